@@ -1,0 +1,110 @@
+import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
+import type { CompileOptions } from '../runtime/index.ts'
+import type { Matrix, PipiloError } from '../tensor/index.ts'
+
+/** A decoded picture: `data` is row-major, interleaved; 8 bits a channel. */
+export interface RawImage {
+  readonly width: number
+  readonly height: number
+  /** 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. */
+  readonly channels: 1 | 2 | 3 | 4
+  readonly data: Uint8Array
+}
+
+/** For text models a string is the text; for image models a path or URL (`file:`, `http:`, `https:`, `data:`). */
+export type Input = string | URL | Uint8Array | Blob | RawImage
+
+export interface EmbedderOptions
+  extends OpenOptions,
+    Pick<EmbeddingOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
+  /** Prompt put before every text unless a call says otherwise: a name from the card's prompts, or the text itself. */
+  readonly prompt?: string
+  /** Tokens read of a text. Default: the card's. */
+  readonly maxLength?: number
+  /** Long texts: split into overlapping chunks. Default: truncate. */
+  readonly chunk?: ChunkOptions
+  /** Tokens (text) or pixels (images) in a batch. Default: measured, see the code. */
+  readonly batchTokens?: number
+  readonly batchPixels?: number
+  readonly runtime?: CompileOptions
+}
+
+export interface ChunkOptions {
+  /** Tokens a chunk, special tokens included. Default: the model's limit. */
+  readonly tokens?: number
+  /** Tokens shared by neighbours. Default 32. */
+  readonly overlap?: number
+  /** `mean`: one vector an input, the mean weighted by tokens, renormalised. `keep`: one result a chunk. Default `mean`. */
+  readonly pool?: 'mean' | 'keep'
+}
+
+export interface EmbedOptions {
+  /** Default `throw`. */
+  readonly onError?: 'throw' | 'skip'
+  readonly prompt?: string
+  readonly signal?: AbortSignal
+  readonly onProgress?: (event: { done: number; total: number }) => void
+}
+
+/** Where a chunk stands in its input: characters (UTF-16 units) from `start` to `end`, exclusive. */
+export interface ChunkPlace {
+  readonly input: number
+  readonly start: number
+  readonly end: number
+  readonly tokens: number
+}
+
+export interface EmbedResult<V extends Float32Array | Matrix = Float32Array> {
+  /** In the caller's order: rows over `data`, or a Matrix an input for `pool: 'none'`. */
+  readonly vectors: V[]
+  /** All vectors, row after row. */
+  readonly data: Float32Array
+  readonly dimensions: number
+  /** Indices of inputs that were cut to the model's limit. */
+  readonly truncated: number[]
+  /** With `onError: 'skip'`: what failed; its row is NaN (an empty Matrix for `pool: 'none'`). */
+  readonly errors: { readonly index: number; readonly error: PipiloError }[]
+  /** With `chunk: { pool: 'keep' }`: the place of each vector. */
+  readonly chunks?: ChunkPlace[]
+}
+
+/** One result of {@link Embedder.stream}. */
+export interface StreamResult<I extends Input = Input, V extends Float32Array | Matrix = Float32Array> {
+  readonly index: number
+  readonly input: I
+  readonly vector: V
+  readonly truncated: boolean
+  readonly error?: PipiloError
+  readonly chunk?: ChunkPlace
+}
+
+/** A model, a tap, a pooling, a normalisation, and a way to turn raw inputs into feeds. */
+export interface Embedder<V extends Float32Array | Matrix = Float32Array> {
+  readonly name: string
+  readonly modality: Modality
+  readonly card: Card
+  readonly model: Model
+  readonly dimensions: number
+  readonly tap: string
+  readonly pool: Pooling
+  readonly normalize: boolean
+  /** Identifies model, tap, pooling, normalisation and dimensions: what a collection remembers. */
+  readonly identity: EmbedderIdentity
+  embed(inputs: readonly Input[], options?: EmbedOptions): Promise<EmbedResult<V>>
+  /** Results in order, memory bounded by a few batches. */
+  stream<I extends Input>(
+    inputs: AsyncIterable<I> | Iterable<I>,
+    options?: Omit<EmbedOptions, 'onProgress'>,
+  ): AsyncGenerator<StreamResult<I, V>>
+  dispose(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface EmbedderIdentity {
+  /** The model's name and fingerprint. */
+  readonly model: string
+  readonly tap: string
+  readonly pool: Pooling
+  readonly normalize: boolean
+  readonly dimensions: number
+}

@@ -1,0 +1,127 @@
+import type { Graph, Layer } from '../graph/index.ts'
+
+export type Modality = 'text' | 'image'
+
+/**
+ * How the values of an inner tensor become one vector. Over tokens (masked) for text, over positions for a feature map:
+ * `cls` the first token, `mean`, `max`, `last` the last token that is not padding, `none` all of them (a Matrix an input).
+ */
+export type Pooling = 'cls' | 'mean' | 'max' | 'last' | 'none'
+
+/** How a picture becomes the `pixel_values` of a model. */
+export interface ImagePreprocessing {
+  /** Height and width that the model sees. */
+  readonly size: readonly [height: number, width: number]
+  /**
+   * `squash`: resize to `size`, whatever the aspect ratio; `center`: resize the shorter side to `size / cropRatio`,
+   * keep the middle; `border`: fit inside `size` and pad.
+   */
+  readonly crop: 'squash' | 'center' | 'border'
+  /** Share of the shorter side that a centre crop keeps. Default 1. */
+  readonly cropRatio?: number
+  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos'
+  /** Per channel (RGB), after pixels are scaled to 0…1. */
+  readonly mean: readonly [number, number, number]
+  readonly std: readonly [number, number, number]
+  /** Colour under transparent pixels and in the border, 0 to 255. Default white. */
+  readonly background?: readonly [number, number, number]
+}
+
+export interface TextPreprocessing {
+  /** Tokens read, special tokens included. */
+  readonly maxLength: number
+  /** Texts put before an input, by kind: `query`, `document`, or names of one's own. */
+  readonly prompts?: Readonly<Record<string, string>>
+  readonly defaultPrompt?: string
+  readonly lowercase?: boolean
+}
+
+/** A model's defaults, and where it comes from. */
+export interface Card {
+  /** The short name that finds it. */
+  readonly name: string
+  readonly description: string
+  readonly modality: Modality
+  /** `npm:package/path`, `hf:owner/name@revision`, `file:path`, `https:…` */
+  readonly source: string
+  /** SPDX identifier, or `unknown`. */
+  readonly licence: string
+  /** Layer that is the embedding by default. */
+  readonly tap: string
+  /** Layer just below the head. */
+  readonly penultimate?: string
+  readonly pool: Pooling
+  /** L2 normalisation by default. */
+  readonly normalize: boolean
+  /** Length of a vector with these defaults. */
+  readonly dimensions: number
+  readonly text?: TextPreprocessing
+  readonly image?: ImagePreprocessing
+  /** Why these defaults: what was measured. */
+  readonly notes?: string
+}
+
+export interface SaveOptions {
+  /** Include preprocessing: image models then take `pixels`, uint8 [batch, height, width, 3]. Default `false`. */
+  readonly preprocess?: boolean
+  /** Append a pooling. Default: none, the bare tensor. */
+  readonly pool?: Pooling
+  /** Append L2 normalisation. Default `false`. */
+  readonly normalize?: boolean
+  /** Keep the first n numbers (before normalisation). */
+  readonly dimensions?: number
+}
+
+/** What {@link Model.embedding} appends to a graph so that its one output is the vector. */
+export interface EmbeddingOptions {
+  /** Layer to read. Several are concatenated after pooling (each L2-normalised first). Default: the card's. */
+  readonly tap?: string | readonly string[]
+  /** Default: the card's. */
+  readonly pool?: Pooling
+  /** Default: the card's. */
+  readonly normalize?: boolean
+  /** Keep the first n numbers and renormalise. Default: all. */
+  readonly dimensions?: number
+  /** For images: take `pixels`, uint8 [batch, height, width, 3], instead of `pixel_values`. Default `true`. */
+  readonly preprocess?: boolean
+}
+
+/** A model that was found and read: its graph, and all that is known about its use. */
+export interface Model {
+  readonly name: string
+  readonly modality: Modality
+  readonly card: Card
+  readonly graph: Graph
+  /** Path of `tokenizer.json`, for text. */
+  readonly tokenizer?: string
+  /** Tensors of the checkpoint that the architecture did not ask for. */
+  readonly unused: readonly string[]
+  /** Identifies weights and architecture: changes when they do (a hash of what was read). */
+  readonly fingerprint: string
+  layers(): Layer[]
+  /** This model with `layer` as its only output; what nothing needs is gone. `penultimate` is what the card says. */
+  cut(layer: string): Model
+  /** This model with further outputs. */
+  tap(...layers: string[]): Model
+  /**
+   * The graph whose one output `embedding` is [batch, dimensions] (or [batch, tokens or positions, channels] for `pool: 'none'`).
+   * Text graphs take `input_ids`, `attention_mask` (and `token_type_ids` if the model has them), int64 [batch, sequence].
+   */
+  embedding(options?: EmbeddingOptions): Graph
+  /** Writes one `.onnx` file (temporary name, then renamed). */
+  save(path: string, options?: SaveOptions): Promise<void>
+}
+
+export interface OpenOptions {
+  /** Hub revision. Default `main`, or what follows `@` in the name. */
+  readonly revision?: string
+  /** Use only what is on this machine. Default: `HF_HUB_OFFLINE`. */
+  readonly offline?: boolean
+  /** Called as files arrive. */
+  readonly onProgress?: (event: { file: string; loaded: number; total: number | undefined }) => void
+  readonly signal?: AbortSignal
+  /** For `.onnx` files and folders that say nothing about themselves: overrides of the card. */
+  readonly card?: Partial<Card>
+  /** Precision of the computation. */
+  readonly dtype?: 'fp32'
+}

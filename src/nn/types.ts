@@ -1,0 +1,48 @@
+import type { Builder, Value } from '../graph/index.ts'
+
+/** `training` adds dropout and batch statistics. */
+export type Mode = 'inference' | 'training'
+
+/** How a parameter that no checkpoint provides is drawn. PyTorch's names and meaning (`torch.nn.init`). */
+export type Initialization =
+  | { readonly kind: 'zeros' }
+  | { readonly kind: 'ones' }
+  | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'normal'; readonly mean?: number; readonly std: number }
+  | {
+      readonly kind: 'truncated_normal'
+      readonly mean?: number
+      readonly std: number
+      readonly a?: number
+      readonly b?: number
+    }
+  | { readonly kind: 'uniform'; readonly a: number; readonly b: number }
+  | {
+      readonly kind: 'kaiming_uniform'
+      readonly a?: number
+      readonly nonlinearity?: 'relu' | 'leaky_relu' | 'linear'
+    }
+  | {
+      readonly kind: 'kaiming_normal'
+      readonly mode?: 'fan_in' | 'fan_out'
+      readonly nonlinearity?: 'relu' | 'leaky_relu' | 'linear'
+    }
+  | { readonly kind: 'xavier_uniform'; readonly gain?: number }
+  | { readonly kind: 'xavier_normal'; readonly gain?: number }
+
+/**
+ * Gives an architecture its parameters: the checkpoint's tensor of that name (an error when its shape differs), or one
+ * drawn from `init` where there is no checkpoint. The value is float32 whatever the checkpoint stores.
+ *
+ * @param name PyTorch's name, such as `encoder.layer.0.attention.self.query.weight`
+ */
+export type Parameters = (name: string, shape: readonly number[], init?: Initialization) => Value
+
+/** An architecture: a function that adds its nodes to a builder and returns named values. */
+export type Architecture<Config, Inputs, Outputs> = (
+  builder: Builder,
+  config: Config,
+  parameters: Parameters,
+  inputs: Inputs,
+  mode: Mode,
+) => Outputs
