@@ -4,8 +4,16 @@ import type { DType, FileTensor, Tensor } from '../tensor/index.ts'
 export type Dimension = number | string
 export type Shape = readonly Dimension[]
 
+/** What a TypeProto held beside what {@link ValueType} says (denotations, unknown fields), by level, as protobuf bytes. */
+export interface CarriedType {
+  readonly type?: Uint8Array
+  readonly inner?: Uint8Array
+  readonly shape?: Uint8Array
+  readonly dimensions?: readonly (Uint8Array | undefined)[]
+}
+
 /** The type of a value. A tensor without `shape` has unknown rank. */
-export type ValueType =
+export type ValueType = { readonly carried?: CarriedType } & (
   | { readonly kind: 'tensor'; readonly dtype: DType; readonly shape?: Shape }
   | { readonly kind: 'sparse_tensor'; readonly dtype: DType; readonly shape?: Shape }
   | { readonly kind: 'sequence'; readonly element: ValueType }
@@ -13,6 +21,7 @@ export type ValueType =
   | { readonly kind: 'map'; readonly key: DType; readonly value: ValueType }
   /** A type that Pipilo only carries: the bytes of its TypeProto. */
   | { readonly kind: 'opaque'; readonly bytes: Uint8Array }
+)
 
 /** An input or output of a graph, or an inner value whose type is known. */
 export interface ValueInfo {
@@ -32,10 +41,11 @@ export interface SparseTensor {
   readonly values: Tensor
   readonly indices: Tensor
   readonly shape: readonly number[]
+  readonly unknown?: Uint8Array
 }
 
 /** An attribute of a node, tagged with ONNX's `AttributeProto.AttributeType`. Integers beyond 2^53 are bigint. */
-export type Attribute =
+export type Attribute = { readonly doc?: string; readonly unknown?: Uint8Array } & (
   | { readonly type: 'float'; readonly value: number }
   | { readonly type: 'int'; readonly value: number | bigint }
   | { readonly type: 'string'; readonly value: string | Uint8Array }
@@ -52,6 +62,7 @@ export type Attribute =
   | { readonly type: 'type_protos'; readonly value: readonly ValueType[] }
   /** Inside a function: the value of the function's attribute of this name. */
   | { readonly type: 'reference'; readonly value: string; readonly of: string }
+)
 
 /** One operator call. `''` among inputs or outputs is an optional one left out. */
 export interface Node {

@@ -1,2 +1,7 @@
+export * from './closest.ts'
+export * from './dtypes.ts'
 export * from './errors.ts'
+export * from './files.ts'
+export * from './halves.ts'
+export * from './make.ts'
 export * from './tensor.ts'

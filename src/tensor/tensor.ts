@@ -26,6 +26,8 @@ export type DType =
   | 'uint2'
   | 'int2'
   | 'float4e2m1'
+  | 'float6e2m3'
+  | 'float6e3m2'
 
 /** Typed arrays that carry elements of a {@link Tensor}. */
 export type TypedArray =
@@ -51,6 +53,8 @@ export interface Tensor {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly data: TypedArray | readonly (string | Uint8Array)[]
+  /** What a file said about it beside the above, carried through a round trip (fields of ONNX's TensorProto). */
+  readonly carried?: Uint8Array
 }
 
 /** A tensor whose bytes (little endian, row-major) lie in a file, so that they need not be read into JavaScript. */
@@ -65,6 +69,8 @@ export interface FileTensor {
     /** Length in bytes. */
     readonly length: number
   }
+  /** As in {@link Tensor}. */
+  readonly carried?: Uint8Array
 }
 
 /** `rows` × `columns` numbers, row-major, in one array. */
