@@ -101,8 +101,10 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array> {
 }
 
 export interface EmbedderIdentity {
-  /** The model's name and fingerprint. */
+  /** The name that opens the model again. Not compared: a model may have several names. */
   readonly model: string
+  /** The model's fingerprint (weights and architecture). */
+  readonly fingerprint: string
   readonly tap: string
   readonly pool: Pooling
   readonly normalize: boolean

@@ -1,0 +1,43 @@
+import { stat } from 'node:fs/promises'
+import { open } from '../../models/index.ts'
+import { command, usageError } from '../command.ts'
+import { embeddingOptions, modelArgs } from '../modelOptions.ts'
+import { megabytes } from '../progress.ts'
+
+const { tap, pool, normalize, dimensions } = modelArgs
+
+export const exportCommand = command({
+  name: 'export',
+  description: 'Write an embedding (model, tap, pooling, normalisation) as one .onnx file',
+  examples: [
+    'pipilo export all-MiniLM-L6-v2 -o minilm.onnx',
+    'pipilo export mobilenet-v2 --tap block_13_project_BN --pool mean -o pictures.onnx',
+  ],
+  args: {
+    model: { type: 'positional', description: 'Card name, hf:owner/name, a folder or an .onnx file' },
+    out: { type: 'string', alias: 'o', description: 'The file to write', valueHint: 'file.onnx' },
+    tap,
+    pool,
+    normalize,
+    dimensions,
+    preprocess: {
+      type: 'boolean',
+      default: true,
+      description: 'Pictures: take bytes (pixels, uint8 [batch, height, width, 3])',
+      negativeDescription: 'Take pixel_values (float32, normalised) instead',
+    },
+    json: { type: 'boolean', description: 'Print what was written as JSON' },
+  },
+  async run(args, terminal) {
+    if (!args.out) throw usageError('pipilo export needs -o FILE.')
+    if (!args.out.endsWith('.onnx')) throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
+    const model = await open(args.model, { signal: terminal.signal })
+    await model.export(args.out, { ...embeddingOptions(args as never), preprocess: args.preprocess })
+    const { size } = await stat(args.out)
+    await terminal.out(
+      args.json
+        ? `${JSON.stringify({ file: args.out, bytes: size })}\n`
+        : `wrote ${args.out} (${megabytes(size)})\n`,
+    )
+  },
+})

@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import { enableCompileCache } from './compileCache.ts'
+
+enableCompileCache()
+const { runCli } = await import('./cli.ts')
+await runCli(process.argv.slice(2))

@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import type { ParsedArgs } from 'citty'
+import { type Embedder, type EmbedderOptions, embedder } from '../embed/index.ts'
+import { defaultImageModel, defaultTextModel, type Modality, type Pooling } from '../models/index.ts'
+import type { Matrix } from '../tensor/index.ts'
+import { numberOption, type Terminal, usageError } from './command.ts'
+import { megabytes, progress } from './progress.ts'
+
+const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none']
+
+/** Options of every command that opens a model. */
+export const modelArgs = {
+  model: {
+    type: 'string',
+    description: 'Card name, hf:owner/name[@revision], npm:package/path, a folder or an .onnx file',
+    valueHint: 'model',
+  },
+  tap: {
+    type: 'string',
+    description: 'Layer that is the embedding (see pipilo inspect); several with commas',
+    valueHint: 'layer',
+  },
+  pool: { type: 'string', description: `Pooling: ${poolings.join(', ')}`, valueHint: 'kind' },
+  normalize: {
+    type: 'boolean',
+    description: 'Scale every vector to length 1 (default: as the model’s card says)',
+    negativeDescription: 'Leave the length of the vectors as it is',
+  },
+  dimensions: { type: 'string', description: 'Keep the first n numbers and renormalise', valueHint: 'n' },
+  threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
+} as const
+
+export const as = {
+  type: 'string',
+  description: 'Read every input as text or as image, whatever it looks like',
+  valueHint: 'text|image',
+} as const
+
+export const onError = {
+  type: 'string',
+  description: 'What an input that cannot be read does: throw, or skip',
+  valueHint: 'throw|skip',
+  default: 'throw',
+} as const
+
+type Parsed = ParsedArgs<typeof modelArgs>
+
+/** One of a few words, or a usage error that lists them. */
+export function oneOf<const Word extends string>(value: string | undefined, name: string, words: readonly Word[]) {
+  if (value === undefined) return undefined
+  const found = words.find((word) => word === value)
+  if (!found) throw usageError(`--${name} is one of ${words.join(', ')}, not ${JSON.stringify(value)}.`)
+  return found
+}
+
+/** The tap, pooling, normalisation and size that the options ask for. */
+export function embeddingOptions(args: Parsed): Pick<EmbedderOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
+  const pool = oneOf(args.pool, 'pool', poolings)
+  const dimensions = numberOption(args.dimensions, 'dimensions')
+  return {
+    ...(args.tap === undefined ? {} : { tap: args.tap.includes(',') ? args.tap.split(',') : args.tap }),
+    ...(pool && { pool }),
+    ...(args.normalize === undefined ? {} : { normalize: args.normalize }),
+    ...(dimensions && { dimensions }),
+  }
+}
+
+/** Workers and threads within `--threads`: one session a thread, as measured fastest. */
+export function runtimeOptions(args: Parsed): Pick<EmbedderOptions, 'runtime'> {
+  const threads = numberOption(args.threads, 'threads')
+  return threads ? { runtime: { workers: threads, threads: 1 } } : {}
+}
+
+/** Opens the model that the options name, drawing downloads on the terminal. */
+export async function openEmbedder(
+  args: Parsed,
+  modality: Modality,
+  terminal: Terminal,
+  name = args.model ?? (modality === 'image' ? defaultImageModel : defaultTextModel),
+): Promise<Embedder<Float32Array | Matrix>> {
+  const bar = progress(terminal, 'downloading')
+  try {
+    const options: EmbedderOptions = {
+      ...embeddingOptions(args),
+      ...runtimeOptions(args),
+      signal: terminal.signal,
+      onProgress: ({ file, loaded, total }) =>
+        bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),
+    }
+    return await embedder(name, options)
+  } finally {
+    bar.clear()
+  }
+}
+
+/** Where collections live unless `--db` says otherwise. */
+export const database = {
+  type: 'string',
+  description: 'Folder of the database',
+  valueHint: 'folder',
+  default: './.pipilo',
+} as const
+
+/** A model named by a path that exists is shown to people as that path. */
+export const looksLikePath = (text: string): boolean => existsSync(text)
