@@ -1,4 +1,4 @@
-import { type ArgsDef, type CommandDef, type ParsedArgs, renderUsage, parseArgs as parse } from 'citty'
+import { type ArgsDef, type CommandDef, type ParsedArgs, parseArgs as parse, renderUsage } from 'citty'
 import { closest, PipiloError } from '../tensor/index.ts'
 
 /** What a command gets beside its arguments: where to write, and when to stop. */
@@ -38,7 +38,8 @@ const flagsOf = (args: ArgsDef): Map<string, ArgsDef[string]> => {
     flags.set(`--${name}`, definition)
     if (definition.type === 'boolean') flags.set(`--no-${name}`, definition)
     const alias = 'alias' in definition ? definition.alias : undefined
-    for (const short of [alias ?? []].flat()) flags.set(short.length === 1 ? `-${short}` : `--${short}`, definition)
+    for (const short of [alias ?? []].flat())
+      flags.set(short.length === 1 ? `-${short}` : `--${short}`, definition)
   }
   return flags
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { ParsedArgs } from 'citty'
 import { type Embedder, type EmbedderOptions, embedder } from '../embed/index.ts'
 import { defaultImageModel, defaultTextModel, type Modality, type Pooling } from '../models/index.ts'
@@ -46,7 +45,11 @@ export const onError = {
 type Parsed = ParsedArgs<typeof modelArgs>
 
 /** One of a few words, or a usage error that lists them. */
-export function oneOf<const Word extends string>(value: string | undefined, name: string, words: readonly Word[]) {
+export function oneOf<const Word extends string>(
+  value: string | undefined,
+  name: string,
+  words: readonly Word[],
+) {
   if (value === undefined) return undefined
   const found = words.find((word) => word === value)
   if (!found) throw usageError(`--${name} is one of ${words.join(', ')}, not ${JSON.stringify(value)}.`)
@@ -54,7 +57,9 @@ export function oneOf<const Word extends string>(value: string | undefined, name
 }
 
 /** The tap, pooling, normalisation and size that the options ask for. */
-export function embeddingOptions(args: Parsed): Pick<EmbedderOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
+export function embeddingOptions(
+  args: Parsed,
+): Pick<EmbedderOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
   const pool = oneOf(args.pool, 'pool', poolings)
   const dimensions = numberOption(args.dimensions, 'dimensions')
   return {
@@ -100,6 +105,3 @@ export const database = {
   valueHint: 'folder',
   default: './.pipilo',
 } as const
-
-/** A model named by a path that exists is shown to people as that path. */
-export const looksLikePath = (text: string): boolean => existsSync(text)

@@ -20,7 +20,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
   const cells = rows.map((row) =>
     columns.map(({ limit = 100 }, i) => clip((row[i] ?? '').replace(/\s+/g, ' '), limit)),
   )
-  const widths = columns.map(({ heading }, i) => Math.max(heading.length, ...cells.map((row) => row[i]!.length)))
+  const widths = columns.map(({ heading }, i) =>
+    Math.max(heading.length, ...cells.map((row) => row[i]!.length)),
+  )
   const line = (row: readonly string[]) =>
     row
       .map((text, i) => (columns[i]!.align === 'right' ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)))

@@ -30,7 +30,8 @@ export const exportCommand = command({
   },
   async run(args, terminal) {
     if (!args.out) throw usageError('pipilo export needs -o FILE.')
-    if (!args.out.endsWith('.onnx')) throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
+    if (!args.out.endsWith('.onnx'))
+      throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
     const model = await open(args.model, { signal: terminal.signal })
     await model.export(args.out, { ...embeddingOptions(args as never), preprocess: args.preprocess })
     const { size } = await stat(args.out)

@@ -1,0 +1,150 @@
+import { readInputs } from '../../embed/index.ts'
+import type { Modality } from '../../models/index.ts'
+import { PipiloError } from '../../tensor/index.ts'
+import { command, usageError } from '../command.ts'
+import { as, modelArgs, onError, oneOf, openEmbedder } from '../modelOptions.ts'
+import { type VectorOutput, vectorOutput } from '../output.ts'
+import { progress } from '../progress.ts'
+import { reportSkipped, type Skipped } from '../skipped.ts'
+
+/** Something to embed, with the id that its vector gets. */
+interface Item {
+  readonly id: string
+  readonly input: string | Uint8Array
+  readonly modality: Modality
+  readonly error?: PipiloError
+}
+
+export const embed = command({
+  name: 'embed',
+  description: 'Turn texts and pictures into vectors',
+  examples: [
+    "pipilo embed --text 'football' 'soccer'",
+    'pipilo embed photos/ --out vectors.npy',
+    "pipilo embed 'notes/**/*.txt' --out notes.parquet",
+    'cat sentences.txt | pipilo embed - > vectors.jsonl',
+    'pipilo embed photos/*.jpg --model mobilenet-v2 --tap block_6_expand_relu --pool mean',
+  ],
+  args: {
+    inputs: {
+      type: 'positional',
+      required: false,
+      description: 'Files, globs, folders; - for lines on standard input; texts with --text',
+      valueHint: '…',
+    },
+    text: { type: 'boolean', description: 'The arguments are the texts themselves' },
+    as,
+    ...modelArgs,
+    prompt: {
+      type: 'string',
+      description:
+        'Prompt put before every text: a name from the model’s card (query, document), or the words',
+      valueHint: 'prompt',
+    },
+    out: { type: 'string', alias: 'o', description: 'A .npy, .jsonl or .parquet file', valueHint: 'file' },
+    'on-error': onError,
+    json: { type: 'boolean', description: 'JSON lines on standard output (as without --out)' },
+  },
+  async run(args, terminal) {
+    const specs = args._
+    if (!specs.length) throw usageError('Nothing to embed.', 'See pipilo embed --help.')
+    if (args.json && args.out) throw usageError('--json writes to standard output: leave out --out.')
+    const modality = oneOf<Modality>(args.as, 'as', ['text', 'image'])
+    const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip']) === 'skip'
+    if (args.text && modality === 'image') throw usageError('--text and --as image contradict each other.')
+
+    const output = await vectorOutput(args.out, terminal)
+    try {
+      const items: AsyncIterable<Item> = args.text
+        ? texts(specs)
+        : readInputs(specs, { ...(modality && { as: modality }), signal: terminal.signal })
+      const skipped = await embedItems(items, skip, args, terminal, output)
+      await output.close()
+      reportSkipped(skipped, terminal)
+    } catch (error) {
+      await output.abort()
+      throw error
+    }
+  },
+})
+
+async function* texts(words: readonly string[]): AsyncGenerator<Item> {
+  for (const [i, input] of words.entries()) yield { id: `text:${i}`, input, modality: 'text' }
+}
+
+async function embedItems(
+  items: AsyncIterable<Item>,
+  skip: boolean,
+  args: Parameters<typeof openEmbedder>[0] & { prompt?: string | undefined },
+  terminal: Parameters<typeof openEmbedder>[2],
+  output: VectorOutput,
+): Promise<Skipped[]> {
+  const skipped: Skipped[] = []
+  const iterator = items[Symbol.asyncIterator]()
+  // The first input decides the modality, and with it the default model.
+  let next = await iterator.next()
+  while (!next.done && next.value.error) {
+    if (!skip) throw next.value.error
+    skipped.push({ id: next.value.id, reason: next.value.error.message })
+    next = await iterator.next()
+  }
+  if (next.done) {
+    if (skipped.length) return skipped
+    throw new PipiloError('INPUT_INVALID', 'There is nothing to embed in what was given.')
+  }
+  const embedder = await openEmbedder(args, next.value.modality, terminal)
+  const bar = progress(terminal, 'embedding')
+  const ids = new Map<number, string>()
+
+  async function* inputs() {
+    let index = 0
+    for (; !next.done; next = await iterator.next()) {
+      const { id, input, modality, error } = next.value
+      const problem = error ?? mismatch(id, modality)
+      if (problem) {
+        if (!skip) throw problem
+        skipped.push({ id, reason: problem.message })
+        continue
+      }
+      ids.set(index++, id)
+      yield input
+    }
+  }
+  const mismatch = (id: string, modality: Modality): PipiloError | undefined =>
+    modality === embedder.modality
+      ? undefined
+      : new PipiloError(
+          'INPUT_INVALID',
+          `${id} is ${modality === 'text' ? 'text' : 'a picture'}, and ${embedder.name} embeds ${embedder.modality === 'text' ? 'text' : 'pictures'}.`,
+          { hint: 'Embed them apart, name a --model, or pass --on-error skip.', input: id },
+        )
+
+  try {
+    let done = 0
+    let truncated = 0
+    const options = {
+      onError: skip ? ('skip' as const) : ('throw' as const),
+      signal: terminal.signal,
+      ...(args.prompt === undefined ? {} : { prompt: args.prompt }),
+    }
+    for await (const result of embedder.stream(inputs(), options)) {
+      const id = ids.get(result.index)!
+      ids.delete(result.index)
+      if (result.error) skipped.push({ id, reason: result.error.message })
+      else await output.write(id, result.vector)
+      if (result.truncated) truncated++
+      bar.update(++done)
+    }
+    bar.clear()
+    if (truncated) {
+      terminal.err(
+        `${truncated} ${truncated === 1 ? 'text was' : 'texts were'} cut to the model’s limit of ${embedder.card.text?.maxLength} tokens\n`,
+      )
+    }
+    return skipped
+  } finally {
+    bar.clear()
+    await iterator.return?.()
+    await embedder.dispose()
+  }
+}

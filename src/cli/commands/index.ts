@@ -1,0 +1,97 @@
+import { readInputs } from '../../embed/index.ts'
+import type { Modality } from '../../models/index.ts'
+import { connect, indexFiles, type Store } from '../../store/index.ts'
+import { PipiloError } from '../../tensor/index.ts'
+import { command, type Terminal, usageError } from '../command.ts'
+import { as, database, modelArgs, onError, oneOf, openEmbedder } from '../modelOptions.ts'
+import { progress } from '../progress.ts'
+import { reportSkipped } from '../skipped.ts'
+
+/** The collection that a modality goes into unless `--collection` names one. */
+export const defaultCollection: Record<Modality, string> = { text: 'texts', image: 'pictures' }
+
+export const index = command({
+  name: 'index',
+  description: 'Embed files and keep their vectors in a database; run it again to take up what has changed',
+  examples: [
+    'pipilo index photos/',
+    "pipilo index 'notes/**/*.txt' --collection notes",
+    'pipilo index photos/ --prune',
+  ],
+  args: {
+    inputs: {
+      type: 'positional',
+      required: false,
+      description: 'Files, globs, folders. A text file gives a row a line',
+      valueHint: '…',
+    },
+    db: database,
+    collection: {
+      type: 'string',
+      description: 'Collection to put the vectors in (default: texts or pictures)',
+      valueHint: 'name',
+    },
+    as,
+    ...modelArgs,
+    prune: { type: 'boolean', description: 'Remove rows whose file or line has gone' },
+    'on-error': onError,
+    json: { type: 'boolean', description: 'Print what was done as JSON' },
+  },
+  async run(args, terminal) {
+    const specs = args._
+    if (!specs.length) throw usageError('Nothing to index.', 'See pipilo index --help.')
+    if (specs.includes('-')) throw usageError('pipilo index reads files, not standard input.')
+    const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip'] as const) ?? 'throw'
+    const wanted = oneOf<Modality>(args.as, 'as', ['text', 'image'])
+    const store = await connect(args.db)
+    try {
+      const remembered = args.model ? undefined : await rememberedModel(store, args.collection)
+      const modality = wanted ?? (remembered || args.model ? 'text' : await firstModality(specs, terminal))
+      const embedder = await openEmbedder(args, modality, terminal, args.model ?? remembered)
+      const name = args.collection ?? defaultCollection[embedder.modality]
+      const collection = await store.collection(name, { embedder })
+      const bar = progress(terminal, 'indexing')
+      try {
+        const report = await indexFiles(specs, {
+          embedder,
+          collection,
+          prune: args.prune === true,
+          onError: skip,
+          signal: terminal.signal,
+          ...(wanted && { as: wanted }),
+          onProgress: ({ done, total }) => bar.update(done, total),
+        })
+        bar.clear()
+        const rows = await collection.count()
+        const { indexed, unchanged, pruned, skipped } = report
+        await terminal.out(
+          args.json
+            ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skipped.length, rows })}\n`
+            : `${name}: ${indexed} indexed, ${unchanged} unchanged, ${pruned} removed; ${rows} rows in ${args.db}\n`,
+        )
+        reportSkipped(skipped, terminal)
+      } finally {
+        bar.clear()
+        await collection.close()
+        await embedder.dispose()
+      }
+    } finally {
+      await store.close()
+    }
+  },
+})
+
+/** The model that an existing collection was made with. */
+async function rememberedModel(store: Store, name: string | undefined): Promise<string | undefined> {
+  if (name === undefined || !(await store.list()).includes(name)) return undefined
+  const collection = await store.collection(name)
+  await collection.close()
+  return collection.identity?.model
+}
+
+async function firstModality(specs: readonly string[], terminal: Terminal): Promise<Modality> {
+  for await (const { modality, error } of readInputs(specs, { signal: terminal.signal })) {
+    if (!error) return modality
+  }
+  throw new PipiloError('INPUT_INVALID', `There is nothing to index in ${specs.join(', ')}.`)
+}

@@ -1,0 +1,158 @@
+import { readFile } from 'node:fs/promises'
+import { embedder as openModel } from '../../embed/index.ts'
+import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
+import { type Matrix, PipiloError } from '../../tensor/index.ts'
+import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { database, modelArgs, openEmbedder } from '../modelOptions.ts'
+import { table } from '../table.ts'
+import { defaultCollection } from './index.ts'
+
+const { model, threads } = modelArgs
+
+export const search = command({
+  name: 'search',
+  description: 'Find the nearest neighbours of a text or a picture',
+  examples: [
+    "pipilo search 'a walk by the sea'",
+    'pipilo search photos/owl.jpg -k 5',
+    `pipilo search 'owls' --collection notes --filter '{"line":{"lt":100}}' --json`,
+  ],
+  args: {
+    query: { type: 'positional', description: 'A text, or the path of a picture' },
+    db: database,
+    collection: {
+      type: 'string',
+      description: 'Collection to search (default: the one that fits the query)',
+      valueHint: 'name',
+    },
+    k: { type: 'string', alias: 'k', description: 'Number of hits', valueHint: 'n', default: '10' },
+    filter: {
+      type: 'string',
+      description: `Conditions on metadata as JSON: {"year":{"gte":2020},"kind":"bird"}, or @file.json`,
+      valueHint: 'json',
+    },
+    model,
+    prompt: {
+      type: 'string',
+      description: 'Prompt put before the query: a name from the model’s card (query), or the words',
+      valueHint: 'prompt',
+    },
+    threads,
+    json: { type: 'boolean', description: 'Print [{ "id", "score", … }], best first' },
+  },
+  async run(args, terminal) {
+    if (args._.length > 1)
+      throw usageError('pipilo search takes one query.', 'Quote a text of several words.')
+    const k = numberOption(args.k, 'k')!
+    const filter = args.filter === undefined ? undefined : await parseFilter(args.filter)
+    const store = await connect(args.db)
+    try {
+      const { collection, vector } = await answer(store, args, terminal)
+      const hits = await collection.search(vector, { k, ...(filter && { filter }) })
+      await collection.close()
+      await terminal.out(
+        args.json
+          ? `${JSON.stringify(
+              hits.map(({ id, score, metadata }) => ({ id, score, ...metadata })),
+              null,
+              2,
+            )}\n`
+          : `${hitTable(hits)}\n`,
+      )
+    } finally {
+      await store.close()
+    }
+  },
+})
+
+/** Opens the collection with the model that its vectors came from, and embeds the query. */
+async function answer(
+  store: Store,
+  args: {
+    query: string
+    db: string
+    collection?: string | undefined
+    model?: string | undefined
+    prompt?: string | undefined
+    threads?: string | undefined
+  },
+  terminal: Terminal,
+): Promise<{ collection: Collection; vector: Float32Array }> {
+  const name = args.collection ?? (await guessCollection(store, args.query, args.db))
+  const collection = await store.collection(name)
+  const { identity } = collection
+  const source = args.model ?? identity?.model
+  if (!source) {
+    throw usageError(
+      `Collection ${JSON.stringify(name)} does not say which model made it.`,
+      'Name it with --model.',
+    )
+  }
+  const embedder = identity
+    ? await openModel(source, {
+        tap: identity.tap.includes(',') ? identity.tap.split(',') : identity.tap,
+        pool: identity.pool,
+        normalize: identity.normalize,
+        dimensions: identity.dimensions,
+        signal: terminal.signal,
+        runtime: { workers: 1, threads: numberOption(args.threads, 'threads') ?? 1 },
+      })
+    : await openEmbedder(args as never, 'text', terminal, source)
+  try {
+    // Opened again with the embedder, the collection checks that the vectors are comparable.
+    await collection.close()
+    const checked = await store.collection(name, { embedder })
+    const { vectors } = await embedder.embed([args.query], {
+      signal: terminal.signal,
+      ...(args.prompt === undefined ? {} : { prompt: args.prompt }),
+    })
+    return { collection: checked, vector: vectors[0] as Exclude<Float32Array | Matrix, Matrix> }
+  } finally {
+    await embedder.dispose()
+  }
+}
+
+/** Where a query without `--collection` goes: pictures for a path that looks like one, else texts, else the only one. */
+async function guessCollection(store: Store, query: string, db: string): Promise<string> {
+  const names = await store.list()
+  if (names.length === 1) return names[0]!
+  const picture = /\.(jpe?g|png|webp|avif|gif|svg|tiff?)$/i.test(query)
+  const guess = defaultCollection[picture ? 'image' : 'text']
+  if (names.includes(guess)) return guess
+  if (!names.length) {
+    throw new PipiloError('COLLECTION_UNKNOWN', `There is no collection in ${db}.`, {
+      hint: 'Make one with pipilo index.',
+    })
+  }
+  throw usageError(`Which collection? ${db} holds ${names.join(', ')}.`, 'Name one with --collection.')
+}
+
+async function parseFilter(text: string): Promise<Filter> {
+  const json = text.startsWith('@') ? await readFile(text.slice(1), 'utf8') : text
+  try {
+    const filter: unknown = JSON.parse(json)
+    if (typeof filter === 'object' && filter !== null && !Array.isArray(filter)) return filter as Filter
+  } catch {}
+  throw usageError(
+    `--filter is a JSON object such as {"year":{"gte":2020}}, not ${JSON.stringify(text)}.`,
+    'Mind the shell’s quotes.',
+  )
+}
+
+/** Hits as a table: score, id, and the text where the hit has one. */
+export function hitTable(hits: readonly Hit[]): string {
+  if (!hits.length) return 'no hits'
+  const texts = hits.some(({ metadata }) => typeof metadata.text === 'string')
+  return table(
+    [
+      { heading: 'score', align: 'right' },
+      { heading: 'id', limit: 60 },
+      ...(texts ? [{ heading: 'text', limit: 72 }] : []),
+    ],
+    hits.map(({ id, score, metadata }) => [
+      score.toFixed(4),
+      id,
+      ...(texts ? [String(metadata.text ?? '')] : []),
+    ]),
+  )
+}

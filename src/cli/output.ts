@@ -1,0 +1,228 @@
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { finished } from 'node:stream/promises'
+import { fileError, type Matrix, NpyWriter } from '../tensor/index.ts'
+import { type Terminal, usageError } from './command.ts'
+
+/** Takes vectors one by one, in order. Nothing appears under the final name before `close`. */
+export interface VectorOutput {
+  write(id: string, vector: Float32Array | Matrix): Promise<void>
+  close(): Promise<void>
+  /** Removes what was written so far. */
+  abort(): Promise<void>
+}
+
+const isMatrix = (vector: Float32Array | Matrix): vector is Matrix => !ArrayBuffer.isView(vector)
+
+const oneVector = (vector: Float32Array | Matrix, format: string): Float32Array => {
+  if (isMatrix(vector)) {
+    throw usageError(`--pool none gives a matrix an input, which ${format} cannot hold.`, 'Write .jsonl.')
+  }
+  return vector
+}
+
+/** Shortest decimal numbers that read back to the same float32. */
+const numbers = (vector: Float32Array): string => {
+  let text = ''
+  for (let i = 0; i < vector.length; i++) text += `${i ? ',' : ''}${shortest(vector[i]!)}`
+  return text
+}
+
+const shortest = (value: number): string => {
+  if (!Number.isFinite(value)) return 'null'
+  for (const digits of [7, 8]) {
+    const text = value.toPrecision(digits)
+    if (Math.fround(Number(text)) === value) return String(Number(text))
+  }
+  return String(Number(value.toPrecision(9)))
+}
+
+/** A line of JSON: `{"id", "vector"}`, or `{"id", "vectors"}` for a matrix. */
+export function jsonLine(id: string, vector: Float32Array | Matrix): string {
+  if (!isMatrix(vector)) return `{"id":${JSON.stringify(id)},"vector":[${numbers(vector)}]}\n`
+  const rows = Array.from({ length: vector.rows }, (_, row) => {
+    const start = row * vector.columns
+    return `[${numbers(vector.data.subarray(start, start + vector.columns))}]`
+  })
+  return `{"id":${JSON.stringify(id)},"vectors":[${rows.join(',')}]}\n`
+}
+
+/** Text lines into a file that gets its name when it is whole. */
+class LineFile {
+  readonly path: string
+  readonly #temporary: string
+  readonly #stream: WriteStream
+  readonly #failed: Promise<never>
+
+  constructor(path: string) {
+    this.path = path
+    this.#temporary = `${path}.${process.pid}.tmp`
+    this.#stream = createWriteStream(this.#temporary)
+    this.#failed = new Promise((_, reject) => this.#stream.once('error', reject))
+    this.#failed.catch(() => {})
+  }
+
+  async write(line: string): Promise<void> {
+    if (this.#stream.errored) throw fileError(this.#stream.errored, this.path, 'write')
+    if (this.#stream.write(line)) return
+    const drained = new Promise<void>((resolve) => this.#stream.once('drain', resolve))
+    await Promise.race([drained, this.#failed]).catch((error) => {
+      throw fileError(error, this.path, 'write')
+    })
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.#stream.end()
+      await finished(this.#stream)
+      await rename(this.#temporary, this.path)
+    } catch (error) {
+      throw fileError(error, this.path, 'write')
+    }
+  }
+
+  async abort(): Promise<void> {
+    this.#stream.destroy()
+    await rm(this.#temporary, { force: true })
+  }
+}
+
+class JsonLinesOutput implements VectorOutput {
+  readonly #file: LineFile
+  constructor(path: string) {
+    this.#file = new LineFile(path)
+  }
+  write(id: string, vector: Float32Array | Matrix) {
+    return this.#file.write(jsonLine(id, vector))
+  }
+  close() {
+    return this.#file.close()
+  }
+  abort() {
+    return this.#file.abort()
+  }
+}
+
+/** `.npy` with one row a vector, and `.ids.jsonl` beside it with the id of each row. */
+class NpyOutput implements VectorOutput {
+  readonly #path: string
+  readonly #ids: LineFile
+  #rows: NpyWriter | undefined
+
+  constructor(path: string) {
+    this.#path = path
+    this.#ids = new LineFile(path.replace(/\.npy$/i, '.ids.jsonl'))
+  }
+  async write(id: string, vector: Float32Array | Matrix) {
+    const row = oneVector(vector, '.npy')
+    this.#rows ??= await NpyWriter.create(this.#path, { columns: row.length })
+    await this.#rows.append(row)
+    await this.#ids.write(`${JSON.stringify(id)}\n`)
+  }
+  async close() {
+    this.#rows ??= await NpyWriter.create(this.#path, { columns: 0 })
+    await this.#ids.close()
+    await this.#rows.close()
+  }
+  async abort() {
+    await this.#ids.abort()
+    await this.#rows?.abort()
+  }
+}
+
+/** Rows gathered before a row group of Parquet is written: bounds memory, and keeps the footer small. */
+const rowsPerGroup = 4096
+
+/** Parquet with the columns `id` (string) and `vector` (list of float). */
+class ParquetOutput implements VectorOutput {
+  readonly #path: string
+  readonly #temporary: string
+  #writer: Awaited<ReturnType<typeof parquetWriter>> | undefined
+  #ids: string[] = []
+  #vectors: Float32Array[] = []
+
+  constructor(path: string) {
+    this.#path = path
+    this.#temporary = `${path}.${process.pid}.tmp`
+  }
+  async write(id: string, vector: Float32Array | Matrix) {
+    this.#ids.push(id)
+    this.#vectors.push(oneVector(vector, '.parquet'))
+    if (this.#ids.length >= rowsPerGroup) await this.#flush()
+  }
+  async #flush() {
+    this.#writer ??= await parquetWriter(this.#temporary)
+    if (this.#ids.length) this.#writer.group(this.#ids, this.#vectors)
+    this.#ids = []
+    this.#vectors = []
+  }
+  async close() {
+    try {
+      await this.#flush()
+      this.#writer!.finish()
+      await rename(this.#temporary, this.#path)
+    } catch (error) {
+      throw fileError(error, this.#path, 'write')
+    }
+  }
+  async abort() {
+    await rm(this.#temporary, { force: true })
+  }
+}
+
+async function parquetWriter(path: string) {
+  const { fileWriter, ParquetWriter } = await import('hyparquet-writer')
+  const schema = [
+    { name: 'root', num_children: 2 },
+    { name: 'id', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+    { name: 'vector', converted_type: 'LIST', repetition_type: 'REQUIRED', num_children: 1 },
+    { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+    { name: 'element', type: 'FLOAT', repetition_type: 'REQUIRED' },
+  ] as const
+  const writer = new ParquetWriter({
+    writer: fileWriter(path),
+    schema: schema.map((element) => ({ ...element })),
+  })
+  return {
+    group(ids: string[], vectors: Float32Array[]) {
+      writer.write({
+        columnData: [
+          { name: 'id', data: ids },
+          { name: 'vector', data: vectors },
+        ],
+        rowGroupSize: rowsPerGroup,
+      })
+    },
+    finish: () => writer.finish(),
+  }
+}
+
+/** JSON lines on standard output. */
+class StandardOutput implements VectorOutput {
+  readonly #terminal: Terminal
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
+  }
+  write(id: string, vector: Float32Array | Matrix) {
+    return this.#terminal.out(jsonLine(id, vector))
+  }
+  async close() {}
+  async abort() {}
+}
+
+/** The output that a file's ending asks for; JSON lines on standard output without a file. */
+export async function vectorOutput(path: string | undefined, terminal: Terminal): Promise<VectorOutput> {
+  if (path === undefined) return new StandardOutput(terminal)
+  const ending = /\.(npy|jsonl|parquet)$/i.exec(path)?.[1]?.toLowerCase()
+  if (!ending) {
+    throw usageError(`--out ends in .npy, .jsonl or .parquet; ${JSON.stringify(path)} does not.`)
+  }
+  try {
+    await mkdir(dirname(path), { recursive: true })
+  } catch (error) {
+    throw fileError(error, path, 'write')
+  }
+  if (ending === 'npy') return new NpyOutput(path)
+  return ending === 'parquet' ? new ParquetOutput(path) : new JsonLinesOutput(path)
+}
