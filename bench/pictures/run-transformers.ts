@@ -1,0 +1,23 @@
+import { env, pipeline } from '@huggingface/transformers'
+import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
+
+const { folder, files, batches } = await readInput<{ folder: string; files: string[]; batches: number[] }>()
+env.allowRemoteModels = false
+env.localModelPath = folder
+const extract = await pipeline('image-feature-extraction', 'mobilenet', { dtype: 'fp32' })
+
+const embed = async (size: number) => {
+  const vectors: number[][] = []
+  for (let start = 0; start < files.length; start += size) {
+    vectors.push(...(await extract(files.slice(start, start + size))).tolist())
+  }
+  return vectors
+}
+
+await embed(1)
+const watch = watchEventLoop()
+const vectors = await embed(batches[0]!)
+const late = watch.stop()
+const milliseconds: Record<number, number> = {}
+for (const size of batches) milliseconds[size] = await best(1, () => embed(size))
+console.log(JSON.stringify({ milliseconds, late, peak: peakMemory(), vectors }))
