@@ -38,8 +38,8 @@ export type Initializer = Tensor | FileTensor
 
 /** A sparse tensor in ONNX's COO layout. */
 export interface SparseTensor {
-  readonly values: Tensor
-  readonly indices: Tensor
+  readonly values: Initializer
+  readonly indices: Initializer
   readonly shape: readonly number[]
   readonly unknown?: Uint8Array
 }

@@ -1,0 +1,153 @@
+import { rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import {
+  byteLength,
+  bytesOf,
+  elementCount,
+  fileError,
+  PipiloError,
+  temporaryName,
+  writeFileAtomic,
+} from '../../tensor/index.ts'
+import type { Graph, Initializer } from '../types.ts'
+import { readRangeSync, streamRange } from './load.ts'
+import type { ExternalChoice, ExternalLocation } from './tensors.ts'
+import { type Part, totalLength } from './wire.ts'
+import { modelParts } from './write.ts'
+
+/** Protobuf's limit on a message. */
+const LARGEST = 2 ** 31 - 1
+
+/** Weights below this many bytes stay in the model's own file. */
+const SMALL = 1024
+
+/** Larger tensors start on a page of memory, so that a runtime can map them. */
+const PAGE = 4096
+
+export interface EncodeOptions {
+  /** Gives the place of each initializer that is not to be inside. Default: all are inside. */
+  readonly external?: ExternalChoice
+}
+
+/**
+ * A graph as the bytes of an ONNX model.
+ *
+ * ```ts
+ * encodeOnnx(graph) // weights inside
+ * encodeOnnx(graph, { external: (name, tensor) => 'file' in tensor ? { location, offset, length } : undefined })
+ * ```
+ *
+ * Tensors in files that stay inside are read now. `external` is asked for initializers, those of sub-graphs as well.
+ * @throws `WRITE_FAILED` above protobuf's limit of 2 GB, `FILE_NOT_FOUND` or `FILE_UNREADABLE` for weights in a file
+ */
+export function encodeOnnx(graph: Graph, options: EncodeOptions = {}): Uint8Array {
+  const parts = modelParts(graph, options.external)
+  const length = checkedLength(parts, graph.name)
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    if (part instanceof Uint8Array) bytes.set(part, at)
+    else readRangeSync(part, bytes.subarray(at, at + part.length))
+    at += part.length
+  }
+  return bytes
+}
+
+function checkedLength(parts: readonly Part[], name: string): number {
+  const length = totalLength(parts)
+  if (length > LARGEST) {
+    throw new PipiloError('WRITE_FAILED', `${name} takes ${length} bytes, and an ONNX file can have 2 GB.`, {
+      hint: 'Write the weights to a file beside it (`externalData: true`).',
+    })
+  }
+  return length
+}
+
+export interface WriteOptions {
+  /**
+   * Whether the weights go to a file beside the model, and its name. Default: only if the model is larger than 2 GB;
+   * the name is then the model's with `.data` appended.
+   */
+  readonly externalData?: boolean | string
+}
+
+/**
+ * Writes a graph as an ONNX file, or as one with `<name>.onnx.data` beside it.
+ *
+ * ```ts
+ * await writeOnnx(graph, 'embedding.onnx')
+ * await writeOnnx(graph, 'large.onnx', { externalData: true })
+ * ```
+ *
+ * Weights are streamed from memory or from their files; what is written appears under its name only when it is whole.
+ * @throws `WRITE_FAILED`, `OPTION_INVALID`; `FILE_NOT_FOUND` or `FILE_UNREADABLE` for weights in a file
+ */
+export async function writeOnnx(graph: Graph, path: string, options: WriteOptions = {}): Promise<void> {
+  const { externalData } = options
+  const parts = externalData ? undefined : modelParts(graph)
+  if (parts && (totalLength(parts) <= LARGEST || externalData === false)) {
+    checkedLength(parts, graph.name)
+    await writeFileAtomic(path, content(parts))
+    return
+  }
+  const location = typeof externalData === 'string' ? externalData : `${basename(path)}.data`
+  if (
+    basename(location) !== location ||
+    location === basename(path) ||
+    location === '..' ||
+    location === '.'
+  ) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `externalData is the name of a file beside the model, not ${location}.`,
+    )
+  }
+  const layout = new Map<Initializer, ExternalLocation>()
+  let end = 0
+  const model = modelParts(graph, (_, tensor) => {
+    const known = layout.get(tensor)
+    if (known || tensor.dtype === 'string') return known
+    const length = byteLength(tensor.dtype, elementCount(tensor.shape))
+    if (length < SMALL) return undefined
+    const place = { location, offset: Math.ceil(end / PAGE) * PAGE, length }
+    end = place.offset + length
+    layout.set(tensor, place)
+    return place
+  })
+  checkedLength(model, graph.name)
+  const data = join(dirname(path), location)
+  const temporary = temporaryName(data)
+  try {
+    await writeFileAtomic(temporary, dataParts(layout))
+    // Weights first: a model that is there always finds them.
+    const whole = temporaryName(path)
+    try {
+      await writeFileAtomic(whole, content(model))
+      await rename(temporary, data)
+      await rename(whole, path)
+    } catch (error) {
+      await rm(whole, { force: true })
+      throw error
+    }
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw fileError(error, path, 'write')
+  }
+}
+
+async function* content(parts: readonly Part[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) {
+    if (part instanceof Uint8Array) yield part
+    else yield* streamRange(part)
+  }
+}
+
+async function* dataParts(layout: ReadonlyMap<Initializer, ExternalLocation>): AsyncGenerator<Uint8Array> {
+  let at = 0
+  for (const [tensor, { offset, length }] of layout) {
+    if (offset > at) yield new Uint8Array(offset - at)
+    if ('file' in tensor) yield* streamRange(tensor.file)
+    else if (ArrayBuffer.isView(tensor.data)) yield bytesOf(tensor.data)
+    at = offset + length
+  }
+}
