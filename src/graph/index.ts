@@ -1,2 +1,14 @@
+export {
+  Builder,
+  type BuilderOptions,
+  KIND_KEY,
+  type NodeOptions,
+  type ScopeOptions,
+  Value,
+} from './builder.ts'
+export { type InferOptions, inferShapes } from './inference/infer.ts'
+export type { Fact } from './inference/rule.ts'
 export * from './onnx/index.ts'
+export * as op from './ops/all.ts'
+export type { Integers, Operand } from './ops/apply.ts'
 export * from './types.ts'

@@ -1,0 +1,459 @@
+/** Builds graphs: values, scopes and nodes whose types are inferred as they are added. */
+import { closest, type DType, float32ToFloat16, PipiloError, type Tensor, tensor } from '../tensor/index.ts'
+import { inferFacts } from './inference/infer.ts'
+import { Call, type Fact, factOf } from './inference/rule.ts'
+import { ruleOf } from './inference/table.ts'
+import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from './types.ts'
+
+/** A value of a graph that is being built. */
+export class Value {
+  readonly builder: Builder
+  #name: string
+  readonly #fact: Fact
+
+  /** Made by {@link Builder}; not to be called directly. */
+  constructor(builder: Builder, name: string, fact: Fact) {
+    this.builder = builder
+    this.#name = name
+    this.#fact = fact
+  }
+
+  /** Its name in the graph; `builder.output` may change it. */
+  get name(): string {
+    return this.#name
+  }
+
+  /** Its type, `undefined` where inference does not know it. */
+  get type(): ValueType | undefined {
+    return this.#fact.type
+  }
+
+  /** What inference knows, elements of small integer tensors included. */
+  get fact(): Fact {
+    return this.#fact
+  }
+
+  /** @throws PipiloError `GRAPH_INVALID` when it is no tensor, or of unknown type (only in graphs read from files). */
+  get dtype(): DType {
+    const { type } = this.#fact
+    if (type?.kind !== 'tensor') throw this.#unknown('dtype')
+    return type.dtype
+  }
+
+  /** @throws PipiloError `GRAPH_INVALID` when its rank is unknown (only in graphs read from files). */
+  get shape(): Shape {
+    const { type } = this.#fact
+    if (type?.kind !== 'tensor' || !type.shape) throw this.#unknown('shape')
+    return type.shape
+  }
+
+  /** For {@link Builder} alone. */
+  rename(name: string): void {
+    this.#name = name
+  }
+
+  #unknown(what: string): PipiloError {
+    return new PipiloError('GRAPH_INVALID', `The ${what} of ${JSON.stringify(this.#name)} is not known.`, {
+      input: this.#name,
+      hint: 'An operator before it has no shape rule: give the value a type in graph.values.',
+    })
+  }
+}
+
+export interface BuilderOptions {
+  /** Name of the graph. Default `graph`. */
+  readonly name?: string
+  /** Version of the standard operator set. Default 17. */
+  readonly opset?: number
+}
+
+/** The node that {@link Builder.node} adds. */
+export interface NodeOptions {
+  /** Operator's domain. Default `''`, ONNX's own. */
+  readonly domain?: string
+  /** Number of outputs. Default 1. */
+  readonly outputs?: number
+  /** Their types, for operators without a shape rule. */
+  readonly types?: readonly ValueType[]
+}
+
+/** What {@link Builder.scope} may say about a scope. */
+export interface ScopeOptions {
+  /** The module's kind, as the list of layers shows it: `Linear`, `Conv2d`, `BertLayer`. */
+  readonly kind?: string
+}
+
+/** Key of a node's metadata: the kinds of the scopes around it, `<trailing path segments to drop>:<kind>` each. */
+export const KIND_KEY = 'pipilo.kind'
+
+const CONSTANTS = 'constant/'
+
+interface Draft {
+  readonly node: Omit<Node, 'inputs' | 'outputs'>
+  readonly inputs: readonly (Value | undefined)[]
+  readonly outputs: readonly (Value | undefined)[]
+}
+
+/**
+ * Builds a graph.
+ *
+ * ```ts
+ * const b = new Builder({ name: 'mlp' })
+ * const x = b.input('x', 'float32', ['batch', 4])
+ * const w = b.initializer('fc.weight', { dtype: 'float32', shape: [4, 2], data })
+ * b.output('y', b.scope('fc', { kind: 'Linear' }, () => op.matMul(x, w)))
+ * const graph = b.build()
+ * ```
+ *
+ * A node is named `<scope>/<operator>` (`encoder.layer.0.output/Add`, then `…/Add_2`), its first output likewise, further
+ * outputs `…:1`. Types are inferred node by node; a mistake throws `SHAPE_MISMATCH` or `DTYPE_MISMATCH` at once.
+ */
+export class Builder {
+  readonly #base: Graph
+  readonly #inputs: ValueInfo[] = []
+  readonly #outputs: { value: Value; info?: ValueInfo }[] = []
+  readonly #drafts: Draft[] = []
+  readonly #initializers = new Map<string, Initializer>()
+  readonly #values = new Map<string, Value>()
+  readonly #produced = new Set<Value>()
+  readonly #nodeNames = new Set<string>()
+  readonly #counts = new Map<string, number>()
+  readonly #opsets: Map<string, number>
+  /** Names that sub-graphs see from outside: those values keep their names. */
+  readonly #captured = new Set<string>()
+  #scope: readonly { readonly path: string; readonly kind: string | undefined }[] = []
+
+  constructor(options: BuilderOptions | Graph = {}) {
+    if ('nodes' in options) {
+      this.#base = options
+      this.#opsets = new Map(options.opsets)
+      return
+    }
+    this.#base = {
+      name: options.name ?? 'graph',
+      inputs: [],
+      outputs: [],
+      nodes: [],
+      initializers: new Map(),
+      sparseInitializers: new Map(),
+      values: new Map(),
+      opsets: new Map(),
+      functions: [],
+      metadata: new Map(),
+      irVersion: 8,
+    }
+    this.#opsets = new Map([['', options.opset ?? 17]])
+  }
+
+  /**
+   * Extends a graph: `b.value(name)` finds its values, new names never clash with its own.
+   *
+   * @param options.outputs `keep` (the default) its outputs, or `clear` them
+   */
+  static from(graph: Graph, options: { readonly outputs?: 'keep' | 'clear' } = {}): Builder {
+    const builder = new Builder(graph)
+    const facts = inferFacts(graph)
+    builder.#adopt(graph, facts, options.outputs ?? 'keep')
+    return builder
+  }
+
+  /** Version of the standard operator set. */
+  get opset(): number {
+    return this.#opsets.get('') ?? this.#opsets.get('ai.onnx') ?? 17
+  }
+
+  /** The current scope's path; `''` outside. */
+  get path(): string {
+    return this.#scope.at(-1)?.path ?? ''
+  }
+
+  /** Adds an input. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    this.#claim(name)
+    const type: ValueType = { kind: 'tensor', dtype, shape }
+    this.#inputs.push({ name, type })
+    return this.#define(name, { type })
+  }
+
+  /** Adds a tensor of the graph: a weight, in memory or left in its file. */
+  initializer(name: string, tensor: Initializer): Value {
+    this.#claim(name)
+    this.#initializers.set(name, tensor)
+    return this.#define(name, factOf(tensor))
+  }
+
+  /**
+   * A small constant, made once however often it is asked for. Numbers become a scalar, arrays a vector.
+   *
+   * @param dtype default `int64`
+   */
+  constant(value: number | boolean | readonly number[] | Tensor, dtype: DType = 'int64'): Value {
+    if (typeof value === 'object' && 'data' in value) {
+      return this.initializer(this.#fresh(`${CONSTANTS}tensor`), value)
+    }
+    const scalar = typeof value !== 'object'
+    const elements = scalar ? [Number(value)] : value
+    const text = `${CONSTANTS}${dtype}${scalar ? `(${elements[0]})` : `[${elements}]`}`
+    const known = text.length <= 80 ? this.#values.get(text) : undefined
+    if (known) return known
+    const name = text.length <= 80 ? text : this.#fresh(`${CONSTANTS}${dtype}`)
+    const bits = dtype === 'float16' ? float32ToFloat16(Float32Array.from(elements)) : undefined
+    const shape = scalar ? [] : [elements.length]
+    return this.initializer(name, bits ? { dtype, shape, data: bits } : tensor(dtype, shape, elements))
+  }
+
+  /**
+   * Runs `build` with names below `path`: scopes nest, joined by dots.
+   *
+   * ```ts
+   * b.scope('encoder', () => b.scope('layer.0', { kind: 'BertLayer' }, () => …))
+   * ```
+   */
+  scope<T>(path: string, build: () => T): T
+  scope<T>(path: string, options: ScopeOptions, build: () => T): T
+  scope<T>(path: string, options: ScopeOptions | (() => T), build?: () => T): T {
+    const body = typeof options === 'function' ? options : build!
+    const kind = typeof options === 'function' ? undefined : options.kind
+    const outer = this.#scope
+    this.#scope = [...outer, { path: outer.length ? `${this.path}.${path}` : path, kind }]
+    try {
+      return body()
+    } finally {
+      this.#scope = outer
+    }
+  }
+
+  /**
+   * Adds a node, with its types inferred. The functions of `op` call this; call it for operators that have none.
+   *
+   * @throws PipiloError `SHAPE_MISMATCH`, `DTYPE_MISMATCH`
+   */
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    options: NodeOptions = {},
+  ): Value[] {
+    for (const input of inputs) if (input) this.#own(input)
+    const domain = options.domain ?? ''
+    const name = this.#nodeName(this.path ? `${this.path}/${op}` : op)
+    const names = Array.from({ length: options.outputs ?? 1 }, (_, i) =>
+      this.#fresh(i === 0 ? name : `${name}:${i}`),
+    )
+    const facts = this.#infer({ op, domain, name, attributes, outputs: names }, inputs, options.types)
+    if (domain !== '' && !this.#opsets.has(domain)) this.#opsets.set(domain, 1)
+    const outputs = names.map((output, i) => this.#define(output, facts[i] ?? {}))
+    this.#add({ node: { name, op, domain, attributes, ...this.#metadata() }, inputs, outputs })
+    return outputs
+  }
+
+  /** The value of this name. @throws PipiloError `LAYER_UNKNOWN` with the closest names */
+  value(name: string): Value {
+    const value = this.#values.get(name)
+    if (value) return value
+    const near = closest(name, [...this.#values.keys()])
+    throw new PipiloError('LAYER_UNKNOWN', `There is no value ${JSON.stringify(name)}.`, {
+      input: name,
+      ...(near.length
+        ? { hint: `Did you mean ${near.map((other) => JSON.stringify(other)).join(' or ')}?` }
+        : {}),
+    })
+  }
+
+  /** Whether a value has this name. */
+  has(name: string): boolean {
+    return this.#values.has(name)
+  }
+
+  /**
+   * Makes a value an output called `name`. The node that produces it then writes to that name; an `Identity` is added
+   * only for what has to keep its own name (inputs, initializers, values that are outputs already).
+   */
+  output(name: string, value: Value): Value {
+    this.#own(value)
+    let result = value
+    if (value.name !== name) {
+      const isOutput = this.#outputs.some((output) => output.value === value)
+      if (!this.#produced.has(value) || isOutput || this.#captured.has(value.name)) {
+        result = this.node('Identity', [value])[0]!
+      }
+      this.#free(name)
+      this.#values.delete(result.name)
+      result.rename(name)
+      this.#values.set(name, result)
+    } else if (this.#outputs.some((output) => output.value === value)) {
+      return value
+    }
+    this.#outputs.push({ value: result })
+    return result
+  }
+
+  /** The graph so far. Initializers that nothing reads are left out: the runtime warns about them. */
+  build(): Graph {
+    const used = new Set(this.#captured)
+    for (const { inputs } of this.#drafts) for (const input of inputs) if (input) used.add(input.name)
+    for (const { value } of this.#outputs) used.add(value.name)
+    const outer = new Set([
+      ...this.#inputs.map(({ name }) => name),
+      ...this.#outputs.map(({ value }) => value.name),
+    ])
+    const values = new Map(this.#base.values)
+    for (const value of this.#produced) {
+      if (outer.has(value.name)) values.delete(value.name)
+      else if (value.type)
+        values.set(value.name, { ...values.get(value.name), name: value.name, type: value.type })
+    }
+    return {
+      ...this.#base,
+      inputs: [...this.#inputs],
+      outputs: this.#outputs.map(({ value, info }) => ({
+        ...info,
+        name: value.name,
+        ...(value.type ? { type: value.type } : {}),
+      })),
+      nodes: this.#drafts.map(({ node, inputs, outputs }) => ({
+        ...node,
+        inputs: inputs.map((input) => input?.name ?? ''),
+        outputs: outputs.map((output) => output?.name ?? ''),
+      })),
+      initializers: new Map([...this.#initializers].filter(([name]) => used.has(name))),
+      values,
+      opsets: new Map(this.#opsets),
+    }
+  }
+
+  #adopt(graph: Graph, facts: ReadonlyMap<string, Fact>, outputs: 'keep' | 'clear'): void {
+    for (const name of capturedNames(graph.nodes)) this.#captured.add(name)
+    for (const info of graph.inputs) {
+      this.#inputs.push(info)
+      this.#define(info.name, facts.get(info.name) ?? {})
+    }
+    for (const [name, initializer] of graph.initializers) {
+      this.#initializers.set(name, initializer)
+      if (!this.#values.has(name)) this.#define(name, factOf(initializer))
+    }
+    for (const [name, { values, shape }] of graph.sparseInitializers) {
+      if (!this.#values.has(name))
+        this.#define(name, { type: { kind: 'tensor', dtype: values.dtype, shape } })
+    }
+    for (const { inputs, outputs: results, ...node } of graph.nodes) {
+      const values = inputs.map((name) => (name === '' ? undefined : this.#values.get(name)))
+      const missing = values.findIndex((value, i) => !value && inputs[i] !== '')
+      if (missing >= 0) {
+        throw new PipiloError(
+          'GRAPH_INVALID',
+          `${node.op} at ${JSON.stringify(node.name)} reads ${JSON.stringify(inputs[missing])}, which nothing before it makes.`,
+          { input: node.name },
+        )
+      }
+      this.#nodeNames.add(node.name)
+      const made = results.map((name) =>
+        name === '' ? undefined : this.#define(name, facts.get(name) ?? {}),
+      )
+      this.#add({ node, inputs: values, outputs: made })
+    }
+    if (outputs === 'clear') return
+    for (const info of graph.outputs) this.#outputs.push({ value: this.value(info.name), info })
+  }
+
+  #add(draft: Draft): void {
+    this.#drafts.push(draft)
+    for (const output of draft.outputs) if (output) this.#produced.add(output)
+  }
+
+  #define(name: string, fact: Fact): Value {
+    const value = new Value(this, name, fact)
+    this.#values.set(name, value)
+    return value
+  }
+
+  #infer(
+    node: Call['node'],
+    inputs: readonly (Value | undefined)[],
+    types: readonly ValueType[] | undefined,
+  ): readonly (Fact | undefined)[] {
+    if (types) return types.map((type) => ({ type }))
+    const call = new Call(
+      node,
+      inputs.map((input) => input?.fact),
+      this.#opsets.get(node.domain) ?? this.opset,
+    )
+    return ruleOf(node.domain, node.op)?.(call) ?? []
+  }
+
+  #metadata(): { metadata?: ReadonlyMap<string, string> } {
+    const kinds: string[] = []
+    const length = this.path.split('.').length
+    for (const { path, kind } of this.#scope) {
+      if (kind) kinds.unshift(`${length - path.split('.').length}:${kind}`)
+    }
+    return kinds.length ? { metadata: new Map([[KIND_KEY, kinds.join(' ')]]) } : {}
+  }
+
+  #own(value: Value): void {
+    if (value.builder === this) return
+    throw new PipiloError('GRAPH_INVALID', `The value ${JSON.stringify(value.name)} is of another builder.`, {
+      input: value.name,
+    })
+  }
+
+  /** Takes a name that the caller chose. */
+  #claim(name: string): void {
+    if (name !== '' && !this.#values.has(name)) return
+    throw new PipiloError('GRAPH_INVALID', `The name ${JSON.stringify(name)} is empty or taken.`, {
+      input: name,
+    })
+  }
+
+  /** Frees a name for an output: an inner value that has it gets another. */
+  #free(name: string): void {
+    const holder = this.#values.get(name)
+    if (!holder) return
+    const fixed = this.#outputs.some(({ value }) => value === holder) || this.#captured.has(name)
+    if (fixed || !this.#produced.has(holder)) this.#claim(name)
+    holder.rename(this.#fresh(name))
+    this.#values.set(holder.name, holder)
+  }
+
+  /** `name`, or `name_2`, … where that is taken. */
+  #fresh(name: string): string {
+    return this.#unique(name, (candidate) => this.#values.has(candidate) || this.#captured.has(candidate))
+  }
+
+  #nodeName(name: string): string {
+    const unique = this.#unique(name, (candidate) => this.#nodeNames.has(candidate))
+    this.#nodeNames.add(unique)
+    return unique
+  }
+
+  #unique(name: string, taken: (name: string) => boolean): string {
+    let candidate = name
+    for (let i = this.#counts.get(name) ?? 1; taken(candidate); ) {
+      i++
+      candidate = `${name}_${i}`
+      this.#counts.set(name, i)
+    }
+    return candidate
+  }
+}
+
+/** Names that sub-graphs of `nodes` read from outside. */
+function* capturedNames(nodes: readonly Node[]): Generator<string> {
+  for (const { attributes } of nodes) {
+    for (const attribute of Object.values(attributes)) {
+      if (attribute.type === 'graph') yield* outerNames(attribute.value)
+      else if (attribute.type === 'graphs') for (const graph of attribute.value) yield* outerNames(graph)
+    }
+  }
+}
+
+function outerNames(graph: Graph): Set<string> {
+  const outer = new Set(graph.outputs.map(({ name }) => name))
+  for (const { inputs } of graph.nodes) for (const name of inputs) outer.add(name)
+  for (const name of capturedNames(graph.nodes)) outer.add(name)
+  for (const { name } of graph.inputs) outer.delete(name)
+  for (const name of graph.initializers.keys()) outer.delete(name)
+  for (const { outputs } of graph.nodes) for (const name of outputs) outer.delete(name)
+  outer.delete('')
+  return outer
+}

@@ -1,0 +1,30 @@
+/** The one table of shape rules, by domain and operator. */
+import type { Rule } from './rule.ts'
+import { convolution } from './rules/convolution.ts'
+import { elementwise } from './rules/elementwise.ts'
+import { indexing } from './rules/indexing.ts'
+import { linear } from './rules/linear.ts'
+import { normalization } from './rules/normalization.ts'
+import { reduction } from './rules/reduction.ts'
+import { shape } from './rules/shape.ts'
+
+const standard: Readonly<Record<string, Rule>> = {
+  ...elementwise,
+  ...reduction,
+  ...shape,
+  ...indexing,
+  ...linear,
+  ...convolution,
+  ...normalization,
+}
+
+const domains: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  '': standard,
+  'ai.onnx': standard,
+}
+
+/** The shape rule of an operator, if it has one. */
+export function ruleOf(domain: string, op: string): Rule | undefined {
+  const rules = domains[domain]
+  return rules && Object.hasOwn(rules, op) ? rules[op] : undefined
+}
