@@ -1,0 +1,77 @@
+// One ONNX Runtime session on the calling thread. Used inside a worker and, with `workers: 0`, in place.
+//
+// Imported by worker.ts: it must lean on nothing but the runtime's package, so that a worker starts quickly.
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import type { DType, Tensor, TypedArray } from '../tensor/index.ts'
+
+/** What a session is made of, as plain data that can be posted to a worker. */
+export interface Plan {
+  /** The ONNX file's bytes; large weights are external. */
+  readonly model: Uint8Array
+  /** The folder of the external weights. */
+  readonly folder?: string
+  /** Threads inside one operator. */
+  readonly threads: number
+  /** Prefix of the profile's file. */
+  readonly profile?: string
+}
+
+/** A session ready to run. */
+export interface Engine {
+  run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Record<string, Tensor>>
+  close(): Promise<void>
+}
+
+/** Loads the native library (some 30 ms in a cold process) without making a session. */
+export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  const runtime = await import('onnxruntime-node')
+  // Every failure arrives as an exception; without this the library also prints it to the user's terminal.
+  runtime.env.logLevel = 'fatal'
+  return runtime
+}
+
+/** Makes a session. Throws ONNX Runtime's own error, see {@link creationError}. */
+export async function openEngine(plan: Plan): Promise<Engine> {
+  const { InferenceSession, Tensor: Native } = await loadRuntime()
+  const session = await InferenceSession.create(plan.model, sessionOptions(plan))
+  return {
+    async run(feeds, outputs) {
+      const native: Record<string, OrtTensor> = {}
+      for (const [name, { dtype, shape, data }] of Object.entries(feeds)) {
+        // The runtime's own spelling of dtypes is ours; it knows fewer of them and says so.
+        native[name] = new Native(dtype as 'float32', data as Float32Array, shape)
+      }
+      const results = await session.run(native, outputs)
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
+    },
+    async close() {
+      if (plan.profile) session.endProfiling()
+      await session.release()
+    },
+  }
+}
+
+function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
+  const session: Record<string, string> = {}
+  if (plan.folder !== undefined) session.model_external_initializers_file_folder_path = plan.folder
+  return {
+    executionProviders: ['cpu'],
+    executionMode: 'sequential',
+    interOpNumThreads: 1,
+    intraOpNumThreads: plan.threads,
+    logSeverityLevel: 4,
+    extra: { session },
+    ...(plan.profile && { enableProfiling: true, profileFilePrefix: plan.profile }),
+  }
+}
+
+function toTensor(tensor: OrtTensor): Tensor {
+  const dtype = tensor.type as DType
+  let data = tensor.data as Tensor['data']
+  // Node 24 has a Float16Array, which the runtime then uses; our float16 is bit patterns.
+  if (dtype === 'float16' && !(data instanceof Uint16Array)) {
+    const { buffer, byteOffset, length } = data as unknown as Uint16Array
+    data = new Uint16Array(buffer, byteOffset, length)
+  }
+  return { dtype, shape: tensor.dims, data: data as TypedArray }
+}

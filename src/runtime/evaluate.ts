@@ -1,0 +1,24 @@
+import type { Graph } from '../graph/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { compile } from './compile.ts'
+
+/**
+ * Runs a graph once, in place; for passes that must compute.
+ *
+ * ```ts
+ * const folded = await fold(graph, evaluate)
+ * ```
+ *
+ * @throws what {@link compile} and a run throw
+ */
+export async function evaluate(
+  graph: Graph,
+  feeds: Readonly<Record<string, Tensor>> = {},
+): Promise<Record<string, Tensor>> {
+  const session = await compile(graph, { workers: 0 })
+  try {
+    return await session.run(feeds)
+  } finally {
+    await session.dispose()
+  }
+}

@@ -1,0 +1,117 @@
+// Starting worker threads, from source under any tool and from the built package.
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { Reply, Request } from './protocol.ts'
+
+/** How a call to a thread ended without a reply: the thread did. */
+export class ThreadEnded extends Error {}
+
+/**
+ * A worker thread that answers one request at a time.
+ *
+ * It keeps the process alive only while a request is under way.
+ */
+export class Thread {
+  readonly #worker: Worker
+  #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined
+  #ended: Error | undefined
+  /** Settles when the thread has ended. */
+  readonly end: Promise<void>
+
+  constructor() {
+    this.#worker = startWorker()
+    this.#worker.unref()
+    this.#worker.on('message', (reply: Reply) => this.#settle()?.resolve(reply))
+    this.end = new Promise((resolve) => {
+      const ended = (why: string, cause?: unknown) => {
+        this.#ended ??= new ThreadEnded(why, { cause })
+        this.#settle()?.reject(this.#ended)
+      }
+      this.#worker.on('messageerror', (error) =>
+        ended(`its reply could not be read: ${error.message}`, error),
+      )
+      this.#worker.on('error', (error) => ended(messageOf(error), error))
+      this.#worker.on('exit', (code) => {
+        ended(`exit code ${code}`)
+        resolve()
+      })
+    })
+  }
+
+  /** Whether it can still be asked. */
+  get alive(): boolean {
+    return this.#ended === undefined
+  }
+
+  /** Sends a request; `moved` changes owner. Rejects with {@link ThreadEnded} when the thread ends first. */
+  request(request: Request, moved: ArrayBuffer[] = []): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended)
+      // Throws, and so rejects, when a buffer has been moved away before.
+      this.#worker.postMessage(request, moved)
+      this.#waiting = { resolve, reject }
+      this.#worker.ref()
+    })
+  }
+
+  /** Frees the session and ends the thread. */
+  async close(): Promise<void> {
+    if (this.#ended) return
+    this.#worker.ref()
+    this.#worker.postMessage({ kind: 'close' } satisfies Request)
+    await this.end
+  }
+
+  #settle() {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    this.#worker.unref()
+    return waiting
+  }
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function startWorker(): Worker {
+  const source = import.meta.url.endsWith('.ts')
+  const entry = new URL(source ? './worker.ts' : './worker.js', import.meta.url)
+  // Flags of the caller's own program (`--input-type`, `--test`) are not for this thread.
+  const options = { execArgv: [], name: 'pipilo' }
+  if (!source || (process.features as { typescript?: unknown }).typescript) return new Worker(entry, options)
+  // Node 20 reads no TypeScript, and a loader given by flags is not used for a worker's own entry.
+  const folder = dirname(createRequire(import.meta.url).resolve('tsx/package.json'))
+  const loader = pathToFileURL(join(folder, 'dist/esm/api/index.mjs'))
+  return new Worker(
+    `import('${loader}').then(({ register }) => { register(); return import('${entry}') })
+      .catch((error) => setImmediate(() => { throw error }))`,
+    { ...options, eval: true },
+  )
+}
+
+const spares: Thread[] = []
+
+/**
+ * Starts worker threads and loads the native library in them, for the next sessions to use.
+ *
+ * ```ts
+ * warmUp()                        // returns at once
+ * const graph = await build()     // meanwhile the library is being loaded
+ * const session = await compile(graph)
+ * ```
+ *
+ * @param threads how many; those that already wait count. An unused one does not keep the process alive.
+ */
+export function warmUp(threads = 1): void {
+  while (spares.length < threads) spares.push(new Thread())
+}
+
+/** A thread that has no session yet. */
+export function takeThread(): Thread {
+  for (let thread = spares.pop(); thread; thread = spares.pop()) if (thread.alive) return thread
+  return new Thread()
+}
