@@ -1,0 +1,60 @@
+/** What passes ask about nodes: the graphs inside them, and the names that they read from outside. */
+
+import type { Attribute, Graph, Node, ValueInfo, ValueType } from '../types.ts'
+
+/** The graphs in a node's attributes (bodies of `If`, `Loop`, `Scan`). */
+export function subgraphs(node: Node): Graph[] {
+  return Object.values(node.attributes).flatMap((attribute) =>
+    attribute.type === 'graph' ? [attribute.value] : attribute.type === 'graphs' ? [...attribute.value] : [],
+  )
+}
+
+/** A node with each graph in its attributes replaced; the same node if it has none. */
+export function mapSubgraphs(node: Node, change: (graph: Graph) => Graph): Node {
+  if (subgraphs(node).length === 0) return node
+  const attributes: Record<string, Attribute> = {}
+  for (const [name, attribute] of Object.entries(node.attributes)) {
+    if (attribute.type === 'graph') attributes[name] = { ...attribute, value: change(attribute.value) }
+    else if (attribute.type === 'graphs')
+      attributes[name] = { ...attribute, value: attribute.value.map(change) }
+    else attributes[name] = attribute
+  }
+  return { ...node, attributes }
+}
+
+/** Names of values that a node reads: its inputs, and what the graphs inside it take from around them. */
+export function reads(node: Node): string[] {
+  const names = node.inputs.filter((name) => name !== '')
+  return names.concat(subgraphs(node).flatMap(captured))
+}
+
+/** Names that a sub-graph takes from the graphs around it. */
+export function captured(graph: Graph): string[] {
+  const own = defined(graph)
+  const wanted = [...graph.nodes.flatMap(reads), ...graph.outputs.map(({ name }) => name)]
+  return wanted.filter((name) => !own.has(name))
+}
+
+/** Names that a graph itself gives values to. */
+export function defined(graph: Graph): Set<string> {
+  const names = new Set<string>()
+  for (const { name } of graph.inputs) names.add(name)
+  for (const name of graph.initializers.keys()) names.add(name)
+  for (const name of graph.sparseInitializers.keys()) names.add(name)
+  for (const node of graph.nodes) for (const name of node.outputs) if (name !== '') names.add(name)
+  return names
+}
+
+/** Type of a value of the graph, as far as the graph says. */
+export function typeOf(graph: Graph, name: string): ValueType | undefined {
+  return infoOf(graph, name)?.type
+}
+
+/** What a graph says about a value: as an output, an input, an inner value or an initializer. */
+export function infoOf(graph: Graph, name: string): ValueInfo | undefined {
+  const named = (info: ValueInfo) => info.name === name && info.type !== undefined
+  const info = graph.outputs.find(named) ?? graph.inputs.find(named) ?? graph.values.get(name)
+  if (info) return info
+  const tensor = graph.initializers.get(name)
+  return tensor && { name, type: { kind: 'tensor', dtype: tensor.dtype, shape: tensor.shape } }
+}
