@@ -1,0 +1,54 @@
+/**
+ * Pipilo: embeddings of text and pictures, from any layer of any model, indexed and searched.
+ *
+ * ```ts
+ * import { cosineSimilarity, embedder } from 'pipilo'
+ *
+ * const e = await embedder('all-MiniLM-L6-v2')
+ * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
+ * cosineSimilarity(football, soccer)
+ * ```
+ *
+ * The rooms below have doors of their own for those who build with graphs: `pipilo/graph`, `pipilo/runtime`, `pipilo/nn`, …
+ *
+ * @module
+ */
+export type {
+  ChunkOptions,
+  ChunkPlace,
+  Embedder,
+  EmbedderIdentity,
+  EmbedderOptions,
+  EmbedOptions,
+  EmbedResult,
+  Input,
+  RawImage,
+  StreamResult,
+} from './embed/index.ts'
+export { embedder } from './embed/index.ts'
+export type { Graph, Layer } from './graph/index.ts'
+export type {
+  Card,
+  EmbeddingOptions,
+  Modality,
+  Model,
+  OpenOptions,
+  Pooling,
+  SaveOptions,
+} from './models/index.ts'
+export { cards, open } from './models/index.ts'
+export { dc, defineOperator, glob, ops, pipe, pipeline } from './pipeline/index.ts'
+export type { Session } from './runtime/index.ts'
+export type {
+  Collection,
+  Condition,
+  Filter,
+  Hit,
+  Metadata,
+  Row,
+  SearchOptions,
+  Store,
+} from './store/index.ts'
+export { connect, indexFiles } from './store/index.ts'
+export type { ErrorCode, Matrix, Tensor } from './tensor/index.ts'
+export { cosineSimilarity, PipiloError, similarityMatrix, topK } from './tensor/index.ts'

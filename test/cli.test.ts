@@ -1,0 +1,270 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
+import { describe, expect, it } from 'vitest'
+import { cosineSimilarity, readNpy } from '../src/tensor/index.ts'
+import { emptyFolder, lines, pipilo, project, samples, start } from './pipilo.ts'
+
+interface Line {
+  id: string
+  vector: number[]
+}
+
+const length = (vector: readonly number[]) => Math.hypot(...vector)
+const cosine = (a: readonly number[], b: readonly number[]) =>
+  cosineSimilarity(Float32Array.from(a), Float32Array.from(b))
+
+function folderWithPictures(...names: string[]): string {
+  const cwd = emptyFolder()
+  mkdirSync(join(cwd, 'photos'))
+  for (const name of names) cpSync(join(samples, 'pictures', name), join(cwd, 'photos', name))
+  return cwd
+}
+
+describe('pipilo', () => {
+  it('prints help and version', async () => {
+    const cwd = emptyFolder()
+    const help = await pipilo(['--help'], { cwd })
+    expect(help.status).toBe(0)
+    for (const name of ['embed', 'index', 'search', 'inspect', 'export', 'models', 'demo']) {
+      expect(help.stdout).toContain(name)
+      const own = await pipilo([name, '--help'], { cwd })
+      expect(own.status).toBe(0)
+      expect(own.stdout).toContain('EXAMPLES')
+    }
+    const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
+    expect((await pipilo(['--version'], { cwd })).stdout).toBe(`${version}\n`)
+  })
+
+  it.each([
+    [['embde'], 'Did you mean embed'],
+    [['embed', '--modle', 'x', 'a'], 'Did you mean --model'],
+    [['embed'], 'Nothing to embed'],
+    [['embed', '--text', 'a', '--out', 'a.csv'], '.npy, .jsonl or .parquet'],
+    [['embed', '--text', 'a', '--pool', 'median'], 'cls, mean, max, last, none'],
+    [['embed', '--text', 'a', '--threads', 'many'], 'whole number'],
+    [['search', 'a', '--filter', '[1]'], 'JSON object'],
+    [['search', 'a', '-k', '0'], 'at least 1'],
+    [['export', 'mobilenet-v2'], 'needs -o'],
+    [[], 'Which command?'],
+  ])('%j is wrong usage: status 2', async (args, sentence) => {
+    const { status, stdout, stderr } = await pipilo(args, { cwd: emptyFolder() })
+    expect(stderr).toContain(sentence)
+    expect(status).toBe(2)
+    expect(stdout).toBe('')
+  })
+})
+
+describe('pipilo embed', () => {
+  it('embeds arguments, a line a text, and says nothing else in a pipe', async () => {
+    const { status, stdout, stderr } = await pipilo(['embed', '--text', 'football', 'soccer', 'footwear'], {
+      cwd: emptyFolder(),
+    })
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    const rows = lines<Line>(stdout)
+    expect(rows.map(({ id }) => id)).toEqual(['text:0', 'text:1', 'text:2'])
+    const [football, soccer, footwear] = rows.map(({ vector }) => vector)
+    expect(football).toHaveLength(384)
+    expect(length(football!)).toBeCloseTo(1, 5)
+    expect(cosine(football!, soccer!)).toBeGreaterThan(cosine(football!, footwear!))
+  })
+
+  it('reads lines of standard input and of files, with ids that say where they stood', async () => {
+    const cwd = emptyFolder()
+    mkdirSync(join(cwd, 'notes'))
+    writeFileSync(join(cwd, 'notes/a.txt'), 'one\ntwo\n')
+    writeFileSync(join(cwd, 'notes/b.md'), 'three')
+    const piped = await pipilo(['embed', '-', '--dimensions', '16'], { cwd, input: 'one\ntwo\n' })
+    expect(lines<Line>(piped.stdout)).toHaveLength(2)
+    const files = await pipilo(['embed', 'notes', '--dimensions', '16'], { cwd })
+    const rows = lines<Line>(files.stdout)
+    expect(rows.map(({ id }) => id)).toEqual(['notes/a.txt:1', 'notes/a.txt:2', 'notes/b.md:1'])
+    expect(rows[0]!.vector).toHaveLength(16)
+    expect(length(rows[0]!.vector)).toBeCloseTo(1, 5)
+    const glob = await pipilo(['embed', 'notes/*.txt', '--dimensions', '16'], { cwd })
+    expect(lines<Line>(glob.stdout)).toEqual(rows.slice(0, 2))
+  })
+
+  it('writes .npy with its ids, .parquet and .jsonl with the same vectors', async () => {
+    const cwd = emptyFolder()
+    const words = ['red', 'green', 'blue']
+    for (const out of ['v.npy', 'v.parquet', 'v.jsonl']) {
+      const { status, stdout, stderr } = await pipilo(['embed', '--text', ...words, '--out', out], { cwd })
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' })
+    }
+    expect(readdirSync(cwd).sort()).toEqual(['v.ids.jsonl', 'v.jsonl', 'v.npy', 'v.parquet'])
+    const rows = lines<Line>(readFileSync(join(cwd, 'v.jsonl'), 'utf8'))
+    const npy = await readNpy(join(cwd, 'v.npy'))
+    expect(npy.shape).toEqual([3, 384])
+    expect(Array.from(npy.data as Float32Array)).toEqual(
+      rows.flatMap(({ vector }) => vector.map(Math.fround)),
+    )
+    expect(lines<string>(readFileSync(join(cwd, 'v.ids.jsonl'), 'utf8'))).toEqual([
+      'text:0',
+      'text:1',
+      'text:2',
+    ])
+    const parquet = await parquetReadObjects({ file: await asyncBufferFromFile(join(cwd, 'v.parquet')) })
+    expect(parquet.map(({ id }) => id)).toEqual(['text:0', 'text:1', 'text:2'])
+    expect(parquet.map(({ vector }) => Array.from(vector as number[]))).toEqual(
+      rows.map(({ vector }) => vector.map(Math.fround)),
+    )
+  })
+
+  it('embeds pictures, any layer of them, with and without normalisation', async () => {
+    const cwd = folderWithPictures('cat.jpg', 'cat-face.jpg')
+    const usual = lines<Line>((await pipilo(['embed', 'photos'], { cwd })).stdout)
+    expect(usual.map(({ id }) => id)).toEqual(['photos/cat-face.jpg', 'photos/cat.jpg'])
+    expect(length(usual[0]!.vector)).toBeCloseTo(1, 5)
+    const options = ['--tap', 'block_6_expand_relu', '--pool', 'max', '--no-normalize']
+    const early = lines<Line>((await pipilo(['embed', 'photos', ...options], { cwd })).stdout)
+    expect(length(early[0]!.vector)).not.toBeCloseTo(1, 1)
+    const none = await pipilo(['embed', '--text', 'Hello, world!', '--pool', 'none'], { cwd })
+    const [matrix] = lines<{ id: string; vectors: number[][] }>(none.stdout)
+    expect(matrix!.vectors).toHaveLength(6)
+    expect(matrix!.vectors[0]).toHaveLength(384)
+  })
+
+  it('stops at a bad input, or skips it and says so', async () => {
+    const cwd = folderWithPictures('cat.jpg')
+    const photograph = readFileSync(join(cwd, 'photos/cat.jpg'))
+    writeFileSync(join(cwd, 'photos/cut.jpg'), photograph.subarray(0, photograph.length / 2))
+    writeFileSync(join(cwd, 'photos/empty.jpg'), '')
+    writeFileSync(join(cwd, 'photos/text.jpg'), 'no picture at all')
+    const thrown = await pipilo(['embed', 'photos/*.jpg', '--as', 'image', '--out', 'v.jsonl'], { cwd })
+    expect(thrown.status).toBe(1)
+    expect(existsSync(join(cwd, 'v.jsonl'))).toBe(false)
+    const args = ['embed', 'photos/*.jpg', '--as', 'image', '--on-error', 'skip', '--out', 'v.jsonl']
+    const skipped = await pipilo(args, { cwd })
+    expect(skipped.status).toBe(0)
+    expect(skipped.stderr).toContain('skipped 3 inputs')
+    for (const name of ['cut', 'empty', 'text']) expect(skipped.stderr).toContain(`photos/${name}.jpg`)
+    expect(lines<Line>(readFileSync(join(cwd, 'v.jsonl'), 'utf8')).map(({ id }) => id)).toEqual([
+      'photos/cat.jpg',
+    ])
+    const missing = await pipilo(['embed', 'nowhere.jpg'], { cwd })
+    expect(missing.status).toBe(1)
+    expect(missing.stderr).toContain('[FILE_NOT_FOUND]')
+  })
+
+  it('offers the closest names for an unknown layer or model', async () => {
+    const cwd = emptyFolder()
+    const layer = await pipilo(['embed', '--text', 'a', '--tap', 'encoder.layer.9'], { cwd })
+    expect(layer.status).toBe(1)
+    expect(layer.stderr).toContain('encoder.layer.')
+    expect(layer.stderr).toContain('[LAYER_UNKNOWN]')
+    const model = await pipilo(['embed', '--text', 'a', '--model', 'all-MiniLM-L6-v3'], { cwd })
+    expect(model.status).toBe(1)
+    expect(model.stderr).toContain('all-MiniLM-L6-v2')
+  })
+
+  it('ends cleanly on Ctrl-C, leaving no half file', async () => {
+    const cwd = emptyFolder()
+    const running = start(['embed', '-', '--out', 'v.npy'], { cwd, input: null })
+    setTimeout(() => running.kill('SIGINT'), 1500)
+    const { status, stderr } = await running.ended
+    expect(stderr).toBe('pipilo: stopped\n')
+    expect(status).toBe(130)
+    expect(readdirSync(cwd)).toEqual([])
+  })
+})
+
+describe('pipilo index and search', () => {
+  it('finds pictures by a picture, takes up changes, and prunes', async () => {
+    const cwd = folderWithPictures('cat.jpg', 'cat-face.jpg', 'coffee.jpg', 'coffee-cup.jpg', 'rocket.jpg')
+    const indexed = (text: string) => JSON.parse(text) as Record<string, unknown>
+    const first = await pipilo(['index', 'photos', '--json'], { cwd })
+    expect(first.stderr).toBe('')
+    expect(indexed(first.stdout)).toMatchObject({ collection: 'pictures', indexed: 5, unchanged: 0, rows: 5 })
+    const second = await pipilo(['index', 'photos', '--json'], { cwd })
+    expect(indexed(second.stdout)).toMatchObject({ indexed: 0, unchanged: 5, rows: 5 })
+    const found = await pipilo(['search', 'photos/coffee-cup.jpg', '-k', '2', '--json'], { cwd })
+    const hits = JSON.parse(found.stdout) as { id: string; score: number }[]
+    expect(hits.map(({ id }) => id)).toEqual(['photos/coffee-cup.jpg', 'photos/coffee.jpg'])
+    expect(hits[0]!.score).toBeCloseTo(1, 3)
+    rmSync(join(cwd, 'photos/rocket.jpg'))
+    cpSync(join(samples, 'pictures/bricks.jpg'), join(cwd, 'photos/cat.jpg'))
+    const third = await pipilo(['index', 'photos', '--prune', '--json'], { cwd })
+    expect(indexed(third.stdout)).toMatchObject({ indexed: 1, unchanged: 3, pruned: 1, rows: 4 })
+  })
+
+  it('searches lines of text with a filter, and refuses another model', async () => {
+    const cwd = emptyFolder()
+    writeFileSync(
+      join(cwd, 'notes.txt'),
+      'The cat sleeps.\nA goal in the last minute.\nThe keeper saved the penalty.\n',
+    )
+    await pipilo(['index', 'notes.txt'], { cwd })
+    const all = await pipilo(['search', 'football match', '--json'], { cwd })
+    const ids = (JSON.parse(all.stdout) as { id: string }[]).map(({ id }) => id)
+    expect(ids.at(-1)).toBe('notes.txt:1')
+    const filtered = await pipilo(['search', 'football match', '--filter', '{"line":{"lt":3}}', '--json'], {
+      cwd,
+    })
+    expect(JSON.parse(filtered.stdout)).toHaveLength(2)
+    const table = await pipilo(['search', 'football match', '-k', '1'], { cwd })
+    expect(table.stdout).toMatch(/score {2}id .*text/)
+    const other = await pipilo(['index', 'notes.txt', '--tap', 'encoder.layer.3', '--collection', 'texts'], {
+      cwd,
+    })
+    expect(other.status).toBe(1)
+    expect(other.stderr).toContain('[COLLECTION_MISMATCH]')
+    const unknown = await pipilo(['search', 'x', '--collection', 'nothing'], { cwd })
+    expect(unknown.stderr).toContain('[COLLECTION_UNKNOWN]')
+  })
+})
+
+describe('pipilo inspect, export, models, demo', () => {
+  it('inspects a model as JSON and as a table', async () => {
+    const cwd = emptyFolder()
+    const { stdout } = await pipilo(['inspect', 'all-MiniLM-L6-v2', '--json'], { cwd })
+    const { inputs, outputs, layers } = JSON.parse(stdout)
+    expect(inputs.map(({ name }: { name: string }) => name)).toContain('input_ids')
+    expect(outputs.length).toBeGreaterThan(0)
+    const query = layers.find(({ name }: { name: string }) => name === 'encoder.layer.0.attention.self.query')
+    expect(query).toEqual({
+      name: 'encoder.layer.0.attention.self.query',
+      kind: 'Linear',
+      shape: ['batch', 'sequence', 384],
+      parameters: 384 * 385,
+    })
+    const text = await pipilo(['inspect', 'mobilenet-v2'], { cwd })
+    expect(text.stdout).toContain('block_13_project_BN')
+  })
+
+  it('exports an embedding that embeds the same', async () => {
+    const cwd = folderWithPictures('cat.jpg')
+    const options = ['--tap', 'block_3_expand_relu', '--pool', 'mean']
+    const wrote = await pipilo(['export', 'mobilenet-v2', ...options, '-o', 'early.onnx'], { cwd })
+    expect(wrote).toMatchObject({ status: 0, stderr: '' })
+    const here = await pipilo(['embed', 'photos/cat.jpg', ...options], { cwd })
+    const there = await pipilo(['embed', 'photos/cat.jpg', '--model', './early.onnx'], { cwd })
+    expect(there.stderr).toBe('')
+    const [a, b] = [here, there].map(({ stdout }) => lines<Line>(stdout)[0]!.vector)
+    expect(a).toHaveLength(b!.length)
+    expect(cosine(a!, b!)).toBeGreaterThan(0.99999)
+  })
+
+  it('lists the models and whether they are here', async () => {
+    const { stdout } = await pipilo(['models', '--json'], { cwd: emptyFolder() })
+    const cards = JSON.parse(stdout) as { name: string; offline: boolean; licence: string }[]
+    for (const name of ['all-MiniLM-L6-v2', 'mobilenet-v2']) {
+      expect(cards.find((card) => card.name === name)).toMatchObject({ offline: true })
+    }
+  })
+
+  it('shows what Pipilo does, and reuses what is there the second time', async () => {
+    const cwd = emptyFolder()
+    const first = await pipilo(['demo'], { cwd })
+    expect(first.stderr).toBe('')
+    expect(first.stdout).toMatch(/\d+ embedded, 0 already there/)
+    expect(first.stdout).toMatch(/football · soccer 0\.\d+ > football · footwear/)
+    for (const next of ['pipilo index', 'pipilo search', 'pipilo inspect'])
+      expect(first.stdout).toContain(next)
+    const second = await pipilo(['demo', '--json'], { cwd })
+    const { neighbours } = JSON.parse(second.stdout) as { neighbours: Record<string, unknown[]> }
+    expect(Object.keys(neighbours).length).toBeGreaterThan(1)
+    expect((await pipilo(['demo'], { cwd })).stdout).toMatch(/ 0 embedded, \d+ already there/)
+  })
+})
