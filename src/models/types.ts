@@ -108,8 +108,10 @@ export interface Model {
    * Text graphs take `input_ids`, `attention_mask` (and `token_type_ids` if the model has them), int64 [batch, sequence].
    */
   embedding(options?: EmbeddingOptions): Graph
-  /** Writes one `.onnx` file (temporary name, then renamed). */
+  /** Writes this graph as one `.onnx` file (temporary name, then renamed), with the card in its metadata. */
   save(path: string, options?: SaveOptions): Promise<void>
+  /** Writes {@link Model.embedding} as one `.onnx` file, with card and tokenizer: `open(path)` embeds the same. */
+  export(path: string, options?: EmbeddingOptions): Promise<void>
 }
 
 export interface OpenOptions {
