@@ -16,7 +16,9 @@ import { PipiloError } from '../../tensor/index.ts'
 export function moduleLiteral(source: string, name: string): unknown {
   const start = literalStart(source)
   if (start === undefined) {
-    throw new PipiloError('FORMAT_INVALID', `${name} is no JavaScript module that exports a literal.`, { input: name })
+    throw new PipiloError('FORMAT_INVALID', `${name} is no JavaScript module that exports a literal.`, {
+      input: name,
+    })
   }
   return new LiteralReader(source, start, name).value(0)
 }
@@ -43,7 +45,9 @@ export function moduleBytes(source: Buffer, name: string): Buffer {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   // Node skips what is no base64, so a damaged string shows in the length.
   if (end < 0 || text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding) {
-    throw new PipiloError('FORMAT_INVALID', `The base64 string in ${name} is damaged or cut off.`, { input: name })
+    throw new PipiloError('FORMAT_INVALID', `The base64 string in ${name} is damaged or cut off.`, {
+      input: name,
+    })
   }
   return bytes
 }
@@ -57,8 +61,7 @@ function literalStart(source: string): number | undefined {
 const MAX_DEPTH = 200
 const NUMBER = /[+-]?(?:0x[\da-f]+|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)/iy
 const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$]*/uy
-const SPACE = /(?:\s|\/\*[^]*?\*\/|\/\/[^\n]*)*/y
-const STRING = /"(?:[^"\\\n]|\\[^])*"|'(?:[^'\\\n]|\\[^])*'/y
+const SPACE = /(?:\s|\/\*.*?\*\/|\/\/[^\n]*)*/sy
 const SHORTHANDS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['!0', true],
   ['!1', false],
@@ -72,7 +75,15 @@ const CONSTANTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['NaN', Number.NaN],
   ['Infinity', Number.POSITIVE_INFINITY],
 ])
-const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f', v: '\v', '0': '\0' }
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  b: '\b',
+  f: '\f',
+  v: '\v',
+  '0': '\0',
+}
 
 class LiteralReader {
   private readonly source: string
@@ -146,12 +157,16 @@ class LiteralReader {
   }
 
   private string(): string {
-    const text = this.take(STRING)
-    if (text === undefined) throw this.error('holds a string that does not end')
-    const inner = text.slice(1, -1)
+    const quote = this.source[this.position]
+    const start = this.position + 1
+    let end = start
+    while (end < this.source.length && this.source[end] !== quote) end += this.source[end] === '\\' ? 2 : 1
+    if (end >= this.source.length) throw this.error('holds a string that does not end')
+    this.position = end + 1
+    const inner = this.source.slice(start, end)
     if (!inner.includes('\\')) return inner
     return inner.replace(
-      /\\(?:u\{([\da-f]+)\}|u([\da-f]{4})|x([\da-f]{2})|\r\n|([^]))/gi,
+      /\\(?:u\{([\da-f]+)\}|u([\da-f]{4})|x([\da-f]{2})|\r\n|(.))/gis,
       (_, point?: string, unit?: string, byte?: string, character?: string) => {
         const code = point ?? unit ?? byte
         if (code !== undefined) return String.fromCodePoint(Math.min(Number.parseInt(code, 16), 0x10ffff))
@@ -176,8 +191,12 @@ class LiteralReader {
   }
 
   private error(what: string) {
-    return new PipiloError('FORMAT_INVALID', `The literal in ${this.name} ${what}, at character ${this.position}.`, {
-      input: this.name,
-    })
+    return new PipiloError(
+      'FORMAT_INVALID',
+      `The literal in ${this.name} ${what}, at character ${this.position}.`,
+      {
+        input: this.name,
+      },
+    )
   }
 }

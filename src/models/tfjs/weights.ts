@@ -14,8 +14,11 @@ interface StoredWeight {
   readonly min?: number
 }
 
-/** How a weight is laid out for the graph. `oihw` turns [height, width, in, out] into [out, in, height, width]. */
-export type WeightLayout = 'as is' | 'oihw'
+/**
+ * How a weight is laid out for the graph: `oihw` turns [height, width, in, out] into [out, in, height, width], `depthwise`
+ * turns [height, width, in, multiplier] into [in × multiplier, 1, height, width].
+ */
+export type WeightLayout = 'as is' | 'oihw' | 'depthwise'
 
 const BYTES = { float32: 4, float16: 2, uint8: 1, uint16: 2, int32: 4, bool: 1 } as const
 
@@ -44,13 +47,13 @@ export class Weights {
     if (!Array.isArray(manifest)) throw broken(folder, 'it has no list "weightsManifest"')
     const groups = await Promise.all(manifest.map((group: unknown) => readGroup(group, folder)))
     const weights = new Map<string, StoredWeight>()
-    for (const [name, weight] of groups.flatMap(group => group.weights)) {
+    for (const [name, weight] of groups.flatMap((group) => group.weights)) {
       if (weights.has(name)) throw broken(folder, `it lists the weight ${name} twice`)
       weights.set(name, weight)
     }
     return new Weights(
       weights,
-      groups.flatMap(group => group.files),
+      groups.flatMap((group) => group.files),
     )
   }
 
@@ -84,20 +87,23 @@ export class Weights {
     this.taken.add(key)
     const stored = storedElements(weight)
     if (layout === 'as is') return { dtype: 'float32', shape, data: dequantise(stored, weight) }
-    const [height, width, channelsIn, channelsOut] = shape as [number, number, number, number]
+    const [height, width, third, fourth] = shape as [number, number, number, number]
+    const [channelsIn, channelsOut] = layout === 'oihw' ? [third, fourth] : [1, third * fourth]
     const data = dequantise(outerLast(stored, height * width, channelsIn, channelsOut), weight)
     return { dtype: 'float32', shape: [channelsOut, channelsIn, height, width], data }
   }
 
   /** Names of the weights that no layer took. */
   unused(): string[] {
-    return [...this.weights.keys()].filter(name => !this.taken.has(name))
+    return [...this.weights.keys()].filter((name) => !this.taken.has(name))
   }
 
   /** Newer Keras puts the scope twice before a weight's name (`conv1/conv1/kernel:0`); TensorFlow.js looks past that, too. */
   private find(layer: string, name: string): string | undefined {
     const exact = `${layer}/${name}`
-    return [exact, `${layer}/${exact}`, `${exact}:0`, `${layer}/${exact}:0`].find(key => this.weights.has(key))
+    return [exact, `${layer}/${exact}`, `${exact}:0`, `${layer}/${exact}:0`].find((key) =>
+      this.weights.has(key),
+    )
   }
 }
 
@@ -106,7 +112,7 @@ async function readGroup(group: unknown, folder: string) {
     throw broken(folder, 'an entry of its "weightsManifest" lacks "paths" or "weights"')
   }
   const shards = await Promise.all(group['paths'].map((path: unknown) => readShard(path, folder)))
-  const bytes = shards.length === 1 ? shards[0]!.bytes : Buffer.concat(shards.map(shard => shard.bytes))
+  const bytes = shards.length === 1 ? shards[0]!.bytes : Buffer.concat(shards.map((shard) => shard.bytes))
   const weights: [string, StoredWeight][] = []
   let offset = 0
   for (const entry of group['weights'] as unknown[]) {
@@ -116,25 +122,30 @@ async function readGroup(group: unknown, folder: string) {
     offset += length
   }
   if (offset !== bytes.length) {
-    const paths = shards.map(shard => shard.file).join(', ')
+    const paths = shards.map((shard) => shard.file).join(', ')
     throw new PipiloError(
       'MODEL_INVALID',
       `The shards ${paths} hold ${bytes.length} bytes, but model.json describes ${offset}.`,
       { input: folder, hint: 'A download may have been cut off: fetch the shards again.' },
     )
   }
-  return { weights, files: shards.map(shard => shard.file) }
+  return { weights, files: shards.map((shard) => shard.file) }
 }
 
 /** A shard as raw bytes, or as a JavaScript module that exports them in base64. */
 async function readShard(path: unknown, folder: string): Promise<{ file: string; bytes: Buffer }> {
-  if (typeof path !== 'string' || path === '' || path.split(/[\\/]/).includes('..') || /^([\\/]|\w+:)/.test(path)) {
+  if (
+    typeof path !== 'string' ||
+    path === '' ||
+    path.split(/[\\/]/).includes('..') ||
+    /^([\\/]|\w+:)/.test(path)
+  ) {
     throw broken(folder, `it names a shard outside of its folder, ${JSON.stringify(path)}`)
   }
   for (const ending of ['', '.min.js', '.js']) {
     const file = join(folder, path + ending)
     if ((await kindOf(file)) !== 'file') continue
-    const bytes = await withFile(file, 'shard', opened => readFile(opened.path))
+    const bytes = await withFile(file, ({ handle }) => readFile(handle))
     return { file, bytes: file.endsWith('.js') ? moduleBytes(bytes, file) : bytes }
   }
   throw new PipiloError('FILE_NOT_FOUND', `The shard ${path} that model.json names is not in ${folder}.`, {
@@ -164,7 +175,7 @@ function readSpec(entry: unknown, folder: string) {
 }
 
 function isShape(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every(size => Number.isSafeInteger(size) && size >= 0)
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
 }
 
 /** The elements as they were stored; float16 as bit patterns. */
