@@ -167,11 +167,11 @@ export class Builder {
     return this.#scope.at(-1)?.path ?? ''
   }
 
-  /** Adds an input. */
-  input(name: string, dtype: DType, shape: Shape): Value {
+  /** Adds an input; `metadata` says something about it to those who feed it. */
+  input(name: string, dtype: DType, shape: Shape, metadata?: ReadonlyMap<string, string>): Value {
     this.#claim(name)
     const type: ValueType = { kind: 'tensor', dtype, shape }
-    this.#inputs.push({ name, type })
+    this.#inputs.push({ name, type, ...(metadata ? { metadata } : {}) })
     return this.#define(name, { type })
   }
 

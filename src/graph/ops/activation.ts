@@ -38,6 +38,9 @@ export function elu(x: Value, alpha = 1): Value {
   return apply('Elu', [x], { alpha: float(alpha) })
 }
 
+/** Scaled {@link elu} with the constants of https://arxiv.org/abs/1706.02515. */
+export const selu = unary('Selu')
+
 /** `x · sigmoid(x)`, also called swish. */
 export function silu(x: Value): Value {
   return mul(x, sigmoid(x))

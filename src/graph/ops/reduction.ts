@@ -35,9 +35,19 @@ export const reduceSumSquare = reduction('ReduceSumSquare', 18)
 /** `ln Σ eˣ` over `axes` (default all). */
 export const reduceLogSumExp = reduction('ReduceLogSumExp', 18)
 
+/** Options of {@link argMax} and {@link argMin}. */
+export interface ArgumentOptions extends ReduceOptions {
+  /** The last of equals instead of the first (operator set 12). */
+  readonly last?: boolean
+}
+
 function argument(op: string) {
-  return (x: Value, axis: number, options: ReduceOptions = {}): Value =>
-    apply(op, [x], { axis: int(axis), keepdims: int(options.keepDims ?? false) })
+  return (x: Value, axis: number, options: ArgumentOptions = {}): Value =>
+    apply(op, [x], {
+      axis: int(axis),
+      keepdims: int(options.keepDims ?? false),
+      select_last_index: options.last ? int(1) : undefined,
+    })
 }
 
 /** Index of the largest along `axis`, int64; the first of equals. */

@@ -1,0 +1,199 @@
+/**
+ * Layers. Each opens the scope `name` and asks for its parameters under the scope's path, so scopes and PyTorch's
+ * parameter names are the same: inside `encoder.layer.0`, `linear(parameters, 'query', x, 64)` reads
+ * `encoder.layer.0.query.weight`.
+ */
+import { op, type Value } from '../graph/index.ts'
+import { PipiloError } from '../tensor/index.ts'
+import type { Initialization, Mode, Parameters } from './types.ts'
+
+/** How weight and bias are drawn when there is no checkpoint. */
+export interface LayerInit {
+  readonly weight?: Initialization
+  readonly bias?: Initialization
+}
+
+/** The size of an axis that must be a number for parameters to have a shape. */
+function size(x: Value, axis: number): number {
+  const dimension = x.shape.at(axis)
+  if (typeof dimension === 'number') return dimension
+  throw new PipiloError(
+    'SHAPE_MISMATCH',
+    `A layer at ${JSON.stringify(x.builder.path)} needs a known size on axis ${axis} of [${x.shape.join(', ')}].`,
+    { input: x.name },
+  )
+}
+
+/**
+ * `x Wᵀ + b` over the last axis, with PyTorch's weight [out, in].
+ *
+ * @param options.bias default `true`
+ */
+export function linear(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  features: number,
+  options: { readonly bias?: boolean; readonly init?: LayerInit } = {},
+): Value {
+  return x.builder.scope(name, { kind: 'Linear' }, () => {
+    const { builder } = x
+    const inputs = size(x, -1)
+    const bound = 1 / Math.sqrt(inputs)
+    const { weight: weightInit, bias: biasInit } = options.init ?? {}
+    const weight = parameters(
+      `${builder.path}.weight`,
+      [features, inputs],
+      weightInit ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
+    )
+    const product = op.matMul(x, op.transpose(weight, [1, 0]))
+    if (options.bias === false) return product
+    const bias = parameters(
+      `${builder.path}.bias`,
+      [features],
+      biasInit ?? { kind: 'uniform', a: -bound, b: bound },
+    )
+    return op.add(product, bias)
+  })
+}
+
+/** Rows of a table [count, features] at integer indices of any shape. */
+export function embedding(
+  parameters: Parameters,
+  name: string,
+  indices: Value,
+  count: number,
+  features: number,
+  init: Initialization = { kind: 'normal', std: 1 },
+): Value {
+  return indices.builder.scope(name, { kind: 'Embedding' }, () =>
+    op.gather(parameters(`${indices.builder.path}.weight`, [count, features], init), indices),
+  )
+}
+
+/** Layer normalisation over the last axis (https://arxiv.org/abs/1607.06450). @param epsilon default 1e-5 */
+export function layerNorm(parameters: Parameters, name: string, x: Value, epsilon = 1e-5): Value {
+  return x.builder.scope(name, { kind: 'LayerNorm' }, () => {
+    const { path } = x.builder
+    const features = size(x, -1)
+    const weight = parameters(`${path}.weight`, [features], { kind: 'ones' })
+    const bias = parameters(`${path}.bias`, [features], { kind: 'zeros' })
+    return op.layerNormalization(x, weight, bias, { epsilon })
+  })
+}
+
+export interface Conv2dOptions {
+  /** Height and width. One number is both. */
+  readonly kernel: number | readonly [number, number]
+  /** Default 1. */
+  readonly stride?: number | readonly [number, number]
+  /** On both sides. Default 0. */
+  readonly padding?: number | readonly [number, number]
+  /** Default 1. */
+  readonly dilation?: number | readonly [number, number]
+  /** Default 1. */
+  readonly groups?: number
+  /** Default `true`. */
+  readonly bias?: boolean
+  readonly init?: LayerInit
+}
+
+/** Convolution over [batch, channels, height, width], weight [out, in / groups, ...kernel]. */
+export function conv2d(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  channels: number,
+  options: Conv2dOptions,
+): Value {
+  return x.builder.scope(name, { kind: 'Conv2d' }, () => {
+    const { path } = x.builder
+    const { groups = 1, init } = options
+    const both = (value: number | readonly [number, number]) =>
+      typeof value === 'number' ? ([value, value] as const) : value
+    const kernel = both(options.kernel)
+    const padding = both(options.padding ?? 0)
+    const inputs = size(x, 1) / groups
+    const bound = 1 / Math.sqrt(inputs * kernel[0] * kernel[1])
+    const weight = parameters(
+      `${path}.weight`,
+      [channels, inputs, ...kernel],
+      init?.weight ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
+    )
+    const bias =
+      options.bias === false
+        ? undefined
+        : parameters(`${path}.bias`, [channels], init?.bias ?? { kind: 'uniform', a: -bound, b: bound })
+    return op.conv(x, weight, bias, {
+      strides: both(options.stride ?? 1),
+      pads: [...padding, ...padding],
+      dilations: both(options.dilation ?? 1),
+      group: groups,
+    })
+  })
+}
+
+/** What {@link batchNorm2d} gives while training: the normalised values, and statistics to keep. */
+export interface BatchNormStatistics {
+  /** Mean of the batch, [channels]. */
+  readonly mean: Value
+  /** Variance of the batch divided by n − 1, as PyTorch keeps it, [channels]. */
+  readonly variance: Value
+}
+
+/**
+ * Batch normalisation over [batch, channels, height, width] (https://arxiv.org/abs/1502.03167).
+ *
+ * In `training` mode it uses the batch's own statistics and hands them to `onStatistics`: keeping the running ones
+ * (`running_mean`, `running_var`) is the trainer's work.
+ *
+ * @param options.epsilon default 1e-5
+ */
+export function batchNorm2d(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  options: {
+    readonly epsilon?: number
+    readonly mode?: Mode
+    readonly onStatistics?: (path: string, statistics: BatchNormStatistics) => void
+  } = {},
+): Value {
+  return x.builder.scope(name, { kind: 'BatchNorm2d' }, () => {
+    const { builder } = x
+    const { path } = builder
+    const { epsilon = 1e-5, mode = 'inference', onStatistics } = options
+    const channels = [size(x, 1)]
+    const weight = parameters(`${path}.weight`, channels, { kind: 'ones' })
+    const bias = parameters(`${path}.bias`, channels, { kind: 'zeros' })
+    const mean = parameters(`${path}.running_mean`, channels, { kind: 'zeros' })
+    const variance = parameters(`${path}.running_var`, channels, { kind: 'ones' })
+    if (mode === 'inference') return op.batchNormalization(x, weight, bias, mean, variance, { epsilon })
+    const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, mean, variance, { epsilon })
+    if (onStatistics) {
+      const total = op.cast(op.div(op.size(x), channels[0]!), 'float32')
+      const unbiased = op.mul(biased, op.div(total, op.sub(total, 1)))
+      onStatistics(path, { mean: batchMean, variance: unbiased })
+    }
+    return y
+  })
+}
+
+/** Key of an input's metadata: the probability with which {@link dropout} drops. */
+export const DROPOUT_KEY = 'pipilo.dropout'
+
+/**
+ * Drops elements with probability `p` while training; `x` itself otherwise.
+ *
+ * The mask is an input of the graph, `<scope>.dropout_mask` of the shape of `x`, float32: 0 where dropped, `1 / (1 - p)` where
+ * kept. Its metadata has `p` under {@link DROPOUT_KEY}. (ONNX Runtime's own Dropout gives another mask in each run, even
+ * with a seed, so a training step would not repeat.)
+ */
+export function dropout(x: Value, p: number, mode: Mode): Value {
+  if (mode === 'inference' || p === 0) return x
+  const { builder } = x
+  const base = `${builder.path ? `${builder.path}.` : ''}dropout_mask`
+  let name = base
+  for (let i = 2; builder.has(name); i++) name = `${base}_${i}`
+  return op.mul(x, builder.input(name, 'float32', x.shape, new Map([[DROPOUT_KEY, String(p)]])))
+}
