@@ -26,6 +26,7 @@ export type ErrorCode =
   // running
   | 'RUNTIME'
   | 'WORKER_CRASHED'
+  | 'OPERATOR_FAILED'
   | 'DISPOSED'
   | 'ABORTED'
   // inputs
