@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
-import { encodeOnnx, type Graph, type Initializer } from '../graph/index.ts'
+import { encodeOnnx, type Graph } from '../graph/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { defaultCacheDir } from './cache.ts'
 import type { Plan } from './engine.ts'
@@ -73,7 +73,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
 
 /** What a session of the graph is opened from. */
 async function planOf(graph: Graph, threads: number, options: CompileOptions): Promise<Plan> {
-  const lowered = options.lower === false ? { graph, halves: new Map<string, Initializer>() } : lower(graph)
+  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
   const { graph: placed, folder } = await placeWeights(lowered, options.cacheDir ?? defaultCacheDir())
   const model = encodeOnnx(placed, {
     external: (_, tensor) => {

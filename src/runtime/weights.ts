@@ -9,8 +9,8 @@ import { isFileTensor, load, type Piece, pieceSize } from './piece.ts'
 /** A graph whose weights may still have to be converted. */
 export interface Lowered {
   readonly graph: Graph
-  /** Initializers that the graph takes as float32 and that are stored as float16 or bfloat16. Not in `graph`. */
-  readonly halves: ReadonlyMap<string, Initializer>
+  /** Names of float16 and bfloat16 initializers that the graph takes as float32. */
+  readonly halves: ReadonlySet<string>
 }
 
 /** A graph ready to be written: its large weights lie in files of one folder, all others in memory. */
@@ -33,10 +33,14 @@ const INLINE_AT_MOST = 2 ** 30
  * @throws `WRITE_FAILED` when they need a file and none can be written; what reading them throws
  */
 export async function placeWeights({ graph, halves }: Lowered, cacheDir: string): Promise<Placed> {
-  const pieces: Piece[] = [
-    ...[...graph.initializers].map(([name, source]) => pieceOf(name, source)),
-    ...[...halves].map(([name, source]): Piece => ({ ...pieceOf(name, source), dtype: 'float32' })),
-  ]
+  const pieces = [...graph.initializers].map(
+    ([name, source]): Piece => ({
+      name,
+      dtype: halves.has(name) ? 'float32' : source.dtype,
+      shape: source.shape,
+      source,
+    }),
+  )
   const large = pieces.filter((piece) => piece.dtype !== 'string' && pieceSize(piece) >= SMALL)
   const filed = large.filter((piece) => isFileTensor(piece.source))
   const outside = total(large) - total(filed) <= INLINE ? filed : large
@@ -45,10 +49,6 @@ export async function placeWeights({ graph, halves }: Lowered, cacheDir: string)
   for (const piece of pieces) initializers.set(piece.name, files.get(piece.name) ?? (await load(piece)))
   const [first] = files.values()
   return { graph: { ...graph, initializers }, ...(first && { folder: dirname(first.file.path) }) }
-}
-
-function pieceOf(name: string, source: Initializer): Piece {
-  return { name, dtype: source.dtype, shape: source.shape, source }
 }
 
 function total(pieces: readonly Piece[]): number {

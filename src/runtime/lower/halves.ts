@@ -1,6 +1,5 @@
 import type { Initializer, Node } from '../../graph/index.ts'
 import type { Lowered } from '../weights.ts'
-import { withoutUnused } from './unused.ts'
 
 /**
  * Takes the place of `Cast(initializer, to float32)` where the initializer is float16 or bfloat16: the converted weights
@@ -8,7 +7,7 @@ import { withoutUnused } from './unused.ts'
  */
 export function foldHalves({ graph, halves }: Lowered): Lowered {
   const outputs = new Set(graph.outputs.map((output) => output.name))
-  const found = new Map<string, Initializer>(halves)
+  const found = new Map<string, Initializer>()
   const nodes = graph.nodes.filter((node) => {
     const source = halfOf(node, graph.initializers)
     const [name = ''] = node.outputs
@@ -16,7 +15,8 @@ export function foldHalves({ graph, halves }: Lowered): Lowered {
     found.set(name, source)
     return false
   })
-  return withoutUnused({ graph: { ...graph, nodes }, halves: found })
+  const initializers = new Map([...graph.initializers, ...found])
+  return { graph: { ...graph, nodes, initializers }, halves: new Set([...halves, ...found.keys()]) }
 }
 
 function halfOf(node: Node, initializers: ReadonlyMap<string, Initializer>): Initializer | undefined {

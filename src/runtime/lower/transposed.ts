@@ -1,6 +1,5 @@
 import type { Node } from '../../graph/index.ts'
 import type { Lowered } from '../weights.ts'
-import { usedNames } from './unused.ts'
 
 const MICROSOFT = 'com.microsoft'
 
@@ -14,30 +13,19 @@ export function fuseTransposedWeights({ graph, halves }: Lowered): Lowered {
   const weights = new Map<string, string>()
   for (const node of graph.nodes) {
     const [source = ''] = node.inputs
-    const weight = graph.initializers.get(source) ?? halves.get(source)
+    const weight = graph.initializers.get(source)
     // FusedMatMul knows float32 only.
-    const float32 = halves.has(source) || weight?.dtype === 'float32'
+    const float32 = weight?.dtype === 'float32' || halves.has(source)
     if (isTranspose(node) && float32 && weight?.shape.length === 2)
       weights.set(node.outputs[0] as string, source)
   }
-  if (weights.size === 0) return { graph, halves }
-
-  const fused = graph.nodes.map((node): Node => {
+  const nodes = graph.nodes.map((node): Node => {
     const [x = '', b = ''] = node.inputs
     const weight = weights.get(b)
     if (node.op !== 'MatMul' || node.domain !== '' || weight === undefined) return node
-    return {
-      ...node,
-      op: 'FusedMatMul',
-      domain: MICROSOFT,
-      inputs: [x, weight],
-      attributes: { transB: { type: 'int', value: 1 } },
-    }
+    const attributes = { transB: { type: 'int', value: 1 } } as const
+    return { ...node, op: 'FusedMatMul', domain: MICROSOFT, inputs: [x, weight], attributes }
   })
-  const used = usedNames({ ...graph, nodes: fused })
-  const nodes = fused.filter(
-    (node) => !weights.has(node.outputs[0] as string) || used.has(node.outputs[0] as string),
-  )
   return { graph: { ...graph, nodes, opsets: new Map([...graph.opsets, [MICROSOFT, 1]]) }, halves }
 }
 
