@@ -36,7 +36,7 @@ const builtIn: readonly Card[] = [
     penultimate: 'average_pooling2d_1',
     pool: 'mean',
     normalize: true,
-    dimensions: 96,
+    dimensions: 160,
     image: nsfwjsPreprocessing(224),
   },
   {

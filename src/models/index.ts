@@ -1,3 +1,7 @@
-export * from './cards.ts'
+export { available, card, cards, defaultImageModel, defaultTextModel } from './cards.ts'
+export { openRepository, type Repository, type RepositoryOptions } from './hub/repository.ts'
+export { type HubSettings, hubSettings } from './hub/settings.ts'
+export { open } from './open.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
 export * from './types.ts'

@@ -32,8 +32,13 @@ export async function hubSettings(environment: NodeJS.ProcessEnv = process.env):
   }
 }
 
-/** `$XDG_CACHE_HOME`, else `~/.cache`. */
-export function cacheHome(environment: NodeJS.ProcessEnv = process.env): string {
+/** Pipilo's own cache: `$PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
+export function pipiloCache(environment: NodeJS.ProcessEnv = process.env): string {
+  const set = environment['PIPILO_CACHE']
+  return set ? expandHome(set) : join(cacheHome(environment), 'pipilo')
+}
+
+function cacheHome(environment: NodeJS.ProcessEnv): string {
   return environment['XDG_CACHE_HOME'] ? expandHome(environment['XDG_CACHE_HOME']) : join(homedir(), '.cache')
 }
 

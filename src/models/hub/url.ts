@@ -7,7 +7,7 @@ import { download } from './download.ts'
 import { withLock } from './lock.ts'
 import type { RepositoryOptions } from './repository.ts'
 import { isNetworkFailure, reasonOf, request, withRetries } from './request.ts'
-import { cacheHome, expandHome, hubSettings } from './settings.ts'
+import { hubSettings, pipiloCache } from './settings.ts'
 
 /**
  * The local path of one file of the web, kept in Pipilo's cache (`$PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`).
@@ -61,12 +61,6 @@ export async function fetchUrl(url: string, options: RepositoryOptions = {}): Pr
       cause: error,
     })
   }
-}
-
-/** Pipilo's own cache folder. */
-function pipiloCache(): string {
-  const set = process.env['PIPILO_CACHE']
-  return set ? expandHome(set) : join(cacheHome(), 'pipilo')
 }
 
 async function stateOf(

@@ -1,0 +1,134 @@
+import { readFile } from 'node:fs/promises'
+import { cut, type Graph, layers, resolveLayer, tap, writeOnnx } from '../graph/index.ts'
+import { fileError, PipiloError } from '../tensor/index.ts'
+import {
+  embeddingGraph,
+  embeddingOutput,
+  layerName,
+  resolveEmbedding,
+  withPreprocessing,
+} from './embedding.ts'
+import { derivedFingerprint } from './fingerprint.ts'
+import type { Card, EmbeddingOptions, Model, SaveOptions } from './types.ts'
+
+/** Keys of a saved graph's metadata: the card as JSON, and the text of `tokenizer.json`. */
+export const cardKey = 'pipilo.card'
+export const tokenizerKey = 'pipilo.tokenizer'
+
+/** What a {@link Model} is made of. */
+export interface ModelParts {
+  readonly card: Card
+  readonly graph: Graph
+  readonly tokenizer: string | undefined
+  readonly unused: readonly string[]
+  readonly fingerprint: string
+}
+
+/** A model over its parts. */
+export function createModel(parts: ModelParts): Model {
+  const { card, graph, tokenizer } = parts
+  const derived = (change: string, next: Graph, nextCard: Card = card): Model =>
+    createModel({
+      ...parts,
+      card: nextCard,
+      graph: next,
+      fingerprint: derivedFingerprint(parts.fingerprint, change),
+    })
+
+  const embedding = (options: EmbeddingOptions = {}): Graph =>
+    embeddingGraph(graph, card, resolveEmbedding(card, options))
+
+  return {
+    name: card.name,
+    modality: card.modality,
+    card,
+    graph,
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    unused: parts.unused,
+    fingerprint: parts.fingerprint,
+    layers: () => layers(graph),
+    cut(layer) {
+      const name = resolveLayer(graph, layerName(card, layer))
+      const next = cut(graph, name)
+      const { penultimate, ...rest } = card
+      const kept = penultimate !== undefined && isIn(next, penultimate) ? { penultimate } : {}
+      const dimensions = featuresOf(next) ?? card.dimensions
+      return derived(`cut ${name}`, next, { ...rest, ...kept, tap: name, dimensions })
+    },
+    tap(...names) {
+      const resolved = names.map((name) => resolveLayer(graph, layerName(card, name)))
+      return derived(`tap ${resolved.join(' ')}`, tap(graph, ...resolved))
+    },
+    embedding,
+    async save(path, options = {}) {
+      const { graph: saved, card: savedCard } = savedParts(graph, card, options)
+      await write(path, saved, savedCard, tokenizer)
+    },
+    async export(path, options = {}) {
+      const wanted = resolveEmbedding(card, options)
+      const exported = embeddingGraph(graph, card, wanted)
+      await write(path, exported, embeddedCard(exported, card, wanted.pool, wanted.normalize), tokenizer)
+    },
+  }
+}
+
+function savedParts(graph: Graph, card: Card, options: SaveOptions): { graph: Graph; card: Card } {
+  const { pool, normalize = false, dimensions, preprocess = false } = options
+  if (pool === undefined && !normalize && dimensions === undefined) {
+    return { graph: preprocess ? withPreprocessing(graph, card) : graph, card }
+  }
+  const [output, ...others] = graph.outputs
+  if (!output || others.length > 0) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${card.name} has ${graph.outputs.length} outputs; which one to pool?`,
+      {
+        hint: 'Cut the model at one layer first, or use export() with a tap.',
+      },
+    )
+  }
+  const rank = output.type?.kind === 'tensor' ? output.type.shape?.length : undefined
+  const wanted = { taps: [output.name], pool: pool ?? 'none', normalize, dimensions, preprocess }
+  if (pool === undefined && rank !== 3 && rank !== 2) {
+    throw new PipiloError('OPTION_INVALID', `${output.name} is a feature map: say how it is pooled.`, {
+      hint: "For example pool: 'mean'.",
+    })
+  }
+  // Vectors stay vectors where no pooling is asked for.
+  const effective = pool === undefined && rank === 2 ? { ...wanted, pool: card.pool } : wanted
+  const saved = embeddingGraph(graph, card, effective)
+  return { graph: saved, card: embeddedCard(saved, card, effective.pool, normalize) }
+}
+
+/** The card of a graph whose output is the embedding itself. */
+function embeddedCard(graph: Graph, card: Card, pool: Card['pool'], normalize: boolean): Card {
+  const { penultimate: _, ...rest } = card
+  return { ...rest, tap: embeddingOutput, pool, normalize, dimensions: featuresOf(graph) ?? card.dimensions }
+}
+
+async function write(path: string, graph: Graph, card: Card, tokenizer: string | undefined): Promise<void> {
+  const metadata = new Map(graph.metadata).set(cardKey, JSON.stringify(card))
+  if (tokenizer !== undefined) {
+    const text = await readFile(tokenizer, 'utf8').catch((error: unknown) => {
+      throw fileError(error, tokenizer, 'read')
+    })
+    metadata.set(tokenizerKey, text)
+  }
+  await writeOnnx({ ...graph, metadata }, path)
+}
+
+/** Length of the vectors of a graph's first output: its channels for a feature map, else its last axis. */
+export function featuresOf(graph: Graph): number | undefined {
+  const type = graph.outputs[0]?.type
+  const shape = type?.kind === 'tensor' ? type.shape : undefined
+  const size = shape?.length === 4 ? shape[1] : shape?.at(-1)
+  return typeof size === 'number' ? size : undefined
+}
+
+function isIn(graph: Graph, layer: string): boolean {
+  try {
+    return resolveLayer(graph, layer) !== ''
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,105 @@
+import { cut } from '../graph/index.ts'
+import { PipiloError } from '../tensor/index.ts'
+import { cardsHint, findCard } from './cards.ts'
+import { kindOf } from './files.ts'
+import { expandHome } from './hub/settings.ts'
+import { createModel, featuresOf } from './model.ts'
+import { readModel } from './read.ts'
+import { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
+import type { Card, Model, OpenOptions } from './types.ts'
+
+/**
+ * Finds and reads a model.
+ *
+ * ```ts
+ * const model = await open('all-MiniLM-L6-v2')      // a card's name
+ * const other = await open('file:models/mine')      // also 'npm:package/path', 'hf:owner/name@revision', 'https:…'
+ * model.layers()                                    // [{ name: 'embeddings', kind: 'BertEmbeddings', … }, …]
+ * ```
+ *
+ * A bare name is looked up in the cards, then as a file or folder, then on the hub (without an owner: among those of
+ * sentence-transformers first). Only descriptions are read: weights stay in their files.
+ *
+ * @throws PipiloError `MODEL_UNKNOWN` with the closest names, `MODEL_INVALID`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`,
+ * `FILE_NOT_FOUND`, `NETWORK`, `OFFLINE`, `HUB_DENIED`, `CHECKSUM_MISMATCH`, `ABORTED`
+ */
+export async function open(name: string, options: OpenOptions = {}): Promise<Model> {
+  if (options.dtype !== undefined && options.dtype !== 'fp32') {
+    throw new PipiloError('OPTION_INVALID', `Models are computed in fp32, not in '${options.dtype}'.`)
+  }
+  if (typeof name !== 'string' || name.trim() === '') {
+    throw new PipiloError('INPUT_INVALID', 'A model has no empty name.', { hint: cardsHint('') })
+  }
+  const known = findCard(name)
+  const { source, files } = await locate(known?.source ?? name, options)
+  const overrides = options.card ?? {}
+  const reading = await readModel(files, overrides)
+  const found: Card = known ?? { ...reading.card, name, source: sourceName(source) }
+  const merged: Card = { ...found, ...overrides }
+  const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
+  const dimensions = stated > 0 ? stated : tapSize(reading.graph, merged)
+  return createModel({ ...reading, card: { ...merged, dimensions } })
+}
+
+interface Located {
+  readonly source: Source
+  readonly files: ModelFiles
+}
+
+async function locate(name: string, options: OpenOptions): Promise<Located> {
+  const source = parseSource(name)
+  if (source) return { source, files: await resolveSource(source, options) }
+  if ((await kindOf(name)) !== undefined) return locate(expandHome(name), options)
+  if (name.includes('/')) return locateOnHub([name], name, options)
+  return locateOnHub([`sentence-transformers/${name}`, name], name, options)
+}
+
+/** Tries names on the hub; one that no card, file or repository has is unknown, whatever the network says. */
+async function locateOnHub(
+  candidates: readonly string[],
+  name: string,
+  options: OpenOptions,
+): Promise<Located> {
+  let last: unknown
+  for (const candidate of candidates) {
+    try {
+      const source = parseSource(`hf:${candidate}`)
+      if (source) return { source, files: await resolveSource(source, options) }
+    } catch (error) {
+      last = error
+      const code = error instanceof PipiloError ? error.code : undefined
+      if (code === 'OFFLINE' || code === 'MODEL_UNKNOWN') continue
+      if (code === 'NETWORK' || code === 'INPUT_INVALID') break
+      throw error
+    }
+  }
+  const why = last instanceof PipiloError ? last.message : String(last)
+  throw new PipiloError(
+    'MODEL_UNKNOWN',
+    `There is no model '${name}': no card, no file and no folder. ${why}`,
+    {
+      input: name,
+      hint: cardsHint(name),
+      cause: last,
+    },
+  )
+}
+
+/** A source as one writes it. */
+function sourceName(source: Source): string {
+  switch (source.kind) {
+    case 'npm':
+      return `npm:${source.specifier}`
+    case 'file':
+      return `file:${source.path}`
+    case 'url':
+      return source.url
+    case 'hub':
+      return `hf:${source.name}${source.revision ? `@${source.revision.replaceAll('/', '%2F')}` : ''}${source.file ? `/${source.file}` : ''}`
+  }
+}
+
+/** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
+function tapSize(graph: Parameters<typeof cut>[0], card: Card): number {
+  return featuresOf(cut(graph, card.tap)) ?? 0
+}
