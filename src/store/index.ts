@@ -1,1 +1,5 @@
+export type { Backend, BackendTable, CollectionInfo, StoredRow } from './backend.ts'
+export { matches, type Predicate, parseFilter } from './filter.ts'
+export { type IndexFilesOptions, type IndexProgress, type IndexReport, indexFiles } from './index-files.ts'
+export { connect } from './store.ts'
 export * from './types.ts'

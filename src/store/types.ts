@@ -16,7 +16,11 @@ export interface Hit {
   readonly metadata: Metadata
 }
 
-/** Conditions on one field, all of which must hold. A bare value means equality. */
+/**
+ * Conditions on one field, all of which must hold. A bare value means equality. Values are equal only within a type
+ * (`'5'` is not `5`); a field that is missing counts as null; `ne` holds for it. Order is between numbers, or between
+ * strings by code point.
+ */
 export type Condition =
   | MetadataValue
   | {
@@ -43,7 +47,13 @@ export interface Collection {
   readonly dimensions: number
   /** The embedder whose vectors these are; undefined when the collection was made from a dimension alone. */
   readonly identity: EmbedderIdentity | undefined
-  /** Inserts or replaces by id. Resolves when the rows are durable. */
+  /**
+   * Inserts or replaces by id; of rows with the same id the last one counts. Resolves when the rows are committed: the
+   * end of the process, however it comes, loses none of them. Very large calls are committed in parts, in order.
+   *
+   * @throws `DIMENSION_MISMATCH`, or `INPUT_INVALID` for a vector that is not finite or all zeros (it has no cosine
+   * similarity), and then nothing of the call is stored; `WRITE_FAILED` when the disk is full or read-only.
+   */
   upsert(rows: readonly Row[]): Promise<void>
   search(vector: Float32Array | readonly number[], options?: SearchOptions): Promise<Hit[]>
   /** In the order of `ids`; undefined for those that are not there. */
@@ -51,7 +61,17 @@ export interface Collection {
     ids: readonly string[],
   ): Promise<({ id: string; vector: Float32Array; metadata: Metadata } | undefined)[]>
   delete(ids: readonly string[]): Promise<void>
+  /** The metadata alone, without reading vectors; in the order of `ids`. */
+  metadata(ids: readonly string[]): Promise<(Metadata | undefined)[]>
+  /** Every row's id and metadata, in no particular order. */
+  rows(): AsyncIterable<{ id: string; metadata: Metadata }>
   count(): Promise<number>
+  /**
+   * Brings the index and the files in order now. Not needed: it happens by itself in the background as a collection
+   * grows. Useful after a large import, before measuring searches.
+   */
+  optimize(): Promise<void>
+  /** Waits for writes and for work in the background; throws what failed in the latter (no row is lost by it). */
   close(): Promise<void>
 }
 
@@ -60,6 +80,13 @@ export interface CollectionOptions {
   readonly embedder?: { readonly identity: EmbedderIdentity; readonly dimensions: number }
   /** Instead of an embedder. */
   readonly dimensions?: number
+}
+
+export interface ConnectOptions {
+  /** Rows from which a collection gets an index. Default 20,000: below, an exact search is as quick. */
+  readonly indexAt?: number
+  /** For object storage: credentials, region and the like, as LanceDB takes them. */
+  readonly storageOptions?: Readonly<Record<string, string>>
 }
 
 /** A database of collections. */

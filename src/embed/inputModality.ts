@@ -1,0 +1,54 @@
+import { open } from 'node:fs/promises'
+import { extname } from 'node:path'
+
+/** Bytes of a file that are looked at. */
+const HEAD = 4096
+
+/** Whether a file's name says that it is a picture. */
+export function hasPictureName(path: string): boolean {
+  return pictureEndings.has(extname(path).toLowerCase())
+}
+
+const pictureEndings = new Set(
+  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2'.split(' '),
+)
+
+/** What a file is by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
+export async function contentOf(path: string): Promise<'text' | 'image' | 'utf-16' | 'other'> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD), 0, HEAD, null)
+    return contentOfBytes(buffer.subarray(0, bytesRead))
+  } finally {
+    await file.close()
+  }
+}
+
+/** As {@link contentOf}, of the first bytes themselves. */
+export function contentOfBytes(head: Uint8Array): 'text' | 'image' | 'utf-16' | 'other' {
+  const latin = Buffer.from(head).toString('latin1')
+  if (signatures.some((signature) => signature.test(latin))) return 'image'
+  if (/^(?:\xff\xfe|\xfe\xff)/.test(latin)) return 'utf-16'
+  // Control characters that text does not have: all but tab, the ends of lines and pages, and escape.
+  if (hasControls.test(latin)) return 'other'
+  return svg.test(latin.replace(/^\xef\xbb\xbf/, '')) ? 'image' : 'text'
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these very characters tell binary files from text.
+const hasControls = /[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]/
+
+/** An `<svg` element after nothing but a declaration, comments and a document type. */
+const svg = /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*|<!DOCTYPE[^>[]*(?:\[[^\]]*\])?\s*>\s*)*<svg[\s>]/i
+
+/** The magic numbers of the formats, as their specifications give them. */
+const signatures = [
+  /^\xff\xd8\xff/, // JPEG
+  /^\x89PNG\r\n/,
+  /^GIF8[79]a/,
+  /^RIFF[\s\S]{4}WEBP/,
+  /^[\s\S]{4}ftyp(?:avif|avis|heic|heix|heim|heis|hevc|mif1|msf1)/,
+  /^(?:II\x2a\0|MM\0\x2a)/, // TIFF
+  /^BM[\s\S]{4}\0{4}/,
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: part of the magic number.
+  /^\0\0\0\x0c(?:JXL |jP {2})\r\n/,
+]

@@ -1,0 +1,49 @@
+import type { EmbedderIdentity } from '../embed/index.ts'
+import type { Predicate } from './filter.ts'
+import type { Hit, Metadata } from './types.ts'
+
+/** What a collection remembers about itself from its creation on. */
+export interface CollectionInfo {
+  readonly dimensions: number
+  readonly identity: EmbedderIdentity | undefined
+}
+
+/** A row as a backend sees it: checked, its vector finite, of the right length and not zero. */
+export interface StoredRow {
+  readonly id: string
+  readonly vector: Float32Array
+  readonly metadata: Metadata
+}
+
+/**
+ * One collection of a {@link Backend}. Vectors, ids and predicates have been checked by the caller; what fails here is
+ * the database itself, and becomes a `STORE_FAILED` or `WRITE_FAILED`.
+ */
+export interface BackendTable {
+  readonly info: CollectionInfo
+  /** Inserts or replaces by id; ids are distinct. Rows are committed when it resolves. Calls may overlap. */
+  upsert(rows: readonly StoredRow[]): Promise<void>
+  search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]>
+  get(ids: readonly string[]): Promise<Map<string, StoredRow>>
+  /** As {@link get}, without reading the vectors. */
+  metadata(ids: readonly string[]): Promise<Map<string, Metadata>>
+  rows(): AsyncIterable<{ id: string; metadata: Metadata }>
+  delete(ids: readonly string[]): Promise<void>
+  count(): Promise<number>
+  /** Brings files and index in order now, rather than when the backend thinks fit. */
+  optimize(): Promise<void>
+  /** Waits for work in the background, and throws what failed in it. */
+  close(): Promise<void>
+}
+
+/** A kind of database: one file implements it, and `connect` chooses it by the address's scheme. */
+export interface Backend {
+  list(): Promise<string[]>
+  /** Undefined when there is no such collection. */
+  open(name: string): Promise<BackendTable | undefined>
+  /** Creates it, or opens the one that another process has just created. */
+  create(name: string, info: CollectionInfo): Promise<BackendTable>
+  /** False when there was none. */
+  drop(name: string): Promise<boolean>
+  close(): Promise<void>
+}

@@ -1,0 +1,300 @@
+import { type Embedder, type ReadInput, readInputs } from '../embed/index.ts'
+import { PipiloError } from '../tensor/index.ts'
+import { checkVector } from './collection.ts'
+import { isUnchanged, metadataOf, sha256Of } from './file-metadata.ts'
+import { prune, SeenIds } from './prune.ts'
+import { checkIdentity } from './store.ts'
+import type { Collection, Metadata, Row } from './types.ts'
+
+export interface IndexProgress {
+  /** Inputs dealt with: stored, unchanged or skipped. What is stored is committed. */
+  readonly done: number
+  /** Inputs in all; undefined while they are being counted, or when the paths are a stream. */
+  readonly total: number | undefined
+  readonly indexed: number
+  readonly unchanged: number
+  readonly skipped: number
+}
+
+export interface IndexFilesOptions {
+  readonly embedder: Embedder
+  readonly collection: Collection
+  /** Folder that paths and ids are relative to. Default: the working directory. */
+  readonly cwd?: string
+  /** Takes every file for text or for a picture. Default: what its content is. */
+  readonly as?: 'text' | 'image'
+  /**
+   * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
+   * in the folder that it starts in.
+   */
+  readonly prune?: boolean
+  /** What to do about an input that cannot be read or embedded. Default `throw`. */
+  readonly onError?: 'throw' | 'skip'
+  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures. */
+  readonly batch?: number
+  /** Ends the work after what has been committed; the call then throws `ABORTED`. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (event: IndexProgress) => void
+}
+
+export interface IndexReport {
+  /** Inputs that were embedded and stored. */
+  readonly indexed: number
+  /** Inputs that were there already, with the same content. */
+  readonly unchanged: number
+  /** Rows that were removed. */
+  readonly pruned: number
+  /** What was left out and why; the first 10,000. */
+  readonly skipped: { readonly id: string; readonly reason: string; readonly error: PipiloError }[]
+  /** All that was left out. */
+  readonly skippedCount: number
+}
+
+const MOST_LISTED = 10_000
+
+/**
+ * Embeds files and keeps their vectors in a collection.
+ *
+ * ```ts
+ * const { indexed, unchanged } = await indexFiles(['photos', 'notes/*.txt'], { embedder, collection })
+ * ```
+ *
+ * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a line (blank lines are left
+ * out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
+ * round), and files that are neither, are listed as skipped; named one by one they are errors.
+ *
+ * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is. So a run
+ * that was interrupted, in whatever way, goes on after its last committed batch. Metadata of a row: `path`, `sha256`,
+ * `size`, `modified` (ISO 8601), for lines also `line` and `text` (clipped to 500 characters). Memory does not grow with
+ * the number of files, but for `prune`, which keeps 8 bytes an input.
+ *
+ * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the
+ * first input's error, after all before its batch has been committed; `ABORTED`
+ */
+export async function indexFiles(
+  paths: string | Iterable<string> | AsyncIterable<string>,
+  options: IndexFilesOptions,
+): Promise<IndexReport> {
+  const { collection, embedder, signal, onProgress } = options
+  if (collection.identity) checkIdentity(collection.name, collection.identity, embedder.identity)
+  const specs = typeof paths === 'string' ? [paths] : paths
+  const run = new Run(options)
+  const reading = { ...pick(options, 'as', 'cwd'), ...(signal && { signal }) }
+  const roots: string[] = []
+  const seen = options.prune ? new SeenIds() : undefined
+
+  let total: number | undefined
+  const counting = new AbortController()
+  if (onProgress && Array.isArray(specs) && !specs.includes('-')) {
+    count(specs, { ...reading, signal: counting.signal }).then(
+      (inputs) => {
+        total = inputs
+      },
+      () => {}, // Without a total there is still progress; what is wrong with the inputs shows when they are read.
+    )
+  }
+  const report = () => onProgress?.({ ...run.counts(), total: total && Math.max(total, run.counts().done) })
+
+  async function* remembered() {
+    for await (const spec of specs) {
+      if (seen) roots.push(spec)
+      yield spec
+    }
+  }
+  const inputs = batches(watch(readInputs(remembered(), reading), seen), run.batch)
+  // While a batch is embedded, the next is read and looked up, and the one before is committed.
+  let commit = Promise.resolve()
+  try {
+    for await (const batch of ahead(inputs, (batch) => run.prepare(batch))) {
+      const rows = await run.embed(batch)
+      await commit
+      commit = collection.upsert(rows).then(() => run.stored(batch, rows.length))
+      commit.then(report, () => {})
+    }
+    await commit
+    report()
+  } finally {
+    counting.abort()
+    await commit.catch(() => {})
+  }
+  const pruned = seen ? await prune(collection, roots, options.cwd ?? '.', seen) : 0
+  return run.report(pruned)
+}
+
+/** An input that has to be embedded. */
+interface Fresh extends ReadInput {
+  readonly metadata: Metadata
+}
+
+interface Batch {
+  readonly fresh: readonly Fresh[]
+  readonly unchanged: number
+}
+
+/** What one call of {@link indexFiles} counts and decides. */
+class Run {
+  readonly batch: number
+  readonly #options: IndexFilesOptions
+  readonly #skipped: IndexReport['skipped'] = []
+  #skippedCount = 0
+  #indexed = 0
+  #unchanged = 0
+
+  constructor(options: IndexFilesOptions) {
+    this.#options = options
+    this.batch = options.batch ?? (options.embedder.modality === 'text' ? 512 : 64)
+    if (!Number.isInteger(this.batch) || this.batch < 1) {
+      throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
+    }
+  }
+
+  counts() {
+    const { indexed, unchanged, skipped } = {
+      indexed: this.#indexed,
+      unchanged: this.#unchanged,
+      skipped: this.#skippedCount,
+    }
+    return { done: indexed + unchanged + skipped, indexed, unchanged, skipped }
+  }
+
+  report(pruned: number): IndexReport {
+    const { indexed, unchanged, skipped } = this.counts()
+    return { indexed, unchanged, pruned, skipped: this.#skipped, skippedCount: skipped }
+  }
+
+  /** Finds out which inputs are new or have changed. */
+  async prepare(inputs: readonly ReadInput[]): Promise<Batch> {
+    const { modality } = this.#options.embedder
+    const wanted: Fresh[] = []
+    for (const input of inputs) {
+      const error = input.error ?? (input.modality === modality ? undefined : this.#mismatch(input))
+      if (error) {
+        // Other kinds of files in a folder are no fault of anyone's; a damaged or missing one is.
+        const ordinary = input.found && (!input.error || error.code === 'FORMAT_UNSUPPORTED')
+        this.#fail(input.id, error, ordinary)
+        continue
+      }
+      try {
+        wanted.push({ ...input, metadata: metadataOf(input, await sha256Of(input)) })
+      } catch (error) {
+        this.#fail(input.id, error as PipiloError)
+      }
+    }
+    const stored = await this.#options.collection.metadata(wanted.map(({ id }) => id))
+    const fresh = wanted.filter((input, index) => !isUnchanged(stored[index], input.metadata))
+    return { fresh, unchanged: wanted.length - fresh.length }
+  }
+
+  async embed({ fresh }: Batch): Promise<Row[]> {
+    if (fresh.length === 0) return []
+    const { embedder, collection, onError = 'throw', signal } = this.#options
+    const options = { onError, ...(signal && { signal }) }
+    const { vectors, errors, chunks } = await embedder.embed(
+      fresh.map(({ input }) => input),
+      options,
+    )
+    if (chunks || !(vectors[0] instanceof Float32Array)) {
+      throw new PipiloError('OPTION_INVALID', 'An index needs one vector for each input.', {
+        hint: "Choose another pooling than 'none', and chunk: { pool: 'mean' }.",
+      })
+    }
+    const failed = new Map(errors.map(({ index, error }) => [index, error]))
+    const rows: Row[] = []
+    for (const [index, { id, metadata }] of fresh.entries()) {
+      try {
+        const error = failed.get(index)
+        if (error) throw error
+        rows.push({ id, vector: checkVector(vectors[index]!, collection.dimensions, id, id), metadata })
+      } catch (error) {
+        this.#fail(id, error as PipiloError)
+      }
+    }
+    return rows
+  }
+
+  stored(batch: Batch, rows: number): void {
+    this.#unchanged += batch.unchanged
+    this.#indexed += rows
+  }
+
+  #fail(id: string, error: PipiloError, ordinary = false): void {
+    if (!ordinary && this.#options.onError !== 'skip') throw error
+    this.#skippedCount++
+    if (this.#skipped.length < MOST_LISTED) this.#skipped.push({ id, reason: error.message, error })
+  }
+
+  #mismatch({ id, modality }: ReadInput): PipiloError {
+    const { embedder } = this.#options
+    const is = modality === 'text' ? 'text' : 'a picture'
+    const embeds = embedder.modality === 'text' ? 'text' : 'pictures'
+    return new PipiloError('INPUT_INVALID', `${id} is ${is}; ${embedder.name} embeds ${embeds}.`, {
+      input: id,
+      hint: 'Index it with another model, into another collection.',
+    })
+  }
+}
+
+async function count(specs: readonly string[], options: Parameters<typeof readInputs>[1]): Promise<number> {
+  let inputs = 0
+  for await (const input of readInputs(specs, options)) if (!isBlank(input)) inputs++
+  return inputs
+}
+
+const isBlank = ({ line, error, input }: ReadInput): boolean =>
+  line !== undefined && !error && input.trim() === ''
+
+/** Leaves out blank lines, and remembers what was there. */
+async function* watch(
+  inputs: AsyncIterable<ReadInput>,
+  seen: SeenIds | undefined,
+): AsyncGenerator<ReadInput> {
+  let path: string | undefined
+  for await (const input of inputs) {
+    if (seen && input.path !== path) {
+      if (path !== undefined) seen.add(path)
+      path = input.path
+    }
+    // An error of a whole file, rather than of one line, says nothing about what is in it; an empty one has no lines.
+    if (input.error && input.line === undefined && input.error.code !== 'FILE_EMPTY') path = undefined
+    if (isBlank(input)) continue
+    if (!input.error || input.line !== undefined) seen?.add(input.id)
+    yield input
+  }
+  if (path !== undefined) seen?.add(path)
+}
+
+async function* batches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let batch: T[] = []
+  for await (const item of items) {
+    batch.push(item)
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Maps with one result made in advance while the one before is being used. */
+async function* ahead<T, R>(items: AsyncGenerator<T>, map: (item: T) => Promise<R>): AsyncGenerator<R> {
+  const next = async () => {
+    const item = await items.next()
+    return item.done ? undefined : { result: await map(item.value) }
+  }
+  let coming = next()
+  try {
+    for (let made = await coming; made; made = await coming) {
+      coming = next()
+      coming.catch(() => {}) // Thrown where it is awaited, after the batch before it.
+      yield made.result
+    }
+  } finally {
+    await coming.catch(() => {})
+    await items.return(undefined)
+  }
+}
+
+function pick<T extends object, K extends keyof T>(from: T, ...keys: K[]): Pick<T, K> {
+  return Object.fromEntries(
+    keys.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]])),
+  ) as Pick<T, K>
+}

@@ -1,0 +1,99 @@
+import { createRequire } from 'node:module'
+import type * as Arrow from 'apache-arrow'
+import type { EmbedderIdentity } from '../embed/index.ts'
+import type { CollectionInfo, StoredRow } from './backend.ts'
+import { columnName, kindOf, type ScalarKind } from './lance-sql.ts'
+
+/**
+ * Arrow as LanceDB itself loads it. LanceDB tells schemas by `instanceof`, and the ES module of the same package has
+ * other classes than the CommonJS one.
+ */
+export const arrow = (): typeof Arrow => {
+  loaded ??= createRequire(import.meta.url)('apache-arrow') as typeof Arrow
+  return loaded
+}
+let loaded: typeof Arrow | undefined
+
+const infoKey = 'pipilo'
+
+/** The columns every collection has; metadata adds more, one a key and kind, so that filters can use them. */
+export function schemaOf(info: CollectionInfo): Arrow.Schema {
+  const { Field, FixedSizeList, Float32, Schema, Utf8 } = arrow()
+  const item = new Field('item', new Float32(), true)
+  return new Schema(
+    [
+      new Field('id', new Utf8(), false),
+      new Field('vector', new FixedSizeList(info.dimensions, item), false),
+      // Metadata as it was given, for hits: what the columns of single keys hold is for filters only.
+      new Field('metadata', new Utf8(), false),
+    ],
+    new Map([[infoKey, JSON.stringify({ version: 1, ...info })]]),
+  )
+}
+
+/** What a table says about itself, or undefined when it is not one of ours. */
+export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
+  const text = schema.metadata.get(infoKey)
+  if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
+  try {
+    const info = JSON.parse(text) as { version?: number; dimensions?: number; identity?: EmbedderIdentity }
+    if (info.version !== 1 || typeof info.dimensions !== 'number') return
+    return { dimensions: info.dimensions, identity: info.identity }
+  } catch {
+    return
+  }
+}
+
+export const columnsOf = (schema: Arrow.Schema): Set<string> =>
+  new Set(schema.fields.map((field) => field.name))
+
+/** Fields for the metadata keys (of a kind) in `rows` that the table has no column for yet. */
+export function missingFields(rows: readonly StoredRow[], columns: ReadonlySet<string>): Arrow.Field[] {
+  const missing = new Map<string, ScalarKind>()
+  for (const { metadata } of rows) {
+    for (const [key, value] of Object.entries(metadata)) {
+      if (value === null) continue
+      const kind = kindOf(value)
+      const name = columnName(kind, key)
+      if (!columns.has(name)) missing.set(name, kind)
+    }
+  }
+  const { Field } = arrow()
+  return [...missing].map(([name, kind]) => new Field(name, typeOf(kind), true))
+}
+
+function typeOf(kind: ScalarKind): Arrow.DataType {
+  const { Bool, Float64, Utf8 } = arrow()
+  return { n: () => new Float64(), s: () => new Utf8(), b: () => new Bool() }[kind]()
+}
+
+/** Rows as an Arrow table with all of the schema's columns; what a row's metadata does not have is null. */
+export function toTable(rows: readonly StoredRow[], schema: Arrow.Schema, dimensions: number): Arrow.Table {
+  const { Float32, RecordBatch, Struct, Table, makeData, vectorFromArray } = arrow()
+  const columns = rows.map(({ metadata }) => {
+    const values = new Map<string, unknown>()
+    for (const [key, value] of Object.entries(metadata)) {
+      if (value === null) continue
+      // Arrow orders -0 before 0; for a filter they are the same number.
+      values.set(columnName(kindOf(value), key), value === 0 ? 0 : value)
+    }
+    return values
+  })
+  const children = schema.fields.map(({ name, type }) => {
+    if (name === 'vector') {
+      const data = new Float32Array(rows.length * dimensions)
+      rows.forEach((row, index) => {
+        data.set(row.vector, index * dimensions)
+      })
+      const child = makeData({ type: new Float32(), data, length: data.length })
+      return makeData({ type: type as Arrow.FixedSizeList, length: rows.length, nullCount: 0, child })
+    }
+    let values: unknown[]
+    if (name === 'id') values = rows.map((row) => row.id)
+    else if (name === 'metadata') values = rows.map((row) => JSON.stringify(row.metadata))
+    else values = columns.map((row) => row.get(name) ?? null)
+    return vectorFromArray(values, type).data[0]!
+  })
+  const struct = makeData({ type: new Struct(schema.fields), length: rows.length, nullCount: 0, children })
+  return new Table(schema, new RecordBatch(schema, struct))
+}

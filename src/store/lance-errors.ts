@@ -1,0 +1,47 @@
+import { PipiloError } from '../tensor/index.ts'
+
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Another writer committed first: nothing is wrong, the work has to be done again on top of theirs. */
+export const isConflict = (error: unknown): boolean =>
+  /commit conflict|preempted by concurrent|concurrent writers|incompatible transaction|conflicting commit/i.test(
+    message(error),
+  )
+
+/** What LanceDB threw, as one of our errors: `WRITE_FAILED` when the disk refuses, otherwise `STORE_FAILED`. */
+export function lanceError(error: unknown, sentence: string, hint?: string): PipiloError {
+  if (error instanceof PipiloError) return error
+  // Lance appends the line of its own source and the chain of causes, all of which stay in `cause`.
+  const reason = message(error)
+    .split(/, (?:\/usr\/local|\/rustc|\/root|\/home|rust\/)|\n/)[0]!
+    .trim()
+    .replace(/\.?$/, '.')
+  if (
+    /os error (?:1|13|28|30|122)\)|no space left|read-only file system|permission denied/i.test(
+      message(error),
+    )
+  ) {
+    return new PipiloError('WRITE_FAILED', `${sentence}: ${reason}`, {
+      hint: 'Check that the disk has room and that the folder may be written.',
+      cause: error,
+    })
+  }
+  return new PipiloError(
+    'STORE_FAILED',
+    `${sentence}: ${reason}`,
+    hint ? { hint, cause: error } : { cause: error },
+  )
+}
+
+/** Does the work again, after a growing random pause, while other writers get in between. */
+export async function retrying<T>(work: () => Promise<T>, attempts = 20): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isConflict(error) || attempt >= attempts) throw error
+      const pause = Math.random() * Math.min(1000, 10 * 2 ** attempt)
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+}

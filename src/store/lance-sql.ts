@@ -1,0 +1,77 @@
+import type { Predicate } from './filter.ts'
+import type { MetadataValue } from './types.ts'
+
+/** Kinds of scalars, each with its own column for a key: `year` as a number lies in `n_year`, as text in `s_year`. */
+export type ScalarKind = 'n' | 's' | 'b'
+
+export function kindOf(value: Exclude<MetadataValue, null>): ScalarKind {
+  if (typeof value === 'number') return 'n'
+  return typeof value === 'string' ? 's' : 'b'
+}
+
+/**
+ * Name of the column that holds a metadata key's values of one kind. Lower-case letters and digits stand for
+ * themselves, `_` becomes `__`, any other character its code point between underscores; so different keys never share a
+ * column, and no key can be anything but a name in SQL.
+ */
+export function columnName(kind: ScalarKind, key: string): string {
+  const name = key.replaceAll(/[^a-z0-9]/gu, (character) =>
+    character === '_' ? '__' : `_${character.codePointAt(0)!.toString(16)}_`,
+  )
+  return `${kind}_${name}`
+}
+
+/** A string as SQL (standard: no escapes but the doubled quote). */
+export const sqlString = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+function literal(value: Exclude<MetadataValue, null>): string {
+  if (typeof value === 'string') return sqlString(value)
+  // The exponent makes it a double for the parser, whatever its size; the digits are the shortest that read back.
+  return typeof value === 'number' ? value.toExponential() : String(value)
+}
+
+const operator = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
+
+/**
+ * A filter as SQL over the columns that exist, with the meaning of `matches`; `true` or `false` when no row's columns
+ * need to be looked at.
+ */
+export function toSql(predicates: readonly Predicate[], columns: ReadonlySet<string>): string | boolean {
+  const terms: string[] = []
+  for (const predicate of predicates) {
+    const term = translate(predicate, columns)
+    if (term === false) return false
+    if (term !== true) terms.push(term)
+  }
+  return terms.length === 0 || terms.join(' AND ')
+}
+
+function translate(predicate: Predicate, columns: ReadonlySet<string>): string | boolean {
+  const { key } = predicate
+  if (predicate.op === 'in') return isIn(key, predicate.values, columns)
+  if (predicate.op === 'eq' || predicate.op === 'ne') {
+    const equal = isIn(key, [predicate.value], columns)
+    if (predicate.op === 'eq') return equal
+    return typeof equal === 'boolean' ? !equal : `${equal} IS NOT TRUE`
+  }
+  const column = columnName(kindOf(predicate.value), key)
+  return columns.has(column) && `${column} ${operator[predicate.op]} ${literal(predicate.value)}`
+}
+
+function isIn(key: string, values: readonly MetadataValue[], columns: ReadonlySet<string>): string | boolean {
+  const terms: string[] = []
+  for (const kind of ['n', 's', 'b'] as const) {
+    const literals = values.filter((value) => value !== null).filter((value) => kindOf(value) === kind)
+    const column = columnName(kind, key)
+    if (literals.length > 0 && columns.has(column))
+      terms.push(`${column} IN (${literals.map(literal).join(', ')})`)
+  }
+  if (values.includes(null)) {
+    const present = (['n', 's', 'b'] as const)
+      .map((kind) => columnName(kind, key))
+      .filter((c) => columns.has(c))
+    if (present.length === 0) return true
+    terms.push(`(${present.map((column) => `${column} IS NULL`).join(' AND ')})`)
+  }
+  return terms.length > 0 && `(${terms.join(' OR ')})`
+}

@@ -1,0 +1,191 @@
+import type { Table } from '@lancedb/lancedb'
+import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-arrow'
+import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
+import type { Predicate } from './filter.ts'
+import { arrow, columnsOf, missingFields, toTable } from './lance-arrow.ts'
+import { lanceError, retrying } from './lance-errors.ts'
+import { sqlString, toSql } from './lance-sql.ts'
+import { Upkeep } from './lance-upkeep.ts'
+import type { Hit, Metadata } from './types.ts'
+
+/** Bytes of vectors in one commit. */
+const COMMIT_BYTES = 32 << 20
+/** Ids in one SQL condition. */
+const IDS_AT_ONCE = 1000
+/** Partitions of the index (of about 4,096 rows each) that a search reads. A filter thins them out, so it reads more. */
+const PROBES = 64
+const PROBES_FILTERED = 256
+
+/** A collection in LanceDB: one Lance dataset. */
+export class LanceTable implements BackendTable {
+  readonly info: CollectionInfo
+  readonly #table: Table
+  readonly #upkeep: Upkeep
+  #lastWrite: Promise<unknown> = Promise.resolve()
+
+  constructor(table: Table, info: CollectionInfo, options: { readonly indexAt?: number } = {}) {
+    this.#table = table
+    this.info = info
+    this.#upkeep = new Upkeep(table, (work) => this.#queue(work), options)
+  }
+
+  /** One write after the other: those of one process need not compete for the next version. */
+  #queue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#lastWrite.then(work)
+    this.#lastWrite = result.catch(() => {})
+    return result
+  }
+
+  async upsert(rows: readonly StoredRow[]): Promise<void> {
+    for (const slice of slices(rows, Math.max(1, Math.floor(COMMIT_BYTES / (4 * this.info.dimensions))))) {
+      await this.#write(`${slice.length} rows could not be stored`, async () => {
+        const schema = await this.#schemaFor(slice)
+        await this.#table
+          .mergeInsert('id')
+          .whenMatchedUpdateAll()
+          .whenNotMatchedInsertAll()
+          .execute(toTable(slice, schema, this.info.dimensions))
+        return slice.length
+      })
+    }
+  }
+
+  /** The table's schema, after columns for metadata that is new in `rows` have been added. */
+  async #schemaFor(rows: readonly StoredRow[]): Promise<Schema> {
+    let schema: Schema = await this.#table.schema()
+    const missing = missingFields(rows, columnsOf(schema))
+    if (missing.length > 0) {
+      const { Schema } = arrow()
+      await this.#table.addColumns(new Schema(missing))
+      schema = await this.#table.schema()
+    }
+    return schema
+  }
+
+  async #write(failure: string, work: () => Promise<number>): Promise<void> {
+    const where = `in the collection "${this.#table.name}"`
+    const rows = await this.#queue(() => retrying(work)).catch((error) => {
+      throw lanceError(error, `${failure} ${where}`)
+    })
+    await this.#upkeep.written(rows)
+  }
+
+  async search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]> {
+    return this.#read('searched', async () => {
+      const where = predicates.length === 0 || toSql(predicates, columnsOf(await this.#table.schema()))
+      if (where === false) return []
+      let query = this.#table
+        .query()
+        .nearestTo(vector)
+        .distanceType('cosine')
+        .maximumNprobes(0)
+        .minimumNprobes(where === true ? PROBES : PROBES_FILTERED)
+        // The index ranks by one bit a dimension: about 100 candidates are compared again by their full vectors.
+        .refineFactor(Math.max(5, Math.ceil(100 / k)))
+        .select(['id', 'metadata', '_distance'])
+        .limit(k)
+      if (where !== true) query = query.where(where)
+      const table: ArrowTable = await query.toArrow()
+      const distances = column(table, '_distance')
+      return read(table).map((row, index) => ({
+        id: row.id,
+        score: Math.max(-1, Math.min(1, 1 - (distances.get(index) as number))),
+        metadata: row.metadata,
+      }))
+    })
+  }
+
+  async get(ids: readonly string[]): Promise<Map<string, StoredRow>> {
+    const found = new Map<string, StoredRow>()
+    for await (const table of this.#select(ids, ['id', 'metadata', 'vector'])) {
+      const vectors = column(table, 'vector')
+      read(table).forEach((row, index) => {
+        found.set(row.id, { ...row, vector: Float32Array.from(vectors.get(index).toArray()) })
+      })
+    }
+    return found
+  }
+
+  async metadata(ids: readonly string[]): Promise<Map<string, Metadata>> {
+    const found = new Map<string, Metadata>()
+    for await (const table of this.#select(ids, ['id', 'metadata'])) {
+      for (const row of read(table)) found.set(row.id, row.metadata)
+    }
+    return found
+  }
+
+  async *#select(ids: readonly string[], columns: string[]): AsyncGenerator<ArrowTable> {
+    for (const slice of slices([...new Set(ids)], IDS_AT_ONCE)) {
+      yield await this.#read('read', () =>
+        this.#table.query().where(isOneOf(slice)).select(columns).toArrow(),
+      )
+    }
+  }
+
+  async *rows(): AsyncGenerator<{ id: string; metadata: Metadata }> {
+    try {
+      for await (const batch of this.#table.query().select(['id', 'metadata'])) yield* read(batch)
+    } catch (error) {
+      throw this.#unreadable('read', error)
+    }
+  }
+
+  async delete(ids: readonly string[]): Promise<void> {
+    for (const slice of slices([...new Set(ids)], IDS_AT_ONCE)) {
+      await this.#write(`${slice.length} rows could not be deleted`, async () => {
+        await this.#table.delete(isOneOf(slice))
+        return 0
+      })
+    }
+  }
+
+  count(): Promise<number> {
+    return this.#read('counted', () => this.#table.countRows())
+  }
+
+  optimize(): Promise<void> {
+    return this.#upkeep.now()
+  }
+
+  async close(): Promise<void> {
+    await this.#lastWrite
+    try {
+      await this.#upkeep.settle()
+    } finally {
+      this.#table.close()
+    }
+  }
+
+  async #read<T>(verb: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw this.#unreadable(verb, error)
+    }
+  }
+
+  #unreadable(verb: string, error: unknown): Error {
+    return lanceError(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
+  }
+}
+
+const damaged = 'If its files were damaged or removed by hand, drop the collection and index again.'
+
+const isOneOf = (ids: readonly string[]): string => `id IN (${ids.map(sqlString).join(', ')})`
+
+function* slices<T>(all: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < all.length; start += size) yield all.slice(start, start + size)
+}
+
+function column(table: ArrowTable | RecordBatch, name: string): Vector {
+  return table.getChild(name)!
+}
+
+function read(table: ArrowTable | RecordBatch): { id: string; metadata: Metadata }[] {
+  const ids = column(table, 'id')
+  const metadata = column(table, 'metadata')
+  return Array.from({ length: table.numRows }, (_, index) => ({
+    id: ids.get(index) as string,
+    metadata: JSON.parse(metadata.get(index) as string) as Metadata,
+  }))
+}

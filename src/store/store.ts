@@ -1,0 +1,169 @@
+import type { EmbedderIdentity } from '../embed/index.ts'
+import { closest, PipiloError } from '../tensor/index.ts'
+import type { Backend, CollectionInfo } from './backend.ts'
+import { CheckedCollection } from './collection.ts'
+import { LanceBackend } from './lance.ts'
+import type { Collection, CollectionOptions, ConnectOptions, Store } from './types.ts'
+
+/**
+ * Opens a database of collections.
+ *
+ * ```ts
+ * const store = await connect('./.pipilo')
+ * const birds = await store.collection('birds', { embedder })
+ * await birds.upsert([{ id: 'towhee', vector, metadata: { year: 2021 } }])
+ * await birds.search(vector, { k: 5, filter: { year: { gte: 2020 } } })
+ * await store.close()
+ * ```
+ *
+ * The default is LanceDB in the folder `./.pipilo`, which is made when the first collection is; `s3://`, `gs://` and
+ * `az://` addresses keep it on object storage. Several processes may use one database: readers see what has been
+ * committed, and writers take turns.
+ *
+ * @throws `STORE_FAILED` when the address is a file, `OPTION_INVALID` for an unknown scheme.
+ */
+export async function connect(uri = './.pipilo', options: ConnectOptions = {}): Promise<Store> {
+  return new CheckedStore(backendFor(uri, options))
+}
+
+/** A new kind of database is one more file with a {@link Backend}, and one more case here. */
+function backendFor(uri: string, options: ConnectOptions): Backend {
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(uri)?.[1]?.toLowerCase() ?? 'file'
+  if (lanceSchemes.includes(scheme)) return new LanceBackend(uri, options)
+  throw new PipiloError('OPTION_INVALID', `No database speaks ${scheme}://.`, {
+    input: uri,
+    hint: `Name a folder, or an address that starts with ${lanceSchemes.join(', ')}.`,
+  })
+}
+
+const lanceSchemes = ['file', 's3', 'gs', 'az']
+
+class CheckedStore implements Store {
+  readonly #backend: Backend
+  readonly #collections = new Set<CheckedCollection>()
+  #closing: Promise<void> | undefined
+
+  constructor(backend: Backend) {
+    this.#backend = backend
+  }
+
+  async collection(name: string, options: CollectionOptions = {}): Promise<Collection> {
+    const backend = this.#open()
+    checkName(name)
+    const wanted = infoFrom(options)
+    let table = await backend.open(name)
+    if (!table) {
+      if (!wanted) throw await this.#unknown(name)
+      table = await backend.create(name, wanted)
+    }
+    try {
+      if (wanted) checkInfo(name, table.info, wanted)
+    } catch (error) {
+      await table.close()
+      throw error
+    }
+    const collection = new CheckedCollection(name, table, () => this.#collections.delete(collection))
+    this.#collections.add(collection)
+    return collection
+  }
+
+  async list(): Promise<string[]> {
+    return this.#open().list()
+  }
+
+  async drop(name: string): Promise<void> {
+    const backend = this.#open()
+    checkName(name)
+    for (const collection of [...this.#collections]) {
+      if (collection.name === name) await collection.close()
+    }
+    if (!(await backend.drop(name))) throw await this.#unknown(name)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const closed = await Promise.allSettled([...this.#collections].map((collection) => collection.close()))
+    await this.#backend.close()
+    const failed = closed.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  #open(): Backend {
+    if (this.#closing) {
+      throw new PipiloError('DISPOSED', 'The database has been closed.', {
+        hint: 'Open it again with connect().',
+      })
+    }
+    return this.#backend
+  }
+
+  async #unknown(name: string): Promise<PipiloError> {
+    const names = await this.#backend.list()
+    const near = closest(name, names)
+    const others = near.length > 0 ? `Did you mean ${near.join(', ')}?` : `There are: ${names.join(', ')}.`
+    return new PipiloError('COLLECTION_UNKNOWN', `There is no collection "${name}".`, {
+      input: name,
+      hint: names.length > 0 ? others : 'The database is empty; give an embedder to make the collection.',
+    })
+  }
+}
+
+function checkName(name: string): void {
+  if (/^[a-z0-9][a-z0-9_.-]{0,127}$/i.test(name)) return
+  throw new PipiloError('OPTION_INVALID', `${JSON.stringify(name)} cannot be a collection's name.`, {
+    input: name,
+    hint: 'Names are letters, digits, "_", "-" and ".", and start with a letter or digit.',
+  })
+}
+
+function infoFrom({ embedder, dimensions }: CollectionOptions): CollectionInfo | undefined {
+  const size = embedder?.dimensions ?? dimensions
+  if (size === undefined) return
+  if (!Number.isInteger(size) || size < 1) {
+    throw new PipiloError('OPTION_INVALID', `A collection cannot have vectors of ${size} dimensions.`)
+  }
+  if (dimensions !== undefined && dimensions !== size) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `The embedder gives ${size} dimensions, but ${dimensions} were asked for.`,
+      { hint: 'Leave out dimensions: the embedder says them.' },
+    )
+  }
+  return { dimensions: size, identity: embedder?.identity }
+}
+
+function checkInfo(name: string, has: CollectionInfo, wanted: CollectionInfo): void {
+  if (wanted.identity && has.identity) checkIdentity(name, has.identity, wanted.identity)
+  if (wanted.dimensions !== has.dimensions) {
+    throw mismatch(name, [`dimensions ${has.dimensions}, not ${wanted.dimensions}`])
+  }
+}
+
+/**
+ * Refuses an embedder whose vectors cannot be compared with those of a collection.
+ *
+ * @throws `COLLECTION_MISMATCH` that says in what they differ.
+ */
+export function checkIdentity(name: string, has: EmbedderIdentity, wanted: EmbedderIdentity): void {
+  const parts = ['tap', 'pool', 'normalize', 'dimensions'] as const
+  const differences = parts
+    .filter((part) => has[part] !== wanted[part])
+    .map((part) => `${part} ${has[part]}, not ${wanted[part]}`)
+  if (has.fingerprint !== wanted.fingerprint) {
+    const same = has.model === wanted.model
+    differences.unshift(same ? `other weights of ${has.model}` : `model ${has.model}, not ${wanted.model}`)
+  }
+  if (differences.length > 0) throw mismatch(name, differences)
+}
+
+function mismatch(name: string, differences: string[]): PipiloError {
+  return new PipiloError(
+    'COLLECTION_MISMATCH',
+    `The collection "${name}" holds vectors of another kind: ${differences.join('; ')}.`,
+    { input: name, hint: 'Use the embedder that it was made with, or another collection.' },
+  )
+}
