@@ -164,7 +164,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
      ThresholdedRelu Elu Celu Selu Gelu Sigmoid HardSigmoid HardSwish Mish Swish Shrink Softplus Softsign
      BitwiseNot LogSoftmax Softmax Hardmax CumSum CumProd Trilu LpNormalization LRN MeanVarianceNormalization
      GroupNormalization InstanceNormalization RMSNormalization ScatterElements ScatterND Scatter
-     ReverseSequence RandomNormalUpdate TensorScatter Bernoulli`
+     ReverseSequence RandomNormalUpdate TensorScatter`
       .split(/\s+/)
       .map((name) => [name, float]),
   ),
