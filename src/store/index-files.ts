@@ -17,7 +17,7 @@ export interface IndexProgress {
 }
 
 export interface IndexFilesOptions {
-  readonly embedder: Embedder
+  readonly embedder: Pick<Embedder, 'name' | 'modality' | 'identity' | 'dimensions' | 'embed'>
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string

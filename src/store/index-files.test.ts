@@ -1,0 +1,254 @@
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { EmbedOptions } from '../embed/index.ts'
+import { PipiloError } from '../tensor/index.ts'
+import { type IndexFilesOptions, type IndexProgress, indexFiles } from './index-files.ts'
+import { connect } from './store.ts'
+import type { Collection, Store } from './types.ts'
+
+const DIMENSIONS = 27
+
+/** An embedder as users may write one: how often each letter occurs. It counts its work. */
+function letters(modality: 'text' | 'image' = 'text') {
+  const embedded: string[] = []
+  return {
+    embedded,
+    name: 'letters',
+    modality,
+    dimensions: DIMENSIONS,
+    identity: {
+      model: 'letters',
+      fingerprint: modality,
+      tap: 'letters',
+      pool: 'mean',
+      normalize: false,
+      dimensions: DIMENSIONS,
+    } as const,
+    async embed(inputs: readonly unknown[], { onError, signal }: EmbedOptions = {}) {
+      signal?.throwIfAborted()
+      const errors: { index: number; error: PipiloError }[] = []
+      const vectors = inputs.map((input, index) => {
+        const text = String(input)
+        embedded.push(text)
+        if (text.includes('unspeakable')) {
+          errors.push({ index, error: new PipiloError('INPUT_INVALID', 'Unspeakable.') })
+          if (onError !== 'skip') throw errors[0]!.error
+        }
+        const vector = new Float32Array(DIMENSIONS)
+        vector[26] = text.includes('nothing') ? 0 : 0.1
+        for (const letter of text.toLowerCase().matchAll(/[a-z]/g)) vector[letter[0].charCodeAt(0) - 97]! += 1
+        return text.includes('nothing') ? new Float32Array(DIMENSIONS) : vector
+      })
+      return { vectors, data: new Float32Array(), dimensions: DIMENSIONS, truncated: [], errors }
+    },
+  }
+}
+
+let cwd: string
+let store: Store
+let collection: Collection
+let embedder: ReturnType<typeof letters>
+
+const write = (path: string, content: string | Uint8Array) => {
+  mkdirSync(dirname(join(cwd, path)), { recursive: true })
+  writeFileSync(join(cwd, path), content)
+}
+const run = (paths: Parameters<typeof indexFiles>[0], options: Partial<IndexFilesOptions> = {}) =>
+  indexFiles(paths, { embedder, collection, cwd, ...options })
+const ids = async () => {
+  const all: string[] = []
+  for await (const { id } of collection.rows()) all.push(id)
+  return all.sort()
+}
+
+beforeEach(async () => {
+  cwd = mkdtempSync(join(tmpdir(), 'pipilo-'))
+  store = await connect(join(cwd, '.pipilo'))
+  embedder = letters()
+  collection = await store.collection('texts', { embedder })
+})
+afterEach(async () => {
+  await store.close()
+  rmSync(cwd, { recursive: true, force: true })
+})
+
+describe('indexFiles', () => {
+  it('stores a row a line, with where it came from', async () => {
+    write('notes/a.txt', 'owls hoot\n\nbirds sing\r\n')
+    write('notes/deep/b.md', 'last line without end')
+    expect(await run(['notes'])).toEqual({
+      indexed: 3,
+      unchanged: 0,
+      pruned: 0,
+      skipped: [],
+      skippedCount: 0,
+    })
+    expect(await ids()).toEqual(['notes/a.txt:1', 'notes/a.txt:3', 'notes/deep/b.md:1'])
+    const [metadata] = await collection.metadata(['notes/a.txt:3'])
+    expect(metadata).toEqual({
+      path: 'notes/a.txt',
+      line: 3,
+      text: 'birds sing',
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      size: 23,
+      modified: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+    })
+    const hits = await collection.search((await letters().embed(['hoot owls'])).vectors[0]!, {
+      filter: { path: 'notes/a.txt' },
+    })
+    expect(hits.map(({ id }) => id)).toEqual(['notes/a.txt:1', 'notes/a.txt:3'])
+  })
+
+  it('embeds again only what has changed', async () => {
+    write('a.txt', 'one\ntwo\nthree\n')
+    await run(['a.txt'])
+    write('a.txt', 'one\n2\nthree\nfour\n')
+    embedder.embedded.length = 0
+    expect(await run(['a.txt'])).toMatchObject({ indexed: 2, unchanged: 2 })
+    expect(embedder.embedded).toEqual(['2', 'four'])
+    expect((await collection.metadata(['a.txt:2']))[0]).toMatchObject({ text: '2' })
+  })
+
+  it('prunes what has gone from the given paths, and nothing else', async () => {
+    write('notes/a.txt', 'one\ntwo\nthree\n')
+    write('notes/b.txt', 'four\n')
+    write('notes/c.md', 'five\n')
+    write('other/d.txt', 'six\n')
+    await run(['notes', 'other'])
+    write('notes/a.txt', 'one\n\n')
+    rmSync(join(cwd, 'notes/b.txt'))
+    rmSync(join(cwd, 'other/d.txt'))
+    expect(await run(['notes/*.txt'])).toMatchObject({ pruned: 0 })
+    expect(await ids()).toHaveLength(6)
+    expect(await run(['notes/*.txt'], { prune: true })).toMatchObject({ indexed: 0, unchanged: 1, pruned: 3 })
+    expect(await ids()).toEqual(['notes/a.txt:1', 'notes/c.md:1', 'other/d.txt:1'])
+    expect(await run(['.'], { prune: true })).toMatchObject({ pruned: 1 })
+    expect(await ids()).toEqual(['notes/a.txt:1', 'notes/c.md:1'])
+  })
+
+  it('does not prune what it could not read', async () => {
+    write('a.txt', 'one\ntwo\n')
+    await run(['a.txt'])
+    write('a.txt', Buffer.from('\xff\xfeo\0n\0', 'latin1'))
+    const report = await run(['a.txt'], { prune: true, onError: 'skip' })
+    expect(report).toMatchObject({ pruned: 0, skippedCount: 1 })
+    write('a.txt', '')
+    expect(await run(['a.txt'], { prune: true, onError: 'skip' })).toMatchObject({ pruned: 2 })
+  })
+
+  it('lists what it has no use for in a folder, and objects when it is named', async () => {
+    write('notes/a.txt', 'one\n')
+    write('notes/photo.png', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))
+    write('notes/program', Buffer.from([0, 1, 2, 3]))
+    const report = await run(['notes'])
+    expect(report).toMatchObject({ indexed: 1, skippedCount: 2 })
+    expect(report.skipped.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([
+      expect.stringContaining('notes/photo.png is a picture; letters embeds text.'),
+      expect.stringContaining('notes/program is neither text nor a picture.'),
+    ])
+    await expect(run(['notes/photo.png'])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
+
+  it('takes pictures by their file, with the hash of their bytes', async () => {
+    embedder = letters('image')
+    collection = await store.collection('pictures', { embedder })
+    write('photos/owl.png', Buffer.from('\x89PNG\r\n\x1a\nowl', 'latin1'))
+    write(
+      'photos/owl.svg',
+      '<?xml version="1.0"?>\n<!-- an owl -->\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+    )
+    expect(await run(['photos'])).toMatchObject({ indexed: 2 })
+    expect(await ids()).toEqual(['photos/owl.png', 'photos/owl.svg'])
+    expect(embedder.embedded).toEqual([join(cwd, 'photos/owl.png'), join(cwd, 'photos/owl.svg')])
+    expect(await run(['photos/*'])).toMatchObject({ indexed: 0, unchanged: 2 })
+    appendFileSync(join(cwd, 'photos/owl.png'), '!')
+    expect(await run('photos')).toMatchObject({ indexed: 1, unchanged: 1 })
+  })
+
+  it('skips bad inputs where asked to, and says why', async () => {
+    write('a.txt', Buffer.from('fine\nb\xffd\nunspeakable\nnothing\nalso fine\n', 'latin1'))
+    write('fake.jpg', 'no picture')
+    write('empty.txt', '')
+    const report = await run(['a.txt', 'fake.jpg', 'empty.txt', 'missing.txt'], { onError: 'skip' })
+    expect(report).toMatchObject({ indexed: 2, skippedCount: 6 })
+    expect(report.skipped.map(({ id, error }) => [id, error.code]).sort()).toEqual([
+      ['a.txt:2', 'TEXT_INVALID'],
+      ['a.txt:3', 'INPUT_INVALID'],
+      ['a.txt:4', 'INPUT_INVALID'],
+      ['empty.txt', 'FILE_EMPTY'],
+      ['fake.jpg', 'IMAGE_INVALID'],
+      ['missing.txt', 'FILE_NOT_FOUND'],
+    ])
+    expect(await ids()).toEqual(['a.txt:1', 'a.txt:5'])
+  })
+
+  it('stops at a bad input otherwise, after the batches before it', async () => {
+    write('a.txt', Buffer.from('one\ntwo\nthree\nfour\nb\xffd\nsix\n', 'latin1'))
+    await expect(run(['a.txt'], { batch: 2 })).rejects.toMatchObject({
+      code: 'TEXT_INVALID',
+      message: expect.stringContaining('Line 5 of a.txt'),
+    })
+    expect(await ids()).toEqual(['a.txt:1', 'a.txt:2', 'a.txt:3', 'a.txt:4'])
+  })
+
+  it('says how far it is, and ends after the last committed batch when told to', async () => {
+    write('a.txt', Array.from({ length: 100 }, (_, i) => `line ${i}`).join('\n'))
+    const events: IndexProgress[] = []
+    const controller = new AbortController()
+    const aborted = run(['a.txt'], {
+      batch: 10,
+      signal: controller.signal,
+      onProgress: (event) => {
+        events.push(event)
+        if (event.done >= 30) controller.abort()
+      },
+    })
+    await expect(aborted).rejects.toThrow()
+    const stored = await collection.count()
+    expect(stored).toBeGreaterThanOrEqual(30)
+    expect(stored).toBeLessThan(100)
+    expect(stored % 10).toBe(0)
+    events.length = 0
+    const report = await run(['a.txt'], { batch: 10, onProgress: (event) => events.push(event) })
+    expect(report).toMatchObject({ indexed: 100 - stored, unchanged: stored })
+    expect(events.at(-1)).toEqual({
+      done: 100,
+      total: 100,
+      indexed: 100 - stored,
+      unchanged: stored,
+      skipped: 0,
+    })
+  })
+
+  it('takes a stream of paths', async () => {
+    for (let i = 0; i < 5; i++) write(`${i}.txt`, `file ${i}`)
+    async function* paths() {
+      for (let i = 0; i < 5; i++) yield `${i}.txt`
+    }
+    expect(await run(paths(), { prune: true })).toMatchObject({ indexed: 5, pruned: 0 })
+  })
+
+  it('walks through links, but not in circles', async () => {
+    write('notes/a.txt', 'one')
+    write('far/b.txt', 'two')
+    symlinkSync(join(cwd, 'notes'), join(cwd, 'notes/again'))
+    symlinkSync(join(cwd, 'far'), join(cwd, 'notes/far'))
+    symlinkSync(join(cwd, 'nowhere'), join(cwd, 'notes/broken'))
+    const report = await run(['notes'], { onError: 'skip' })
+    expect(await ids()).toEqual(['notes/a.txt:1', 'notes/far/b.txt:1'])
+    expect(report.skipped.map(({ id }) => id)).toEqual(['notes/broken'])
+  })
+
+  it('refuses a collection of another embedder, and one vector a token', async () => {
+    write('a.txt', 'one')
+    const other = { ...letters(), identity: { ...embedder.identity, tap: 'vowels' } }
+    await expect(run(['a.txt'], { embedder: other })).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+    const matrices = {
+      ...embedder,
+      embed: async () => ({ vectors: [{}], data: [], dimensions: 27, truncated: [], errors: [] }),
+    } as unknown as typeof embedder
+    await expect(run(['a.txt'], { embedder: matrices })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+})

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import { connect } from './store.ts'
+import { dimensions, rowsOf } from './testdata/rows.ts'
+
+const folders: string[] = []
+const emptyFolder = () => {
+  folders.push(mkdtempSync(join(tmpdir(), 'pipilo-')))
+  return folders.at(-1)!
+}
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+const script = fileURLToPath(new URL('./testdata/writer.ts', import.meta.url))
+
+/** A process that writes; `acknowledged` grows while it runs. */
+function writer(folder: string, name: string, first: number, count: number) {
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', 'tsx', script, folder, name, String(first), String(count)],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  const acknowledged: number[] = []
+  let errors = ''
+  child.stderr!.on('data', (data) => {
+    errors += data
+  })
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    acknowledged.push(Number(line))
+    begin()
+  })
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('close', (code) => {
+      begin()
+      resolve(code)
+    })
+  })
+  return { child, acknowledged, begun, ended, errors: () => errors }
+}
+
+describe('several processes', () => {
+  it('lose no acknowledged batch to kill -9', async () => {
+    const folder = emptyFolder()
+    const acknowledged = new Set<number>()
+    for (let round = 0; round < 5; round++) {
+      const { child, acknowledged: own, begun, ended, errors } = writer(folder, 'a', round * 10_000, 10_000)
+      await begun
+      await new Promise((resolve) => setTimeout(resolve, 30 + Math.random() * 600))
+      child.kill('SIGKILL')
+      await ended
+      expect(errors()).toBe('')
+      expect(own.length).toBeGreaterThan(0)
+      for (const batch of own) acknowledged.add(batch)
+
+      const store = await connect(folder)
+      const collection = await store.collection('birds', { dimensions })
+      const rows = [...acknowledged].flatMap((batch) => rowsOf('a', batch).slice(1))
+      const stored = await collection.get(rows.map(({ id }) => id))
+      expect(stored).toEqual(rows)
+      const last = rows.at(-1)!
+      const [nearest] = await collection.search(last.vector, {
+        k: 1,
+        filter: { batch: last.metadata!.batch! },
+      })
+      expect(nearest).toEqual({ id: last.id, score: expect.closeTo(1, 5), metadata: last.metadata })
+      await store.close()
+    }
+  })
+
+  it('write to one collection in turns, and read what others have committed', async () => {
+    const folder = emptyFolder()
+    const store = await connect(folder)
+    const collection = await store.collection('birds', { dimensions })
+    const batches = 40
+    const writers = ['a', 'b'].map((name) => writer(folder, name, 0, batches))
+    await Promise.all(writers.map(({ begun }) => begun))
+    expect(await collection.count()).toBeGreaterThan(0)
+    const codes = await Promise.all(writers.map(({ ended }) => ended))
+    expect(writers.map(({ errors }) => errors())).toEqual(['', ''])
+    expect(codes).toEqual([0, 0])
+    expect(await collection.count()).toBe(2 * (15 * batches + 1))
+    for (const name of ['a', 'b']) {
+      const rows = Array.from({ length: batches }, (_, batch) => rowsOf(name, batch).slice(1)).flat()
+      expect(await collection.get(rows.map(({ id }) => id))).toEqual(rows)
+      const hits = await collection.search(rows[7]!.vector, {
+        k: 2000,
+        filter: { [`by ${name}`]: { gte: 0 } },
+      })
+      expect(hits).toHaveLength(15 * batches + 1)
+    }
+    await store.close()
+  })
+})
