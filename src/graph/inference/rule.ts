@@ -77,7 +77,10 @@ export class Call {
   }
 
   content(index: number): readonly Dimension[] | undefined {
-    return this.inputs[index]?.content
+    const fact = this.inputs[index]
+    if (fact?.content || fact?.type?.kind !== 'tensor') return fact?.content
+    const { shape } = fact.type
+    return shape?.length === 1 && shape[0] === 0 ? [] : undefined
   }
 
   /** The elements of an input that must all be known numbers. */

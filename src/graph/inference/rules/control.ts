@@ -1,4 +1,5 @@
 /** Control flow, sequences and optional values. */
+import { dtypeOf } from '../../onnx/schema.ts'
 import type { Dimension, Graph, Shape, ValueType } from '../../types.ts'
 import { type Call, type Fact, type Rule, tensor } from '../rule.ts'
 
@@ -143,7 +144,9 @@ export const control: Readonly<Record<string, Rule>> = {
   If: conditional,
   Loop: loop,
   Scan: scan,
-  SequenceEmpty: () => [],
+  SequenceEmpty: (call) => [
+    sequenceOf({ kind: 'tensor', dtype: dtypeOf(call.int('dtype', 1)) ?? 'float32' }),
+  ],
   SequenceConstruct: (call) => [sequenceOf(loose(call, 0))],
   SequenceInsert: (call) => [typeOnly(call.inputs[0])],
   SequenceErase: (call) => [typeOnly(call.inputs[0])],

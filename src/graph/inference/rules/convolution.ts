@@ -167,6 +167,18 @@ const gridSample: Rule = (call) => {
   return [tensor(call.dtype(0), input && grid && [...input.slice(0, 2), ...grid.slice(1, -1)])]
 }
 
+const affineGrid: Rule = (call) => {
+  const size = call.content(1) ?? call.freshShape(0, Number(call.shape(1)?.[0] ?? 0))
+  if (size.length < 4) return [tensor(call.dtype(0))]
+  return [tensor(call.dtype(0), [size[0]!, ...size.slice(2), size.length - 2])]
+}
+
+/** DeformConv: its offsets have the size of its output. */
+const deformConv: Rule = (call) => {
+  const [input, weight, offset] = [call.shape(0), call.shape(1), call.shape(2)]
+  return [tensor(call.dtype(0), input && weight && offset && [input[0]!, weight[0]!, ...offset.slice(2)])]
+}
+
 const integer =
   (weight: number, dtype: (call: Call) => DType | undefined): Rule =>
   (call) => [tensor(dtype(call), convolve(call, weight))]
@@ -194,4 +206,6 @@ export const convolution: Readonly<Record<string, Rule>> = {
   ],
   RoiAlign: roiAlign,
   GridSample: gridSample,
+  AffineGrid: affineGrid,
+  DeformConv: deformConv,
 }

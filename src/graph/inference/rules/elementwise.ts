@@ -145,6 +145,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Mean: variadic(),
   Where: where,
   Cast: cast,
+  BitCast: (call) => [tensor(dtypeOf(call.int('to', 0)), call.shape(0))],
   CastLike: (call) => [tensor(call.dtype(1), call.shape(0), call.content(0))],
   Clip: clip,
   PRelu: prelu,

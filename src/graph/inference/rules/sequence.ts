@@ -2,7 +2,7 @@
 import type { DType } from '../../../tensor/index.ts'
 import { dtypeOf } from '../../onnx/schema.ts'
 import type { Dimension } from '../../types.ts'
-import { add, divideFloor, subtract } from '../dimension.ts'
+import { add, divideFloor, multiply, subtract } from '../dimension.ts'
 import { type Call, type Rule, tensor } from '../rule.ts'
 
 /** LSTM, GRU and RNN: all steps, and the last state (and cell). */
@@ -54,10 +54,12 @@ const stft: Rule = (call) => {
 const dft: Rule = (call) => {
   const shape = call.shape(0)
   if (!shape) return [tensor(call.dtype(0))]
+  if (call.has(2) && !call.numbers(2)) return [tensor(call.dtype(0), call.freshShape(0, shape.length))]
   const axis = call.axis(call.int('axis') ?? call.numbers(2)?.[0] ?? (call.opset < 20 ? 1 : -2), shape.length)
-  const length = call.has(1) ? (call.content(1)?.[0] ?? '') : shape[axis]!
   const half = call.int('onesided', 0) !== 0
   const inverse = call.int('inverse', 0) !== 0
+  const whole = half && inverse ? multiply(subtract(shape[axis]!, 1), 2) : shape[axis]!
+  const length = call.has(1) ? (call.content(1)?.[0] ?? '') : whole
   const size = half && !inverse ? add(divideFloor(length, 2), 1) : length
   const last = half && inverse ? 1 : 2
   const sizes = shape.map((d, i): Dimension => (i === axis ? size : i === shape.length - 1 ? last : d))

@@ -132,7 +132,8 @@ const split: Rule = (call) => {
   if (!shape) return Array.from({ length: count }, () => tensor(dtype))
   const axis = call.axis(call.int('axis', 0), shape.length)
   const size = shape[axis]!
-  const given = call.ints('split') ?? call.content(1)
+  const computed = call.has(1) ? Array.from({ length: count }, () => '') : undefined
+  const given = call.ints('split') ?? call.content(1) ?? computed
   const chunk = divideCeil(size, call.int('num_outputs', count))
   const sizes =
     given ??
@@ -159,8 +160,10 @@ const expand: Rule = (call) => {
   const dtype = call.dtype(0)
   const shape = call.shape(0)
   const target = call.content(1)
-  if (!shape || !target) return [tensor(dtype)]
-  const rank = Math.max(shape.length, target.length)
+  const targetRank = target?.length ?? call.shape(1)?.[0]
+  if (!shape || typeof targetRank !== 'number') return [tensor(dtype)]
+  const rank = Math.max(shape.length, targetRank)
+  if (!target) return [tensor(dtype, call.freshShape(0, rank))]
   const result = Array.from({ length: rank }, (_, i) => {
     const from = shape[i - rank + shape.length] ?? 1
     const to = target[i - rank + target.length] ?? 1
@@ -294,6 +297,26 @@ const constant: Rule = (call) => {
   return [undefined]
 }
 
+const centerCropPad: Rule = (call) => {
+  const shape = call.shape(0)
+  if (!shape) return [tensor(call.dtype(0))]
+  const target = call.content(1)
+  const axes = (call.ints('axes') ?? [...shape.keys()]).map((axis) => call.axis(axis, shape.length))
+  const result = [...shape]
+  for (const [i, axis] of axes.entries()) result[axis] = target?.[i] || call.fresh(0, axis)
+  return [tensor(call.dtype(0), result)]
+}
+
+const columnsToImage: Rule = (call) => {
+  const shape = call.shape(0)
+  const rank = call.shape(1)?.[0]
+  if (!shape || typeof rank !== 'number') return [tensor(call.dtype(0))]
+  const block = call.content(2)
+  const channels = block ? divideExact(shape[1]!, elements(block)) : ''
+  const image = call.content(1) ?? Array.from({ length: rank }, (_, i) => call.fresh(0, i + 2))
+  return [tensor(call.dtype(0), [shape[0]!, channels || call.fresh(0, 1), ...image])]
+}
+
 const eyeLike: Rule = (call) => [tensor(dtypeOf(call.int('dtype', 0)) ?? call.dtype(0), call.shape(0))]
 
 /** The length of `start:end:step` on an axis of `dimension`; a symbolic end is taken to lie inside. */
@@ -322,9 +345,8 @@ const slice: Rule = (call) => {
   const starts = call.ints('starts') ?? call.content(1)
   const ends = call.ints('ends') ?? call.content(2)
   const steps = call.has(4) ? call.content(4) : undefined
-  const count = starts?.length ?? ends?.length ?? 0
-  const axes =
-    call.ints('axes') ?? (call.has(3) ? call.numbers(3) : Array.from({ length: count }, (_, i) => i))
+  const count = starts?.length ?? ends?.length ?? call.shape(1)?.[0] ?? call.shape(2)?.[0]
+  const axes = call.ints('axes') ?? (call.has(3) ? call.numbers(3) : firstAxes(count))
   if (!axes || (call.has(4) && !steps)) return [tensor(dtype, call.freshShape(0, shape.length))]
   const result = [...shape]
   axes.forEach((given, i) => {
@@ -335,6 +357,10 @@ const slice: Rule = (call) => {
     result[axis] = length === '' ? call.fresh(0, axis) : length
   })
   return [tensor(dtype, result, sliceContent(call, starts, ends, steps))]
+}
+
+function firstAxes(count: Dimension | undefined): number[] | undefined {
+  return typeof count === 'number' ? Array.from({ length: count }, (_, i) => i) : undefined
 }
 
 function sliceContent(
@@ -374,4 +400,6 @@ export const shape: Readonly<Record<string, Rule>> = {
   SpaceToDepth: spaceToDepth,
   Constant: constant,
   EyeLike: eyeLike,
+  CenterCropPad: centerCropPad,
+  Col2Im: columnsToImage,
 }
