@@ -171,7 +171,7 @@ function relu({ settings, input }: LayerCall): Value {
 }
 
 function reshape({ settings, input }: LayerCall): Value {
-  const target = settings.numbers('target_shape')
+  const target = settings.shape('target_shape')
   const total = input.shape.slice(1).reduce<number>((product, size) => product * Number(size), 1)
   const known = target.filter((size) => size !== -1).reduce((product, size) => product * size, 1)
   const shape = target.map((size) => (size === -1 ? total / known : size))

@@ -108,7 +108,9 @@ function addModel(
   const values = new Map(model.inputs.map((input, i) => [key(input), inputs[i]!]))
   let waiting = model.layers
     .filter((layer) => layer.kind !== 'InputLayer')
-    .flatMap((layer) => layer.calls.map((reads, call) => ({ layer, reads: reads.map(key), call })))
+    .flatMap((layer) =>
+      layer.calls.map((reads, i) => ({ layer, reads: reads.map(key), call: i + layer.firstCall })),
+    )
   while (waiting.length > 0) {
     const later: typeof waiting = []
     for (const use of waiting) {

@@ -31,9 +31,13 @@ export class Settings {
     return typeof value === 'boolean' ? value : this.wrong(name)
   }
 
-  numbers(name: string): number[] {
+  /** A shape, in which -1 or (as TensorFlow.js writes it) null is a size that follows from the others. */
+  shape(name: string): number[] {
     const value = this.layer.config[name]
-    return Array.isArray(value) && value.every(Number.isSafeInteger) ? (value as number[]) : this.wrong(name)
+    const sizes = Array.isArray(value) ? value.map((size: unknown) => size ?? -1) : this.wrong(name)
+    return sizes.every((size) => Number.isSafeInteger(size) && Number(size) >= -1)
+      ? (sizes as number[])
+      : this.wrong(name)
   }
 
   /** A height and a width, which Keras also writes as one number for both. */

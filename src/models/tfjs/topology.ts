@@ -19,6 +19,8 @@ export interface KerasLayer {
   readonly config: Readonly<Record<string, unknown>>
   /** A list of inputs for each time the layer is used: several when its weights are shared. */
   readonly calls: readonly (readonly LayerOutput[])[]
+  /** What the first of the calls is numbered: 1 for most models used as layers, which Keras has called once itself. */
+  readonly firstCall: 0 | 1
   /** For a model used as a layer. */
   readonly model?: KerasModel
 }
@@ -107,7 +109,15 @@ function readModel(
   const used = [...inputs, ...outputs, ...layers.flatMap((layer) => layer.calls.flat())]
   const missing = used.find(({ layer }) => !names.has(layer))
   if (missing) throw broken(file, `a layer reads from ${missing.layer}, which does not exist`)
-  return { name, layers, inputs, outputs }
+  const fromZero = new Set(used.filter(({ call }) => call === 0).map(({ layer }) => layer))
+  return {
+    name,
+    layers: layers.map((layer) =>
+      layer.model && !fromZero.has(layer.name) ? { ...layer, firstCall: 1 } : layer,
+    ),
+    inputs,
+    outputs,
+  }
 }
 
 function readLayer(layer: unknown, file: string, depth: number): KerasLayer {
@@ -129,8 +139,8 @@ function readLayer(layer: unknown, file: string, depth: number): KerasLayer {
     }
     return readOutputs(node, file)
   })
-  if (!MODEL_KINDS.includes(kind)) return { name, kind, config, calls }
-  return { name, kind, config, calls, model: readModel(layer, kind, file, depth + 1) }
+  if (!MODEL_KINDS.includes(kind)) return { name, kind, config, calls, firstCall: 0 }
+  return { name, kind, config, calls, firstCall: 0, model: readModel(layer, kind, file, depth + 1) }
 }
 
 /** One `["layer", 0, 0]`, or a list of them. */
@@ -159,6 +169,7 @@ function chain(name: string, layers: readonly KerasLayer[], file: string): Keras
             kind: 'InputLayer',
             config: (first.model ? innerInput(first.model) : first).config,
             calls: [],
+            firstCall: 0 as const,
           },
         ]
   const all = [...input, ...layers]
