@@ -92,19 +92,21 @@ async function transferOnce(
   await expectSuccess(response, file.url)
   const continues = response.status === 206 && rangeStart(response) === start
   if (response.status === 206 && !continues) throw new PassingError('the server sent another range')
-  const handle = await open(partial, continues ? 'a' : 'w').catch((error: unknown) => {
+  const cannotWrite = (error: unknown): never => {
     throw fileError(error, partial, 'write')
-  })
+  }
+  const handle = await open(partial, continues ? 'a' : 'w').catch(cannotWrite)
   let loaded = continues ? start : 0
   try {
     await stalling(context.signal, async (signal, heard) => {
       const reader = response.body?.getReader()
-      const stop = () => void reader?.cancel(signal.reason)
+      // The body may have broken off for the same reason already.
+      const stop = () => void reader?.cancel(signal.reason).catch(() => undefined)
       signal.addEventListener('abort', stop, { once: true })
       try {
         for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
           heard()
-          await handle.writeFile(piece.value)
+          await handle.writeFile(piece.value).catch(cannotWrite)
           loaded += piece.value.length
           onLoaded(loaded)
         }
@@ -113,11 +115,7 @@ async function transferOnce(
         signal.removeEventListener('abort', stop)
       }
     })
-    await handle.sync()
-  } catch (error) {
-    throw error instanceof Error && 'syscall' in error && 'errno' in error && !(error instanceof TypeError)
-      ? fileError(error, partial, 'write')
-      : error
+    await handle.sync().catch(cannotWrite)
   } finally {
     await handle.close()
   }
