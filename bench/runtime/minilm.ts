@@ -14,7 +14,9 @@ export async function minilm(): Promise<Graph> {
   const config = bertConfig(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')))
   const { tensors } = await readSafetensors(join(folder, 'model.fp16.safetensors'))
   const builder = Builder.from(buildBert(config, tensors, { pooler: false }).graph, { outputs: 'clear' })
-  const embedding = l2Normalize(pool(builder.value('last_hidden_state'), 'mean', builder.value('attention_mask')))
+  const embedding = l2Normalize(
+    pool(builder.value('last_hidden_state'), 'mean', builder.value('attention_mask')),
+  )
   builder.output('embedding', embedding)
   return builder.build()
 }
@@ -38,7 +40,10 @@ export function operations(batch: number, length: number): number {
 
 /** Batches of mixed lengths as the embedder packs them: sorted, 512 tokens each; 35 tokens on average. */
 export function mixedBatches(texts = 512): [batch: number, length: number][] {
-  const lengths = Array.from({ length: texts }, (_, i) => 8 + 8 * Math.floor(7 * (((i * 61) % texts) / texts)))
+  const lengths = Array.from(
+    { length: texts },
+    (_, i) => 8 + 8 * Math.floor(7 * (((i * 61) % texts) / texts)),
+  )
   lengths.sort((a, b) => a - b)
   const batches: [number, number][] = []
   for (let at = 0; at < texts; ) {

@@ -58,6 +58,9 @@ function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
     interOpNumThreads: 1,
+    // Plans of memory are kept for each shape that occurs: without them 400 batches of random lengths settle at 79 MB of
+    // private memory instead of 85 and growing, at the same speed. Without the arena it swings between 94 and 157 MB.
+    enableMemPattern: false,
     intraOpNumThreads: plan.threads,
     logSeverityLevel: 4,
     extra: { session },
