@@ -36,7 +36,7 @@ export async function* readLines(source: string | AsyncIterable<Uint8Array | str
     if (start === bytes.length) continue
     length += bytes.length - start
     // Copied: a stream may use its chunk's memory again. Beyond the longest line only the length counts.
-    if (length <= LONGEST) rest.push(bytes.slice(start))
+    if (length <= LONGEST) rest.push(new Uint8Array(bytes.subarray(start)))
     else rest = []
   }
   if (length > 0) yield decode(++line, rest, length)
