@@ -1,0 +1,81 @@
+import type { EmbedderOptions, Input, RawImage } from '../embed/index.ts'
+import type { Matrix } from '../tensor/index.ts'
+import type { DataCollection } from './collection.ts'
+import type { Operator } from './operator.ts'
+
+/** Options of the embedding operators: those of an embedder, and which one. */
+export interface EmbeddingOperatorOptions extends EmbedderOptions {
+  /** A card's name, or where the model comes from: `npm:`, `hf:`, `file:`, `https:`. Default: the room's default model. */
+  readonly model?: string
+  /** Inputs that are embedded together at most. Default 256 texts, 32 for matrices, 8 images. */
+  readonly batch?: number
+}
+
+/** Options of `textEmbedding.transformers`, which gives every token as it leaves the model. */
+export type TokenEmbeddingOptions = Omit<
+  EmbeddingOperatorOptions,
+  'pool' | 'normalize' | 'dimensions' | 'chunk'
+>
+
+export type SentenceEmbeddingOptions = EmbeddingOperatorOptions & {
+  readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
+  readonly chunk?: EmbedderOptions['chunk'] & { readonly pool?: 'mean' }
+}
+
+/** Image options with which every position of the feature map is kept. */
+export type PositionEmbeddingOptions = EmbeddingOperatorOptions & { readonly pool: 'none' }
+
+export type ImageEmbeddingOptions = EmbeddingOperatorOptions & {
+  readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
+}
+
+export interface ImageDecodeOptions {
+  /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
+  readonly maxPixels?: number
+}
+
+/** What `imageDecode` and the image embedders take. */
+export type ImageInput = Input
+
+/** Operators that come with Pipilo, as `ops` has them. */
+export interface BuiltInOperators {
+  readonly textEmbedding: {
+    /**
+     * All tokens of a text, start and end tokens included, as they leave the model: a Matrix of tokens × hidden.
+     * Neither pooled nor normalised.
+     */
+    transformers(options?: TokenEmbeddingOptions): Operator<string, Matrix>
+    /** One vector a text, pooled and normalised as the model's card says. */
+    sentence(options?: SentenceEmbeddingOptions): Operator<string, Float32Array>
+  }
+  /** Pictures from paths, URLs, bytes or Blobs: RGB, 8 bits a channel, upright. */
+  imageDecode(options?: ImageDecodeOptions): Operator<ImageInput, RawImage>
+  readonly imageEmbedding: {
+    /** One vector a picture, or with `pool: 'none'` a Matrix of positions × channels. */
+    timm(options: PositionEmbeddingOptions): Operator<ImageInput, Matrix>
+    timm(options?: ImageEmbeddingOptions): Operator<ImageInput, Float32Array>
+  }
+}
+
+/** The same operators as methods of a collection of `T`. */
+export interface BuiltInChain<T> {
+  readonly textEmbedding: [T] extends [string] ? TextEmbeddingMethods : never
+  /** See {@link BuiltInOperators.imageDecode}. */
+  readonly imageDecode: [T] extends [ImageInput]
+    ? (options?: ImageDecodeOptions) => DataCollection<RawImage>
+    : never
+  readonly imageEmbedding: [T] extends [ImageInput] ? ImageEmbeddingMethods : never
+}
+
+interface TextEmbeddingMethods {
+  /** See {@link BuiltInOperators.textEmbedding}. */
+  transformers(options?: TokenEmbeddingOptions): DataCollection<Matrix>
+  /** See {@link BuiltInOperators.textEmbedding}. */
+  sentence(options?: SentenceEmbeddingOptions): DataCollection<Float32Array>
+}
+
+interface ImageEmbeddingMethods {
+  /** See {@link BuiltInOperators.imageEmbedding}. */
+  timm(options: PositionEmbeddingOptions): DataCollection<Matrix>
+  timm(options?: ImageEmbeddingOptions): DataCollection<Float32Array>
+}

@@ -1,0 +1,62 @@
+import { PipiloError } from '../tensor/index.ts'
+import { type DataCollection, dc } from './collection.ts'
+
+export interface GlobOptions {
+  /** Folder in which to look; paths are relative to the process's folder all the same. Default: the process's folder. */
+  readonly cwd?: string
+  /** Patterns of what to leave out. */
+  readonly ignore?: readonly string[]
+  /** Absolute paths. Default `false`. */
+  readonly absolute?: boolean
+  /** Files and folders whose name begins with a dot, too. Default `false`. */
+  readonly dot?: boolean
+}
+
+/**
+ * Paths of the files that match patterns, as a collection: sorted by their characters, each once.
+ *
+ * ```ts
+ * const vectors = await glob('photos/*.jpg', 'scans/**' + '/*.{png,tif}').imageDecode().imageEmbedding.timm().toList()
+ * ```
+ *
+ * `*` stays within a folder, `**` goes into folders, `{a,b}`, `[abc]`, `!(…)` as in a shell; `/` on every platform. A
+ * pattern that begins with `!` leaves out. A folder stands for the files in it.
+ *
+ * @throws PipiloError `FILE_NOT_FOUND`, when read, if no pattern matched any file, or a pattern without wildcards
+ *   did not (then it is the name of a file that is missing). Other patterns may match nothing.
+ */
+export function glob(...patterns: [string, ...(string | GlobOptions)[]]): DataCollection<string> {
+  const last = patterns.at(-1)
+  const options = typeof last === 'object' ? last : {}
+  const wanted = patterns.filter((pattern) => typeof pattern === 'string')
+  return dc({ [Symbol.asyncIterator]: () => paths(wanted, options) })
+}
+
+async function* paths(
+  patterns: readonly string[],
+  options: GlobOptions,
+): AsyncGenerator<string, void, undefined> {
+  const { join, resolve } = await import('node:path')
+  const { glob: find, isDynamicPattern } = await import('tinyglobby')
+  const { cwd = '', ignore = [], absolute = false, dot = false } = options
+  const search = async (some: readonly string[]): Promise<string[]> => {
+    const found = await find([...some], { cwd: resolve(cwd), ignore, dot, onlyFiles: true })
+    return found.map((path) => (absolute ? resolve(cwd, path) : join(cwd, path)))
+  }
+  const left = patterns.filter((pattern) => pattern.startsWith('!'))
+  for (const pattern of patterns) {
+    if (pattern.startsWith('!') || isDynamicPattern(pattern)) continue
+    if ((await search([pattern, ...left])).length === 0) throw nothing([pattern], cwd)
+  }
+  const found = await search(patterns)
+  if (found.length === 0) throw nothing(patterns, cwd)
+  yield* [...new Set(found)].sort((a, b) => (a < b ? -1 : 1))
+}
+
+function nothing(patterns: readonly string[], cwd: string): PipiloError {
+  const names = patterns.map((pattern) => `'${pattern}'`).join(', ')
+  return new PipiloError('FILE_NOT_FOUND', `No file matches ${names}${cwd && ` in ${cwd}`}.`, {
+    input: patterns.join(' '),
+    hint: 'Patterns are relative to the working directory, or to cwd; quote them in a shell.',
+  })
+}

@@ -1,0 +1,18 @@
+export { ops } from './builtIn.ts'
+export * from './builtInTypes.ts'
+export {
+  type Chained,
+  type DataCollection,
+  dc,
+  type Listing,
+  type MapOptions,
+  type WindowOptions,
+} from './collection.ts'
+export { FailedRow } from './failedRow.ts'
+export { type GlobOptions, glob } from './glob.ts'
+// All of it, so that `interface Operators` can be added to from outside.
+export * from './operator.ts'
+export { type PipeBuilder, pipe } from './pipe.ts'
+export type { KeptRow, Pipe } from './runPipe.ts'
+export { type Pipeline, type PipelineOptions, pipeline, type Task } from './task.ts'
+export type { Progress, RunOptions, Source, StageProgress } from './types.ts'
