@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { Builder, type Graph, op } from '../../graph/index.ts'
+import { float32ToBfloat16, float32ToFloat16, type Tensor, tensor } from '../../tensor/index.ts'
+import { compile } from '../compile.ts'
+import { linear } from '../testing/graphs.ts'
+import { lower } from './index.ts'
+
+async function run(graph: Graph, x: Tensor, lowered: boolean): Promise<Record<string, Tensor>> {
+  const session = await compile(graph, { workers: 0, lower: lowered })
+  const results = await session.run({ x: structuredClone(x) })
+  await session.dispose()
+  return results
+}
+
+const operators = (graph: Graph) => lower(graph).graph.nodes.map((node) => node.op)
+
+const half = (dtype: 'float16' | 'bfloat16', shape: number[], numbers: Float32Array): Tensor =>
+  tensor(dtype, shape, dtype === 'float16' ? float32ToFloat16(numbers) : float32ToBfloat16(numbers))
+
+it('Linear layers of any shape and dtype give the same numbers as the graph that is saved.', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.integer({ min: 0, max: 5 }),
+      fc.constantFrom('float32', 'float16', 'bfloat16'),
+      async (inputs, outputs, rows, dtype) => {
+        const numbers = Float32Array.from({ length: inputs * outputs }, (_, i) => Math.sin(i * 7))
+        const shape = [outputs, inputs]
+        const graph = linear(
+          dtype === 'float32' ? tensor(dtype, shape, numbers) : half(dtype, shape, numbers),
+        )
+        expect(operators(graph)).toEqual(['FusedMatMul'])
+        const x = tensor(
+          'float32',
+          [rows, inputs],
+          Float32Array.from({ length: rows * inputs }, (_, i) => Math.cos(i)),
+        )
+        const [fast, plain] = [await run(graph, x, true), await run(graph, x, false)]
+        expect(fast.y?.shape).toEqual([rows, outputs])
+        for (const [i, value] of ((plain.y as Tensor).data as Float32Array).entries())
+          expect(fast.y?.data[i]).toBeCloseTo(value, 5)
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+it('A table of halves is gathered from as float32.', async () => {
+  const builder = new Builder()
+  const x = builder.input('x', 'int64', ['n'])
+  const table = builder.initializer(
+    'table',
+    half(
+      'bfloat16',
+      [4, 80],
+      new Float32Array(320).map((_, i) => i),
+    ),
+  )
+  builder.output('y', op.gather(op.cast(table, 'float32'), x))
+  const graph = builder.build()
+  expect(operators(graph)).toEqual(['Gather'])
+  const index = tensor('int64', [2], [3, 1])
+  expect(await run(graph, index, true)).toEqual(await run(graph, index, false))
+})
+
+it('What has to stay stays: weights used twice, other transpositions, casts that are outputs, other dtypes.', async () => {
+  const builder = new Builder()
+  const x = builder.input('x', 'float32', ['rows', 4])
+  const square = builder.initializer(
+    'square',
+    tensor(
+      'float32',
+      [4, 4],
+      Float32Array.from({ length: 16 }, (_, i) => i),
+    ),
+  )
+  const turned = op.transpose(square)
+  builder.output('product', op.matMul(op.matMul(x, turned), square))
+  builder.output('sum', op.add(x, op.reduceSum(turned, [0])))
+  builder.output('left', op.matMul(turned, op.transpose(x)))
+  const cast = op.cast(builder.initializer('half', half('float16', [2], Float32Array.of(1, 2))), 'float32')
+  builder.output('cast', cast)
+  const graph = builder.build()
+  const rows = tensor(
+    'float32',
+    [2, 4],
+    Float32Array.from({ length: 8 }, (_, i) => i - 3),
+  )
+  const [fast, plain] = [await run(graph, rows, true), await run(graph, rows, false)]
+  expect(fast).toEqual(plain)
+  expect(operators(graph).sort()).toEqual(
+    ['Add', 'Cast', 'FusedMatMul', 'MatMul', 'MatMul', 'ReduceSum', 'Transpose', 'Transpose'].sort(),
+  )
+})
