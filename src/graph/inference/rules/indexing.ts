@@ -10,6 +10,9 @@ const gather: Rule = (call) => {
   const axis = call.axis(call.int('axis', 0), data.length)
   const content = call.content(0)
   const at = call.numbers(1)
+  const size = data[axis]!
+  const outside = at?.find((index) => typeof size === 'number' && (index >= size || index < -size))
+  if (outside !== undefined) throw call.error(`there is no index ${outside} on axis ${axis} of ${size}`)
   const picked =
     content && at && indices.length <= 1
       ? at.map((index) => content[index < 0 ? index + content.length : index] ?? '')

@@ -1,7 +1,16 @@
 /** Operators that make, read and change shapes. */
 import { dtypeOf } from '../../onnx/schema.ts'
 import type { Dimension, Shape } from '../../types.ts'
-import { add, divideCeil, divideExact, elements, extreme, multiply, subtract } from '../dimension.ts'
+import {
+  add,
+  divideCeil,
+  divideExact,
+  divideFloor,
+  elements,
+  extreme,
+  multiply,
+  subtract,
+} from '../dimension.ts'
 import { type Call, factOf, type Rule, tensor } from '../rule.ts'
 
 const reshape: Rule = (call) => {
@@ -134,13 +143,7 @@ const split: Rule = (call) => {
   const size = shape[axis]!
   const computed = call.has(1) ? Array.from({ length: count }, () => '') : undefined
   const given = call.ints('split') ?? call.content(1) ?? computed
-  const chunk = divideCeil(size, call.int('num_outputs', count))
-  const sizes =
-    given ??
-    Array.from({ length: count }, (_, i) => {
-      const rest = subtract(size, multiply(chunk, i))
-      return typeof rest === 'number' ? Math.min(rest, Number(chunk)) : i === count - 1 ? rest : chunk
-    })
+  const sizes = given ?? equalParts(call, size, count)
   if (given) call.same(sizes.reduce(add, 0), size, `sum of the parts [${given.join(', ')}] of axis ${axis}`)
   const content = shape.length === 1 && sizes.every((part) => typeof part === 'number') && call.content(0)
   let at = 0
@@ -154,6 +157,20 @@ const split: Rule = (call) => {
       inside,
     )
   })
+}
+
+/** Without sizes: equal parts, and from operator set 18 on a last one that may be smaller. */
+function equalParts(call: Call, size: Dimension, count: number): readonly Dimension[] {
+  const parts = call.int('num_outputs')
+  if (parts === undefined) {
+    if (typeof size === 'number' && size % count !== 0)
+      throw call.error(`${size} is not ${count} equal parts`)
+    return Array(count).fill(divideFloor(size, count))
+  }
+  const chunk = divideCeil(size, parts)
+  return Array.from({ length: count }, (_, i) =>
+    i === parts - 1 ? subtract(size, multiply(chunk, i)) : chunk,
+  )
 }
 
 const expand: Rule = (call) => {
