@@ -2,10 +2,11 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type Graph, layers, resolveLayer, tap } from '../../graph/index.ts'
 import { compile } from '../../runtime/index.ts'
-import { cosineSimilarity, float32ToFloat16, type PipiloError, type Tensor } from '../../tensor/index.ts'
+import { cosineSimilarity, float32ToFloat16, PipiloError, type Tensor } from '../../tensor/index.ts'
 import { readTfjsLayersModel } from './index.ts'
 import { seededPicture } from './testdata/pixels.ts'
 
@@ -145,6 +146,41 @@ describe('readTfjsLayersModel', () => {
       expected,
     )
   })
+
+  it('takes a model as the first layer of a sequential one', async () => {
+    const packed = sequential()
+    const { model_config } = packed.json.modelTopology
+    const inner = { ...model_config, config: { ...model_config.config, name: 'inner' } }
+    const softmax = { class_name: 'Activation', config: { name: 'scores', activation: 'sigmoid' } }
+    Object.assign(model_config, { config: { name: 'outer', layers: [inner, softmax] } })
+    const model = await readTfjsLayersModel(await write('nested', packed))
+    expect(layers(model.graph).map(({ name }) => name)).toEqual([
+      'inner',
+      'inner.flat',
+      'inner.out',
+      'scores',
+    ])
+    expect(model.penultimate).toBe('inner.flat')
+  })
+
+  it('never fails with anything but a clear error, whatever a model.json says', async () => {
+    const folder = join(scratch, 'fuzzed')
+    await cp(join(testdata, 'layers'), folder, { recursive: true })
+    const text = await readFile(join(testdata, 'layers/model.json'), 'utf8')
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.jsonValue(), async (place, value) => {
+        const json: unknown = JSON.parse(text)
+        replaceOne(json, place, value)
+        await writeFile(join(folder, 'model.json'), JSON.stringify(json))
+        const error: unknown = await readTfjsLayersModel(folder).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        )
+        if (error !== undefined) expect(error).toBeInstanceOf(PipiloError)
+      }),
+      { numRuns: 400 },
+    )
+  }, 20_000)
 
   it('names all kinds of layers that it does not know', async () => {
     const packed = sequential()
@@ -349,6 +385,21 @@ async function expectError(packed: Packed, code: string, message: RegExp) {
     code,
     message: expect.stringMatching(message),
   })
+}
+
+/** Puts `value` in the place of one part of `json`, the `place`-th of all parts. */
+function replaceOne(json: unknown, place: number, value: unknown) {
+  const parts: [Record<string, unknown>, string][] = []
+  const collect = (part: unknown) => {
+    if (typeof part !== 'object' || part === null) return
+    for (const [key, child] of Object.entries(part)) {
+      parts.push([part as Record<string, unknown>, key])
+      collect(child)
+    }
+  }
+  collect(json)
+  const [parent, key] = parts[place % parts.length]!
+  parent[key] = value
 }
 
 /** [1, channels, height, width] → the values in the order [height, width, channels] */

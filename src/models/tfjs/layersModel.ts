@@ -23,6 +23,8 @@ export interface TfjsLayersModel {
   readonly files: readonly string[]
 }
 
+const PIXELS = 'pixel_values'
+
 /** What may stand between the last features and the classes. */
 const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
 
@@ -47,7 +49,7 @@ export async function readTfjsLayersModel(folder: string): Promise<TfjsLayersMod
   const weights = await Weights.read(weightsManifest, root)
   const builder = new Builder({ name: model.name })
   const input = pictureInput(model, file)
-  const pixels = builder.input('pixel_values', 'float32', ['batch', input.channels, ...input.size])
+  const pixels = builder.input(PIXELS, 'float32', ['batch', input.channels, ...input.size])
   const outputs = addModel(builder, model, [pixels], weights, file)
   for (const [i, output] of model.outputs.entries()) builder.output(output.layer, outputs[i]!)
   return {
@@ -161,6 +163,7 @@ function belowHead(model: KerasModel): string {
   for (let steps = 0; HEAD.includes(layer.kind) && steps < model.layers.length; steps++) {
     layer = byName.get(layer.calls[0]![0]!.layer)!
   }
+  if (layer.kind === 'InputLayer') return PIXELS
   return layer.model ? `${layer.name}.${belowHead(layer.model)}` : layer.name
 }
 
