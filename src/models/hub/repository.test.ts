@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { gitBlob, type HubServer, startHub } from '../testing/hubServer.ts'
+import { deadAddress, gitBlob, type HubServer, startHub } from '../testing/hubServer.ts'
 import { openRepository } from './repository.ts'
 
 const weights = randomBytes(300_000)
@@ -245,11 +245,12 @@ describe('refusals', () => {
   })
 
   it('of a hub that is not there says how to work without', async () => {
-    vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:9')
+    const endpoint = await deadAddress()
+    vi.stubEnv('HF_ENDPOINT', endpoint)
     const error = await rejection(open())
     expect(error).toMatchObject({
       code: 'NETWORK',
-      message: expect.stringContaining('http://127.0.0.1:9'),
+      message: expect.stringContaining(endpoint),
       hint: expect.stringMatching(/HF_HUB_OFFLINE.*HF_ENDPOINT/),
     })
   })

@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 /** Milliseconds without a byte after which a connection counts as cut. */
-const patience = 20_000
+const patience = 10_000
 const maxRetries = 5
 const maxRedirects = 10
 
@@ -129,7 +129,7 @@ export async function stalling<T>(
 
 /** Whether an error says that the network, not the server, failed. */
 export function isNetworkFailure(error: unknown): boolean {
-  return error instanceof PassingError || (error instanceof TypeError && error.message === 'fetch failed')
+  return error instanceof PassingError || (error instanceof TypeError && error.cause !== undefined)
 }
 
 /** The reason behind `fetch failed`, such as `getaddrinfo ENOTFOUND huggingface.co`. */
@@ -144,15 +144,22 @@ export function aborted(signal: AbortSignal | undefined): PipiloError {
   return new PipiloError('ABORTED', 'The download was aborted.', { cause: signal?.reason })
 }
 
-/** A name that does not resolve and a port that nobody listens on will not get better within seconds. */
-const lasting = /ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|CERT_|certificate/
+/**
+ * Failures of a connection that was there. A name that does not resolve, a port that nobody listens on, a certificate that is
+ * wrong will not get better within seconds.
+ */
+const cutCodes = [
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]
 
 function isPassing(error: unknown): boolean {
   if (error instanceof PassingError) return true
-  // A body that breaks off is a TypeError('terminated').
-  return error instanceof TypeError && !lasting.test(`${codeOf(error.cause)} ${reasonOf(error)}`)
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  // A body that breaks off is a TypeError('terminated'), whose cause tells more, as does that of 'fetch failed'.
+  const cause = error instanceof TypeError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cutCodes.includes(String(cause.code))
 }

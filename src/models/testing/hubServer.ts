@@ -179,6 +179,13 @@ async function trickle(response: ServerResponse, body: Buffer, pause: number): P
   response.end()
 }
 
+/** An address of this machine where nobody listens. */
+export async function deadAddress(): Promise<string> {
+  const { server, origin } = await listen(() => undefined)
+  await new Promise((done) => server.close(done))
+  return origin
+}
+
 /** The name that git gives to a file's content. */
 export function gitBlob(bytes: Uint8Array): string {
   return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')

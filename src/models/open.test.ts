@@ -1,0 +1,292 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { compile } from '../runtime/index.ts'
+import { type FileTensor, type Tensor, tensor } from '../tensor/index.ts'
+import { cards, open, readSafetensors, writeSafetensors } from './index.ts'
+import { deadAddress } from './testing/hubServer.ts'
+import type { EmbeddingOptions, Model } from './types.ts'
+
+const fixture = fileURLToPath(new URL('testdata/sentence-transformers', import.meta.url))
+const rejection = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+let folder: string
+let references: Record<string, number[][]>
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pipilo-open-'))
+  vi.stubEnv('HF_ENDPOINT', await deadAddress())
+  vi.stubEnv('HF_HOME', join(folder, 'hf'))
+  vi.stubEnv('PIPILO_CACHE', join(folder, 'cache'))
+  references = JSON.parse(await readFile(join(fixture, 'references.json'), 'utf8'))
+})
+afterAll(async () => {
+  vi.unstubAllEnvs()
+  await rm(folder, { recursive: true })
+})
+
+let copies = 0
+/** A copy of the fixture with some files replaced: by JSON, by text, or (null) by nothing. */
+async function variant(changes: Record<string, unknown>): Promise<string> {
+  const copy = join(folder, `variant-${copies++}`)
+  await cp(fixture, copy, { recursive: true })
+  for (const [name, content] of Object.entries(changes)) {
+    const path = join(copy, name)
+    await rm(path, { force: true, recursive: true })
+    if (content === null) continue
+    await mkdir(join(path, '..'), { recursive: true })
+    await writeFile(path, typeof content === 'string' ? content : JSON.stringify(content))
+  }
+  return copy
+}
+
+/** The embeddings of the reference's texts. */
+async function embed(model: Model, options?: EmbeddingOptions): Promise<number[][]> {
+  const session = await compile(model.embedding(options), { workers: 0 })
+  const rows = (name: string) => references[name]!
+  const ids = (values: number[][]) => tensor('int64', [values.length, values[0]!.length], values.flat())
+  const feeds = {
+    input_ids: ids(rows('input_ids')),
+    attention_mask: ids(rows('attention_mask')),
+    token_type_ids: ids(rows('input_ids').map((row) => row.map(() => 0))),
+  }
+  const { embedding } = await session.run(feeds)
+  await session.dispose()
+  const data = [...(embedding!.data as Float32Array)]
+  const width = data.length / rows('input_ids').length
+  return rows('input_ids').map((_, i) => data.slice(i * width, (i + 1) * width))
+}
+
+function expectRows(found: number[][], expected: number[][]): void {
+  expect(found.length).toBe(expected.length)
+  for (const [i, row] of expected.entries()) {
+    expect(found[i]!.length).toBe(row.length)
+    for (const [j, value] of row.entries()) expect(found[i]![j]).toBeCloseTo(value, 5)
+  }
+}
+
+describe('a folder of sentence-transformers', () => {
+  it('is read as it is: pooling, limit, prompts, tokenizer', async () => {
+    const model = await open(`file:${fixture}`)
+    expect(model.card).toMatchObject({
+      modality: 'text',
+      source: `file:${fixture}`,
+      tap: 'last_hidden_state',
+      pool: 'cls',
+      normalize: true,
+      dimensions: 8,
+      text: { maxLength: 12, prompts: { query: 'query: ', document: 'document: ' } },
+    })
+    expect(model.tokenizer).toBe(join(fixture, 'tokenizer.json'))
+    expectRows(await embed(model), references['cls']!)
+  })
+
+  const flags = (...on: string[]) => ({
+    '1_Pooling/config.json': {
+      word_embedding_dimension: 8,
+      ...Object.fromEntries(on.map((flag) => [flag, true])),
+    },
+  })
+  it.each<[string, string, Record<string, unknown>]>([
+    ['mean', 'mean', { '1_Pooling/config.json': { pooling_mode: 'mean' } }],
+    ['max', 'max', { '1_Pooling/config.json': { pooling_mode: ['max'] } }],
+    ['lasttoken', 'last', flags('pooling_mode_lasttoken')],
+    ['cls', 'cls', flags('pooling_mode_cls_token')],
+    ['mean', 'mean', flags('pooling_mode_mean_tokens')],
+    ['mean', 'mean', flags()],
+  ])('pools as it says: %s', async (reference, pool, changes) => {
+    const model = await open(await variant(changes))
+    expect(model.card.pool).toBe(pool)
+    expectRows(await embed(model), references[reference]!)
+  })
+
+  it('says on its card when only transformers wrote it', async () => {
+    const model = await open(await variant({ 'modules.json': null, 'tokenizer_config.json': null }))
+    expect(model.card).toMatchObject({ pool: 'mean', normalize: false, text: { maxLength: 32 } })
+    expect(model.card.notes).toMatch(/nothing of pooling/)
+    expectRows(await embed(model, { normalize: true }), references['mean']!)
+  })
+
+  it('takes limit, case and default prompt from older configurations', async () => {
+    const model = await open(
+      await variant({
+        'sentence_bert_config.json': { max_seq_length: 7, do_lower_case: true },
+        'config_sentence_transformers.json': { prompts: { query: 'q: ' }, default_prompt_name: 'query' },
+      }),
+    )
+    expect(model.card.text).toEqual({
+      maxLength: 7,
+      lowercase: true,
+      prompts: { query: 'q: ' },
+      defaultPrompt: 'query',
+    })
+  })
+
+  const module = (type: string, path = '') => ({
+    idx: 0,
+    name: '',
+    path,
+    type: `sentence_transformers.models.${type}`,
+  })
+  it.each<[string, Record<string, unknown>, string, RegExp]>([
+    [
+      'several poolings',
+      flags('pooling_mode_cls_token', 'pooling_mode_max_tokens'),
+      'FORMAT_UNSUPPORTED',
+      /cls and max/,
+    ],
+    [
+      'an unknown pooling',
+      { '1_Pooling/config.json': { pooling_mode: 'weightedmean' } },
+      'FORMAT_UNSUPPORTED',
+      /weightedmean/,
+    ],
+    [
+      'a pooling without the prompt',
+      { '1_Pooling/config.json': { pooling_mode: 'mean', include_prompt: false } },
+      'FORMAT_UNSUPPORTED',
+      /include_prompt/,
+    ],
+    [
+      'a Dense module',
+      { 'modules.json': [module('Transformer'), module('Pooling', '1_Pooling'), module('Dense', '2_Dense')] },
+      'FORMAT_UNSUPPORTED',
+      /Dense/,
+    ],
+    [
+      'a pooling after normalisation',
+      { 'modules.json': [module('Transformer'), module('Normalize'), module('Pooling', '1_Pooling')] },
+      'FORMAT_UNSUPPORTED',
+      /Normalize/,
+    ],
+    ['no pooling configuration', { '1_Pooling/config.json': null }, 'FILE_NOT_FOUND', /1_Pooling/],
+    [
+      'another architecture',
+      { 'config.json': { model_type: 'mamba' } },
+      'MODEL_INVALID',
+      /'mamba'.*Known: bert.*ONNX/,
+    ],
+    ['no weights', { 'model.safetensors': null }, 'MODEL_INVALID', /no weights/],
+    [
+      'pickled weights',
+      { 'model.safetensors': null, 'pytorch_model.bin': 'x' },
+      'FORMAT_UNSUPPORTED',
+      /pytorch_model.bin/,
+    ],
+    [
+      'split weights',
+      { 'model.safetensors': null, 'model.safetensors.index.json': {} },
+      'FORMAT_UNSUPPORTED',
+      /split/,
+    ],
+    [
+      'several checkpoints',
+      { 'model.safetensors': null, 'a.safetensors': 'x', 'b.safetensors': 'x' },
+      'MODEL_INVALID',
+      /a.safetensors, b.safetensors/,
+    ],
+    ['a configuration that is no JSON', { 'config.json': '{' }, 'FORMAT_INVALID', /not valid JSON/],
+    [
+      'an unknown default prompt',
+      { 'config_sentence_transformers.json': { default_prompt_name: 'none' } },
+      'MODEL_INVALID',
+      /'none'/,
+    ],
+    [
+      'another task',
+      { 'sentence_bert_config.json': { transformer_task: 'fill-mask' } },
+      'FORMAT_UNSUPPORTED',
+      /fill-mask/,
+    ],
+    ['nothing', { 'modules.json': null, 'config.json': null }, 'MODEL_INVALID', /no model that Pipilo reads/],
+  ])('is refused with %s', async (_, changes, code, message) => {
+    const error = await rejection(open(await variant(changes)))
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it('finds parameters behind the prefix bert., and reports those that it does not use', async () => {
+    const { tensors } = await readSafetensors(join(fixture, 'model.safetensors'))
+    const renamed = new Map<string, Tensor | FileTensor>()
+    for (const [name, tensor] of tensors) renamed.set(`bert.${name}`, tensor)
+    renamed.set('cls.predictions.bias', tensor('float32', [8], new Float32Array(8)))
+    const path = await variant({})
+    await writeSafetensors(join(path, 'model.safetensors'), renamed)
+    const model = await open(path)
+    expect(model.unused).toEqual(['cls.predictions.bias'])
+    expectRows(await embed(model), references['cls']!)
+  })
+})
+
+describe('names', () => {
+  it('of cards, in any case and by their aliases', async () => {
+    const model = await open('ALL-minilm-l6-v2')
+    expect(model.card).toEqual(cards()[0])
+    expect((await open('sentence-transformers/all-MiniLM-L6-v2')).fingerprint).toBe(model.fingerprint)
+    expect(model.unused).toEqual([])
+  })
+
+  it('of folders and files: relative, with file:, as a checkpoint', async () => {
+    const relative = `./${fixture.slice(process.cwd().length + 1)}`
+    const { fingerprint } = await open(relative)
+    for (const name of [
+      relative.slice(2),
+      `file:${relative}`,
+      `file://${fixture}`,
+      `${relative}/model.safetensors`,
+    ]) {
+      expect((await open(name)).fingerprint, name).toBe(fingerprint)
+    }
+  })
+
+  it.each([
+    ['all-MiniLM-L6-v3', 'MODEL_UNKNOWN', /Closest: all-MiniLM-L6-v2/],
+    ['mobilnet-v2', 'MODEL_UNKNOWN', /Closest: mobilenet-v2/],
+    ['owner/name', 'MODEL_UNKNOWN', /ECONNREFUSED 127/],
+    ['', 'INPUT_INVALID', /empty name/],
+    ['hf:owner/name', 'NETWORK', /ECONNREFUSED 127.*HF_HUB_OFFLINE/],
+    ['hf:', 'INPUT_INVALID', /names nothing/],
+    ['npm:no-such-package/model', 'MODEL_UNKNOWN', /npm install no-such-package/],
+    ['npm:nsfwjs/no-such-folder', 'FILE_NOT_FOUND', /has no no-such-folder/],
+    ['npm:../x', 'INPUT_INVALID', /does not name a package/],
+    ['file:no-such-folder', 'FILE_NOT_FOUND', /does not exist/],
+    ['./package.json', 'FORMAT_UNSUPPORTED', /no model that Pipilo reads/],
+    ['./src', 'MODEL_INVALID', /no model that Pipilo reads/],
+    ['s3:bucket/model', 'INPUT_INVALID', /Known: npm:, file:, https:, hf:/],
+    ['http://example.com/model.onnx', 'INPUT_INVALID', /Use https:/],
+  ])('that are wrong: %s', async (name, code, message) => {
+    expect(await rejection(open(name))).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it('are looked for nowhere but here when offline', async () => {
+    const error = await rejection(open('owner/name', { offline: true }))
+    expect(error).toMatchObject({ code: 'MODEL_UNKNOWN', message: expect.stringMatching(/not in the cache/) })
+    expect(await rejection(open('hf:owner/name', { offline: true }))).toMatchObject({ code: 'OFFLINE' })
+  })
+})
+
+describe('a fingerprint', () => {
+  it('is that of the weights and the architecture, wherever they lie', async () => {
+    const { fingerprint } = await open(fixture)
+    expect((await open(await variant({}))).fingerprint).toBe(fingerprint)
+    const config = JSON.parse(await readFile(join(fixture, 'config.json'), 'utf8'))
+    const other = await open(await variant({ 'config.json': { ...config, layer_norm_eps: 1e-5 } }))
+    expect(other.fingerprint).not.toBe(fingerprint)
+    const changed = await variant({})
+    const bytes = await readFile(join(changed, 'model.safetensors'))
+    bytes[bytes.length - 500]! ^= 1
+    await writeFile(join(changed, 'model.safetensors'), bytes)
+    expect((await open(changed)).fingerprint).not.toBe(fingerprint)
+  })
+})
+
+it('opens quickly: the header is read, the weights are not', async () => {
+  await open('all-MiniLM-L6-v2')
+  const start = performance.now()
+  await open('all-MiniLM-L6-v2')
+  expect(performance.now() - start).toBeLessThan(500)
+})
