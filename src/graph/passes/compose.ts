@@ -47,7 +47,10 @@ export function compose(
     ...pairs.map(([output, input]) => [input, output] as const),
     ...shared.map((n) => [n, n] as const),
   ])
-  const right = apart(left, symbolsApart(left, b, unified), fed, options.prefix ?? `${b.name || 'second'}.`)
+  // What is fed needs no default value any more.
+  const defaults = new Map([...b.initializers].filter(([name]) => !fed.has(name)))
+  const second = symbolsApart(left, { ...b, initializers: defaults }, unified)
+  const right = apart(left, second, fed, options.prefix ?? `${b.name || 'second'}.`)
   const used = new Set(pairs.map(([output]) => output))
   const bInputs = right.inputs.filter((_, i) => !fed.has(b.inputs[i]!.name))
   const outputs = [...left.outputs.filter(({ name }) => !used.has(name)), ...right.outputs]

@@ -41,7 +41,10 @@ describe('cut', async () => {
     expect(headless.nodes.map(({ op }) => op)).toEqual(['Conv', 'Relu', 'MaxPool'])
     expect([...headless.initializers.keys()]).toEqual(['conv1.weight', 'conv1.bias'])
     expect(headless.outputs).toEqual([
-      { name: '/pool/MaxPool_output_0', type: { kind: 'tensor', dtype: 'float32', shape: ['batch', 3, 4, 4] } },
+      {
+        name: '/pool/MaxPool_output_0',
+        type: { kind: 'tensor', dtype: 'float32', shape: ['batch', 3, 4, 4] },
+      },
     ])
   })
 

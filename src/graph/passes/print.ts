@@ -1,4 +1,10 @@
-import { elementCount } from '../../tensor/index.ts'
+import {
+  bfloat16ToFloat32,
+  type DType,
+  elementCount,
+  float16ToFloat32,
+  type TypedArray,
+} from '../../tensor/index.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from '../types.ts'
 import { infoOf } from './walk.ts'
 
@@ -106,9 +112,17 @@ function tensorType({ dtype, shape }: Initializer): ValueType {
 function elements(tensor: Initializer, before: string): string {
   if ('file' in tensor || elementCount(tensor.shape) > SHOWN) return ''
   const data = ArrayBuffer.isView(tensor.data)
-    ? [...tensor.data].map((value) => (typeof value === 'bigint' ? String(value) : short(value)))
+    ? [...readable(tensor.dtype, tensor.data)].map((value) =>
+        typeof value === 'bigint' ? String(value) : short(value),
+      )
     : tensor.data.map(quoted)
   return `${before}${tensor.shape.length === 0 ? data.join('') : `[${data.join(', ')}]`}`
+}
+
+/** 16-bit floats as numbers; other types are that, or bit patterns that stay so. */
+function readable(dtype: DType, data: TypedArray): TypedArray {
+  if (dtype === 'float16') return float16ToFloat32(data as Uint16Array)
+  return dtype === 'bfloat16' ? bfloat16ToFloat32(data as Uint16Array) : data
 }
 
 function short(value: number): string {

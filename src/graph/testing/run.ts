@@ -13,7 +13,10 @@ export function testdata(name: string): string {
 }
 
 /** Runs a graph once and returns its outputs. */
-export async function run(graph: Graph, feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> {
+export async function run(
+  graph: Graph,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, Tensor>> {
   const session = await ort.InferenceSession.create(encodeOnnx(graph), { logSeverityLevel: 3 })
   try {
     const given = Object.entries(feeds).map(([name, { dtype, data, shape }]) => {
