@@ -105,3 +105,12 @@ export const database = {
   valueHint: 'folder',
   default: './.pipilo',
 } as const
+
+/** An embedder whose results are vectors, for what stores them. */
+export async function openVectorEmbedder(
+  ...parameters: Parameters<typeof openEmbedder>
+): Promise<Embedder<Float32Array>> {
+  if (parameters[0].pool === 'none')
+    throw usageError('--pool none gives a matrix an input; a collection keeps vectors.')
+  return (await openEmbedder(...parameters)) as Embedder<Float32Array>
+}

@@ -10,9 +10,9 @@ export interface Skipped {
 const shown = 20
 
 /** Says on standard error how many inputs were skipped, and the reasons. */
-export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal): void {
-  if (!skipped.length) return
-  terminal.err(`skipped ${skipped.length} ${skipped.length === 1 ? 'input' : 'inputs'}:\n`)
+export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal, count = skipped.length): void {
+  if (!count) return
+  terminal.err(`skipped ${count} ${count === 1 ? 'input' : 'inputs'}:\n`)
   for (const { id, reason } of skipped.slice(0, shown)) terminal.err(`  ${id}: ${reason}\n`)
-  if (skipped.length > shown) terminal.err(`  … and ${skipped.length - shown} more\n`)
+  if (count > shown) terminal.err(`  … and ${count - shown} more\n`)
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { embedder } from '../../embed/index.ts'
 import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
@@ -108,7 +108,7 @@ async function sentences(model: Model, collection: Collection, say: Say) {
 }
 
 async function pictures(collection: Collection, say: Say) {
-  const ids = (await import('node:fs')).readdirSync(`${samples}/pictures`).sort()
+  const ids = readdirSync(`${samples}/pictures`).sort()
   const step = Math.floor(ids.length / pictureQueries)
   const neighbours: Record<string, unknown> = {}
   for (let i = 0; i < pictureQueries; i++) {

@@ -14,7 +14,11 @@ export const exportCommand = command({
     'pipilo export mobilenet-v2 --tap block_13_project_BN --pool mean -o pictures.onnx',
   ],
   args: {
-    model: { type: 'positional', description: 'Card name, hf:owner/name, a folder or an .onnx file' },
+    model: {
+      type: 'positional',
+      required: true,
+      description: 'Card name, hf:owner/name, a folder or an .onnx file',
+    },
     out: { type: 'string', alias: 'o', description: 'The file to write', valueHint: 'file.onnx' },
     tap,
     pool,

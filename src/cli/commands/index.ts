@@ -3,7 +3,7 @@ import type { Modality } from '../../models/index.ts'
 import { connect, indexFiles, type Store } from '../../store/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
-import { as, database, modelArgs, onError, oneOf, openEmbedder } from '../modelOptions.ts'
+import { as, database, modelArgs, onError, oneOf, openVectorEmbedder } from '../modelOptions.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped } from '../skipped.ts'
 
@@ -47,7 +47,7 @@ export const index = command({
     try {
       const remembered = args.model ? undefined : await rememberedModel(store, args.collection)
       const modality = wanted ?? (remembered || args.model ? 'text' : await firstModality(specs, terminal))
-      const embedder = await openEmbedder(args, modality, terminal, args.model ?? remembered)
+      const embedder = await openVectorEmbedder(args, modality, terminal, args.model ?? remembered)
       const name = args.collection ?? defaultCollection[embedder.modality]
       const collection = await store.collection(name, { embedder })
       const bar = progress(terminal, 'indexing')
@@ -63,13 +63,13 @@ export const index = command({
         })
         bar.clear()
         const rows = await collection.count()
-        const { indexed, unchanged, pruned, skipped } = report
+        const { indexed, unchanged, pruned, skipped, skippedCount } = report
         await terminal.out(
           args.json
-            ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skipped.length, rows })}\n`
+            ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skippedCount, rows })}\n`
             : `${name}: ${indexed} indexed, ${unchanged} unchanged, ${pruned} removed; ${rows} rows in ${args.db}\n`,
         )
-        reportSkipped(skipped, terminal)
+        reportSkipped(skipped, terminal, skippedCount)
       } finally {
         bar.clear()
         await collection.close()

@@ -23,6 +23,7 @@ export const inspect = command({
   args: {
     model: {
       type: 'positional',
+      required: true,
       description: 'Card name, hf:owner/name, npm:package/path, a folder or an .onnx file',
     },
     graph: { type: 'boolean', description: 'Print every node instead' },

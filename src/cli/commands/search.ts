@@ -18,7 +18,7 @@ export const search = command({
     `pipilo search 'owls' --collection notes --filter '{"line":{"lt":100}}' --json`,
   ],
   args: {
-    query: { type: 'positional', description: 'A text, or the path of a picture' },
+    query: { type: 'positional', required: true, description: 'A text, or the path of a picture' },
     db: database,
     collection: {
       type: 'string',
