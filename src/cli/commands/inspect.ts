@@ -39,7 +39,10 @@ export const inspect = command({
     if (graph) return terminal.out(`${printGraph(model.graph)}\n`)
     if (json) return terminal.out(`${JSON.stringify({ inputs, outputs, layers }, null, 2)}\n`)
     const { card } = model
-    const total = layers.filter(({ name }) => !name.includes('.')).length
+    const names = new Set(layers.map(({ name }) => name))
+    const inside = (name: string) =>
+      name.split('.').some((_, i, parts) => i > 0 && names.has(parts.slice(0, i).join('.')))
+    const total = layers.reduce((sum, { name, parameters }) => sum + (inside(name) ? 0 : parameters), 0)
     await terminal.out(
       [
         `${card.name}: ${card.description}`,
@@ -64,7 +67,7 @@ export const inspect = command({
           ]),
         ),
         '',
-        `${layers.length} layers, ${total} at the top`,
+        `${layers.length} layers, ${total.toLocaleString('en')} parameters`,
         '',
       ].join('\n'),
     )
