@@ -132,10 +132,13 @@ async function localFiles(path: string, label: string): Promise<ModelFiles> {
       hint: 'Check the path.',
     })
   }
-  const root = kind === 'folder' ? path : dirname(path)
+  const folder = kind === 'folder' ? path : dirname(path)
+  // Exports lie in a folder of their own below the configuration and tokenizer that belong to them.
+  const inner = kind === 'file' && basename(folder) === 'onnx' ? 'onnx/' : ''
+  const root = inner ? dirname(folder) : folder
   return {
     label,
-    file: kind === 'file' ? basename(path) : undefined,
+    file: kind === 'file' ? inner + basename(path) : undefined,
     async list(folder) {
       const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])
       return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
