@@ -1,15 +1,7 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
-import {
-  byteLength,
-  bytesOf,
-  elementCount,
-  fileError,
-  PipiloError,
-  type Tensor,
-  typedArray,
-} from '../../tensor/index.ts'
+import { byteLength, bytesOf, elementCount, fileError, PipiloError, typedArray } from '../../tensor/index.ts'
 import type { Initializer, SparseTensor } from '../types.ts'
 import { DTYPES, dataType, ENTRY, EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts'
 import { eachField, type Field, LARGE, type MessageWriter, type Span } from './wire.ts'
@@ -300,9 +292,4 @@ export function writeSparse(writer: MessageWriter, sparse: SparseTensor, name = 
   writer.message(SPARSE_TENSOR.indices, (inner) => writeTensor(inner, sparse.indices))
   writer.ints(SPARSE_TENSOR.dims, sparse.shape)
   writer.raw(sparse.unknown)
-}
-
-/** Narrows to a tensor whose elements are in memory. */
-export function inMemory(initializer: Initializer): initializer is Tensor {
-  return !('file' in initializer)
 }

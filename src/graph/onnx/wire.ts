@@ -248,9 +248,8 @@ export class MessageWriter {
   }
 
   bytes(field: number, value: Part): void {
-    const length = partLength(value)
     this.#writer.tag(field, WireType.LengthDelimited)
-    writeLength(this.#writer, length)
+    writeLength(this.#writer, value.length)
     this.#append(value)
   }
 
@@ -296,10 +295,6 @@ function writeLength(writer: BinaryWriter, length: number): void {
     })
   }
   writer.uint32(length)
-}
-
-export function partLength(part: Part): number {
-  return part.length
 }
 
 export function totalLength(parts: readonly Part[]): number {

@@ -52,21 +52,23 @@ export function layers(graph: Graph): Layer[] {
  * resolveLayer(graph, 'encoder.layer.3') // '/encoder/layer.3/output/LayerNorm/Add_1_output_0'
  * ```
  *
- * Tried in this order: the exact name of a value (an input's or initializer's as well), a scope in any of the spellings
- * that {@link layers} reads, the name of a node.
+ * Tried in this order: the exact name of a value (an input's as well), a scope in any of the spellings that {@link layers}
+ * reads, the name of a node, the name of an initializer.
  * @throws `LAYER_UNKNOWN` with the closest names
  */
 export function resolveLayer(graph: Graph, name: string): string {
-  if (name !== '' && defined(graph).has(name)) return name
+  const known = name === '' ? new Set<string>() : defined(graph)
+  const constant = graph.initializers.has(name) || graph.sparseInitializers.has(name)
+  if (known.has(name) && !constant) return name
   const scopes = collect(graph)
   const scope = scopes.get(name) ?? scopes.get(dotted(name.split('/')))
   if (scope) return lastValue(graph, scope, readersOf(graph))
   const node = name === '' ? undefined : graph.nodes.find((candidate) => candidate.name === name)
   const output = node?.outputs.find((candidate) => candidate !== '')
   if (output) return output
-  const values = graph.nodes.flatMap(({ outputs }) => outputs)
+  if (known.has(name)) return name
   const near = closest(name, scopes.keys())
-  const all = near.length > 0 ? near : closest(name, [...defined(graph), ...values])
+  const all = near.length > 0 ? near : closest(name, known)
   const first = [...scopes.keys()].slice(0, 3)
   throw new PipiloError('LAYER_UNKNOWN', `There is no layer ${name}.`, {
     input: name,
