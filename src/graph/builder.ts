@@ -3,62 +3,9 @@ import { closest, type DType, float32ToFloat16, PipiloError, type Tensor, tensor
 import { inferFacts } from './inference/infer.ts'
 import { Call, type Fact, factOf } from './inference/rule.ts'
 import { ruleOf } from './inference/table.ts'
+import { captured, subgraphs } from './passes/walk.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from './types.ts'
-
-/** A value of a graph that is being built. */
-export class Value {
-  readonly builder: Builder
-  #name: string
-  readonly #fact: Fact
-
-  /** Made by {@link Builder}; not to be called directly. */
-  constructor(builder: Builder, name: string, fact: Fact) {
-    this.builder = builder
-    this.#name = name
-    this.#fact = fact
-  }
-
-  /** Its name in the graph; `builder.output` may change it. */
-  get name(): string {
-    return this.#name
-  }
-
-  /** Its type, `undefined` where inference does not know it. */
-  get type(): ValueType | undefined {
-    return this.#fact.type
-  }
-
-  /** What inference knows, elements of small integer tensors included. */
-  get fact(): Fact {
-    return this.#fact
-  }
-
-  /** @throws PipiloError `GRAPH_INVALID` when it is no tensor, or of unknown type (only in graphs read from files). */
-  get dtype(): DType {
-    const { type } = this.#fact
-    if (type?.kind !== 'tensor') throw this.#unknown('dtype')
-    return type.dtype
-  }
-
-  /** @throws PipiloError `GRAPH_INVALID` when its rank is unknown (only in graphs read from files). */
-  get shape(): Shape {
-    const { type } = this.#fact
-    if (type?.kind !== 'tensor' || !type.shape) throw this.#unknown('shape')
-    return type.shape
-  }
-
-  /** For {@link Builder} alone. */
-  rename(name: string): void {
-    this.#name = name
-  }
-
-  #unknown(what: string): PipiloError {
-    return new PipiloError('GRAPH_INVALID', `The ${what} of ${JSON.stringify(this.#name)} is not known.`, {
-      input: this.#name,
-      hint: 'An operator before it has no shape rule: give the value a type in graph.values.',
-    })
-  }
-}
+import { Value } from './value.ts'
 
 export interface BuilderOptions {
   /** Name of the graph. Default `graph`. */
@@ -323,7 +270,7 @@ export class Builder {
   }
 
   #adopt(graph: Graph, facts: ReadonlyMap<string, Fact>, outputs: 'keep' | 'clear'): void {
-    for (const name of capturedNames(graph.nodes)) this.#captured.add(name)
+    for (const name of graph.nodes.flatMap(subgraphs).flatMap(captured)) this.#captured.add(name)
     for (const info of graph.inputs) {
       this.#inputs.push(info)
       this.#define(info.name, facts.get(info.name) ?? {})
@@ -435,25 +382,4 @@ export class Builder {
     }
     return candidate
   }
-}
-
-/** Names that sub-graphs of `nodes` read from outside. */
-function* capturedNames(nodes: readonly Node[]): Generator<string> {
-  for (const { attributes } of nodes) {
-    for (const attribute of Object.values(attributes)) {
-      if (attribute.type === 'graph') yield* outerNames(attribute.value)
-      else if (attribute.type === 'graphs') for (const graph of attribute.value) yield* outerNames(graph)
-    }
-  }
-}
-
-function outerNames(graph: Graph): Set<string> {
-  const outer = new Set(graph.outputs.map(({ name }) => name))
-  for (const { inputs } of graph.nodes) for (const name of inputs) outer.add(name)
-  for (const name of capturedNames(graph.nodes)) outer.add(name)
-  for (const { name } of graph.inputs) outer.delete(name)
-  for (const name of graph.initializers.keys()) outer.delete(name)
-  for (const { outputs } of graph.nodes) for (const name of outputs) outer.delete(name)
-  outer.delete('')
-  return outer
 }

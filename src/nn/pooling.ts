@@ -78,7 +78,7 @@ function poolPositions(value: Value, kind: PoolKind): Value {
 
 /** `x / max(‖x‖, 1e-12)` over the last axis, as `torch.nn.functional.normalize`. */
 export function l2Normalize(x: Value): Value {
-  return op.div(x, op.clip(op.reduceL2(x, [-1], { keepDims: true }), 1e-12))
+  return op.div(x, op.clip(op.reduceL2(x, [x.shape.length - 1], { keepDims: true }), 1e-12))
 }
 
 /**
@@ -92,5 +92,5 @@ export function takeFirst(x: Value, n: number): Value {
   if (!Number.isInteger(n) || n < 1 || (typeof size === 'number' && n > size)) {
     throw new PipiloError('OPTION_INVALID', `Cannot take ${n} dimensions of ${size}.`, { input: n })
   }
-  return op.slice(x, [0], [n], { axes: [-1] })
+  return op.slice(x, [0], [n], { axes: [x.shape.length - 1] })
 }

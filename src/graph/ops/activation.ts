@@ -1,5 +1,6 @@
 /** Activation functions. */
-import type { Value } from '../builder.ts'
+import { PipiloError } from '../../tensor/index.ts'
+import type { Value } from '../value.ts'
 import { apply, float, int } from './apply.ts'
 import { add, div, erf, mul, pow } from './math.ts'
 
@@ -66,12 +67,20 @@ export function mish(x: Value): Value {
   return mul(x, tanh(softplus(x)))
 }
 
+/** Before operator set 13, Softmax flattens all axes from the given one on: right for the last axis alone. */
+function overAxis(op: string, x: Value, axis: number): Value {
+  if (x.builder.opset >= 13) return apply(op, [x], { axis: int(axis) })
+  const last = x.shape.length - 1
+  if (axis === -1 || axis === last) return apply(op, [x], { axis: int(last) })
+  throw new PipiloError('OPERATOR_UNSUPPORTED', `Before operator set 13, ${op} works on the last axis only.`)
+}
+
 /** Exponentials that sum to 1 along `axis` (default the last). */
 export function softmax(x: Value, axis = -1): Value {
-  return apply('Softmax', [x], { axis: int(axis) })
+  return overAxis('Softmax', x, axis)
 }
 
 /** Logarithm of {@link softmax}. */
 export function logSoftmax(x: Value, axis = -1): Value {
-  return apply('LogSoftmax', [x], { axis: int(axis) })
+  return overAxis('LogSoftmax', x, axis)
 }

@@ -1,5 +1,7 @@
 /** Reductions, and picking the largest. */
-import type { Value } from '../builder.ts'
+
+import { PipiloError } from '../../tensor/index.ts'
+import type { Value } from '../value.ts'
 import { apply, applyMany, type Integers, int, integers, since } from './apply.ts'
 
 /** Options of the reductions. */
@@ -62,7 +64,18 @@ export function topK(
   options: { readonly axis?: number; readonly largest?: boolean; readonly sorted?: boolean } = {},
 ): [values: Value, indices: Value] {
   const { axis = -1, largest = true, sorted = true } = options
+  const { opset } = x.builder
+  if (opset < 11 && (!largest || !sorted)) {
+    throw new PipiloError('OPERATOR_UNSUPPORTED', 'Before operator set 11, TopK gives the largest, sorted.')
+  }
+  const attributes = {
+    axis: int(axis),
+    largest: largest ? undefined : int(0),
+    sorted: sorted ? undefined : int(0),
+  }
+  if (opset < 10 && typeof k === 'number') {
+    return applyMany('TopK', [x], { ...attributes, k: int(k) }, 2) as [Value, Value]
+  }
   const count = typeof k === 'number' ? integers([k], x.builder) : k
-  const attributes = { axis: int(axis), largest: int(largest), sorted: int(sorted) }
   return applyMany('TopK', [x, count], attributes, 2) as [Value, Value]
 }
