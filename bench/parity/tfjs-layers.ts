@@ -93,6 +93,7 @@ const plain = to(
 out(layers.add({ name: 'add' }), normalised, plain, conv)
 out(layers.multiply({ name: 'multiply' }), normalised, plain)
 const joined = out(layers.concatenate({ name: 'concatenate' }), normalised, plain)
+out(layers.concatenate({ name: 'stacked', axis: 1 }), normalised, plain)
 out(layers.reLU({ name: 'relu', maxValue: 0.5 }), normalised)
 out(layers.leakyReLU({ name: 'leaky', alpha: 0.1 }), normalised)
 out(layers.activation({ name: 'hard', activation: 'hardSigmoid' }), normalised)

@@ -8,7 +8,7 @@ import { op, type Value } from '../../graph/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { activate } from './activations.ts'
 import type { LayerCall } from './layerCall.ts'
-import { channelAxis, channelsFirst, channelsLast } from './layout.ts'
+import { channelsFirst, channelsLast } from './layout.ts'
 
 /** Adds the nodes of a layer and returns its output. */
 export type LayerRule = (call: LayerCall) => Value
@@ -21,7 +21,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   Add: ({ inputs }) => inputs.reduce((sum, value) => op.add(sum, value)),
   AveragePooling2D: (call) => op.averagePool(call.map, ...poolWindow(call)),
   BatchNormalization: batchNormalization,
-  Concatenate: (call) => op.concat(call.inputs, alongChannels(call)),
+  Concatenate: (call) => op.concat(call.inputs, axisOf(call)),
   Conv2D: convolution,
   Dense: dense,
   DepthwiseConv2D: (call) => finish(call, depthwise(call, bias(call, depthwiseChannels(call)))),
@@ -35,7 +35,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   ReLU: relu,
   Reshape: reshape,
   SeparableConv2D: separable,
-  Softmax: (call) => op.softmax(call.input, alongChannels(call)),
+  Softmax: (call) => op.softmax(call.input, axisOf(call)),
   SpatialDropout2D: same,
   ZeroPadding2D: (call) => {
     const [[top, bottom], [left, right]] = call.settings.margins('padding')
@@ -43,15 +43,14 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   },
 }
 
-/** ONNX's axis for a layer whose setting `axis` has to be Keras' last one. */
-function alongChannels({ settings, input }: LayerCall): number {
+/** The setting `axis`, Keras' number for it, as ONNX's; the last by default. */
+function axisOf({ settings, input }: LayerCall): number {
   const { axis = -1 } = settings.layer.config
   // Some versions of Keras write a list of one.
-  const last = Number(Array.isArray(axis) ? axis[0] : axis)
-  if (last !== -1 && last !== input.shape.length - 1) {
-    return settings.unsupported('another axis than that of the channels')
-  }
-  return channelAxis(input)
+  const number = Number(Array.isArray(axis) ? axis[0] : axis)
+  const rank = input.shape.length
+  const order = rank === 4 ? [0, 2, 3, 1] : Array.from({ length: rank }, (_, i) => i)
+  return order[number < 0 ? number + rank : number] ?? settings.unsupported(`the axis ${String(axis)}`)
 }
 
 function convolution(call: LayerCall): Value {
@@ -130,7 +129,10 @@ function squeezed({ settings }: LayerCall, value: Value): Value {
 
 function batchNormalization(call: LayerCall): Value {
   const { settings, input, channels } = call
-  alongChannels(call)
+  // ONNX normalises along axis 1, which is Keras' last in maps and vectors only.
+  if (axisOf(call) !== 1 || (input.shape.length !== 4 && input.shape.length !== 2)) {
+    return settings.unsupported('another axis than that of the channels')
+  }
   const scale = settings.flag('scale', true)
     ? call.weight('gamma', [channels])
     : call.filled('gamma', channels, 1)

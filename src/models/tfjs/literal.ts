@@ -30,7 +30,7 @@ export function moduleLiteral(source: string, name: string): unknown {
  * @throws PipiloError `FORMAT_INVALID` when the module exports something else, or something that is no base64
  */
 export function moduleBytes(source: Buffer, name: string): Buffer {
-  // Past the head of the bundle no position has to be translated: base64 is ASCII, and so is what comes before it.
+  // The string begins behind a bundler's short head. In latin1 a character is a byte, so positions are the buffer's.
   const head = source.toString('latin1', 0, 4096)
   const start = literalStart(head)
   const quote = start === undefined ? undefined : head[start]

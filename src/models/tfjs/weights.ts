@@ -57,11 +57,6 @@ export class Weights {
     )
   }
 
-  /** Whether the model has this weight. */
-  has(layer: string, name: string): boolean {
-    return this.find(layer, name) !== undefined
-  }
-
   /**
    * A weight of a layer as float32.
    *
