@@ -16,6 +16,7 @@ import { fingerprint } from './fingerprint.ts'
 import { pipiloCache } from './hub/settings.ts'
 import { firstPresent, readTextLayout, type TextLayout } from './layout.ts'
 import { cardKey, tokenizerKey } from './model.ts'
+import { readPreprocessor } from './preprocessor.ts'
 import type { FoundCard, Reading } from './read.ts'
 import type { ModelFiles } from './sources.ts'
 import type { Card } from './types.ts'
@@ -35,7 +36,7 @@ const afterHead = [
 
 /**
  * Reads an `.onnx` file. One that Pipilo saved says itself how it is used; for others the folder around it says so
- * (sentence-transformers' layout), and else its inputs: `input_ids` is a text model, a floating-point input of
+ * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, an input of
  * four axes an image model, prepared as networks for ImageNet usually are.
  */
 export async function readOnnxModel(
@@ -118,21 +119,25 @@ async function guessCard(
     }
   }
   const tap = penultimate ?? graph.outputs[0]?.name ?? ''
+  const size = pictureSize(graph)
+  const configured = await readPreprocessor(files, size)
   return {
     ...common,
     tap,
     pool: 'mean',
     normalize: true,
     dimensions: 0,
-    image: {
-      size: pictureSize(graph),
+    image: configured ?? {
+      size,
       crop: 'center',
       cropRatio: 0.875,
       interpolation: 'bilinear',
       mean: [0.485, 0.456, 0.406],
       std: [0.229, 0.224, 0.225],
     },
-    notes: "The file says nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %.",
+    notes: configured
+      ? 'Preprocessing as preprocessor_config.json says.'
+      : "The file says nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %.",
   }
 }
 

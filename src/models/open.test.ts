@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { writeOnnx } from '../graph/index.ts'
 import { compile } from '../runtime/index.ts'
 import { type FileTensor, type Tensor, tensor } from '../tensor/index.ts'
 import { cards, open, readSafetensors, writeSafetensors } from './index.ts'
@@ -222,6 +223,25 @@ describe('a folder of sentence-transformers', () => {
   })
 })
 
+describe('a folder with an ONNX export, made by others', () => {
+  it('of an architecture that is not built here keeps its pooling', async () => {
+    const path = await variant({ 'config.json': { model_type: 'distilbert' }, 'model.safetensors': null })
+    await mkdir(join(path, 'onnx'))
+    await writeOnnx((await open(fixture)).graph, join(path, 'onnx', 'model.onnx'))
+    for (const name of [path, join(path, 'onnx', 'model.onnx')]) {
+      const model = await open(name)
+      expect(model.card).toMatchObject({
+        pool: 'cls',
+        normalize: true,
+        dimensions: 8,
+        text: { maxLength: 12 },
+      })
+      expect(model.tokenizer).toBe(join(path, 'tokenizer.json'))
+      expectRows(await embed(model), references['cls']!)
+    }
+  })
+})
+
 describe('names', () => {
   it('of cards, in any case and by their aliases', async () => {
     const model = await open('ALL-minilm-l6-v2')
@@ -246,7 +266,7 @@ describe('names', () => {
   it.each([
     ['all-MiniLM-L6-v3', 'MODEL_UNKNOWN', /Closest: all-MiniLM-L6-v2/],
     ['mobilnet-v2', 'MODEL_UNKNOWN', /Closest: mobilenet-v2/],
-    ['owner/name', 'MODEL_UNKNOWN', /ECONNREFUSED 127/],
+    ['owner/name', 'NETWORK', /ECONNREFUSED 127/],
     ['', 'INPUT_INVALID', /empty name/],
     ['hf:owner/name', 'NETWORK', /ECONNREFUSED 127.*HF_HUB_OFFLINE/],
     ['hf:', 'INPUT_INVALID', /names nothing/],
@@ -263,9 +283,11 @@ describe('names', () => {
   })
 
   it('are looked for nowhere but here when offline', async () => {
-    const error = await rejection(open('owner/name', { offline: true }))
+    const error = await rejection(open('no-such-model', { offline: true }))
     expect(error).toMatchObject({ code: 'MODEL_UNKNOWN', message: expect.stringMatching(/not in the cache/) })
-    expect(await rejection(open('hf:owner/name', { offline: true }))).toMatchObject({ code: 'OFFLINE' })
+    for (const name of ['owner/name', 'hf:owner/name']) {
+      expect(await rejection(open(name, { offline: true })), name).toMatchObject({ code: 'OFFLINE' })
+    }
   })
 })
 

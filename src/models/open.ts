@@ -54,7 +54,10 @@ async function locate(name: string, options: OpenOptions): Promise<Located> {
   return locateOnHub([`sentence-transformers/${name}`, name], name, options)
 }
 
-/** Tries names on the hub; one that no card, file or repository has is unknown, whatever the network says. */
+/**
+ * Tries names on the hub. A word that nothing local has is unknown, whatever the network says; `owner/name` can only be the
+ * hub's, so there a missing network is the error.
+ */
 async function locateOnHub(
   candidates: readonly string[],
   name: string,
@@ -68,21 +71,18 @@ async function locateOnHub(
     } catch (error) {
       last = error
       const code = error instanceof PipiloError ? error.code : undefined
-      if (code === 'OFFLINE' || code === 'MODEL_UNKNOWN') continue
-      if (code === 'NETWORK' || code === 'INPUT_INVALID') break
+      const isWord = candidates.length > 1
+      if (code === 'MODEL_UNKNOWN' || (code === 'OFFLINE' && isWord)) continue
+      if (code === 'INPUT_INVALID' || (code === 'NETWORK' && isWord)) break
       throw error
     }
   }
   const why = last instanceof PipiloError ? last.message : String(last)
-  throw new PipiloError(
-    'MODEL_UNKNOWN',
-    `There is no model '${name}': no card, no file and no folder. ${why}`,
-    {
-      input: name,
-      hint: cardsHint(name),
-      cause: last,
-    },
-  )
+  throw new PipiloError('MODEL_UNKNOWN', `No card, file or folder is called '${name}'. ${why}`, {
+    input: name,
+    hint: cardsHint(name),
+    cause: last,
+  })
 }
 
 /** A source as one writes it. */

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { bertConfig, buildBert } from '../nn/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -96,7 +97,7 @@ async function readTfjs(files: ModelFiles, topology: string): Promise<Reading> {
   // The shards lie beside it; those of a repository are fetched first.
   for (const name of await files.list('')) if (/^group\d+-shard/.test(name)) await files.get(name)
   const path = await files.get(topology)
-  const model = await readTfjsLayersModel(path.slice(0, -topology.length) || '.')
+  const model = await readTfjsLayersModel(dirname(path))
   return {
     graph: model.graph,
     unused: model.unused,

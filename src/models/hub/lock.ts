@@ -3,6 +3,7 @@ import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileError } from '../../tensor/index.ts'
 import { aborted } from './request.ts'
 
 /** Milliseconds between the holder's signs of life, and without one until others take the lock over. */
@@ -22,7 +23,9 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const mine = JSON.stringify({ id: randomUUID(), pid: process.pid, host: hostname() })
-  await mkdir(dirname(path), { recursive: true })
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, path, 'write')
+  })
   while (!(await acquire(path, mine))) {
     await sleep(50, undefined, signal ? { signal } : {}).catch(() => {
       throw aborted(signal)
@@ -46,7 +49,9 @@ async function acquire(path: string, mine: string): Promise<boolean> {
     await writeFile(path, mine, { flag: 'wx' })
     return true
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
+      throw fileError(error, path, 'write')
+    }
   }
   const seen = await read(path)
   if (seen === undefined || !(await isDead(path, seen))) return false

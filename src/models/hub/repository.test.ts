@@ -244,6 +244,11 @@ describe('refusals', () => {
     expect(await rejection(repository.get('../../x'))).toMatchObject({ code: 'INPUT_INVALID' })
   })
 
+  it('of a cache that cannot be written', async () => {
+    vi.stubEnv('HF_HOME', '/dev/null/cache')
+    expect(await rejection(open())).toMatchObject({ code: 'WRITE_FAILED' })
+  })
+
   it('of a hub that is not there says how to work without', async () => {
     const endpoint = await deadAddress()
     vi.stubEnv('HF_ENDPOINT', endpoint)

@@ -84,10 +84,7 @@ export async function openRepository(name: string, options: RepositoryOptions = 
     if (cached) return cached
     throw unreachable(settings.endpoint, name, error)
   }
-  if (revision !== info.commit) {
-    await mkdir(dirname(join(folder, 'refs', revision)), { recursive: true }).catch(cannotWrite(folder))
-    await writeFileAtomic(join(folder, 'refs', revision), info.commit)
-  }
+  if (revision !== info.commit) await rememberRevision(join(folder, 'refs', revision), info.commit)
   return {
     name,
     commit: info.commit,
@@ -133,6 +130,14 @@ async function repositoryInfo(
     )
   }
   return { commit: sha, files: filePaths }
+}
+
+/** Writes what a revision is; a cache that says so already may be read-only. */
+async function rememberRevision(path: string, commit: string): Promise<void> {
+  const known = await readFile(path, 'utf8').catch(() => '')
+  if (known === commit) return
+  await mkdir(dirname(path), { recursive: true }).catch(cannotWrite(path))
+  await writeFileAtomic(path, commit)
 }
 
 async function cachedRepository(
