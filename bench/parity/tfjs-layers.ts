@@ -5,7 +5,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs'
-import { seededPicture } from '../../src/models/tfjs/testdata/pixels.ts'
+import { seededPicture } from '../../src/models/tfjs/testing/seededPicture.ts'
 
 await tf.setBackend('cpu')
 const folder = new URL('../../src/models/tfjs/testdata/layers/', import.meta.url)

@@ -14,7 +14,7 @@ import { InceptionV3Model } from 'nsfwjs/models/inception_v3'
 import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2'
 import { layers, resolveLayer, tap } from '../../src/graph/index.ts'
 import { readTfjsLayersModel } from '../../src/models/tfjs/index.ts'
-import { seededPicture } from '../../src/models/tfjs/testdata/pixels.ts'
+import { seededPicture } from '../../src/models/tfjs/testing/seededPicture.ts'
 import { compile } from '../../src/runtime/index.ts'
 
 const MODELS = [

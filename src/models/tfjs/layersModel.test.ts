@@ -8,7 +8,7 @@ import { type Graph, layers, resolveLayer, tap } from '../../graph/index.ts'
 import { compile } from '../../runtime/index.ts'
 import { cosineSimilarity, float32ToFloat16, PipiloError, type Tensor } from '../../tensor/index.ts'
 import { readTfjsLayersModel } from './index.ts'
-import { seededPicture } from './testdata/pixels.ts'
+import { seededPicture } from './testing/seededPicture.ts'
 
 const nsfwjs = (model: string) =>
   fileURLToPath(new URL(`../../../node_modules/nsfwjs/dist/models/${model}`, import.meta.url))
