@@ -1,3 +1,6 @@
+export { embedder } from './embedder.ts'
+export { type DecodeOptions, decodeImage } from './image.ts'
 export { rootOf } from './inputFiles.ts'
 export { displayPath, type ReadInput, type ReadInputsOptions, readInputs } from './inputs.ts'
+export { type Encoding, loadTokenizer, TextTokenizer, type TokenizerOptions } from './tokenizer.ts'
 export * from './types.ts'

@@ -26,6 +26,8 @@ export interface EmbedderOptions
   /** Tokens (text) or pixels (images) in a batch. Default: measured, see the code. */
   readonly batchTokens?: number
   readonly batchPixels?: number
+  /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
+  readonly maxPixels?: number
   readonly runtime?: CompileOptions
 }
 

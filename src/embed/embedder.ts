@@ -1,0 +1,255 @@
+import { type Model, open, type Pooling } from '../models/index.ts'
+import { compile, defaults, type Session, warmUp } from '../runtime/index.ts'
+import { type Matrix, PipiloError } from '../tensor/index.ts'
+import { planChunks } from './chunk.ts'
+import { loadSharp } from './image.ts'
+import { PicturePreparation } from './pictures.ts'
+import type { Preparation } from './preparation.ts'
+import { collect, meanOf, type Row, rowsOf } from './results.ts'
+import { type Outcome, Runner } from './run.ts'
+import { TextPreparation } from './text.ts'
+import { loadTokenizer } from './tokenizer.ts'
+import type {
+  Embedder,
+  EmbedderIdentity,
+  EmbedderOptions,
+  EmbedOptions,
+  EmbedResult,
+  Input,
+  StreamResult,
+} from './types.ts'
+
+/** Tokens in a batch. */
+const BATCH_TOKENS = 1024
+/** Pixels in a batch: 8 pictures of 224 × 224. */
+const BATCH_PIXELS = 8 * 224 * 224
+
+/**
+ * Opens a model and makes it ready to turn inputs into vectors.
+ *
+ * ```ts
+ * const e = await embedder('all-MiniLM-L6-v2')
+ * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
+ * cosineSimilarity(football, soccer)
+ * await e.dispose()
+ * ```
+ *
+ * Texts are tokenised and pictures decoded while the session runs what came before; pooling and normalisation are in the graph.
+ * With `pool: 'none'` every input gives a {@link Matrix}: a row a token (special tokens included) or a position.
+ *
+ * @param model a name (a card's, `hf:owner/name`, `file:path`, `npm:package/path`, …) or a model that was opened
+ * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
+ *   and what opening and compiling throw
+ */
+export function embedder(
+  model: string | Model,
+  options: EmbedderOptions & { pool: 'none' },
+): Promise<Embedder<Matrix>>
+export function embedder(
+  model: string | Model,
+  options?: EmbedderOptions & { pool?: Exclude<Pooling, 'none'> },
+): Promise<Embedder>
+export function embedder(
+  model: string | Model,
+  options?: EmbedderOptions,
+): Promise<Embedder<Float32Array> | Embedder<Matrix>>
+export async function embedder(
+  model: string | Model,
+  options: EmbedderOptions = {},
+): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
+  checkCounts(options)
+  // The native library loads on its threads while the model is read.
+  const workers = options.runtime?.workers ?? defaults().workers
+  if (workers > 0) warmUp()
+  const opened = typeof model === 'string' ? await open(model, options) : model
+  const graph = opened.embedding(options)
+  const [session, prepare] = await Promise.all([compile(graph, options.runtime), preparer(opened, options)])
+  try {
+    return new ModelEmbedder(opened, options, session, prepare(session)) as Embedder | Embedder<Matrix>
+  } catch (error) {
+    await session.dispose()
+    throw error
+  }
+}
+
+/** Loads what prepares inputs; the session is needed only to finish it. */
+async function preparer(
+  { name, card, modality, tokenizer }: Model,
+  options: EmbedderOptions,
+): Promise<(session: Session) => Preparation> {
+  if (modality === 'image') {
+    const { image } = card
+    if (!image)
+      throw new PipiloError('MODEL_INVALID', `${name} does not say how its pictures are prepared.`, {
+        input: name,
+      })
+    await loadSharp()
+    const { batchPixels = BATCH_PIXELS, maxPixels } = options
+    return ({ concurrency }) => new PicturePreparation({ image, batchPixels, maxPixels, concurrency })
+  }
+  if (!tokenizer) {
+    throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
+      input: name,
+      hint: 'Put it beside the model.',
+    })
+  }
+  const { text } = card
+  const loaded = await loadTokenizer(tokenizer, { lowercase: text?.lowercase ?? false })
+  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS, prompt } = options
+  if (maxLength <= loaded.specials) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
+    )
+  }
+  const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
+  return ({ inputs }) =>
+    new TextPreparation({
+      tokenizer: loaded,
+      inputs: inputs.map((input) => input.name),
+      maxLength,
+      batchTokens,
+      text,
+      prompt,
+      chunks,
+    })
+}
+
+class ModelEmbedder implements Embedder<Float32Array | Matrix> {
+  readonly model: Model
+  readonly dimensions: number
+  readonly tap: string
+  readonly pool: Pooling
+  readonly normalize: boolean
+  readonly #session: Session
+  readonly #runner: Runner
+  readonly #chunks: 'mean' | 'keep' | undefined
+  #disposed = false
+
+  constructor(model: Model, options: EmbedderOptions, session: Session, preparation: Preparation) {
+    const { card } = model
+    const taps = [options.tap ?? card.tap].flat()
+    this.model = model
+    this.tap = taps.map((tap) => (tap === 'penultimate' ? (card.penultimate ?? tap) : tap)).join(',')
+    this.pool = options.pool ?? card.pool
+    this.normalize = options.normalize ?? card.normalize
+    this.#chunks = options.chunk && (options.chunk.pool ?? 'mean')
+    if (this.#chunks === 'mean' && this.pool === 'none') {
+      throw new PipiloError(
+        'OPTION_INVALID',
+        "chunk.pool is 'mean', and pool: 'none' has no vector a chunk to average.",
+        {
+          hint: "Choose chunk: { pool: 'keep' } or another pooling.",
+        },
+      )
+    }
+    this.dimensions = dimensionsOf(session, options.dimensions ?? card.dimensions)
+    this.#session = session
+    this.#runner = new Runner(session, preparation)
+  }
+
+  get name(): string {
+    return this.model.name
+  }
+
+  get modality() {
+    return this.model.modality
+  }
+
+  get card() {
+    return this.model.card
+  }
+
+  get identity(): EmbedderIdentity {
+    const { tap, pool, normalize, dimensions } = this
+    return { model: this.name, fingerprint: this.model.fingerprint, tap, pool, normalize, dimensions }
+  }
+
+  async embed(
+    inputs: readonly Input[],
+    options: EmbedOptions = {},
+  ): Promise<EmbedResult<Float32Array | Matrix>> {
+    if (!Array.isArray(inputs)) {
+      throw new PipiloError('INPUT_INVALID', `embed takes an array of inputs, not ${typeof inputs}.`, {
+        hint: 'For one input write embed([input]); for an iterable use stream.',
+      })
+    }
+    let done = 0
+    const onDone = (count: number) => {
+      done += count
+      options.onProgress?.({ done, total: inputs.length })
+    }
+    // One vector an input goes to its place at once; how many there are otherwise shows at the end.
+    const single = this.pool !== 'none' && this.#chunks !== 'keep'
+    const data = single ? new Float32Array(inputs.length * this.dimensions) : undefined
+    const rows: Row[] = []
+    for await (const row of this.#rows(inputs, { ...options, onDone })) {
+      if (!data) {
+        rows.push(row)
+        continue
+      }
+      const start = row.index * this.dimensions
+      data.set(row.vector as Float32Array, start)
+      rows.push({ ...row, vector: data.subarray(start, start + this.dimensions) })
+    }
+    return collect(rows, this.dimensions, data, this.#chunks === 'keep')
+  }
+
+  async *stream<I extends Input>(
+    inputs: AsyncIterable<I> | Iterable<I>,
+    options: Omit<EmbedOptions, 'onProgress'> = {},
+  ): AsyncGenerator<StreamResult<I, Float32Array | Matrix>> {
+    for await (const { input, tokens, place, ...row } of this.#rows(inputs, options)) {
+      const chunk = place && { input: row.index, ...place, tokens }
+      yield { ...row, input: input as I, ...(chunk && { chunk }) }
+    }
+  }
+
+  async *#rows<I extends Input>(
+    inputs: AsyncIterable<I> | Iterable<I>,
+    { onError = 'throw', ...rest }: EmbedOptions & { onDone?: (count: number) => void },
+  ): AsyncGenerator<Row> {
+    this.#check()
+    for await (const outcomes of this.#runner.run(inputs, { skip: onError === 'skip', ...rest })) {
+      for (const outcome of outcomes) yield* this.#vectors(outcome)
+    }
+  }
+
+  #vectors<I extends Input>(outcome: Outcome<I>): Row[] {
+    const rows = rowsOf(outcome, this.dimensions, this.pool === 'none')
+    return this.#chunks === 'mean' && !outcome.error ? [meanOf(rows, this.normalize)] : rows
+  }
+
+  #check(): void {
+    if (!this.#disposed) return
+    throw new PipiloError('DISPOSED', `The embedder of ${this.name} has been disposed.`, {
+      hint: 'Open it again.',
+    })
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true
+    await this.#session.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}
+
+/** Length of the vectors, as the graph says it, else as it was asked for. */
+function dimensionsOf({ outputs }: Session, otherwise: number): number {
+  const type = outputs[0]?.type
+  const last = type && 'shape' in type ? type.shape?.at(-1) : undefined
+  return typeof last === 'number' ? last : otherwise
+}
+
+function checkCounts(options: EmbedderOptions): void {
+  for (const name of ['dimensions', 'maxLength', 'batchTokens', 'batchPixels', 'maxPixels'] as const) {
+    const value = options[name]
+    if (value === undefined || (Number.isInteger(value) && value > 0)) continue
+    throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be a whole number from 1.`, {
+      input: name,
+    })
+  }
+}

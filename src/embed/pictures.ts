@@ -1,0 +1,64 @@
+import type { ImagePreprocessing } from '../models/index.ts'
+import { PipiloError, type Tensor } from '../tensor/index.ts'
+import { decodeImage } from './image.ts'
+import { packInOrder } from './pack.ts'
+import type { Preparation, PrepareOptions, Unit } from './preparation.ts'
+import type { Input } from './types.ts'
+
+export interface PictureOptions {
+  readonly image: ImagePreprocessing
+  readonly batchPixels: number
+  readonly maxPixels: number | undefined
+  /** Batches that the session runs at a time. */
+  readonly concurrency: number
+}
+
+/** Pictures to the pixels that the model wants, decoded on sharp's threads while the model runs those before. */
+export class PicturePreparation implements Preparation {
+  readonly window: Preparation['window']
+  readonly ahead: number
+  readonly #options: PictureOptions
+  readonly #batch: number
+
+  constructor(options: PictureOptions) {
+    const [height, width] = options.image.size
+    this.#options = options
+    this.#batch = Math.max(1, Math.floor(options.batchPixels / (height * width)))
+    this.window = { count: this.#batch, weight: Number.POSITIVE_INFINITY }
+    this.ahead = options.concurrency + 2
+  }
+
+  weigh(): number {
+    return 1
+  }
+
+  async prepare(inputs: readonly Input[], { base, signal, onError }: PrepareOptions): Promise<Unit[]> {
+    const { image, maxPixels } = this.#options
+    const units = await Promise.all(
+      inputs.map(async (input, owner): Promise<Unit | undefined> => {
+        try {
+          const label = `input ${base + owner}`
+          const { data } = await decodeImage(input, image, { label, signal, ...(maxPixels && { maxPixels }) })
+          return { owner, content: data, size: data.length / 3, truncated: false }
+        } catch (error) {
+          if (!(error instanceof PipiloError) || signal.aborted) throw error
+          onError(owner, error)
+          return undefined
+        }
+      }),
+    )
+    return units.filter((unit) => unit !== undefined)
+  }
+
+  pack(units: readonly Unit[]): Unit[][] {
+    return packInOrder(units, this.#batch)
+  }
+
+  feeds(batch: readonly Unit[]): Record<string, Tensor> {
+    const [height, width] = this.#options.image.size
+    const each = height * width * 3
+    const data = new Uint8Array(batch.length * each)
+    for (const [row, { content }] of batch.entries()) data.set(content, row * each)
+    return { pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data } }
+  }
+}
