@@ -12,6 +12,7 @@ export class CheckedCollection implements Collection {
   readonly name: string
   readonly #table: BackendTable
   readonly #onClose: () => void
+  readonly #writing = new Set<Promise<void>>()
   #closing: Promise<void> | undefined
 
   constructor(name: string, table: BackendTable, onClose: () => void) {
@@ -36,7 +37,7 @@ export class CheckedCollection implements Collection {
       const vector = checkVector(row.vector, this.dimensions, `Row ${JSON.stringify(row.id)}`, row.id)
       last.set(row.id, { id: row.id, vector, metadata: checkMetadata(row) })
     }
-    if (last.size > 0) await table.upsert([...last.values()])
+    if (last.size > 0) await this.#finish(table.upsert([...last.values()]))
   }
 
   async search(vector: Float32Array | readonly number[], options: SearchOptions = {}): Promise<Hit[]> {
@@ -64,7 +65,7 @@ export class CheckedCollection implements Collection {
 
   async delete(ids: readonly string[]): Promise<void> {
     const table = this.#open()
-    if (checkIds(ids).length > 0) await table.delete(ids)
+    if (checkIds(ids).length > 0) await this.#finish(table.delete(ids))
   }
 
   async count(): Promise<number> {
@@ -72,12 +73,24 @@ export class CheckedCollection implements Collection {
   }
 
   async optimize(): Promise<void> {
-    await this.#open().optimize()
+    await this.#finish(this.#open().optimize())
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#table.close().finally(this.#onClose)
+    this.#closing ??= Promise.allSettled(this.#writing)
+      .then(() => this.#table.close())
+      .finally(this.#onClose)
     return this.#closing
+  }
+
+  /** Lets `close` wait for a write. */
+  async #finish(write: Promise<void>): Promise<void> {
+    this.#writing.add(write)
+    try {
+      await write
+    } finally {
+      this.#writing.delete(write)
+    }
   }
 
   #open(): BackendTable {

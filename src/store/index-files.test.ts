@@ -205,7 +205,7 @@ describe('indexFiles', () => {
         if (event.done >= 30) controller.abort()
       },
     })
-    await expect(aborted).rejects.toThrow()
+    await expect(aborted).rejects.toMatchObject({ code: 'ABORTED' })
     const stored = await collection.count()
     expect(stored).toBeGreaterThanOrEqual(30)
     expect(stored).toBeLessThan(100)

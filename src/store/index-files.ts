@@ -113,6 +113,9 @@ export async function indexFiles(
     }
     await commit
     report()
+  } catch (error) {
+    if (!signal?.aborted || error instanceof PipiloError) throw error
+    throw new PipiloError('ABORTED', 'Indexing was stopped; what was committed stays.', { cause: error })
   } finally {
     counting.abort()
     await commit.catch(() => {})

@@ -1,5 +1,6 @@
 import type { Table } from '@lancedb/lancedb'
 import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-arrow'
+import { PipiloError } from '../tensor/index.ts'
 import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 import type { Predicate } from './filter.ts'
 import { arrow, columnsOf, missingFields, toTable } from './lance-arrow.ts'
@@ -12,6 +13,8 @@ import type { Hit, Metadata } from './types.ts'
 const COMMIT_BYTES = 32 << 20
 /** Ids in one SQL condition. */
 const IDS_AT_ONCE = 1000
+/** Every metadata key of a type is a column, so that filters can use it. */
+const MOST_COLUMNS = 1000
 /** Partitions of the index (of about 4,096 rows each) that a search reads. A filter thins them out, so it reads more. */
 const PROBES = 64
 const PROBES_FILTERED = 256
@@ -55,6 +58,7 @@ export class LanceTable implements BackendTable {
     let schema: Schema = await this.#table.schema()
     const missing = missingFields(rows, columnsOf(schema))
     if (missing.length > 0) {
+      if (schema.fields.length + missing.length > MOST_COLUMNS) throw this.#tooManyKeys()
       const { Schema } = arrow()
       await this.#table.addColumns(new Schema(missing))
       schema = await this.#table.schema()
@@ -62,12 +66,24 @@ export class LanceTable implements BackendTable {
     return schema
   }
 
+  #tooManyKeys(): PipiloError {
+    return new PipiloError(
+      'INPUT_INVALID',
+      `The metadata of the collection "${this.#table.name}" has more than ${MOST_COLUMNS} different fields.`,
+      { hint: 'Keep what differs from row to row in the values, not in the names of fields.' },
+    )
+  }
+
   async #write(failure: string, work: () => Promise<number>): Promise<void> {
     const where = `in the collection "${this.#table.name}"`
-    const rows = await this.#queue(() => retrying(work)).catch((error) => {
-      throw lanceError(error, `${failure} ${where}`)
+    await this.#queue(async () => {
+      try {
+        const rows = await retrying(work)
+        await this.#upkeep.written(rows)
+      } catch (error) {
+        throw lanceError(error, `${failure} ${where}`)
+      }
     })
-    await this.#upkeep.written(rows)
   }
 
   async search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]> {

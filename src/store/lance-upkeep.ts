@@ -42,12 +42,16 @@ export class Upkeep {
     this.#indexAt = options.indexAt ?? INDEX_AT
   }
 
-  /** To be called after every write; starts work when enough has gathered. */
+  /** To be called after every write; starts work when enough has gathered. Never throws: the write has succeeded. */
   async written(rows: number): Promise<void> {
-    if (this.#writes === undefined) await this.#look()
-    else this.#writes++
-    this.#newRows += rows
-    this.#rows += rows
+    try {
+      if (this.#writes === undefined) this.#writes = await this.#look()
+      else this.#writes++
+      this.#newRows += rows
+      this.#rows += rows
+    } catch (error) {
+      this.#failure = this.#failed(error)
+    }
     if (!this.#running && this.#isDue()) {
       this.#running = this.#run().finally(() => {
         this.#running = undefined
@@ -62,12 +66,15 @@ export class Upkeep {
     return writes >= MANY_WRITES || (writes >= FEW_WRITES && this.#newRows >= SHARE * this.#rows)
   }
 
-  /** Small files that earlier processes left count as writes of this one: many short runs must not pile them up. */
-  async #look(): Promise<void> {
-    const stats = await this.#table.stats()
-    this.#rows = stats.numRows
-    this.#writes = stats.fragmentStats.numSmallFragments
+  /**
+   * Learns how large the table is, and returns how many small files it has. Those that earlier processes left count as
+   * writes of this one: many short runs must not pile them up.
+   */
+  async #look(): Promise<number> {
+    const { numRows, fragmentStats } = await this.#table.stats()
+    this.#rows = numRows
     this.#indexed = (await this.#table.indexStats(indexName)) !== undefined
+    return fragmentStats.numSmallFragments
   }
 
   async #run(): Promise<void> {
@@ -83,36 +90,36 @@ export class Upkeep {
     } catch (error) {
       // Still in each other's way with another process: it is due again after the next writes.
       if (isConflict(error)) return
-      this.#failure = lanceError(
-        error,
-        `The index of the collection "${this.#table.name}" could not be brought up to date`,
-      )
+      this.#failure = this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): PipiloError {
+    return lanceError(
+      error,
+      `The index of the collection "${this.#table.name}" could not be brought up to date`,
+    )
   }
 
   async #work(): Promise<void> {
     this.#writes = 0
     this.#newRows = 0
-    if (!this.#indexed && (await this.#table.countRows()) >= this.#indexAt) {
+    await this.#look()
+    if (!this.#indexed && this.#rows >= this.#indexAt) {
       const { Index } = await import('@lancedb/lancedb')
       await this.#table.createIndex('vector', {
         config: Index.ivfRq({ distanceType: 'cosine' }),
         replace: true,
       })
+      this.#indexed = true
     }
     await this.#table.optimize({ cleanupOlderThan: new Date(Date.now() - KEEP_OLD_MS) })
-    const before = this.#newRows
-    const writes: number = this.#writes
-    await this.#look()
-    this.#newRows = before
-    this.#writes = writes
   }
 
   /** Does now what would otherwise be done some time later. */
   async now(): Promise<void> {
     await this.#running
     try {
-      await this.#look()
       await this.#exclusive(() => retrying(() => this.#work()))
       this.#failure = undefined
     } catch (error) {

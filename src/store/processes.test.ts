@@ -52,10 +52,10 @@ describe('several processes', () => {
   it('lose no acknowledged batch to kill -9', async () => {
     const folder = emptyFolder()
     const acknowledged = new Set<number>()
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 4; round++) {
       const { child, acknowledged: own, begun, ended, errors } = writer(folder, 'a', round * 10_000, 10_000)
       await begun
-      await new Promise((resolve) => setTimeout(resolve, 30 + Math.random() * 600))
+      await new Promise((resolve) => setTimeout(resolve, 30 + Math.random() * 400))
       child.kill('SIGKILL')
       await ended
       expect(errors()).toBe('')

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { resolve, sep } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { rootOf } from '../embed/index.ts'
 import type { Collection } from './types.ts'
 
@@ -54,18 +54,23 @@ export async function prune(
   cwd: string,
   seen: SeenIds,
 ): Promise<number> {
-  const roots = await Promise.all(
-    specs.filter((spec) => spec !== '-').map((spec) => rootOf(spec, resolve(cwd))),
-  )
+  const roots = new Set<string>()
+  for (const spec of specs) if (spec !== '-') roots.add(await rootOf(spec, resolve(cwd)))
   const gone: string[] = []
   for await (const { id, metadata } of collection.rows()) {
     const { path } = metadata
     if (typeof path !== 'string' || seen.has(id)) continue
     const file = resolve(cwd, path)
-    if (!roots.some((root) => file === root || file.startsWith(root.endsWith(sep) ? root : root + sep)))
-      continue
-    if (seen.has(path) || !existsSync(file)) gone.push(id)
+    if (isBelow(file, roots) && (seen.has(path) || !existsSync(file))) gone.push(id)
   }
   await collection.delete(gone)
   return gone.length
+}
+
+/** Whether a path is one of `roots`, or lies in one. */
+function isBelow(path: string, roots: ReadonlySet<string>): boolean {
+  for (let at = path; ; at = dirname(at)) {
+    if (roots.has(at)) return true
+    if (at === dirname(at)) return false
+  }
 }

@@ -150,6 +150,27 @@ describe('a collection', () => {
     await expect(collection.search([1, 0], { k: 0 })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 
+  it('waits for what is being written when it is closed', async () => {
+    const folder = emptyFolder()
+    const collection = await (await database(folder)).collection('birds', { dimensions: 2 })
+    const writes = Array.from({ length: 5 }, (_, i) => collection.upsert([{ id: `${i}`, vector: [1, i] }]))
+    await collection.close()
+    await Promise.all(writes)
+    expect(await (await (await database(folder)).collection('birds')).count()).toBe(5)
+  })
+
+  it('bounds the number of fields', async () => {
+    const collection = await birds()
+    const rows = Array.from({ length: 1100 }, (_, i) => ({
+      id: `${i}`,
+      vector: [1, i],
+      metadata: { [`k${i}`]: 1 },
+    }))
+    await expect(collection.upsert(rows)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+    await collection.upsert(rows.slice(0, 900))
+    expect(await collection.search([1, 0], { filter: { k899: 1 } })).toHaveLength(1)
+  })
+
   it('is of no use once closed', async () => {
     const store = await database()
     const collection = await store.collection('birds', { dimensions: 2 })

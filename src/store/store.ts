@@ -75,7 +75,8 @@ class CheckedStore implements Store {
     const backend = this.#open()
     checkName(name)
     for (const collection of [...this.#collections]) {
-      if (collection.name === name) await collection.close()
+      // What failed in the background no longer matters.
+      if (collection.name === name) await collection.close().catch(() => {})
     }
     if (!(await backend.drop(name))) throw await this.#unknown(name)
   }
