@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PipiloError, tensor } from '../tensor/index.ts'
-import { Builder, inferShapes, op } from './index.ts'
+import { Builder, type Graph, inferShapes, op } from './index.ts'
 
 function mlp() {
   const b = new Builder({ name: 'mlp' })
@@ -18,6 +18,11 @@ function caught(action: () => unknown): PipiloError {
     throw error
   }
   throw new Error('nothing was thrown')
+}
+
+function branch(operator: string, from: string, to: string): Graph {
+  const node = { name: '', op: operator, domain: '', inputs: [from], outputs: [to], attributes: {} }
+  return { ...new Builder().build(), opsets: new Map(), nodes: [node], outputs: [{ name: to }] }
 }
 
 describe('Builder', () => {
@@ -94,6 +99,28 @@ describe('Builder', () => {
     expect(caught(() => more.value('fc/MatMull')).message).toContain('"fc/MatMul"')
     expect(Builder.from(graph).build()).toEqual(graph)
     expect(inferShapes(graph)).toEqual(graph)
+  })
+
+  it('keeps the names that sub-graphs see, and out of the way of those inside them', () => {
+    const b = new Builder()
+    const x = b.input('x', 'float32', [2])
+    const inner = op.relu(x)
+    const [chosen] = b.node('If', [b.input('condition', 'bool', [])], {
+      then_branch: { type: 'graph', value: branch('Neg', inner.name, 'Relu_2') },
+      else_branch: { type: 'graph', value: branch('Abs', inner.name, 'other') },
+    })
+    b.output('y', chosen!)
+    const more = Builder.from({ ...b.build(), irVersion: 3 }, { outputs: 'clear' })
+    more.output('z', more.value(inner.name))
+    op.relu(more.value('x'))
+    const graph = more.build()
+    expect(graph.nodes.map((node) => [node.op, node.outputs])).toEqual([
+      ['Relu', ['Relu']],
+      ['If', ['y']],
+      ['Identity', ['z']],
+      ['Relu', ['Relu_3']],
+    ])
+    expect(graph.irVersion).toBe(4)
   })
 
   it('names scope, operator and shapes in an error', () => {

@@ -3,7 +3,7 @@ import { closest, type DType, float32ToFloat16, PipiloError, type Tensor, tensor
 import { inferFacts } from './inference/infer.ts'
 import { Call, type Fact, factOf } from './inference/rule.ts'
 import { ruleOf } from './inference/table.ts'
-import { captured, subgraphs } from './passes/walk.ts'
+import { captured, defined, subgraphs } from './passes/walk.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from './types.ts'
 import { Value } from './value.ts'
 
@@ -68,6 +68,8 @@ export class Builder {
   readonly #opsets: Map<string, number>
   /** Names that sub-graphs see from outside: those values keep their names. */
   readonly #captured = new Set<string>()
+  /** Names inside sub-graphs: new values must not take them. */
+  readonly #inner = new Set<string>()
   #scope: readonly { readonly path: string; readonly kind: string | undefined }[] = []
 
   constructor(options: BuilderOptions | Graph = {}) {
@@ -244,7 +246,7 @@ export class Builder {
       ...this.#inputs.map(({ name }) => name),
       ...this.#outputs.map(({ value }) => value.name),
     ])
-    const values = new Map(this.#base.values)
+    const values = new Map([...this.#base.values].filter(([name]) => this.#values.has(name)))
     for (const value of this.#produced) {
       if (outer.has(value.name)) values.delete(value.name)
       else if (value.type)
@@ -266,11 +268,16 @@ export class Builder {
       initializers: new Map([...this.#initializers].filter(([name]) => used.has(name))),
       values,
       opsets: new Map(this.#opsets),
+      // Before version 4 every initializer had to be an input too.
+      irVersion: Math.max(this.#base.irVersion ?? 8, 4),
     }
   }
 
   #adopt(graph: Graph, facts: ReadonlyMap<string, Fact>, outputs: 'keep' | 'clear'): void {
-    for (const name of graph.nodes.flatMap(subgraphs).flatMap(captured)) this.#captured.add(name)
+    for (const inner of graph.nodes.flatMap(subgraphs)) {
+      for (const name of captured(inner)) this.#captured.add(name)
+      for (const name of definedWithin(inner)) this.#inner.add(name)
+    }
     for (const info of graph.inputs) {
       this.#inputs.push(info)
       this.#define(info.name, facts.get(info.name) ?? {})
@@ -346,7 +353,7 @@ export class Builder {
 
   /** Takes a name that the caller chose. */
   #claim(name: string): void {
-    if (name !== '' && !this.#values.has(name)) return
+    if (name !== '' && !this.#taken(name)) return
     throw new PipiloError('GRAPH_INVALID', `The name ${JSON.stringify(name)} is empty or taken.`, {
       input: name,
     })
@@ -364,11 +371,16 @@ export class Builder {
 
   /** `name`, or `name_2`, … where that is taken. */
   #fresh(name: string): string {
-    return this.#unique(name, (candidate) => this.#values.has(candidate) || this.#captured.has(candidate))
+    return this.#unique(name, (candidate) => this.#taken(candidate))
+  }
+
+  #taken(name: string): boolean {
+    return this.#values.has(name) || this.#captured.has(name) || this.#inner.has(name)
   }
 
   #nodeName(name: string): string {
-    const unique = this.#unique(name, (candidate) => this.#nodeNames.has(candidate))
+    const taken = (candidate: string) => this.#nodeNames.has(candidate) || this.#taken(candidate)
+    const unique = this.#unique(name, taken)
     this.#nodeNames.add(unique)
     return unique
   }
@@ -382,4 +394,9 @@ export class Builder {
     }
     return candidate
   }
+}
+
+/** Names that a sub-graph and those inside it define. */
+function definedWithin(graph: Graph): string[] {
+  return [...defined(graph), ...graph.nodes.flatMap(subgraphs).flatMap(definedWithin)]
 }
