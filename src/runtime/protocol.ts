@@ -18,6 +18,17 @@ export type Reply =
   | { readonly kind: 'failed'; readonly message: string }
 
 /**
+ * What a worker shares with the caller's thread, so that the process can end in the middle of a call.
+ *
+ * A thread that is ended inside the native library takes the process down with it (`terminate called after throwing an
+ * instance of 'Napi::Error'`). So the caller's thread, before it ends, sets `LEAVING` and waits until no thread is `BUSY`;
+ * a worker sets `BUSY` and then looks at `LEAVING` before it enters the library.
+ */
+export const BUSY = 0
+/** See {@link BUSY}. */
+export const LEAVING = 1
+
+/**
  * The tensors with what can be moved to another thread without copying.
  *
  * An array that is only a part of its buffer is copied first: moving the buffer would take the rest of it away from

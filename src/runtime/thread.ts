@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { Reply, Request } from './protocol.ts'
+import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
 
 /** How a call to a thread ended without a reply: the thread did. */
 export class ThreadEnded extends Error {}
@@ -15,14 +15,16 @@ export class ThreadEnded extends Error {}
  */
 export class Thread {
   readonly #worker: Worker
+  readonly #state = new Int32Array(new SharedArrayBuffer(8))
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined
   #ended: Error | undefined
   /** Settles when the thread has ended. */
   readonly end: Promise<void>
 
   constructor() {
-    this.#worker = startWorker()
-    this.#worker.unref()
+    this.#worker = startWorker(this.#state)
+    if (threads.size === 0) process.on('exit', leave)
+    threads.add(this)
     this.#worker.on('message', (reply: Reply) => this.#settle()?.resolve(reply))
     this.end = new Promise((resolve) => {
       const ended = (why: string, cause?: unknown) => {
@@ -35,9 +37,13 @@ export class Thread {
       this.#worker.on('error', (error) => ended(messageOf(error), error))
       this.#worker.on('exit', (code) => {
         ended(`exit code ${code}`)
+        threads.delete(this)
+        if (threads.size === 0) process.off('exit', leave)
         resolve()
       })
     })
+    // Only now: listening for messages keeps the process alive again.
+    this.#worker.unref()
   }
 
   /** Whether it can still be asked. */
@@ -64,6 +70,12 @@ export class Thread {
     await this.end
   }
 
+  /** Blocks until the thread is outside the native library, for good, so that the process can end. */
+  leave(): void {
+    Atomics.store(this.#state, LEAVING, 1)
+    Atomics.wait(this.#state, BUSY, 1, PATIENCE)
+  }
+
   #settle() {
     const waiting = this.#waiting
     this.#waiting = undefined
@@ -77,11 +89,20 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-function startWorker(): Worker {
+const threads = new Set<Thread>()
+
+// At most so many milliseconds of a process's end are spent on a call that nobody waits for.
+const PATIENCE = 10_000
+
+function leave(): void {
+  for (const thread of threads) thread.leave()
+}
+
+function startWorker(workerData: Int32Array): Worker {
   const source = import.meta.url.endsWith('.ts')
   const entry = new URL(source ? './worker.ts' : './worker.js', import.meta.url)
   // Flags of the caller's own program (`--input-type`, `--test`) are not for this thread.
-  const options = { execArgv: [], name: 'pipilo' }
+  const options = { execArgv: [], name: 'pipilo', workerData }
   if (!source || (process.features as { typescript?: unknown }).typescript) return new Worker(entry, options)
   // Node 20 reads no TypeScript, and a loader given by flags is not used for a worker's own entry.
   const folder = dirname(createRequire(import.meta.url).resolve('tsx/package.json'))

@@ -1,37 +1,54 @@
 // The entry of a worker thread: holds one session and runs what it is sent, one call after the other.
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { type Engine, loadRuntime, openEngine } from './engine.ts'
-import { movable, type Reply, type Request } from './protocol.ts'
+import { BUSY, LEAVING, movable, type Reply, type Request } from './protocol.ts'
 
+if (!parentPort) throw new Error('worker.ts is the entry of a worker thread.')
 const port = parentPort
-if (!port) throw new Error('worker.ts is the entry of a worker thread.')
 
+const state = workerData as Int32Array
 let engine: Engine | undefined
 // Begun before the first message, while the caller's thread still builds its graph. A failure is told by `open`.
 loadRuntime().catch(() => {})
 
-port.on('message', async (request: Request) => {
-  try {
-    if (request.kind === 'open') {
-      engine = await openEngine(request.plan)
-      reply({ kind: 'done', outputs: {} })
-    } else if (request.kind === 'run') {
+const answers: { [Kind in Request['kind']]: (request: Extract<Request, { kind: Kind }>) => Promise<Reply> } =
+  {
+    async open({ plan }) {
+      engine = await openEngine(plan)
+      return { kind: 'done', outputs: {} }
+    },
+    async run({ feeds, outputs }) {
       if (!engine) throw new Error('No session is open.')
-      reply({ kind: 'done', outputs: await engine.run(request.feeds, request.outputs) })
-    } else {
+      return { kind: 'done', outputs: await engine.run(feeds, outputs) }
+    },
+    async close() {
       await engine?.close()
       port.close()
-    }
-  } catch (error) {
-    reply({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
+      return { kind: 'done', outputs: {} }
+    },
   }
+
+port.on('message', async (request: Request) => {
+  const answer = answers[request.kind] as (request: Request) => Promise<Reply>
+  Atomics.store(state, BUSY, 1)
+  if (Atomics.load(state, LEAVING) === 0)
+    reply(
+      await answer(request).catch(
+        (error): Reply => ({
+          kind: 'failed',
+          message: error instanceof Error ? error.message : String(error),
+        }),
+      ),
+    )
+  Atomics.store(state, BUSY, 0)
+  Atomics.notify(state, BUSY)
 })
 
 function reply(message: Reply): void {
   if (message.kind === 'failed') {
-    port?.postMessage(message)
+    port.postMessage(message)
     return
   }
   const { tensors, moved } = movable(message.outputs)
-  port?.postMessage({ kind: 'done', outputs: tensors } satisfies Reply, moved)
+  port.postMessage({ kind: 'done', outputs: tensors } satisfies Reply, moved)
 }
