@@ -11,9 +11,11 @@ export const isConflict = (error: unknown): boolean =>
 /** What LanceDB threw, as one of our errors: `WRITE_FAILED` when the disk refuses, otherwise `STORE_FAILED`. */
 export function lanceError(error: unknown, sentence: string, hint?: string): PipiloError {
   if (error instanceof PipiloError) return error
-  // Lance appends the line of its own source and the chain of causes, all of which stay in `cause`.
+  // Lance puts the kinds of errors before the reason, and the line of its own source and the chain of causes after it;
+  // all of that stays in `cause`.
   const reason = message(error)
-    .split(/, (?:\/usr\/local|\/rustc|\/root|\/home|rust\/)|\n/)[0]!
+    .replace(/^.*?(?:GenericFailure, )?lance error: (?:LanceError\(\w+\): )?/i, '')
+    .split(/, (?:\/usr\/local|\/rustc|\/root|\/home|rust\/)|\s+Caused by|\n/)[0]!
     .trim()
     .replace(/\.?$/, '.')
   if (
