@@ -31,7 +31,12 @@ async function measure(name: string, run: () => AsyncIterable<unknown>): Promise
   }
   const microseconds = ((performance.now() - start) * 1000) / rows
   const growth = (late - early) / MB
-  const line = [name.padEnd(40), `${microseconds.toFixed(2)} µs/row`, `${growth.toFixed(1)} MB growth`, `${seen} rows`]
+  const line = [
+    name.padEnd(40),
+    `${microseconds.toFixed(2)} µs/row`,
+    `${growth.toFixed(1)} MB growth`,
+    `${seen} rows`,
+  ]
   console.log(line.join('   '))
   if (microseconds > 10 || growth > 16 || seen !== rows) process.exitCode = 1
 }

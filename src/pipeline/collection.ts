@@ -55,7 +55,7 @@ export class Chain<T> implements AsyncIterable<T> {
   }
 
   /** Each value becomes what `fn` makes of it; promises are waited for, several at a time. */
-  map<U>(fn: ((value: T) => U) | Operator<T, U>, options?: MapOptions): DataCollection<Awaited<U>> {
+  map<U>(fn: ((value: T) => U | Promise<U>) | Operator<T, U>, options?: MapOptions): DataCollection<U> {
     return this.#then(callStage(asOperator('map', fn, options)))
   }
 
@@ -138,14 +138,14 @@ export type Listing<T> = Iterable<T> | AsyncIterable<T>
 /** A function as an operator, for one column. */
 export function asOperator<In, Out>(
   name: string,
-  fn: ((value: In) => Out) | Operator<In, Out>,
+  fn: ((value: In) => Out | Promise<Out>) | Operator<In, Out>,
   { concurrency }: MapOptions = {},
 ): Operator<In, Out> {
   if (typeof fn === 'function') {
     const label = fn.name ? `${name}: ${fn.name}` : name
-    return { name: label, call: fn, ...(concurrency !== undefined && { concurrency }) }
+    return { name: label, each: fn, ...(concurrency !== undefined && { concurrency }) }
   }
-  if (typeof fn === 'object' && fn !== null && ('call' in fn || 'open' in fn)) {
+  if (typeof fn === 'object' && fn !== null && ('each' in fn || 'open' in fn)) {
     return concurrency === undefined ? fn : { ...fn, concurrency }
   }
   throw new PipiloError('OPTION_INVALID', `${name} takes a function or an operator, not ${typeof fn}.`)

@@ -17,8 +17,11 @@ export type Arguments<C, I> = I extends readonly unknown[]
 export type RowValue<C, I> =
   Arguments<C, I> extends [infer One] ? (I extends string ? One : [One]) : Arguments<C, I>
 
-/** What a function into the columns `O` gives: a value for one column, an array for several. */
-export type Result<O> = O extends readonly unknown[] ? { [K in keyof O]: unknown } : unknown
+/** What goes into the columns `O`: a value for one column, an array for several. */
+export type Result<O> = O extends readonly unknown[] ? Results<O> : unknown
+
+/** A value for each of several columns. */
+export type Results<O extends readonly unknown[]> = { -readonly [K in keyof O]: unknown }
 
 /** The columns `C`, and the result `R` in the columns `O`. */
 export type WithResult<C, O, R> = Simplify<Omit<C, NameOf<O>> & Produced<O, R>>

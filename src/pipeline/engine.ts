@@ -121,7 +121,7 @@ async function work(
 ): Promise<void> {
   const out = new Outbox(output, run, count)
   if (stage.kind === 'flow') await flow(stage, input, output, out)
-  else if ('call' in stage.operator) await callRows(stage, stage.operator, input, output, out, run)
+  else if ('each' in stage.operator) await callRows(stage, stage.operator, input, output, out, run)
   else await callBatches(stage, stage.operator, input, output, out, run, opener)
   input.stop()
   output.end()
@@ -205,7 +205,7 @@ async function flow(stage: FlowStage, input: Queue, output: Queue, out: Outbox):
 /** Functions of one row: chunk by chunk while they return values, several calls at a time once one returns a promise. */
 async function callRows(
   stage: CallStage,
-  { call, concurrency = DEFAULT_CONCURRENCY }: RowOperator<unknown, unknown>,
+  { each, concurrency = DEFAULT_CONCURRENCY }: RowOperator<unknown, unknown>,
   input: Queue,
   output: Queue,
   out: Outbox,
@@ -228,7 +228,7 @@ async function callRows(
         continue
       }
       try {
-        let result = call(read(item))
+        let result = each(read(item))
         if (isPromise(result)) {
           promises = true
           result = await result
@@ -252,7 +252,7 @@ async function callRows(
     if (item instanceof FailedRow) made.add(item, row)
     else {
       try {
-        const written = write(item, await call(read(item)))
+        const written = write(item, await each(read(item)))
         if (written !== DROP) made.add(written, row)
       } catch (error) {
         made.fail(error, item, row)

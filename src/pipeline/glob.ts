@@ -36,21 +36,21 @@ async function* paths(
   patterns: readonly string[],
   options: GlobOptions,
 ): AsyncGenerator<string, void, undefined> {
-  const { join, resolve } = await import('node:path')
+  const { isAbsolute, join, resolve } = await import('node:path')
   const { glob: find, isDynamicPattern } = await import('tinyglobby')
-  const { cwd = '', ignore = [], absolute = false, dot = false } = options
-  const search = async (some: readonly string[]): Promise<string[]> => {
-    const found = await find([...some], { cwd: resolve(cwd), ignore, dot, onlyFiles: true })
-    return found.map((path) => (absolute ? resolve(cwd, path) : join(cwd, path)))
-  }
-  const left = patterns.filter((pattern) => pattern.startsWith('!'))
+  const { cwd = '', absolute = false, dot = false } = options
+  const excluded = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
+  const ignore = [...(options.ignore ?? []), ...excluded]
+  const found = new Set<string>()
   for (const pattern of patterns) {
-    if (pattern.startsWith('!') || isDynamicPattern(pattern)) continue
-    if ((await search([pattern, ...left])).length === 0) throw nothing([pattern], cwd)
+    if (pattern.startsWith('!')) continue
+    const matches = await find(pattern, { cwd: resolve(cwd), ignore, dot, onlyFiles: true })
+    if (matches.length === 0 && !isDynamicPattern(pattern)) throw nothing([pattern], cwd)
+    const whole = absolute || isAbsolute(pattern)
+    for (const path of matches) found.add(whole ? resolve(cwd, path) : join(cwd, path))
   }
-  const found = await search(patterns)
-  if (found.length === 0) throw nothing(patterns, cwd)
-  yield* [...new Set(found)].sort((a, b) => (a < b ? -1 : 1))
+  if (found.size === 0) throw nothing(patterns, cwd)
+  yield* [...found].sort((a, b) => (a < b ? -1 : 1))
 }
 
 function nothing(patterns: readonly string[], cwd: string): PipiloError {

@@ -40,7 +40,8 @@ export interface RowOperator<In, Out> {
   readonly name: string
   /** Calls at the same time, if the function turns out to return promises. Default 8. */
   readonly concurrency?: number
-  readonly call: (value: In) => Out | Promise<Out>
+  // Not named `call`, which every function has.
+  readonly each: (value: In) => Out | Promise<Out>
 }
 
 export interface BatchOperator<In, Out> extends BatchDefinition<In, Out> {
@@ -54,13 +55,14 @@ export type OperatorFactory<Options extends unknown[], In, Out> = (...options: O
  * Operators of one's own. Declare them here, and `ops` and `dc` know them by name and type:
  *
  * ```ts
- * const shout = defineOperator('shout', (mark = '!') => (text: string) => text.toUpperCase() + mark)
+ * const shout = defineOperator('shout', (options: { mark?: string } = {}) =>
+ *   (text: string) => text.toUpperCase() + (options.mark ?? '!'))
  *
  * declare module 'pipilo' {
  *   interface Operators { shout: typeof shout }
  * }
  *
- * await dc(['hello']).shout('?').toList()   // ['HELLO?']
+ * await dc(['hello']).shout({ mark: '?' }).toList()   // ['HELLO?']
  * ```
  */
 // biome-ignore lint/suspicious/noEmptyInterface: users add to it
@@ -70,8 +72,9 @@ export interface Operators {}
  * Registers an operator under a name, with dots for groups (`textEmbedding.sentence`).
  *
  * ```ts
- * const shout = defineOperator('shout', (mark = '!') => (text: string) => text.toUpperCase() + mark)
- * pipe.input('text').map('text', 'loud', shout('?'))
+ * const shout = defineOperator('shout', (options: { mark?: string } = {}) =>
+ *   (text: string) => text.toUpperCase() + (options.mark ?? '!'))
+ * pipe.input('text').map('text', 'loud', shout({ mark: '?' }))
  *
  * const translate = defineOperator('translate', (to: string) => ({
  *   batch: 32,
@@ -100,7 +103,7 @@ export function defineOperator<Options extends unknown[], In, Out>(
 ): OperatorFactory<Options, In, Out> {
   const make = (...options: Options): Operator<In, Out> => {
     const made = factory(...options)
-    return typeof made === 'function' ? { name, call: made } : { ...made, name }
+    return typeof made === 'function' ? { name, each: made } : { ...made, name }
   }
   register(name, make as unknown as AnyFactory)
   return make

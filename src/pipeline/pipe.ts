@@ -7,6 +7,7 @@ import type {
   InputRow,
   Names,
   Result,
+  Results,
   RowValue,
   Simplify,
   Undeclared,
@@ -44,7 +45,7 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
    * arguments, and an array of results; promises are waited for. An operator over several columns gets an array of them.
    *
    * ```ts
-   * pipe.input<{ a: number; b: number }>('a', 'b').map(['a', 'b'], ['sum', 'product'], (a, b) => [a + b, a * b])
+   * pipe.input('a', 'b').map(['a', 'b'], ['sum', 'product'], (a: number, b: number) => [a + b, a * b])
    * ```
    */
   map<const I extends Names<C>, const O extends string | readonly string[], R extends Result<O>>(
@@ -53,12 +54,18 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
     operator: Operator<RowValue<C, I>, R>,
     options?: MapOptions,
   ): PipeBuilder<Inputs, In, WithResult<C, O, R>, Y>
-  map<const I extends Names<C>, const O extends string | readonly string[], const R extends Result<O>>(
+  map<const I extends Names<C>, const O extends readonly string[], R extends Results<O>>(
+    input: I,
+    output: O,
+    fn: (...values: Arguments<C, I>) => readonly [...R] | Promise<readonly [...R]>,
+    options?: MapOptions,
+  ): PipeBuilder<Inputs, In, WithResult<C, O, R>, Y>
+  map<const I extends Names<C>, const O extends string, R>(
     input: I,
     output: O,
     fn: (...values: Arguments<C, I>) => R | Promise<R>,
     options?: MapOptions,
-  ): PipeBuilder<Inputs, In, WithResult<C, O, Awaited<R>>, Y>
+  ): PipeBuilder<Inputs, In, WithResult<C, O, R>, Y>
   map(
     input: ColumnNames,
     output: ColumnNames,
@@ -85,7 +92,7 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
     fn: (...values: Arguments<C, I>) => unknown,
     options?: MapOptions,
   ): PipeBuilder<Inputs, In, C, Fewer<Y>>
-  filter(input: ColumnNames, fn: AnyFunction | Operator<never, unknown>, options?: MapOptions) {
+  filter(input: ColumnNames, fn: AnyFunction | Operator<never, unknown>, options?: MapOptions): unknown {
     const yields = this.#yields === 'many' ? 'many' : 'optional'
     return this.#add(
       { reads: list(input), writes: [] },
@@ -101,7 +108,13 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
     operator: Operator<RowValue<C, I>, Listing<R>>,
     options?: MapOptions,
   ): PipeBuilder<Inputs, In, WithResult<C, O, R>, 'many'>
-  flatMap<const I extends Names<C>, const O extends string | readonly string[], const R extends Result<O>>(
+  flatMap<const I extends Names<C>, const O extends readonly string[], R extends Results<O>>(
+    input: I,
+    output: O,
+    fn: (...values: Arguments<C, I>) => Listing<readonly [...R]> | Promise<Listing<readonly [...R]>>,
+    options?: MapOptions,
+  ): PipeBuilder<Inputs, In, WithResult<C, O, R>, 'many'>
+  flatMap<const I extends Names<C>, const O extends string, R>(
     input: I,
     output: O,
     fn: (...values: Arguments<C, I>) => Listing<R> | Promise<Listing<R>>,
@@ -271,16 +284,18 @@ function assign(
  * for await (const row of index.stream(glob('*.jpg'))) …        // many
  * ```
  *
- * `input('path')` without a type takes whatever it is given: columns made from it are checked all the same.
+ * `input('path')` without a type takes whatever it is given: columns made from it are checked all the same. The types of
+ * several columns are declared with their order: `pipe.input<{ a: number; b: string }, ['a', 'b']>('a', 'b')`.
  */
 export const pipe = { input }
 
 function input<const Inputs extends readonly [string, ...string[]]>(
   ...columns: Inputs
 ): PipeBuilder<Inputs, Undeclared<Inputs>, Undeclared<Inputs>, 'one'>
-function input<In extends Columns>(
-  column: keyof In & string,
-): PipeBuilder<readonly [keyof In & string], In, In, 'one'>
+function input<
+  In extends Columns,
+  const Inputs extends readonly (keyof In & string)[] = readonly [keyof In & string],
+>(...columns: Inputs): PipeBuilder<Inputs, In, In, 'one'>
 function input(...columns: string[]): PipeBuilder<readonly string[], Columns, Columns, 'one'> {
   const names = new Set(columns)
   if (columns.length === 0 || names.size < columns.length)

@@ -57,7 +57,7 @@ export function makePipe<Args extends unknown[], In, Row, Y extends Yield>(
 ): Pipe<Args, In, Row, Y> {
   const opener = new OpenUntilDisposed()
   const listeners: ((progress: Progress) => void)[] = []
-  const stages = [callStage({ name: 'input', call: enter(plan) }), ...plan.stages]
+  const stages = [callStage({ name: 'input', each: enter(plan) }), ...plan.stages]
   const leave = leaving<Row>(plan)
 
   async function* stream(source: Source<In>, options: RunOptions = {}): AsyncGenerator<Row, void, undefined> {

@@ -1,3 +1,4 @@
+import { PipiloError } from '../tensor/index.ts'
 import { Breakdown, errorAt } from './failedRow.ts'
 import { MAX_CHUNK, Pace, type Queue } from './queue.ts'
 import type { Source } from './types.ts'
@@ -39,7 +40,8 @@ export class SourceReader {
     } catch (error) {
       this.#finished = true
       const row = this.#run.read
-      const failed = errorAt(`The source failed at row ${row}`, error, row)
+      const failed =
+        error instanceof PipiloError ? error : errorAt(`The source failed at row ${row}`, error, row)
       this.#queue.put({ items: [new Breakdown(row, 'source', failed, undefined)], rows: [row] })
     }
     this.#queue.end()
