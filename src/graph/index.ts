@@ -4,6 +4,7 @@ export {
   KIND_KEY,
   type NodeOptions,
   type ScopeOptions,
+  Value,
 } from './builder.ts'
 export { type InferOptions, inferShapes } from './inference/infer.ts'
 export type { Fact } from './inference/rule.ts'
@@ -12,4 +13,3 @@ export * as op from './ops/all.ts'
 export type { Integers, Operand } from './ops/apply.ts'
 export * from './passes/index.ts'
 export * from './types.ts'
-export { Value } from './value.ts'

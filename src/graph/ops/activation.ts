@@ -1,6 +1,6 @@
 /** Activation functions. */
 import { PipiloError } from '../../tensor/index.ts'
-import type { Value } from '../value.ts'
+import type { Value } from '../builder.ts'
 import { apply, float, int } from './apply.ts'
 import { add, div, erf, mul, pow } from './math.ts'
 

@@ -1,8 +1,7 @@
 /** What the functions of `op` share: operands, attributes, and what depends on the operator set's version. */
 import { PipiloError } from '../../tensor/index.ts'
-import type { Builder } from '../builder.ts'
+import type { Builder, Value } from '../builder.ts'
 import type { Attribute } from '../types.ts'
-import type { Value } from '../value.ts'
 
 /** A value, or a number that becomes a constant of the other operand's dtype. */
 export type Operand = Value | number

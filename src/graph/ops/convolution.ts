@@ -1,7 +1,7 @@
 /** Convolutions, pooling and resizing over [batch, channels, ...spatial]. */
 
+import type { Value } from '../builder.ts'
 import type { Attribute } from '../types.ts'
-import type { Value } from '../value.ts'
 import { apply, applyMany, type Integers, int, integers, ints, isValue, string } from './apply.ts'
 
 /** Where a window stands. Pads are [begin of each axis…, end of each axis…]. */

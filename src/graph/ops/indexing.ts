@@ -1,5 +1,5 @@
 /** Gathering and scattering. */
-import type { Value } from '../value.ts'
+import type { Value } from '../builder.ts'
 import { apply, applyMany, int, type Operand, operand, string } from './apply.ts'
 
 /** Slices of `data` along `axis` at `indices` (a number picks one and drops the axis). */

@@ -1,7 +1,7 @@
 /** Arithmetic, comparison and logic, element by element with broadcasting. */
 import { type DType, PipiloError } from '../../tensor/index.ts'
+import type { Value } from '../builder.ts'
 import { dataType } from '../onnx/schema.ts'
-import type { Value } from '../value.ts'
 import { apply, int, type Operand, operand, pair, string } from './apply.ts'
 
 const binary = (op: string) => (a: Operand, b: Operand) => apply(op, pair(op, a, b))

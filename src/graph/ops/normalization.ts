@@ -1,6 +1,6 @@
 /** Normalisation, and dropout. */
 import { PipiloError } from '../../tensor/index.ts'
-import type { Value } from '../value.ts'
+import type { Value } from '../builder.ts'
 import { apply, applyMany, float, int } from './apply.ts'
 import { add, div, mul, sqrt, sub } from './math.ts'
 import { reduceMean } from './reduction.ts'

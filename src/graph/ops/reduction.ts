@@ -1,7 +1,7 @@
 /** Reductions, and picking the largest. */
 
 import { PipiloError } from '../../tensor/index.ts'
-import type { Value } from '../value.ts'
+import type { Value } from '../builder.ts'
 import { apply, applyMany, type Integers, int, integers, since } from './apply.ts'
 
 /** Options of the reductions. */

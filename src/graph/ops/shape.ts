@@ -1,7 +1,6 @@
 /** Reading and changing shapes. */
 import { type DType, PipiloError, tensor } from '../../tensor/index.ts'
-import type { Builder } from '../builder.ts'
-import type { Value } from '../value.ts'
+import type { Builder, Value } from '../builder.ts'
 import {
   apply,
   applyMany,
