@@ -138,6 +138,22 @@ describe('a hub and a web server', () => {
     expect((await open('tiny', { offline: true })).fingerprint).toBe(local.fingerprint)
   })
 
+  it('never let a cache without modules.json pass for a model that is pooled by the mean', async () => {
+    await open('hf:sentence-transformers/tiny')
+    const [commit] = await readdir(
+      join(folder, 'hf', 'hub', 'models--sentence-transformers--tiny', 'snapshots'),
+    )
+    const snapshot = join(folder, 'hf', 'hub', 'models--sentence-transformers--tiny', 'snapshots', commit!)
+    await rm(join(snapshot, 'modules.json'))
+    const error = await open('hf:sentence-transformers/tiny', { offline: true }).catch(
+      (reason: unknown) => reason,
+    )
+    expect(error).toMatchObject({ code: 'OFFLINE', message: expect.stringMatching(/how .* is pooled/) })
+    // One that is known to have none is opened.
+    await open('hf:owner/export')
+    expect((await open('hf:owner/export', { offline: true })).card.pool).toBe('cls')
+  })
+
   it('open an ONNX export where there is no checkpoint, by its file too', async () => {
     const model = await open('hf:owner/export')
     expect(model.card).toMatchObject({ tap: 'last_hidden_state', pool: 'cls', source: 'hf:owner/export' })

@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PipiloError } from '../tensor/index.ts'
 import { kindOf } from './files.ts'
-import { openRepository, type RepositoryOptions } from './hub/repository.ts'
+import { openRepository, type Repository, type RepositoryOptions } from './hub/repository.ts'
 import { expandHome } from './hub/settings.ts'
 import { fetchUrl } from './hub/url.ts'
 import { findInPackage } from './npm.ts'
@@ -117,11 +117,32 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
         label,
         file: source.file,
         list: async (folder) => namesIn(repository.files, folder),
-        has: async (path) => has(path),
+        async has(path) {
+          if (has(path)) return true
+          // Whoever fetched a few files may have left this one out, and then the mean would be taken in silence.
+          if (!(await lacks(repository, path))) throw unknownPooling(label)
+          return false
+        },
         get: (path) => repository.get(path),
       }
     }
   }
+}
+
+/** Only of the file that says how a model pools it has to be certain. */
+async function lacks(repository: Repository, path: string): Promise<boolean> {
+  return path !== 'modules.json' || repository.lacks(path)
+}
+
+function unknownPooling(label: string): PipiloError {
+  return new PipiloError(
+    'OFFLINE',
+    `The cache does not tell how ${label} is pooled: modules.json is not in it.`,
+    {
+      input: label,
+      hint: 'Open it once with a network; or open its folder in the cache by file:, which pools by the mean.',
+    },
+  )
 }
 
 async function localFiles(path: string, label: string): Promise<ModelFiles> {

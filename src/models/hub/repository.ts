@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileError, PipiloError, writeFileAtomic } from '../../tensor/index.ts'
 import { kindOf } from '../files.ts'
@@ -38,6 +38,8 @@ export interface Repository {
   readonly files: readonly string[]
   /** Absolute path of a file in the cache, downloaded first if it is not there. */
   get(file: string): Promise<string>
+  /** Whether it is certain that it lacks a file: the cache alone knows only what somebody has noted in it. */
+  lacks(file: string): Promise<boolean>
 }
 
 /**
@@ -96,7 +98,20 @@ export async function openRepository(name: string, options: RepositoryOptions = 
       }
       return pointer
     },
+    async lacks(file) {
+      if (info.files.includes(file)) return false
+      // For times without a network. A cache that cannot be written loses only this note.
+      const note = absencePath(folder, info.commit, file)
+      await mkdir(dirname(note), { recursive: true }).catch(() => undefined)
+      await writeFile(note, '').catch(() => undefined)
+      return true
+    },
   }
+}
+
+/** Where Python's client, too, notes that a repository lacks a file. */
+function absencePath(folder: string, commit: string, file: string): string {
+  return join(folder, '.no_exist', commit, file)
 }
 
 /** What the hub says, through its own client. */
@@ -118,18 +133,19 @@ async function repositoryInfo(
         await expectHub(answer, name, revision)
         return answer.response
       }),
+  }).catch((error: unknown) => {
+    throw error instanceof SyntaxError ? noHub(settings, name, error) : error
   })
-  if (typeof sha !== 'string' || !/^[0-9a-f]{40,64}$/.test(sha)) {
-    throw new PipiloError(
-      'NETWORK',
-      `${settings.endpoint} does not answer like a hub: no commit for ${name}.`,
-      {
-        input: name,
-        hint: 'Check HF_ENDPOINT.',
-      },
-    )
-  }
+  if (typeof sha !== 'string' || !/^[0-9a-f]{40,64}$/.test(sha)) throw noHub(settings, name)
   return { commit: sha, files: filePaths }
+}
+
+function noHub({ endpoint }: HubSettings, name: string, cause?: unknown): PipiloError {
+  return new PipiloError('NETWORK', `${endpoint} does not answer like a hub when asked for ${name}.`, {
+    input: name,
+    hint: 'Check HF_ENDPOINT, and whether a proxy wants you to log in.',
+    cause,
+  })
 }
 
 /** Writes what a revision is; a cache that says so already may be read-only. */
@@ -162,6 +178,7 @@ async function cachedRepository(
         hint: 'Open the model once with a network and without HF_HUB_OFFLINE.',
       })
     },
+    lacks: async (file) => (await kindOf(absencePath(folder, commit, file))) === 'file',
   }
 }
 

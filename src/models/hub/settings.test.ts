@@ -33,6 +33,14 @@ describe('hubSettings', () => {
   })
 })
 
+describe('an endpoint', () => {
+  it('has to be a URL', async () => {
+    await expect(hubSettings({ HF_ENDPOINT: 'huggingface.co' })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    })
+  })
+})
+
 describe('pipiloCache', () => {
   it('is PIPILO_CACHE, else below the cache of the user', () => {
     expect(pipiloCache({ PIPILO_CACHE: '/p' })).toBe('/p')

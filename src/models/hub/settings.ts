@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { PipiloError } from '../../tensor/index.ts'
 
 /**
  * The hub client's settings, from the same environment variables as Python's `huggingface_hub`.
@@ -18,14 +19,18 @@ export interface HubSettings {
   readonly offline: boolean
 }
 
-/** Reads the settings anew, so that a program may change its environment. */
+/**
+ * Reads the settings anew, so that a program may change its environment.
+ *
+ * @throws PipiloError `OPTION_INVALID` for an endpoint that is no URL
+ */
 export async function hubSettings(environment: NodeJS.ProcessEnv = process.env): Promise<HubSettings> {
   const home = environment['HF_HOME']
     ? expandHome(environment['HF_HOME'])
     : join(cacheHome(environment), 'huggingface')
   const cache = environment['HF_HUB_CACHE'] || environment['HUGGINGFACE_HUB_CACHE']
   return {
-    endpoint: (environment['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, ''),
+    endpoint: endpoint(environment['HF_ENDPOINT'] || 'https://huggingface.co'),
     cache: cache ? expandHome(cache) : join(home, 'hub'),
     token: await readToken(environment, home),
     offline: isSet(environment['HF_HUB_OFFLINE']) || isSet(environment['TRANSFORMERS_OFFLINE']),
@@ -45,6 +50,13 @@ function cacheHome(environment: NodeJS.ProcessEnv): string {
 /** An absolute path; `~` is the home folder. */
 export function expandHome(path: string): string {
   return resolve(path === '~' || /^~[/\\]/.test(path) ? join(homedir(), path.slice(1)) : path)
+}
+
+function endpoint(url: string): string {
+  if (!/^https?:/.test(url) || !URL.canParse(url)) {
+    throw new PipiloError('OPTION_INVALID', `HF_ENDPOINT is not a URL: '${url}'.`, { input: url })
+  }
+  return url.replace(/\/+$/, '')
 }
 
 async function readToken(environment: NodeJS.ProcessEnv, home: string): Promise<string | undefined> {

@@ -162,7 +162,7 @@ function send(
     response.end()
   } else if (mischief.cut && mischief.cut.times > 0) {
     mischief.cut.times--
-    response.write(body.subarray(0, mischief.cut.after), () => setTimeout(() => response.destroy(), 20))
+    response.write(body.subarray(0, mischief.cut.after), () => setTimeout(() => response.destroy(), 100))
   } else if (mischief.slow) {
     void trickle(response, body, mischief.slow)
   } else {
