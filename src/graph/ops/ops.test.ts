@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../runtime/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { Builder, op, type Value } from '../index.ts'
+import { run as evaluate } from '../testing/run.ts'
 
 /** Runs `build` on x = [[1, -2, 3, 4], [0, 5, -6, 7]]. */
 async function run(opset: number, build: (x: Value) => Value) {
