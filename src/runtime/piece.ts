@@ -36,14 +36,18 @@ export function pieceSize({ dtype, shape }: Piece): number {
 }
 
 // A large table is converted bit by bit, so that a cold process peaks no higher than a warm one.
-const CHUNK = 4 * 2 ** 20
+const CHUNK = 2 * 2 ** 20
 
-/** The piece's elements in order, at most 4 MB of the source at a time. */
+/** The piece's elements in order, 2 MB of the source at a time. A chunk is valid until the next one is asked for. */
 export async function* chunks({ dtype, source }: Piece): AsyncGenerator<TypedArray> {
+  let reused: Float32Array<ArrayBuffer> | undefined
+  const widen = source.dtype === 'bfloat16' ? bfloat16ToFloat32 : float16ToFloat32
   for await (const part of sourceChunks(source)) {
     if (dtype === source.dtype) yield part
-    else if (source.dtype === 'bfloat16') yield bfloat16ToFloat32(part as Uint16Array)
-    else yield float16ToFloat32(part as Uint16Array)
+    else {
+      reused ??= new Float32Array(part.length)
+      yield widen(part as Uint16Array, reused.subarray(0, part.length))
+    }
   }
 }
 
@@ -71,15 +75,16 @@ async function* sourceChunks(source: Initializer): AsyncGenerator<TypedArray> {
   try {
     const file = await open(path)
     try {
+      const buffer = new Uint8Array(Math.min(CHUNK, length))
       for (let at = 0; at < length; at += CHUNK) {
         const wanted = Math.min(CHUNK, length - at)
-        const { buffer, bytesRead } = await file.read(new Uint8Array(wanted), 0, wanted, offset + at)
+        const { bytesRead } = await file.read(buffer, 0, wanted, offset + at)
         if (bytesRead < wanted)
           throw new PipiloError('FORMAT_INVALID', `${path} ends before byte ${offset + length}.`, {
             hint: 'The file is cut off: fetch it again.',
             input: path,
           })
-        yield typedArray(source.dtype, buffer)
+        yield typedArray(source.dtype, buffer.subarray(0, wanted))
       }
     } finally {
       await file.close()

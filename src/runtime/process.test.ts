@@ -1,7 +1,12 @@
 import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { globSync } from 'tinyglobby'
+import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
 const url = (path: string) => new URL(path, import.meta.url).href
@@ -56,4 +61,36 @@ describe('a process', () => {
     `)
     expect(printed).toBe('OPERATOR_UNSUPPORTED\nOPERATOR_UNSUPPORTED\n')
   })
+})
+
+it('Workers start from built files as well.', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const built = mkdtempSync(join(tmpdir(), 'pipilo-built-'))
+  try {
+    symlinkSync(join(root, 'node_modules'), join(built, 'node_modules'), 'junction')
+    writeFileSync(join(built, 'package.json'), '{ "type": "module" }')
+    const files = globSync('src/{tensor,graph,runtime}/**/*.ts', { cwd: root, ignore: '**/*.test.ts' })
+    const { options } = ts.convertCompilerOptionsFromJson(
+      ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config.compilerOptions,
+      root,
+    )
+    for (const file of files) {
+      const source = readFileSync(join(root, file), 'utf8')
+      // The format of a module is told by its package, which the compiler does not look for here.
+      const compilerOptions = { ...options, module: ts.ModuleKind.ESNext, noEmit: false }
+      const target = join(built, file.replace(/ts$/, 'js'))
+      mkdirSync(dirname(target), { recursive: true })
+      writeFileSync(target, ts.transpileModule(source, { compilerOptions }).outputText)
+    }
+    const program = `
+      import { compile } from './src/runtime/index.js'
+      import { addition, rows } from './src/runtime/testing/graphs.js'
+      const session = await compile(addition())
+      console.log([...(await session.run({ x: rows(1, 2) })).y.data].join())`
+    writeFileSync(join(built, 'program.js'), program)
+    const { stdout } = await promisify(execFile)(process.execPath, ['program.js'], { cwd: built })
+    expect(stdout).toBe('2,4\n')
+  } finally {
+    rmSync(built, { recursive: true })
+  }
 })
