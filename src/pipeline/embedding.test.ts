@@ -1,0 +1,162 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { embedder, type RawImage } from '../embed/index.ts'
+import { cosineSimilarity } from '../tensor/index.ts'
+import { dc, FailedRow, glob, ops, pipe, pipeline } from './index.ts'
+import { share } from './shared.ts'
+
+const texts = ['A towhee sings in the brush.', 'Stock markets fell.', 'A bird calls from a bush.']
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pipilo-pictures-'))
+  const colours = { a: 'red', b: 'green', c: 'blue' }
+  for (const [name, background] of Object.entries(colours))
+    await sharp({ create: { width: 64, height: 48, channels: 3, background } })
+      .png()
+      .toFile(join(folder, `${name}.png`))
+  await writeFile(join(folder, 'broken.jpg'), 'this is no picture')
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+/** Vectors of the same model by hand. */
+async function byHand(model: string, inputs: readonly (string | RawImage)[]): Promise<Float32Array[]> {
+  const e = await embedder(model)
+  const { vectors } = await e.embed(inputs)
+  await e.dispose()
+  return vectors as Float32Array[]
+}
+
+function expectSame(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
+  expect(actual).toHaveLength(expected.length)
+  actual.forEach((vector, i) => {
+    expect(cosineSimilarity(vector, expected[i]!)).toBeGreaterThan(0.9999)
+  })
+}
+
+describe('texts', () => {
+  it('become vectors, one a text', async () => {
+    const vectors = await dc(texts).textEmbedding.sentence().toList()
+    expectSame(vectors, await byHand('all-MiniLM-L6-v2', texts))
+    const [towhee, stocks, bird] = vectors as [Float32Array, Float32Array, Float32Array]
+    expect(cosineSimilarity(towhee, bird)).toBeGreaterThan(cosineSimilarity(towhee, stocks))
+  })
+
+  it('become matrices of tokens, start and end included', async () => {
+    const [short, long] = await dc(['hello', 'hello hello hello']).textEmbedding.transformers().toList()
+    expect([short!.rows, short!.columns]).toEqual([3, 384])
+    expect([long!.rows, long!.columns]).toEqual([5, 384])
+    const norm = Math.hypot(...short!.data.subarray(0, 384))
+    expect(Math.abs(norm - 1)).toBeGreaterThan(0.1)
+  })
+
+  it('fail row by row', async () => {
+    const rows = await dc(['good', 7 as unknown as string, 'fine'])
+      .textEmbedding.sentence()
+      .toList({ onError: 'keep' })
+    expect(rows.map((row) => row instanceof FailedRow)).toEqual([false, true, false])
+  })
+
+  it('refuse a model for pictures', async () => {
+    const wrong = dc(texts).textEmbedding.sentence({ model: 'mobilenet-v2' })
+    await expect(wrong.toList()).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+})
+
+describe('pictures', () => {
+  it('become vectors', async () => {
+    const files = glob('*.png', { cwd: folder })
+    const vectors = await files.imageDecode().imageEmbedding.timm().toList()
+    const images = await files.imageDecode().toList()
+    expect(images[0]).toMatchObject({ width: 64, height: 48, channels: 3 })
+    expectSame(vectors, await byHand('mobilenet-v2', images))
+    const [positions] = await files.imageEmbedding.timm({ tap: 'out_relu', pool: 'none' }).toList()
+    expect(positions!.rows).toBe(49)
+  })
+
+  it('go through columns, and broken ones are kept, with their path', async () => {
+    const index = pipe
+      .input<{ path: string }>('path')
+      .map('path', 'image', ops.imageDecode())
+      .map('image', 'vector', ops.imageEmbedding.timm({ tap: 'block_10_project_BN', pool: 'mean' }))
+      .map(['path', 'vector'], 'row', (path, vector) => ({ id: path, length: vector.length }))
+      .output('path', 'row')
+    const { row } = await index(join(folder, 'a.png'))
+    expect(row).toEqual({ id: join(folder, 'a.png'), length: 96 })
+    const rows = await index.batch(glob('*.{png,jpg}', { cwd: folder }), { onError: 'keep' })
+    expect(rows.map(({ error }) => error?.code)).toEqual([
+      undefined,
+      undefined,
+      expect.any(String),
+      undefined,
+    ])
+    expect(rows[2]!.path).toBe(join(folder, 'broken.jpg'))
+    expect(rows[2]!.error!.message).toContain('broken.jpg')
+    await index.dispose()
+  })
+})
+
+describe('pipeline', () => {
+  it('is a function of one input or of many', async () => {
+    const embed = await pipeline('text-embedding')
+    const vectors = await embed(texts)
+    expectSame([await embed(texts[0]!)], [vectors[0]!])
+    expect(embed.embedder.dimensions).toBe(384)
+    await embed.dispose()
+    const pictures = await pipeline('image-embedding')
+    expect(await pictures(join(folder, 'a.png'))).toHaveLength(pictures.embedder.dimensions)
+    await pictures.dispose()
+  })
+
+  it('names the tasks that are close to an unknown one, and the one that is to come', async () => {
+    await expect(pipeline('txt-embedding' as 'text-embedding')).rejects.toThrow(/Closest: text-embedding/)
+    await expect(pipeline('text-image-embedding' as 'text-embedding')).rejects.toThrow(/later version/)
+    await expect(pipeline('text-embedding', { model: 'mobilenet-v2' })).rejects.toThrow(/a model for image/)
+  })
+})
+
+describe('an embedder', () => {
+  it('is shared by all who ask for the same model and options, and freed with the last of them', async () => {
+    const [one, two] = await Promise.all([
+      share('mobilenet-v2', { pool: 'mean', normalize: true }),
+      share('mobilenet-v2', { normalize: true, pool: 'mean' }),
+    ])
+    const other = await share('mobilenet-v2', { pool: 'max' })
+    expect(one.embedder).toBe(two.embedder)
+    expect(other.embedder).not.toBe(one.embedder)
+    const picture = join(folder, 'a.png')
+    await one.release()
+    await one.release()
+    expect((await two.embedder.embed([picture])).vectors).toHaveLength(1)
+    await two.release()
+    await other.release()
+    await expect(one.embedder.embed([picture])).rejects.toMatchObject({ code: 'DISPOSED' })
+    const again = await share('mobilenet-v2', { pool: 'mean', normalize: true })
+    expect(again.embedder).not.toBe(one.embedder)
+    await again.release()
+  })
+
+  it('does not keep a process alive that is done with it', async () => {
+    const script = `
+      import { pipe, ops } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
+      const index = pipe.input('text').map('text', 'vector', ops.textEmbedding.sentence()).output('vector')
+      const { vector } = await index('towhee')
+      console.log(vector.length)`
+    const options = { timeout: 30_000 }
+    const node = ['--import', 'tsx', '--input-type=module', '--eval', script]
+    const { stdout } = await promisify(execFile)(process.execPath, node, options)
+    expect(stdout.trim()).toBe('384')
+  })
+
+  it('that cannot be opened says so, each time it is asked for', async () => {
+    for (let i = 0; i < 2; i++)
+      await expect(
+        dc(texts).textEmbedding.sentence({ model: 'file:/nowhere/at/all' }).toList({ onError: 'skip' }),
+      ).rejects.toMatchObject({ name: 'PipiloError' })
+  })
+})
