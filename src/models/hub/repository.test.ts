@@ -64,7 +64,7 @@ describe('the cache', () => {
     const path = await repository.get('onnx/model.bin')
     await repository.get('config.json')
     expect(path).toBe(inCache('snapshots', commit, 'onnx', 'model.bin'))
-    expect(await readFile(path)).toEqual(weights)
+    expect(weights.equals(await readFile(path))).toBe(true)
     expect(await readFile(inCache('refs', 'main'), 'utf8')).toBe(commit)
     expect(await readlink(path)).toBe(`../../../blobs/${sha256}`)
     expect((await readdir(inCache('blobs'))).sort()).toEqual([gitBlob(config), sha256].sort())
@@ -137,14 +137,14 @@ describe('a download', () => {
     expect(left).toBeGreaterThan(0)
     expect(left).toBeLessThan(weights.length)
     hub.mischief.cut = { after: 0, times: 0 }
-    expect(await readFile(await (await open()).get('onnx/model.bin'))).toEqual(weights)
+    expect(weights.equals(await readFile(await (await open()).get('onnx/model.bin')))).toBe(true)
     expect(transfers().at(-1)?.range).toBe(`bytes=${left}-`)
   })
 
   it('starts over when what was left is of another content', async () => {
     await (await open()).get('config.json')
     await writeFile(inCache('blobs', `${sha256}.pipilo.incomplete`), Buffer.alloc(1000))
-    expect(await readFile(await (await open()).get('onnx/model.bin'))).toEqual(weights)
+    expect(weights.equals(await readFile(await (await open()).get('onnx/model.bin')))).toBe(true)
   })
 
   it.each(['onnx/model.bin', 'config.json'])('is refused with a wrong checksum: %s', async (file) => {
