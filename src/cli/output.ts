@@ -140,7 +140,7 @@ class ParquetOutput implements VectorOutput {
   readonly #temporary: string
   #writer: Awaited<ReturnType<typeof parquetWriter>> | undefined
   #ids: string[] = []
-  #vectors: Float32Array[] = []
+  #vectors: number[][] = []
 
   constructor(path: string) {
     this.#path = path
@@ -148,7 +148,7 @@ class ParquetOutput implements VectorOutput {
   }
   async write(id: string, vector: Float32Array | Matrix) {
     this.#ids.push(id)
-    this.#vectors.push(oneVector(vector, '.parquet'))
+    this.#vectors.push(Array.from(oneVector(vector, '.parquet')))
     if (this.#ids.length >= rowsPerGroup) await this.#flush()
   }
   async #flush() {
@@ -185,7 +185,7 @@ async function parquetWriter(path: string) {
     schema: schema.map((element) => ({ ...element })),
   })
   return {
-    group(ids: string[], vectors: Float32Array[]) {
+    group(ids: string[], vectors: number[][]) {
       writer.write({
         columnData: [
           { name: 'id', data: ids },

@@ -1,4 +1,5 @@
 import { relative, resolve, sep } from 'node:path'
+import { addAbortSignal } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Modality } from '../models/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
@@ -65,7 +66,7 @@ export async function* readInputs(
   for await (const spec of typeof specs === 'string' ? [specs] : specs) {
     throwIfAborted(signal)
     if (spec === '-') {
-      yield* linesOf(options.stdin ?? process.stdin, { id: '-' }, signal)
+      yield* linesOf(options.stdin ?? standardInput(signal), { id: '-' }, signal)
     } else if (/^https?:\/\//i.test(spec)) {
       yield { id: spec, input: spec, modality: 'image' }
     } else {
@@ -77,6 +78,10 @@ export async function* readInputs(
     }
   }
 }
+
+/** Standard input, which an abort ends even while nobody types. */
+const standardInput = (signal: AbortSignal | undefined) =>
+  signal ? addAbortSignal(signal, process.stdin) : process.stdin
 
 /** A path as ids show it: with `/`, relative to `cwd` unless it lies outside. */
 export function displayPath(path: string, cwd: string): string {
