@@ -108,10 +108,14 @@ export async function indexFiles(
     for await (const batch of ahead(inputs, (batch) => run.prepare(batch))) {
       const rows = await run.embed(batch)
       await commit
-      commit = collection.upsert(rows).then(() => run.stored(batch, rows.length))
-      commit.then(report, () => {})
+      commit = collection.upsert(rows).then(() => {
+        run.stored(batch, rows.length)
+        report()
+      })
+      commit.catch(() => {}) // Thrown where it is awaited.
     }
     await commit
+    total = run.counts().done
     report()
   } catch (error) {
     if (!signal?.aborted || error instanceof PipiloError) throw error
@@ -152,11 +156,7 @@ class Run {
   }
 
   counts() {
-    const { indexed, unchanged, skipped } = {
-      indexed: this.#indexed,
-      unchanged: this.#unchanged,
-      skipped: this.#skippedCount,
-    }
+    const [indexed, unchanged, skipped] = [this.#indexed, this.#unchanged, this.#skippedCount]
     return { done: indexed + unchanged + skipped, indexed, unchanged, skipped }
   }
 

@@ -2,11 +2,14 @@ import { PipiloError } from '../tensor/index.ts'
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Another writer committed first: nothing is wrong, the work has to be done again on top of theirs. */
+/** Another writer committed first (also: added the same column): the work has to be done again on top of theirs. */
 export const isConflict = (error: unknown): boolean =>
-  /commit conflict|preempted by concurrent|concurrent writers|incompatible transaction|conflicting commit/i.test(
+  /commit conflict|preempted by concurrent|concurrent writers|incompatible transaction|conflicting commit|column \S+ already exists/i.test(
     message(error),
   )
+
+/** Hint for a collection that cannot be read. */
+export const damaged = 'If its files were damaged or removed by hand, drop the collection and index again.'
 
 /** What LanceDB threw, as one of our errors: `WRITE_FAILED` when the disk refuses, otherwise `STORE_FAILED`. */
 export function lanceError(error: unknown, sentence: string, hint?: string): PipiloError {

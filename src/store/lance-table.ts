@@ -4,7 +4,7 @@ import { PipiloError } from '../tensor/index.ts'
 import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 import type { Predicate } from './filter.ts'
 import { arrow, columnsOf, missingFields, toTable } from './lance-arrow.ts'
-import { lanceError, retrying } from './lance-errors.ts'
+import { damaged, lanceError, retrying } from './lance-errors.ts'
 import { sqlString, toSql } from './lance-sql.ts'
 import { Upkeep } from './lance-upkeep.ts'
 import type { Hit, Metadata } from './types.ts'
@@ -42,14 +42,24 @@ export class LanceTable implements BackendTable {
   async upsert(rows: readonly StoredRow[]): Promise<void> {
     for (const slice of slices(rows, Math.max(1, Math.floor(COMMIT_BYTES / (4 * this.info.dimensions))))) {
       await this.#write(`${slice.length} rows could not be stored`, async () => {
-        const schema = await this.#schemaFor(slice)
-        await this.#table
-          .mergeInsert('id')
-          .whenMatchedUpdateAll()
-          .whenNotMatchedInsertAll()
-          .execute(toTable(slice, schema, this.info.dimensions))
+        await this.#merge(slice)
         return slice.length
       })
+    }
+  }
+
+  async #merge(rows: readonly StoredRow[]): Promise<void> {
+    let schema = await this.#schemaFor(rows)
+    for (;;) {
+      await this.#table
+        .mergeInsert('id')
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll()
+        .execute(toTable(rows, schema, this.info.dimensions))
+      const now: Schema = await this.#table.schema()
+      if (now.fields.length === schema.fields.length) return
+      // Another process has just added a column: a row that we replaced would keep its old value there.
+      schema = now
     }
   }
 
@@ -184,8 +194,6 @@ export class LanceTable implements BackendTable {
     return lanceError(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
   }
 }
-
-const damaged = 'If its files were damaged or removed by hand, drop the collection and index again.'
 
 const isOneOf = (ids: readonly string[]): string => `id IN (${ids.map(sqlString).join(', ')})`
 

@@ -2,6 +2,8 @@ import type { Table } from '@lancedb/lancedb'
 import type { PipiloError } from '../tensor/index.ts'
 import { isConflict, lanceError, retrying } from './lance-errors.ts'
 
+/** What LanceDB calls the index of the column `vector`. */
+const indexName = 'vector_idx'
 /**
  * Rows from which a collection gets an index (`bench/store.ts` prints the table behind it). Below, a search without one
  * takes at most 10 ms at 384 dimensions and is exact; above, the index takes 0.1 s a 20,000 rows to build.
@@ -135,5 +137,3 @@ export class Upkeep {
     if (failure) throw failure
   }
 }
-
-const indexName = 'vector_idx'

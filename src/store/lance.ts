@@ -5,7 +5,7 @@ import type { Connection, Table } from '@lancedb/lancedb'
 import { PipiloError } from '../tensor/index.ts'
 import type { Backend, BackendTable, CollectionInfo } from './backend.ts'
 import { infoOf, schemaOf } from './lance-arrow.ts'
-import { lanceError } from './lance-errors.ts'
+import { damaged, lanceError } from './lance-errors.ts'
 import { LanceTable } from './lance-table.ts'
 import type { ConnectOptions } from './types.ts'
 
@@ -127,5 +127,3 @@ export class LanceBackend implements Backend {
     return !filesIn('_versions').some((file) => file.endsWith('.manifest')) && filesIn('data').length === 0
   }
 }
-
-const damaged = 'If its files were damaged or removed by hand, drop the collection and index again.'
