@@ -1,0 +1,48 @@
+import type { Graph, Initializer } from '../graph/index.ts'
+import type { Mode } from './types.ts'
+
+export interface BuildOptions {
+  /** Default `inference`. */
+  readonly mode?: Mode
+  /** Seed of what no checkpoint provides. Default 0. */
+  readonly seed?: number
+  /** Missing tensors are drawn, and shapes that differ ignored, instead of an error. Default `true` (strict). */
+  readonly strict?: boolean
+  /** Height and width of the pictures. Default: the architecture's. */
+  readonly size?: readonly [height: number, width: number]
+  /** Outputs of the classifier; 0 leaves the head away. Default: what the checkpoint holds, else the architecture's. */
+  readonly classes?: number
+}
+
+/** A stage of a vision model: a layer whose output is smaller than its input by `stride` altogether. */
+export interface Stage {
+  readonly name: string
+  readonly stride: number
+  readonly channels: number
+}
+
+/** A graph built from an architecture, and the names of the places that users ask for. */
+export interface BuiltModel {
+  readonly graph: Graph
+  /** Tensors of the checkpoint that nothing asked for. */
+  readonly unused: readonly string[]
+  /** Layer just below the head: what timm gives with `num_classes=0`, [batch, channels]. */
+  readonly penultimate?: string
+  /** What timm's `forward_features` gives: the unpooled map [batch, channels, height, width] or all tokens. */
+  readonly features?: string
+  readonly stages?: readonly Stage[]
+  /** For vision transformers: the class token after the last norm, the patch tokens, and the embeddings before the first block. */
+  readonly classToken?: string
+  readonly patchTokens?: string
+  readonly patchEmbeddings?: string
+}
+
+/**
+ * Builds an architecture from the configuration that stands beside its checkpoint (`config.json` of transformers, or a preset
+ * by timm's name) and the checkpoint's tensors, or freshly initialised without them.
+ */
+export type BuildModel<Config = Readonly<Record<string, unknown>>> = (
+  config: Config,
+  checkpoint?: ReadonlyMap<string, Initializer>,
+  options?: BuildOptions,
+) => BuiltModel
