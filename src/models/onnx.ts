@@ -17,7 +17,7 @@ import { pipiloCache } from './hub/settings.ts'
 import { firstPresent, readTextLayout, type TextLayout } from './layout.ts'
 import { cardKey, tokenizerKey } from './model.ts'
 import { readPreprocessor } from './preprocessor.ts'
-import type { FoundCard, Reading } from './read.ts'
+import type { FoundCard, Reading } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
 import type { Card } from './types.ts'
 

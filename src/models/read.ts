@@ -3,18 +3,12 @@ import { bertConfig, buildBert } from '../nn/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { fingerprint } from './fingerprint.ts'
 import { readTextLayout, type TextLayout } from './layout.ts'
-import type { ModelParts } from './model.ts'
 import { readOnnxModel } from './onnx.ts'
+import type { Reading } from './reading.ts'
 import { readSafetensors } from './safetensors.ts'
 import type { ModelFiles } from './sources.ts'
 import { readTfjsLayersModel } from './tfjs/index.ts'
 import type { Card } from './types.ts'
-
-/** What a model's files say of its use; a built-in card or the caller may know better. */
-export type FoundCard = Omit<Card, 'name' | 'source'>
-
-/** What was read from a model's files. */
-export type Reading = Omit<ModelParts, 'card'> & { readonly card: FoundCard }
 
 /**
  * Reads a model from its files, whichever format they have: an `.onnx` file; a folder in the layout of

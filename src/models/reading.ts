@@ -1,0 +1,8 @@
+import type { ModelParts } from './model.ts'
+import type { Card } from './types.ts'
+
+/** What a model's files say of its use; a built-in card or the caller may know better. */
+export type FoundCard = Omit<Card, 'name' | 'source'>
+
+/** What was read from a model's files. */
+export type Reading = Omit<ModelParts, 'card'> & { readonly card: FoundCard }
