@@ -1,7 +1,7 @@
 // Converted weights in a file that every session and every process maps: written once, addressed by what it is made of.
 import { createHash } from 'node:crypto'
 import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises'
-import { homedir, tmpdir, userInfo } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   bytesOf,
@@ -42,7 +42,9 @@ export async function convertedFile(
 ): Promise<Map<string, FileTensor> | undefined> {
   const mark = await address(pieces)
   const name = `${mark.toString('hex')}.bin`
-  for (const folder of [join(cacheDir, 'weights'), join(tmpdir(), `pipilo-${userInfo().username}`)]) {
+  const temporary = join(tmpdir(), `pipilo-${process.getuid?.() ?? 'weights'}`)
+  for (const folder of [join(cacheDir, 'weights'), temporary]) {
+    if (folder === temporary && !(await isOwn(folder))) continue
     const path = join(folder, name)
     const { files, size } = layout(pieces, path)
     if (await isWhole(path, size + MARK, mark)) return files
@@ -60,6 +62,12 @@ export async function convertedFile(
     return files
   }
   return undefined
+}
+
+/** Whether nobody else made the folder: everyone may write to the temporary folder, and its files would be trusted. */
+async function isOwn(folder: string): Promise<boolean> {
+  const status = await stat(folder).catch(() => undefined)
+  return !status || !process.getuid || status.uid === process.getuid()
 }
 
 async function address(pieces: readonly Piece[]): Promise<Buffer> {
