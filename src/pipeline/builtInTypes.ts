@@ -1,11 +1,10 @@
 import type { EmbedderOptions, Input, RawImage } from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
-import type { DataCollection } from './collection.ts'
 import type { Operator } from './operator.ts'
 
 /** Options of the embedding operators: those of an embedder, and which one. */
 export interface EmbeddingOperatorOptions extends EmbedderOptions {
-  /** A card's name, or where the model comes from: `npm:`, `hf:`, `file:`, `https:`. Default: the room's default model. */
+  /** A card's name, or where the model comes from: `npm:`, `hf:`, `file:`, `https:`. Default: the model of that kind that works offline. */
   readonly model?: string
   /** Inputs that are embedded together at most. Default 256 texts, 32 for matrices, 8 images. */
   readonly batch?: number
@@ -55,27 +54,4 @@ export interface BuiltInOperators {
     timm(options: PositionEmbeddingOptions): Operator<ImageInput, Matrix>
     timm(options?: ImageEmbeddingOptions): Operator<ImageInput, Float32Array>
   }
-}
-
-/** The same operators as methods of a collection of `T`. */
-export interface BuiltInChain<T> {
-  readonly textEmbedding: [T] extends [string] ? TextEmbeddingMethods : never
-  /** See {@link BuiltInOperators.imageDecode}. */
-  readonly imageDecode: [T] extends [ImageInput]
-    ? (options?: ImageDecodeOptions) => DataCollection<RawImage>
-    : never
-  readonly imageEmbedding: [T] extends [ImageInput] ? ImageEmbeddingMethods : never
-}
-
-interface TextEmbeddingMethods {
-  /** See {@link BuiltInOperators.textEmbedding}. */
-  transformers(options?: TokenEmbeddingOptions): DataCollection<Matrix>
-  /** See {@link BuiltInOperators.textEmbedding}. */
-  sentence(options?: SentenceEmbeddingOptions): DataCollection<Float32Array>
-}
-
-interface ImageEmbeddingMethods {
-  /** See {@link BuiltInOperators.imageEmbedding}. */
-  timm(options: PositionEmbeddingOptions): DataCollection<Matrix>
-  timm(options?: ImageEmbeddingOptions): DataCollection<Float32Array>
 }

@@ -1,10 +1,18 @@
-import { PipiloError } from '../tensor/index.ts'
-import type { BuiltInChain } from './builtInTypes.ts'
+import type { RawImage } from '../embed/index.ts'
+import { type Matrix, PipiloError } from '../tensor/index.ts'
+import type {
+  ImageDecodeOptions,
+  ImageEmbeddingOptions,
+  ImageInput,
+  PositionEmbeddingOptions,
+  SentenceEmbeddingOptions,
+  TokenEmbeddingOptions,
+} from './builtInTypes.ts'
 import { execute } from './engine.ts'
 import type { FailedRow } from './failedRow.ts'
 import { OpenForRun } from './opener.ts'
 import type { Operator, Operators } from './operator.ts'
-import { type AnyFactory, lookUpProperty, reserveNames } from './registry.ts'
+import { lookUpProperty, reserveNames } from './registry.ts'
 import { callStage, filterStage, flattenStage, type Stage, takeStage, windowStage } from './stages.ts'
 import type { Progress, RunOptions, Source } from './types.ts'
 
@@ -13,6 +21,29 @@ import type { Progress, RunOptions, Source } from './types.ts'
  * `for await`, `stream` or `toList`. Each method gives a new collection.
  */
 export type DataCollection<T> = Chain<T> & BuiltInChain<T> & Chained<T, Operators>
+
+/** The same operators as methods of a collection of `T`. */
+export interface BuiltInChain<T> {
+  readonly textEmbedding: [T] extends [string] ? TextEmbeddingMethods : never
+  /** See {@link BuiltInOperators.imageDecode}. */
+  readonly imageDecode: [T] extends [ImageInput]
+    ? (options?: ImageDecodeOptions) => DataCollection<RawImage>
+    : never
+  readonly imageEmbedding: [T] extends [ImageInput] ? ImageEmbeddingMethods : never
+}
+
+interface TextEmbeddingMethods {
+  /** See {@link BuiltInOperators.textEmbedding}. */
+  transformers(options?: TokenEmbeddingOptions): DataCollection<Matrix>
+  /** See {@link BuiltInOperators.textEmbedding}. */
+  sentence(options?: SentenceEmbeddingOptions): DataCollection<Float32Array>
+}
+
+interface ImageEmbeddingMethods {
+  /** See {@link BuiltInOperators.imageEmbedding}. */
+  timm(options: PositionEmbeddingOptions): DataCollection<Matrix>
+  timm(options?: ImageEmbeddingOptions): DataCollection<Float32Array>
+}
 
 /** Operators of one's own as methods, see {@link Operators}. */
 export type Chained<T, Group> = {
@@ -175,7 +206,7 @@ Object.setPrototypeOf(
     get(target, property, chain: Chain<unknown>) {
       if (property in target) return Reflect.get(target, property, chain)
       return lookUpProperty('', property, (factory) => (...options: unknown[]) => {
-        const make = factory as AnyFactory & ((...options: unknown[]) => Operator<unknown, unknown>)
+        const make = factory as (...options: unknown[]) => Operator<unknown, unknown>
         return chain.map(make(...options))
       })
     },

@@ -51,7 +51,9 @@ export async function* execute(
   const stop = (): void => {
     last.stop()
     run.stop()
-    freed ??= Promise.resolve().then(() => Promise.all(tasks).then(() => opener.end()))
+    if (freed) return
+    freed = Promise.resolve().then(() => Promise.all(tasks).then(() => opener.end()))
+    freed.catch(() => {})
   }
   const fail = (error: unknown): void => {
     failure ??= { error }
@@ -96,7 +98,6 @@ export async function* execute(
     stop()
     // Whoever leaves early does not wait for the calls under way, only for the source to be closed.
     if (end === 'complete') await freed
-    else freed!.catch(() => {})
     if (end === 'failed') await reader.closed?.catch(() => {})
     else await reader.closed
     run.report(true)

@@ -1,4 +1,4 @@
-import { type AnyFactory, register } from './registry.ts'
+import { register } from './registry.ts'
 
 /** What a batch is run with. */
 export interface Context {
@@ -105,6 +105,6 @@ export function defineOperator<Options extends unknown[], In, Out>(
     const made = factory(...options)
     return typeof made === 'function' ? { name, each: made } : { ...made, name }
   }
-  register(name, make as unknown as AnyFactory)
+  register(name, make as (...options: never[]) => Operator<In, Out>)
   return make
 }

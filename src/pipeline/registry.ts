@@ -1,8 +1,7 @@
 import { closest, PipiloError } from '../tensor/index.ts'
-import type { Operator } from './operator.ts'
 
-/** Any {@link OperatorFactory}. */
-export type AnyFactory = (...options: never[]) => Operator<never, unknown>
+/** What makes an operator from options; which operator is for the caller to know. */
+export type AnyFactory = (...options: never[]) => object
 
 const registry = new Map<string, AnyFactory>()
 const reserved = new Set(['then', 'toJSON', 'constructor'])
