@@ -19,8 +19,11 @@ import type {
   StreamResult,
 } from './types.ts'
 
-/** Tokens in a batch. */
-const BATCH_TOKENS = 1024
+/**
+ * Tokens in a batch. Processor time for 512 sentences of 35 tokens on two workers: 1.44 s for 256 to 512, 1.51 s for 768, 1.56 s for 1,024,
+ * 1.73 s for 2,048.
+ */
+const BATCH_TOKENS = 512
 /** Pixels in a batch: 8 pictures of 224 × 224. */
 const BATCH_PIXELS = 8 * 224 * 224
 
