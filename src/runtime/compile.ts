@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { encodeOnnx, type Graph } from '../graph/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { defaultCacheDir } from './cache.ts'
@@ -80,7 +80,10 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
 /** What a session of the graph is opened from. */
 async function planOf(graph: Graph, threads: number, options: CompileOptions): Promise<Plan> {
   const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
-  const { graph: placed, folder } = await placeWeights(lowered, options.cacheDir ?? defaultCacheDir())
+  const { graph: placed, folder } = await placeWeights(
+    lowered,
+    resolve(options.cacheDir ?? defaultCacheDir()),
+  )
   const model = encodeOnnx(placed, {
     external: (_, tensor) => {
       if (!isFileTensor(tensor) || dirname(tensor.file.path) !== folder) return undefined

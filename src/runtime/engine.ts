@@ -37,10 +37,7 @@ export async function openEngine(plan: Plan): Promise<Engine> {
   return {
     async run(feeds, outputs) {
       const native: Record<string, OrtTensor> = {}
-      for (const [name, { dtype, shape, data }] of Object.entries(feeds)) {
-        // The runtime's own spelling of dtypes is ours; it knows fewer of them and says so.
-        native[name] = new Native(dtype as 'float32', data as Float32Array, shape)
-      }
+      for (const [name, feed] of Object.entries(feeds)) native[name] = toNative(Native, feed)
       const results = await session.run(native, outputs)
       return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
     },
@@ -74,6 +71,14 @@ function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
     },
     ...(plan.profile && { enableProfiling: true, profileFilePrefix: plan.profile }),
   }
+}
+
+function toNative(Native: typeof OrtTensor, { dtype, shape, data }: Tensor): OrtTensor {
+  // Given float16, the constructor makes a Float16Array where there is one (Node 24), in which the library finds no data.
+  if (dtype === 'float16')
+    return Object.assign(new Native('uint16', data as Uint16Array, shape), { type: 'float16' })
+  // The runtime's own spelling of dtypes is ours; it knows fewer of them and says so.
+  return new Native(dtype as 'float32', data as Float32Array, shape)
 }
 
 function toTensor(tensor: OrtTensor): Tensor {
