@@ -6,7 +6,7 @@ import { isConflict, lanceError, retrying } from './lance-errors.ts'
 const indexName = 'vector_idx'
 /**
  * Rows from which a collection gets an index (`bench/store.ts` prints the table behind it). Below, a search without one
- * takes at most 10 ms at 384 dimensions and is exact; above, the index takes 0.1 s a 20,000 rows to build.
+ * takes about 10 ms at 384 dimensions and is exact; above, the index takes 0.1 s a 20,000 rows to build.
  */
 const INDEX_AT = 20_000
 /** Writes since the last time after which small files are merged, if what they wrote is a share of the table. */

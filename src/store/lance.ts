@@ -9,6 +9,10 @@ import { damaged, lanceError } from './lance-errors.ts'
 import { LanceTable } from './lance-table.ts'
 import type { ConnectOptions } from './types.ts'
 
+/** Bytes of indices and of metadata kept in memory; LanceDB's own defaults are gigabytes. */
+const INDEX_CACHE = 256 << 20
+const METADATA_CACHE = 32 << 20
+
 /**
  * LanceDB as a backend: a folder, or object storage by its address (`s3://`, `gs://`, `az://`). A folder is made when
  * the first collection is.
@@ -35,8 +39,9 @@ export class LanceBackend implements Backend {
 
   #connect(): Promise<Connection> {
     this.#connection ??= import('@lancedb/lancedb')
-      .then(({ connect }) =>
+      .then(({ connect, Session }) =>
         connect(this.#uri, {
+          session: new Session(BigInt(INDEX_CACHE), BigInt(METADATA_CACHE)),
           // Every read looks for the newest version, so that one process sees what another has committed.
           readConsistencyInterval: 0,
           storageOptions: { ...this.#options.storageOptions },
