@@ -171,6 +171,18 @@ describe('a run', () => {
     expect(most).toBe(3)
   })
 
+  it('refuses numbers that make no sense', () => {
+    const wrong = [
+      () => dc([1]).map((x) => x, { concurrency: 0 }),
+      () => dc([1]).window(0),
+      () => dc([1]).batch(1.5),
+      () => dc([1]).take(-1),
+      () => dc(['a']).textEmbedding.sentence({ batch: 0 }),
+    ]
+    for (const make of wrong) expect(make).toThrowError(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    expect(() => dc('text')).toThrowError(expect.objectContaining({ code: 'INPUT_INVALID' }))
+  })
+
   it('lets the event loop turn while cheap functions run', async () => {
     function* endless(): Generator<number> {
       for (;;) yield 1

@@ -26,7 +26,7 @@ export interface BatchDefinition<In, Out> {
   readonly batch?: number
   /** Calls at the same time; results stay in order. Default 1. */
   readonly concurrency?: number
-  /** Opens models, files, connections: once a run, or once a {@link Pipe}. */
+  /** Opens models, files, connections: once a run, or once a pipe. */
   readonly open: () => OpenOperator<In, Out> | Promise<OpenOperator<In, Out>>
 }
 
@@ -105,6 +105,6 @@ export function defineOperator<Options extends unknown[], In, Out>(
     const made = factory(...options)
     return typeof made === 'function' ? { name, each: made } : { ...made, name }
   }
-  register(name, make as (...options: never[]) => Operator<In, Out>)
+  register(name, make)
   return make
 }

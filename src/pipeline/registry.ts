@@ -1,7 +1,7 @@
 import { closest, PipiloError } from '../tensor/index.ts'
 
 /** What makes an operator from options; which operator is for the caller to know. */
-export type AnyFactory = (...options: never[]) => object
+export type AnyFactory = (...options: never) => object
 
 const registry = new Map<string, AnyFactory>()
 const reserved = new Set(['then', 'toJSON', 'constructor'])

@@ -48,6 +48,9 @@ export function callStage(
   read: CallStage['read'] = same,
   write: CallStage['write'] = replace,
 ): CallStage {
+  const { concurrency, batch } = operator as { concurrency?: number; batch?: number }
+  if (concurrency !== undefined) checkCount(`${operator.name}: concurrency`, concurrency, 1)
+  if (batch !== undefined) checkCount(`${operator.name}: batch`, batch, 1)
   return { kind: 'call', name: operator.name, operator: operator as Operator<unknown, unknown>, read, write }
 }
 
