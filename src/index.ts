@@ -37,13 +37,17 @@ export type {
   SaveOptions,
 } from './models/index.ts'
 export { cards, open } from './models/index.ts'
-export { dc, defineOperator, glob, ops, pipe, pipeline } from './pipeline/index.ts'
+// Whole, so that users can declare operators of their own: `declare module 'pipilo' { interface Operators … }`.
+export * from './pipeline/index.ts'
 export type { Session } from './runtime/index.ts'
 export type {
   Collection,
   Condition,
   Filter,
   Hit,
+  IndexFilesOptions,
+  IndexProgress,
+  IndexReport,
   Metadata,
   Row,
   SearchOptions,
