@@ -19,11 +19,10 @@ import { placeWeights } from './weights.ts'
  * defaults() // { workers: 2, threads: 1 } on two processors
  * ```
  *
- * Workers of one thread each are faster than one of several, and far less disturbed by other programs, since their threads
- * never wait for each other: 512 sentences through MiniLM on two processors ran at 587 sentences a second with 2 × 1,
- * 517 with 1 × 2, and while other programs ran at 566 and 171 (`bench/runtime/workers.ts`). A worker takes up to 130 MB
- * for MiniLM, so there are at most four. For the latency of single calls, `{ workers: 1, threads: 2 }` is better
- * (2.6 ms instead of 4.9 for a sentence of 32 tokens).
+ * 512 sentences through MiniLM on two processors: 2 × 1 and 1 × 2 are equally fast alone (644 and 632 sentences a second),
+ * but beside other programs 2 × 1 keeps more (319 against 189), since its threads never wait for each other
+ * (`bench/runtime/workers.ts`). A further worker takes about 130 MB for MiniLM, so there are at most four. With
+ * `{ workers: 1, threads: 2 }` a single sentence of 32 tokens takes 2.5 ms instead of 4.4, and memory is less.
  */
 export function defaults(): { workers: number; threads: number } {
   const processors = availableParallelism()
