@@ -24,7 +24,7 @@ import type {
  * 1.73 s for 2,048.
  */
 const BATCH_TOKENS = 512
-/** Pixels in a batch: 8 pictures of 224 × 224. */
+/** Pixels in a batch: 8 pictures of 224 × 224. From 2 to 16 pictures made no difference. */
 const BATCH_PIXELS = 8 * 224 * 224
 
 /**

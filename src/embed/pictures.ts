@@ -1,7 +1,6 @@
 import type { ImagePreprocessing } from '../models/index.ts'
 import { PipiloError, type Tensor } from '../tensor/index.ts'
 import { decodeImage } from './image.ts'
-import { packInOrder } from './pack.ts'
 import type { Preparation, PrepareOptions, Unit } from './preparation.ts'
 import type { Input } from './types.ts'
 
@@ -18,13 +17,12 @@ export class PicturePreparation implements Preparation {
   readonly window: Preparation['window']
   readonly ahead: number
   readonly #options: PictureOptions
-  readonly #batch: number
 
   constructor(options: PictureOptions) {
     const [height, width] = options.image.size
     this.#options = options
-    this.#batch = Math.max(1, Math.floor(options.batchPixels / (height * width)))
-    this.window = { count: this.#batch, weight: Number.POSITIVE_INFINITY }
+    const count = Math.max(1, Math.floor(options.batchPixels / (height * width)))
+    this.window = { count, weight: Number.POSITIVE_INFINITY }
     this.ahead = options.concurrency + 2
   }
 
@@ -51,7 +49,8 @@ export class PicturePreparation implements Preparation {
   }
 
   pack(units: readonly Unit[]): Unit[][] {
-    return packInOrder(units, this.#batch)
+    // A window is a batch.
+    return units.length > 0 ? [[...units]] : []
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {

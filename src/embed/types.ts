@@ -23,7 +23,7 @@ export interface EmbedderOptions
   readonly maxLength?: number
   /** Long texts: split into overlapping chunks. Default: truncate. */
   readonly chunk?: ChunkOptions
-  /** Tokens (text) or pixels (images) in a batch. Default: measured, see the code. */
+  /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 8 × 224 × 224 pixels. */
   readonly batchTokens?: number
   readonly batchPixels?: number
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
@@ -34,7 +34,7 @@ export interface EmbedderOptions
 export interface ChunkOptions {
   /** Tokens a chunk, special tokens included. Default: the model's limit. */
   readonly tokens?: number
-  /** Tokens shared by neighbours. Default 32. */
+  /** Tokens shared by neighbours, at most. Default 32, or half of a small chunk. */
   readonly overlap?: number
   /** `mean`: one vector an input, the mean weighted by tokens, renormalised. `keep`: one result a chunk. Default `mean`. */
   readonly pool?: 'mean' | 'keep'
