@@ -1,7 +1,7 @@
 // Converted weights in a file that every session and every process maps: written once, addressed by what it is made of.
 import { createHash } from 'node:crypto'
-import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { mkdir, open, stat, utimes } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   bytesOf,
@@ -11,24 +11,13 @@ import {
   type TypedArray,
   writeFileAtomic,
 } from '../tensor/index.ts'
+import { prune } from './cacheFolder.ts'
 import { chunks, isFileTensor, type Piece, pieceSize } from './piece.ts'
-
-/** Where converted weights are cached: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
-export function defaultCacheDir(): string {
-  const { PIPILO_CACHE, XDG_CACHE_HOME } = process.env
-  return PIPILO_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'pipilo')
-}
 
 // Weights start at multiples of a cache line.
 const ALIGNMENT = 64
 // The file ends with its own address: one that was cut off, or is something else, is noticed and made anew.
 const MARK = 32
-
-// An entry goes when nobody used it for this long, or as the least recently used when all are larger than this.
-const MAXIMUM_AGE = 60 * 86_400_000
-const MAXIMUM_BYTES = 20 * 2 ** 30
-// Another process may be about to map what was used this recently.
-const IN_USE = 86_400_000
 
 /**
  * The file that holds these weights, made if it is not there yet.
@@ -135,21 +124,4 @@ async function isWhole(path: string, size: number, mark: Uint8Array): Promise<bo
   const now = new Date()
   await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
   return true
-}
-
-/** Deletes what nobody uses. A failure is nobody's loss: it is tried again when the next file is made. */
-async function prune(folder: string, keep: string): Promise<void> {
-  const entries: { path: string; size: number; age: number }[] = []
-  for (const name of await readdir(folder).catch(() => [])) {
-    if (name === keep || !/\.(bin|tmp)$/.test(name)) continue
-    const path = join(folder, name)
-    const entry = await stat(path).catch(() => undefined)
-    if (entry) entries.push({ path, size: entry.size, age: Date.now() - entry.mtimeMs })
-  }
-  let bytes = 0
-  for (const { path, size, age } of entries.sort((a, b) => a.age - b.age)) {
-    bytes += size
-    const abandoned = path.endsWith('.tmp') || age > MAXIMUM_AGE || bytes > MAXIMUM_BYTES
-    if (abandoned && age > IN_USE) await rm(path, { force: true }).catch(() => {})
-  }
 }

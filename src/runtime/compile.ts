@@ -1,16 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
-import { encodeOnnx, type Graph } from '../graph/index.ts'
+import type { Graph } from '../graph/index.ts'
 import { PipiloError } from '../tensor/index.ts'
-import { defaultCacheDir } from './cache.ts'
-import type { Plan } from './engine.ts'
+import { defaultCacheDir } from './cacheFolder.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './in-place.ts'
-import { lower } from './lower/index.ts'
-import { isFileTensor } from './piece.ts'
 import { aborted, Pool } from './pool.ts'
+import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, placeFor } from './prepared.ts'
 import type { CompileOptions, Session } from './types.ts'
-import { placeWeights } from './weights.ts'
 
 /**
  * How many workers and threads a session gets when its options do not say.
@@ -47,25 +43,72 @@ export function defaults(): { workers: number; threads: number } {
  *   `WRITE_FAILED` when large weights need a file and none can be written, `WORKER_CRASHED`
  */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
-  const standard = defaults()
-  const workers = count('workers', options.workers ?? standard.workers, 0)
-  const threads = count('threads', options.threads ?? threadsFor(workers, standard), 1)
-  const plan = await planOf(graph, threads, options)
+  const { workers, threads } = counts(options)
+  // Loaded when it is needed: a session that is opened again needs nothing of it.
+  const { planOf } = await import('./plan.ts')
+  const standard = await planOf(graph, threads, options)
+  const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
+  const ports = { inputs: graph.inputs, outputs: graph.outputs, optional }
+  if (!options.persist) return openSession({ ...ports, plan: standard.plan }, workers)
+
+  const cacheDir = options.cacheDir ?? defaultCacheDir()
+  const address = await addressOf(standard.plan, standard.files)
+  const found = await findPrepared(cacheDir, address, threads)
+  if (found) return openSession(found, workers, address)
+  const prepare = await placeFor(cacheDir, address)
+  if (!prepare) return openSession({ ...ports, plan: standard.plan }, workers)
+  try {
+    const session = await openSession({ ...ports, plan: { ...standard.plan, prepare } }, workers, address)
+    await keepPrepared(cacheDir, address, prepare, ports)
+    return session
+  } catch {
+    // The disk may have filled up. Whatever else it was shows again.
+    await dropPrepared(prepare)
+    return openSession({ ...ports, plan: standard.plan }, workers)
+  }
+}
+
+/**
+ * Opens a session that an earlier one, compiled with `persist`, has left: without its graph, and without the time that reading
+ * and building it takes.
+ *
+ * ```ts
+ * const { prepared } = await compile(graph, { persist: true })
+ * const session = await reopen(prepared)       // in another process, weeks later
+ * ```
+ *
+ * @returns undefined when it is not there any more
+ */
+export async function reopen(
+  prepared: string,
+  options: Omit<CompileOptions, 'persist' | 'lower'> = {},
+): Promise<Session | undefined> {
+  const { workers, threads } = counts(options)
+  const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)
+  return found && openSession(found, workers, prepared)
+}
+
+async function openSession(
+  { plan, inputs, outputs, optional }: Prepared,
+  workers: number,
+  prepared?: string,
+): Promise<Session> {
   const runner = workers === 0 ? await InPlace.open(plan) : await Pool.open(plan, workers)
-  const { inputs, outputs, initializers } = graph
   const names = outputs.map((output) => output.name)
+  const defaulted = new Set(optional)
   let disposed: Promise<void> | undefined
   return {
     inputs,
     outputs,
     concurrency: Math.max(1, workers),
+    ...(prepared && { prepared }),
     async run(feeds, fetched = names, { signal } = {}) {
       if (disposed)
         throw new PipiloError('DISPOSED', 'The session has been disposed.', {
           hint: 'Compile the graph again.',
         })
       if (signal?.aborted) throw aborted(signal)
-      checkFeeds(inputs, feeds, initializers)
+      checkFeeds(inputs, feeds, defaulted)
       checkOutputs(outputs, fetched)
       return runner.run(feeds, fetched, signal)
     },
@@ -76,21 +119,10 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
-/** What a session of the graph is opened from. */
-async function planOf(graph: Graph, threads: number, options: CompileOptions): Promise<Plan> {
-  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
-  const { graph: placed, folder } = await placeWeights(
-    lowered,
-    resolve(options.cacheDir ?? defaultCacheDir()),
-  )
-  const model = encodeOnnx(placed, {
-    external: (_, tensor) => {
-      if (!isFileTensor(tensor) || dirname(tensor.file.path) !== folder) return undefined
-      const { path, offset, length } = tensor.file
-      return { location: path.slice(folder.length).replace(/^[\\/]/, ''), offset, length }
-    },
-  })
-  return { model, threads, ...(folder && { folder }), ...(options.profile && { profile: options.profile }) }
+function counts(options: CompileOptions): { workers: number; threads: number } {
+  const standard = defaults()
+  const workers = count('workers', options.workers ?? standard.workers, 0)
+  return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
 }
 
 function threadsFor(workers: number, standard: { workers: number; threads: number }): number {

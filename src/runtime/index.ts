@@ -1,4 +1,4 @@
-export { compile, defaults } from './compile.ts'
+export { compile, defaults, reopen } from './compile.ts'
 export { evaluate } from './evaluate.ts'
 export { warmUp } from './thread.ts'
 export * from './types.ts'

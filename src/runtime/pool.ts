@@ -21,7 +21,7 @@ interface Call {
  * otherwise wait; one that crashed is replaced in the same way.
  */
 export class Pool {
-  readonly #plan: Plan
+  #plan: Plan
   #size: number
   readonly #idle: Thread[] = []
   readonly #queue: Call[] = []
@@ -41,6 +41,8 @@ export class Pool {
     const pool = new Pool(plan, size)
     pool.#threads = 1
     pool.#idle.push(await pool.#openThread())
+    // Written once is enough.
+    pool.#plan = { ...plan, prepare: undefined }
     return pool
   }
 

@@ -1,6 +1,6 @@
 // The entry of a worker thread: holds one session and runs what it is sent, one call after the other.
 import { parentPort, workerData } from 'node:worker_threads'
-import { type Engine, loadRuntime, openEngine } from './engine.ts'
+import { type Engine, openEngine, primeRuntime } from './engine.ts'
 import { BUSY, LEAVING, movable, type Reply, type Request } from './protocol.ts'
 
 if (!parentPort) throw new Error('worker.ts is the entry of a worker thread.')
@@ -9,7 +9,7 @@ const port = parentPort
 const state = workerData as Int32Array
 let engine: Engine | undefined
 // Begun before the first message, while the caller's thread still builds its graph. A failure is told by `open`.
-loadRuntime().catch(() => {})
+primeRuntime().catch(() => {})
 
 const answers: { [Kind in Request['kind']]: (request: Extract<Request, { kind: Kind }>) => Promise<Reply> } =
   {

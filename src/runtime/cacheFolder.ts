@@ -1,0 +1,33 @@
+// The folder of what is made once and used again, and who goes when it grows.
+import { readdir, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where converted weights are cached: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
+export function defaultCacheDir(): string {
+  const { PIPILO_CACHE, XDG_CACHE_HOME } = process.env
+  return PIPILO_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'pipilo')
+}
+
+// An entry goes when nobody used it for this long, or as the least recently used when all are larger than this.
+const MAXIMUM_AGE = 60 * 86_400_000
+const MAXIMUM_BYTES = 20 * 2 ** 30
+// Another process may be about to map what was used this recently.
+const IN_USE = 86_400_000
+
+/** Deletes what nobody uses. A failure is nobody's loss: it is tried again when the next file is made. */
+export async function prune(folder: string, keep: string): Promise<void> {
+  const entries: { path: string; size: number; age: number }[] = []
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (name.startsWith(keep) || !/\.(bin|onnx|json|tmp)$/.test(name)) continue
+    const path = join(folder, name)
+    const entry = await stat(path).catch(() => undefined)
+    if (entry) entries.push({ path, size: entry.size, age: Date.now() - entry.mtimeMs })
+  }
+  let bytes = 0
+  for (const { path, size, age } of entries.sort((a, b) => a.age - b.age)) {
+    bytes += size
+    const abandoned = path.endsWith('.tmp') || age > MAXIMUM_AGE || bytes > MAXIMUM_BYTES
+    if (abandoned && age > IN_USE) await rm(path, { force: true, recursive: true }).catch(() => {})
+  }
+}
