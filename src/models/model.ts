@@ -22,6 +22,7 @@ export interface ModelParts {
   readonly tokenizer: string | undefined
   readonly unused: readonly string[]
   readonly fingerprint: string
+  readonly folder?: string | undefined
 }
 
 /** A model over its parts. */
@@ -44,6 +45,7 @@ export function createModel(parts: ModelParts): Model {
     card,
     graph,
     ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(parts.folder === undefined ? {} : { folder: parts.folder }),
     unused: parts.unused,
     fingerprint: parts.fingerprint,
     layers: () => layers(graph),

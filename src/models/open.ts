@@ -1,12 +1,9 @@
-import { cut } from '../graph/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { cardsHint, findCard } from './cards.ts'
 import { kindOf } from './files.ts'
 import { expandHome } from './hub/settings.ts'
-import { createModel, featuresOf } from './model.ts'
-import { readModel } from './read.ts'
 import { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
-import type { Card, Model, OpenOptions } from './types.ts'
+import type { Model, OpenOptions } from './types.ts'
 
 /**
  * Finds and reads a model.
@@ -32,13 +29,9 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   }
   const known = findCard(name)
   const { source, files } = await locate(known?.source ?? name, options)
-  const overrides = options.card ?? {}
-  const reading = await readModel(files, overrides)
-  const found: Card = known ?? { ...reading.card, name, source: sourceName(source) }
-  const merged: Card = { ...found, ...overrides }
-  const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
-  const dimensions = stated > 0 ? stated : tapSize(reading.graph, merged)
-  return createModel({ ...reading, card: { ...merged, dimensions } })
+  // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
+  const { assemble } = await import('./assemble.ts')
+  return assemble(files, { name, source: sourceName(source) }, known, options.card)
 }
 
 interface Located {
@@ -97,9 +90,4 @@ function sourceName(source: Source): string {
     case 'hub':
       return `hf:${source.name}${source.revision ? `@${source.revision.replaceAll('/', '%2F')}` : ''}${source.file ? `/${source.file}` : ''}`
   }
-}
-
-/** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
-function tapSize(graph: Parameters<typeof cut>[0], card: Card): number {
-  return featuresOf(cut(graph, card.tap)) ?? 0
 }

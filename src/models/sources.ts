@@ -24,6 +24,8 @@ export type Source =
 export interface ModelFiles {
   /** What errors call it. */
   readonly label: string
+  /** The folder, where it is the user's own and not a copy of what lies elsewhere. */
+  readonly folder?: string
   /** The file that the source names, if it names one. */
   readonly file: string | undefined
   /** Names of the files in a sub-folder; `''` is the model's own folder. */
@@ -159,6 +161,7 @@ async function localFiles(path: string, label: string): Promise<ModelFiles> {
   const root = inner ? dirname(folder) : folder
   return {
     label,
+    folder: root,
     file: kind === 'file' ? inner + basename(path) : undefined,
     async list(folder) {
       const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])

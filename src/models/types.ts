@@ -94,6 +94,8 @@ export interface Model {
   readonly graph: Graph
   /** Path of `tokenizer.json`, for text. */
   readonly tokenizer?: string
+  /** The folder on this machine that it was read from; undefined for what came from a hub or a URL. */
+  readonly folder?: string
   /** Tensors of the checkpoint that the architecture did not ask for. */
   readonly unused: readonly string[]
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */

@@ -38,6 +38,8 @@ export class LanceBackend implements Backend {
   }
 
   #connect(): Promise<Connection> {
+    // What it would warn of on standard error is either an error, which it also throws, or its own affair.
+    process.env.LANCEDB_LOG ??= 'error'
     this.#connection ??= import('@lancedb/lancedb')
       .then(({ connect, Session }) =>
         connect(this.#uri, {

@@ -1,0 +1,25 @@
+import { cut, type Graph } from '../graph/index.ts'
+import { createModel, featuresOf } from './model.ts'
+import { readModel } from './read.ts'
+import type { ModelFiles } from './sources.ts'
+import type { Card, Model } from './types.ts'
+
+/** A model from its files; what its card says goes before what they say, and what the caller says before both. */
+export async function assemble(
+  files: ModelFiles,
+  identity: Pick<Card, 'name' | 'source'>,
+  known: Card | undefined,
+  overrides: Partial<Card> = {},
+): Promise<Model> {
+  const reading = await readModel(files, overrides)
+  const found: Card = known ?? { ...reading.card, ...identity }
+  const merged: Card = { ...found, ...overrides }
+  const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
+  const dimensions = stated > 0 ? stated : tapSize(reading.graph, merged)
+  return createModel({ ...reading, card: { ...merged, dimensions }, folder: files.folder })
+}
+
+/** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
+function tapSize(graph: Graph, card: Card): number {
+  return featuresOf(cut(graph, card.tap)) ?? 0
+}
