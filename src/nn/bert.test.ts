@@ -125,7 +125,7 @@ describe('buildBert', () => {
       withCode('SHAPE_MISMATCH'),
     )
     expect(() => buildBert(bertConfig({ ...config, num_hidden_layers: 3 }), tensors)).toThrow(
-      /no parameter encoder\.layer\.2\.attention\.self\.query\.weight.*closest names/,
+      /no parameters encoder\.layer\.2\.attention\.self\.query\.weight.*closest names/,
     )
   })
 })

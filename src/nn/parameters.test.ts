@@ -40,13 +40,29 @@ describe('parametersFrom', () => {
   })
 
   it('complains about names and shapes', () => {
-    const parameters = parametersFrom(new Builder(), source)
-    expect(() => parameters('classifier.wieght', [1])).toThrow(/closest names in it are classifier\.weight/)
-    expect(() => parameters('classifier.weight', [3])).toThrow(
-      /is \[1\], but the configuration asks for \[3\]/,
+    const asking = (names: Record<string, number[]>) => () => {
+      const parameters = parametersFrom(new Builder(), source)
+      for (const [name, shape] of Object.entries(names)) parameters(name, shape)
+      parameters.unused()
+    }
+    expect(asking({ 'classifier.wieght': [1] })).toThrow(
+      /no parameter classifier\.wieght\..*closest names in it to classifier\.wieght are classifier\.weight/,
+    )
+    expect(asking({ 'classifier.weight': [3] })).toThrow(
+      /classifier\.weight is \[1\], but the configuration asks for \[3\]/,
+    )
+    expect(asking({ a: [1], b: [2], half: [4], 'classifier.weight': [3] })).toThrow(
+      /no parameters a, b \(2 of them\)\. And half is \[2\].* asks for \[4\]; classifier\.weight is/,
     )
     expect(() => parametersFrom(new Builder(), undefined)('w', [1])).toThrow(
       expect.objectContaining({ code: 'PARAMETER_MISSING' }),
     )
+  })
+
+  it('draws what does not fit when it is not strict', () => {
+    const parameters = parametersFrom(new Builder(), source, { strict: false })
+    expect(parameters('fresh', [3], { kind: 'ones' }).shape).toEqual([3])
+    expect(parameters('half', [3], { kind: 'ones' }).shape).toEqual([3])
+    expect(parameters.unused()).not.toContain('half')
   })
 })
