@@ -30,7 +30,7 @@ const files = {
   'package.json': JSON.stringify({ name: 'consumer', private: true }),
   'esm.mjs': `import { cosineSimilarity, embedder, pipeline } from 'pipilo'\nconst e = await embedder('all-MiniLM-L6-v2')\n${embedding}`,
   'cjs.cjs': `const { cosineSimilarity, embedder, pipeline } = require('pipilo')\n;(async () => {\nconst e = await embedder('all-MiniLM-L6-v2')\n${embedding}})()`,
-  'types.ts': `import { embedder, type Embedder } from 'pipilo'\nimport { Builder, op } from 'pipilo/graph'\nconst e: Embedder = await embedder('all-MiniLM-L6-v2')\nconst vectors: Float32Array[] = (await e.embed(['a'])).vectors\n// @ts-expect-error a number is no input\nvoid e.embed([1])\nvoid [vectors, Builder, op]\n`,
+  'types.mts': `import { embedder, type Embedder } from 'pipilo'\nimport { Builder, op } from 'pipilo/graph'\nconst e: Embedder = await embedder('all-MiniLM-L6-v2')\nconst vectors: Float32Array[] = (await e.embed(['a'])).vectors\n// @ts-expect-error a number is no input\nvoid e.embed([1])\nvoid [vectors, Builder, op]\n`,
   'tsconfig.json': JSON.stringify({
     compilerOptions: {
       module: 'NodeNext',
@@ -40,7 +40,7 @@ const files = {
       types: [],
       lib: ['ES2023', 'DOM'],
     },
-    files: ['types.ts'],
+    files: ['types.mts'],
   }),
 }
 

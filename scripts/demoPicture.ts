@@ -17,12 +17,12 @@ const [fontSize, lineHeight, margin] = [13, 18, 18]
 const text = ['$ npm start', '', ...printed.trimEnd().split('\n')]
 const width = Math.max(...text.map((line) => line.length)) * fontSize * 0.602 + 2 * margin
 const height = text.length * lineHeight + 2 * margin
-const escape = (line: string) => line.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+const escaped = (line: string) => line.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
 const colour = (line: string) =>
   line.startsWith('$') ? '#7ee787' : /^(Nearest|Sentences|Pictures|Next)/.test(line) ? '#79c0ff' : '#e6edf3'
 const rows = text.map(
   (line, i) =>
-    `<text x="${margin}" y="${margin + (i + 0.75) * lineHeight}" fill="${colour(line)}" xml:space="preserve">${escape(line)}</text>`,
+    `<text x="${margin}" y="${margin + (i + 0.75) * lineHeight}" fill="${colour(line)}" xml:space="preserve">${escaped(line)}</text>`,
 )
 mkdirSync(join(project, 'docs'), { recursive: true })
 writeFileSync(

@@ -65,21 +65,28 @@ export async function chunkText(
   const words = await measureWords(text, tokenizer, left)
   const breathe = breather()
   const chunks: Chunk[] = []
+  // The first word that no chunk holds yet.
+  let fresh = 0
   for (let first = 0; first < words.length || chunks.length === 0; ) {
     let last = first
     for (let sum = 0; last < words.length && sum + words[last]!.tokens <= left; last++)
       sum += words[last]!.tokens
-    const start = words[first]?.start ?? 0
+    const slice = (): [start: number, end: number] => [
+      words[first]?.start ?? 0,
+      words[last - 1]?.end ?? text.length,
+    ]
     // Where words are not independent of each other, together they may have more tokens than they were counted for.
-    let ids = tokenizer.content(prompt + text.slice(start, words[last - 1]?.end ?? text.length))
-    while (ids.length > room && last - 1 > first) {
-      last--
-      ids = tokenizer.content(prompt + text.slice(start, words[last - 1]!.end))
+    let ids = tokenizer.content(prompt + text.slice(...slice()))
+    while (ids.length > room && last - first > 1) {
+      if (last - 1 > fresh) last--
+      else first++
+      ids = tokenizer.content(prompt + text.slice(...slice()))
     }
-    const end = words[last - 1]?.end ?? text.length
+    const [start, end] = slice()
     chunks.push({ start, end, ids: [...tokenizer.prefix, ...ids.slice(0, room), ...tokenizer.suffix] })
     if (last >= words.length) break
     first = last
+    fresh = last
     const shared = Math.min(overlap, left - words[last]!.tokens)
     for (let sum = words[first - 1]!.tokens; sum <= shared && start < words[first - 1]!.start; ) {
       first--

@@ -238,7 +238,7 @@ describe('pictures', () => {
   })
 
   it("gives a row a position with pool: 'none'", async () => {
-    const e = await embedder(image.model, { pool: 'none' })
+    const e = await embedder(await image.model(), { pool: 'none' })
     const [map] = (await e.embed([pictures[0]!])).vectors
     expect([Math.sqrt(map!.rows) % 1, map!.columns, map!.data.length]).toEqual([
       0,
@@ -321,7 +321,7 @@ describe('ends', () => {
 
   it('leaves the event loop free', async () => {
     const long = 'a few more words about towhees, '.repeat(30_000)
-    const e = await embedder(text.model, { chunk: { pool: 'keep', tokens: 256, overlap: 0 } })
+    const e = await embedder(await text.model(), { chunk: { pool: 'keep', tokens: 256, overlap: 0 } })
     const stop = new AbortController()
     let [late, last] = [0, performance.now()]
     const timer = setInterval(() => {
@@ -337,7 +337,7 @@ describe('ends', () => {
   })
 
   it('refuses work after it was disposed', async () => {
-    const e = await embedder(text.model)
+    const e = await embedder(await text.model())
     await e[Symbol.asyncDispose]()
     await e.dispose()
     await expect(e.embed(['a'])).rejects.toMatchObject({ code: 'DISPOSED' })

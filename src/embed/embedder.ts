@@ -1,8 +1,9 @@
 import { type Model, open, type Pooling } from '../models/index.ts'
-import { compile, defaults, type Session, warmUp } from '../runtime/index.ts'
+import { compile, defaults, reopen, type Session, warmUp } from '../runtime/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import { planChunks } from './chunk.ts'
 import { loadSharp } from './image.ts'
+import { type KnownModel, recall, remember } from './memory.ts'
 import { PicturePreparation } from './pictures.ts'
 import type { Preparation } from './preparation.ts'
 import { collect, meanOf, type Row, rowsOf } from './results.ts'
@@ -64,11 +65,47 @@ export async function embedder(
   // The native library loads on its threads while the model is read.
   const workers = options.runtime?.workers ?? defaults().workers
   if (workers > 0) warmUp()
+  const make = (
+    known: KnownModel,
+    session: Session,
+    prepare: Awaited<ReturnType<typeof preparer>>,
+    open: () => Promise<Model>,
+  ) => new ModelEmbedder(known, options, session, prepare(session), open) as Embedder | Embedder<Matrix>
+
+  const remembered = typeof model === 'string' ? await recall(model, options) : undefined
+  if (remembered) {
+    const { known, prepared } = remembered
+    const [session, prepare] = await both(reopen(prepared, options.runtime), preparer(known, options))
+    if (session)
+      return disposing(session, () => make(known, session, prepare, () => open(model as string, options)))
+  }
   const opened = typeof model === 'string' ? await open(model, options) : model
+  const named = typeof model === 'string'
   const graph = opened.embedding(options)
-  const [session, prepare] = await Promise.all([compile(graph, options.runtime), preparer(opened, options)])
+  const [session, prepare] = await both(
+    compile(graph, { persist: named, ...options.runtime }),
+    preparer(opened, options),
+  )
+  if (named && session.prepared) await remember(model, options, opened, session.prepared)
+  return disposing(session, () => make(opened, session, prepare, async () => opened))
+}
+
+/** A session and what prepares its inputs; when the second fails, the first is not left behind. */
+async function both<S extends Session | undefined, P>(
+  session: Promise<S>,
+  prepare: Promise<P>,
+): Promise<[S, P]> {
   try {
-    return new ModelEmbedder(opened, options, session, prepare(session)) as Embedder | Embedder<Matrix>
+    return await Promise.all([session, prepare])
+  } catch (error) {
+    await session.then((opened) => opened?.dispose()).catch(() => {})
+    throw error
+  }
+}
+
+async function disposing<E>(session: Session, make: () => E): Promise<E> {
+  try {
+    return make()
   } catch (error) {
     await session.dispose()
     throw error
@@ -77,7 +114,7 @@ export async function embedder(
 
 /** Loads what prepares inputs; the session is needed only to finish it. */
 async function preparer(
-  { name, card, modality, tokenizer }: Model,
+  { name, card, modality, tokenizer }: KnownModel,
   options: EmbedderOptions,
 ): Promise<(session: Session) => Preparation> {
   if (modality === 'image') {
@@ -119,7 +156,8 @@ async function preparer(
 }
 
 class ModelEmbedder implements Embedder<Float32Array | Matrix> {
-  readonly model: Model
+  readonly model: () => Promise<Model>
+  readonly #known: KnownModel
   readonly dimensions: number
   readonly tap: string
   readonly pool: Pooling
@@ -129,10 +167,17 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly #chunks: 'mean' | 'keep' | undefined
   #disposed = false
 
-  constructor(model: Model, options: EmbedderOptions, session: Session, preparation: Preparation) {
-    const { card } = model
+  constructor(
+    known: KnownModel,
+    options: EmbedderOptions,
+    session: Session,
+    preparation: Preparation,
+    open: () => Promise<Model>,
+  ) {
+    const { card } = known
     const taps = [options.tap ?? card.tap].flat()
-    this.model = model
+    this.#known = known
+    this.model = open
     this.tap = taps.map((tap) => (tap === 'penultimate' ? (card.penultimate ?? tap) : tap)).join(',')
     this.pool = options.pool ?? card.pool
     this.normalize = options.normalize ?? card.normalize
@@ -152,20 +197,20 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   }
 
   get name(): string {
-    return this.model.name
+    return this.#known.name
   }
 
   get modality() {
-    return this.model.modality
+    return this.#known.modality
   }
 
   get card() {
-    return this.model.card
+    return this.#known.card
   }
 
   get identity(): EmbedderIdentity {
     const { tap, pool, normalize, dimensions } = this
-    return { model: this.name, fingerprint: this.model.fingerprint, tap, pool, normalize, dimensions }
+    return { model: this.name, fingerprint: this.#known.fingerprint, tap, pool, normalize, dimensions }
   }
 
   async embed(

@@ -37,6 +37,7 @@ export class TextTokenizer {
   readonly #cuts: RegExp | undefined
   readonly #lowercase: boolean
 
+  /** @internal Made by {@link loadTokenizer}: users of the package need no types of the library. */
   constructor(tokenizer: Tokenizer, file: TokenizerFile, options: TokenizerOptions = {}) {
     correctBert(tokenizer, file)
     this.#tokenizer = tokenizer

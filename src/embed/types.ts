@@ -85,7 +85,8 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array> {
   readonly name: string
   readonly modality: Modality
   readonly card: Card
-  readonly model: Model
+  /** The model itself, for its layers and its graph. It may be read only now: a prepared session needs none of it. */
+  readonly model: () => Promise<Model>
   readonly dimensions: number
   readonly tap: string
   readonly pool: Pooling

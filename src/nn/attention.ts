@@ -32,26 +32,66 @@ export interface AttentionOptions {
 /**
  * Scaled dot-product attention in several heads (https://arxiv.org/abs/1706.03762), without projections.
  *
+ * The attention map is a layer of its own, `attention_probs` inside the current scope: float32
+ * [batch, heads, queries, keys], each row summing to 1. So `tap(graph, 'encoder.layer.3.attention.self.attention_probs')`.
+ *
  * @param query [batch, queries, features]
  * @param key [batch, keys, features]
  * @param value [batch, keys, features]
  * @returns [batch, queries, features]
  */
 export function multiHeadAttention(query: Value, key: Value, value: Value, options: AttentionOptions): Value {
-  const { heads, mask } = options
-  const features = query.shape.at(-1)
+  const { heads } = options
+  return attend(
+    splitHeads(query, heads),
+    splitHeads(key, heads, [0, 2, 3, 1]),
+    splitHeads(value, heads),
+    options,
+  )
+}
+
+/**
+ * The heads of [batch, sequence, features].
+ *
+ * @param order of the axes batch, sequence, head, depth. Default [batch, heads, sequence, depth]
+ */
+export function splitHeads(x: Value, heads: number, order: readonly number[] = [0, 2, 1, 3]): Value {
+  const features = x.shape.at(-1)
   if (typeof features !== 'number' || features % heads !== 0) {
     throw new PipiloError('SHAPE_MISMATCH', `${features} features cannot be split into ${heads} heads.`, {
-      input: query.builder.path,
+      input: x.builder.path,
     })
   }
-  const depth = features / heads
-  const split = (x: Value, order: readonly number[]) =>
-    op.transpose(op.reshape(x, [0, 0, heads, depth]), order)
-  const products = op.matMul(split(query, [0, 2, 1, 3]), split(key, [0, 2, 3, 1]))
+  return op.transpose(op.reshape(x, [0, 0, heads, features / heads]), order)
+}
+
+/**
+ * {@link multiHeadAttention} of what is split into heads already, with as many heads for keys and values or fewer: then a group
+ * of neighbouring query heads shares one (grouped-query attention, https://arxiv.org/abs/2305.13245), without copies.
+ *
+ * @param query [batch, heads, queries, depth]
+ * @param key transposed, [batch, key heads, depth, keys]
+ * @param value [batch, key heads, keys, depth]
+ * @returns [batch, queries, heads · depth]
+ */
+export function attend(
+  query: Value,
+  key: Value,
+  value: Value,
+  options: Omit<AttentionOptions, 'heads'>,
+): Value {
+  const { mask, mode = 'inference' } = options
+  const [, heads, , depth] = query.shape as readonly [unknown, number, unknown, number]
+  const keyHeads = key.shape[1] as number
+  // Query heads of a group lie one after another: seen as further queries of their key head, they need no repeated keys.
+  const grouped = (x: Value) => (keyHeads === heads ? x : op.reshape(x, [0, keyHeads, -1, x.shape.at(-1) === depth ? depth : 0]))
+  const separate = (x: Value, last: number) => (keyHeads === heads ? x : op.reshape(x, [0, heads, -1, last]))
+  const products = separate(op.matMul(grouped(query), key), 0)
   const scores = op.mul(products, options.scale ?? 1 / Math.sqrt(depth))
-  const weights = op.softmax(mask ? op.add(scores, mask) : scores)
-  const kept = dropout(weights, options.dropout ?? 0, options.mode ?? 'inference')
-  const context = op.matMul(kept, split(value, [0, 2, 1, 3]))
-  return op.reshape(op.transpose(context, [0, 2, 1, 3]), [0, 0, features])
+  const weights = query.builder.scope('attention_probs', { kind: 'Softmax' }, () =>
+    op.softmax(mask ? op.add(scores, mask) : scores),
+  )
+  const kept = dropout(weights, options.dropout ?? 0, mode)
+  const context = separate(op.matMul(grouped(kept), value), depth)
+  return op.reshape(op.transpose(context, [0, 2, 1, 3]), [0, 0, heads * depth])
 }

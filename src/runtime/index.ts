@@ -1,4 +1,5 @@
 export { compile, defaults, reopen } from './compile.ts'
 export { evaluate } from './evaluate.ts'
+export { readNote, writeNote } from './notes.ts'
 export { warmUp } from './thread.ts'
 export * from './types.ts'

@@ -9,7 +9,7 @@ const port = parentPort
 const state = workerData as Int32Array
 let engine: Engine | undefined
 // Begun before the first message, while the caller's thread still builds its graph. A failure is told by `open`.
-primeRuntime().catch(() => {})
+const primed = guarded(primeRuntime).catch(() => {})
 
 const answers: { [Kind in Request['kind']]: (request: Extract<Request, { kind: Kind }>) => Promise<Reply> } =
   {
@@ -29,9 +29,9 @@ const answers: { [Kind in Request['kind']]: (request: Extract<Request, { kind: K
   }
 
 port.on('message', async (request: Request) => {
+  await primed
   const answer = answers[request.kind] as (request: Request) => Promise<Reply>
-  Atomics.store(state, BUSY, 1)
-  if (Atomics.load(state, LEAVING) === 0)
+  await guarded(async () =>
     reply(
       await answer(request).catch(
         (error): Reply => ({
@@ -39,10 +39,20 @@ port.on('message', async (request: Request) => {
           message: error instanceof Error ? error.message : String(error),
         }),
       ),
-    )
-  Atomics.store(state, BUSY, 0)
-  Atomics.notify(state, BUSY)
+    ),
+  )
 })
+
+/** Does work inside the native library, unless the process is about to end; see {@link BUSY}. */
+async function guarded(work: () => Promise<void>): Promise<void> {
+  Atomics.store(state, BUSY, 1)
+  try {
+    if (Atomics.load(state, LEAVING) === 0) await work()
+  } finally {
+    Atomics.store(state, BUSY, 0)
+    Atomics.notify(state, BUSY)
+  }
+}
 
 function reply(message: Reply): void {
   if (message.kind === 'failed') {

@@ -1,0 +1,96 @@
+// What an embedder needs to know of a model whose session lies prepared in the cache, so that a new process need not read the
+// model, build its graph and optimise it again.
+import { createHash } from 'node:crypto'
+import { readdir, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Card, Modality, Model } from '../models/index.ts'
+import { readNote, writeNote } from '../runtime/index.ts'
+import type { EmbedderOptions } from './types.ts'
+
+/** What is known of a model without its graph. */
+export interface KnownModel {
+  readonly name: string
+  readonly modality: Modality
+  readonly card: Card
+  readonly tokenizer?: string
+  readonly fingerprint: string
+}
+
+interface Memory {
+  readonly known: KnownModel
+  /** Address of the prepared session. */
+  readonly prepared: string
+  readonly folder: string
+  /** The files of the folder as they were. */
+  readonly files: string
+}
+
+/** A folder of more files is not only a model's. */
+const MOST_FILES = 64
+
+/** What was remembered of a model under these options; undefined when a file of it has changed since. */
+export async function recall(
+  name: string,
+  options: EmbedderOptions,
+): Promise<{ known: KnownModel; prepared: string } | undefined> {
+  const key = await keyOf(name, options)
+  const memory = key && ((await readNote(key, options.runtime?.cacheDir)) as Memory | undefined)
+  if (!memory || (await filesOf(memory.folder)) !== memory.files) return undefined
+  return memory
+}
+
+/** Remembers a model whose files lie on this machine: those of a hub may have changed there. */
+export async function remember(
+  name: string,
+  options: EmbedderOptions,
+  model: Model,
+  prepared: string,
+): Promise<void> {
+  const { folder, modality, card, tokenizer, fingerprint } = model
+  const key = await keyOf(name, options)
+  const files = folder && (await filesOf(folder))
+  if (!key || !files) return
+  const known = { name: model.name, modality, card, ...(tokenizer && { tokenizer }), fingerprint }
+  const memory: Memory = { known, prepared, folder, files }
+  await writeNote(key, memory, options.runtime?.cacheDir)
+}
+
+/**
+ * Everything that the graph depends on besides the model's files: Pipilo's build (its version and when it was written), the name,
+ * where it is looked up, and the options. Undefined from source, which changes under one's hands.
+ */
+async function keyOf(name: string, options: EmbedderOptions): Promise<string | undefined> {
+  if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false) return undefined
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+  const { mtimeMs } = await stat(fileURLToPath(import.meta.url))
+  const { tap, pool, normalize, dimensions, card, dtype, revision } = options
+  const asked = { tap, pool, normalize, dimensions, card, dtype, revision }
+  return createHash('sha256')
+    .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked]))
+    .digest('hex')
+}
+
+/** Names, sizes and times of a folder's files and those one folder below; undefined where there are too many. */
+async function filesOf(folder: string): Promise<string | undefined> {
+  try {
+    const lines: string[] = []
+    const folders = ['']
+    for (const inner of folders) {
+      for (const entry of await readdir(join(folder, inner), { withFileTypes: true })) {
+        const path = join(inner, entry.name)
+        if (entry.isDirectory()) {
+          if (inner === '') folders.push(path)
+          continue
+        }
+        if (lines.length === MOST_FILES) return undefined
+        const { size, mtimeMs } = await stat(join(folder, path))
+        lines.push(`${path} ${size} ${mtimeMs}`)
+      }
+    }
+    return lines.sort().join('\n')
+  } catch {
+    return undefined
+  }
+}

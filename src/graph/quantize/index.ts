@@ -1,0 +1,2 @@
+export { type Derived, inMemory, type Place } from './derived.ts'
+export { type QuantizeOptions, quantize } from './quantize.ts'

@@ -1,0 +1,143 @@
+import type { DType } from '../../tensor/index.ts'
+import { captured, defined, subgraphs, typeOf } from '../passes/walk.ts'
+import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo } from '../types.ts'
+import type { Derived } from './derived.ts'
+
+/** A constant of floats as the graph reads it: an initializer, perhaps through a Cast to float32 and a Transpose. */
+export interface Weight {
+  /** Name of the initializer. */
+  readonly name: string
+  readonly source: Initializer
+  /** Whether a matrix is read turned over. */
+  readonly transposed: boolean
+}
+
+/** What one pass puts in place of some nodes of a graph. */
+export class Rewriter {
+  readonly graph: Graph
+  /** Tensors that the new nodes read and that are still to be made. */
+  readonly derived: Derived[] = []
+  readonly initializers = new Map<string, Initializer>()
+  readonly values = new Map<string, ValueInfo>()
+  readonly #taken: Set<string>
+  readonly #nodeNames: Set<string>
+  readonly #makers: Map<string, Node>
+  readonly #overridable: Set<string>
+  readonly #derivedNames = new Map<string, string>()
+
+  constructor(graph: Graph) {
+    this.graph = graph
+    const inner = graph.nodes.flatMap(subgraphs)
+    this.#taken = new Set([
+      ...defined(graph),
+      ...inner.flatMap(captured),
+      ...inner.flatMap((one) => [...defined(one)]),
+    ])
+    this.#nodeNames = new Set(graph.nodes.map(({ name }) => name))
+    this.#makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])))
+    this.#overridable = new Set(graph.inputs.map(({ name }) => name))
+  }
+
+  /** The node that makes a value. */
+  maker(name: string): Node | undefined {
+    return this.#makers.get(name)
+  }
+
+  /** The constant behind a value that the graph computes with as float32. */
+  weight(value: string): Weight | undefined {
+    const node = this.#makers.get(value)
+    if (!node) {
+      const source = this.#overridable.has(value) ? undefined : this.graph.initializers.get(value)
+      return source?.dtype === 'float32' ? { name: value, source, transposed: false } : undefined
+    }
+    const [input = ''] = node.inputs
+    if (node.domain !== '') return undefined
+    if (node.op === 'Transpose') {
+      const weight = this.weight(input)
+      if (weight?.source.shape.length !== 2 || !swaps(node)) return undefined
+      return { ...weight, transposed: !weight.transposed }
+    }
+    const source = this.graph.initializers.get(input)
+    const half = source?.dtype === 'float16' || source?.dtype === 'bfloat16'
+    if (node.op !== 'Cast' || node.attributes['to']?.value !== FLOAT || this.#overridable.has(input))
+      return undefined
+    return source && half ? { name: input, source, transposed: false } : undefined
+  }
+
+  /** Whether a value is of float32, as far as the graph says. */
+  isFloat32(name: string): boolean {
+    const type = typeOf(this.graph, name)
+    return type?.kind === 'tensor' && type.dtype === 'float32'
+  }
+
+  /** Shape of a value, where known. */
+  shape(name: string): Shape | undefined {
+    const type = typeOf(this.graph, name)
+    return type?.kind === 'tensor' ? type.shape : undefined
+  }
+
+  /**
+   * A node beside another, in its scope.
+   *
+   * @param options.outputs names of its outputs. Default: made from the node's, one for each of `dtypes`; the first is of
+   *   `shape`, further ones are scalars
+   */
+  node(
+    beside: Node,
+    op: string,
+    inputs: readonly string[],
+    { attributes = {}, outputs, dtypes = [], shape }: NewNode = {},
+  ): Node {
+    const scope = beside.name.slice(0, beside.name.lastIndexOf('/') + 1)
+    const name = this.#unused(scope + op, this.#nodeNames)
+    this.#nodeNames.add(name)
+    const made = outputs ?? dtypes.map((_, i) => this.fresh(i === 0 ? name : `${name}:${i}`))
+    const types = outputs ? [] : dtypes
+    for (const [i, dtype] of types.entries()) {
+      const known = i === 0 ? shape : []
+      const type = { kind: 'tensor', dtype, ...(known && { shape: known }) } as const
+      this.values.set(made[i]!, { name: made[i]!, type })
+    }
+    const { metadata } = beside
+    return { name, op, domain: '', inputs, outputs: made, attributes, ...(metadata && { metadata }) }
+  }
+
+  /** A name like this one that no value has yet. */
+  fresh(wanted: string): string {
+    const name = this.#unused(wanted, this.#taken)
+    this.#taken.add(name)
+    return name
+  }
+
+  /** Adds a tensor that is still to be made, and returns its name; what was made by this recipe before is used again. */
+  derive(derived: Derived): string {
+    const key = `${derived.recipe} ${derived.name}`
+    const known = this.#derivedNames.get(key)
+    if (known) return known
+    const name = this.fresh(derived.name)
+    this.#derivedNames.set(key, name)
+    this.derived.push({ ...derived, name })
+    return name
+  }
+
+  #unused(wanted: string, taken: ReadonlySet<string>): string {
+    let name = wanted
+    for (let i = 2; taken.has(name); i++) name = `${wanted}_${i}`
+    return name
+  }
+}
+
+interface NewNode {
+  readonly attributes?: Readonly<Record<string, Attribute>>
+  readonly outputs?: readonly string[]
+  readonly dtypes?: readonly DType[]
+  readonly shape?: Shape | undefined
+}
+
+/** `TensorProto.DataType` of float32. */
+export const FLOAT = 1
+
+function swaps({ attributes }: Node): boolean {
+  const permutation = attributes['perm']?.type === 'ints' ? attributes['perm'].value : [1, 0]
+  return permutation.map(Number).join() === '1,0'
+}
