@@ -84,14 +84,12 @@ export function attend(
   const [, heads, , depth] = query.shape as readonly [unknown, number, unknown, number]
   const keyHeads = key.shape[1] as number
   // Query heads of a group lie one after another: seen as further queries of their key head, they need no repeated keys.
-  const grouped = (x: Value) => (keyHeads === heads ? x : op.reshape(x, [0, keyHeads, -1, x.shape.at(-1) === depth ? depth : 0]))
-  const separate = (x: Value, last: number) => (keyHeads === heads ? x : op.reshape(x, [0, heads, -1, last]))
-  const products = separate(op.matMul(grouped(query), key), 0)
+  const withHeads = (x: Value, count: number) => (x.shape[1] === count ? x : op.reshape(x, [0, count, -1, 0]))
+  const products = withHeads(op.matMul(withHeads(query, keyHeads), key), heads)
   const scores = op.mul(products, options.scale ?? 1 / Math.sqrt(depth))
-  const weights = query.builder.scope('attention_probs', { kind: 'Softmax' }, () =>
-    op.softmax(mask ? op.add(scores, mask) : scores),
-  )
+  const masked = mask ? op.add(scores, mask) : scores
+  const weights = query.builder.scope('attention_probs', { kind: 'Softmax' }, () => op.softmax(masked))
   const kept = dropout(weights, options.dropout ?? 0, mode)
-  const context = separate(op.matMul(grouped(kept), value), depth)
+  const context = withHeads(op.matMul(withHeads(kept, keyHeads), value), heads)
   return op.reshape(op.transpose(context, [0, 2, 1, 3]), [0, 0, heads * depth])
 }

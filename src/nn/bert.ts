@@ -1,10 +1,20 @@
 /** BERT (https://arxiv.org/abs/1810.04805), with the parameter names of transformers' `BertModel`. */
-import { Builder, type Graph, type Initializer, op, type Value } from '../graph/index.ts'
-import { PipiloError } from '../tensor/index.ts'
+import { type Builder, type Initializer, op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
 import { additiveMask, multiHeadAttention } from './attention.ts'
-import { dropout, embedding, type LayerInit, layerNorm, linear } from './layers.ts'
-import { parametersFrom } from './parameters.ts'
+import { dropout, embedding, layerNorm, linear } from './layers.ts'
+import type { BuildOptions, BuiltModel } from './model.ts'
+import { readConfig } from './textConfig.ts'
+import {
+  absolutePositions,
+  buildTextModel,
+  firstTokenPooler,
+  normalInit,
+  numbered,
+  type TextInputs,
+  type TextModel,
+  type TextOutputs,
+} from './textModel.ts'
 import type { Architecture, Mode, Parameters } from './types.ts'
 
 /** What transformers' `config.json` says, by its names. */
@@ -24,16 +34,18 @@ export interface BertConfig {
   readonly initializer_range: number
 }
 
-const DEFAULTS = {
+/** What BERT and its relatives take where a configuration is silent. */
+export const BERT_DEFAULTS = {
   type_vocab_size: 2,
   hidden_act: 'gelu',
   layer_norm_eps: 1e-12,
   hidden_dropout_prob: 0.1,
   attention_probs_dropout_prob: 0.1,
   initializer_range: 0.02,
-}
+} as const
 
-const SIZES = [
+/** The sizes that {@link BERT_DEFAULTS} leaves open. */
+export const BERT_SIZES = [
   'vocab_size',
   'hidden_size',
   'num_hidden_layers',
@@ -42,6 +54,13 @@ const SIZES = [
   'max_position_embeddings',
 ] as const
 
+/** Options of transformers' BERT and its relatives that are built with one value only. */
+export const BERT_ONLY = {
+  position_embedding_type: 'absolute',
+  is_decoder: false,
+  add_cross_attention: false,
+} as const
+
 /**
  * Checks the contents of a `config.json`.
  *
@@ -49,55 +68,20 @@ const SIZES = [
  *   embeddings that are not absolute, decoders and unknown activations
  */
 export function bertConfig(json: unknown): BertConfig {
-  const given = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>
-  for (const name of SIZES) {
-    const value = given[name]
-    if (Number.isSafeInteger(value) && (value as number) > 0) continue
-    throw new PipiloError('MODEL_INVALID', `BERT's configuration has no valid ${name}: ${value}.`, {
-      input: name,
-      hint: `It must be a positive integer.`,
-    })
-  }
-  const position = given['position_embedding_type'] ?? 'absolute'
-  if (position !== 'absolute') {
-    throw new PipiloError(
-      'OPERATOR_UNSUPPORTED',
-      `Position embeddings of type ${position} are not supported.`,
-      {
-        input: 'position_embedding_type',
-        hint: 'Only absolute ones are.',
-      },
-    )
-  }
-  if (given['is_decoder'] === true) {
-    throw new PipiloError('OPERATOR_UNSUPPORTED', 'A BERT that is a decoder is not supported.', {
-      input: 'is_decoder',
-    })
-  }
-  const known = Object.entries({ ...DEFAULTS, ...given }).filter(([name]) => isField(name))
-  const config = Object.fromEntries(known) as unknown as BertConfig
-  activation(config.hidden_act)
-  return config
-}
-
-function isField(name: string): boolean {
-  return name in DEFAULTS || (SIZES as readonly string[]).includes(name)
+  return readConfig<BertConfig>(json, {
+    architecture: 'BERT',
+    sizes: BERT_SIZES,
+    defaults: BERT_DEFAULTS,
+    only: BERT_ONLY,
+    divides: [['hidden_size', 'num_attention_heads']],
+    activations: ['hidden_act'],
+  })
 }
 
 /** int64 [batch, sequence] each. */
-export interface BertInputs {
-  readonly input_ids: Value
-  /** 1 for tokens, 0 for padding. */
-  readonly attention_mask: Value
-  readonly token_type_ids: Value
-}
+export type BertInputs = Required<TextInputs>
 
-export interface BertOutputs {
-  /** [batch, sequence, hidden_size] */
-  readonly last_hidden_state: Value
-  /** [batch, hidden_size], where there is a pooler. */
-  readonly pooler_output?: Value
-}
+export type BertOutputs = TextOutputs
 
 /** BERT's encoder; its pooler where `config.pooler` is set. */
 export const bert: Architecture<BertConfig & { readonly pooler?: boolean }, BertInputs, BertOutputs> = (
@@ -110,67 +94,80 @@ export const bert: Architecture<BertConfig & { readonly pooler?: boolean }, Bert
   const embeddings = builder.scope('embeddings', { kind: 'BertEmbeddings' }, () =>
     embed(config, parameters, inputs, mode),
   )
-  const last_hidden_state = builder.scope('encoder', { kind: 'BertEncoder' }, () => {
-    const mask = additiveMask(inputs.attention_mask)
-    let hidden = embeddings
-    for (let i = 0; i < config.num_hidden_layers; i++) {
-      hidden = builder.scope(`layer.${i}`, { kind: 'BertLayer' }, () =>
-        layer(config, parameters, hidden, mask, mode),
-      )
-    }
-    return hidden
-  })
-  if (!config.pooler) return { last_hidden_state }
-  const pooler_output = builder.scope('pooler', { kind: 'BertPooler' }, () => {
-    const first = op.gather(last_hidden_state, 0, 1)
-    return op.tanh(linear(parameters, 'dense', first, config.hidden_size, { init: init(config) }))
-  })
-  return { last_hidden_state, pooler_output }
+  return bertEncoder(builder, config, parameters, embeddings, inputs.attention_mask, mode)
 }
 
-const init = (config: BertConfig): LayerInit => ({
-  weight: { kind: 'normal', std: config.initializer_range },
-  bias: { kind: 'zeros' },
-})
-
 function embed(config: BertConfig, parameters: Parameters, inputs: BertInputs, mode: Mode): Value {
-  const { input_ids, token_type_ids } = inputs
-  const { builder } = input_ids
-  const { hidden_size, initializer_range, max_position_embeddings } = config
-  const normal = { kind: 'normal', std: initializer_range } as const
-  const words = embedding(parameters, 'word_embeddings', input_ids, config.vocab_size, hidden_size, normal)
-  const types = embedding(
-    parameters,
-    'token_type_embeddings',
-    token_type_ids,
-    config.type_vocab_size,
-    hidden_size,
-    normal,
-  )
-  const positions = builder.scope('position_embeddings', { kind: 'Embedding' }, () => {
-    const table = parameters(`${builder.path}.weight`, [max_position_embeddings, hidden_size], normal)
-    // Position i is row i: a slice of the table, not a Gather of a Range, which ONNX Runtime's optimiser breaks.
-    return op.slice(table, [0], op.shape(input_ids, 1, 2), { axes: [0] })
-  })
+  const { hidden_size: size, initializer_range: std, max_position_embeddings } = config
+  const table = (name: string, ids: Value, count: number) =>
+    embedding(parameters, name, ids, count, size, { kind: 'normal', std })
+  const words = table('word_embeddings', inputs.input_ids, config.vocab_size)
+  const types = table('token_type_embeddings', inputs.token_type_ids, config.type_vocab_size)
+  const positions = absolutePositions(parameters, words, max_position_embeddings, size, std)
   const sum = op.add(op.add(words, types), positions)
   const normalized = layerNorm(parameters, 'LayerNorm', sum, config.layer_norm_eps)
   return dropout(normalized, config.hidden_dropout_prob, mode)
 }
 
-function layer(config: BertConfig, parameters: Parameters, x: Value, mask: Value, mode: Mode): Value {
+/** The part of a configuration that concerns what comes after the embeddings. */
+type EncoderConfig = Omit<BertConfig, 'vocab_size' | 'max_position_embeddings' | 'type_vocab_size'> & {
+  readonly pooler?: boolean
+}
+
+/**
+ * What BERT and RoBERTa share: all after the embeddings.
+ *
+ * @param embeddings [batch, sequence, hidden_size]
+ * @param attentionMask [batch, sequence], 1 for tokens and 0 for padding
+ * @param family begins the modules' kinds. Default `Bert`
+ */
+export function bertEncoder(
+  builder: Builder,
+  config: EncoderConfig,
+  parameters: Parameters,
+  embeddings: Value,
+  attentionMask: Value,
+  mode: Mode,
+  family = 'Bert',
+): BertOutputs {
+  const last_hidden_state = builder.scope('encoder', { kind: `${family}Encoder` }, () => {
+    const mask = additiveMask(attentionMask)
+    let hidden = embeddings
+    for (let i = 0; i < config.num_hidden_layers; i++) {
+      hidden = builder.scope(`layer.${i}`, { kind: `${family}Layer` }, () =>
+        layer(config, parameters, hidden, mask, mode, family),
+      )
+    }
+    return hidden
+  })
+  if (!config.pooler) return { last_hidden_state }
+  const pooler_output = builder.scope('pooler', { kind: `${family}Pooler` }, () =>
+    firstTokenPooler(parameters, last_hidden_state, config.initializer_range),
+  )
+  return { last_hidden_state, pooler_output }
+}
+
+function layer(
+  config: EncoderConfig,
+  parameters: Parameters,
+  x: Value,
+  mask: Value,
+  mode: Mode,
+  family: string,
+): Value {
   const { builder } = x
   const { hidden_size, hidden_dropout_prob, layer_norm_eps } = config
   const project = (name: string, value: Value, features = hidden_size) =>
-    linear(parameters, name, value, features, { init: init(config) })
+    linear(parameters, name, value, features, { init: normalInit(config.initializer_range) })
   /** Projection, dropout, sum with what came in, norm: the end of both halves. */
   const output = (value: Value, residual: Value) =>
-    builder.scope('output', { kind: 'BertOutput' }, () => {
+    builder.scope('output', { kind: `${family}Output` }, () => {
       const dense = dropout(project('dense', value), hidden_dropout_prob, mode)
       return layerNorm(parameters, 'LayerNorm', op.add(dense, residual), layer_norm_eps)
     })
 
-  const attended = builder.scope('attention', { kind: 'BertAttention' }, () => {
-    const context = builder.scope('self', { kind: 'BertSelfAttention' }, () =>
+  const attended = builder.scope('attention', { kind: `${family}Attention` }, () => {
+    const context = builder.scope('self', { kind: `${family}SelfAttention` }, () =>
       multiHeadAttention(project('query', x), project('key', x), project('value', x), {
         heads: config.num_attention_heads,
         mask,
@@ -180,25 +177,26 @@ function layer(config: BertConfig, parameters: Parameters, x: Value, mask: Value
     )
     return output(context, x)
   })
-  const intermediate = builder.scope('intermediate', { kind: 'BertIntermediate' }, () =>
+  const intermediate = builder.scope('intermediate', { kind: `${family}Intermediate` }, () =>
     activation(config.hidden_act)(project('dense', attended, config.intermediate_size)),
   )
   return output(intermediate, attended)
 }
 
-export interface BuildBertOptions {
-  /** Default `inference`. */
-  readonly mode?: Mode
-  /** Seed of fresh parameters, where there is no checkpoint. Default 0. */
-  readonly seed?: number
+export interface BuildBertOptions extends BuildOptions {
   /** Build the pooler. Default: where the checkpoint has one; not without a checkpoint. */
   readonly pooler?: boolean
-  /** Name of the graph. Default `bert`. */
-  readonly name?: string
 }
 
-/** Where checkpoints of larger models, and of sentence-transformers, keep the encoder. */
-const PREFIXES = ['', 'bert.', 'model.', 'auto_model.', '0.auto_model.']
+/** The layers of BERT and RoBERTa that users ask for. */
+export function bertLayers(config: Pick<BertConfig, 'num_hidden_layers'>): TextModel['layers'] {
+  const { num_hidden_layers } = config
+  return {
+    hiddenStates: ['embeddings', ...numbered('encoder.layer', num_hidden_layers)],
+    attentions: numbered('encoder.layer', num_hidden_layers, '.attention.self.attention_probs'),
+    tokenEmbeddings: 'embeddings.word_embeddings',
+  }
+}
 
 /**
  * BERT as a graph: inputs `input_ids`, `attention_mask`, `token_type_ids` (int64 [batch, sequence]), outputs
@@ -206,7 +204,12 @@ const PREFIXES = ['', 'bert.', 'model.', 'auto_model.', '0.auto_model.']
  *
  * ```ts
  * const { graph, unused } = buildBert(bertConfig(JSON.parse(text)), tensors)
+ * tap(graph, 'embeddings', 'encoder.layer.3', 'encoder.layer.3.attention.self.attention_probs')
+ * feed(graph, { 'embeddings.word_embeddings': 'inputs_embeds' })
  * ```
+ *
+ * Hidden states are the layers `embeddings` and `encoder.layer.<i>`, attention maps [batch, heads, queries, keys]
+ * `encoder.layer.<i>.attention.self.attention_probs`.
  *
  * @param checkpoint tensors by transformers' names; without one, parameters are drawn
  * @returns the graph, and the checkpoint's tensors that BERT did not ask for
@@ -216,18 +219,15 @@ export function buildBert(
   config: BertConfig,
   checkpoint?: ReadonlyMap<string, Initializer>,
   options: BuildBertOptions = {},
-): { graph: Graph; unused: string[] } {
-  const { mode = 'inference', seed = 0, name = 'bert' } = options
-  const builder = new Builder({ name })
-  const parameters = parametersFrom(builder, checkpoint, { prefixes: PREFIXES, seed })
-  const pooler = options.pooler ?? (checkpoint !== undefined && parameters.has('pooler.dense.weight'))
-  const tokens = (input: string) => builder.input(input, 'int64', ['batch', 'sequence'])
-  const inputs = {
-    input_ids: tokens('input_ids'),
-    attention_mask: tokens('attention_mask'),
-    token_type_ids: tokens('token_type_ids'),
+): BuiltModel {
+  const model: TextModel = {
+    name: 'bert',
+    tokenTypes: true,
+    build: (builder, parameters, inputs, mode) => {
+      const pooler = options.pooler ?? (checkpoint !== undefined && parameters.has('pooler.dense.weight'))
+      return bert(builder, { ...config, pooler }, parameters, inputs as BertInputs, mode)
+    },
+    layers: bertLayers(config),
   }
-  const outputs = bert(builder, { ...config, pooler }, parameters, inputs, mode)
-  for (const [output, value] of Object.entries(outputs)) builder.output(output, value)
-  return { graph: builder.build(), unused: parameters.unused() }
+  return buildTextModel(model, checkpoint, options)
 }

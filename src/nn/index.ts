@@ -1,6 +1,14 @@
 export { activation } from './activations.ts'
 export * from './attention.ts'
-export * from './bert.ts'
+export {
+  type BertConfig,
+  type BertInputs,
+  type BertOutputs,
+  type BuildBertOptions,
+  bert,
+  bertConfig,
+  buildBert,
+} from './bert.ts'
 export * from './bert-presets.ts'
 export * from './images.ts'
 export { draw } from './initialization.ts'

@@ -71,14 +71,36 @@ export function embedding(
   )
 }
 
-/** Layer normalisation over the last axis (https://arxiv.org/abs/1607.06450). @param epsilon default 1e-5 */
-export function layerNorm(parameters: Parameters, name: string, x: Value, epsilon = 1e-5): Value {
+/**
+ * Layer normalisation over the last axis (https://arxiv.org/abs/1607.06450).
+ *
+ * @param epsilon default 1e-5
+ * @param options.bias default `true`
+ */
+export function layerNorm(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  epsilon = 1e-5,
+  options: { readonly bias?: boolean } = {},
+): Value {
   return x.builder.scope(name, { kind: 'LayerNorm' }, () => {
     const { path } = x.builder
     const features = size(x, -1)
     const weight = parameters(`${path}.weight`, [features], { kind: 'ones' })
-    const bias = parameters(`${path}.bias`, [features], { kind: 'zeros' })
+    const bias =
+      options.bias === false ? undefined : parameters(`${path}.bias`, [features], { kind: 'zeros' })
     return op.layerNormalization(x, weight, bias, { epsilon })
+  })
+}
+
+/** Normalisation by the root of the mean square, over the last axis (https://arxiv.org/abs/1910.07467). */
+export function rmsNorm(parameters: Parameters, name: string, x: Value, epsilon: number): Value {
+  return x.builder.scope(name, { kind: 'RMSNorm' }, () => {
+    const weight = parameters(`${x.builder.path}.weight`, [size(x, -1)], { kind: 'ones' })
+    // In this order ONNX Runtime makes one operator of it.
+    const meanSquare = op.reduceMean(op.pow(x, 2), [-1], { keepDims: true })
+    return op.mul(op.div(x, op.sqrt(op.add(meanSquare, epsilon))), weight)
   })
 }
 

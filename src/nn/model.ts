@@ -35,6 +35,12 @@ export interface BuiltModel {
   readonly classToken?: string
   readonly patchTokens?: string
   readonly patchEmbeddings?: string
+  /** For text models: the layers that transformers' `hidden_states` lists, the embeddings first. */
+  readonly hiddenStates?: readonly string[]
+  /** For text models: the attention map of each layer, [batch, heads, queries, keys], as transformers' `attentions`. */
+  readonly attentions?: readonly string[]
+  /** For text models: the token embeddings alone; `feed` puts embeddings of one's own there (transformers' `inputs_embeds`). */
+  readonly tokenEmbeddings?: string
 }
 
 /**
