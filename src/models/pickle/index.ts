@@ -1,0 +1,1 @@
+export { readTorch } from './torch.ts'
