@@ -1,6 +1,7 @@
 // One ONNX Runtime session on the calling thread. Used inside a worker and, with `workers: 0`, in place.
 //
 // Imported by worker.ts: it must lean on nothing but the runtime's package, so that a worker starts quickly.
+import { createRequire } from 'node:module'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { DType, Tensor, TypedArray } from '../tensor/index.ts'
 
@@ -28,7 +29,8 @@ export interface Engine {
 
 /** Loads the native library (some 30 ms in a cold process) without making a session. */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
-  const runtime = await import('onnxruntime-node')
+  // Required, not imported: Node reads all of a CommonJS package twice to find what it exports for an import.
+  const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
   // Every failure arrives as an exception; without this the library also prints it to the user's terminal.
   runtime.env.logLevel = 'fatal'
   return runtime

@@ -2,7 +2,6 @@ import type { EmbedderIdentity } from '../embed/index.ts'
 import { closest, PipiloError } from '../tensor/index.ts'
 import type { Backend, CollectionInfo } from './backend.ts'
 import { CheckedCollection } from './collection.ts'
-import { LanceBackend } from './lance.ts'
 import type { Collection, CollectionOptions, ConnectOptions, Store } from './types.ts'
 
 /**
@@ -23,13 +22,16 @@ import type { Collection, CollectionOptions, ConnectOptions, Store } from './typ
  * @throws `STORE_FAILED` when the address is a file, `OPTION_INVALID` for an unknown scheme.
  */
 export async function connect(uri = './.pipilo', options: ConnectOptions = {}): Promise<Store> {
-  return new CheckedStore(backendFor(uri, options))
+  return new CheckedStore(await backendFor(uri, options))
 }
 
 /** A new kind of database is one more file with a {@link Backend}, and one more case here. */
-function backendFor(uri: string, options: ConnectOptions): Backend {
+async function backendFor(uri: string, options: ConnectOptions): Promise<Backend> {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(uri)?.[1]?.toLowerCase() ?? 'file'
-  if (lanceSchemes.includes(scheme)) return new LanceBackend(uri, options)
+  if (lanceSchemes.includes(scheme)) {
+    const { LanceBackend } = await import('./lance.ts')
+    return new LanceBackend(uri, options)
+  }
   throw new PipiloError('OPTION_INVALID', `No database speaks ${scheme}://.`, {
     input: uri,
     hint: `Name a folder, or an address that starts with ${lanceSchemes.join(', ')}.`,
