@@ -75,7 +75,8 @@ writeFileSync(
     image_std: std,
   }),
 )
-const card = { ...model.card, tap: 'last_hidden_state', pool: 'none' }
+// The file gives vectors: there is nothing left to pool.
+const card = { ...model.card, tap: 'last_hidden_state', pool: 'mean' }
 
 const ours = await measure<Run<number>>('pictures/run-pipilo.ts', [], { model: file, card, files })
 const theirs = await measure<Run<Record<number, number>>>('pictures/run-transformers.ts', [], {

@@ -9,7 +9,10 @@ const extract = await pipeline('image-feature-extraction', 'mobilenet', { dtype:
 const embed = async (size: number) => {
   const vectors: number[][] = []
   for (let start = 0; start < files.length; start += size) {
-    vectors.push(...(await extract(files.slice(start, start + size))).tolist())
+    const { data, dims } = await extract(files.slice(start, start + size))
+    const width = dims.at(-1)!
+    for (let at = 0; at < data.length; at += width)
+      vectors.push(Array.from(data.slice(at, at + width) as Float32Array))
   }
   return vectors
 }
