@@ -7,10 +7,14 @@ import { fileURLToPath } from 'node:url'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-demo-'))
-const printed = execFileSync(process.execPath, [join(project, 'dist/cli/main.js'), 'demo'], {
-  cwd: folder,
-  encoding: 'utf8',
-})
+const printed = execFileSync(
+  process.execPath,
+  ['--import', import.meta.resolve('tsx'), join(project, 'src/cli/main.ts'), 'demo'],
+  {
+    cwd: folder,
+    encoding: 'utf8',
+  },
+)
 rmSync(folder, { recursive: true })
 
 const [fontSize, lineHeight, margin] = [13, 18, 18]

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { embedder } from '../../embed/index.ts'
 import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
@@ -9,8 +9,15 @@ import { database } from '../modelOptions.ts'
 import { progress } from '../progress.ts'
 import { hitTable } from './search.ts'
 
-const textQueries = ['a ball game between two teams', 'how to look after a garden', 'something warm to drink']
-const pictureQueries = 2
+const textQueries = [
+  'a ball game between two teams',
+  'software that does not work',
+  'travelling by rail or by air',
+]
+const pictureQueries = ['bricks.jpg', 'drawing-cat.png', 'mountain-peaks.jpg']
+
+/** How the command is called from where this runs: from source the repository's script stands in for an installed command. */
+const called = import.meta.url.endsWith('.ts') ? 'npm run --silent pipilo --' : 'npx pipilo'
 
 /** The samples beside the package: at the repository's root, from `src/` as from `dist/`. */
 const samples = fileURLToPath(new URL('../../../samples', import.meta.url))
@@ -37,9 +44,9 @@ export const demo = command({
         [
           'Next, on files of your own:',
           '',
-          '  npx pipilo index photos/                 # or notes/*.txt: a row a line',
-          "  npx pipilo search 'what you look for'    # or a picture: photos/owl.jpg",
-          '  npx pipilo inspect mobilenet-v2          # every layer can be the embedding: --tap',
+          `  ${called} index photos/                 # or notes/*.txt: a row a line`,
+          `  ${called} search 'what you look for'    # or a picture: photos/owl.jpg`,
+          `  ${called} inspect mobilenet-v2          # every layer can be the embedding: --tap`,
           '',
         ].join('\n'),
       )
@@ -108,11 +115,9 @@ async function sentences(model: Model, collection: Collection, say: Say) {
 }
 
 async function pictures(collection: Collection, say: Say) {
-  const ids = readdirSync(`${samples}/pictures`).sort()
-  const step = Math.floor(ids.length / pictureQueries)
   const neighbours: Record<string, unknown> = {}
-  for (let i = 0; i < pictureQueries; i++) {
-    const id = `pictures/${ids[i * step]}`
+  for (const name of pictureQueries) {
+    const id = `pictures/${name}`
     const [row] = await collection.get([id])
     if (!row) continue
     const hits = (await collection.search(row.vector, { k: 4 })).filter((hit) => hit.id !== id)
