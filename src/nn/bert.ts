@@ -99,11 +99,12 @@ export const bert: Architecture<BertConfig & { readonly pooler?: boolean }, Bert
 
 function embed(config: BertConfig, parameters: Parameters, inputs: BertInputs, mode: Mode): Value {
   const { hidden_size: size, initializer_range: std, max_position_embeddings } = config
+  const init = { kind: 'normal', std } as const
   const table = (name: string, ids: Value, count: number) =>
-    embedding(parameters, name, ids, count, size, { kind: 'normal', std })
+    embedding(parameters, name, ids, count, size, init)
   const words = table('word_embeddings', inputs.input_ids, config.vocab_size)
   const types = table('token_type_embeddings', inputs.token_type_ids, config.type_vocab_size)
-  const positions = absolutePositions(parameters, words, max_position_embeddings, size, std)
+  const positions = absolutePositions(parameters, words, max_position_embeddings, size, init)
   const sum = op.add(op.add(words, types), positions)
   const normalized = layerNorm(parameters, 'LayerNorm', sum, config.layer_norm_eps)
   return dropout(normalized, config.hidden_dropout_prob, mode)

@@ -1,4 +1,5 @@
 export { activation } from './activations.ts'
+export { buildAlbert } from './albert.ts'
 export * from './attention.ts'
 export {
   type BertConfig,
@@ -10,11 +11,18 @@ export {
   buildBert,
 } from './bert.ts'
 export * from './bert-presets.ts'
+export { buildDistilBert } from './distilBert.ts'
 export * from './images.ts'
 export { draw } from './initialization.ts'
 export * from './layers.ts'
 export * from './model.ts'
+export { buildModernBert } from './modernBert.ts'
+export { buildMpnet } from './mpnet.ts'
 export * from './parameters.ts'
 export * from './pooling.ts'
+export { buildQwen3 } from './qwen3.ts'
 export { type Random, seeded } from './random.ts'
+export { buildRoberta, buildXlmRoberta } from './roberta.ts'
+export { textArchitecture, textArchitectures } from './textArchitectures.ts'
+export * from './textPresets.ts'
 export * from './types.ts'

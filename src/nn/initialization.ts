@@ -55,8 +55,20 @@ function sampler(init: Initialization, shape: readonly number[], random: Random)
       const bound = (init.gain ?? 1) * Math.sqrt(6 / (fanIn + fanOut))
       return uniform(-bound, bound)
     }
+    case 'sinusoidal':
+      return sinusoids(shape.at(-1) ?? 1)
     case 'xavier_normal':
       return normal(0, (init.gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut)))
+  }
+}
+
+/** Row by row, position p and column j: the sine (j even) or cosine of `p / 10000^(2⌊j/2⌋ / columns)`. */
+function sinusoids(columns: number): () => number {
+  let i = 0
+  return () => {
+    const column = i % columns
+    const angle = Math.floor(i++ / columns) / 10000 ** ((2 * Math.floor(column / 2)) / columns)
+    return column % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
   }
 }
 

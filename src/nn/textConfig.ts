@@ -1,5 +1,5 @@
 /** Reading the `config.json` of transformers' text models. */
-import { closest, PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../tensor/index.ts'
 import { activation } from './activations.ts'
 
 /** What an architecture reads of a configuration. */
@@ -76,10 +76,28 @@ export function unsupported(name: string, value: unknown, hint: string): PipiloE
   )
 }
 
-/** The element of a list that is `value`. @throws PipiloError `OPERATOR_UNSUPPORTED` with the closest ones */
-export function oneOf<T extends string>(name: string, value: unknown, known: readonly T[]): T {
-  const found = known.find((candidate) => candidate === value)
-  if (found !== undefined) return found
-  const near = closest(String(value), known)
-  throw unsupported(name, value, `Known: ${(near.length ? near : known).join(', ')}.`)
+/** How far the tokens of a layer see each other. */
+export type LayerType = 'full_attention' | 'sliding_attention'
+
+const LAYER_TYPES: readonly unknown[] = ['full_attention', 'sliding_attention'] satisfies LayerType[]
+
+/**
+ * The types of the layers: what `layer_types` says, or `fallback` of each layer's index.
+ *
+ * @throws PipiloError `MODEL_INVALID` for another number of layers, `OPERATOR_UNSUPPORTED` for other types
+ */
+export function layerTypes(
+  architecture: string,
+  given: unknown,
+  count: number,
+  fallback: (index: number) => LayerType,
+): readonly LayerType[] {
+  if (given === undefined) return Array.from({ length: count }, (_, i) => fallback(i))
+  if (!Array.isArray(given) || given.length !== count)
+    throw invalid(architecture, 'layer_types', given, `It must be a list of ${count}, one a layer.`)
+  for (const type of given) {
+    if (!LAYER_TYPES.includes(type))
+      throw unsupported('layer_types', type, `Known: ${LAYER_TYPES.join(', ')}.`)
+  }
+  return given
 }

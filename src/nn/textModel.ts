@@ -3,7 +3,7 @@ import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
 import { type LayerInit, linear } from './layers.ts'
 import type { BuildOptions, BuiltModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
-import type { Mode, Parameters } from './types.ts'
+import type { Initialization, Mode, Parameters } from './types.ts'
 
 /** int64 [batch, sequence] each. */
 export interface TextInputs {
@@ -90,14 +90,19 @@ export function absolutePositions(
   x: Value,
   count: number,
   features: number,
-  std: number,
+  init: Initialization,
 ): Value {
   const { builder } = x
   return builder.scope('position_embeddings', { kind: 'Embedding' }, () => {
-    const table = parameters(`${builder.path}.weight`, [count, features], { kind: 'normal', std })
+    const table = parameters(`${builder.path}.weight`, [count, features], init)
     // Position i is row i: a slice of the table, not a Gather of a Range, which ONNX Runtime's optimiser breaks.
     return op.slice(table, [0], op.shape(x, 1, 2), { axes: [0] })
   })
+}
+
+/** 0, 1, … for each place of `x` [batch, sequence, …]: int64 [sequence]. */
+export function sequencePositions(x: Value): Value {
+  return op.range(0, op.squeeze(op.shape(x, 1, 2)))
 }
 
 /**

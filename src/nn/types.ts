@@ -29,6 +29,8 @@ export type Initialization =
     }
   | { readonly kind: 'xavier_uniform'; readonly gain?: number }
   | { readonly kind: 'xavier_normal'; readonly gain?: number }
+  /** Rows are positions: sines in even columns, cosines in odd ones, as in https://arxiv.org/abs/1706.03762. */
+  | { readonly kind: 'sinusoidal' }
 
 /**
  * Gives an architecture its parameters: the checkpoint's tensor of that name (an error when its shape differs), or one
