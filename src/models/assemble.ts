@@ -1,6 +1,7 @@
 import { cut, type Graph } from '../graph/index.ts'
 import { createModel, featuresOf } from './model.ts'
 import { readModel } from './read.ts'
+import type { ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
 import type { Card, Model } from './types.ts'
 
@@ -9,9 +10,10 @@ export async function assemble(
   files: ModelFiles,
   identity: Pick<Card, 'name' | 'source'>,
   known: Card | undefined,
-  overrides: Partial<Card> = {},
+  options: ReadOptions = {},
 ): Promise<Model> {
-  const reading = await readModel(files, overrides)
+  const overrides = options.card ?? {}
+  const reading = await readModel(files, options)
   const found: Card = known ?? { ...reading.card, ...identity }
   const merged: Card = { ...found, ...overrides }
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)

@@ -21,6 +21,8 @@ export interface ModelParts {
   readonly graph: Graph
   readonly tokenizer: string | undefined
   readonly unused: readonly string[]
+  /** Names of the places that users ask for, where an architecture knows them. */
+  readonly places?: Model['places'] | undefined
   readonly fingerprint: string
   readonly folder?: string | undefined
 }
@@ -47,6 +49,7 @@ export function createModel(parts: ModelParts): Model {
     ...(tokenizer === undefined ? {} : { tokenizer }),
     ...(parts.folder === undefined ? {} : { folder: parts.folder }),
     unused: parts.unused,
+    ...(parts.places === undefined ? {} : { places: parts.places }),
     fingerprint: parts.fingerprint,
     layers: () => layers(graph),
     cut(layer) {

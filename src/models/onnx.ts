@@ -18,7 +18,9 @@ import { firstPresent, readTextLayout, type TextLayout } from './layout.ts'
 import { cardKey, tokenizerKey } from './model.ts'
 import { readPreprocessor } from './preprocessor.ts'
 import type { FoundCard, Reading } from './reading.ts'
+import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
+import { imageNet } from './timm.ts'
 import type { Card } from './types.ts'
 
 /** Operators that may stand between a classifier's last linear layer and its output. */
@@ -54,9 +56,11 @@ export async function readOnnxModel(
       await files.get(file.slice(0, slash) + name)
     }
   }
-  const graph = await withRealPaths(inferShapes(await readOnnx(path)))
-  const saved = savedCard(graph, files)
-  const found = saved ?? (await guessCard(graph, files, overrides, layout))
+  const read = await withRealPaths(inferShapes(await readOnnx(path)))
+  const saved = savedCard(read, files)
+  const { graph, card: found } = saved
+    ? { graph: read, card: saved }
+    : await guessUse(read, files, overrides, layout)
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
@@ -68,6 +72,30 @@ export async function readOnnxModel(
     tokenizer: await findTokenizer(graph, files, folder, layout),
     fingerprint: await fingerprint(['onnx'], [...paths]),
   }
+}
+
+/**
+ * The ONNX file of a folder: the export in `onnx/`, `model.onnx`, or the only one.
+ *
+ * @throws PipiloError `MODEL_INVALID` where there are several
+ */
+export async function findOnnx(
+  files: ModelFiles,
+  folder: string,
+  names: readonly string[],
+): Promise<string | undefined> {
+  const prefix = folder === '' ? '' : `${folder}/`
+  for (const path of [`${prefix}onnx/model.onnx`, 'onnx/model.onnx', `${prefix}model.onnx`]) {
+    if (await files.has(path)) return path
+  }
+  const found = names.filter((name) => name.endsWith('.onnx'))
+  if (found.length > 1) {
+    throw new PipiloError('MODEL_INVALID', `${files.label} has several models: ${found.join(', ')}.`, {
+      input: files.label,
+      hint: 'Name the one that is meant.',
+    })
+  }
+  return found[0] === undefined ? undefined : prefix + found[0]
 }
 
 function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
@@ -87,12 +115,12 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   })
 }
 
-async function guessCard(
+async function guessUse(
   graph: Graph,
   files: ModelFiles,
   overrides: Partial<Card>,
   given: TextLayout | undefined,
-): Promise<FoundCard> {
+): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
   const modality = overrides.modality ?? (isText ? 'text' : 'image')
   const penultimate = belowHead(graph)
@@ -105,40 +133,36 @@ async function guessCard(
   if (modality === 'text') {
     const hasConfig = (await files.has('modules.json')) || (await files.has('config.json'))
     const layout = given ?? (hasConfig ? await readTextLayout(files) : undefined)
-    const tap = tokenOutput(graph)
-    return {
+    const tokens = tokenOutput(graph)
+    const { graph: whole, tap } = layout ? withLayout(graph, tokens, layout) : { graph, tap: tokens }
+    const card: FoundCard = {
       ...common,
       tap,
       pool: layout?.pool ?? 'mean',
       normalize: layout?.normalize ?? false,
-      dimensions: lastSize(graph.outputs.find(({ name }) => name === tap)) ?? 0,
+      dimensions: lastSize(whole.outputs.find(({ name }) => name === tap)) ?? 0,
       text: layout?.text ?? { maxLength: 512 },
       notes:
         layout?.notes ??
         (layout ? 'As its folder says.' : 'The file says nothing of its use: mean pooling, 512 tokens.'),
     }
+    return { graph: whole, card }
   }
   const tap = penultimate ?? graph.outputs[0]?.name ?? ''
   const size = pictureSize(graph)
   const configured = await readPreprocessor(files, size)
-  return {
+  const card: FoundCard = {
     ...common,
     tap,
     pool: 'mean',
     normalize: true,
     dimensions: 0,
-    image: configured ?? {
-      size,
-      crop: 'center',
-      cropRatio: 0.875,
-      interpolation: 'bilinear',
-      mean: [0.485, 0.456, 0.406],
-      std: [0.229, 0.224, 0.225],
-    },
+    image: configured ?? { ...imageNet, size },
     notes: configured
       ? 'Preprocessing as preprocessor_config.json says.'
       : "The file says nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %.",
   }
+  return { graph, card }
 }
 
 /** The output with a vector for each token, by the names that exporters use, else the first of three axes. */

@@ -31,7 +31,7 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   const { source, files } = await locate(known?.source ?? name, options)
   // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
   const { assemble } = await import('./assemble.ts')
-  return assemble(files, { name, source: sourceName(source) }, known, options.card)
+  return assemble(files, { name, source: sourceName(source) }, known, options)
 }
 
 interface Located {

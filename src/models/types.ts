@@ -1,4 +1,5 @@
 import type { Graph, Layer } from '../graph/index.ts'
+import type { BuiltModel } from '../nn/index.ts'
 
 export type Modality = 'text' | 'image'
 
@@ -98,6 +99,8 @@ export interface Model {
   readonly folder?: string
   /** Tensors of the checkpoint that the architecture did not ask for. */
   readonly unused: readonly string[]
+  /** For architectures that are built here: names of layers that users ask for, such as its stages and its class token. */
+  readonly places?: Omit<BuiltModel, 'graph' | 'unused'>
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */
   readonly fingerprint: string
   layers(): Layer[]
@@ -126,6 +129,15 @@ export interface OpenOptions {
   readonly signal?: AbortSignal
   /** For `.onnx` files and folders that say nothing about themselves: overrides of the card. */
   readonly card?: Partial<Card>
+  /**
+   * `false`: parameters that the checkpoint lacks or has in another shape are drawn at random, and its tensors that no part
+   * asked for are left aside. Default `true`: an error lists them.
+   */
+  readonly strict?: boolean
+  /** For a checkpoint without a configuration: its architecture, by timm's or torchvision's name (`resnet50`). */
+  readonly architecture?: string
+  /** Height and width of the pictures that an image model is built for. Default: what its files say. */
+  readonly size?: readonly [height: number, width: number]
   /** Precision of the computation. */
   readonly dtype?: 'fp32'
 }
