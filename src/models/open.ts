@@ -2,6 +2,7 @@ import { PipiloError } from '../tensor/index.ts'
 import { cardsHint, findCard } from './cards.ts'
 import { kindOf } from './files.ts'
 import { expandHome } from './hub/settings.ts'
+import { checkPrecision } from './precisions.ts'
 import { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
 import type { Model, OpenOptions } from './types.ts'
 
@@ -21,9 +22,7 @@ import type { Model, OpenOptions } from './types.ts'
  * `FILE_NOT_FOUND`, `NETWORK`, `OFFLINE`, `HUB_DENIED`, `CHECKSUM_MISMATCH`, `ABORTED`
  */
 export async function open(name: string, options: OpenOptions = {}): Promise<Model> {
-  if (options.dtype !== undefined && options.dtype !== 'fp32') {
-    throw new PipiloError('OPTION_INVALID', `Models are computed in fp32, not in '${options.dtype}'.`)
-  }
+  checkPrecision(options.dtype)
   if (typeof name !== 'string' || name.trim() === '') {
     throw new PipiloError('INPUT_INVALID', 'A model has no empty name.', { hint: cardsHint('') })
   }
@@ -31,7 +30,10 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   const { source, files } = await locate(known?.source ?? name, options)
   // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
   const { assemble } = await import('./assemble.ts')
-  return assemble(files, { name, source: sourceName(source) }, known, options)
+  const model = await assemble(files, { name, source: sourceName(source) }, known, options)
+  if (options.dtype === undefined || options.dtype === 'fp32') return model
+  const { inPrecision } = await import('./precision.ts')
+  return inPrecision(model, options.dtype)
 }
 
 interface Located {

@@ -3,21 +3,40 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Initializer, inMemory, type Place } from '../graph/index.ts'
 import {
+  byteLength,
   bytesOf,
+  type DType,
+  elementCount,
   type FileTensor,
   fileError,
   PipiloError,
   type TypedArray,
   writeFileAtomic,
 } from '../tensor/index.ts'
-import { prune } from './cacheFolder.ts'
-import { chunks, isFileTensor, type Piece, pieceSize } from './piece.ts'
+import { defaultCacheDir, prune } from './cacheFolder.ts'
+import { chunks, isFileTensor, type Piece } from './piece.ts'
 
 // Weights start at multiples of a cache line.
 const ALIGNMENT = 64
 // The file ends with its own address: one that was cut off, or is something else, is noticed and made anew.
 const MARK = 32
+
+/** What a file is made of: a tensor, and how it comes from others. */
+interface Entry {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly recipe: string
+  readonly sources: readonly Initializer[]
+  content(): AsyncIterable<TypedArray>
+}
+
+/** The folder of such files below `cacheDir`. */
+export function weightsFolder(cacheDir: string): string {
+  return join(cacheDir, 'weights')
+}
 
 /**
  * The file that holds these weights, made if it is not there yet.
@@ -25,23 +44,64 @@ const MARK = 32
  * A folder that cannot be written (read-only, full) is passed over for one below the system's temporary folder.
  * `undefined` when no folder serves.
  */
-export async function convertedFile(
+export function convertedFile(
   pieces: readonly Piece[],
   cacheDir: string,
 ): Promise<Map<string, FileTensor> | undefined> {
-  const mark = await address(pieces)
+  const entries = pieces.map(
+    (piece): Entry => ({
+      ...piece,
+      recipe: `from ${piece.source.dtype}`,
+      sources: [piece.source],
+      content: () => chunks(piece),
+    }),
+  )
+  return fileOf(entries, cacheDir)
+}
+
+/**
+ * Keeps what a pass computes from weights in a file that this and every later process maps.
+ *
+ * ```ts
+ * const small = await quantize(graph, { place: keepDerived() })
+ * ```
+ *
+ * The file is found again by the weights' own files and the recipes: nothing is computed a second time. Where no folder can
+ * be written, the tensors are in memory.
+ *
+ * @param cacheDir as in {@link CompileOptions}
+ */
+export function keepDerived(cacheDir: string = defaultCacheDir()): Place {
+  return async (derived) => {
+    const entries = derived.map(
+      (one): Entry => ({
+        ...one,
+        async *content() {
+          yield (await one.make()).data as TypedArray
+        },
+      }),
+    )
+    return (await fileOf(entries, cacheDir)) ?? inMemory(derived)
+  }
+}
+
+async function fileOf(
+  entries: readonly Entry[],
+  cacheDir: string,
+): Promise<Map<string, FileTensor> | undefined> {
+  const mark = await address(entries)
   const name = `${mark.toString('hex')}.bin`
   const temporary = join(tmpdir(), `pipilo-${process.getuid?.() ?? 'weights'}`)
-  for (const folder of [join(cacheDir, 'weights'), temporary]) {
+  for (const folder of [weightsFolder(cacheDir), temporary]) {
     if (folder === temporary && !(await isOwn(folder))) continue
     const path = join(folder, name)
-    const { files, size } = layout(pieces, path)
+    const { files, size } = layout(entries, path)
     if (await isWhole(path, size + MARK, mark)) return files
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) =>
         Promise.reject(fileError(error, folder, 'write')),
       )
-      await writeFileAtomic(path, content(pieces, mark))
+      await writeFileAtomic(path, content(entries, mark))
     } catch (error) {
       // What cannot be read is an error of the weights; what cannot be written is passed over.
       if (error instanceof PipiloError && ['WRITE_FAILED', 'NOT_A_FILE'].includes(error.code)) continue
@@ -59,46 +119,48 @@ async function isOwn(folder: string): Promise<boolean> {
   return !status || !process.getuid || status.uid === process.getuid()
 }
 
-async function address(pieces: readonly Piece[]): Promise<Buffer> {
+async function address(entries: readonly Entry[]): Promise<Buffer> {
   const hash = createHash('sha256').update('pipilo weights 1\n')
   const files = new Map<string, string>()
-  for (const { dtype, shape, source } of pieces) {
-    hash.update(`${dtype} ${shape.join('x')} from ${source.dtype} `)
-    if (isFileTensor(source)) {
-      const { path, offset, length } = source.file
-      if (!files.has(path)) {
-        const { size, mtimeMs } = await stat(path).catch((error) =>
-          Promise.reject(fileError(error, path, 'read')),
-        )
-        files.set(path, `${path} ${size} ${mtimeMs}`)
-      }
-      hash.update(`${files.get(path)} ${offset} ${length}\n`)
-    } else
-      hash.update(
-        createHash('sha256')
-          .update(bytesOf(source.data as TypedArray))
-          .digest(),
-      )
+  for (const { dtype, shape, recipe, sources } of entries) {
+    hash.update(`${dtype} ${shape.join('x')} ${recipe} `)
+    for (const source of sources) hash.update(await identity(source, files))
+    hash.update('\n')
   }
   return hash.digest()
 }
 
-function layout(pieces: readonly Piece[], path: string): { files: Map<string, FileTensor>; size: number } {
+/** What tells a tensor from others: its place in a file as it stands, else its bytes. */
+async function identity(source: Initializer, files: Map<string, string>): Promise<string> {
+  if (!isFileTensor(source)) {
+    const bytes = bytesOf(source.data as TypedArray)
+    return `${source.dtype} ${createHash('sha256').update(bytes).digest('hex')} `
+  }
+  const { path, offset, length } = source.file
+  if (!files.has(path)) {
+    const { size, mtimeMs } = await stat(path).catch((error) =>
+      Promise.reject(fileError(error, path, 'read')),
+    )
+    files.set(path, `${path} ${size} ${mtimeMs}`)
+  }
+  return `${source.dtype} ${files.get(path)} ${offset} ${length} `
+}
+
+function layout(entries: readonly Entry[], path: string): { files: Map<string, FileTensor>; size: number } {
   const files = new Map<string, FileTensor>()
   let size = 0
-  for (const piece of pieces) {
-    const { name, dtype, shape } = piece
-    const length = pieceSize(piece)
+  for (const { name, dtype, shape } of entries) {
+    const length = byteLength(dtype, elementCount(shape))
     files.set(name, { dtype, shape, file: { path, offset: size, length } })
     size += length + padding(length)
   }
   return { files, size }
 }
 
-async function* content(pieces: readonly Piece[], mark: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) {
-    for await (const chunk of chunks(piece)) yield bytesOf(chunk)
-    yield new Uint8Array(padding(pieceSize(piece)))
+async function* content(entries: readonly Entry[], mark: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (const { dtype, shape, content } of entries) {
+    for await (const chunk of content()) yield bytesOf(chunk)
+    yield new Uint8Array(padding(byteLength(dtype, elementCount(shape))))
   }
   yield mark
 }

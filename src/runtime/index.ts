@@ -1,3 +1,4 @@
+export { keepDerived } from './cache.ts'
 export { compile, defaults, reopen } from './compile.ts'
 export { evaluate } from './evaluate.ts'
 export { readNote, writeNote } from './notes.ts'

@@ -3,7 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Graph, Initializer } from '../graph/index.ts'
 import { type FileTensor, fileError, PipiloError } from '../tensor/index.ts'
-import { convertedFile } from './cache.ts'
+import { convertedFile, weightsFolder } from './cache.ts'
 import { isFileTensor, load, type Piece, pieceSize } from './piece.ts'
 
 /** A graph whose weights may still have to be converted. */
@@ -57,13 +57,36 @@ function total(pieces: readonly Piece[]): number {
 
 /** The pieces in files of one folder; an empty map when no folder can be written and they fit into memory. */
 async function fileWeights(pieces: readonly Piece[], cacheDir: string): Promise<Map<string, FileTensor>> {
-  const files = (await asTheyLie(pieces)) ?? (await convertedFile(pieces, cacheDir))
+  const files =
+    (await asTheyLie(pieces)) ??
+    (await besideDerived(pieces, cacheDir)) ??
+    (await convertedFile(pieces, cacheDir))
   if (files) return files
   if (total(pieces) <= INLINE_AT_MOST) return new Map()
   throw new PipiloError('WRITE_FAILED', `No folder could be written for ${total(pieces)} bytes of weights.`, {
     hint: `Make ${cacheDir} writable, or name another folder in PIPILO_CACHE.`,
     input: cacheDir,
   })
+}
+
+/** Quantised weights already lie in the folder of converted ones: only the others are converted. */
+async function besideDerived(
+  pieces: readonly Piece[],
+  cacheDir: string,
+): Promise<Map<string, FileTensor> | undefined> {
+  const folder = weightsFolder(cacheDir)
+  const lies = ({ dtype, source }: Piece) =>
+    isFileTensor(source) && source.dtype === dtype && dirname(source.file.path) === folder
+  const derived = pieces.filter(lies)
+  if (derived.length === 0) return undefined
+  const rest = pieces.filter((piece) => !lies(piece))
+  const converted = await convertedFile(rest, cacheDir)
+  return converted && (await asTheyLie([...derived, ...rest.map((piece) => at(piece, converted))]))
+}
+
+/** A piece that has been converted. */
+function at(piece: Piece, files: ReadonlyMap<string, FileTensor>): Piece {
+  return { ...piece, source: files.get(piece.name) as FileTensor }
 }
 
 /** The runtime maps files of one folder only, and no symbolic links (as in the hub's snapshots): these are followed. */

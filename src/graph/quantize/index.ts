@@ -1,2 +1,3 @@
 export { type Derived, inMemory, type Place } from './derived.ts'
+export { type HalveOptions, halve } from './halve.ts'
 export { type QuantizeOptions, quantize } from './quantize.ts'

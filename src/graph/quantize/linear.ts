@@ -1,17 +1,21 @@
 import type { Node } from '../types.ts'
 import { lastLoaded } from './derived.ts'
-import { FLOAT, type Rewriter, type Weight } from './rewriter.ts'
+import { FLOAT, type NewNode, type Rewriter, type Weight } from './rewriter.ts'
 import { floats, type Quantized, quantizeRows, transposed } from './symmetric.ts'
 
 /**
  * Products with a constant matrix (`MatMul`, `Gemm`) in integers: weights int8 with a scale for each column, activations
- * uint8 with scale and zero point of each call (`DynamicQuantizeLinear`, `MatMulInteger`).
+ * with a scale for each row, found as each call comes. So a row's numbers do not depend on what it is batched with, and
+ * one token with large numbers costs the others no precision: MiniLM's vectors are at a cosine of 0.9973 on average,
+ * 0.9932 with `DynamicQuantizeLinear`, which has one scale for all and is a tenth faster.
+ *
+ * The integers of activations are -127…127, stored as uint8 with zero point 128: the fastest kernels multiply uint8 by int8.
  *
  * @returns what takes a node's place, or undefined where it stays
  */
 export function linearQuantizer(rewriter: Rewriter): (node: Node) => Node[] | undefined {
   /** Activations that are quantised already: query, key and value read the same. */
-  const activations = new Map<string, readonly string[]>()
+  const activations = new Map<string, Rows>()
   const load = lastLoaded()
 
   return (node) => {
@@ -51,37 +55,53 @@ export function linearQuantizer(rewriter: Rewriter): (node: Node) => Node[] | un
     })
 
     const nodes: Node[] = []
-    let activation = activations.get(x)
-    if (!activation) {
-      const added = rewriter.node(node, 'DynamicQuantizeLinear', [x], {
-        dtypes: ['uint8', 'float32', 'uint8'],
-        shape: rewriter.shape(x),
-      })
-      nodes.push(added)
-      activation = added.outputs
-      activations.set(x, activation)
-    }
-    const [quantized = '', xScale = '', zeroPoint = ''] = activation
-    const [output = ''] = node.outputs
-    const known = rewriter.shape(output)
-    const add = (op: string, inputs: readonly string[], options: Parameters<typeof rewriter.node>[3]) => {
-      const added = rewriter.node(node, op, inputs, options)
+    const add = (op: string, inputs: readonly string[], options: NewNode = {}): string => {
+      const added = rewriter.node(node, op, inputs, { dtypes: ['float32'], ...options })
       nodes.push(added)
       return added.outputs[0]!
     }
-    const sums = add('MatMulInteger', [quantized, numbers, zeroPoint], { dtypes: ['int32'], shape: known })
-    const cast = add('Cast', [sums], {
-      dtypes: ['float32'],
-      shape: known,
-      attributes: { to: { type: 'int', value: FLOAT } },
-    })
-    const both = add('Mul', [xScale, scale], { dtypes: ['float32'], shape: [columns] })
-    if (addend === undefined) add('Mul', [cast, both], { outputs: [output] })
-    else {
-      const scaled = add('Mul', [cast, both], { dtypes: ['float32'], shape: known })
-      add('Add', [scaled, addend], { outputs: [output] })
+    let rows = activations.get(x)
+    if (!rows) {
+      rows = quantizedRows(rewriter, x, add)
+      activations.set(x, rows)
     }
+    const [output = ''] = node.outputs
+    const known = rewriter.shape(output)
+    const zeroPoint = rewriter.scalar('uint8', 128)
+    const sums = add('MatMulInteger', [rows.integers, numbers, zeroPoint], {
+      dtypes: ['int32'],
+      shape: known,
+    })
+    const cast = add('Cast', [sums], { shape: known, attributes: { to: { type: 'int', value: FLOAT } } })
+    const columnwise = add('Mul', [cast, scale], { shape: known })
+    if (addend === undefined) add('Mul', [columnwise, rows.scales], { outputs: [output] })
+    else add('Add', [add('Mul', [columnwise, rows.scales], { shape: known }), addend], { outputs: [output] })
     return nodes
+  }
+}
+
+/** Activations as integers: `x ≈ integers · scales`, a scale a row. */
+interface Rows {
+  readonly integers: string
+  readonly scales: string
+}
+
+function quantizedRows(
+  rewriter: Rewriter,
+  x: string,
+  add: (op: string, inputs: readonly string[], options?: NewNode) => string,
+): Rows {
+  const shape = rewriter.shape(x)
+  const column = shape && [...shape.slice(0, -1), 1]
+  const largest = rewriter.reduceMax(add('Abs', [x], { shape }), add, column)
+  // A row of zeros is no division by zero.
+  const safe = add('Max', [largest, rewriter.scalar('float32', 1e-30)], { shape: column })
+  const factors = add('Div', [rewriter.scalar('float32', 127), safe], { shape: column })
+  const scaled = add('Mul', [x, factors], { shape })
+  const [one, zeroPoint] = [rewriter.scalar('float32', 1), rewriter.scalar('uint8', 128)]
+  return {
+    integers: add('QuantizeLinear', [scaled, one, zeroPoint], { dtypes: ['uint8'], shape }),
+    scales: add('Mul', [safe, rewriter.scalar('float32', 1 / 127)], { shape: column }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Tensor } from '../../tensor/index.ts'
+import { PipiloError, type Tensor } from '../../tensor/index.ts'
 import { prune } from '../passes/index.ts'
 import type { Graph, Node } from '../types.ts'
 import { inMemory, type Place } from './derived.ts'
@@ -21,14 +21,20 @@ export interface QuantizeOptions {
  * ```
  *
  * Weights are symmetric int8 with a scale for each output channel (tables that rows are gathered from: for each row).
- * Products with a constant matrix are computed in integers, their activations quantised as each call comes
- * (`DynamicQuantizeLinear`), so no data are needed. Values keep their names, and stay float.
+ * Products with a constant matrix are computed in integers, activations quantised as each call comes, with a scale for each row, so no data are needed and a vector does not depend on what it was batched with. Values keep
+ * their names, and stay float.
  *
- * The range of an activation is that of its whole batch: an embedding then depends a little on what it was batched with.
+ * @throws `OPERATOR_UNSUPPORTED` for a graph below operator set 10, which had no integer products
  */
 export async function quantize(graph: Graph, options: QuantizeOptions = {}): Promise<Graph> {
   const { skip = [], place = inMemory } = options
   const rewriter = new Rewriter(graph)
+  if (rewriter.opset < 10)
+    throw new PipiloError(
+      'OPERATOR_UNSUPPORTED',
+      `The graph ${graph.name} has operator set ${rewriter.opset}, and int8 needs 10.`,
+      { hint: 'Export the model with a newer operator set.' },
+    )
   const quantizers = [linearQuantizer(rewriter), tableQuantizer(rewriter)]
   const nodes = graph.nodes.flatMap((node): readonly Node[] => {
     if (skip.some((scope) => isInside(node, scope))) return [node]
@@ -48,7 +54,7 @@ async function finish(rewriter: Rewriter, nodes: readonly Node[], place: Place):
   const next = {
     ...graph,
     nodes,
-    initializers: new Map([...graph.initializers, ...made]),
+    initializers: new Map([...graph.initializers, ...made, ...rewriter.initializers]),
     values: new Map([...graph.values, ...values]),
   }
   return prune(next, { keepInputs: true })

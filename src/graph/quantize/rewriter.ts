@@ -1,4 +1,4 @@
-import type { DType } from '../../tensor/index.ts'
+import { type DType, tensor } from '../../tensor/index.ts'
 import { captured, defined, subgraphs, typeOf } from '../passes/walk.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo } from '../types.ts'
 import type { Derived } from './derived.ts'
@@ -23,6 +23,7 @@ export class Rewriter {
   readonly #nodeNames: Set<string>
   readonly #makers: Map<string, Node>
   readonly #overridable: Set<string>
+  readonly #constants = new Map<string, string>()
   readonly #derivedNames = new Map<string, string>()
 
   constructor(graph: Graph) {
@@ -36,6 +37,11 @@ export class Rewriter {
     this.#nodeNames = new Set(graph.nodes.map(({ name }) => name))
     this.#makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])))
     this.#overridable = new Set(graph.inputs.map(({ name }) => name))
+  }
+
+  /** Version of the standard operator set. */
+  get opset(): number {
+    return this.graph.opsets.get('') ?? this.graph.opsets.get('ai.onnx') ?? 1
   }
 
   /** The node that makes a value. */
@@ -102,6 +108,42 @@ export class Rewriter {
     return { name, op, domain: '', inputs, outputs: made, attributes, ...(metadata && { metadata }) }
   }
 
+  /** A constant number, made once however often it is asked for. */
+  scalar(dtype: 'float32' | 'uint8' | 'int8', value: number): string {
+    const key = `constant/${dtype}(${value})`
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
+    const name = this.fresh(key)
+    this.#constants.set(key, name)
+    this.initializers.set(name, tensor(dtype, [], [value]))
+    return name
+  }
+
+  /** The maximum over the last axis, which stays with size 1. */
+  reduceMax(
+    x: string,
+    add: (op: string, inputs: readonly string[], options?: NewNode) => string,
+    shape: Shape | undefined,
+  ): string {
+    const kept: Attribute = { type: 'int', value: 1 }
+    // The axes became an input in version 18.
+    if (this.opset < 18) {
+      const attributes: Record<string, Attribute> = { axes: { type: 'ints', value: [-1] }, keepdims: kept }
+      return add('ReduceMax', [x], { attributes, shape })
+    }
+    const axes = this.#lastAxis()
+    return add('ReduceMax', [x, axes], { attributes: { keepdims: kept }, shape })
+  }
+
+  #lastAxis(): string {
+    const known = this.#constants.get('last axis')
+    if (known !== undefined) return known
+    const name = this.fresh('constant/int64[-1]')
+    this.#constants.set('last axis', name)
+    this.initializers.set(name, tensor('int64', [1], [-1]))
+    return name
+  }
+
   /** A name like this one that no value has yet. */
   fresh(wanted: string): string {
     const name = this.#unused(wanted, this.#taken)
@@ -127,7 +169,8 @@ export class Rewriter {
   }
 }
 
-interface NewNode {
+/** What {@link Rewriter.node} may be told. */
+export interface NewNode {
   readonly attributes?: Readonly<Record<string, Attribute>>
   readonly outputs?: readonly string[]
   readonly dtypes?: readonly DType[]
