@@ -1,0 +1,114 @@
+/** Builds what `vits.py` asks for, one request a line, and answers how far its numbers are from the reference. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { cut, type Graph, type Initializer, resolveLayer } from '../../../src/graph/index.ts'
+import { readSafetensors } from '../../../src/models/index.ts'
+import type { BuiltModel } from '../../../src/nn/index.ts'
+import { findVit } from '../../../src/nn/vitArchitectures.ts'
+import { compile } from '../../../src/runtime/index.ts'
+import type { Tensor } from '../../../src/tensor/index.ts'
+
+interface Request {
+  readonly folder: string
+  readonly kind: 'timm' | 'transformers' | 'clip'
+  readonly name: string
+  /** Every tensor of the whole model. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>
+  /** What the reduced model changes, or the configuration of transformers. */
+  readonly config?: Readonly<Record<string, unknown>>
+  readonly size?: readonly [number, number]
+  readonly tower?: 'text' | 'image'
+  readonly inputs: Readonly<Record<string, readonly number[]>>
+  readonly outputs: Readonly<Record<string, readonly number[]>>
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  let answer: unknown
+  try {
+    answer = await compare(JSON.parse(line) as Request)
+  } catch (error) {
+    answer = { error: error instanceof Error ? `${error.message}`.slice(0, 400) : String(error) }
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`)
+}
+
+async function compare(request: Request) {
+  const { folder, inputs, outputs } = request
+  checkShapes(request)
+  const { tensors } = await readSafetensors(join(folder, 'model.safetensors'))
+  const built = build(request, tensors)
+  if (built.unused.length > 0) throw new Error(`unused: ${built.unused.slice(0, 5).join(', ')}`)
+  const wanted = new Map(Object.keys(outputs).map((name) => [name, valueOf(built, name)]))
+  const graph = cut(built.graph, [...new Set(wanted.values())], { keepInputs: true })
+  const session = await compile(graph, { workers: 0, threads: 1, cacheDir: join(folder, 'cache') })
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, shape]) => [name, read(folder, name, shape, name !== 'pixel_values')]),
+  )
+  const results = await session.run(feeds)
+  await session.dispose()
+  let worst = { output: '', cosine: 1, relative: 0 }
+  for (const [name, shape] of Object.entries(outputs)) {
+    const actual = results[wanted.get(name)!]!
+    const expected = read(folder, name, shape, false).data as Float32Array
+    const { cosine, relative } = distance(actual.data as Float32Array, expected)
+    if (!(relative <= worst.relative)) worst = { output: `${name} [${actual.shape}]`, cosine, relative }
+    if (!(cosine >= 0.9999 && relative <= 1e-4)) {
+      return { cosine, relative, worst: `${name}: cosine ${cosine}, error ${relative}, [${actual.shape}] for [${shape}]` }
+    }
+  }
+  return { cosine: worst.cosine, relative: worst.relative, outputs: wanted.size }
+}
+
+function build(request: Request, tensors: ReadonlyMap<string, Initializer>): BuiltModel {
+  const { kind, name, config = {}, size, tower } = request
+  const options = size ? { size } : {}
+  if (kind === 'timm') {
+    const find = findVit(name, config)
+    if (!find) throw new Error('unknown')
+    return find(tensors, options)
+  }
+  throw new Error('later')
+}
+
+/** The whole model asks for every tensor by its name and shape. Nothing is read. */
+function checkShapes({ kind, name, shapes }: Request): void {
+  if (kind !== 'timm' || !shapes) return
+  const file = { path: '/nowhere', offset: 0, length: 0 }
+  const tensors = new Map(
+    Object.entries(shapes).map(([key, shape]) => [key, { dtype: 'float32', shape, file } as const]),
+  )
+  const find = findVit(name)
+  if (!find) throw new Error('unknown')
+  const { unused } = find(tensors)
+  if (unused.length > 0) throw new Error(`unused of the whole: ${unused.slice(0, 5).join(', ')}`)
+}
+
+function valueOf(built: BuiltModel, output: string): string {
+  if (output.startsWith('layer:')) return resolveLayer(built.graph, output.slice('layer:'.length))
+  const named = (built as unknown as Record<string, string | undefined>)[output]
+  return named ?? resolveLayer(built.graph, output)
+}
+
+function read(folder: string, name: string, shape: readonly number[], integers: boolean): Tensor {
+  const bytes = new Uint8Array(readFileSync(join(folder, `${name}.bin`)))
+  return integers
+    ? { dtype: 'int64', shape, data: new BigInt64Array(bytes.buffer) }
+    : { dtype: 'float32', shape, data: new Float32Array(bytes.buffer) }
+}
+
+/** Cosine, and the largest difference over the largest magnitude. */
+function distance(actual: Float32Array, expected: Float32Array): { cosine: number; relative: number } {
+  if (actual.length !== expected.length) return { cosine: Number.NaN, relative: Number.NaN }
+  let [product, a, b, difference, magnitude] = [0, 0, 0, 0, 0]
+  for (let i = 0; i < expected.length; i++) {
+    const [x, y] = [actual[i]!, expected[i]!]
+    product += x * y
+    a += x * x
+    b += y * y
+    difference = Math.max(difference, Math.abs(x - y))
+    magnitude = Math.max(magnitude, Math.abs(y))
+    if (Number.isNaN(x)) return { cosine: Number.NaN, relative: Number.NaN }
+  }
+  return { cosine: product / Math.sqrt(a * b), relative: difference / magnitude }
+}

@@ -1,0 +1,401 @@
+/**
+ * Vision transformers (ViT, https://arxiv.org/abs/2010.11929, and its relatives DeiT, MAE, DINO, DINOv2, the towers of CLIP and
+ * SigLIP) with the parameter names of timm's `VisionTransformer`.
+ */
+import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
+import { PipiloError } from '../tensor/index.ts'
+import { beitBlock } from './beit.ts'
+import { conv2d, linear } from './layers.ts'
+import type { BuildModel } from './model.ts'
+import { type CheckpointParameters, parametersFrom } from './parameters.ts'
+import { pool } from './pooling.ts'
+import { type Grid, relativePositionBias, relativePositionIndex, resamplePositions } from './positions.ts'
+import type { Parameters } from './types.ts'
+import { type BlockConfig, vitBlocks } from './vitBlocks.ts'
+import { backbones } from './vitHybrid.ts'
+import {
+  attentionPool,
+  mlp,
+  type Norm,
+  normOf,
+  patchEmbed,
+  prependTokens,
+  type ScoreBias,
+  tokensOf,
+  VIT_INIT,
+} from './vitLayers.ts'
+
+/** The arguments of timm's `VisionTransformer`, by its names. */
+export interface VitConfig extends BlockConfig {
+  readonly img_size: readonly [height: number, width: number]
+  readonly patch_size: number
+  readonly embed_dim: number
+  readonly depth: number
+  readonly num_classes: number
+  readonly global_pool: 'token' | 'avg' | 'max' | 'avgmax' | 'map'
+  readonly class_token: boolean
+  /** A second token, with a head of its own (https://arxiv.org/abs/2012.12877). */
+  readonly distilled: boolean
+  /** Register tokens (https://arxiv.org/abs/2309.16588). */
+  readonly reg_tokens: number
+  /** Learned absolute positions. */
+  readonly pos_embed: boolean
+  /** Class token and registers have no positions. */
+  readonly no_embed_class: boolean
+  /** Normalise before the first block (`norm_pre`); the patch embedding then has no bias. */
+  readonly pre_norm: boolean
+  readonly final_norm: boolean
+  /** Normalise after pooling instead of before. Default: unless the class token or attention pools. */
+  readonly fc_norm?: boolean
+  readonly norm: 'layer' | 'rms'
+  readonly norm_eps: number
+  readonly block: keyof typeof vitBlocks | 'beit'
+  /** `mlp`: scores get what an MLP makes of the offset; `table`: what a table holds for it. */
+  readonly rel_pos?: 'mlp' | 'table'
+  /** All blocks have the same bias of relative positions. */
+  readonly shared_rel_pos: boolean
+  /** Hidden features of the MLP of relative positions. */
+  readonly rel_pos_dim: number
+  /** What makes the feature map that patches are taken of: see {@link backbones}. Default: the picture itself. */
+  readonly backbone?: string
+}
+
+/** timm's defaults. */
+export const VIT_DEFAULTS: VitConfig = {
+  img_size: [224, 224],
+  patch_size: 16,
+  embed_dim: 768,
+  depth: 12,
+  num_heads: 12,
+  mlp_ratio: 4,
+  num_classes: 1000,
+  global_pool: 'token',
+  qkv_bias: true,
+  qk_norm: false,
+  scale_attn_norm: false,
+  scale_mlp_norm: false,
+  proj_bias: true,
+  init_values: 0,
+  class_token: true,
+  distilled: false,
+  reg_tokens: 0,
+  pos_embed: true,
+  no_embed_class: false,
+  pre_norm: false,
+  final_norm: true,
+  norm: 'layer',
+  norm_eps: 1e-6,
+  act: 'gelu',
+  mlp: 'mlp',
+  attn: 'attn',
+  block: 'pre_norm',
+  shared_rel_pos: false,
+  rel_pos_dim: 128,
+}
+
+type Checkpoint = ReadonlyMap<string, Initializer>
+
+/** Where larger models keep the vision transformer. */
+const PREFIXES = ['', 'module.', 'visual.trunk.']
+
+/**
+ * A vision transformer as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
+ * there are no classes.
+ *
+ * ```ts
+ * const { graph, penultimate } = buildVit({ patch_size: 32 }, tensors, { size: [256, 256] })
+ * ```
+ *
+ * Positions are resampled where the checkpoint's are for another size. Layers: `patch_embed`, `pos_drop` or `norm_pre` (what the
+ * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`.
+ *
+ * @param config what differs from {@link VIT_DEFAULTS}
+ * @param checkpoint tensors by timm's names; without one, parameters are drawn
+ * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size that patches do not fill
+ */
+export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
+  const config: VitConfig = { ...VIT_DEFAULTS, ...given }
+  const { seed = 0, strict = true, size = config.img_size } = options
+  const classes = options.classes ?? classesOf(checkpoint, config.num_classes)
+  const builder = new Builder({ name: 'vit' })
+  const parameters = parametersFrom(builder, checkpoint, {
+    prefixes: PREFIXES,
+    seed,
+    strict,
+    // Of pretraining, or of heads that are not wanted.
+    ...(options.classes === 0 ? { ignore: [/\bhead(_dist)?\./] } : {}),
+  })
+  const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
+  const norm = normOf(config.norm, config.norm_eps)
+
+  const { patches, grid } = embedPatches(parameters, config, pixels)
+  const entering = enter(parameters, config, checkpoint, norm, patches, grid)
+  const bias = scoreBias(parameters, config, builder, grid)
+  let x = entering
+  const stages: string[] = []
+  for (let i = 0; i < config.depth; i++) {
+    stages.push(`blocks.${i}`)
+    x = builder.scope(`blocks.${i}`, { kind: 'Block' }, () =>
+      (config.block === 'beit' ? beitBlock : vitBlocks[config.block])(parameters, config, norm, x, i, bias),
+    )
+  }
+  const late = config.fc_norm ?? ['avg', 'max', 'avgmax'].includes(config.global_pool)
+  const features = config.final_norm && !late ? norm(parameters, 'norm', x) : x
+  const prefix = prefixTokens(config)
+  const classToken = config.class_token
+    ? builder.scope('class_token', () => pool(features, 'cls'))
+    : undefined
+  const patchTokens = builder.scope('patch_tokens', () =>
+    prefix > 0 ? op.slice(features, [prefix], [grid[0] * grid[1] + prefix], { axes: [1] }) : features,
+  )
+  const heads = head(parameters, config, norm, late, { features, classToken, patchTokens }, classes)
+  builder.output(heads.logits ? 'logits' : 'embedding', heads.logits ?? heads.penultimate)
+  return {
+    graph: builder.build(),
+    unused: parameters.unused(),
+    penultimate: heads.penultimate.name,
+    features: features.name,
+    ...(classToken ? { classToken: classToken.name } : {}),
+    patchTokens: patchTokens.name,
+    patchEmbeddings: entering.name,
+    stages: stages.map((name) => ({ name, stride: size[0] / grid[0], channels: config.embed_dim })),
+  }
+}
+
+/** Class token, second token, registers. */
+function prefixTokens(config: VitConfig): number {
+  return Number(config.class_token) + Number(config.distilled) + config.reg_tokens
+}
+
+/** The classes that a checkpoint tells apart; those of the configuration without one. */
+export function classesOf(
+  checkpoint: Checkpoint | undefined,
+  otherwise: number,
+  name = 'head.weight',
+): number {
+  if (!checkpoint) return otherwise
+  for (const prefix of PREFIXES) {
+    const weight = checkpoint.get(prefix + name)
+    if (weight) return weight.shape[0] ?? 0
+  }
+  return 0
+}
+
+function embedPatches(
+  parameters: Parameters,
+  config: VitConfig,
+  pixels: Value,
+): { patches: Value; grid: Grid } {
+  const { patch_size: patch, embed_dim, pre_norm } = config
+  const { builder } = pixels
+  const backbone = config.backbone === undefined ? undefined : backbones.get(config.backbone)
+  if (backbone) {
+    return builder.scope('patch_embed', { kind: 'HybridEmbed' }, () => {
+      const map = builder.scope('backbone', () => backbone(parameters, pixels))
+      const [, , rows, columns] = map.shape as number[]
+      const projected = config.backbone === 'mci' ? tokensOf(map) : patchEmbedOf(parameters, map, config)
+      return { patches: projected, grid: [rows! / patch, columns! / patch] }
+    })
+  }
+  const [height, width] = pixels.shape.slice(2) as [number, number]
+  if (height % patch !== 0 || width % patch !== 0) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `Patches of ${patch} × ${patch} do not fill ${height} × ${width}.`,
+      {
+        input: 'size',
+        hint: `Choose multiples of ${patch}.`,
+      },
+    )
+  }
+  const patches = patchEmbed(parameters, 'patch_embed', pixels, embed_dim, patch, { bias: !pre_norm })
+  return { patches, grid: [height / patch, width / patch] }
+}
+
+/** Positions, further tokens, and the norm before the first block. */
+function enter(
+  parameters: CheckpointParameters,
+  config: VitConfig,
+  checkpoint: Checkpoint | undefined,
+  norm: Norm,
+  patches: Value,
+  grid: Grid,
+): Value {
+  const { builder } = patches
+  const entered = builder.scope('pos_drop', () => {
+    const tokens = tokenParameters(parameters, config)
+    const positions = config.pos_embed ? positionTable(parameters, config, checkpoint, grid) : undefined
+    if (!positions) return tokens ? prependTokens(tokens, patches) : patches
+    const prefix = (positions.shape[1] as number) - grid[0] * grid[1]
+    const [ahead, behind] =
+      prefix > 0
+        ? (op.split(positions, [prefix, grid[0] * grid[1]], 1) as [Value, Value])
+        : [undefined, positions]
+    const placed = op.add(patches, behind)
+    if (!tokens) return placed
+    return prependTokens(ahead ? op.add(tokens, ahead) : tokens, placed)
+  })
+  return config.pre_norm ? norm(parameters, 'norm_pre', entered) : entered
+}
+
+/** The tokens before those of the patches, [1, count, features]. */
+function tokenParameters(parameters: Parameters, config: VitConfig): Value | undefined {
+  const { embed_dim, reg_tokens, class_token, distilled } = config
+  const tokens: Value[] = []
+  const std = 1e-6
+  if (class_token) tokens.push(parameters('cls_token', [1, 1, embed_dim], { kind: 'normal', std }))
+  if (distilled) {
+    tokens.push(parameters('dist_token', [1, 1, embed_dim], { kind: 'truncated_normal', std: 0.02 }))
+  }
+  if (reg_tokens) tokens.push(parameters('reg_token', [1, reg_tokens, embed_dim], { kind: 'normal', std }))
+  return tokens.length > 1 ? op.concat(tokens, 1) : tokens[0]
+}
+
+/** The checkpoint's positions, for the grid of this picture. */
+function positionTable(
+  parameters: Parameters,
+  config: VitConfig,
+  checkpoint: Checkpoint | undefined,
+  grid: Grid,
+): Value {
+  const prefix = config.no_embed_class ? 0 : prefixTokens(config)
+  const stored = PREFIXES.map((before) => checkpoint?.get(`${before}pos_embed`)).find((tensor) => tensor)
+  const own = ownGrid(config, grid)
+  const count = stored?.shape[1] ?? own[0] * own[1] + prefix
+  const from = gridOf(count - prefix, [grid, own])
+  const shape = [1, from ? count : own[0] * own[1] + prefix, config.embed_dim]
+  const table = parameters('pos_embed', shape, { kind: 'truncated_normal', std: 0.02 })
+  return resamplePositions(table, from ?? own, grid, { prefix })
+}
+
+/** The grid of the architecture's own size; with a backbone the patches are of its map. */
+function ownGrid(config: VitConfig, grid: Grid): Grid {
+  if (config.backbone !== undefined) return grid
+  return [config.img_size[0] / config.patch_size, config.img_size[1] / config.patch_size]
+}
+
+/** The grid that has so many positions: one of the candidates, else a square. */
+export function gridOf(count: number, candidates: readonly Grid[]): Grid | undefined {
+  const found = candidates.find(([rows, columns]) => rows * columns === count)
+  if (found) return found
+  const side = Math.sqrt(count)
+  return Number.isInteger(side) && side > 0 ? [side, side] : undefined
+}
+
+/** Relative positions, made once or by each block in its attention's scope. */
+function scoreBias(
+  parameters: Parameters,
+  config: VitConfig,
+  builder: Builder,
+  grid: Grid,
+): ScoreBias | undefined {
+  if (config.rel_pos === undefined) return undefined
+  const heads = config.num_heads
+  const prefix = prefixTokens(config)
+  if (config.rel_pos === 'table') {
+    const index = relativePositionIndex(builder, grid, true)
+    const rows = (2 * grid[0] - 1) * (2 * grid[1] - 1) + 3
+    const make = () =>
+      relativePositionBias(
+        parameters(`${builder.path}.relative_position_bias_table`, [rows, heads], { kind: 'zeros' }),
+        index,
+      )
+    return config.shared_rel_pos ? builder.scope('rel_pos_bias', make) : make
+  }
+  const make = () => positionMlp(parameters, builder, grid, prefix, heads, config.rel_pos_dim)
+  return config.shared_rel_pos
+    ? builder.scope('shared_rel_pos', make)
+    : () => builder.scope('rel_pos', { kind: 'RelPosMlp' }, make)
+}
+
+/** timm's `RelPosMlp`: a bias of the scores from the logarithm of the offset (https://arxiv.org/abs/2111.09883). */
+function positionMlp(
+  parameters: Parameters,
+  builder: Builder,
+  grid: Grid,
+  prefix: number,
+  heads: number,
+  hidden: number,
+): Value {
+  const [rows, columns] = grid
+  const table = new Float32Array((2 * rows - 1) * (2 * columns - 1) * 2)
+  const log = (offset: number) => Math.sign(offset) * Math.log(1 + Math.abs(offset))
+  for (let i = 0, row = 1 - rows; row < rows; row++) {
+    for (let column = 1 - columns; column < columns; column++) {
+      table[i++] = log(row)
+      table[i++] = log(column)
+    }
+  }
+  const offsets = builder.constant({
+    dtype: 'float32',
+    shape: [1, (2 * rows - 1) * (2 * columns - 1), 2],
+    data: table,
+  })
+  const made = mlp(parameters, 'mlp', offsets, { hidden, act: 'relu', out: heads })
+  const bias = relativePositionBias(op.squeeze(made, [0]), relativePositionIndex(builder, grid))
+  return prefix > 0 ? op.pad(bias, [0, 0, prefix, prefix, 0, 0, 0, 0]) : bias
+}
+
+interface Tokens {
+  readonly features: Value
+  readonly classToken: Value | undefined
+  readonly patchTokens: Value
+}
+
+/** Pooling, the norm after it, and the classifiers. */
+function head(
+  parameters: Parameters,
+  config: VitConfig,
+  norm: Norm,
+  late: boolean,
+  tokens: Tokens,
+  classes: number,
+): { penultimate: Value; logits?: Value } {
+  const { features, classToken, patchTokens } = tokens
+  const { builder } = features
+  const classify = (name: string, x: Value) => linear(parameters, name, x, classes, { init: VIT_INIT })
+  if (config.distilled && classToken) {
+    const second = builder.scope('distillation_token', () => op.gather(features, 1, 1))
+    const penultimate = builder.scope('pooled', () => op.mul(op.add(classToken, second), 0.5))
+    if (classes === 0) return { penultimate }
+    const sum = op.add(classify('head', classToken), classify('head_dist', second))
+    return { penultimate, logits: op.mul(sum, 0.5) }
+  }
+  const pooled = poolTokens(parameters, config, norm, { features, classToken, patchTokens })
+  const penultimate = late && config.final_norm ? norm(parameters, 'fc_norm', pooled) : pooled
+  return classes === 0 ? { penultimate } : { penultimate, logits: classify('head', penultimate) }
+}
+
+function poolTokens(
+  parameters: Parameters,
+  config: VitConfig,
+  norm: Norm,
+  { features, classToken, patchTokens }: Tokens,
+): Value {
+  const { builder } = features
+  const { global_pool } = config
+  if (global_pool === 'token' && classToken) return classToken
+  if (global_pool === 'map') {
+    return attentionPool(parameters, 'attn_pool', patchTokens, {
+      heads: config.num_heads,
+      hidden: Math.trunc(config.embed_dim * config.mlp_ratio),
+      act: config.act,
+      norm,
+    })
+  }
+  return builder.scope('pooled', () => {
+    if (global_pool === 'max') return pool(patchTokens, 'max')
+    const mean = pool(patchTokens, 'mean')
+    return global_pool === 'avgmax' ? op.mul(op.add(pool(patchTokens, 'max'), mean), 0.5) : mean
+  })
+}
+
+function patchEmbedOf(parameters: Parameters, map: Value, config: VitConfig): Value {
+  return tokensOf(
+    conv2d(parameters, 'proj', map, config.embed_dim, {
+      kernel: config.patch_size,
+      stride: config.patch_size,
+      bias: !config.pre_norm,
+    }),
+  )
+}
