@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { cut, type Graph, layers, resolveLayer, tap, writeOnnx } from '../graph/index.ts'
+import { cut, type Graph, layers, resolveLayer, tap, type WriteOptions, writeOnnx } from '../graph/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import {
   embeddingGraph,
@@ -9,11 +9,15 @@ import {
   withPreprocessing,
 } from './embedding.ts'
 import { derivedFingerprint } from './fingerprint.ts'
+import { writeSafetensors } from './safetensors.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from './types.ts'
 
 /** Keys of a saved graph's metadata: the card as JSON, and the text of `tokenizer.json`. */
 export const cardKey = 'pipilo.card'
 export const tokenizerKey = 'pipilo.tokenizer'
+
+/** How a Builder's constants are called, which are no parameters. */
+const constants = 'constant/'
 
 /** What a {@link Model} is made of. */
 export interface ModelParts {
@@ -67,12 +71,17 @@ export function createModel(parts: ModelParts): Model {
     embedding,
     async save(path, options = {}) {
       const { graph: saved, card: savedCard } = savedParts(graph, card, options)
-      await write(path, saved, savedCard, tokenizer)
+      await write(path, saved, savedCard, tokenizer, options)
     },
     async export(path, options = {}) {
       const wanted = resolveEmbedding(card, options)
       const exported = embeddingGraph(graph, card, wanted)
-      await write(path, exported, embeddedCard(exported, card, wanted.pool, wanted.normalize), tokenizer)
+      const exportedCard = embeddedCard(exported, card, wanted.pool, wanted.normalize)
+      await write(path, exported, exportedCard, tokenizer, options)
+    },
+    async saveParameters(path) {
+      const named = [...graph.initializers].filter(([name]) => !name.startsWith(constants))
+      await writeSafetensors(path, new Map(named), new Map([['format', 'pt']]))
     },
   }
 }
@@ -111,7 +120,13 @@ function embeddedCard(graph: Graph, card: Card, pool: Card['pool'], normalize: b
   return { ...rest, tap: embeddingOutput, pool, normalize, dimensions: featuresOf(graph) ?? card.dimensions }
 }
 
-async function write(path: string, graph: Graph, card: Card, tokenizer: string | undefined): Promise<void> {
+async function write(
+  path: string,
+  graph: Graph,
+  card: Card,
+  tokenizer: string | undefined,
+  options: WriteOptions,
+): Promise<void> {
   const metadata = new Map(graph.metadata).set(cardKey, JSON.stringify(card))
   if (tokenizer !== undefined) {
     const text = await readFile(tokenizer, 'utf8').catch((error: unknown) => {
@@ -119,7 +134,8 @@ async function write(path: string, graph: Graph, card: Card, tokenizer: string |
     })
     metadata.set(tokenizerKey, text)
   }
-  await writeOnnx({ ...graph, metadata }, path)
+  const { externalData } = options
+  await writeOnnx({ ...graph, metadata }, path, externalData === undefined ? {} : { externalData })
 }
 
 /** Length of the vectors of a graph's first output: its channels for a feature map, else its last axis. */

@@ -1,4 +1,4 @@
-import type { Graph, Layer } from '../graph/index.ts'
+import type { Graph, Layer, WriteOptions } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 
 export type Modality = 'text' | 'image'
@@ -62,7 +62,7 @@ export interface Card {
   readonly notes?: string
 }
 
-export interface SaveOptions {
+export interface SaveOptions extends WriteOptions {
   /** Include preprocessing: image models then take `pixels`, uint8 [batch, height, width, 3]. Default `false`. */
   readonly preprocess?: boolean
   /** Append a pooling. Default: none, the bare tensor. */
@@ -113,10 +113,18 @@ export interface Model {
    * Text graphs take `input_ids`, `attention_mask` (and `token_type_ids` if the model has them), int64 [batch, sequence].
    */
   embedding(options?: EmbeddingOptions): Graph
-  /** Writes this graph as one `.onnx` file (temporary name, then renamed), with the card in its metadata. */
+  /**
+   * Writes this graph as one `.onnx` file (temporary name, then renamed), with the card in its metadata; with `externalData: true`
+   * its weights go to `<path>.data` beside it, which is needed from 2 GB on and happens then by itself.
+   */
   save(path: string, options?: SaveOptions): Promise<void>
   /** Writes {@link Model.embedding} as one `.onnx` file, with card and tokenizer: `open(path)` embeds the same. */
-  export(path: string, options?: EmbeddingOptions): Promise<void>
+  export(path: string, options?: EmbeddingOptions & WriteOptions): Promise<void>
+  /**
+   * Writes the parameters as safetensors under the names of the checkpoint's framework, so that PyTorch loads them:
+   * `module.load_state_dict(safetensors.torch.load_file(path))`. Dtypes stay as they are.
+   */
+  saveParameters(path: string): Promise<void>
 }
 
 export interface OpenOptions {
@@ -138,9 +146,6 @@ export interface OpenOptions {
   readonly architecture?: string
   /** Height and width of the pictures that an image model is built for. Default: what its files say. */
   readonly size?: readonly [height: number, width: number]
-  /**
-   * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
-   * dot products; `fp16`: weights of half the size, computed in float32. Default `fp32`: weights as they are.
-   */
-  readonly dtype?: 'fp32' | 'fp16' | 'int8'
+  /** Precision of the computation. */
+  readonly dtype?: 'fp32'
 }
