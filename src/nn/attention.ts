@@ -85,8 +85,8 @@ export function attend(
   const keyHeads = key.shape[1] as number
   // Query heads of a group lie one after another: seen as further queries of their key head, they need no repeated keys.
   const withHeads = (x: Value, count: number) => (x.shape[1] === count ? x : op.reshape(x, [0, count, -1, 0]))
-  const products = withHeads(op.matMul(withHeads(query, keyHeads), key), heads)
-  const scores = op.mul(products, options.scale ?? 1 / Math.sqrt(depth))
+  const products = op.matMul(withHeads(query, keyHeads), key)
+  const scores = withHeads(op.mul(products, options.scale ?? 1 / Math.sqrt(depth)), heads)
   const masked = mask ? op.add(scores, mask) : scores
   const weights = query.builder.scope('attention_probs', { kind: 'Softmax' }, () => op.softmax(masked))
   const kept = dropout(weights, options.dropout ?? 0, mode)

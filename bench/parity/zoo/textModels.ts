@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { type Graph, type Initializer, resolveLayer, tap } from '../../../src/graph/index.ts'
+import { type Initializer, resolveLayer, tap } from '../../../src/graph/index.ts'
 import { textArchitecture, textPresets } from '../../../src/nn/index.ts'
 import { checkpoint } from '../../../src/nn/testing/safetensors.ts'
 import { evaluate } from '../../../src/runtime/index.ts'
