@@ -146,6 +146,9 @@ export interface OpenOptions {
   readonly architecture?: string
   /** Height and width of the pictures that an image model is built for. Default: what its files say. */
   readonly size?: readonly [height: number, width: number]
-  /** Precision of the computation. */
-  readonly dtype?: 'fp32'
+  /**
+   * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
+   * dot products; `fp16`: weights of half the size, computed in float32. Default `fp32`: weights as they are.
+   */
+  readonly dtype?: 'fp32' | 'fp16' | 'int8'
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { cut, type Graph, type Initializer, resolveLayer } from '../../../src/graph/index.ts'
+import { cut, type Initializer, resolveLayer } from '../../../src/graph/index.ts'
 import { readSafetensors } from '../../../src/models/index.ts'
 import type { BuiltModel } from '../../../src/nn/index.ts'
 import { findVit } from '../../../src/nn/vitArchitectures.ts'
@@ -39,7 +39,7 @@ async function compare(request: Request) {
   const { tensors } = await readSafetensors(join(folder, 'model.safetensors'))
   const built = build(request, tensors)
   if (built.unused.length > 0) throw new Error(`unused: ${built.unused.slice(0, 5).join(', ')}`)
-  const wanted = new Map(Object.keys(outputs).map((name) => [name, valueOf(built, name)]))
+  const wanted = new Map(Object.keys(outputs).map((name) => [name, placeOf(built, name)]))
   const graph = cut(built.graph, [...new Set(wanted.values())], { keepInputs: true })
   const session = await compile(graph, { workers: 0, threads: 1, cacheDir: join(folder, 'cache') })
   const feeds = Object.fromEntries(
@@ -54,14 +54,18 @@ async function compare(request: Request) {
     const { cosine, relative } = distance(actual.data as Float32Array, expected)
     if (!(relative <= worst.relative)) worst = { output: `${name} [${actual.shape}]`, cosine, relative }
     if (!(cosine >= 0.9999 && relative <= 1e-4)) {
-      return { cosine, relative, worst: `${name}: cosine ${cosine}, error ${relative}, [${actual.shape}] for [${shape}]` }
+      return {
+        cosine,
+        relative,
+        worst: `${name}: cosine ${cosine}, error ${relative}, [${actual.shape}] for [${shape}]`,
+      }
     }
   }
   return { cosine: worst.cosine, relative: worst.relative, outputs: wanted.size }
 }
 
 function build(request: Request, tensors: ReadonlyMap<string, Initializer>): BuiltModel {
-  const { kind, name, config = {}, size, tower } = request
+  const { kind, name, config = {}, size } = request
   const options = size ? { size } : {}
   if (kind === 'timm') {
     const find = findVit(name, config)
@@ -84,7 +88,7 @@ function checkShapes({ kind, name, shapes }: Request): void {
   if (unused.length > 0) throw new Error(`unused of the whole: ${unused.slice(0, 5).join(', ')}`)
 }
 
-function valueOf(built: BuiltModel, output: string): string {
+function placeOf(built: BuiltModel, output: string): string {
   if (output.startsWith('layer:')) return resolveLayer(built.graph, output.slice('layer:'.length))
   const named = (built as unknown as Record<string, string | undefined>)[output]
   return named ?? resolveLayer(built.graph, output)
