@@ -11,12 +11,16 @@ const activations: ReadonlyMap<string, (x: Value) => Value> = new Map([
   ['gelu_fast', tanhGelu],
   ['gelu_pytorch_tanh', tanhGelu],
   ['quick_gelu', op.quickGelu],
+  ['gelu_tanh', tanhGelu],
   ['relu', op.relu],
+  ['relu6', (x: Value) => op.clip(x, 0, 6)],
   ['silu', op.silu],
   ['swish', op.silu],
   ['tanh', op.tanh],
   ['mish', op.mish],
   ['sigmoid', op.sigmoid],
+  ['hard_sigmoid', (x: Value) => op.hardSigmoid(x)],
+  ['hard_swish', op.hardSwish],
   ['linear', (x: Value) => x],
 ])
 

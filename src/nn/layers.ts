@@ -109,8 +109,11 @@ export interface Conv2dOptions {
   readonly kernel: number | readonly [number, number]
   /** Default 1. */
   readonly stride?: number | readonly [number, number]
-  /** On both sides. Default 0. */
-  readonly padding?: number | readonly [number, number]
+  /**
+   * On both sides; `same` is TensorFlow's: what makes the output ⌈size / stride⌉, the larger part behind, for a picture of known
+   * size. Default 0.
+   */
+  readonly padding?: number | readonly [number, number] | 'same'
   /** Default 1. */
   readonly dilation?: number | readonly [number, number]
   /** Default 1. */
@@ -134,7 +137,8 @@ export function conv2d(
     const both = (value: number | readonly [number, number]) =>
       typeof value === 'number' ? ([value, value] as const) : value
     const kernel = both(options.kernel)
-    const padding = both(options.padding ?? 0)
+    const stride = both(options.stride ?? 1)
+    const dilation = both(options.dilation ?? 1)
     const inputs = size(x, 1) / groups
     const bound = 1 / Math.sqrt(inputs * kernel[0] * kernel[1])
     const weight = parameters(
@@ -147,12 +151,27 @@ export function conv2d(
         ? undefined
         : parameters(`${path}.bias`, [channels], init?.bias ?? { kind: 'uniform', a: -bound, b: bound })
     return op.conv(x, weight, bias, {
-      strides: both(options.stride ?? 1),
-      pads: [...padding, ...padding],
-      dilations: both(options.dilation ?? 1),
+      strides: stride,
+      pads:
+        options.padding === 'same'
+          ? samePads([size(x, 2), size(x, 3)], kernel, stride, dilation)
+          : [...both(options.padding ?? 0), ...both(options.padding ?? 0)],
+      dilations: dilation,
       group: groups,
     })
   })
+}
+
+type Pair = readonly [number, number]
+
+/** Pads of TensorFlow's `SAME`: [top, left, bottom, right]. */
+export function samePads(image: Pair, kernel: Pair, stride: Pair, dilation: Pair): number[] {
+  const total = ([0, 1] as const).map((axis) => {
+    const covered = (Math.ceil(image[axis] / stride[axis]) - 1) * stride[axis]
+    return Math.max(0, covered + (kernel[axis] - 1) * dilation[axis] + 1 - image[axis])
+  })
+  const before = total.map((pad) => Math.floor(pad / 2))
+  return [...before, ...total.map((pad, axis) => pad - before[axis]!)]
 }
 
 /** What {@link batchNorm2d} gives while training: the normalised values, and statistics to keep. */
@@ -179,14 +198,16 @@ export function batchNorm2d(
     readonly epsilon?: number
     readonly mode?: Mode
     readonly onStatistics?: (path: string, statistics: BatchNormStatistics) => void
+    /** How the scale is drawn when there is no checkpoint. Default: ones. */
+    readonly init?: Initialization
   } = {},
 ): Value {
   return x.builder.scope(name, { kind: 'BatchNorm2d' }, () => {
     const { builder } = x
     const { path } = builder
-    const { epsilon = 1e-5, mode = 'inference', onStatistics } = options
+    const { epsilon = 1e-5, mode = 'inference', onStatistics, init = { kind: 'ones' } } = options
     const channels = [size(x, 1)]
-    const weight = parameters(`${path}.weight`, channels, { kind: 'ones' })
+    const weight = parameters(`${path}.weight`, channels, init)
     const bias = parameters(`${path}.bias`, channels, { kind: 'zeros' })
     const mean = parameters(`${path}.running_mean`, channels, { kind: 'zeros' })
     const variance = parameters(`${path}.running_var`, channels, { kind: 'ones' })

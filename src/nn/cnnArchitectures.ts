@@ -1,0 +1,66 @@
+/** The convolutional architectures by timm's and torchvision's names. */
+
+import { alexNetPresets, buildAlexNet } from './alexNet.ts'
+import type { CnnConfig } from './cnn.ts'
+import { buildDenseNet, denseNetPresets } from './denseNet.ts'
+import type { BuildModel } from './model.ts'
+import { buildResNet } from './resNet.ts'
+import { resNetPresets } from './resNetPresets.ts'
+import { buildSeNet, seNetPresets } from './seNet.ts'
+import { buildVgg, vggPresets } from './vgg.ts'
+import type { BuildNamed } from './vitArchitectures.ts'
+
+/** An architecture of a name: its configuration, and what builds it. */
+export interface CnnArchitecture<Config extends CnnConfig = CnnConfig> {
+  readonly build: BuildModel<Config>
+  readonly preset: Config
+}
+
+function named<Config extends CnnConfig>(
+  build: BuildModel<Config>,
+  presets: ReadonlyMap<string, Config>,
+): [string, CnnArchitecture][] {
+  return [...presets].map(([name, preset]) => [
+    name,
+    { build: (config, checkpoint, options) => build(config as Config, checkpoint, options), preset },
+  ])
+}
+
+/**
+ * Every convolutional architecture by name: timm's before its `.` (`resnet50` of `resnet50.a1_in1k`), or torchvision's.
+ *
+ * ```ts
+ * const { build, preset } = cnnArchitectures.get('resnet50')!
+ * build({ ...preset, num_classes: 10 })
+ * ```
+ */
+export const cnnArchitectures: ReadonlyMap<string, CnnArchitecture> = new Map([
+  ...named(buildResNet, resNetPresets),
+  ...named(buildSeNet, seNetPresets),
+  ...named(buildDenseNet, denseNetPresets),
+  ...named(buildVgg, vggPresets),
+  ...named(buildAlexNet, alexNetPresets),
+])
+
+/**
+ * The convolutional network of this name, or `undefined` for names that are none of {@link cnnNames}.
+ *
+ * ```ts
+ * const { graph, penultimate, stages } = findCnn('resnet50.a1_in1k')!(tensors)
+ * ```
+ *
+ * @param name timm's, with or without the tag behind its `.`, or torchvision's
+ * @param changes arguments of the architecture that differ from what the name says, such as timm's `model_args`
+ */
+export function findCnn(
+  name: string,
+  changes: Readonly<Record<string, unknown>> = {},
+): BuildNamed | undefined {
+  const found = cnnArchitectures.get(name.split('.')[0]!)
+  return found && ((checkpoint, options) => found.build({ ...found.preset, ...changes }, checkpoint, options))
+}
+
+/** The names that {@link findCnn} knows. */
+export function cnnNames(): string[] {
+  return [...cnnArchitectures.keys()]
+}
