@@ -4,6 +4,7 @@ import type { Tokenizer } from '@huggingface/tokenizers'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
 import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
+import { type PrecompiledConfig, precompiled } from './precompiled.ts'
 
 /** Token ids of a text, special tokens included. */
 export interface Encoding {
@@ -39,7 +40,7 @@ export class TextTokenizer {
 
   /** @internal Made by {@link loadTokenizer}: users of the package need no types of the library. */
   constructor(tokenizer: Tokenizer, file: TokenizerFile, options: TokenizerOptions = {}) {
-    correctBert(tokenizer, file)
+    correctSteps(tokenizer, file)
     this.#tokenizer = tokenizer
     this.#cuts = cutPoints(file)
     this.#lowercase = options.lowercase ?? false
@@ -133,15 +134,23 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
 }
 
 /**
- * Puts our own BERT steps in place of the library's, which takes a surrogate for a character (ideographs beyond U+FFFF),
- * lowers a sigma at a word's end by Greek spelling, and sorts characters by the Unicode version of the running V8.
+ * Puts our own steps in place of the library's. Its BERT takes a surrogate for a character (ideographs beyond U+FFFF) and sorts
+ * characters by the Unicode version of the running V8; it lowers a sigma at a word's end by Greek spelling; of SentencePiece's
+ * normalisation it knows an approximation.
  */
-function correctBert(tokenizer: Tokenizer, file: TokenizerFile): void {
+function correctSteps(tokenizer: Tokenizer, file: TokenizerFile): void {
   const visit = (part: unknown, step: Step | null | undefined): void => {
     if (!part || !step) return
     if (step.type === 'BertNormalizer') {
       const normalizer = part as NonNullable<Tokenizer['normalizer']>
       normalizer.normalize = (text: string) => bertNormalize(text, step as BertNormalizerConfig)
+    } else if (step.type === 'Precompiled') {
+      const normalizer = part as NonNullable<Tokenizer['normalizer']>
+      normalizer.normalize = precompiled(step as PrecompiledConfig)
+    } else if (step.type === 'Lowercase') {
+      const normalizer = part as NonNullable<Tokenizer['normalizer']>
+      // Python's lowers character by character, whatever stands at a word's end.
+      normalizer.normalize = (text: string) => text.replaceAll('Σ', 'σ').toLowerCase()
     } else if (step.type === 'BertPreTokenizer') {
       const preTokenizer = part as NonNullable<Tokenizer['pre_tokenizer']>
       preTokenizer.pre_tokenize_text = (text: string) => bertPreTokenize(text)

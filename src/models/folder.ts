@@ -121,7 +121,7 @@ async function buildText(
     graph,
     unused: built.unused,
     places: placesOf(built),
-    tokenizer: layout.tokenizer === undefined ? undefined : await files.get(layout.tokenizer),
+    tokenizer: layout.tokenizer,
     fingerprint: await fingerprintOf(network, layout.modules, [...checkpoint.paths, ...layout.modulePaths]),
     card: {
       description: `${network.name} of ${files.label}`,

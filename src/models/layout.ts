@@ -2,6 +2,7 @@ import { PipiloError } from '../tensor/index.ts'
 import { isObject, readJsonObject } from './files.ts'
 import { type Modules, readModules, type SentenceModule, unsupported } from './modules.ts'
 import type { ModelFiles } from './sources.ts'
+import { tokenizerPath } from './tokenizers/index.ts'
 import type { Pooling, TextPreprocessing } from './types.ts'
 
 /** What a text model's folder says about its use. */
@@ -17,7 +18,7 @@ export interface TextLayout {
   readonly modules: readonly SentenceModule[]
   /** Absolute paths of the weights of these modules. */
   readonly modulePaths: readonly string[]
-  /** Path of `tokenizer.json`, if there is one. */
+  /** Absolute path of `tokenizer.json`, if there is one, or can be made. */
   readonly tokenizer: string | undefined
   readonly notes: string | undefined
 }
@@ -56,7 +57,7 @@ export async function readTextLayout(files: ModelFiles, given?: Modules): Promis
     throw unsupported(files, `has its network do '${task}' (${network}sentence_bert_config.json)`)
   }
   const usage = (await readObject(files, 'config_sentence_transformers.json')) ?? {}
-  const tokenizer = await firstPresent(files, [`${network}tokenizer.json`, 'tokenizer.json'])
+  const tokenizer = await tokenizerPath(files, network)
   return {
     network,
     config,

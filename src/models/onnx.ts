@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto'
-import { mkdir, realpath } from 'node:fs/promises'
-import { join } from 'node:path'
+import { realpath } from 'node:fs/promises'
 import {
   type Graph,
   type Initializer,
@@ -9,18 +7,18 @@ import {
   type Shape,
   type ValueInfo,
 } from '../graph/index.ts'
-import { fileError, PipiloError, writeFileAtomic } from '../tensor/index.ts'
+import { PipiloError } from '../tensor/index.ts'
 import { isChannelsLast, pictureInput } from './embedding.ts'
-import { isObject, kindOf } from './files.ts'
+import { isObject } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
-import { pipiloCache } from './hub/settings.ts'
-import { firstPresent, readTextLayout, type TextLayout } from './layout.ts'
+import { readTextLayout, type TextLayout } from './layout.ts'
 import { cardKey, tokenizerKey } from './model.ts'
 import { readPreprocessor } from './preprocessor.ts'
 import type { FoundCard, Reading } from './reading.ts'
 import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
 import { imageNet } from './timm.ts'
+import { keepTokenizer, tokenizerPath } from './tokenizers/index.ts'
 import type { Card } from './types.ts'
 
 /** Operators that may stand between a classifier's last linear layer and its output. */
@@ -199,20 +197,9 @@ async function findTokenizer(
   folder: string,
   layout: TextLayout | undefined,
 ): Promise<string | undefined> {
-  const beside =
-    layout?.tokenizer ?? (await firstPresent(files, [`${folder}/tokenizer.json`, 'tokenizer.json']))
-  if (beside !== undefined && !graph.metadata.has(tokenizerKey)) return files.get(beside)
   const text = graph.metadata.get(tokenizerKey)
-  if (text === undefined) return undefined
-  // Readers want a file: the text from inside the model is kept in the cache under its hash.
-  const cache = join(pipiloCache(), 'tokenizers')
-  const path = join(cache, `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.json`)
-  if ((await kindOf(path)) === 'file') return path
-  await mkdir(cache, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, cache, 'write')
-  })
-  await writeFileAtomic(path, text)
-  return path
+  if (text !== undefined) return keepTokenizer(text)
+  return layout?.tokenizer ?? tokenizerPath(files, folder === '' ? '' : `${folder}/`)
 }
 
 /** The hub's cache holds symbolic links, behind which ONNX Runtime refuses to look for weights. */

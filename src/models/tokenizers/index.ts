@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileError, PipiloError, writeFileAtomic } from '../../tensor/index.ts'
+import { isObject, kindOf, readJsonObject, withFile } from '../files.ts'
+import { pipiloCache } from '../hub/settings.ts'
+import type { ModelFiles } from '../sources.ts'
+import { byteLevel } from './byteLevel.ts'
+import type { Settings, TokenizerJson } from './parts.ts'
+import { sentencePiece } from './sentencePiece.ts'
+import { wordPiece } from './wordPiece.ts'
+
+/** Names of SentencePiece models. */
+const sentencePieces = ['sentencepiece.bpe.model', 'spiece.model', 'spm.model', 'tokenizer.model']
+
+/** Classes of tokenizers where the files name none, by transformers' `model_type`. */
+const kinds: Readonly<Record<string, string>> = {
+  albert: 'Albert',
+  clip: 'CLIP',
+  qwen3: 'Qwen2',
+  siglip: 'Siglip',
+  'xlm-roberta': 'XLMRoberta',
+}
+
+/**
+ * The absolute path of a model's `tokenizer.json`, or undefined where it has no tokenizer. Where it has only an older vocabulary
+ * (`vocab.txt`; `vocab.json` and `merges.txt`; a SentencePiece model), the equivalent file is made and kept in the cache.
+ *
+ * @param folder where the files lie within `files`, `''` or ending in a slash
+ * @throws PipiloError `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` for vocabularies that cannot be read
+ */
+export async function tokenizerPath(files: ModelFiles, folder = ''): Promise<string | undefined> {
+  for (const place of new Set([folder, ''])) {
+    if (await files.has(`${place}tokenizer.json`)) return files.get(`${place}tokenizer.json`)
+  }
+  for (const place of new Set([folder, ''])) {
+    const made = await fromVocabulary(files, place)
+    if (made) return keepTokenizer(JSON.stringify(made))
+  }
+  return undefined
+}
+
+/** Writes the text of a `tokenizer.json` into the cache, under its hash: readers want a file. */
+export async function keepTokenizer(text: string): Promise<string> {
+  const folder = join(pipiloCache(), 'tokenizers')
+  const path = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.json`)
+  if ((await kindOf(path)) === 'file') return path
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, folder, 'write')
+  })
+  await writeFileAtomic(path, text)
+  return path
+}
+
+/** The equivalent of `tokenizer.json` for an older vocabulary, or undefined where there is none. */
+export async function fromVocabulary(files: ModelFiles, folder: string): Promise<TokenizerJson | undefined> {
+  const read = async (name: string) =>
+    withFile(await files.get(folder + name), ({ handle }) => readFile(handle))
+  const has = (name: string) => files.has(folder + name)
+  if (await has('vocab.txt')) {
+    return wordPiece((await read('vocab.txt')).toString(), await settingsOf(files, folder))
+  }
+  if ((await has('vocab.json')) && (await has('merges.txt'))) {
+    const vocab = await readJsonObject(await files.get(`${folder}vocab.json`))
+    if (!isVocabulary(vocab)) {
+      throw new PipiloError('FORMAT_INVALID', `vocab.json of ${files.label} is no vocabulary.`, {
+        input: files.label,
+      })
+    }
+    return byteLevel(vocab, (await read('merges.txt')).toString(), await settingsOf(files, folder))
+  }
+  for (const name of sentencePieces) {
+    if (!(await has(name))) continue
+    const settings = await settingsOf(files, folder)
+    const kind = settings.kind || (name === 'sentencepiece.bpe.model' ? 'XLMRoberta' : '')
+    return sentencePiece(await read(name), { ...settings, kind }, `${name} of ${files.label}`)
+  }
+  return undefined
+}
+
+async function settingsOf(files: ModelFiles, folder: string): Promise<Settings> {
+  const read = async (name: string): Promise<Record<string, unknown>> =>
+    (await files.has(folder + name)) ? readJsonObject(await files.get(folder + name)) : {}
+  const config = { ...(await read('special_tokens_map.json')), ...(await read('tokenizer_config.json')) }
+  const named = config['tokenizer_class']
+  if (typeof named === 'string') {
+    const kind = named.replace(/Fast$/, '').replace(/Tokenizer$/, '')
+    if (kind !== 'PreTrained') return { kind, config }
+  }
+  const { model_type: type } = await read('config.json')
+  return { kind: kinds[String(type)] ?? '', config }
+}
+
+function isVocabulary(value: unknown): value is Record<string, number> {
+  return isObject(value) && Object.values(value).every((id) => Number.isSafeInteger(id))
+}

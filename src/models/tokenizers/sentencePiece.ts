@@ -1,0 +1,134 @@
+import { PipiloError } from '../../tensor/index.ts'
+import {
+  addedTokens,
+  around,
+  flag,
+  type Part,
+  type Settings,
+  specialToken,
+  type TokenizerJson,
+  tokenizerJson,
+} from './parts.ts'
+import { PIECE, readSentencePiece, type SentencePieceModel } from './sentencePieceModel.ts'
+
+/** What SigLIP drops from a text. */
+const PUNCTUATION = '[!"\\#\\$%&\'\\(\\)\\*\\+,\\-\\.:;=\\?@\\[\\\\\\]\\^_`\\{\\|\\}\\~]'
+
+interface Style {
+  /** Pieces in the order of their ids. */
+  readonly vocab: readonly (readonly [string, number])[]
+  readonly unknownId: number
+  /** Steps before those that the model itself says. */
+  readonly normalizers: readonly Part[]
+  readonly start: string | undefined
+  readonly end: string | undefined
+  readonly special: readonly string[]
+}
+
+/**
+ * A Unigram tokenizer from a SentencePiece model, in the ways of XLM-RoBERTa (whose ids are shifted by one), ALBERT, SigLIP and
+ * T5.
+ *
+ * @param label what errors call the file
+ * @throws PipiloError `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` for models that are not Unigram
+ */
+export function sentencePiece(bytes: Uint8Array, settings: Settings, label: string): TokenizerJson {
+  const model = parse(bytes, label)
+  const style = styleOf(model, settings)
+  const ids = new Map(style.vocab.map(([piece], id) => [piece, id]))
+  const idOf = (token: string) => ids.get(token)
+  const user = model.pieces.filter(({ type }) => type === PIECE.userDefined).map(({ text }) => text)
+  const charsmap = Buffer.from(model.charsmap).toString('base64')
+  return tokenizerJson({
+    added_tokens: addedTokens(settings, [...style.special, ...user], idOf),
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        ...style.normalizers,
+        ...(charsmap === '' ? [] : [{ type: 'Precompiled', precompiled_charsmap: charsmap }]),
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'WhitespaceSplit' },
+        {
+          type: 'Metaspace',
+          replacement: '▁',
+          prepend_scheme: 'always',
+          add_prefix_space: true,
+          split: true,
+        },
+      ],
+    },
+    post_processor: around(style.start, style.end, idOf),
+    model: { type: 'Unigram', unk_id: style.unknownId, vocab: style.vocab, byte_fallback: false },
+  })
+}
+
+function parse(bytes: Uint8Array, label: string): SentencePieceModel {
+  let model: SentencePieceModel
+  try {
+    model = readSentencePiece(bytes)
+  } catch (cause) {
+    throw new PipiloError('FORMAT_INVALID', `${label} is no SentencePiece model.`, { input: label, cause })
+  }
+  if (model.pieces.length === 0) {
+    throw new PipiloError('FORMAT_INVALID', `${label} is a SentencePiece model without pieces.`, {
+      input: label,
+    })
+  }
+  if (model.modelType !== 1) {
+    throw new PipiloError('FORMAT_UNSUPPORTED', `${label} is a SentencePiece model that is not Unigram.`, {
+      input: label,
+      hint: "Save the tokenizer as tokenizer.json: tokenizer.save_pretrained(folder) of transformers' fast one.",
+    })
+  }
+  return model
+}
+
+function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings): Style {
+  const named = (role: string, usual: string) => specialToken(settings, role, usual)
+  const scored = pieces.map(({ text, score }) => [text, score] as const)
+  const has = (token: string) => pieces.some(({ text }) => text === token)
+  if (settings.kind === 'XLMRoberta') {
+    const [start, pad, end, unknown, mask] = [
+      named('bos_token', '<s>'),
+      named('pad_token', '<pad>'),
+      named('eos_token', '</s>'),
+      named('unk_token', '<unk>'),
+      named('mask_token', '<mask>'),
+    ]
+    const head = [start, pad, end, unknown].map((token) => [token, 0] as const)
+    // The model's own first three are <unk>, <s> and </s>.
+    const vocab = [...head, ...scored.slice(3), [mask, 0] as const]
+    return { vocab, unknownId: 3, normalizers: [], start, end, special: [start, pad, end, unknown, mask] }
+  }
+  if (settings.kind === 'Albert' || has('[CLS]')) {
+    const [start, end] = [named('cls_token', '[CLS]'), named('sep_token', '[SEP]')]
+    const normalizers = [
+      { type: 'Replace', pattern: { String: '``' }, content: '"' },
+      { type: 'Replace', pattern: { String: "''" }, content: '"' },
+      ...(flag(settings, 'keep_accents', false) ? [] : [{ type: 'NFKD' }, { type: 'StripAccents' }]),
+      ...(flag(settings, 'do_lower_case', true) ? [{ type: 'Lowercase' }] : []),
+    ]
+    const special = [
+      start,
+      end,
+      named('unk_token', '<unk>'),
+      named('pad_token', '<pad>'),
+      named('mask_token', '[MASK]'),
+    ]
+    return { vocab: scored, unknownId, normalizers, start, end, special }
+  }
+  const end = named('eos_token', '</s>')
+  const special = [end, named('unk_token', '<unk>'), named('pad_token', '<pad>')]
+  const cleaned = [
+    { type: 'Lowercase' },
+    { type: 'Replace', pattern: { Regex: PUNCTUATION }, content: '' },
+    { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+    { type: 'Strip', strip_left: true, strip_right: true },
+  ]
+  const normalizers = settings.kind === 'Siglip' ? cleaned : []
+  return { vocab: scored, unknownId, normalizers, start: undefined, end, special }
+}
