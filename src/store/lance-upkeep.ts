@@ -47,10 +47,13 @@ export class Upkeep {
   /** To be called after every write; starts work when enough has gathered. Never throws: the write has succeeded. */
   async written(rows: number): Promise<void> {
     try {
-      if (this.#writes === undefined) this.#writes = await this.#look()
-      else this.#writes++
       this.#newRows += rows
-      this.#rows += rows
+      // A first look counts what was just written.
+      if (this.#writes === undefined) this.#writes = await this.#look()
+      else {
+        this.#writes++
+        this.#rows += rows
+      }
     } catch (error) {
       this.#failure = this.#failed(error)
     }
