@@ -1,5 +1,5 @@
 import { type DType, tensor } from '../../tensor/index.ts'
-import { captured, defined, subgraphs, typeOf } from '../passes/walk.ts'
+import { captured, defined, reads, subgraphs, typeOf } from '../passes/walk.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo } from '../types.ts'
 import type { Derived } from './derived.ts'
 
@@ -23,6 +23,7 @@ export class Rewriter {
   readonly #nodeNames: Set<string>
   readonly #makers: Map<string, Node>
   readonly #overridable: Set<string>
+  readonly #readers = new Map<string, (Node | undefined)[]>()
   readonly #constants = new Map<string, string>()
   readonly #derivedNames = new Map<string, string>()
 
@@ -36,6 +37,8 @@ export class Rewriter {
     ])
     this.#nodeNames = new Set(graph.nodes.map(({ name }) => name))
     this.#makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])))
+    for (const node of graph.nodes) for (const name of new Set(reads(node))) this.#read(name, node)
+    for (const { name } of graph.outputs) this.#read(name, undefined)
     this.#overridable = new Set(graph.inputs.map(({ name }) => name))
   }
 
@@ -47,6 +50,17 @@ export class Rewriter {
   /** The node that makes a value. */
   maker(name: string): Node | undefined {
     return this.#makers.get(name)
+  }
+
+  /** The only node that reads a value; undefined if there are others, or it is an output of the graph. */
+  onlyReader(name: string): Node | undefined {
+    const readers = this.#readers.get(name) ?? []
+    return readers.length === 1 ? readers[0] : undefined
+  }
+
+  /** The initializer of this name, if nobody can feed another. */
+  constant(name: string): Initializer | undefined {
+    return this.#overridable.has(name) ? undefined : this.graph.initializers.get(name)
   }
 
   /** The constant behind a value that the graph computes with as float32. */
@@ -70,15 +84,9 @@ export class Rewriter {
     return source && half ? { name: input, source, transposed: false } : undefined
   }
 
-  /** Whether a value is of float32, as far as the graph says. */
-  isFloat32(name: string): boolean {
-    const type = typeOf(this.graph, name)
-    return type?.kind === 'tensor' && type.dtype === 'float32'
-  }
-
   /** Shape of a value, where known. */
   shape(name: string): Shape | undefined {
-    const type = typeOf(this.graph, name)
+    const type = this.values.get(name)?.type ?? typeOf(this.graph, name)
     return type?.kind === 'tensor' ? type.shape : undefined
   }
 
@@ -160,6 +168,12 @@ export class Rewriter {
     this.#derivedNames.set(key, name)
     this.derived.push({ ...derived, name })
     return name
+  }
+
+  #read(name: string, node: Node | undefined): void {
+    const readers = this.#readers.get(name)
+    if (readers) readers.push(node)
+    else this.#readers.set(name, [node])
   }
 
   #unused(wanted: string, taken: ReadonlySet<string>): string {

@@ -16,8 +16,9 @@ export interface Quantized {
  * Symmetric int8 with a scale a row, zero point 0: the largest magnitude of a row becomes 127.
  *
  * @param rows how many rows `numbers` has; each is a channel
+ * @param least the least scale of each row. Default: none
  */
-export function quantizeRows(numbers: Float32Array, rows: number): Quantized {
+export function quantizeRows(numbers: Float32Array, rows: number, least?: Float32Array): Quantized {
   const columns = rows === 0 ? 0 : numbers.length / rows
   const data = new Int8Array(numbers.length)
   const scales = new Float32Array(rows).fill(1)
@@ -26,6 +27,7 @@ export function quantizeRows(numbers: Float32Array, rows: number): Quantized {
     const end = start + columns
     let largest = 0
     for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(numbers[i]!))
+    largest = Math.max(largest, 127 * (least?.[row] ?? 0))
     // Rows of zeros, or too small for a scale of normal size, are zero.
     if (!(largest > 1e-35)) continue
     scales[row] = largest / 127

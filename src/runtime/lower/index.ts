@@ -6,9 +6,10 @@
 import { type Graph, prune } from '../../graph/index.ts'
 import type { Lowered } from '../weights.ts'
 import { foldHalves } from './halves.ts'
+import { holdLayout } from './layout.ts'
 import { fuseTransposedWeights } from './transposed.ts'
 
-const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [foldHalves, fuseTransposedWeights]
+const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [foldHalves, fuseTransposedWeights, holdLayout]
 
 /** Rewrites a graph for the runtime; the numbers stay the same. */
 export function lower(graph: Graph): Lowered {
