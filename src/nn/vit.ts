@@ -3,7 +3,6 @@
  * SigLIP) with the parameter names of timm's `VisionTransformer`.
  */
 import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
-import { PipiloError } from '../tensor/index.ts'
 import { beitBlock } from './beit.ts'
 import { conv2d, linear } from './layers.ts'
 import type { BuildModel } from './model.ts'
@@ -11,6 +10,7 @@ import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
 import { type Grid, relativePositionBias, relativePositionIndex, resamplePositions } from './positions.ts'
 import type { Parameters } from './types.ts'
+import { patchGrid } from './visionConfig.ts'
 import { type BlockConfig, vitBlocks } from './vitBlocks.ts'
 import { backbones } from './vitHybrid.ts'
 import {
@@ -111,7 +111,7 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  *
  * @param config what differs from {@link VIT_DEFAULTS}
  * @param checkpoint tensors by timm's names; without one, parameters are drawn
- * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size that patches do not fill
+ * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
 export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
   const config: VitConfig = { ...VIT_DEFAULTS, ...given }
@@ -158,7 +158,11 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
     ...(classToken ? { classToken: classToken.name } : {}),
     patchTokens: patchTokens.name,
     patchEmbeddings: entering.name,
-    stages: stages.map((name) => ({ name, stride: size[0] / grid[0], channels: config.embed_dim })),
+    stages: stages.map((name) => ({
+      name,
+      stride: config.backbone ? size[0] / grid[0] : config.patch_size,
+      channels: config.embed_dim,
+    })),
   }
 }
 
@@ -197,19 +201,9 @@ function embedPatches(
       return { patches: projected, grid: [rows! / patch, columns! / patch] }
     })
   }
-  const [height, width] = pixels.shape.slice(2) as [number, number]
-  if (height % patch !== 0 || width % patch !== 0) {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `Patches of ${patch} × ${patch} do not fill ${height} × ${width}.`,
-      {
-        input: 'size',
-        hint: `Choose multiples of ${patch}.`,
-      },
-    )
-  }
+  const grid = patchGrid(pixels.shape.slice(2) as [number, number], patch)
   const patches = patchEmbed(parameters, 'patch_embed', pixels, embed_dim, patch, { bias: !pre_norm })
-  return { patches, grid: [height / patch, width / patch] }
+  return { patches, grid }
 }
 
 /** Positions, further tokens, and the norm before the first block. */
@@ -271,7 +265,7 @@ function positionTable(
 /** The grid of the architecture's own size; with a backbone the patches are of its map. */
 function ownGrid(config: VitConfig, grid: Grid): Grid {
   if (config.backbone !== undefined) return grid
-  return [config.img_size[0] / config.patch_size, config.img_size[1] / config.patch_size]
+  return patchGrid(config.img_size, config.patch_size)
 }
 
 /** The grid that has so many positions: one of the candidates, else a square. */

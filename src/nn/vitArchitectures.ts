@@ -1,36 +1,30 @@
-/** Vision transformers by the names of timm and transformers. */
-import type { Initializer } from '../graph/index.ts'
-import type { BuildOptions, BuiltModel } from './model.ts'
-import { buildSwin, swinPresets } from './swin.ts'
-import { buildVit } from './vit.ts'
-import { vitPresets } from './vitPresets.ts'
+/** Vision transformers by the names of timm and of transformers. */
+import { buildClipImage } from './clip.ts'
+import type { BuildModel } from './model.ts'
+import { buildTransformersSwin } from './transformersSwin.ts'
+import { transformersVit } from './transformersVit.ts'
 
-/** Builds an architecture whose size is settled by its name. */
-export type BuildNamed = (checkpoint?: ReadonlyMap<string, Initializer>, options?: BuildOptions) => BuiltModel
+export { type BuildNamed, findVit, vitNames } from './vitNames.ts'
 
 /**
- * The vision transformer of timm's name, without what follows the dot.
+ * Architectures for pictures by the `model_type` of transformers' `config.json`.
  *
  * ```ts
- * const build = findVit('vit_small_patch16_224')
- * build?.(tensors, { classes: 0 })
+ * visionArchitectures['dinov2']?.(JSON.parse(text), tensors)
  * ```
  *
- * @param changes arguments of the architecture that differ from what the name says, such as timm's `model_args`
- * @returns `undefined` for names that are none of {@link vitNames}
+ * `clip` and `siglip` are the image towers alone; `buildClip` gives both.
  */
-export function findVit(
-  name: string,
-  changes: Readonly<Record<string, unknown>> = {},
-): BuildNamed | undefined {
-  const vit = vitPresets.get(name)
-  if (vit) return (checkpoint, options) => buildVit({ ...vit, ...changes }, checkpoint, options)
-  const swin = swinPresets.get(name)
-  if (swin) return (checkpoint, options) => buildSwin({ ...swin, ...changes }, checkpoint, options)
-  return undefined
-}
-
-/** The names that {@link findVit} knows. */
-export function vitNames(): string[] {
-  return [...vitPresets.keys(), ...swinPresets.keys()]
+export const visionArchitectures: Readonly<Record<string, BuildModel>> = {
+  vit: transformersVit('vit'),
+  deit: transformersVit('deit'),
+  vit_mae: transformersVit('vit_mae'),
+  dinov2: transformersVit('dinov2'),
+  dinov2_with_registers: transformersVit('dinov2_with_registers'),
+  beit: transformersVit('beit'),
+  swin: buildTransformersSwin,
+  clip: buildClipImage,
+  clip_vision_model: buildClipImage,
+  siglip: buildClipImage,
+  siglip_vision_model: buildClipImage,
 }

@@ -16,10 +16,20 @@ export interface Windows {
  * Windows that are shifted by `shift`, which wraps at the border; where windows do not fill the map, zeros do.
  *
  * Shifting and laying out is one `Gather` of whole tokens, and so is the way back.
+ *
+ * @param options.fillFirst the zeros stand in the map before it is shifted (transformers), not after (timm, the default)
  */
-export function windowsOf(builder: Builder, grid: Grid, window: Grid, shift: Grid): Windows {
+export function windowsOf(
+  builder: Builder,
+  grid: Grid,
+  window: Grid,
+  shift: Grid,
+  options: { readonly fillFirst?: boolean } = {},
+): Windows {
   const [rows, columns] = grid
   const counts = [Math.ceil(rows / window[0]), Math.ceil(columns / window[1])] as const
+  // Which map the shift goes round: the one that is filled up to whole windows, or the tokens' own.
+  const around = options.fillFirst ? [counts[0] * window[0], counts[1] * window[1]] : grid
   const [area, windows] = [window[0] * window[1], counts[0] * counts[1]]
   const filler = rows * columns
   const there = new Int32Array(windows * area)
@@ -32,11 +42,12 @@ export function windowsOf(builder: Builder, grid: Grid, window: Grid, shift: Gri
     regions[at] =
       3 * region(row, counts[0] * window[0], window[0], shift[0]) +
       region(column, counts[1] * window[1], window[1], shift[1])
-    if (row >= rows || column >= columns) {
+    const from = [(row + shift[0]) % around[0]!, (column + shift[1]) % around[1]!] as const
+    if (row >= around[0]! || column >= around[1]! || from[0] >= rows || from[1] >= columns) {
       there[at] = filler
       continue
     }
-    const source = ((row + shift[0]) % rows) * columns + ((column + shift[1]) % columns)
+    const source = from[0] * columns + from[1]
     there[at] = source
     back[source] = at
   }

@@ -1,7 +1,7 @@
 """
 Vision transformers of timm and transformers against Pipilo's: every parameter drawn at random, every stage compared.
 
-    python bench/parity/zoo/vits.py 'vit_*' 'deit*' 'swin_*' 'swinv2_*' 'beit*'
+    python bench/parity/zoo/vits.py 'vit_*' 'deit*' 'swin_*' 'swinv2_*' 'beit*' transformers openclip
 
 Streams one model at a time to `vits.ts` (Node), through a folder of its own in /tmp. Appends a line of JSON a model to
 /tmp/pipilo-zoo-vits.jsonl and skips what stands there already; the report goes to report-vits.json and report-vits.md.
@@ -129,6 +129,154 @@ def compare_timm(peer, name):
         shutil.rmtree(folder)
 
 
+def check(peer, request, model, inputs, outputs, save=None):
+    """Saves a model and what it gives, and asks for Pipilo's."""
+    folder = tempfile.mkdtemp(prefix="pipilo-zoo-")
+    try:
+        if save:
+            save(folder)
+        else:
+            save_file({k: v.contiguous().clone() for k, v in model.state_dict().items()}, os.path.join(folder, "model.safetensors"))
+        request = {**request, "inputs": {n: write(folder, n, v.numpy()) for n, v in inputs.items()},
+                   "outputs": {n: write(folder, n, v.numpy()) for n, v in outputs.items()}}
+        return {**peer.ask(folder, request), "parameters": sum(p.numel() for p in model.parameters())}
+    finally:
+        shutil.rmtree(folder)
+
+
+def drawn(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2))
+
+
+def texts(longest, vocabulary, end):
+    """Two texts of other lengths, padded at their right, and their mask."""
+    ids = torch.randint(3, vocabulary - 2, (2, longest), generator=torch.Generator().manual_seed(3))
+    mask = torch.ones_like(ids)
+    for row, length in enumerate((longest, longest // 2)):
+        ids[row, length - 1] = end
+        ids[row, length:] = 1
+        mask[row, length:] = 0
+    return ids, mask
+
+
+def transformers_cases():
+    """Name, class, configuration, and other arguments, of models of transformers."""
+    import transformers as t
+    small = dict(hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=80, image_size=32, patch_size=8)
+    text = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, vocab_size=99, max_position_embeddings=20)
+    big = {"size": (48, 64)}
+    yield "vit", t.ViTModel, t.ViTConfig(), {}
+    yield "vit small, other size", t.ViTForImageClassification, t.ViTConfig(**small, num_labels=5), {**big, "interpolate": True}
+    yield "vit without biases", t.ViTModel, t.ViTConfig(**small, qkv_bias=False, hidden_act="gelu_new"), {}
+    yield "deit", t.DeiTModel, t.DeiTConfig(), {}
+    yield "deit classifier", t.DeiTForImageClassification, t.DeiTConfig(**small, num_labels=7), {}
+    yield "deit with teacher", t.DeiTForImageClassificationWithTeacher, t.DeiTConfig(**small, num_labels=7), {}
+    yield "vit_mae", t.ViTMAEModel, t.ViTMAEConfig(mask_ratio=0.0), {}
+    yield "vit_mae with decoder", t.ViTMAEForPreTraining, t.ViTMAEConfig(**small, mask_ratio=0.0), {}
+    yield "dinov2", t.Dinov2Model, t.Dinov2Config(), {}
+    yield "dinov2 of 518 for 224", t.Dinov2Model, t.Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518, patch_size=14), {"size": (224, 224)}
+    yield "dinov2 classifier, SwiGLU, other size", t.Dinov2ForImageClassification, t.Dinov2Config(**small, use_swiglu_ffn=True, num_labels=9), big
+    yield "dinov2_with_registers", t.Dinov2WithRegistersModel, t.Dinov2WithRegistersConfig(hidden_size=384, num_attention_heads=6, image_size=518, patch_size=14), {"size": (224, 224)}
+    yield "dinov2_with_registers classifier", t.Dinov2WithRegistersForImageClassification, t.Dinov2WithRegistersConfig(**small, num_labels=9), big
+    yield "beit", t.BeitModel, t.BeitConfig(use_relative_position_bias=True), {}
+    yield "beit classifier", t.BeitForImageClassification, t.BeitConfig(**small, use_relative_position_bias=True, num_labels=4), {}
+    yield "beit shared, class token", t.BeitModel, t.BeitConfig(**small, use_shared_relative_position_bias=True, use_absolute_position_embeddings=True, use_mean_pooling=False), {}
+    yield "swin", t.SwinForImageClassification, t.SwinConfig(num_labels=10), {}
+    yield "swin small", t.SwinModel, t.SwinConfig(image_size=36, patch_size=2, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4), {}
+    yield "clip", t.CLIPModel, t.CLIPConfig(), {}
+    yield "clip small", t.CLIPModel, t.CLIPConfig(text_config={**text, "eos_token_id": 97}, vision_config=small, projection_dim=24), {**big, "interpolate": True}
+    yield "clip of the first release", t.CLIPModel, t.CLIPConfig(text_config={**text, "eos_token_id": 2}, vision_config=small, projection_dim=24), {}
+    yield "siglip", t.SiglipModel, t.SiglipConfig(), {}
+    yield "siglip small", t.SiglipModel, t.SiglipConfig(text_config={**text, "projection_size": 48}, vision_config=small), {**big, "interpolate": True}
+
+
+def compare_transformers(peer, name, kind, config, options):
+    model = kind(config).eval()
+    randomize(model, 1)
+    vision = getattr(config, "vision_config", config)
+    image = vision.image_size if isinstance(vision.image_size, (tuple, list)) else (vision.image_size,) * 2
+    size = options.get("size", image)
+    x = drawn(2 if size[0] < 100 else 1, 3, *size)
+    more = {"interpolate_pos_encoding": True} if options.get("interpolate") else {}
+    request = {"kind": "transformers", "name": config.model_type, "config": json.loads(config.to_json_string(use_diff=False)), "size": list(size)}
+    save = lambda folder: model.save_pretrained(folder)
+    if config.model_type in ("clip", "siglip"):
+        eos = 97 if config.text_config.eos_token_id == 97 else config.text_config.vocab_size - 1
+        ids, mask = texts(config.text_config.max_position_embeddings, config.text_config.vocab_size, eos)
+        given = {"input_ids": ids, "attention_mask": mask} if config.model_type == "clip" else {"input_ids": ids}
+        text = model.text_model(**given)
+        outputs = {"text_embeds": model.get_text_features(**given).pooler_output, "last_hidden_state": text.last_hidden_state}
+        if config.model_type == "clip":
+            outputs["pooler_output"] = text.pooler_output
+        results = [check(peer, {**request, "kind": "clip", "tower": "text"}, model, given, outputs, save)]
+        image = model.vision_model(x, output_hidden_states=True, **more)
+        outputs = {"image_embeds": model.get_image_features(x, **more).pooler_output, "last_hidden_state": image.last_hidden_state}
+        outputs.update({f"layer:vision_model.encoder.layers.{i}": h for i, h in enumerate(image.hidden_states[1:-1])})
+        results.append(check(peer, {**request, "kind": "clip", "tower": "image", "scale": float(model.logit_scale.exp())}, model, {"pixel_values": x}, outputs, save))
+        return worse(results)
+    if config.model_type == "vit_mae":
+        patches = (size[0] // config.patch_size) * (size[1] // config.patch_size)
+        more["noise"] = torch.arange(patches).float().expand(len(x), -1)
+        base = getattr(model, "vit", model)
+        hidden = base(x, output_hidden_states=True, **more)
+        outputs = {"last_hidden_state": hidden.last_hidden_state}
+    else:
+        result = model(x, output_hidden_states=True, **more)
+        prefix = model.base_model_prefix
+        base = getattr(model, prefix, model)
+        hidden = base(x, output_hidden_states=True, **more)
+        outputs = {"last_hidden_state": hidden.last_hidden_state}
+        if "logits" in result:
+            logits = result.logits
+            outputs["logits"] = logits
+        if "logits" not in result and getattr(hidden, "pooler_output", None) is not None:
+            outputs["pooler_output"] = hidden.pooler_output
+    if hidden.hidden_states is not None and config.model_type != "swin":
+        outputs.update({f"layer:encoder.layer.{i}": h for i, h in enumerate(hidden.hidden_states[1:-1])})
+    return check(peer, request, model, {"pixel_values": x}, outputs, save)
+
+
+def worse(results):
+    return next((r for r in results if "error" in r or "worst" in r), None) or max(results, key=lambda r: r["relative"])
+
+
+def compare_openclip(peer, name):
+    import open_clip
+    config = open_clip.get_model_config(name)
+    vision = config["vision_cfg"]
+    reduced = vision["width"] > 768 if "width" in vision and not isinstance(vision["layers"], list) else "timm_model_name" not in vision and name != "RN50"
+    from open_clip.model import CLIP, CustomTextCLIP
+    kind = CustomTextCLIP if config.pop("custom_text", False) else CLIP
+    whole = json.loads(json.dumps(config))
+    if reduced:
+        vision["layers"] = [1, 1, 2, 1] if isinstance(vision["layers"], list) else 2
+    config["text_cfg"]["layers"] = min(config["text_cfg"]["layers"], 3)
+    model = kind(**config).eval()
+    with torch.device("meta"):
+        shapes = {k: list(v.shape) for k, v in kind(**whole).state_dict().items()}
+    randomize(model, 1)
+    cfg = config["text_cfg"]
+    ids, _ = texts(cfg["context_length"], cfg["vocab_size"], cfg.get("eos_id", cfg["vocab_size"] - 1))
+    size = vision["image_size"]
+    x = drawn(1, 3, size, size)
+    request = {"kind": "clip", "config": config, "name": name, "whole": {"config": whole, "shapes": shapes}}
+    text = check(peer, {**request, "tower": "text"}, model, {"input_ids": ids}, {"text_embeds": model.encode_text(ids)})
+    image = check(peer, {**request, "tower": "image", "scale": float(model.logit_scale.exp())}, model, {"pixel_values": x}, {"image_embeds": model.encode_image(x)})
+    return {**worse([text, image]), "reduced": reduced}
+
+
+def openclip_names():
+    import open_clip
+    for name in open_clip.list_models():
+        config = open_clip.get_model_config(name)
+        vision, text = config["vision_cfg"], config["text_cfg"]
+        trunk = vision.get("timm_model_name")
+        if "multimodal_cfg" in config or "hf_model_name" in text:
+            continue
+        if trunk is None or (trunk.startswith("vit_base") and "siglip" in trunk):
+            yield name
+
+
 def report(lines):
     pretrained = timm.list_pretrained()
     families = {}
@@ -155,29 +303,42 @@ def report(lines):
     print(open(os.path.join(HERE, "report-vits.md")).read())
 
 
+def cases(peer, patterns):
+    """Name, family and comparison of all that the patterns ask for."""
+    for pattern in patterns:
+        if pattern == "transformers":
+            for name, *rest in transformers_cases():
+                yield "transformers " + name, "transformers: " + rest[1].model_type, lambda n=name, r=rest: compare_transformers(peer, n, *r)
+        elif pattern == "openclip":
+            for name in openclip_names():
+                yield "openclip " + name, "OpenCLIP", lambda n=name: compare_openclip(peer, n)
+        else:
+            for name in timm.list_models(pattern):
+                yield name, family(name), lambda n=name: compare_timm(peer, n)
+
+
 def main(patterns):
     lines = {}
     if os.path.exists(LOG):
         for text in open(LOG):
             line = json.loads(text)
             lines[line["name"]] = line
-    peer = Peer()
-    for name in [n for p in patterns for n in timm.list_models(p)]:
+    for name, title, compare in cases(Peer(), patterns):
         if name in lines and (lines[name]["ok"] or not os.environ.get("RETRY")):
             continue
         started = time.time()
         try:
-            result = compare_timm(peer, name)
+            result = compare()
         except Exception as error:  # the reference itself failed
             result = {"error": f"reference: {error!r}"[:300]}
-        ok = "error" not in result and result["cosine"] >= 0.9999 and result["relative"] <= 1e-4
-        line = {"name": name, "family": family(name), "ok": ok, "seconds": round(time.time() - started, 1), **result}
+        ok = "error" not in result and "worst" not in result and result["cosine"] >= 0.9999 and result["relative"] <= 1e-4
+        line = {"name": name, "family": title, "ok": ok, "seconds": round(time.time() - started, 1), **result}
         lines[name] = line
         with open(LOG, "a") as file:
             file.write(json.dumps(line) + "\n")
-        print("ok  " if ok else "FAIL", name, line["seconds"], {k: v for k, v in result.items() if k != "parameters"} if not ok else f'{result["relative"]:.1e}', flush=True)
+        print("ok  " if ok else "FAIL", name, line["seconds"], f'{result["relative"]:.1e}' if ok else result, flush=True)
     report(lines)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["vit_*", "deit*", "swin_*", "swinv2_*", "beit*"])
+    main(sys.argv[1:] or ["vit_*", "deit*", "swin_*", "swinv2_*", "beit*", "transformers", "openclip"])

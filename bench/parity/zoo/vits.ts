@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { cut, type Initializer, resolveLayer } from '../../../src/graph/index.ts'
 import { readSafetensors } from '../../../src/models/index.ts'
+import { buildClip } from '../../../src/nn/clip.ts'
 import type { BuiltModel } from '../../../src/nn/index.ts'
-import { findVit } from '../../../src/nn/vitArchitectures.ts'
+import { findVit, visionArchitectures } from '../../../src/nn/vitArchitectures.ts'
 import { compile } from '../../../src/runtime/index.ts'
 import type { Tensor } from '../../../src/tensor/index.ts'
 
@@ -19,6 +20,13 @@ interface Request {
   readonly config?: Readonly<Record<string, unknown>>
   readonly size?: readonly [number, number]
   readonly tower?: 'text' | 'image'
+  /** What the factor of the cosines should be. */
+  readonly scale?: number
+  /** A model of two towers that was reduced, as it was. */
+  readonly whole?: {
+    readonly config: Readonly<Record<string, unknown>>
+    readonly shapes: Readonly<Record<string, readonly number[]>>
+  }
   readonly inputs: Readonly<Record<string, readonly number[]>>
   readonly outputs: Readonly<Record<string, readonly number[]>>
 }
@@ -65,26 +73,38 @@ async function compare(request: Request) {
 }
 
 function build(request: Request, tensors: ReadonlyMap<string, Initializer>): BuiltModel {
-  const { kind, name, config = {}, size } = request
+  const { kind, name, config = {}, size, tower } = request
   const options = size ? { size } : {}
   if (kind === 'timm') {
     const find = findVit(name, config)
     if (!find) throw new Error('unknown')
     return find(tensors, options)
   }
-  throw new Error('later')
+  if (kind !== 'clip') return visionArchitectures[name]!(config, tensors, options)
+  const towers = buildClip(config, tensors, options)
+  const { scale } = request
+  if (scale !== undefined && Math.abs(towers.logitScale - scale) > 1e-5 * scale) {
+    throw new Error(`logit scale ${towers.logitScale}, not ${scale}`)
+  }
+  return towers[tower!]
 }
 
-/** The whole model asks for every tensor by its name and shape. Nothing is read. */
-function checkShapes({ kind, name, shapes }: Request): void {
-  if (kind !== 'timm' || !shapes) return
+/** The whole model asks for every tensor by its name and shape. Nothing is read but numbers of one element. */
+function checkShapes({ kind, name, shapes, whole }: Request): void {
+  const all = whole?.shapes ?? shapes
+  if (!all) return
   const file = { path: '/nowhere', offset: 0, length: 0 }
-  const tensors = new Map(
-    Object.entries(shapes).map(([key, shape]) => [key, { dtype: 'float32', shape, file } as const]),
+  const tensors = new Map<string, Initializer>(
+    Object.entries(all).map(([key, shape]) => [
+      key,
+      shape.every((size) => size === 1)
+        ? { dtype: 'float32', shape, data: new Float32Array(1) }
+        : { dtype: 'float32', shape, file },
+    ]),
   )
-  const find = findVit(name)
-  if (!find) throw new Error('unknown')
-  const { unused } = find(tensors)
+  const unused =
+    kind === 'timm' ? findVit(name)?.(tensors).unused : buildClip(whole?.config, tensors).image.unused
+  if (!unused) throw new Error('unknown')
   if (unused.length > 0) throw new Error(`unused of the whole: ${unused.slice(0, 5).join(', ')}`)
 }
 

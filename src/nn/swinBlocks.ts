@@ -1,0 +1,231 @@
+/** The blocks of Swin Transformers, by timm's names. */
+import { type Builder, op, type Value } from '../graph/index.ts'
+import { layerNorm, linear } from './layers.ts'
+import { l2Normalize } from './pooling.ts'
+import { type Grid, relativePositionBias, relativePositionIndex } from './positions.ts'
+import type { Parameters } from './types.ts'
+import { mlp, VIT_INIT } from './vitLayers.ts'
+import { attendInWindows, mergeSquares, type Windows, windowOf, windowsOf } from './windows.ts'
+
+/** What the blocks of a stage have in common. */
+export interface StagePlan {
+  readonly heads: number
+  readonly window: Grid
+  /** See {@link relativePositionIndex}. */
+  readonly index: Value
+  readonly plain: Windows
+  readonly shifted: Windows
+}
+
+/** Windows of a stage whose map is `grid`. */
+export function planStage(
+  builder: Builder,
+  grid: Grid,
+  heads: number,
+  side: number,
+  options: { readonly fillFirst?: boolean } = {},
+): StagePlan {
+  const { window, shift } = windowOf(grid, [side, side], true)
+  return {
+    heads,
+    window,
+    index: relativePositionIndex(builder, window),
+    plain: windowsOf(builder, grid, window, [0, 0], options),
+    shifted: windowsOf(builder, grid, window, shift, options),
+  }
+}
+
+/** A stage of {@link swinStages}. */
+export interface SwinStage {
+  readonly name: string
+  readonly stride: number
+  readonly channels: number
+}
+
+/** How the stages of a Swin Transformer are built. */
+export interface SwinParts {
+  readonly depths: readonly number[]
+  readonly patch: number
+  /** Scope of a stage. Default `layers.0` and so on. */
+  readonly scope?: (stage: number) => string
+  readonly plan: (grid: Grid, stage: number) => StagePlan
+  readonly block: (x: Value, plan: StagePlan, shifted: boolean, stage: number, index: number) => Value
+  readonly merge: (x: Value, grid: Grid) => Value
+  /** Squares are merged at the end of a stage (transformers) or at the start of the next (timm, the default). */
+  readonly mergeLast?: boolean
+  /** What follows the blocks of a stage. */
+  readonly after?: (x: Value, stage: number) => Value
+}
+
+/** Tokens [batch, rows × columns, channels] through all stages; each stage's value is the map [batch, rows, columns, channels]. */
+export function swinStages(
+  entering: Value,
+  first: Grid,
+  parts: SwinParts,
+): { x: Value; grid: Grid; stages: SwinStage[] } {
+  const { depths, patch, mergeLast = false, scope = (stage) => `layers.${stage}` } = parts
+  const { builder } = entering
+  let [x, grid] = [entering, first]
+  const halve = () => {
+    x = builder.scope('downsample', { kind: 'PatchMerging' }, () => parts.merge(x, grid))
+    grid = [Math.ceil(grid[0] / 2), Math.ceil(grid[1] / 2)]
+  }
+  const stages = depths.map((depth, i) => {
+    const name = scope(i)
+    builder.scope(name, { kind: 'SwinTransformerStage' }, () => {
+      if (i > 0 && !mergeLast) halve()
+      const plan = parts.plan(grid, i)
+      for (let block = 0; block < depth; block++) {
+        x = builder.scope(`blocks.${block}`, { kind: 'SwinTransformerBlock' }, () =>
+          parts.block(x, plan, block % 2 === 1, i, block),
+        )
+      }
+      x = parts.after?.(x, i) ?? x
+      if (i < depths.length - 1 && mergeLast) halve()
+      return op.reshape(x, [0, ...grid, x.shape[2] as number])
+    })
+    const stride = patch * 2 ** (mergeLast && i < depths.length - 1 ? i + 1 : i)
+    return { name: builder.path ? `${builder.path}.${name}` : name, stride, channels: x.shape[2] as number }
+  })
+  return { x, grid, stages }
+}
+
+/** timm's `PatchMerging`: four neighbours as one vector, normalised, then halved; version 2 the other way round. */
+export function mergePatches(parameters: Parameters, x: Value, grid: Grid, version: 1 | 2): Value {
+  const channels = x.shape[2] as number
+  const norm = (y: Value) => layerNorm(parameters, 'norm', y)
+  const reduce = (y: Value) =>
+    linear(parameters, 'reduction', y, 2 * channels, { bias: false, init: VIT_INIT })
+  const squares = mergeSquares(x, grid)
+  return version === 1 ? reduce(norm(squares)) : norm(reduce(squares))
+}
+
+/** What the blocks of a model have in common. */
+export interface SwinBlockConfig {
+  readonly mlp_ratio: number
+  readonly qkv_bias: boolean
+  /** Side of the windows in pretraining, of each stage; 0 where it was the same. Version 2 only. */
+  readonly pretrained_window_sizes?: readonly number[]
+}
+
+/** timm's `SwinTransformerBlock`: normalises before attention and MLP. */
+export function swinBlock(
+  parameters: Parameters,
+  config: SwinBlockConfig,
+  x: Value,
+  plan: StagePlan,
+  shifted: boolean,
+): Value {
+  const windows = shifted ? plan.shifted : plan.plain
+  const normed = layerNorm(parameters, 'norm1', x)
+  const attended = tableAttention(parameters, config, windows.partition(normed), plan, windows)
+  const y = op.add(x, windows.reverse(attended))
+  return op.add(y, feedForward(parameters, config, layerNorm(parameters, 'norm2', y)))
+}
+
+/** timm's `SwinTransformerV2Block`: normalises after attention and MLP. */
+export function swinV2Block(
+  parameters: Parameters,
+  config: SwinBlockConfig,
+  x: Value,
+  plan: StagePlan,
+  shifted: boolean,
+  stage: number,
+): Value {
+  const windows = shifted ? plan.shifted : plan.plain
+  const attended = cosineAttention(parameters, config, windows.partition(x), plan, windows, stage)
+  const y = op.add(x, layerNorm(parameters, 'norm1', windows.reverse(attended)))
+  return op.add(y, layerNorm(parameters, 'norm2', feedForward(parameters, config, y)))
+}
+
+function feedForward(parameters: Parameters, config: SwinBlockConfig, x: Value): Value {
+  const hidden = Math.trunc((x.shape[2] as number) * config.mlp_ratio)
+  return mlp(parameters, 'mlp', x, { hidden, act: 'gelu' })
+}
+
+/** timm's `WindowAttention`. `x` is [batch, windows, tokens, channels]. */
+function tableAttention(
+  parameters: Parameters,
+  config: SwinBlockConfig,
+  x: Value,
+  { heads, window, index }: StagePlan,
+  { mask }: Windows,
+): Value {
+  const { builder } = x
+  return builder.scope('attn', { kind: 'WindowAttention' }, () => {
+    const channels = x.shape[3] as number
+    const fused = linear(parameters, 'qkv', x, 3 * channels, { bias: config.qkv_bias, init: VIT_INIT })
+    const [query, key, value] = op.split(fused, [channels, channels, channels], 3) as [Value, Value, Value]
+    const positions = relativePositionBias(tableOf(parameters, builder, window, heads), index)
+    const bias = mask ? op.add(positions, mask) : positions
+    const attended = attendInWindows(query, key, value, { heads, bias })
+    return linear(parameters, 'proj', attended, channels, { init: VIT_INIT })
+  })
+}
+
+/** The table of relative positions of a window, `relative_position_bias_table` below the current scope. */
+export function tableOf(parameters: Parameters, builder: Builder, window: Grid, heads: number): Value {
+  const shape = [(2 * window[0] - 1) * (2 * window[1] - 1), heads]
+  const name = `${builder.path}.relative_position_bias_table`
+  return parameters(name, shape, { kind: 'truncated_normal', std: 0.02 })
+}
+
+/** `WindowAttention` of version 2: cosines with a learned scale, and positions from an MLP (https://arxiv.org/abs/2111.09883). */
+function cosineAttention(
+  parameters: Parameters,
+  config: SwinBlockConfig,
+  x: Value,
+  { heads, window, index }: StagePlan,
+  { mask }: Windows,
+  stage: number,
+): Value {
+  const { builder } = x
+  return builder.scope('attn', { kind: 'WindowAttention' }, () => {
+    const channels = x.shape[3] as number
+    const fused = linear(parameters, 'qkv', x, 3 * channels, { bias: false, init: VIT_INIT })
+    const [query, key, value] = op.split(fused, [channels, channels, channels], 3) as [Value, Value, Value]
+    const biased = (name: string, y: Value) =>
+      config.qkv_bias ? op.add(y, parameters(`${builder.path}.${name}`, [channels], { kind: 'zeros' })) : y
+    const logScale = parameters(`${builder.path}.logit_scale`, [heads, 1, 1], {
+      kind: 'constant',
+      value: Math.log(10),
+    })
+    const scale = op.exp(op.clip(logScale, undefined, Math.log(100)))
+    const pretrained = config.pretrained_window_sizes?.[stage] ?? 0
+    const positions = continuousBias(parameters, builder, window, heads, index, pretrained)
+    const attended = attendInWindows(biased('q_bias', query), key, biased('v_bias', value), {
+      heads,
+      bias: mask ? op.add(positions, mask) : positions,
+      compare: (queries, keys) =>
+        op.matMul(op.mul(l2Normalize(queries), scale), op.transpose(l2Normalize(keys), [0, 1, 2, 4, 3])),
+    })
+    return linear(parameters, 'proj', attended, channels, { init: VIT_INIT })
+  })
+}
+
+/** A bias of the scores from the logarithm of the offset, by the MLP `cpb_mlp`. */
+function continuousBias(
+  parameters: Parameters,
+  builder: Builder,
+  window: Grid,
+  heads: number,
+  index: Value,
+  pretrained: number,
+): Value {
+  const log = (offset: number, side: number) => {
+    const relative = (offset * 8) / Math.max((pretrained || side) - 1, 1)
+    return (Math.sign(relative) * Math.log2(Math.abs(relative) + 1)) / 3
+  }
+  const [rows, columns] = [2 * window[0] - 1, 2 * window[1] - 1]
+  const data = new Float32Array(rows * columns * 2)
+  for (let i = 0; i < rows * columns; i++) {
+    data[2 * i] = log(Math.trunc(i / columns) - window[0] + 1, window[0])
+    data[2 * i + 1] = log((i % columns) - window[1] + 1, window[1])
+  }
+  const offsets = builder.constant({ dtype: 'float32', shape: [rows * columns, 2], data })
+  return builder.scope('cpb_mlp', { kind: 'Sequential' }, () => {
+    const hidden = op.relu(linear(parameters, '0', offsets, 512, { init: VIT_INIT }))
+    const table = linear(parameters, '2', hidden, heads, { bias: false, init: VIT_INIT })
+    return op.mul(op.sigmoid(relativePositionBias(table, index)), 16)
+  })
+}
