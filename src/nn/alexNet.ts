@@ -51,7 +51,7 @@ export const buildAlexNet: BuildModel<CnnConfig> = (config, checkpoint, options 
       for (const [at, channels, kernel, stride, padding] of CONVOLUTIONS) {
         x = act(`${at + 1}`, 'relu', conv2d(parameters, `${at}`, x, channels, { kernel, stride, padding }))
         if (!POOLS.has(at + 2)) continue
-        stages.push(stage(`features.${at + 1}`, x, pixels))
+        stages.push(stage(`features.${at + 1}`, x, 4 << stages.length))
         x = maxPool2d(`${at + 2}`, x, 3, 2)
       }
       return x

@@ -112,7 +112,6 @@ function classifierPattern(classifier: string): RegExp {
 }
 
 /** Name, stride and channels of a value of a scope: what timm's `features_only` gives. */
-export function stage(name: string, value: Value, pixels: Value): Stage {
-  const [, channels, height] = value.shape as readonly [string, number, number, number]
-  return { name, stride: Math.round((pixels.shape[2] as number) / height), channels }
+export function stage(name: string, value: Value, stride: number): Stage {
+  return { name, stride, channels: value.shape[1] as number }
 }

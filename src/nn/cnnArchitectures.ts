@@ -1,12 +1,23 @@
 /** The convolutional architectures by timm's and torchvision's names. */
 
 import { alexNetPresets, buildAlexNet } from './alexNet.ts'
-import type { CnnConfig } from './cnn.ts'
+import { type CnnConfig, tensorOf } from './cnn.ts'
+import { buildConvNeXt } from './convNeXt.ts'
+import { convNeXtPresets } from './convNeXtPresets.ts'
 import { buildDenseNet, denseNetPresets } from './denseNet.ts'
+import { buildEfficientNet } from './efficientNet.ts'
+import { efficientNetPresets } from './efficientNetPresets.ts'
+import type { MobileConfig } from './mobileLayers.ts'
+import { mobileNetPresets } from './mobileNetPresets.ts'
 import type { BuildModel } from './model.ts'
 import { buildResNet } from './resNet.ts'
 import { resNetPresets } from './resNetPresets.ts'
 import { buildSeNet, seNetPresets } from './seNet.ts'
+import {
+  buildTorchvisionMobile,
+  type TorchvisionMobileConfig,
+  torchvisionMobilePresets,
+} from './torchvisionMobile.ts'
 import { buildVgg, vggPresets } from './vgg.ts'
 import type { BuildNamed } from './vitArchitectures.ts'
 
@@ -27,6 +38,26 @@ function named<Config extends CnnConfig>(
 }
 
 /**
+ * torchvision's, or for a name that timm has as well (`efficientnet_b0`) timm's, unless the checkpoint is torchvision's.
+ */
+function torchvision(name: string, preset: TorchvisionMobileConfig): CnnArchitecture {
+  const timm = efficientNetPresets.get(name)
+  if (!timm)
+    return { build: (config, ...rest) => buildTorchvisionMobile(config as typeof preset, ...rest), preset }
+  return {
+    build: (config, checkpoint, options) => {
+      if (!tensorOf(checkpoint, 'features.0.0.weight')) {
+        return buildEfficientNet(config as MobileConfig, checkpoint, options)
+      }
+      // What differs from timm's preset was asked for.
+      const asked = Object.entries(config).filter(([key, value]) => value !== timm[key as keyof MobileConfig])
+      return buildTorchvisionMobile({ ...preset, ...Object.fromEntries(asked) }, checkpoint, options)
+    },
+    preset: timm,
+  }
+}
+
+/**
  * Every convolutional architecture by name: timm's before its `.` (`resnet50` of `resnet50.a1_in1k`), or torchvision's.
  *
  * ```ts
@@ -34,12 +65,16 @@ function named<Config extends CnnConfig>(
  * build({ ...preset, num_classes: 10 })
  * ```
  */
-export const cnnArchitectures: ReadonlyMap<string, CnnArchitecture> = new Map([
+export const cnnArchitectures: ReadonlyMap<string, CnnArchitecture> = new Map<string, CnnArchitecture>([
   ...named(buildResNet, resNetPresets),
   ...named(buildSeNet, seNetPresets),
   ...named(buildDenseNet, denseNetPresets),
   ...named(buildVgg, vggPresets),
+  ...named(buildConvNeXt, convNeXtPresets),
+  ...named(buildEfficientNet, efficientNetPresets),
+  ...named(buildEfficientNet, mobileNetPresets),
   ...named(buildAlexNet, alexNetPresets),
+  ...[...torchvisionMobilePresets].map(([name, preset]) => [name, torchvision(name, preset)] as const),
 ])
 
 /**

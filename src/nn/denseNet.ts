@@ -67,7 +67,7 @@ export const buildDenseNet: BuildModel<DenseNetConfig> = (config, checkpoint, op
     const stages: Stage[] = []
     const features = pixels.builder.scope('features', { kind: 'Sequential' }, () => {
       const note = (name: string, x: Value) => {
-        stages.push(stage(`features.${name}`, x, pixels))
+        stages.push(stage(`features.${name}`, x, 2 << stages.length))
         return x
       }
       let x = poolStem(config, note(config.deep_stem ? 'norm2' : 'norm0', stem(config, inputs)))

@@ -84,7 +84,7 @@ export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, option
     const net: Net = { ...inputs, config, checkpoint }
     const { pixels } = net
     const stem = stemOf(net)
-    const stages: Stage[] = [stage('act1', stem, pixels)]
+    const stages: Stage[] = [stage('act1', stem, 2)]
     const { channels = [64, 128, 256, 512], layers, block } = config
     let x = poolStem(net, stem)
     for (const [i, planes] of channels.entries()) {
@@ -98,7 +98,7 @@ export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, option
         }
         return y
       })
-      stages.push(stage(name, x, pixels))
+      stages.push(stage(name, x, 4 << i))
     }
     return { features: x, penultimate: globalPool('global_pool', x), stages }
   })

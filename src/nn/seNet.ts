@@ -55,7 +55,7 @@ export const buildSeNet: BuildModel<SeNetConfig> = (config, checkpoint, options 
     const { pixels } = inputs
     const { builder } = pixels
     const first = stem(config, inputs)
-    const stages: Stage[] = [stage('layer0', first, pixels)]
+    const stages: Stage[] = [stage('layer0', first, 2)]
     let x = maxPool2d('pool0', first, 3, 2, { ceil: true })
     for (const [i, blocks] of config.layers.entries()) {
       const name = `layer${i + 1}`
@@ -65,7 +65,7 @@ export const buildSeNet: BuildModel<SeNetConfig> = (config, checkpoint, options 
           y = block(config, inputs, `${j}`, y, 64 << i, i > 0 && j === 0 ? 2 : 1)
         return y
       })
-      stages.push(stage(name, x, pixels))
+      stages.push(stage(name, x, 4 << i))
     }
     return { features: x, penultimate: globalPool('global_pool', x), stages }
   })

@@ -79,10 +79,10 @@ function body(config: VggConfig, { pixels, parameters, mode }: CnnInputs) {
         if (config.batch_norm) x = batchNorm2d(parameters, `${at++}`, x, { mode })
         x = act(`${at++}`, 'relu', x)
       }
-      stages.push(stage(`features.${at - 1}`, x, pixels))
+      stages.push(stage(`features.${at - 1}`, x, 1 << i))
       x = maxPool2d(`${at++}`, x, 2, 2)
     }
-    stages.push(stage(`features.${at - 1}`, x, pixels))
+    stages.push(stage(`features.${at - 1}`, x, 1 << config.depths.length))
     return { features: x, stages }
   })
 }

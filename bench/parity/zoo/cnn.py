@@ -1,6 +1,6 @@
 """Reference values for convolutional networks of timm and torchvision, one model a line.
 
-Reads lines of JSON, {"name", "source": "timm" | "torchvision", "size", "folder", "reduce"}, and answers each with one: the names,
+Reads lines of JSON, {"name", "source": "timm" | "torchvision", "size", "folder", "changes"}, and answers each with one: the names,
 strides and channels of the stages, the numbers of parameters, or an error. Every parameter and every buffer is drawn at random. In
 `folder`: model.safetensors and values.safetensors (input, logits, embedding, features, stage.0, ...).
 
@@ -32,7 +32,7 @@ def names():
             found.append({'name': name, 'source': 'timm', 'family': module, 'pretrained': tags})
     for name in torchvision.models.list_models():
         family = torchvision.models.get_model_builder(name).__module__.split('.')[-1]
-        if family in TORCHVISION:
+        if family in TORCHVISION and not name.startswith('quantized'):  # their weights are int8
             tags = [f'{name}.{weight.name}' for weight in torchvision.models.get_model_weights(name)]
             found.append({'name': name, 'source': 'torchvision', 'family': family, 'pretrained': tags})
     return found
@@ -62,12 +62,37 @@ def randomize(model, seed, gain):
             elif name.endswith('weight'):
                 uniform(t)
             else:
-                normal(t, 0.2)
+                normal(t, 0.2 if gain == 1 else 0.5)
 
 
-def create(job, **kwargs):
+def condition(model, x, seed):
+    """Draws running statistics anew, of the size of what each layer sees.
+
+    With statistics that have nothing to do with the activations, these grow without bounds in deep random networks, and rounding with
+    them: PyTorch's float32 is then up to 4e-2 away from its own float64. Only the scale follows the activations: taking off
+    their mean as well would amplify rounding in each layer.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(module, inputs):
+        power = inputs[0].square().mean((0, 2, 3))
+        power = power + 0.1 * power.mean()
+        noise = torch.randn(power.shape, generator=generator)
+        factor = 2 * torch.rand(power.shape, generator=generator) + 1
+        module.running_mean.copy_(0.2 * noise * power.sqrt())
+        module.running_var.copy_(factor * power)
+
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    hooks = [norm.register_forward_pre_hook(draw) for norm in norms]
+    with torch.inference_mode():
+        model(x)
+    for hook in hooks:
+        hook.remove()
+
+
+def create(job):
     if job['source'] == 'timm':
-        return timm.create_model(job['name'], **kwargs)
+        return timm.create_model(job['name'], **job.get('changes', {}))
     return torchvision.models.get_model(job['name'], weights=None)
 
 
@@ -81,9 +106,14 @@ def reference(job):
     randomize(model, zlib.crc32(job['name'].encode()), gain_of(job))
     generator = torch.Generator().manual_seed(1)
     x = torch.randn((2, 3, job['size'], job['size']), generator=generator)
+    if gain_of(job) == 2:
+        condition(model, x, zlib.crc32(job['name'].encode()) + 1)
     values = {'input': x}
     stages = []
     with torch.inference_mode():
+        if job['source'] == 'torchvision':
+            last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+            last.register_forward_pre_hook(lambda _, inputs: values.update(embedding=inputs[0].clone()))
         values['logits'] = model(x)
         if job['source'] == 'timm':
             values['features'] = model.forward_features(x)

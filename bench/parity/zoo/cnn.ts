@@ -7,7 +7,7 @@
  *
  * PYTHON is one with torch, timm, torchvision and safetensors. Models come and go one at a time. A line of JSON for each is appended to
  * /tmp/pipilo-zoo-cnn.jsonl (LOG); models that agree there are not run again. Models of more than 100 million parameters
- * must agree in the names and shapes of all tensors, and in numbers when MAXIMUM (in millions, default 100) allows it.
+ * (MAXIMUM, in millions) must agree in the names and shapes of all tensors, and ConvNeXts also in numbers at less depth.
  * The report is written beside this file.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -35,11 +35,15 @@ interface Outcome extends Model {
   readonly parameters?: number
   /** Names and shapes only. */
   readonly shapesOnly?: boolean
+  /** What was changed to make it smaller. */
+  readonly changes?: Changes
   readonly cosine?: number
   readonly error?: number
   readonly outputs?: number
   readonly failure?: string
 }
+
+type Changes = Readonly<Record<string, unknown>>
 
 interface Reference {
   readonly error?: string
@@ -80,9 +84,20 @@ function sizeOf({ name, source }: Model): number {
   return name.includes('efficientnet') || name.includes('mixnet') ? 100 : 96
 }
 
-async function compare(model: Model, reference: Reference, folder: string, size: number): Promise<Outcome> {
+/** Arguments that make a large network shallow. */
+function shallower({ name, source }: Model): Changes | undefined {
+  return name.startsWith('convnext') && source === 'timm' ? { depths: [1, 1, 2, 1] } : undefined
+}
+
+async function compare(
+  model: Model,
+  reference: Reference,
+  folder: string,
+  size: number,
+  changes: Changes,
+): Promise<Outcome> {
   const { tensors } = await readSafetensors(join(folder, 'model.safetensors'))
-  const built = findCnn(model.name)!(tensors, { size: [size, size] })
+  const built = findCnn(model.name, changes)!(tensors, { size: [size, size] })
   if (built.unused.length > 0) throw new Error(`unused: ${built.unused.slice(0, 5).join(', ')}`)
   const values = (await readSafetensors(join(folder, 'values.safetensors'))).tensors
   const places = placesOf(built, reference, values)
@@ -172,13 +187,14 @@ async function check(peer: Peer, model: Model): Promise<Outcome> {
     }>({ name, source, shapes: true })
     if (whole.error) throw new Error(`reference: ${whole.error}`)
     compareShapes(model, whole.shapes)
-    if (whole.parameters > MAXIMUM) {
-      return { ...model, ok: true, shapesOnly: true, parameters: whole.parameters }
-    }
+    const changes = whole.parameters > MAXIMUM ? shallower(model) : {}
+    if (!changes) return { ...model, ok: true, shapesOnly: true, parameters: whole.parameters }
     const size = sizeOf(model)
-    const reference = await peer.ask<Reference>({ name, source, size, folder })
+    const reference = await peer.ask<Reference>({ name, source, size, folder, changes })
     if (reference.error) throw new Error(`reference: ${reference.error}`)
-    return await compare(model, reference, folder, size)
+    const outcome = await compare(model, reference, folder, size, changes)
+    const reduced = Object.keys(changes).length > 0 ? { changes } : {}
+    return { ...outcome, parameters: whole.parameters, ...reduced }
   } catch (error) {
     return { ...model, ok: false, failure: (error as Error).message.slice(0, 400) }
   } finally {
@@ -270,7 +286,7 @@ const patterns = process.argv.slice(2).map((pattern) => new RegExp(`^${pattern.r
 for (const model of models) {
   if (patterns.length > 0 && !patterns.some((p) => p.test(model.name) || p.test(key(model)))) continue
   const before = outcomes.get(key(model))
-  if (before?.ok && !(before.shapesOnly && before.parameters! <= MAXIMUM)) continue
+  if (before?.ok && !((before.shapesOnly || before.changes) && before.parameters! <= MAXIMUM)) continue
   const started = Date.now()
   const outcome = await check(peer, model)
   outcomes.set(key(model), outcome)
