@@ -12,7 +12,7 @@ export async function measure<Result>(
 ): Promise<Result> {
   const path = fileURLToPath(new URL(program, import.meta.url))
   const loader = path.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
-  const child = spawn(process.execPath, ['--expose-gc', ...loader, path, ...args], {
+  const child = spawn(process.execPath, [...loader, path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, SPAWNED: String(Date.now()) },
   })

@@ -1,5 +1,5 @@
 import { type Model, open, type Pooling } from '../models/index.ts'
-import { compile, defaults, reopen, type Session, warmUp } from '../runtime/index.ts'
+import { compile, reopen, type Session } from '../runtime/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import { planChunks } from './chunk.ts'
 import { loadSharp } from './image.ts'
@@ -28,23 +28,7 @@ const BATCH_TOKENS = 512
 /** Pixels in a batch: 8 pictures of 224 × 224. From 2 to 16 pictures made no difference. */
 const BATCH_PIXELS = 8 * 224 * 224
 
-/**
- * Opens a model and makes it ready to turn inputs into vectors.
- *
- * ```ts
- * const e = await embedder('all-MiniLM-L6-v2')
- * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
- * cosineSimilarity(football, soccer)
- * await e.dispose()
- * ```
- *
- * Texts are tokenised and pictures decoded while the session runs what came before; pooling and normalisation are in the graph.
- * With `pool: 'none'` every input gives a {@link Matrix}: a row a token (special tokens included) or a position.
- *
- * @param model a name (a card's, `hf:owner/name`, `file:path`, `npm:package/path`, …) or a model that was opened
- * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
- *   and what opening and compiling throw
- */
+/** See `embedder` in onDemand.ts. */
 export function embedder(
   model: string | Model,
   options: EmbedderOptions & { pool: 'none' },
@@ -62,9 +46,6 @@ export async function embedder(
   options: EmbedderOptions = {},
 ): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
   checkCounts(options)
-  // The native library loads on its threads while the model is read.
-  const workers = options.runtime?.workers ?? defaults().workers
-  if (workers > 0) warmUp()
   const make = (
     known: KnownModel,
     session: Session,
@@ -75,9 +56,12 @@ export async function embedder(
   const remembered = typeof model === 'string' ? await recall(model, options) : undefined
   if (remembered) {
     const { known, prepared } = remembered
-    const [session, prepare] = await both(reopen(prepared, options.runtime), preparer(known, options))
-    if (session)
+    // First of all the worker gets its work: what follows, tokenizers above all, keeps this thread busy.
+    const reopened = await reopen(prepared, options.runtime)
+    if (reopened) {
+      const [session, prepare] = await both(reopened.opening, preparer(known, options))
       return disposing(session, () => make(known, session, prepare, () => open(model as string, options)))
+    }
   }
   const opened = typeof model === 'string' ? await open(model, options) : model
   const named = typeof model === 'string'
@@ -91,10 +75,7 @@ export async function embedder(
 }
 
 /** A session and what prepares its inputs; when the second fails, the first is not left behind. */
-async function both<S extends Session | undefined, P>(
-  session: Promise<S>,
-  prepare: Promise<P>,
-): Promise<[S, P]> {
+async function both<S extends Session, P>(session: Promise<S>, prepare: Promise<P>): Promise<[S, P]> {
   try {
     return await Promise.all([session, prepare])
   } catch (error) {

@@ -42,22 +42,7 @@ export function loadSharp(): Promise<SharpConstructor> {
   return loading
 }
 
-/**
- * Decodes a picture to RGB, and makes it what a model wants to see.
- *
- * ```ts
- * const { width, height, data } = await decodeImage('towhee.jpg')
- * const seen = await decodeImage('towhee.jpg', model.card.image)   // 224 × 224
- * ```
- *
- * JPEG, PNG, WebP, AVIF, SVG, TIFF, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
- * `data:`), bytes, a Blob, or pixels. It is turned upright by its EXIF orientation, its colours are converted to sRGB by its ICC profile,
- * transparent parts show the background.
- *
- * @returns `channels` is 3
- * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
- *   `INPUT_INVALID`, `NETWORK`, `ABORTED`
- */
+/** See `decodeImage` in onDemand.ts. */
 export async function decodeImage(
   input: Input,
   preprocessing?: ImagePreprocessing,

@@ -103,10 +103,7 @@ export class TextTokenizer {
   }
 }
 
-/**
- * Reads a `tokenizer.json`.
- * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
- */
+/** See `loadTokenizer` in onDemand.ts. */
 export async function loadTokenizer(path: string, options: TokenizerOptions = {}): Promise<TextTokenizer> {
   const [{ Tokenizer }, json] = await Promise.all([
     import('@huggingface/tokenizers'),

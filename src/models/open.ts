@@ -6,21 +6,7 @@ import { checkPrecision } from './precisions.ts'
 import { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
 import type { Model, OpenOptions } from './types.ts'
 
-/**
- * Finds and reads a model.
- *
- * ```ts
- * const model = await open('all-MiniLM-L6-v2')      // a card's name
- * const other = await open('file:models/mine')      // also 'npm:package/path', 'hf:owner/name@revision', 'https:…'
- * model.layers()                                    // [{ name: 'embeddings', kind: 'BertEmbeddings', … }, …]
- * ```
- *
- * A bare name is looked up in the cards, then as a file or folder, then on the hub (without an owner: among those of
- * sentence-transformers first). Only descriptions are read: weights stay in their files.
- *
- * @throws PipiloError `MODEL_UNKNOWN` with the closest names, `MODEL_INVALID`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`,
- * `FILE_NOT_FOUND`, `NETWORK`, `OFFLINE`, `HUB_DENIED`, `CHECKSUM_MISMATCH`, `ABORTED`
- */
+/** See `open` in onDemand.ts. */
 export async function open(name: string, options: OpenOptions = {}): Promise<Model> {
   checkPrecision(options.dtype)
   if (typeof name !== 'string' || name.trim() === '') {

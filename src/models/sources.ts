@@ -3,9 +3,8 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PipiloError } from '../tensor/index.ts'
 import { kindOf } from './files.ts'
-import { openRepository, type Repository, type RepositoryOptions } from './hub/repository.ts'
+import type { Repository, RepositoryOptions } from './hub/repository.ts'
 import { expandHome } from './hub/settings.ts'
-import { fetchUrl } from './hub/url.ts'
 import { findInPackage } from './npm.ts'
 
 /** Where a model comes from, as its name says. */
@@ -95,6 +94,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
     case 'file':
       return localFiles(source.path, source.path)
     case 'url': {
+      const { fetchUrl } = await import('./hub/url.ts')
       const path = await fetchUrl(source.url, options)
       const only = basename(path)
       return {
@@ -107,6 +107,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
     }
     case 'hub': {
       const revision = source.revision ?? options.revision
+      const { openRepository } = await import('./hub/repository.ts')
       const repository = await openRepository(source.name, { ...options, revision })
       const label = `hf:${source.name}${revision ? `@${revision}` : ''}`
       const has = (path: string) => repository.files.includes(path)

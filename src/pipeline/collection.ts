@@ -8,7 +8,6 @@ import type {
   SentenceEmbeddingOptions,
   TokenEmbeddingOptions,
 } from './builtInTypes.ts'
-import { execute } from './engine.ts'
 import type { FailedRow } from './failedRow.ts'
 import { OpenForRun } from './opener.ts'
 import type { Operator, Operators } from './operator.ts'
@@ -158,8 +157,9 @@ export class Chain<T> implements AsyncIterable<T> {
     return new Chain(this.#source, [...this.#stages, ...stages], this.#listeners) as DataCollection<U>
   }
 
-  #run(options: RunOptions) {
-    return execute(this.#source, this.#stages, new OpenForRun(), withListeners(options, this.#listeners))
+  async *#run(options: RunOptions) {
+    const { execute } = await import('./engine.ts')
+    yield* execute(this.#source, this.#stages, new OpenForRun(), withListeners(options, this.#listeners))
   }
 }
 

@@ -1,5 +1,5 @@
 export { ops } from './builtIn.ts'
-export * from './builtInTypes.ts'
+export type * from './builtInTypes.ts'
 export {
   type Chained,
   type DataCollection,

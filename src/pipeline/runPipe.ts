@@ -1,7 +1,6 @@
 import { PipiloError } from '../tensor/index.ts'
 import { withListeners } from './collection.ts'
 import type { CallResult, Yield } from './columns.ts'
-import { execute } from './engine.ts'
 import { FailedRow } from './failedRow.ts'
 import { OpenUntilDisposed } from './opener.ts'
 import { callStage, type Stage } from './stages.ts'
@@ -61,6 +60,7 @@ export function makePipe<Args extends unknown[], In, Row, Y extends Yield>(
   const leave = leaving<Row>(plan)
 
   async function* stream(source: Source<In>, options: RunOptions = {}): AsyncGenerator<Row, void, undefined> {
+    const { execute } = await import('./engine.ts')
     for await (const { items } of execute(source, stages, opener, withListeners(options, listeners))) {
       for (const item of items) {
         yield leave(item)

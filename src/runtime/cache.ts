@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Initializer, inMemory, type Place } from '../graph/index.ts'
+import { type Derived, type Initializer, inMemory } from '../graph/index.ts'
 import {
   byteLength,
   bytesOf,
@@ -15,7 +15,7 @@ import {
   type TypedArray,
   writeFileAtomic,
 } from '../tensor/index.ts'
-import { defaultCacheDir, prune } from './cacheFolder.ts'
+import { prune } from './cacheFolder.ts'
 import { chunks, isFileTensor, type Piece } from './piece.ts'
 
 // Weights start at multiples of a cache line.
@@ -59,30 +59,20 @@ export function convertedFile(
   return fileOf(entries, cacheDir)
 }
 
-/**
- * Keeps what a pass computes from weights in a file that this and every later process maps.
- *
- * ```ts
- * const small = await quantize(graph, { place: keepDerived() })
- * ```
- *
- * The file is found again by the weights' own files and the recipes: nothing is computed a second time. Where no folder can
- * be written, the tensors are in memory.
- *
- * @param cacheDir as in {@link CompileOptions}
- */
-export function keepDerived(cacheDir: string = defaultCacheDir()): Place {
-  return async (derived) => {
-    const entries = derived.map(
-      (one): Entry => ({
-        ...one,
-        async *content() {
-          yield (await one.make()).data as TypedArray
-        },
-      }),
-    )
-    return (await fileOf(entries, cacheDir)) ?? inMemory(derived)
-  }
+/** See `keepDerived` in onDemand.ts. */
+export async function derivedFile(
+  derived: readonly Derived[],
+  cacheDir: string,
+): Promise<ReadonlyMap<string, Initializer>> {
+  const entries = derived.map(
+    (one): Entry => ({
+      ...one,
+      async *content() {
+        yield (await one.make()).data as TypedArray
+      },
+    }),
+  )
+  return (await fileOf(entries, cacheDir)) ?? inMemory(derived)
 }
 
 async function fileOf(

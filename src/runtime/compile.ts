@@ -1,47 +1,14 @@
-import { availableParallelism } from 'node:os'
 import type { Graph } from '../graph/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { defaultCacheDir } from './cacheFolder.ts'
+import { defaults } from './defaults.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './in-place.ts'
 import { aborted, Pool } from './pool.ts'
 import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, placeFor } from './prepared.ts'
 import type { CompileOptions, Session } from './types.ts'
 
-/**
- * How many workers and threads a session gets when its options do not say.
- *
- * ```ts
- * defaults() // { workers: 2, threads: 1 } on two processors
- * ```
- *
- * 512 sentences through MiniLM on two processors: 2 × 1 and 1 × 2 are equally fast alone (644 and 632 sentences a second),
- * but beside other programs 2 × 1 keeps more (319 against 189), since its threads never wait for each other
- * (`bench/runtime/workers.ts`). A further worker takes about 130 MB for MiniLM, so there are at most four. With
- * `{ workers: 1, threads: 2 }` a single sentence of 32 tokens takes 2.5 ms instead of 4.4, and memory is less.
- */
-export function defaults(): { workers: number; threads: number } {
-  const processors = availableParallelism()
-  const workers = Math.min(processors, 4)
-  return { workers, threads: Math.max(1, Math.floor(processors / workers)) }
-}
-
-/**
- * Turns a graph into a session that runs it.
- *
- * ```ts
- * const session = await compile(graph)
- * const { embedding } = await session.run({ input_ids, attention_mask })
- * await session.dispose()
- * ```
- *
- * The session lives on worker threads, so that the caller's event loop stays free; the first is there when this
- * returns, further ones come when calls wait. Weights are mapped from the file they lie in; float16 and bfloat16 ones are
- * converted once, into a file below `cacheDir`.
- *
- * @throws `GRAPH_INVALID` or `OPERATOR_UNSUPPORTED` when ONNX Runtime refuses the graph, `OPTION_INVALID`,
- *   `WRITE_FAILED` when large weights need a file and none can be written, `WORKER_CRASHED`
- */
+/** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
   const { workers, threads } = counts(options)
   // Loaded when it is needed: a session that is opened again needs nothing of it.
@@ -68,24 +35,14 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
-/**
- * Opens a session that an earlier one, compiled with `persist`, has left: without its graph, and without the time that reading
- * and building it takes.
- *
- * ```ts
- * const { prepared } = await compile(graph, { persist: true })
- * const session = await reopen(prepared)       // in another process, weeks later
- * ```
- *
- * @returns undefined when it is not there any more
- */
+/** See `reopen` in onDemand.ts. */
 export async function reopen(
   prepared: string,
   options: Omit<CompileOptions, 'persist' | 'lower'> = {},
-): Promise<Session | undefined> {
+): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
   const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)
-  return found && openSession(found, workers, prepared)
+  return found && { opening: openSession(found, workers, prepared) }
 }
 
 async function openSession(

@@ -2,15 +2,7 @@ import type { Graph } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { compile } from './compile.ts'
 
-/**
- * Runs a graph once, in place; for passes that must compute.
- *
- * ```ts
- * const folded = await fold(graph, evaluate)
- * ```
- *
- * @throws what {@link compile} and a run throw
- */
+/** See `evaluate` in onDemand.ts. */
 export async function evaluate(
   graph: Graph,
   feeds: Readonly<Record<string, Tensor>> = {},

@@ -36,7 +36,7 @@ describe.each([0, 2])('a session that persists, on %i workers', (workers) => {
   it('is opened again without its graph, and gives the same numbers', async () => {
     const first = keep(await compile(linear(weight), { workers, cacheDir, persist: true }))
     const second = keep(await compile(linear(weight), { workers, cacheDir, persist: true }))
-    const third = keep(await reopen(first.prepared!, { workers, cacheDir }))!
+    const third = keep(await (await reopen(first.prepared!, { workers, cacheDir }))!.opening)
     expect(second.prepared).toBe(first.prepared)
     expect(third.inputs).toEqual(first.inputs.map(({ name, type }) => ({ name, type })))
     const results = await Promise.all(

@@ -52,25 +52,7 @@ export interface IndexReport {
 
 const MOST_LISTED = 10_000
 
-/**
- * Embeds files and keeps their vectors in a collection.
- *
- * ```ts
- * const { indexed, unchanged } = await indexFiles(['photos', 'notes/*.txt'], { embedder, collection })
- * ```
- *
- * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a line (blank lines are left
- * out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
- * round), and files that are neither, are listed as skipped; named one by one they are errors.
- *
- * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is. So a run
- * that was interrupted, in whatever way, goes on after its last committed batch. Metadata of a row: `path`, `sha256`,
- * `size`, `modified` (ISO 8601), for lines also `line` and `text` (clipped to 500 characters). Memory does not grow with
- * the number of files, but for `prune`, which keeps 8 bytes an input.
- *
- * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the
- * first input's error, after all before its batch has been committed; `ABORTED`
- */
+/** See `indexFiles` in onDemand.ts. */
 export async function indexFiles(
   paths: string | Iterable<string> | AsyncIterable<string>,
   options: IndexFilesOptions,

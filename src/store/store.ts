@@ -4,23 +4,7 @@ import type { Backend, CollectionInfo } from './backend.ts'
 import { CheckedCollection } from './collection.ts'
 import type { Collection, CollectionOptions, ConnectOptions, Store } from './types.ts'
 
-/**
- * Opens a database of collections.
- *
- * ```ts
- * const store = await connect('./.pipilo')
- * const birds = await store.collection('birds', { embedder })
- * await birds.upsert([{ id: 'towhee', vector, metadata: { year: 2021 } }])
- * await birds.search(vector, { k: 5, filter: { year: { gte: 2020 } } })
- * await store.close()
- * ```
- *
- * The default is LanceDB in the folder `./.pipilo`, which is made when the first collection is; `s3://`, `gs://` and
- * `az://` addresses keep it on object storage. Several processes may use one database: readers see what has been
- * committed, and writers take turns.
- *
- * @throws `STORE_FAILED` when the address is a file, `OPTION_INVALID` for an unknown scheme.
- */
+/** See `connect` in onDemand.ts. */
 export async function connect(uri = './.pipilo', options: ConnectOptions = {}): Promise<Store> {
   return new CheckedStore(await backendFor(uri, options))
 }

@@ -42,22 +42,7 @@ export interface Repository {
   lacks(file: string): Promise<boolean>
 }
 
-/**
- * Opens a model repository of the Hugging Face hub.
- *
- * ```ts
- * const repository = await openRepository('sentence-transformers/all-MiniLM-L6-v2')
- * const path = await repository.get('config.json')
- * ```
- *
- * The cache has the layout of Python's client, and each finds what the other has fetched: `blobs/<etag>`,
- * `refs/<revision>`, `snapshots/<commit>/<file>` in `models--owner--name`. The hub is asked once which commit the revision is; if
- * it cannot be reached, the commit known from last time is used. Files that are in the cache are not asked for again.
- *
- * @throws PipiloError `NETWORK` (not reachable and not in the cache), `OFFLINE` (not in the cache and told to be offline),
- * `MODEL_UNKNOWN`, `HUB_DENIED` (private or gated), `FILE_NOT_FOUND`, `CHECKSUM_MISMATCH`, `WRITE_FAILED`, `ABORTED`
- * @see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
- */
+/** See `openRepository` in ../onDemand.ts. */
 export async function openRepository(name: string, options: RepositoryOptions = {}): Promise<Repository> {
   const revision = options.revision ?? 'main'
   checkNames(name, revision)

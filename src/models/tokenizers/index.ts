@@ -22,13 +22,7 @@ const kinds: Readonly<Record<string, string>> = {
   'xlm-roberta': 'XLMRoberta',
 }
 
-/**
- * The absolute path of a model's `tokenizer.json`, or undefined where it has no tokenizer. Where it has only an older vocabulary
- * (`vocab.txt`; `vocab.json` and `merges.txt`; a SentencePiece model), the equivalent file is made and kept in the cache.
- *
- * @param folder where the files lie within `files`, `''` or ending in a slash
- * @throws PipiloError `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` for vocabularies that cannot be read
- */
+/** See `tokenizerPath` in ../onDemand.ts. */
 export async function tokenizerPath(files: ModelFiles, folder = ''): Promise<string | undefined> {
   for (const place of new Set([folder, ''])) {
     if (await files.has(`${place}tokenizer.json`)) return files.get(`${place}tokenizer.json`)

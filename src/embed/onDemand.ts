@@ -1,0 +1,51 @@
+// What the package itself loads of this room: the rest comes with the first call.
+import { defaults, warmUp } from '../runtime/index.ts'
+import { lazily } from '../tensor/index.ts'
+import type { EmbedderOptions } from './types.ts'
+
+/**
+ * Opens a model and makes it ready to turn inputs into vectors.
+ *
+ * ```ts
+ * const e = await embedder('all-MiniLM-L6-v2')
+ * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
+ * cosineSimilarity(football, soccer)
+ * await e.dispose()
+ * ```
+ *
+ * Texts are tokenised and pictures decoded while the session runs what came before; pooling and normalisation are in the graph.
+ * With `pool: 'none'` every input gives a {@link Matrix}: a row a token (special tokens included) or a position.
+ *
+ * @param model a name (a card's, `hf:owner/name`, `file:path`, `npm:package/path`, …) or a model that was opened
+ * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
+ *   and what opening and compiling throw
+ */
+export const embedder = (async (model: string, options: EmbedderOptions = {}) => {
+  // A thread starts and loads the native library while the rest of Pipilo is loaded here, and the model is read.
+  if ((options.runtime?.workers ?? defaults().workers) > 0) warmUp()
+  return (await import('./embedder.ts')).embedder(model, options)
+}) as typeof import('./embedder.ts').embedder
+
+/**
+ * Reads a `tokenizer.json`.
+ * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
+ */
+export const loadTokenizer = lazily(async () => (await import('./tokenizer.ts')).loadTokenizer)
+
+/**
+ * Decodes a picture to RGB, and makes it what a model wants to see.
+ *
+ * ```ts
+ * const { width, height, data } = await decodeImage('towhee.jpg')
+ * const seen = await decodeImage('towhee.jpg', model.card.image)   // 224 × 224
+ * ```
+ *
+ * JPEG, PNG, WebP, AVIF, SVG, TIFF, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
+ * `data:`), bytes, a Blob, or pixels. It is turned upright by its EXIF orientation, its colours are converted to sRGB by its ICC profile,
+ * transparent parts show the background.
+ *
+ * @returns `channels` is 3
+ * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
+ *   `INPUT_INVALID`, `NETWORK`, `ABORTED`
+ */
+export const decodeImage = lazily(async () => (await import('./image.ts')).decodeImage)

@@ -1,0 +1,42 @@
+// What the package itself loads of this room: the rest comes with the first call.
+import { lazily } from '../tensor/index.ts'
+
+/**
+ * Opens a database of collections.
+ *
+ * ```ts
+ * const store = await connect('./.pipilo')
+ * const birds = await store.collection('birds', { embedder })
+ * await birds.upsert([{ id: 'towhee', vector, metadata: { year: 2021 } }])
+ * await birds.search(vector, { k: 5, filter: { year: { gte: 2020 } } })
+ * await store.close()
+ * ```
+ *
+ * The default is LanceDB in the folder `./.pipilo`, which is made when the first collection is; `s3://`, `gs://` and
+ * `az://` addresses keep it on object storage. Several processes may use one database: readers see what has been
+ * committed, and writers take turns.
+ *
+ * @throws `STORE_FAILED` when the address is a file, `OPTION_INVALID` for an unknown scheme.
+ */
+export const connect = lazily(async () => (await import('./store.ts')).connect)
+
+/**
+ * Embeds files and keeps their vectors in a collection.
+ *
+ * ```ts
+ * const { indexed, unchanged } = await indexFiles(['photos', 'notes/*.txt'], { embedder, collection })
+ * ```
+ *
+ * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a line (blank lines are left
+ * out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
+ * round), and files that are neither, are listed as skipped; named one by one they are errors.
+ *
+ * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is. So a run
+ * that was interrupted, in whatever way, goes on after its last committed batch. Metadata of a row: `path`, `sha256`,
+ * `size`, `modified` (ISO 8601), for lines also `line` and `text` (clipped to 500 characters). Memory does not grow with
+ * the number of files, but for `prune`, which keeps 8 bytes an input.
+ *
+ * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the
+ * first input's error, after all before its batch has been committed; `ABORTED`
+ */
+export const indexFiles = lazily(async () => (await import('./index-files.ts')).indexFiles)
