@@ -113,12 +113,13 @@ def byte_level(name, settings, special, suffix=""):
     train(trainer, tokenizer).model.save(path)
 
 
-def sentence_piece(name, file, settings, **arguments):
+def sentence_piece(name, file, settings, more_rules=(), **arguments):
     path = folder(name, settings)
     if options.rules == "few":
         rules = os.path.join(options.folder, "rules.tsv")
         with open(rules, "w") as out:
-            for source, target in [("ﬁ", "fi"), ("ﬂ", "fl"), ("ａ", "a"), ("\u200b", ""), ("㍿", "株式会社"), ("e\u0301", "é")]:
+            few = [("ﬁ", "fi"), ("ﬂ", "fl"), ("ａ", "a"), ("\u200b", ""), ("㍿", "株式会社"), ("e\u0301", "é"), *more_rules]
+            for source, target in few:
                 out.write(" ".join(f"{ord(c):X}" for c in source) + "\t" + " ".join(f"{ord(c):X}" for c in target) + "\n")
         arguments["normalization_rule_tsv"] = rules
     else:
@@ -157,6 +158,16 @@ sentence_piece(
     eos_id=-1,
     control_symbols=["[CLS]", "[SEP]"],
     user_defined_symbols=["[MASK]"],
+)
+sentence_piece(
+    "siglip",
+    "spiece.model",
+    {"tokenizer_class": "SiglipTokenizer"},
+    more_rules=[("\u2581", " "), ("ﾋﾟ", "pi")],  # the first as in nmt_nfkc, by which its own model was trained
+    pad_id=0,
+    eos_id=1,
+    unk_id=2,
+    bos_id=-1,
 )
 sentence_piece("t5", "spiece.model", {"tokenizer_class": "T5Tokenizer", "extra_ids": 0}, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
 

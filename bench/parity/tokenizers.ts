@@ -1,5 +1,5 @@
 // Compares the ids of tokenizers made from old-style vocabularies with Python's. Run tokenizer_files.py first.
-//   npx tsx bench/parity/tokenizers.ts folder
+//   npm run parity:tokenizers -- folder
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadTokenizer } from '../../src/embed/index.ts'

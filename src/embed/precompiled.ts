@@ -2,6 +2,8 @@
 export interface PrecompiledConfig {
   /** In base64: the length of a double array, the double array, replacements that end in a zero byte. */
   readonly precompiled_charsmap?: string | null
+  /** Ours: the longest entry at each place, as SentencePiece itself does it. */
+  readonly longest?: boolean
 }
 
 /** Longest group of characters that is looked up as a whole, in bytes; the lookup takes those below. */
@@ -20,22 +22,28 @@ const LONGEST = 6
  * @see https://github.com/google/sentencepiece/blob/master/doc/normalization.md
  * @see Aoe, An efficient digital search algorithm by using a double-array structure, 1989
  */
-export function precompiled({ precompiled_charsmap: encoded }: PrecompiledConfig): (text: string) => string {
+export function precompiled({
+  precompiled_charsmap: encoded,
+  longest,
+}: PrecompiledConfig): (text: string) => string {
   const bytes = Buffer.from(encoded ?? '', 'base64')
   if (bytes.length < 8) return (text) => text
   const length = bytes.readUInt32LE(0)
   const units = new Uint32Array(length >> 2)
   for (let i = 0; i < units.length; i++) units[i] = bytes.readUInt32LE(4 + 4 * i)
   const replacements = bytes.subarray(4 + length)
+  const replacement = (start: number): string => {
+    const end = replacements.indexOf(0, start)
+    return replacements.toString('utf8', start, end < 0 ? undefined : end)
+  }
+  if (longest) return (text) => replaceLongest(Buffer.from(text), units, replacement)
   const known = new Map<string, string | undefined>()
   const segments = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
   const lookUp = (part: string): string | undefined => {
     if (known.has(part)) return known.get(part)
-    const start = firstMatch(units, Buffer.from(part))
-    const end = start === undefined ? -1 : replacements.indexOf(0, start)
-    const found =
-      start === undefined ? undefined : replacements.toString('utf8', start, end < 0 ? undefined : end)
+    const [match] = matches(units, Buffer.from(part), 0)
+    const found = match && replacement(match.start)
     if (known.size < 65_536) known.set(part, found)
     return found
   }
@@ -55,19 +63,47 @@ export function precompiled({ precompiled_charsmap: encoded }: PrecompiledConfig
   }
 }
 
-/** The value of the shortest entry that the key begins with. */
-function firstMatch(units: Uint32Array, key: Uint8Array): number | undefined {
+function replaceLongest(
+  text: Uint8Array,
+  units: Uint32Array,
+  replacement: (start: number) => string,
+): string {
+  const parts: string[] = []
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+  let kept = 0
+  for (let at = 0; at < text.length; ) {
+    const match = [...matches(units, text, at)].at(-1)
+    if (match) {
+      parts.push(utf8.decode(text.subarray(kept, at)), replacement(match.start))
+      kept = match.end
+    }
+    at = match?.end ?? at + 1
+    // On to the first byte of the next character.
+    while ((text[at]! & 0xc0) === 0x80) at++
+  }
+  return parts.join('') + utf8.decode(text.subarray(kept))
+}
+
+interface Match {
+  /** Place of the replacement. */
+  readonly start: number
+  /** End of the entry in the key. */
+  readonly end: number
+}
+
+/** The entries that stand in the key from a place on, the shortest first. */
+function* matches(units: Uint32Array, key: Uint8Array, from: number): Generator<Match> {
   let place = offset(units[0] ?? 0)
-  for (const byte of key) {
-    if (byte === 0) return undefined
+  for (let at = from; at < key.length; at++) {
+    const byte = key[at]!
+    if (byte === 0) return
     place ^= byte
     const unit = units[place]
     // Leaves have the highest bit set, so that no byte is their label.
-    if (unit === undefined || (unit & 0x800000ff) !== byte) return undefined
+    if (unit === undefined || (unit & 0x800000ff) !== byte) return
     place ^= offset(unit)
-    if (((unit >>> 8) & 1) === 1) return (units[place] ?? 0) & 0x7fffffff
+    if (((unit >>> 8) & 1) === 1) yield { start: (units[place] ?? 0) & 0x7fffffff, end: at + 1 }
   }
-  return undefined
 }
 
 function offset(unit: number): number {

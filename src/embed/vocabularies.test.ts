@@ -16,6 +16,7 @@ const kinds = [
   'mpnet',
   'qwen',
   'roberta',
+  'siglip',
   't5',
   'xlm-roberta',
 ]
@@ -41,6 +42,12 @@ describe('a vocabulary without tokenizer.json', () => {
     for (const [i, line] of reference.lines.entries()) {
       expect(tokenizer.encode(line).ids, line).toEqual(reference.ids[kind]![i])
     }
+  })
+
+  it("normalises SigLIP's text by the longest entry, as SentencePiece does: six bytes in one", async () => {
+    const tokenizer = await loadTokenizer((await pathOf('siglip'))!)
+    expect(tokenizer.encode('ﾋﾟn, aﾋﾟ').ids).toEqual(tokenizer.encode('pin api').ids)
+    expect(tokenizer.encode('ﾋﾟ').ids).not.toEqual(tokenizer.encode('ﾋ').ids)
   })
 
   it('is converted once', async () => {

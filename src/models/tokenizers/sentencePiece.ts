@@ -11,8 +11,11 @@ import {
 } from './parts.ts'
 import { PIECE, readSentencePiece, type SentencePieceModel } from './sentencePieceModel.ts'
 
-/** What SigLIP drops from a text. */
-const PUNCTUATION = '[!"\\#\\$%&\'\\(\\)\\*\\+,\\-\\.:;=\\?@\\[\\\\\\]\\^_`\\{\\|\\}\\~]'
+/** What SigLIP drops from a text: Python's `string.punctuation`. */
+const PUNCTUATION = '[!-/:-@\\[-`{-~]'
+
+/** A capital sigma at a word's end, which Python's `str.lower`, unlike the step `Lowercase`, makes a final one. */
+const FINAL_SIGMA = '(?<=\\p{Cased}\\p{Case_Ignorable}*)Σ(?!\\p{Case_Ignorable}*\\p{Cased})'
 
 interface Style {
   /** Pieces in the order of their ids. */
@@ -23,6 +26,8 @@ interface Style {
   readonly start: string | undefined
   readonly end: string | undefined
   readonly special: readonly string[]
+  /** Text is normalised by SentencePiece itself, as in Python's class, not as in `tokenizers`. */
+  readonly itself?: boolean
 }
 
 /**
@@ -45,7 +50,11 @@ export function sentencePiece(bytes: Uint8Array, settings: Settings, label: stri
       type: 'Sequence',
       normalizers: [
         ...style.normalizers,
-        ...(charsmap === '' ? [] : [{ type: 'Precompiled', precompiled_charsmap: charsmap }]),
+        ...(charsmap === ''
+          ? []
+          : [
+              { type: 'Precompiled', precompiled_charsmap: charsmap, ...(style.itself && { longest: true }) },
+            ]),
       ],
     },
     pre_tokenizer: {
@@ -124,11 +133,21 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
   const end = named('eos_token', '</s>')
   const special = [end, named('unk_token', '<unk>'), named('pad_token', '<pad>')]
   const cleaned = [
-    { type: 'Lowercase' },
+    ...(flag(settings, 'do_lower_case', true)
+      ? [{ type: 'Replace', pattern: { Regex: FINAL_SIGMA }, content: 'ς' }, { type: 'Lowercase' }]
+      : []),
     { type: 'Replace', pattern: { Regex: PUNCTUATION }, content: '' },
     { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
     { type: 'Strip', strip_left: true, strip_right: true },
   ]
-  const normalizers = settings.kind === 'Siglip' ? cleaned : []
-  return { vocab: scored, unknownId, normalizers, start: undefined, end, special }
+  const itself = settings.kind === 'Siglip'
+  return {
+    vocab: scored,
+    unknownId,
+    normalizers: itself ? cleaned : [],
+    start: undefined,
+    end,
+    special,
+    itself,
+  }
 }
