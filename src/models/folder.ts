@@ -1,34 +1,24 @@
 import type { Initializer } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 import { closest, PipiloError } from '../tensor/index.ts'
-import { type Architecture, findByName, findByType, knownNames, knownTypes } from './architectures.ts'
+import { knownNames, knownTypes } from './architectures.ts'
 import { type Checkpoint, findCheckpoint, readCheckpoint } from './checkpoint.ts'
-import { isObject, readJsonObject } from './files.ts'
+import { checkClasses, explained } from './contradictions.ts'
+import { isObject } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
 import { readTextLayout } from './layout.ts'
-import { type Modules, readModules } from './modules.ts'
-import { findOnnx, readOnnxModel } from './onnx.ts'
+import { readLicence } from './licence.ts'
+import { findNetwork, type Network } from './network.ts'
+import { findOnnx, pictureSize, readOnnxModel } from './onnx.ts'
 import { readPreprocessor } from './preprocessor.ts'
 import type { FoundCard, Reading, ReadOptions } from './reading.ts'
 import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
+import { timmSize } from './timmArguments.ts'
+import type { ImagePreprocessing } from './types.ts'
 import { refuseUnused } from './unused.ts'
-
-type Config = Readonly<Record<string, unknown>>
-
-/** A network's configuration, and where its files lie. */
-interface Network {
-  /** Sub-folder, `''` or ending in a slash. */
-  readonly path: string
-  readonly modules: Modules | undefined
-  readonly config: Config
-  /** What the configuration calls the architecture. */
-  readonly name: string
-  /** Whose name that is. */
-  readonly of: 'transformers' | 'timm'
-  readonly architecture: Architecture | undefined
-}
+import { unwrapped } from './wrapped.ts'
 
 /**
  * Reads a checkpoint and the configuration beside it: a folder of transformers, sentence-transformers or timm, or one file with
@@ -39,7 +29,7 @@ interface Network {
  * `SHAPE_MISMATCH` and `PARAMETER_UNUSED` for a checkpoint that does not fit; those of the formats
  */
 export async function readFolder(files: ModelFiles, options: ReadOptions, file?: string): Promise<Reading> {
-  const network = await findNetwork(files, options)
+  const network = await findNetwork(files, options, file)
   const { architecture } = network
   const folder = network.path.replace(/\/$/, '')
   const names = await files.list(folder)
@@ -74,38 +64,30 @@ function prefixed(path: string, name: string | undefined): string | undefined {
   return name === undefined ? undefined : path + name
 }
 
-async function findNetwork(files: ModelFiles, options: ReadOptions): Promise<Network> {
-  const modules = (await files.has('modules.json')) ? await readModules(files) : undefined
-  const path = modules?.network ?? ''
-  const stated = (await files.has(`${path}config.json`))
-    ? await readJsonObject(await files.get(`${path}config.json`))
-    : undefined
-  const name = options.architecture ?? stated?.['architecture']
-  if (typeof name === 'string') {
-    const config = { ...(isObject(stated?.['model_args']) ? stated['model_args'] : {}), ...stated }
-    return { path, modules, config, name, of: 'timm', architecture: findByName(name) }
-  }
-  if (!stated) {
-    throw new PipiloError('MODEL_INVALID', `${files.label} has no ${path}config.json that says what it is.`, {
-      input: files.label,
-      hint: "Name its architecture, as in open('resnet50.pth', { architecture: 'resnet50' }).",
-    })
-  }
-  const type = String(stated['model_type'])
-  return { path, modules, config: stated, name: type, of: 'transformers', architecture: findByType(type) }
-}
-
+/** Builds the architecture, and complains of what does not fit together. `beside`: tensors that belong to something else. */
 function build(
   files: ModelFiles,
-  network: Network,
-  tensors: ReadonlyMap<string, Initializer>,
+  { architecture, config, stated, name }: Network,
+  { tensors, beside = [] }: Built,
   options: ReadOptions,
   size?: readonly [number, number],
 ): BuiltModel {
   const strict = options.strict ?? true
-  const built = network.architecture!.build(network.config, tensors, { strict, ...(size ? { size } : {}) })
-  if (strict) refuseUnused(built.unused, files.label, network.name)
-  return built
+  try {
+    const built = architecture!.build(config, tensors, { strict, ...(size ? { size } : {}) })
+    if (strict) {
+      refuseUnused(built.unused, files.label, name)
+      checkClasses(built.graph, files.label, stated)
+    }
+    return { ...built, unused: [...built.unused, ...beside] }
+  } catch (error) {
+    throw explained(error, files.label, { ...architecture!.preset, ...config }, tensors)
+  }
+}
+
+interface Built {
+  readonly tensors: ReadonlyMap<string, Initializer>
+  readonly beside?: readonly string[]
 }
 
 async function buildText(
@@ -115,7 +97,7 @@ async function buildText(
   options: ReadOptions,
 ): Promise<Reading> {
   const layout = await readTextLayout(files, network.modules)
-  const built = build(files, network, checkpoint.tensors, options)
+  const built = build(files, network, checkpoint, options)
   const { graph, tap } = withLayout(built.graph, 'last_hidden_state', layout)
   return {
     graph,
@@ -126,7 +108,7 @@ async function buildText(
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'text',
-      licence: 'unknown',
+      licence: await readLicence(files),
       tap,
       penultimate: 'last_hidden_state',
       pool: layout.pool,
@@ -144,9 +126,11 @@ async function buildImage(
   checkpoint: Checkpoint,
   options: ReadOptions,
 ): Promise<Reading> {
-  const { image, licence, notes } = await imageUse(files, network)
-  const size = options.size ?? image.size
-  const built = build(files, network, checkpoint.tensors, options, size)
+  const { image, licence, notes } = await imageUse(files, network, options)
+  const given = options.size ?? image.size
+  const inside = network.of === 'timm' ? unwrapped(checkpoint.tensors) : checkpoint
+  const built = build(files, network, inside, options, given)
+  const size = given ?? pictureSize(built.graph)
   const tap = built.penultimate ?? built.features ?? built.graph.outputs[0]!.name
   return {
     graph: built.graph,
@@ -169,23 +153,37 @@ async function buildImage(
   }
 }
 
-/** What the files say about the preparation of pictures, else what is usual. */
-async function imageUse(
-  files: ModelFiles,
-  { of, config, path }: Network,
-): Promise<Pick<FoundCard, 'notes' | 'licence'> & { image: typeof imageNet }> {
-  if (of === 'timm' && isObject(config['pretrained_cfg'])) return readTimmConfig(files, config)
-  const configured = await readPreprocessor(files, undefined, path)
-  if (configured) return { image: configured, licence: 'unknown' }
-  const stated = config['image_size'] ?? config['img_size']
-  const [height, width = height] = [stated].flat()
-  const size =
-    typeof height === 'number' && typeof width === 'number' ? ([height, width] as const) : imageNet.size
-  return {
-    image: { ...imageNet, size },
-    licence: 'unknown',
-    notes: "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %.",
+/** Preparation of pictures, of which the network may say the size. */
+type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
+  readonly image: Omit<ImagePreprocessing, 'size'> & {
+    readonly size?: ImagePreprocessing['size'] | undefined
   }
+}
+
+/** What the files say about the preparation of pictures, else what is usual. */
+async function imageUse(files: ModelFiles, network: Network, options: ReadOptions): Promise<ImageUse> {
+  const { of, stated, path, name } = network
+  const usual = useNotes[name]
+  if (of === 'timm' && isObject(stated['pretrained_cfg'])) {
+    const { image, licence } = readTimmConfig(files, stated)
+    return { image: { ...image, size: timmSize(stated) ?? image.size }, licence }
+  }
+  const licence = await readLicence(files)
+  const configured = of === 'transformers' ? await readPreprocessor(files, options.size, path) : undefined
+  if (configured) return { image: configured, licence, ...(usual ? { notes: usual } : {}) }
+  const sides = stated['image_size'] ?? stated['img_size']
+  const [height, width = height] = [sides].flat()
+  const size =
+    typeof height === 'number' && typeof width === 'number' ? ([height, width] as const) : timmSize(stated)
+  const { size: _, ...image } = imageNet
+  const unsaid = "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %."
+  return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }
+}
+
+/** Why the embedding is what it is, where papers differ. */
+const useNotes: Readonly<Record<string, string>> = {
+  vit_mae:
+    "The class token of the whole picture, as in the linear probes of MAE's paper; its fine-tuning takes the mean: tap 'patch_tokens'.",
 }
 
 function placesOf({ graph: _, unused: __, ...places }: BuiltModel): Reading['places'] {

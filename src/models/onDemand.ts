@@ -10,8 +10,9 @@ import { lazily } from '../tensor/index.ts'
  * model.layers()                                    // [{ name: 'embeddings', kind: 'BertEmbeddings', … }, …]
  * ```
  *
- * A bare name is looked up in the cards, then as a file or folder, then on the hub (without an owner: among those of
- * sentence-transformers first). Only descriptions are read: weights stay in their files.
+ * A bare name is looked up in the cards, then as a file or folder, then on the hub: an architecture of timm's (`resnet50`, or
+ * `resnet50.a1_in1k` with its tag) among timm's weights, by default those that timm itself takes; other names without an
+ * owner among those of sentence-transformers first. Only descriptions are read: weights stay in their files.
  *
  * @throws PipiloError `MODEL_UNKNOWN` with the closest names, `MODEL_INVALID`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`,
  * `FILE_NOT_FOUND`, `NETWORK`, `OFFLINE`, `HUB_DENIED`, `CHECKSUM_MISMATCH`, `ABORTED`

@@ -184,7 +184,8 @@ function belowHead(graph: Graph): string | undefined {
   return weight !== undefined && graph.initializers.has(weight) ? features : undefined
 }
 
-function pictureSize(graph: Graph): readonly [number, number] {
+/** Height and width of the pictures that a graph takes; 224 where it takes any. */
+export function pictureSize(graph: Graph): readonly [number, number] {
   const name = pictureInput(graph)
   const shape = shapeOf(graph.inputs.find((input) => input.name === name)) ?? []
   const [height, width] = isChannelsLast({ shape }) ? shape.slice(1, 3) : shape.slice(2, 4)

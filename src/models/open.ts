@@ -1,5 +1,5 @@
-import { PipiloError } from '../tensor/index.ts'
-import { cardsHint, findCard } from './cards.ts'
+import { closest, PipiloError } from '../tensor/index.ts'
+import { cards, cardsHint, findCard } from './cards.ts'
 import { kindOf } from './files.ts'
 import { expandHome } from './hub/settings.ts'
 import { checkPrecision } from './precisions.ts'
@@ -32,18 +32,52 @@ async function locate(name: string, options: OpenOptions): Promise<Located> {
   if (source) return { source, files: await resolveSource(source, options) }
   if ((await kindOf(name)) !== undefined) return locate(expandHome(name), options)
   if (name.includes('/')) return locateOnHub([name], name, options)
+  const timm = await timmRepository(name)
+  if (timm !== undefined) return locateOnHub([timm], name, options)
   return locateOnHub([`sentence-transformers/${name}`, name], name, options)
 }
 
 /**
- * Tries names on the hub. A word that nothing local has is unknown, whatever the network says; `owner/name` can only be the
- * hub's, so there a missing network is the error.
+ * The repository of timm's weights for a name of timm's, with its tag or the default one.
+ *
+ * @throws PipiloError `MODEL_UNKNOWN` for an architecture of which there are no weights
+ */
+async function timmRepository(name: string): Promise<string | undefined> {
+  const [architecture = '', ...tag] = name.split('.')
+  const { timmTags } = await import('./timmTags.ts')
+  if (tag.length > 0) {
+    return (await architectures()).includes(architecture) || tagOf(timmTags, architecture) !== undefined
+      ? `timm/${name}`
+      : undefined
+  }
+  const usual = tagOf(timmTags, architecture)
+  if (usual !== undefined) return `timm/${architecture}.${usual}`
+  if (!(await architectures()).includes(architecture)) return undefined
+  throw new PipiloError('MODEL_UNKNOWN', `timm publishes no weights for the architecture '${name}'.`, {
+    input: name,
+    hint: `Name a checkpoint, as in open('file:weights.pth', { architecture: '${name}' }).`,
+  })
+}
+
+function tagOf(tags: Readonly<Record<string, readonly string[]>>, architecture: string): string | undefined {
+  return Object.keys(tags).find((tag) => tags[tag]!.includes(architecture))
+}
+
+/** Names of architectures, which need the graphs' builders, so that they are loaded when one is looked for. */
+async function architectures(): Promise<string[]> {
+  return (await import('./architectures.ts')).knownNames()
+}
+
+/**
+ * Tries names on the hub. A word that nothing local has is unknown, whatever the network says; `owner/name` and timm's names
+ * can only be the hub's, so there a missing network is the error.
  */
 async function locateOnHub(
   candidates: readonly string[],
   name: string,
   options: OpenOptions,
 ): Promise<Located> {
+  const reasons: string[] = []
   let last: unknown
   for (const candidate of candidates) {
     try {
@@ -53,17 +87,33 @@ async function locateOnHub(
       last = error
       const code = error instanceof PipiloError ? error.code : undefined
       const isWord = candidates.length > 1
+      reasons.push(`hf:${candidate}: ${error instanceof PipiloError ? error.message : error}`)
       if (code === 'MODEL_UNKNOWN' || (code === 'OFFLINE' && isWord)) continue
       if (code === 'INPUT_INVALID' || (code === 'NETWORK' && isWord)) break
       throw error
     }
   }
-  const why = last instanceof PipiloError ? last.message : String(last)
-  throw new PipiloError('MODEL_UNKNOWN', `No card, file or folder is called '${name}'. ${why}`, {
-    input: name,
-    hint: cardsHint(name),
-    cause: last,
-  })
+  throw new PipiloError(
+    'MODEL_UNKNOWN',
+    `No card, file or folder is called '${name}'. Tried ${reasons.join('; ')}`,
+    {
+      input: name,
+      hint: await nameHint(name),
+      cause: last,
+    },
+  )
+}
+
+/** The names of cards and architectures nearest to `name`. */
+async function nameHint(name: string): Promise<string> {
+  const { timmTags } = await import('./timmTags.ts')
+  const names = [
+    ...cards().map((card) => card.name),
+    ...(await architectures()),
+    ...Object.values(timmTags).flat(),
+  ]
+  const near = closest(name, names, 5)
+  return near.length ? `Closest: ${near.join(', ')}.` : cardsHint(name)
 }
 
 /** A source as one writes it. */

@@ -72,7 +72,7 @@ export function swinStages(
   }
   const stages = depths.map((depth, i) => {
     const name = scope(i)
-    builder.scope(name, { kind: 'SwinTransformerStage' }, () => {
+    const map = builder.scope(name, { kind: 'SwinTransformerStage' }, () => {
       if (i > 0 && !mergeLast) halve()
       const plan = parts.plan(grid, i)
       for (let block = 0; block < depth; block++) {
@@ -84,8 +84,10 @@ export function swinStages(
       if (i < depths.length - 1 && mergeLast) halve()
       return op.reshape(x, [0, ...grid, x.shape[2] as number])
     })
+    // What follows is made of the map, which would be no part of the graph otherwise.
+    x = op.reshape(map, [0, grid[0] * grid[1], map.shape[3] as number])
     const stride = patch * 2 ** (mergeLast && i < depths.length - 1 ? i + 1 : i)
-    return { name: builder.path ? `${builder.path}.${name}` : name, stride, channels: x.shape[2] as number }
+    return { name: builder.path ? `${builder.path}.${name}` : name, stride, channels: map.shape[3] as number }
   })
   return { x, grid, stages }
 }
