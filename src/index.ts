@@ -30,11 +30,13 @@ export type { Graph, Layer } from './graph/index.ts'
 export type {
   Card,
   EmbeddingOptions,
+  InputModality,
   Modality,
   Model,
   OpenOptions,
   Pooling,
   SaveOptions,
+  Towers,
 } from './models/index.ts'
 export { cards, open } from './models/index.ts'
 // Whole, so that users can declare operators of their own: `declare module 'pipilo' { interface Operators … }`.

@@ -1,7 +1,7 @@
 import { relative, resolve, sep } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import type { Modality } from '../models/index.ts'
+import type { InputModality } from '../models/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import { throwIfAborted } from './abort.ts'
 import { findFiles } from './inputFiles.ts'
@@ -10,7 +10,7 @@ import { contentOf, hasPictureName } from './inputModality.ts'
 
 export interface ReadInputsOptions {
   /** Takes every file for text (a row a line) or for a picture. Default: what its content is. */
-  readonly as?: Modality
+  readonly as?: InputModality
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
   /** Where the lines of `-` come from. Default: standard input. */
@@ -24,7 +24,7 @@ export interface ReadInput {
   readonly id: string
   /** The line, or the picture's absolute path or URL: what an embedder takes. */
   readonly input: string
-  readonly modality: Modality
+  readonly modality: InputModality
   /** With `/`, relative to `cwd`; absolute for files outside it. Undefined for what is not a file. */
   readonly path?: string
   /** Counted from 1. */
@@ -115,8 +115,8 @@ async function modalityOf(
   path: string,
   id: string,
   size: number,
-  as: Modality | undefined,
-): Promise<Modality> {
+  as: InputModality | undefined,
+): Promise<InputModality> {
   if (size === 0) {
     throw new PipiloError('FILE_EMPTY', `${id} is empty.`, { input: id })
   }

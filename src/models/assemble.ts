@@ -3,6 +3,7 @@ import { createModel, featuresOf } from './model.ts'
 import { readModel } from './read.ts'
 import type { ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
+import { createTwoTowers } from './towers.ts'
 import type { Card, Model } from './types.ts'
 
 /** A model from its files; what its card says goes before what they say, and what the caller says before both. */
@@ -16,6 +17,9 @@ export async function assemble(
   const reading = await readModel(files, options)
   const found: Card = known ?? { ...reading.card, ...identity }
   const merged: Card = { ...found, ...overrides }
+  if (merged.modality === 'text-image') {
+    return createTwoTowers({ ...reading, card: merged, folder: files.folder })
+  }
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
   const dimensions = stated > 0 ? stated : tapSize(reading.graph, merged)
   return createModel({ ...reading, card: { ...merged, dimensions }, folder: files.folder })

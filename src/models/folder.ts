@@ -16,6 +16,7 @@ import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
+import { findTowers, readTowers, towerTypes } from './twoTowers.ts'
 import type { ImagePreprocessing } from './types.ts'
 import { refuseUnused } from './unused.ts'
 import { unwrapped } from './wrapped.ts'
@@ -29,6 +30,8 @@ import { unwrapped } from './wrapped.ts'
  * `SHAPE_MISMATCH` and `PARAMETER_UNUSED` for a checkpoint that does not fit; those of the formats
  */
 export async function readFolder(files: ModelFiles, options: ReadOptions, file?: string): Promise<Reading> {
+  const towers = await findTowers(files, options, file)
+  if (towers) return readTowers(files, towers, options)
   const network = await findNetwork(files, options, file)
   const { architecture } = network
   const folder = network.path.replace(/\/$/, '')
@@ -201,7 +204,7 @@ function fingerprintOf(
 }
 
 function unknownArchitecture(files: ModelFiles, { name, of }: Network): PipiloError {
-  const known = of === 'timm' ? knownNames() : knownTypes()
+  const known = of === 'timm' ? knownNames() : [...knownTypes(), ...towerTypes]
   const near = closest(name, known, 5)
   const list =
     of === 'timm'

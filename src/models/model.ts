@@ -16,8 +16,8 @@ import type { Card, EmbeddingOptions, Model, SaveOptions } from './types.ts'
 export const cardKey = 'pipilo.card'
 export const tokenizerKey = 'pipilo.tokenizer'
 
-/** How a Builder's constants are called, which are no parameters. */
-const constants = 'constant/'
+/** How a Builder's constants are called, which are no parameters; behind a prefix, where graphs were composed. */
+const constants = /(?:^|\.)constant\//
 
 /** What a {@link Model} is made of. */
 export interface ModelParts {
@@ -80,7 +80,7 @@ export function createModel(parts: ModelParts): Model {
       await write(path, exported, exportedCard, tokenizer, options)
     },
     async saveParameters(path) {
-      const named = [...graph.initializers].filter(([name]) => !name.startsWith(constants))
+      const named = [...graph.initializers].filter(([name]) => !constants.test(name))
       await writeSafetensors(path, new Map(named), new Map([['format', 'pt']]))
     },
   }

@@ -19,7 +19,9 @@ import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
 import { imageNet } from './timm.ts'
 import { keepTokenizer, tokenizerPath } from './tokenizers/index.ts'
-import type { Card } from './types.ts'
+import type { Card, Modality } from './types.ts'
+
+const modalities: readonly Modality[] = ['text', 'image', 'text-image']
 
 /** Operators that may stand between a classifier's last linear layer and its output. */
 const afterHead = [
@@ -101,7 +103,7 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   if (text === undefined) return undefined
   try {
     const card: unknown = JSON.parse(text)
-    if (isObject(card) && (card['modality'] === 'text' || card['modality'] === 'image')) {
+    if (isObject(card) && modalities.some((known) => known === card['modality'])) {
       if (typeof card['tap'] === 'string' && typeof card['pool'] === 'string')
         return card as unknown as FoundCard
     }

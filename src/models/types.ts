@@ -1,7 +1,11 @@
 import type { Graph, Layer, WriteOptions } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 
-export type Modality = 'text' | 'image'
+/** What a model reads; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */
+export type Modality = InputModality | 'text-image'
+
+/** What an input is. */
+export type InputModality = 'text' | 'image'
 
 /**
  * How the values of an inner tensor become one vector. Over tokens (masked) for text, over positions for a feature map:
@@ -35,6 +39,13 @@ export interface TextPreprocessing {
   readonly prompts?: Readonly<Record<string, string>>
   readonly defaultPrompt?: string
   readonly lowercase?: boolean
+  /**
+   * How texts are cleaned before they are tokenised, in SigLIP's way: lower case, no ASCII punctuation, single spaces. An underscore is
+   * dropped (`siglip`, as in transformers) or a space (`canonicalize`, as in OpenCLIP). Default: not at all.
+   */
+  readonly clean?: 'siglip' | 'canonicalize'
+  /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
+  readonly padding?: { readonly length: number; readonly token?: string }
 }
 
 /** A model's defaults, and where it comes from. */
@@ -58,6 +69,10 @@ export interface Card {
   readonly dimensions: number
   readonly text?: TextPreprocessing
   readonly image?: ImagePreprocessing
+  /** Of models of two towers: factor of the cosines before softmax or sigmoid. */
+  readonly logitScale?: number
+  /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */
+  readonly logitBias?: number
   /** Why these defaults: what was measured. */
   readonly notes?: string
 }
@@ -87,6 +102,25 @@ export interface EmbeddingOptions {
   readonly preprocess?: boolean
 }
 
+/**
+ * The two towers of a model of texts and pictures.
+ *
+ * ```ts
+ * const { text, image } = (await open('hf:openai/clip-vit-base-patch32')).towers!
+ * await image.export('pictures.onnx')
+ * ```
+ */
+export interface Towers {
+  /** Output `text_embeds`, which is its `penultimate`. */
+  readonly text: Model
+  /** Output `image_embeds`, which is its `penultimate`. */
+  readonly image: Model
+  /** Factor of the cosines before softmax or sigmoid: e to the power of the checkpoint's `logit_scale`. */
+  readonly logitScale: number
+  /** Added to the scaled cosines before the sigmoid, for models that were trained with one (SigLIP). */
+  readonly logitBias?: number
+}
+
 /** A model that was found and read: its graph, and all that is known about its use. */
 export interface Model {
   readonly name: string
@@ -101,6 +135,12 @@ export interface Model {
   readonly unused: readonly string[]
   /** For architectures that are built here: names of layers that users ask for, such as its stages and its class token. */
   readonly places?: Omit<BuiltModel, 'graph' | 'unused'>
+  /**
+   * For modality `text-image`: its towers, each a model of its own with the same fingerprint. The model itself has both in one graph
+   * (outputs `text_embeds`, `image_embeds`, and `logits_per_image`, their scaled cosines), which `save` and `saveParameters` write; `cut` gives
+   * the tower that has the layer, and `embedding` and `export` are the towers'.
+   */
+  readonly towers?: Towers
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */
   readonly fingerprint: string
   layers(): Layer[]

@@ -13,6 +13,8 @@ const heads: readonly RegExp[] = [
   /^(?:decoder|decoder_blocks|decoder_embed|decoder_norm|decoder_pred)\./,
   /(?:^|\.)(?:mask_token|decoder_pos_embed|lm_head_bias)$/,
   /^(?:cls|lm_head|score|logit_scale|logit_bias)$/,
+  // Numbers that OpenAI's CLIP keeps beside its weights.
+  /^(?:input_resolution|context_length|vocab_size)$/,
 ]
 
 /**

@@ -123,7 +123,20 @@ function kindOf(json: unknown): Kind {
   return `${fieldsOf(json)['model_type']}`.startsWith('siglip') ? 'siglip' : 'clip'
 }
 
-/** The text tower of {@link buildClip} alone; `json` may be the configuration of the tower. */
+/** Checkpoints of one tower alone name their tensors without the tower. */
+function ownNames(name: string): [string] {
+  return [name.replace(/^(?:text|vision)_model\./, '')]
+}
+
+/** Whether a tower ends in its projection: both towers together do; one alone where its checkpoint has it. */
+function projects(whole: Readonly<Record<string, unknown>>, parameters: CheckpointParameters, name: string) {
+  return whole['model_type'] === 'clip' || parameters.has(`${name}.weight`)
+}
+
+/**
+ * The text tower of {@link buildClip} alone; `json` may be the configuration of the tower. CLIP's without its projection (transformers'
+ * `CLIPTextModel`) has no `text_embeds`, and `pooler_output` is its `penultimate`.
+ */
 export function buildClipText(
   json: unknown,
   checkpoint?: Checkpoint,
@@ -143,7 +156,7 @@ export function buildClipText(
   )
   const { seed = 0, strict = true } = options
   const builder = new Builder({ name: `${kind}-text` })
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict })
+  const parameters = parametersFrom(builder, checkpoint, { seed, strict, aliases: ownNames })
   const { hidden_size: width, max_position_embeddings: longest, layer_norm_eps } = config
   const ids = builder.input('input_ids', 'int64', ['batch', kind === 'clip' ? 'sequence' : longest])
   let mask: Value | undefined
@@ -174,11 +187,14 @@ export function buildClipText(
       ? op.gather(x, -1, 1)
       : endOfText(ids, x, config.eos_token_id === 2 ? undefined : config.eos_token_id),
   )
-  const embeds =
-    kind === 'siglip'
-      ? builder.scope('text_model', () => linear(parameters, 'head', pooled, config.projection_size))
-      : project(parameters, 'text_projection', pooled, projectionSize(whole))
-  builder.output('text_embeds', embeds)
+  const isProjected = projects(whole, parameters, 'text_projection')
+  let embeds = pooled
+  if (kind === 'siglip') {
+    embeds = builder.scope('text_model', () => linear(parameters, 'head', pooled, config.projection_size))
+  } else if (isProjected) {
+    embeds = project(parameters, 'text_projection', pooled, projectionSize(whole))
+  }
+  if (kind === 'siglip' || isProjected) builder.output('text_embeds', embeds)
   builder.output('last_hidden_state', x)
   if (kind === 'clip') builder.output('pooler_output', pooled)
   return {
@@ -191,7 +207,7 @@ export function buildClipText(
   }
 }
 
-/** The image tower of {@link buildClip} alone; `json` may be the configuration of the tower. */
+/** The image tower of {@link buildClip} alone, as {@link buildClipText}. */
 export function buildClipImage(
   json: unknown,
   checkpoint?: Checkpoint,
@@ -209,7 +225,7 @@ export function buildClipImage(
   })
   const { seed = 0, strict = true, size = config.image_size } = options
   const builder = new Builder({ name: `${kind}-image` })
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict })
+  const parameters = parametersFrom(builder, checkpoint, { seed, strict, aliases: ownNames })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const { hidden_size: width, patch_size, layer_norm_eps } = config
   const grid = patchGrid(size, patch_size)
@@ -224,7 +240,7 @@ export function buildClipImage(
       const own = patchGrid(config.image_size, patch_size)
       const positions = towerPositions(
         (count) => parameters(name, [count, width], { kind: 'normal', std: 0.02 }),
-        storedTensor(checkpoint, [''], name)?.shape[0],
+        [name, ...ownNames(name)].map((key) => storedTensor(checkpoint, [''], key)).find(Boolean)?.shape[0],
         own,
         grid,
         prefix,
@@ -249,15 +265,17 @@ export function buildClipImage(
       ? norm('post_layernorm', op.gather(last, 0, 1))
       : poolingHead(parameters, config, features, layer_norm_eps),
   )
-  const embeds =
-    kind === 'clip' ? project(parameters, 'visual_projection', pooled, projectionSize(whole)) : pooled
+  const isProjected = kind === 'clip' && projects(whole, parameters, 'visual_projection')
+  const embeds = isProjected
+    ? project(parameters, 'visual_projection', pooled, projectionSize(whole))
+    : pooled
   const patchTokens =
     prefix === 0
       ? features
       : builder.scope('patch_tokens', () => op.slice(features, [1], [1 + grid[0] * grid[1]], { axes: [1] }))
   builder.output('last_hidden_state', features)
   if (kind === 'clip') builder.output('pooler_output', pooled)
-  builder.output('image_embeds', embeds)
+  if (kind === 'siglip' || isProjected) builder.output('image_embeds', embeds)
   return {
     graph: builder.build(),
     unused: parameters.unused(),

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { EmbedderOptions, RawImage } from '../embed/index.ts'
-import { defaultImageModel, defaultTextModel, type Modality } from '../models/index.ts'
+import { defaultImageModel, defaultTextModel, type InputModality, type Modality } from '../models/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import type {
   BuiltInOperators,
@@ -14,7 +14,7 @@ import { lookUpProperty } from './registry.ts'
 import { share } from './shared.ts'
 
 /** The model that is used where none is named. */
-export const defaultModels: Readonly<Record<Modality, string>> = {
+export const defaultModels: Readonly<Record<InputModality, string>> = {
   text: defaultTextModel,
   image: defaultImageModel,
 }
@@ -24,7 +24,7 @@ export const defaultModels: Readonly<Record<Modality, string>> = {
  * is tokenised or decoded while the other runs.
  */
 function embedding<In extends ImageInput, Out extends Float32Array | Matrix>(
-  modality: Modality,
+  modality: InputModality,
   { model = defaultModels[modality], batch, ...options }: EmbeddingOperatorOptions,
   defaultBatch: number,
 ): BatchDefinition<In, Out> {
@@ -53,7 +53,7 @@ function embedding<In extends ImageInput, Out extends Float32Array | Matrix>(
 }
 
 /** @throws PipiloError `OPTION_INVALID` if the model is for another kind of input */
-export function checkModality(model: { name: string; modality: Modality }, wanted: Modality): void {
+export function checkModality(model: { name: string; modality: Modality }, wanted: InputModality): void {
   if (model.modality === wanted) return
   throw new PipiloError(
     'OPTION_INVALID',

@@ -1,5 +1,5 @@
 import type { Embedder, EmbedderOptions, EmbedOptions, Input } from '../embed/index.ts'
-import type { Modality } from '../models/index.ts'
+import type { InputModality } from '../models/index.ts'
 import { closest, type Matrix, PipiloError } from '../tensor/index.ts'
 import { checkModality, defaultModels } from './builtIn.ts'
 import { share } from './shared.ts'
@@ -25,7 +25,10 @@ export interface Pipeline<In extends Input = Input, V extends Float32Array | Mat
 
 type TaskInput<T extends Task> = T extends 'text-embedding' ? string : Input
 
-const modalities: Readonly<Record<Task, Modality>> = { 'text-embedding': 'text', 'image-embedding': 'image' }
+const modalities: Readonly<Record<Task, InputModality>> = {
+  'text-embedding': 'text',
+  'image-embedding': 'image',
+}
 
 /**
  * Opens a model for a task, by default the one that works offline.
@@ -68,7 +71,7 @@ export async function pipeline(
   }) as unknown as Pipeline<Input, Float32Array | Matrix>
 }
 
-function checkTask(task: string): Modality {
+function checkTask(task: string): InputModality {
   if (Object.hasOwn(modalities, task)) return modalities[task as Task]
   const tasks = Object.keys(modalities)
   if (task === 'text-image-embedding')

@@ -1,5 +1,5 @@
 import { readInputs } from '../../embed/index.ts'
-import type { Modality } from '../../models/index.ts'
+import type { InputModality } from '../../models/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { command, usageError } from '../command.ts'
 import { as, modelArgs, onError, oneOf, openEmbedder } from '../modelOptions.ts'
@@ -11,7 +11,7 @@ import { reportSkipped, type Skipped } from '../skipped.ts'
 interface Item {
   readonly id: string
   readonly input: string | Uint8Array
-  readonly modality: Modality
+  readonly modality: InputModality
   readonly error?: PipiloError
 }
 
@@ -49,7 +49,7 @@ export const embed = command({
     const specs = args._
     if (!specs.length) throw usageError('Nothing to embed.', 'See pipilo embed --help.')
     if (args.json && args.out) throw usageError('--json writes to standard output: leave out --out.')
-    const modality = oneOf<Modality>(args.as, 'as', ['text', 'image'])
+    const modality = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip']) === 'skip'
     if (args.text && modality === 'image') throw usageError('--text and --as image contradict each other.')
 
@@ -110,7 +110,7 @@ async function embedItems(
       yield input
     }
   }
-  const mismatch = (id: string, modality: Modality): PipiloError | undefined =>
+  const mismatch = (id: string, modality: InputModality): PipiloError | undefined =>
     modality === embedder.modality
       ? undefined
       : new PipiloError(

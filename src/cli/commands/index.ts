@@ -1,5 +1,5 @@
 import { readInputs } from '../../embed/index.ts'
-import type { Modality } from '../../models/index.ts'
+import type { InputModality, Modality } from '../../models/index.ts'
 import { connect, indexFiles, type Store } from '../../store/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
@@ -8,7 +8,11 @@ import { progress } from '../progress.ts'
 import { reportSkipped } from '../skipped.ts'
 
 /** The collection that a modality goes into unless `--collection` names one. */
-export const defaultCollection: Record<Modality, string> = { text: 'texts', image: 'pictures' }
+export const defaultCollection: Record<Modality, string> = {
+  text: 'texts',
+  image: 'pictures',
+  'text-image': 'texts-and-pictures',
+}
 
 export const index = command({
   name: 'index',
@@ -42,7 +46,7 @@ export const index = command({
     if (!specs.length) throw usageError('Nothing to index.', 'See pipilo index --help.')
     if (specs.includes('-')) throw usageError('pipilo index reads files, not standard input.')
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip'] as const) ?? 'throw'
-    const wanted = oneOf<Modality>(args.as, 'as', ['text', 'image'])
+    const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
     const store = await connect(args.db)
     try {
       const remembered = args.model ? undefined : await rememberedModel(store, args.collection)
@@ -89,7 +93,7 @@ async function rememberedModel(store: Store, name: string | undefined): Promise<
   return collection.identity?.model
 }
 
-async function firstModality(specs: readonly string[], terminal: Terminal): Promise<Modality> {
+async function firstModality(specs: readonly string[], terminal: Terminal): Promise<InputModality> {
   for await (const { modality, error } of readInputs(specs, { signal: terminal.signal })) {
     if (!error) return modality
   }
