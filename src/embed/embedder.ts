@@ -1,4 +1,4 @@
-import { type Model, open, type Pooling } from '../models/index.ts'
+import { type Model, open, type Pooling, placeName } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import { planChunks } from './chunk.ts'
@@ -159,7 +159,9 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     const taps = [options.tap ?? card.tap].flat()
     this.#known = known
     this.model = open
-    this.tap = taps.map((tap) => (tap === 'penultimate' ? (card.penultimate ?? tap) : tap)).join(',')
+    this.tap = taps
+      .map((tap) => (tap === 'penultimate' ? (card.penultimate ?? tap) : placeName(tap)))
+      .join(',')
     this.pool = options.pool ?? card.pool
     this.normalize = options.normalize ?? card.normalize
     this.#chunks = options.chunk && (options.chunk.pool ?? 'mean')

@@ -65,8 +65,8 @@ async function keyOf(name: string, options: EmbedderOptions): Promise<string | u
   if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false) return undefined
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
   const { mtimeMs } = await stat(fileURLToPath(import.meta.url))
-  const { tap, pool, normalize, dimensions, card, dtype, revision } = options
-  const asked = { tap, pool, normalize, dimensions, card, dtype, revision }
+  const { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict } = options
+  const asked = { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict }
   return createHash('sha256')
     .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked]))
     .digest('hex')

@@ -1,7 +1,8 @@
-import { cut, type Graph } from '../graph/index.ts'
+import { cut } from '../graph/index.ts'
 import { createModel, featuresOf } from './model.ts'
+import { resolvePlace } from './places.ts'
 import { readModel } from './read.ts'
-import type { ReadOptions } from './reading.ts'
+import type { Reading, ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
 import { createTwoTowers } from './towers.ts'
 import type { Card, Model } from './types.ts'
@@ -21,11 +22,12 @@ export async function assemble(
     return createTwoTowers({ ...reading, card: merged, folder: files.folder })
   }
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
-  const dimensions = stated > 0 ? stated : tapSize(reading.graph, merged)
+  const dimensions = stated > 0 ? stated : tapSize(reading, merged)
   return createModel({ ...reading, card: { ...merged, dimensions }, folder: files.folder })
 }
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
-function tapSize(graph: Graph, card: Card): number {
-  return featuresOf(cut(graph, card.tap)) ?? 0
+function tapSize({ graph, places }: Reading, card: Card): number {
+  const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
+  return featuresOf(cut(graph, tap), places) ?? 0
 }

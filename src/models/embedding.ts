@@ -1,7 +1,8 @@
-import { Builder, cut, type Graph, op, resolveLayer, type Value } from '../graph/index.ts'
+import { Builder, cut, type Graph, op, type Value } from '../graph/index.ts'
 import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../nn/index.ts'
 import { PipiloError } from '../tensor/index.ts'
-import type { Card, EmbeddingOptions, ImagePreprocessing, Pooling } from './types.ts'
+import { resolvePlace } from './places.ts'
+import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from './types.ts'
 
 /** Name of the output that {@link embeddingGraph} makes. */
 export const embeddingOutput = 'embedding'
@@ -20,7 +21,7 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   const taps = [options.tap ?? card.tap].flat()
   if (taps.length === 0) throw new PipiloError('OPTION_INVALID', 'An embedding needs at least one tap.')
   return {
-    taps: taps.map((tap) => layerName(card, tap)),
+    taps,
     pool: options.pool ?? card.pool,
     normalize: options.normalize ?? card.normalize,
     dimensions: options.dimensions,
@@ -28,23 +29,17 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   }
 }
 
-/** `penultimate` is what the card says; every other name stands for itself. */
-export function layerName(card: Card, name: string): string {
-  if (name !== 'penultimate') return name
-  if (card.penultimate !== undefined) return card.penultimate
-  throw new PipiloError('LAYER_UNKNOWN', `${card.name} does not say which layer is its penultimate one.`, {
-    input: name,
-    hint: 'Name a layer from layers(), or say it with the option card: { penultimate }.',
-  })
-}
+/** What is embedded. */
+export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
 
 /** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
-export function embeddingGraph(graph: Graph, card: Card, wanted: ResolvedEmbedding): Graph {
-  const values = wanted.taps.map((tap) => resolveLayer(graph, tap))
+export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding): Graph {
+  const { graph, card, places } = model
+  const values = wanted.taps.map((tap) => resolvePlace(model, tap))
   const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
-    const value = builder.value(name)
+    const value = tokensOf(builder.value(name), places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
     return builder.scope('pooling', () => pool(value, wanted.pool, mask))
   })
@@ -117,6 +112,12 @@ export function pictureInput(graph: Graph): string {
 /** Whether an input of pictures has its channels last. */
 export function isChannelsLast(input: Pick<Value, 'shape'>): boolean {
   return input.shape[1] !== 3 && input.shape[3] === 3
+}
+
+/** A map whose channels stand last, as tokens: poolings take maps with their channels first. */
+function tokensOf(value: Value, channelsLast: boolean): Value {
+  if (!channelsLast || value.shape.length !== 4) return value
+  return op.reshape(value, [0, -1, value.shape[3] as number])
 }
 
 function attentionMask(builder: Builder): Value {

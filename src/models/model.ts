@@ -1,14 +1,25 @@
 import { readFile } from 'node:fs/promises'
-import { cut, type Graph, layers, resolveLayer, tap, type WriteOptions, writeOnnx } from '../graph/index.ts'
+import {
+  cut,
+  feed,
+  type Graph,
+  layers,
+  resolveLayer,
+  tap,
+  type WriteOptions,
+  writeOnnx,
+} from '../graph/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import {
+  type EmbeddedModel,
   embeddingGraph,
   embeddingOutput,
-  layerName,
   resolveEmbedding,
   withPreprocessing,
 } from './embedding.ts'
 import { derivedFingerprint } from './fingerprint.ts'
+import { placeName } from './placeName.ts'
+import { namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { writeSafetensors } from './safetensors.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from './types.ts'
 
@@ -33,17 +44,19 @@ export interface ModelParts {
 
 /** A model over its parts. */
 export function createModel(parts: ModelParts): Model {
-  const { card, graph, tokenizer } = parts
+  const { card, graph, tokenizer, places } = parts
+  const whole: EmbeddedModel = { card, graph, ...(places ? { places } : {}) }
   const derived = (change: string, next: Graph, nextCard: Card = card): Model =>
     createModel({
       ...parts,
       card: nextCard,
       graph: next,
+      places: places && placesLeft(next, places),
       fingerprint: derivedFingerprint(parts.fingerprint, change),
     })
 
   const embedding = (options: EmbeddingOptions = {}): Graph =>
-    embeddingGraph(graph, card, resolveEmbedding(card, options))
+    embeddingGraph(whole, resolveEmbedding(card, options))
 
   return {
     name: card.name,
@@ -53,29 +66,34 @@ export function createModel(parts: ModelParts): Model {
     ...(tokenizer === undefined ? {} : { tokenizer }),
     ...(parts.folder === undefined ? {} : { folder: parts.folder }),
     unused: parts.unused,
-    ...(parts.places === undefined ? {} : { places: parts.places }),
+    ...(places === undefined ? {} : { places }),
     fingerprint: parts.fingerprint,
     layers: () => layers(graph),
+    placeNames: () => namedPlaces(whole),
     cut(layer) {
-      const name = resolveLayer(graph, layerName(card, layer))
+      const name = resolvePlace(whole, layer)
       const next = cut(graph, name)
       const { penultimate, ...rest } = card
       const kept = penultimate !== undefined && isIn(next, penultimate) ? { penultimate } : {}
-      const dimensions = featuresOf(next) ?? card.dimensions
+      const dimensions = featuresOf(next, places) ?? card.dimensions
       return derived(`cut ${name}`, next, { ...rest, ...kept, tap: name, dimensions })
     },
     tap(...names) {
-      const resolved = names.map((name) => resolveLayer(graph, layerName(card, name)))
+      const resolved = names.map((name) => resolvePlace(whole, name))
       return derived(`tap ${resolved.join(' ')}`, tap(graph, ...resolved))
+    },
+    feed(layer, input = inputName(layer)) {
+      const name = resolvePlace(whole, layer)
+      return derived(`feed ${name} ${input}`, feed(graph, { [name]: input }))
     },
     embedding,
     async save(path, options = {}) {
-      const { graph: saved, card: savedCard } = savedParts(graph, card, options)
+      const { graph: saved, card: savedCard } = savedParts(whole, options)
       await write(path, saved, savedCard, tokenizer, options)
     },
     async export(path, options = {}) {
       const wanted = resolveEmbedding(card, options)
-      const exported = embeddingGraph(graph, card, wanted)
+      const exported = embeddingGraph(whole, wanted)
       const exportedCard = embeddedCard(exported, card, wanted.pool, wanted.normalize)
       await write(path, exported, exportedCard, tokenizer, options)
     },
@@ -86,7 +104,8 @@ export function createModel(parts: ModelParts): Model {
   }
 }
 
-function savedParts(graph: Graph, card: Card, options: SaveOptions): { graph: Graph; card: Card } {
+function savedParts(model: EmbeddedModel, options: SaveOptions): { graph: Graph; card: Card } {
+  const { graph, card } = model
   const { pool, normalize = false, dimensions, preprocess = false } = options
   if (pool === undefined && !normalize && dimensions === undefined) {
     return { graph: preprocess ? withPreprocessing(graph, card) : graph, card }
@@ -110,7 +129,7 @@ function savedParts(graph: Graph, card: Card, options: SaveOptions): { graph: Gr
   }
   // Vectors stay vectors where no pooling is asked for.
   const effective = pool === undefined && rank === 2 ? { ...wanted, pool: card.pool } : wanted
-  const saved = embeddingGraph(graph, card, effective)
+  const saved = embeddingGraph(model, effective)
   return { graph: saved, card: embeddedCard(saved, card, effective.pool, normalize) }
 }
 
@@ -138,11 +157,17 @@ async function write(
   await writeOnnx({ ...graph, metadata }, path, externalData === undefined ? {} : { externalData })
 }
 
+/** What an input is called that takes the place of a layer: for a text model's words as in transformers. */
+function inputName(layer: string): string {
+  const name = placeName(layer)
+  return name === 'token_embeddings' ? 'inputs_embeds' : name
+}
+
 /** Length of the vectors of a graph's first output: its channels for a feature map, else its last axis. */
-export function featuresOf(graph: Graph): number | undefined {
+export function featuresOf(graph: Graph, places?: Model['places']): number | undefined {
   const type = graph.outputs[0]?.type
   const shape = type?.kind === 'tensor' ? type.shape : undefined
-  const size = shape?.length === 4 ? shape[1] : shape?.at(-1)
+  const size = shape?.length === 4 && !places?.channelsLast ? shape[1] : shape?.at(-1)
   return typeof size === 'number' ? size : undefined
 }
 

@@ -90,7 +90,10 @@ export interface SaveOptions extends WriteOptions {
 
 /** What {@link Model.embedding} appends to a graph so that its one output is the vector. */
 export interface EmbeddingOptions {
-  /** Layer to read. Several are concatenated after pooling (each L2-normalised first). Default: the card's. */
+  /**
+   * Layer or place to read, named as for {@link Model.cut}. Several are concatenated after pooling (each L2-normalised first).
+   * Default: the card's.
+   */
   readonly tap?: string | readonly string[]
   /** Default: the card's. */
   readonly pool?: Pooling
@@ -144,10 +147,47 @@ export interface Model {
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */
   readonly fingerprint: string
   layers(): Layer[]
-  /** This model with `layer` as its only output; what nothing needs is gone. `penultimate` is what the card says. */
+  /**
+   * Places that have a name beside those of the layers, and the layers that they stand for:
+   *
+   * ```ts
+   * (await open('vit_small_patch16_224')).placeNames()
+   * // patch_embeddings → pos_drop/Concat, stages.0 → blocks.0, …, forward_features → norm/LayerNormalization, class_token → …
+   * ```
+   *
+   * These names can stand wherever a layer's can: `cut`, `tap`, `feed`, an embedder's `tap`, `--tap`. Where a checkpoint has a layer of
+   * that name, the name is the layer's. They are written as in PyTorch; the keys of {@link Model.places} (`classToken`) are understood too.
+   *
+   * - `penultimate`: just below the head, what timm gives with `num_classes=0`; what the card says
+   * - `global_pool`: a timm model's pooling, wherever its head keeps it; a vision transformer's `penultimate`
+   * - `forward_features` (also `features`): as in timm, the unpooled map or all tokens
+   * - `stages.0`, `stages.1`, …: a vision model's stages, see `places.stages` for their strides
+   * - `class_token`, `patch_tokens`: after the last norm; `patch_embeddings`: all that enters the first block
+   * - `token_embeddings`: a text model's words alone; `embeddings`, the same as `hidden_states.0`: with positions, as they enter the
+   *   first layer; `hidden_states.1`, …: what each layer gives; `attentions.0`, …: the map of each,
+   *   [batch, heads, queries, keys]. As in transformers.
+   */
+  placeNames(): ReadonlyMap<string, string>
+  /**
+   * This model with `layer` as its only output; what nothing needs is gone. Layers are named as {@link Model.layers} does, or by a
+   * place (see {@link Model.placeNames}): `penultimate`, `forward_features`, `stages.2`, `class_token`, `hidden_states.3`, …
+   */
   cut(layer: string): Model
-  /** This model with further outputs. */
+  /** This model with further outputs, named as for {@link Model.cut}. */
   tap(...layers: string[]): Model
+  /**
+   * This model with an input in the place of `layer`, for values of one's own; what only that layer needed is gone, inputs as well.
+   *
+   * ```ts
+   * model.feed('patch_embeddings')   // input patch_embeddings [batch, 197, 768] instead of pixel_values
+   * text.feed('token_embeddings')    // input inputs_embeds [batch, sequence, 384] instead of input_ids
+   * ```
+   *
+   * Its `graph` is what then runs, or is composed with another (`compose` of `pipilo/graph`).
+   *
+   * @param input name of the input. Default: the layer's name; `inputs_embeds` for `token_embeddings`
+   */
+  feed(layer: string, input?: string): Model
   /**
    * The graph whose one output `embedding` is [batch, dimensions] (or [batch, tokens or positions, channels] for `pool: 'none'`).
    * Text graphs take `input_ids`, `attention_mask` (and `token_type_ids` if the model has them), int64 [batch, sequence].

@@ -31,6 +31,8 @@ export interface BuiltModel {
   /** What timm's `forward_features` gives: the unpooled map [batch, channels, height, width] or all tokens. */
   readonly features?: string
   readonly stages?: readonly Stage[]
+  /** Feature maps are [batch, height, width, channels], as in timm's Swin Transformers. Default: channels stand before. */
+  readonly channelsLast?: true
   /** For vision transformers: the class token after the last norm, the patch tokens, and the embeddings before the first block. */
   readonly classToken?: string
   readonly patchTokens?: string

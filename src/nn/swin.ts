@@ -142,6 +142,7 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
     unused: parameters.unused(),
     penultimate: penultimate.name,
     features: features.name,
+    channelsLast: true,
     patchEmbeddings: embedded.name,
     stages,
   }

@@ -92,6 +92,7 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
     unused: parameters.unused(),
     penultimate: pooled.name,
     features: features.name,
+    channelsLast: true,
     patchEmbeddings: entering.name,
     stages,
   }
