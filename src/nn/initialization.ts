@@ -32,12 +32,12 @@ function sampler(init: Initialization, shape: readonly number[], random: Random)
     case 'normal':
       return normal(init.mean ?? 0, init.std)
     case 'truncated_normal': {
-      const { mean = 0, std, a = -2, b = 2 } = init
+      const { mean = 0, std, a = -2, b = 2, factor = 1 } = init
       const sample = normal(mean, std)
       return () => {
         for (;;) {
           const value = sample()
-          if (value >= a && value <= b) return value
+          if (value >= a && value <= b) return factor * value
         }
       }
     }
@@ -57,6 +57,8 @@ function sampler(init: Initialization, shape: readonly number[], random: Random)
     }
     case 'sinusoidal':
       return sinusoids(shape.at(-1) ?? 1)
+    case 'rotations':
+      return rotations(shape, init.temperature, random)
     case 'xavier_normal':
       return normal(0, (init.gain ?? 1) * Math.sqrt(2 / (fanIn + fanOut)))
   }
@@ -69,6 +71,20 @@ function sinusoids(columns: number): () => number {
     const column = i % columns
     const angle = Math.floor(i++ / columns) / 10000 ** ((2 * Math.floor(column / 2)) / columns)
     return column % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
+  }
+}
+
+/** The first half of a head's pairs along its direction, the second across it. */
+function rotations(shape: readonly number[], temperature: number, random: Random): () => number {
+  const pairs = shape.at(-1)!
+  const perAxis = elementCount(shape) / 2
+  const angles = Array.from({ length: perAxis / pairs }, () => 2 * Math.PI * random.uniform())
+  let i = 0
+  return () => {
+    const [axis, pair] = [i < perAxis ? Math.cos : Math.sin, i % pairs]
+    const angle = angles[Math.floor((i++ % perAxis) / pairs)]!
+    const magnitude = temperature ** -((2 * (pair % (pairs / 2))) / pairs)
+    return magnitude * axis(pair < pairs / 2 ? angle : angle + Math.PI / 2)
   }
 }
 

@@ -15,6 +15,8 @@ export type Initialization =
       readonly std: number
       readonly a?: number
       readonly b?: number
+      /** Of what was drawn, afterwards. Default 1. */
+      readonly factor?: number
     }
   | { readonly kind: 'uniform'; readonly a: number; readonly b: number }
   | {
@@ -31,6 +33,11 @@ export type Initialization =
   | { readonly kind: 'xavier_normal'; readonly gain?: number }
   /** Rows are positions: sines in even columns, cosines in odd ones, as in https://arxiv.org/abs/1706.03762. */
   | { readonly kind: 'sinusoidal' }
+  /**
+   * [2, blocks, heads, pairs]: frequencies along x and y of rotary positions, in a direction of its own for each head
+   * (https://arxiv.org/abs/2403.13298).
+   */
+  | { readonly kind: 'rotations'; readonly temperature: number }
 
 /**
  * Gives an architecture its parameters: the checkpoint's tensor of that name (an error when its shape differs), or one

@@ -4,33 +4,31 @@
  */
 import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
 import { beitBlock } from './beit.ts'
+import { evaBlock, evaPostNormBlock } from './eva.ts'
 import { conv2d, linear } from './layers.ts'
 import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
-import { type Grid, relativePositionBias, relativePositionIndex, resamplePositions } from './positions.ts'
+import { type Grid, resamplePositions } from './positions.ts'
 import type { Parameters } from './types.ts'
 import { patchGrid } from './visionConfig.ts'
-import { type BlockConfig, vitBlocks } from './vitBlocks.ts'
+import { type BlockConfig, EVA_DEFAULTS, vitBlocks } from './vitBlocks.ts'
 import { backbones } from './vitHybrid.ts'
 import {
   attentionPool,
-  mlp,
   type Norm,
   normOf,
   patchEmbed,
   prependTokens,
-  type ScoreBias,
   tokensOf,
   VIT_INIT,
 } from './vitLayers.ts'
+import { blockPositions, type PositionConfig } from './vitPositions.ts'
 
 /** The arguments of timm's `VisionTransformer`, by its names. */
-export interface VitConfig extends BlockConfig {
+export interface VitConfig extends BlockConfig, PositionConfig {
   readonly img_size: readonly [height: number, width: number]
   readonly patch_size: number
-  readonly embed_dim: number
-  readonly depth: number
   readonly num_classes: number
   readonly global_pool: 'token' | 'avg' | 'max' | 'avgmax' | 'map'
   readonly class_token: boolean
@@ -49,16 +47,20 @@ export interface VitConfig extends BlockConfig {
   readonly fc_norm?: boolean
   readonly norm: 'layer' | 'rms'
   readonly norm_eps: number
-  readonly block: keyof typeof vitBlocks | 'beit'
-  /** `mlp`: scores get what an MLP makes of the offset; `table`: what a table holds for it. */
-  readonly rel_pos?: 'mlp' | 'table'
-  /** All blocks have the same bias of relative positions. */
-  readonly shared_rel_pos: boolean
-  /** Hidden features of the MLP of relative positions. */
-  readonly rel_pos_dim: number
+  readonly block: keyof typeof BLOCKS
+  /** The patch embedding is normalised. */
+  readonly embed_norm: boolean
+  /** Attention pools all tokens, not only those of patches. */
+  readonly pool_include_prefix: boolean
+  /** Heads of the attention that pools. Default: those of the blocks. */
+  readonly attn_pool_num_heads?: number
+  /** Hidden features of its MLP over those of the tokens. Default: as in the blocks. */
+  readonly attn_pool_mlp_ratio?: number
   /** What makes the feature map that patches are taken of: see {@link backbones}. Default: the picture itself. */
   readonly backbone?: string
 }
+
+const BLOCKS = { ...vitBlocks, beit: beitBlock, eva: evaBlock, eva_post_norm: evaPostNormBlock }
 
 /** timm's defaults. */
 export const VIT_DEFAULTS: VitConfig = {
@@ -89,8 +91,11 @@ export const VIT_DEFAULTS: VitConfig = {
   mlp: 'mlp',
   attn: 'attn',
   block: 'pre_norm',
+  embed_norm: false,
+  pool_include_prefix: false,
   shared_rel_pos: false,
   rel_pos_dim: 128,
+  ...EVA_DEFAULTS,
 }
 
 type Checkpoint = ReadonlyMap<string, Initializer>
@@ -130,13 +135,13 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
 
   const { patches, grid } = embedPatches(parameters, config, pixels)
   const entering = enter(parameters, config, checkpoint, norm, patches, grid)
-  const bias = scoreBias(parameters, config, builder, grid)
+  const positions = blockPositions(parameters, config, builder, grid, prefixTokens(config))
   let x = entering
   const stages: string[] = []
   for (let i = 0; i < config.depth; i++) {
     stages.push(`blocks.${i}`)
     x = builder.scope(`blocks.${i}`, { kind: 'Block' }, () =>
-      (config.block === 'beit' ? beitBlock : vitBlocks[config.block])(parameters, config, norm, x, i, bias),
+      BLOCKS[config.block](parameters, config, norm, x, i, positions(i)),
     )
   }
   const late = config.fc_norm ?? ['avg', 'max', 'avgmax'].includes(config.global_pool)
@@ -202,7 +207,10 @@ function embedPatches(
     })
   }
   const grid = patchGrid(pixels.shape.slice(2) as [number, number], patch)
-  const patches = patchEmbed(parameters, 'patch_embed', pixels, embed_dim, patch, { bias: !pre_norm })
+  const patches = patchEmbed(parameters, 'patch_embed', pixels, embed_dim, patch, {
+    bias: !pre_norm,
+    norm: config.embed_norm ? normOf(config.norm, config.norm_eps) : undefined,
+  })
   return { patches, grid }
 }
 
@@ -276,60 +284,6 @@ export function gridOf(count: number, candidates: readonly Grid[]): Grid | undef
   return Number.isInteger(side) && side > 0 ? [side, side] : undefined
 }
 
-/** Relative positions, made once or by each block in its attention's scope. */
-function scoreBias(
-  parameters: Parameters,
-  config: VitConfig,
-  builder: Builder,
-  grid: Grid,
-): ScoreBias | undefined {
-  if (config.rel_pos === undefined) return undefined
-  const heads = config.num_heads
-  const prefix = prefixTokens(config)
-  if (config.rel_pos === 'table') {
-    const index = relativePositionIndex(builder, grid, true)
-    const rows = (2 * grid[0] - 1) * (2 * grid[1] - 1) + 3
-    const make = () =>
-      relativePositionBias(
-        parameters(`${builder.path}.relative_position_bias_table`, [rows, heads], { kind: 'zeros' }),
-        index,
-      )
-    return config.shared_rel_pos ? builder.scope('rel_pos_bias', make) : make
-  }
-  const make = () => positionMlp(parameters, builder, grid, prefix, heads, config.rel_pos_dim)
-  return config.shared_rel_pos
-    ? builder.scope('shared_rel_pos', make)
-    : () => builder.scope('rel_pos', { kind: 'RelPosMlp' }, make)
-}
-
-/** timm's `RelPosMlp`: a bias of the scores from the logarithm of the offset (https://arxiv.org/abs/2111.09883). */
-function positionMlp(
-  parameters: Parameters,
-  builder: Builder,
-  grid: Grid,
-  prefix: number,
-  heads: number,
-  hidden: number,
-): Value {
-  const [rows, columns] = grid
-  const table = new Float32Array((2 * rows - 1) * (2 * columns - 1) * 2)
-  const log = (offset: number) => Math.sign(offset) * Math.log(1 + Math.abs(offset))
-  for (let i = 0, row = 1 - rows; row < rows; row++) {
-    for (let column = 1 - columns; column < columns; column++) {
-      table[i++] = log(row)
-      table[i++] = log(column)
-    }
-  }
-  const offsets = builder.constant({
-    dtype: 'float32',
-    shape: [1, (2 * rows - 1) * (2 * columns - 1), 2],
-    data: table,
-  })
-  const made = mlp(parameters, 'mlp', offsets, { hidden, act: 'relu', out: heads })
-  const bias = relativePositionBias(op.squeeze(made, [0]), relativePositionIndex(builder, grid))
-  return prefix > 0 ? op.pad(bias, [0, 0, prefix, prefix, 0, 0, 0, 0]) : bias
-}
-
 interface Tokens {
   readonly features: Value
   readonly classToken: Value | undefined
@@ -370,9 +324,9 @@ function poolTokens(
   const { global_pool } = config
   if (global_pool === 'token' && classToken) return classToken
   if (global_pool === 'map') {
-    return attentionPool(parameters, 'attn_pool', patchTokens, {
-      heads: config.num_heads,
-      hidden: Math.trunc(config.embed_dim * config.mlp_ratio),
+    return attentionPool(parameters, 'attn_pool', config.pool_include_prefix ? features : patchTokens, {
+      heads: config.attn_pool_num_heads ?? config.num_heads,
+      hidden: Math.trunc(config.embed_dim * (config.attn_pool_mlp_ratio ?? config.mlp_ratio)),
       act: config.act,
       norm,
     })

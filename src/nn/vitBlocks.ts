@@ -10,13 +10,40 @@ import {
   type Norm,
   normHeads,
   rootMeanSquareNorm,
-  type ScoreBias,
   selfAttention,
   VIT_INIT,
 } from './vitLayers.ts'
+import type { BlockPositions } from './vitPositions.ts'
+
+/** What blocks of EVA may vary beside, by timm's names. */
+export interface EvaConfig {
+  /** `eva`: keys have no bias; `rope`: they do as the others. */
+  readonly attn_type: 'eva' | 'rope'
+  /** One weight for queries, keys and values. */
+  readonly qkv_fused: boolean
+  /** Heads of keys and values, block by block. Default: as many as of queries. */
+  readonly num_kv_heads?: readonly number[]
+  readonly scale_attn_inner: boolean
+  readonly swiglu_mlp: boolean
+  /** Hidden features of the gated MLP are a multiple of this. 0: any. */
+  readonly swiglu_align_to: number
+  readonly scale_mlp: boolean
+  readonly attn_only_layer_scale: boolean
+}
+
+/** timm's defaults. */
+export const EVA_DEFAULTS: EvaConfig = {
+  attn_type: 'eva',
+  qkv_fused: true,
+  scale_attn_inner: false,
+  swiglu_mlp: false,
+  swiglu_align_to: 0,
+  scale_mlp: false,
+  attn_only_layer_scale: false,
+}
 
 /** What all blocks of a model have in common, by timm's names. */
-export interface BlockConfig {
+export interface BlockConfig extends EvaConfig {
   readonly num_heads: number
   /** Hidden features of the MLP over those of the tokens. */
   readonly mlp_ratio: number
@@ -28,7 +55,7 @@ export interface BlockConfig {
   /** Initial layer scale; 0 is none. */
   readonly init_values: number
   readonly act: string
-  readonly mlp: 'mlp' | 'glu'
+  readonly mlp: 'mlp' | 'glu' | 'swiglu'
   /** `diff`: differential attention (https://arxiv.org/abs/2410.05258). */
   readonly attn: 'attn' | 'diff'
 }
@@ -40,10 +67,10 @@ export type Block = (
   norm: Norm,
   x: Value,
   index: number,
-  bias?: ScoreBias,
+  positions: BlockPositions,
 ) => Value
 
-const attention: Block = (parameters, config, norm, x, index, bias) => {
+const attention: Block = (parameters, config, norm, x, index, { bias }) => {
   if (config.attn === 'diff') {
     return x.builder.scope('attn', { kind: 'DiffAttention' }, () => {
       const features = x.shape.at(-1) as number
@@ -113,22 +140,22 @@ function scaled(parameters: Parameters, config: BlockConfig, name: string, x: Va
 }
 
 /** Normalises before attention and before the MLP: the usual block. */
-const preNorm: Block = (parameters, config, norm, x, index, bias) => {
-  const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, bias)
+const preNorm: Block = (parameters, config, norm, x, index, positions) => {
+  const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, positions)
   const y = op.add(x, scaled(parameters, config, 'ls1', attended))
   const inner = feedForward(parameters, config, norm, norm(parameters, 'norm2', y))
   return op.add(y, scaled(parameters, config, 'ls2', inner))
 }
 
 /** Normalises after each: timm's `ResPostBlock`. */
-const postNorm: Block = (parameters, config, norm, x, index, bias) => {
-  const attended = attention(parameters, config, norm, x, index, bias)
+const postNorm: Block = (parameters, config, norm, x, index, positions) => {
+  const attended = attention(parameters, config, norm, x, index, positions)
   const y = op.add(x, norm(parameters, 'norm1', attended))
   return op.add(y, norm(parameters, 'norm2', feedForward(parameters, config, norm, y)))
 }
 
 /** Two of each side by side (https://arxiv.org/abs/2203.09795): timm's `ParallelThingsBlock`. */
-const twofold: Block = (parameters, config, norm, x, index) => {
+const twofold: Block = (parameters, config, norm, x, index, positions) => {
   const { builder } = x
   const both = (name: string, y: Value, branch: (normed: Value) => Value) => {
     const [first, second] = [0, 1].map((i) =>
@@ -138,7 +165,7 @@ const twofold: Block = (parameters, config, norm, x, index) => {
     ) as [Value, Value]
     return op.add(y, op.add(first, second))
   }
-  const y = both('attns', x, (normed) => attention(parameters, config, norm, normed, index))
+  const y = both('attns', x, (normed) => attention(parameters, config, norm, normed, index, positions))
   return both('ffns', y, (normed) => feedForward(parameters, config, norm, normed))
 }
 

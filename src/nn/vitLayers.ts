@@ -1,7 +1,8 @@
 /** Parts that vision transformers share, by timm's names. */
 import { op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
-import { multiHeadAttention } from './attention.ts'
+import { attend, multiHeadAttention, splitHeads } from './attention.ts'
+import { type ImageRotation, rotateHeads } from './imageRotary.ts'
 import { conv2d, type LayerInit, layerNorm, linear } from './layers.ts'
 import type { Parameters } from './types.ts'
 
@@ -10,6 +11,12 @@ export const VIT_INIT: LayerInit = {
   weight: { kind: 'truncated_normal', std: 0.02 },
   bias: { kind: 'zeros' },
 }
+
+/** Fresh weights of what blocks of BEiT and EVA add to the tokens, smaller from block to block. */
+export const deepInit = (block: number): LayerInit => ({
+  weight: { kind: 'truncated_normal', std: 0.02, factor: 1 / Math.sqrt(2 * (block + 1)) },
+  bias: { kind: 'zeros' },
+})
 
 /** A norm of the kind that a model has throughout. */
 export type Norm = (parameters: Parameters, name: string, x: Value) => Value
@@ -38,19 +45,26 @@ export function patchEmbed(
   x: Value,
   features: number,
   patch: number | readonly [number, number],
-  options: { readonly bias?: boolean; readonly projection?: string; readonly init?: LayerInit } = {},
+  options: {
+    readonly bias?: boolean
+    readonly projection?: string
+    readonly init?: LayerInit
+    /** Normalises the vectors: `<name>.norm`. */
+    readonly norm?: Norm | undefined
+  } = {},
 ): Value {
-  const { bias = true, projection = 'proj', init } = options
-  return x.builder.scope(name, { kind: 'PatchEmbed' }, () =>
-    tokensOf(
+  const { bias = true, projection = 'proj', init, norm } = options
+  return x.builder.scope(name, { kind: 'PatchEmbed' }, () => {
+    const tokens = tokensOf(
       conv2d(parameters, projection, x, features, {
         kernel: patch,
         stride: patch,
         bias,
         ...(init ? { init } : {}),
       }),
-    ),
-  )
+    )
+    return norm ? norm(parameters, 'norm', tokens) : tokens
+  })
 }
 
 /** A feature map [batch, channels, height, width] as tokens [batch, height × width, channels]. */
@@ -92,6 +106,12 @@ export interface SelfAttentionOptions {
   /** Normalises what attention gives, before the projection: `norm`. */
   readonly scaleNorm?: Norm | undefined
   readonly bias?: ScoreBias | undefined
+  /** Turns queries and keys. */
+  readonly rotation?: ImageRotation | undefined
+  /** Heads of keys and values. Default: `heads`. */
+  readonly keyHeads?: number
+  /** How the last projection is drawn. Default {@link VIT_INIT}. */
+  readonly outInit?: LayerInit
   /** Default: one product with the fused weight `qkv`. */
   readonly project?: (x: Value) => readonly [query: Value, key: Value, value: Value]
 }
@@ -103,20 +123,41 @@ export function selfAttention(
   x: Value,
   options: SelfAttentionOptions,
 ): Value {
-  const { heads, qkvBias = true, projBias = true, qkNorm, scaleNorm, bias } = options
+  const { heads, keyHeads = heads, qkvBias = true, projBias = true, qkNorm, scaleNorm, bias } = options
+  const { rotation, outInit = VIT_INIT } = options
   return x.builder.scope(name, { kind: 'Attention' }, () => {
     const features = x.shape.at(-1) as number
     const fused = () => op.split(qkv(parameters, x, qkvBias), [features, features, features], 2)
     const [query, key, value] = (options.project?.(x) ?? fused()) as [Value, Value, Value]
-    const attended = multiHeadAttention(
-      qkNorm ? normHeads(parameters, 'q_norm', query, heads, qkNorm) : query,
-      qkNorm ? normHeads(parameters, 'k_norm', key, heads, qkNorm) : key,
-      value,
-      { heads, ...(bias ? { mask: typeof bias === 'function' ? bias() : bias } : {}) },
-    )
+    const queries = qkNorm ? normHeads(parameters, 'q_norm', query, heads, qkNorm) : query
+    const keys = qkNorm ? normHeads(parameters, 'k_norm', key, keyHeads, qkNorm) : key
+    const mask = typeof bias === 'function' ? bias() : bias
+    const attended = rotation
+      ? attend(
+          rotateHeads(splitHeads(queries, heads), rotation),
+          op.transpose(rotateHeads(splitHeads(keys, keyHeads), rotation), [0, 1, 3, 2]),
+          splitHeads(value, keyHeads),
+          mask ? { mask } : {},
+        )
+      : multiHeadAttention(queries, keys, value, { heads, ...(mask ? { mask } : {}) })
     const scaled = scaleNorm ? scaleNorm(parameters, 'norm', attended) : attended
-    return linear(parameters, 'proj', scaled, features, { bias: projBias, init: VIT_INIT })
+    return linear(parameters, 'proj', scaled, features, { bias: projBias, init: outInit })
   })
+}
+
+/** Queries, keys and values of one weight `qkv`; only queries and values have a bias: `q_bias`, `v_bias`. */
+export function biasedQkv(
+  parameters: Parameters,
+  x: Value,
+  biased: boolean,
+): readonly [query: Value, key: Value, value: Value] {
+  const { builder } = x
+  const features = x.shape.at(-1) as number
+  const fused = qkv(parameters, x, false)
+  const [query, key, value] = op.split(fused, [features, features, features], 2) as [Value, Value, Value]
+  if (!biased) return [query, key, value]
+  const bias = (name: string) => parameters(`${builder.path}.${name}`, [features], { kind: 'zeros' })
+  return [op.add(query, bias('q_bias')), key, op.add(value, bias('v_bias'))]
 }
 
 function qkv(parameters: Parameters, x: Value, bias: boolean): Value {
@@ -138,26 +179,36 @@ export interface MlpOptions {
   readonly bias?: boolean
   /** Normalises what the activation gives: `norm`. */
   readonly norm?: Norm | undefined
-  /** `glu`: half of `fc1` gates the other half (timm's `GluMlp` with `gate_last=False`). Default `mlp`. */
-  readonly kind?: 'mlp' | 'glu'
+  /**
+   * `glu`: half of `fc1` gates the other half (timm's `GluMlp` with `gate_last=False`); `swiglu`: `fc1_g` gates `fc1_x`. Default
+   * `mlp`.
+   */
+  readonly kind?: 'mlp' | 'glu' | 'swiglu'
+  /** How the last layer is drawn. Default {@link VIT_INIT}. */
+  readonly outInit?: LayerInit
   /** Features of the result. Default: those of the input. */
   readonly out?: number
 }
 
-/** timm's `Mlp` and `GluMlp`: `fc1`, `norm`, `fc2` below `name`. */
+const MLP_KINDS = { mlp: 'Mlp', glu: 'GluMlp', swiglu: 'SwiGLU' }
+
+/** timm's `Mlp`, `GluMlp` and `SwiGLU`: `fc1`, `norm`, `fc2` below `name`. */
 export function mlp(parameters: Parameters, name: string, x: Value, options: MlpOptions): Value {
   const { hidden, act, bias = true, norm, kind = 'mlp', out = x.shape.at(-1) as number } = options
-  return x.builder.scope(name, { kind: kind === 'glu' ? 'GluMlp' : 'Mlp' }, () => {
-    const inner = linear(parameters, 'fc1', x, hidden, { bias, init: VIT_INIT })
+  const { outInit = VIT_INIT } = options
+  return x.builder.scope(name, { kind: MLP_KINDS[kind] }, () => {
+    const inner = (which: string) => linear(parameters, which, x, hidden, { bias, init: VIT_INIT })
     let activated: Value
-    if (kind === 'glu') {
-      const [gate, value] = op.split(inner, [hidden / 2, hidden / 2], 2) as [Value, Value]
+    if (kind === 'mlp') activated = activation(act)(inner('fc1'))
+    else {
+      const [gate, value] =
+        kind === 'swiglu'
+          ? [inner('fc1_g'), inner('fc1_x')]
+          : (op.split(inner('fc1'), [hidden / 2, hidden / 2], 2) as [Value, Value])
       activated = op.mul(activation(act)(gate), value)
-    } else {
-      activated = activation(act)(inner)
     }
     const normed = norm ? norm(parameters, 'norm', activated) : activated
-    return linear(parameters, 'fc2', normed, out, { bias, init: VIT_INIT })
+    return linear(parameters, 'fc2', normed, out, { bias, init: outInit })
   })
 }
 

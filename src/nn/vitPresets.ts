@@ -3,6 +3,7 @@
  * heads follow from the word in the name (`base`), the size of patches from `patch16`, that of pictures from the number at its
  * end; what else differs from timm's defaults stands here.
  */
+import { EVA_PRESETS } from './evaPresets.ts'
 import type { VitConfig } from './vit.ts'
 
 type Preset = Partial<VitConfig>
@@ -85,8 +86,32 @@ const relposGap: Preset = {
   qkv_bias: false,
 }
 const relpos: Preset = { rel_pos: 'mlp', pos_embed: false, init_values: 1e-6, qkv_bias: false }
+const tiny: Preset = { img_size: [160, 160], embed_dim: 64, num_heads: 2, mlp_ratio: 3 }
+const tinyReg: Preset = { class_token: false, reg_tokens: 1, global_pool: 'avg', init_values: 1e-5 }
+const tiny3: Preset = { embed_dim: 96, depth: 9, num_heads: 3 }
+/** Autoregressive pretraining (https://arxiv.org/abs/2411.14402). */
+const aimv2: Preset = {
+  ...gap,
+  ...headless,
+  norm: 'rms',
+  norm_eps: 1e-5,
+  embed_norm: true,
+  qkv_bias: false,
+  proj_bias: false,
+  act: 'silu',
+  mlp: 'swiglu',
+  mlp_ratio: 2.75,
+}
+
+const aimv2Presets = [224, 336, 448].flatMap((side): [string, Preset][] => [
+  [`aimv2_large_patch14_${side}`, { ...aimv2, num_heads: 8 }],
+  [`aimv2_huge_patch14_${side}`, { ...aimv2, embed_dim: 1536, depth: 24, num_heads: 12, mlp_ratio: 2.6667 }],
+  [`aimv2_1b_patch14_${side}`, { ...aimv2, embed_dim: 2048, depth: 24, num_heads: 16 }],
+  [`aimv2_3b_patch14_${side}`, { ...aimv2, embed_dim: 3072, depth: 24, num_heads: 24, mlp_ratio: 2.6667 }],
+])
 
 const PRESETS: Readonly<Record<string, Preset>> = {
+  ...Object.fromEntries(aimv2Presets),
   beit3_base_patch16_224: beit3,
   beit3_giant_patch14_224: { ...beit3, mlp_ratio: 4.3637 },
   beit3_giant_patch14_336: { ...beit3, mlp_ratio: 4.3637 },
@@ -114,6 +139,16 @@ const PRESETS: Readonly<Record<string, Preset>> = {
   deit_small_patch16_224: {},
   deit_tiny_distilled_patch16_224: { distilled: true },
   deit_tiny_patch16_224: {},
+  eva_large_patch14_196: { global_pool: 'avg' },
+  eva_large_patch14_336: { global_pool: 'avg' },
+  flexivit_base: { no_embed_class: true, img_size: [240, 240] },
+  flexivit_large: { no_embed_class: true, img_size: [240, 240] },
+  flexivit_small: { no_embed_class: true, img_size: [240, 240] },
+  test_vit: { ...tiny, depth: 6 },
+  test_vit2: { ...tiny, ...tinyReg, depth: 8 },
+  test_vit3: { ...tiny, ...tinyReg, ...tiny3, mlp_ratio: 2, global_pool: 'map', pool_include_prefix: true },
+  test_vit4: { ...tiny, ...tinyReg, ...tiny3, norm: 'rms' },
+  test_vit_relpos: { ...relposGap, ...tiny, ...tiny3, mlp_ratio: 2, fc_norm: true, init_values: 1e-6 },
   vit_base_mci_224: { backbone: 'mci', no_embed_class: true, num_classes: 512, patch_size: 1 },
   vit_base_patch14_dinov2: { ...dinov2, ...headless },
   vit_base_patch14_reg1_tipsv2: { ...tips, ...headless },
@@ -357,7 +392,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
 const WORDS = new RegExp(
   `_(${Object.keys(SIZES)
     .sort((a, b) => b.length - a.length)
-    .join('|')})_`,
+    .join('|')})(?=_|$)`,
 )
 
 function complete(name: string, preset: Preset): Preset {
@@ -375,5 +410,5 @@ function complete(name: string, preset: Preset): Preset {
  * ```
  */
 export const vitPresets: ReadonlyMap<string, Preset> = new Map(
-  Object.entries(PRESETS).map(([name, preset]) => [name, complete(name, preset)]),
+  Object.entries({ ...PRESETS, ...EVA_PRESETS }).map(([name, preset]) => [name, complete(name, preset)]),
 )
