@@ -1,151 +1,151 @@
 """
-Vision transformers of timm and transformers against Pipilo's: every parameter drawn at random, every stage compared.
+Vision transformers of timm, transformers and OpenCLIP against Pipilo's: every parameter drawn at random, every block compared.
 
-    python bench/parity/zoo/vits.py 'vit_*' 'deit*' 'swin_*' 'swinv2_*' 'beit*' transformers openclip
+    python bench/parity/zoo/vits.py [timm] [resized] [transformers] [openclip] [a pattern of timm's names …]
 
-Streams one model at a time to `vits.ts` (Node), through a folder of its own in /tmp. Appends a line of JSON a model to
-/tmp/pipilo-zoo-vits.jsonl and skips what stands there already; the report goes to report-vits.json and report-vits.md.
+Streams one model at a time to `vits.ts` (Node), through a folder of its own. Models of more than 100 million parameters must agree in
+the names and shapes of all tensors, and in numbers with two blocks (a stage). Appends a line of JSON a model to
+pipilo-zoo-vits.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes report-vits.json, or
+report-openclip.json where only openclip is asked for. Needs torch, timm, transformers, safetensors, open_clip_torch.
 """
-import fnmatch, json, os, shutil, subprocess, sys, tempfile, time
+import fnmatch
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-import numpy as np
 import timm
 import torch
 from safetensors.torch import save_file
 
+from peer import Log, Peer, write_report
+
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
-HERE = os.path.dirname(os.path.abspath(__file__))
-LOG = os.environ.get("LOG", "/tmp/pipilo-zoo-vits.jsonl")
 LARGE = 100e6
-FAMILIES = [
-    ("Swin V2 CR", "swinv2_cr_*"), ("Swin V2", "swinv2_*"), ("Swin", "swin_*"), ("BEiT", "beit_*"), ("BEiT v2", "beitv2_*"),
-    ("BEiT-3", "beit3_*"), ("DeiT III", "deit3_*"), ("DeiT", "deit_*"), ("ViT, relative positions", "vit_*relpos_*"),
-    ("SigLIP towers", "vit_*siglip*"), ("CLIP towers", "vit_*clip*"), ("DINOv2", "vit_*dinov2"), ("RADIO, TIPS, InternViT", "vit_*radio*"),
-    ("RADIO, TIPS, InternViT", "vit_*tips*"), ("RADIO, TIPS, InternViT", "vit_intern*"),
-    ("ViT, hybrid", "vit_*_r*_s*"), ("ViT, hybrid", "vit_*resnet*"), ("ViT, hybrid", "vit_*mci*"),
-    ("ViT, rotary (EVA code)", "vit_*rope*"), ("ViT, rotary (EVA code)", "vit_*dinov3*"), ("ViT, rotary (EVA code)", "vit_pe_*"),
-    ("ViT, rotary (EVA code)", "vit_*lingbot*"), ("ViT, rotary (EVA code)", "vit_*sapiens2*"), ("ViT", "vit_*"),
+MODULES = ["vision_transformer", "deit", "beit", "swin_transformer", "swin_transformer_v2", "eva", "vision_transformer_relpos",
+           "vision_transformer_hybrid"]
+# Checkpoints of one size, pictures of another.
+RESIZED = [
+    ("vit_small_patch16_224", (160, 192)), ("vit_small_patch14_reg4_dinov2", (224, 224)), ("vit_small_patch14_dinov2", (224, 280)),
+    ("deit_tiny_distilled_patch16_224", (256, 192)), ("vit_base_patch16_siglip_224", (256, 256)), ("deit3_small_patch16_224", (320, 320)),
+    ("vit_medium_patch16_reg4_gap_256", (192, 224)), ("eva02_tiny_patch14_224", (336, 336)), ("vit_small_patch16_rope_ape_224", (256, 320)),
 ]
-
-
-def family(name):
-    return next((title for title, pattern in FAMILIES if fnmatch.fnmatch(name, pattern)), "other")
 
 
 def randomize(model, seed):
     """Draws all that a checkpoint holds, so that nothing is zero, one, or tiny."""
     generator = torch.Generator().manual_seed(seed)
+    scale = re.compile(r"running_var$|gamma|lambda_?1$|bn.*weight$")
     for name, tensor in model.state_dict().items():
         if not tensor.is_floating_point():
             continue
-        if name.endswith(("running_var",)) or (name.endswith(("weight", "gamma")) and tensor.ndim <= 1) or "gamma" in name or "lambda1" in name or "lambda_1" in name:
+        if scale.search(name) or (name.endswith("weight") and tensor.ndim <= 1):
             tensor.uniform_(0.5, 1.5, generator=generator)
         elif name.endswith("logit_scale"):
             tensor.uniform_(1.0, 2.0, generator=generator)
         elif tensor.ndim >= 2 and name.endswith("weight"):
-            fan = tensor[0].numel()
-            tensor.normal_(0, (1.0 / fan) ** 0.5, generator=generator)
+            tensor.normal_(0, (1.0 / tensor[0].numel()) ** 0.5, generator=generator)
         else:
             tensor.normal_(0, 0.3, generator=generator)
 
 
-class Peer:
-    """The Node process that builds and compares."""
-
-    def __init__(self):
-        root = os.path.abspath(os.path.join(HERE, "../../.."))
-        self.process = subprocess.Popen(
-            ["nice", "-n", "19", os.path.join(root, "node_modules/.bin/tsx"), os.path.join(HERE, "vits.ts")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root)
-
-    def ask(self, folder, request):
-        request = {**request, "folder": folder}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            self.__init__()
-            return {"error": "the process ended"}
-        return json.loads(line)
+def drawn(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(2))
 
 
-def write(folder, name, array):
-    array = np.ascontiguousarray(array, dtype=np.int64 if array.dtype.kind == "i" else np.float32)
-    array.tofile(os.path.join(folder, name + ".bin"))
-    return list(array.shape)
+def hand_over(peer, request, model, inputs, outputs):
+    """Saves a model, what it is given and what it gives, and asks for Pipilo's."""
+    folder = tempfile.mkdtemp(prefix="pipilo-zoo-")
+    save = lambda name, tensors: save_file({k: v.contiguous().clone() for k, v in tensors.items()}, f"{folder}/{name}.safetensors")
+    try:
+        if hasattr(model, "save_pretrained"):
+            model.save_pretrained(folder)  # by other names than in memory
+        else:
+            save("model", model.state_dict())
+        save("values", {**inputs, **{f"expected.{name}": value for name, value in outputs.items()}})
+        return peer.ask({**request, "folder": folder})
+    finally:
+        shutil.rmtree(folder)
+
+
+def parameters(model):
+    return sum(p.numel() for p in model.parameters())
 
 
 def run(model, x):
-    """Logits, features, what stands below the head, and every block, of a timm model."""
+    """Logits, features, what stands below the head, and every block or stage, of a timm model."""
     taken = {}
     hooks = []
-    def keep(name):
-        def hook(_module, _inputs, output):
-            taken["layer:" + name] = output
-        return hook
-    stages = [n for n, _ in model.named_modules() if n and (fnmatch.fnmatch(n, "blocks.*") and n.count(".") == 1 or fnmatch.fnmatch(n, "layers.*") and n.count(".") == 1 or fnmatch.fnmatch(n, "stages.*") and n.count(".") == 1)]
-    for name in stages:
-        hooks.append(model.get_submodule(name).register_forward_hook(keep(name)))
+    for name, module in model.named_modules():
+        if re.fullmatch(r"(blocks|layers)\.\d+", name):
+            keep = lambda _module, _inputs, output, name=name: taken.update({"layer:" + name: output})
+            hooks.append(module.register_forward_hook(keep))
     features = model.forward_features(x)
     outputs = {"features": features, "penultimate": model.forward_head(features, pre_logits=True), **taken}
     if model.num_classes > 0:
         outputs["logits"] = model.forward_head(features)
     for hook in hooks:
         hook.remove()
-    return {name: value.numpy() for name, value in outputs.items()}
+    return outputs
 
 
-def shallow(name):
-    """Arguments that make a model shallower, by its class."""
-    return {"depths": (1, 1, 2, 1)} if name.startswith("swin") else {"depth": 2}
+def shallow(name, whole):
+    """Arguments that make a model shallower."""
+    if name.startswith("swin"):
+        return {"depths": [1, 1, 2, 1]}
+    if "sapiens2" in name:
+        heads = whole.blocks[0].attn.num_heads
+        return {"depth": 2, "num_kv_heads": [heads, heads // 2]}
+    return {"depth": 2}
+
+
+def size_of(model):
+    """Pictures as the model asks for them, but not too large."""
+    size = list(model.pretrained_cfg["input_size"][1:])
+    fixed = getattr(model.patch_embed, "strict_img_size", True) and getattr(model.patch_embed, "img_size", None)
+    size = list(fixed or size)
+    return size if max(size) <= 518 else [448, 448] if size[0] == size[1] else [256, 192]
 
 
 def compare_timm(peer, name):
-    with torch.device("meta"):
-        whole = timm.create_model(name) if "_r" not in name and "resnet" not in name and "mci" not in name else None
-    if whole is None:
+    module = timm.models.model_entrypoint(name).__module__.split(".")[-1]
+    with torch.device("cpu" if module.endswith("hybrid") else "meta"):
         whole = timm.create_model(name)
-    size = sum(p.numel() for p in whole.parameters())
     shapes = {k: list(v.shape) for k, v in whole.state_dict().items()}
-    folder = tempfile.mkdtemp(prefix="pipilo-zoo-")
-    try:
-        request = {"kind": "timm", "name": name, "shapes": shapes}
-        reduced = size > LARGE
-        if reduced:
-            request["config"] = json.loads(json.dumps(shallow(name)))
-        model = timm.create_model(name, **(shallow(name) if reduced else {})).eval()
-        randomize(model, 1)
-        image = model.pretrained_cfg["input_size"] if not hasattr(model.patch_embed, "img_size") else (3, *model.patch_embed.img_size)
-        x = torch.randn(1, *image, generator=torch.Generator().manual_seed(2))
-        outputs = run(model, x)
-        save_file({k: v.contiguous().clone() for k, v in model.state_dict().items()}, os.path.join(folder, "model.safetensors"))
-        request["inputs"] = {"pixel_values": write(folder, "pixel_values", x.numpy())}
-        request["outputs"] = {n: write(folder, n, v) for n, v in outputs.items()}
-        result = peer.ask(folder, request)
-        return {**result, "parameters": size, "reduced": reduced}
-    finally:
-        shutil.rmtree(folder)
+    reduced = parameters(whole) > LARGE
+    config = shallow(name, whole) if reduced else {}
+    size = size_of(whole)
+    other = {} if size == size_of_own(whole) else {"img_size": size}
+    model = timm.create_model(name, **config, **other).eval()
+    randomize(model, 1)
+    x = drawn(1, 3, *size)
+    stages = [[info["module"], info["reduction"], info["num_chs"]] for info in model.feature_info]
+    request = {"kind": "timm", "name": name, "shapes": shapes, "config": config, "size": size, "stages": stages}
+    result = hand_over(peer, request, model, {"pixel_values": x}, run(model, x))
+    return {**result, "parameters": parameters(whole), "way": "reduced" if reduced else "whole"}
 
 
-def check(peer, request, model, inputs, outputs, save=None):
-    """Saves a model and what it gives, and asks for Pipilo's."""
-    folder = tempfile.mkdtemp(prefix="pipilo-zoo-")
-    try:
-        if save:
-            save(folder)
-        else:
-            save_file({k: v.contiguous().clone() for k, v in model.state_dict().items()}, os.path.join(folder, "model.safetensors"))
-        request = {**request, "inputs": {n: write(folder, n, v.numpy()) for n, v in inputs.items()},
-                   "outputs": {n: write(folder, n, v.numpy()) for n, v in outputs.items()}}
-        return {**peer.ask(folder, request), "parameters": sum(p.numel() for p in model.parameters())}
-    finally:
-        shutil.rmtree(folder)
+def size_of_own(model):
+    own = getattr(model.patch_embed, "img_size", None)
+    return list(own) if own and getattr(model.patch_embed, "strict_img_size", True) else size_of(model)
 
 
-def drawn(*shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(2))
+def compare_resized(peer, name, size):
+    """timm resamples the positions of a checkpoint when it reads it."""
+    checkpoint = timm.create_model(name)
+    randomize(checkpoint, 1)
+    model = timm.create_model(name, img_size=size).eval()
+    module = sys.modules[type(model).__module__]
+    fit = getattr(module, "checkpoint_filter_fn", timm.models.vision_transformer.checkpoint_filter_fn)
+    model.load_state_dict(fit(dict(checkpoint.state_dict()), model))
+    x = drawn(1, 3, *size)
+    result = hand_over(peer, {"kind": "timm", "name": name, "size": size}, checkpoint, {"pixel_values": x}, run(model, x))
+    return {**result, "parameters": parameters(model), "way": "whole"}
 
 
 def texts(longest, vocabulary, end):
@@ -190,7 +190,7 @@ def transformers_cases():
     yield "siglip small", t.SiglipModel, t.SiglipConfig(text_config={**text, "projection_size": 48}, vision_config=small), {**big, "interpolate": True}
 
 
-def compare_transformers(peer, name, kind, config, options):
+def compare_transformers(peer, kind, config, options):
     model = kind(config).eval()
     randomize(model, 1)
     vision = getattr(config, "vision_config", config)
@@ -199,70 +199,76 @@ def compare_transformers(peer, name, kind, config, options):
     x = drawn(2 if size[0] < 100 else 1, 3, *size)
     more = {"interpolate_pos_encoding": True} if options.get("interpolate") else {}
     request = {"kind": "transformers", "name": config.model_type, "config": json.loads(config.to_json_string(use_diff=False)), "size": list(size)}
-    save = lambda folder: model.save_pretrained(folder)
+    whole = {"parameters": parameters(model), "way": "whole"}
     if config.model_type in ("clip", "siglip"):
-        eos = 97 if config.text_config.eos_token_id == 97 else config.text_config.vocab_size - 1
-        ids, mask = texts(config.text_config.max_position_embeddings, config.text_config.vocab_size, eos)
-        given = {"input_ids": ids, "attention_mask": mask} if config.model_type == "clip" else {"input_ids": ids}
-        text = model.text_model(**given)
-        outputs = {"text_embeds": model.get_text_features(**given).pooler_output, "last_hidden_state": text.last_hidden_state}
-        if config.model_type == "clip":
-            outputs["pooler_output"] = text.pooler_output
-        results = [check(peer, {**request, "kind": "clip", "tower": "text"}, model, given, outputs, save)]
-        image = model.vision_model(x, output_hidden_states=True, **more)
-        outputs = {"image_embeds": model.get_image_features(x, **more).pooler_output, "last_hidden_state": image.last_hidden_state}
-        outputs.update({f"layer:vision_model.encoder.layers.{i}": h for i, h in enumerate(image.hidden_states[1:-1])})
-        results.append(check(peer, {**request, "kind": "clip", "tower": "image", "scale": float(model.logit_scale.exp())}, model, {"pixel_values": x}, outputs, save))
-        return worse(results)
+        return {**compare_towers(peer, request, model, x, more), **whole}
     if config.model_type == "vit_mae":
         patches = (size[0] // config.patch_size) * (size[1] // config.patch_size)
         more["noise"] = torch.arange(patches).float().expand(len(x), -1)
-        base = getattr(model, "vit", model)
-        hidden = base(x, output_hidden_states=True, **more)
+        hidden = getattr(model, "vit", model)(x, output_hidden_states=True, **more)
         outputs = {"last_hidden_state": hidden.last_hidden_state}
     else:
         result = model(x, output_hidden_states=True, **more)
-        prefix = model.base_model_prefix
-        base = getattr(model, prefix, model)
-        hidden = base(x, output_hidden_states=True, **more)
+        hidden = getattr(model, model.base_model_prefix, model)(x, output_hidden_states=True, **more)
         outputs = {"last_hidden_state": hidden.last_hidden_state}
         if "logits" in result:
-            logits = result.logits
-            outputs["logits"] = logits
-        if "logits" not in result and getattr(hidden, "pooler_output", None) is not None:
+            outputs["logits"] = result.logits
+        elif getattr(hidden, "pooler_output", None) is not None:
             outputs["pooler_output"] = hidden.pooler_output
-    if hidden.hidden_states is not None and config.model_type != "swin":
+    if config.model_type == "swin":
+        maps = hidden.reshaped_hidden_states[1:]
+        outputs.update({f"layer:encoder.layers.{i}": h.permute(0, 2, 3, 1) for i, h in enumerate(maps)})
+    elif hidden.hidden_states is not None:
         outputs.update({f"layer:encoder.layer.{i}": h for i, h in enumerate(hidden.hidden_states[1:-1])})
-    return check(peer, request, model, {"pixel_values": x}, outputs, save)
+    return {**hand_over(peer, request, model, {"pixel_values": x}, outputs), **whole}
+
+
+def compare_towers(peer, request, model, x, more):
+    config = model.config
+    eos = 97 if config.text_config.eos_token_id == 97 else config.text_config.vocab_size - 1
+    ids, mask = texts(config.text_config.max_position_embeddings, config.text_config.vocab_size, eos)
+    given = {"input_ids": ids, "attention_mask": mask} if config.model_type == "clip" else {"input_ids": ids}
+    text = model.text_model(**given)
+    outputs = {"text_embeds": model.get_text_features(**given).pooler_output, "last_hidden_state": text.last_hidden_state}
+    if config.model_type == "clip":
+        outputs["pooler_output"] = text.pooler_output
+    results = [hand_over(peer, {**request, "kind": "clip", "tower": "text"}, model, given, outputs)]
+    image = model.vision_model(x, output_hidden_states=True, **more)
+    outputs = {"image_embeds": model.get_image_features(x, **more).pooler_output, "last_hidden_state": image.last_hidden_state}
+    outputs.update({f"layer:vision_model.encoder.layers.{i}": h for i, h in enumerate(image.hidden_states[1:-1])})
+    request = {**request, "kind": "clip", "tower": "image", "scale": float(model.logit_scale.exp())}
+    return worse([*results, hand_over(peer, request, model, {"pixel_values": x}, outputs)])
 
 
 def worse(results):
-    return next((r for r in results if "error" in r or "worst" in r), None) or max(results, key=lambda r: r["relative"])
+    return next((r for r in results if "failure" in r), None) or max(results, key=lambda r: r["error"])
 
 
 def compare_openclip(peer, name):
     import open_clip
+    from open_clip.model import CLIP, CustomTextCLIP
     config = open_clip.get_model_config(name)
     vision = config["vision_cfg"]
-    reduced = vision["width"] > 768 if "width" in vision and not isinstance(vision["layers"], list) else "timm_model_name" not in vision and name != "RN50"
-    from open_clip.model import CLIP, CustomTextCLIP
+    stages = isinstance(vision.get("layers"), list)
+    reduced = vision["width"] > 768 if "width" in vision and not stages else "timm_model_name" not in vision and name != "RN50"
     kind = CustomTextCLIP if config.pop("custom_text", False) else CLIP
     whole = json.loads(json.dumps(config))
     if reduced:
-        vision["layers"] = [1, 1, 2, 1] if isinstance(vision["layers"], list) else 2
+        vision["layers"] = [1, 1, 2, 1] if stages else 2
     config["text_cfg"]["layers"] = min(config["text_cfg"]["layers"], 3)
     model = kind(**config).eval()
     with torch.device("meta"):
-        shapes = {k: list(v.shape) for k, v in kind(**whole).state_dict().items()}
+        complete = kind(**whole)
     randomize(model, 1)
     cfg = config["text_cfg"]
     ids, _ = texts(cfg["context_length"], cfg["vocab_size"], cfg.get("eos_id", cfg["vocab_size"] - 1))
-    size = vision["image_size"]
-    x = drawn(1, 3, size, size)
+    x = drawn(1, 3, vision["image_size"], vision["image_size"])
+    shapes = {k: list(v.shape) for k, v in complete.state_dict().items()}
     request = {"kind": "clip", "config": config, "name": name, "whole": {"config": whole, "shapes": shapes}}
-    text = check(peer, {**request, "tower": "text"}, model, {"input_ids": ids}, {"text_embeds": model.encode_text(ids)})
-    image = check(peer, {**request, "tower": "image", "scale": float(model.logit_scale.exp())}, model, {"pixel_values": x}, {"image_embeds": model.encode_image(x)})
-    return {**worse([text, image]), "reduced": reduced}
+    text = hand_over(peer, {**request, "tower": "text"}, model, {"input_ids": ids}, {"text_embeds": model.encode_text(ids)})
+    request = {**request, "tower": "image", "scale": float(model.logit_scale.exp())}
+    image = hand_over(peer, request, model, {"pixel_values": x}, {"image_embeds": model.encode_image(x)})
+    return {**worse([text, image]), "parameters": parameters(complete), "way": "reduced" if reduced else "whole"}
 
 
 def openclip_names():
@@ -277,68 +283,56 @@ def openclip_names():
             yield name
 
 
-def report(lines):
-    pretrained = timm.list_pretrained()
-    families = {}
-    for line in lines.values():
-        entry = families.setdefault(line["family"], {"agree": 0, "total": 0, "pretrained": 0, "failures": []})
-        entry["total"] += 1
-        if line["ok"]:
-            entry["agree"] += 1
-            entry["pretrained"] += sum(p.split(".")[0] == line["name"] for p in pretrained)
-        else:
-            entry["failures"].append({"name": line["name"], "why": line.get("error") or line.get("worst")})
-    with open(os.path.join(HERE, "report-vits.json"), "w") as file:
-        json.dump({"versions": {"timm": timm.__version__, "torch": torch.__version__}, "families": families,
-                   "models": sorted(lines.values(), key=lambda l: l["name"])}, file, indent=1)
-    total = {key: sum(f[key] for f in families.values()) for key in ("agree", "total", "pretrained")}
-    with open(os.path.join(HERE, "report-vits.md"), "w") as file:
-        file.write("| family | agree | of | pretrained names |\n|---|---|---|---|\n")
-        for title, entry in sorted(families.items()):
-            file.write(f"| {title} | {entry['agree']} | {entry['total']} | {entry['pretrained']} |\n")
-        file.write(f"| together | {total['agree']} | {total['total']} | {total['pretrained']} |\n")
-        for entry in families.values():
-            for failure in entry["failures"]:
-                file.write(f"\n- {failure['name']}: {failure['why']}")
-    print(open(os.path.join(HERE, "report-vits.md")).read())
-
-
 def cases(peer, patterns):
     """Name, family and comparison of all that the patterns ask for."""
     for pattern in patterns:
         if pattern == "transformers":
             for name, *rest in transformers_cases():
-                yield "transformers " + name, "transformers: " + rest[1].model_type, lambda n=name, r=rest: compare_transformers(peer, n, *r)
+                yield name, "transformers: " + rest[1].model_type, lambda r=rest: compare_transformers(peer, *r)
         elif pattern == "openclip":
             for name in openclip_names():
-                yield "openclip " + name, "OpenCLIP", lambda n=name: compare_openclip(peer, n)
+                yield name, "OpenCLIP", lambda n=name: compare_openclip(peer, n)
+        elif pattern == "resized":
+            for name, size in RESIZED:
+                title = f"{name} for {size[0]} x {size[1]}"
+                yield title, "timm: other sizes", lambda n=name, s=size: compare_resized(peer, n, s)
         else:
-            for name in timm.list_models(pattern):
-                yield name, family(name), lambda n=name: compare_timm(peer, n)
+            for module in MODULES:
+                for name in timm.list_models(module=module):
+                    if pattern == "timm" or fnmatch.fnmatch(name, pattern):
+                        yield name, f"timm: {module}", lambda n=name: compare_timm(peer, n)
 
 
 def main(patterns):
-    lines = {}
-    if os.path.exists(LOG):
-        for text in open(LOG):
-            line = json.loads(text)
-            lines[line["name"]] = line
-    for name, title, compare in cases(Peer(), patterns):
-        if name in lines and (lines[name]["ok"] or not os.environ.get("RETRY")):
+    log = Log(os.environ.get("LOG", os.path.join(tempfile.gettempdir(), "pipilo-zoo-vits.jsonl")), "key")
+    pretrained = [name.split(".")[0] for name in timm.list_pretrained()]
+    for name, family, compare in cases(Peer("vits.ts"), patterns):
+        key = f"{family}/{name}"
+        if log.agrees(key):
             continue
         started = time.time()
         try:
             result = compare()
         except Exception as error:  # the reference itself failed
-            result = {"error": f"reference: {error!r}"[:300]}
-        ok = "error" not in result and "worst" not in result and result["cosine"] >= 0.9999 and result["relative"] <= 1e-4
-        line = {"name": name, "family": title, "ok": ok, "seconds": round(time.time() - started, 1), **result}
-        lines[name] = line
-        with open(LOG, "a") as file:
-            file.write(json.dumps(line) + "\n")
-        print("ok  " if ok else "FAIL", name, line["seconds"], f'{result["relative"]:.1e}' if ok else result, flush=True)
-    report(lines)
+            result = {"failure": f"reference: {error!r}"[:300]}
+        count = pretrained.count(name) if family.startswith("timm") else 0
+        line = {"key": key, "family": family, "name": name, "ok": "failure" not in result, "pretrained": count, **result}
+        log.add(line)
+        end = f'{result["error"]:.1e}' if line["ok"] else f'FAILS {result["failure"]}'
+        print(f"{key}: {end} ({time.time() - started:.1f} s)", flush=True)
+    lines = [{k: v for k, v in line.items() if k != "key"} for line in log.lines.values()]
+    clip = [line for line in lines if line["family"] == "OpenCLIP"]
+    versions = {"timm": timm.__version__, "torch": torch.__version__, "transformers": transformers_version()}
+    if patterns != ["openclip"]:
+        write_report("report-vits.json", versions, [line for line in lines if line not in clip])
+    if clip:
+        import open_clip
+        write_report("report-openclip.json", {"open_clip": open_clip.__version__, **versions}, clip)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:] or ["vit_*", "deit*", "swin_*", "swinv2_*", "beit*", "transformers", "openclip"])
+def transformers_version():
+    import transformers
+    return transformers.__version__
+
+
+main(sys.argv[1:] or ["timm", "resized", "transformers", "openclip"])
