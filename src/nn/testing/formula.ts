@@ -1,6 +1,6 @@
 /**
  * Weights by formula, for tests: random enough that no part of a network is muted, and the same bit by bit in any language, so
- * that reference numbers need no weights beside them. testdata/text_reference.py holds the same formula in Python.
+ * that reference numbers need no weights beside them. testdata/formula.py holds the same formula in Python.
  *
  * Element i (from 0, row by row) of the tensor `name`:
  *
@@ -10,10 +10,10 @@
  *
  * and its value, exact in float32,
  *
- *     1 + u / 2            for a `weight` of one axis (the scale of a norm)
- *     u / 4                for a `bias` of one axis
- *     u                    for tables: names with `embed` or `relative_attention_bias`
- *     u · 2^-⌈log₂(n) / 2⌉  for other matrices [out, n]
+ *     u / 4                for a `bias` or `mean` of one axis
+ *     1 + u / 2            for all else of one axis (the scale of a norm, a variance)
+ *     u                    for tables and inputs: names with `embed`, `token`, `pixel` or `relative_…bias`, but not `patch_embed`
+ *     u · 2^-⌈log₂(n) / 2⌉  for other matrices and kernels [out, …], n elements for each output
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { elementCount } from '../../tensor/index.ts'
@@ -35,9 +35,9 @@ export function formula(name: string, shape: readonly number[]): Float32Array {
 }
 
 function spread(name: string, shape: readonly number[]): [offset: number, scale: number] {
-  if (shape.length === 1) return name.endsWith('bias') ? [0, 1 / 4] : [1, 1 / 2]
-  if (/embed|relative_attention_bias/.test(name)) return [0, 1]
-  return [0, 2 ** -Math.ceil(Math.log2(shape[1]!) / 2)]
+  if (shape.length === 1) return /bias$|mean$/.test(name) ? [0, 1 / 4] : [1, 1 / 2]
+  if (/embed|token|pixel|relative_.*bias/.test(name) && !/patch_embed/.test(name)) return [0, 1]
+  return [0, 2 ** -Math.ceil(Math.log2(elementCount(shape.slice(1))) / 2)]
 }
 
 /** Names and shapes of transformers' `DistilBertModel`. */

@@ -1,0 +1,210 @@
+"""Makes vision-models.json: what small vision models of timm, torchvision and transformers give for a small picture.
+
+    python vision_reference.py     # needs torch, torchvision, timm, transformers
+
+No weights are stored: tensors and pictures follow the formula of ../testing/formula.ts. Of each value there are its shape, its root mean
+square and a few of its elements.
+"""
+import json
+import re
+from pathlib import Path
+
+import timm
+import torch
+import torchvision
+import transformers
+
+from formula import fill, formula
+
+torch.set_grad_enabled(False)
+NARROW = {"channels": [8, 8, 16, 16], "layers": [1, 1, 1, 1], "num_classes": 5}
+SMALL = {"embed_dim": 24, "depth": 2, "num_heads": 2, "num_classes": 5}
+# timm's names, and what is changed to make them small.
+TIMM = [
+    ("resnet18", NARROW, (33, 40)),
+    ("resnet50d", NARROW | {"stem_width": 8}, (33, 40)),
+    ("resnext50_32x4d", NARROW | {"cardinality": 4, "base_width": 16}, (33, 40)),
+    ("seresnet50", NARROW | {"channels": [16, 16, 32, 32]}, (32, 32)),
+    ("ecaresnet26t", NARROW | {"stem_width": 8}, (33, 40)),
+    ("densenet121", {"growth_rate": 4, "block_config": [2, 2, 2, 1], "num_classes": 5}, (40, 33)),
+    ("mobilenetv2_035", {"num_classes": 5}, (33, 40)),
+    ("tf_mobilenetv3_small_minimal_100", {"num_classes": 5}, (33, 40)),
+    ("mobilenetv3_small_050", {"num_classes": 5}, (32, 32)),
+    ("test_efficientnet", {"num_classes": 5}, (33, 40)),
+    ("efficientnet_lite0", {"num_classes": 5}, (33, 40)),
+    ("convnext_tiny", {"depths": [1, 1, 2, 1], "dims": [8, 12, 16, 24], "num_classes": 5}, (32, 64)),
+    ("convnextv2_atto", {"depths": [1, 1, 2, 1], "dims": [8, 12, 16, 24], "num_classes": 5}, (32, 64)),
+    ("vit_tiny_patch16_224", SMALL, (32, 48)),
+    ("vit_medium_patch16_reg4_gap_256", SMALL, (32, 32)),
+    ("vit_small_patch14_reg4_dinov2", SMALL, (28, 42)),
+    ("vit_base_patch16_siglip_224", SMALL, (32, 32)),
+    ("deit_tiny_distilled_patch16_224", SMALL, (32, 48)),
+    ("deit3_small_patch16_224", SMALL, (32, 32)),
+    ("beit_base_patch16_224", SMALL, (32, 48)),
+    ("eva02_base_patch14_224", SMALL, (28, 42)),
+    ("vit_small_patch16_rope_mixed_ape_224", SMALL, (32, 48)),
+    ("vit_small_patch16_dinov3_qkvb", SMALL, (32, 48)),
+    ("vit_relpos_small_patch16_224", SMALL, (32, 48)),
+    ("swin_tiny_patch4_window7_224", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 3, "num_classes": 5}, (32, 40)),
+    ("swinv2_tiny_window8_256", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 4, "num_classes": 5}, (32, 32)),
+]
+TORCHVISION = [("mobilenet_v2", (33, 40)), ("mobilenet_v3_small", (33, 40))]
+# Only what lies below heads of a hundred million parameters.
+HEADLESS = [("vgg11", (33, 40)), ("alexnet", (65, 70))]
+TINY = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, intermediate_size=40, image_size=32, patch_size=8)
+TRANSFORMERS = [
+    ("ViTForImageClassification", "ViTConfig", TINY | {"num_labels": 5}, (32, 48)),
+    ("DeiTForImageClassification", "DeiTConfig", TINY | {"num_labels": 5}, (32, 32)),
+    ("ViTMAEModel", "ViTMAEConfig", TINY | {"mask_ratio": 0.0}, (32, 32)),
+    ("Dinov2Model", "Dinov2Config", TINY | {"mlp_ratio": 2, "image_size": 56}, (32, 48)),
+    ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", TINY | {"mlp_ratio": 2, "image_size": 56}, (32, 48)),
+    ("BeitModel", "BeitConfig", TINY | {"use_relative_position_bias": True}, (32, 32)),
+    ("SwinModel", "SwinConfig", dict(image_size=36, patch_size=2, embed_dim=8, depths=[2, 1], num_heads=[2, 4], window_size=4), (36, 36)),
+]
+
+
+def nested(state):
+    """Names and shapes, as a tree: most names share their beginnings."""
+    tree = {}
+    for name, tensor in state.items():
+        if tensor.is_floating_point():
+            *path, last = name.split(".")
+            place = tree
+            for part in path:
+                place = place.setdefault(part, {})
+            place[last] = list(tensor.shape)
+    return tree
+
+
+def digest(tensor):
+    flat = tensor.detach().flatten()
+    step = max(1, len(flat) // 6)
+    return {"shape": list(tensor.shape), "rms": number(flat.square().mean().sqrt()), "step": step,
+            "values": [number(v) for v in flat[::step]]}
+
+
+def number(value):
+    return float(f"{float(value):.7g}")
+
+
+def entry(kind, name, config, size, state, values, **more):
+    assert all(torch.isfinite(value).all() for value in values.values()), name
+    return {"kind": kind, "name": name, "config": config, "size": size, "state": nested(state),
+            "values": {place: digest(value) for place, value in values.items()}, **more}
+
+
+def picture(size):
+    return formula("pixel_values", (2, 3, *size))
+
+
+def of_timm(name, changes, size):
+    arguments = dict(changes)
+    if "vit" in name or name.startswith(("deit", "beit", "swin")) or "eva" in name:
+        arguments["img_size"] = size
+    model = fill(timm.create_model(name, **arguments))
+    x = picture(size)
+    values = {}
+    info = [[i["module"], i["reduction"], i["num_chs"]] for i in model.feature_info]
+    modules = dict(model.named_modules())
+    transformer = hasattr(model, "blocks") and isinstance(model.blocks, torch.nn.Sequential | torch.nn.ModuleList) and hasattr(model, "patch_embed")
+    if transformer or name.startswith("swin"):
+        for stage, _, _ in info:
+            modules[stage].register_forward_hook(lambda _m, _i, output, stage=stage: values.update({f"layer:{stage}": output}))
+    if transformer:
+        model.blocks[0].register_forward_pre_hook(lambda _m, inputs: values.update(patchEmbeddings=inputs[0]))
+    values["features"] = model.forward_features(x)
+    if transformer:
+        if getattr(model, "cls_token", None) is not None:
+            values["classToken"] = values["features"][:, 0]
+        values["patchTokens"] = values["features"][:, model.num_prefix_tokens:]
+    elif not name.startswith("swin"):
+        maps = model.forward_intermediates(x, intermediates_only=True)
+        values.update({f"layer:{stage}": value for (stage, _, _), value in zip(info, maps, strict=True)})
+    values["penultimate"] = model.forward_head(values["features"], pre_logits=True)
+    values["logits"] = model(x)
+    return entry("named", name, changes, size, model.state_dict(), values, stages=info, source="timm")
+
+
+def of_torchvision(name, size, head=True):
+    model = torchvision.models.get_model(name, weights=None)
+    if head:
+        fill(model)
+    else:
+        fill(model.features)
+        state = {f"features.{k}": formula(f"features.{k}", tuple(v.shape)) for k, v in model.features.state_dict().items()}
+        model.features.load_state_dict({k.removeprefix("features."): v for k, v in state.items()})
+    model.eval()
+    x = picture(size)
+    values = {}
+    if hasattr(model, "features"):
+        values["features"] = model.features(x)
+    if head:
+        last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+        last.register_forward_pre_hook(lambda _, inputs: values.update(penultimate=inputs[0].clone()))
+        values["logits"] = model(x)
+    return entry("named", name, {}, size, model.state_dict(), values, source="torchvision")
+
+
+def of_transformers(model_class, config_class, options, size):
+    config = getattr(transformers, config_class)(**options)
+    model = getattr(transformers, model_class)(config)
+    folder = Path(__file__).parent / "saved"
+    model.save_pretrained(folder)  # by other names than in memory
+    state = transformers.modeling_utils.load_state_dict(folder / "model.safetensors")
+    state = {k: formula(k, tuple(v.shape)) for k, v in state.items()}
+    transformers.modeling_utils.safe_save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    model = getattr(transformers, model_class).from_pretrained(folder).eval()
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    x = picture(size)
+    more = {"output_hidden_states": True}
+    if tuple(size) != (config.image_size,) * 2 and "Dinov2" not in model_class:
+        more["interpolate_pos_encoding"] = True
+    if config.model_type == "vit_mae":
+        more["noise"] = torch.arange((size[0] // 8) * (size[1] // 8)).float().expand(2, -1)
+    base = getattr(model, model.base_model_prefix, model)
+    out = base(x, **more)
+    values = {"features": out.last_hidden_state}
+    if config.model_type == "swin":
+        values.update({f"layer:encoder.layers.{i}": h.permute(0, 2, 3, 1) for i, h in enumerate(out.reshaped_hidden_states[1:])})
+        values["penultimate"] = out.pooler_output
+    else:
+        values["patchEmbeddings"] = out.hidden_states[0]
+        values.update({f"layer:encoder.layer.{i}": h for i, h in enumerate(out.hidden_states[1:-1])})
+        prefix = out.last_hidden_state.shape[1] - (size[0] // 8) * (size[1] // 8)
+        values.update(classToken=out.last_hidden_state[:, 0], patchTokens=out.last_hidden_state[:, prefix:])
+    if "ForImage" in model_class:
+        values["logits"] = model(x, **more).logits
+    return entry("transformers", config.model_type, {"model_type": config.model_type, **options}, size, state, values)
+
+
+class LeNet(torch.nn.Module):
+    """As it is usually written."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = torch.nn.Conv2d(1, 6, 5), torch.nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = torch.nn.Linear(400, 120), torch.nn.Linear(120, 84), torch.nn.Linear(84, 10)
+
+    def forward(self, x):
+        pool = torch.nn.functional.avg_pool2d
+        first = pool(self.conv1(x).tanh(), 2)
+        features = pool(self.conv2(first).tanh(), 2)
+        penultimate = self.fc2(self.fc1(features.flatten(1)).tanh()).tanh()
+        values = {"layer:pool1": first, "layer:pool2": features, "features": features, "penultimate": penultimate}
+        return values | {"logits": self.fc3(penultimate)}
+
+
+def main():
+    cases = [of_timm(*case) for case in TIMM] + [of_torchvision(*case) for case in TORCHVISION]
+    cases += [of_torchvision(*case, head=False) for case in HEADLESS] + [of_transformers(*case) for case in TRANSFORMERS]
+    lenet = fill(LeNet())
+    cases.append(entry("lenet", "lenet", {}, (32, 32), lenet.state_dict(), lenet(formula("pixel_values", (2, 1, 32, 32))),
+                       stages=[["pool1", 2, 6], ["pool2", 4, 16]]))
+    text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
+    Path(__file__).with_name("vision-models.json").write_text(f"[\n{text}\n]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { cut, feed, type Graph, type Initializer, layers, resolveLayer } from '../graph/index.ts'
+import { evaluate } from '../runtime/index.ts'
+import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
+import { findCnn } from './cnnArchitectures.ts'
+import { type BuildOptions, type BuiltModel, DROPOUT_KEY, findVit, visionArchitectures } from './index.ts'
+import { buildLeNet } from './leNet.ts'
+import { formula } from './testing/formula.ts'
+
+/** Names of a state's tensors as a tree, with their shapes. */
+interface State {
+  readonly [name: string]: State | number[]
+}
+
+/** What is kept of a value: every `step`-th element. */
+interface Digest {
+  readonly shape: number[]
+  readonly rms: number
+  readonly step: number
+  readonly values: number[]
+}
+
+interface Case {
+  readonly kind: 'named' | 'transformers' | 'lenet'
+  readonly name: string
+  readonly source?: 'timm' | 'torchvision'
+  /** What differs from the named architecture, or transformers' configuration. */
+  readonly config: Readonly<Record<string, unknown>>
+  readonly size: [number, number]
+  readonly state: State
+  /** timm's `feature_info`: name, stride, channels. */
+  readonly stages?: [string, number, number][]
+  readonly values: Readonly<Record<string, Digest>>
+}
+
+const cases: readonly Case[] = JSON.parse(
+  readFileSync(new URL('testdata/vision-models.json', import.meta.url), 'utf8'),
+)
+
+function shapesOf(state: State, path = ''): Map<string, number[]> {
+  return new Map(
+    Object.entries(state).flatMap(([name, inside]): [string, number[]][] =>
+      Array.isArray(inside) ? [[path + name, inside]] : [...shapesOf(inside, `${path}${name}.`)],
+    ),
+  )
+}
+
+/** Weights by formula; torchvision's heads of a hundred million are left where they are: nothing that is compared needs them. */
+function weights({ state, values, source }: Case): Map<string, Initializer> {
+  const file = { path: '/nowhere', offset: 0, length: 0 }
+  return new Map(
+    [...shapesOf(state)].map(([name, shape]) => [
+      name,
+      'logits' in values || source !== 'torchvision' || name.startsWith('features.')
+        ? tensor('float32', shape, formula(name, shape))
+        : { dtype: 'float32', shape, file },
+    ]),
+  )
+}
+
+function build(one: Case, checkpoint: ReadonlyMap<string, Initializer> | undefined, more: BuildOptions = {}) {
+  const { kind, name, config } = one
+  const options = { size: one.size, ...more }
+  if (kind === 'lenet') return buildLeNet(config, checkpoint, options)
+  if (kind === 'transformers') return visionArchitectures[name]!(config, checkpoint, options)
+  return (findCnn(name, config) ?? findVit(name, config))!(checkpoint, options)
+}
+
+function placeOf(built: BuiltModel, output: string): string {
+  if (output.startsWith('layer:')) return resolveLayer(built.graph, output.slice('layer:'.length))
+  return (built as unknown as Record<string, string | undefined>)[output] ?? resolveLayer(built.graph, output)
+}
+
+const picture = ({ size, kind }: Case) => {
+  const shape = [2, kind === 'lenet' ? 1 : 3, ...size]
+  return tensor('float32', shape, formula('pixel_values', shape))
+}
+
+function expectDigest({ shape, data }: Tensor, digest: Digest, place: string): void {
+  expect(shape, place).toEqual(digest.shape)
+  const values = data as Float32Array
+  const rms = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+  expect(Math.abs(rms / digest.rms - 1), `${place}: root mean square`).toBeLessThan(2e-5)
+  for (const [i, value] of digest.values.entries()) {
+    const difference = Math.abs(values[i * digest.step]! - value)
+    expect(difference, `${place}: element ${i * digest.step}`).toBeLessThan(
+      1e-4 * Math.max(rms, Math.abs(value)),
+    )
+  }
+}
+
+const title = ({ name, kind, source }: Case) => `${source ?? kind} ${name}`
+
+describe.each(cases.map((one) => [title(one), one] as const))('%s', (_, one) => {
+  it('gives the reference’s numbers: logits, features, what is below the head, every stage', async () => {
+    const built = build(one, weights(one))
+    expect(built.unused).toEqual([])
+    const places = Object.entries(one.values).map(([output]) => [output, placeOf(built, output)] as const)
+    const graph = cut(built.graph, [...new Set(places.map(([, place]) => place))])
+    const results = await evaluate(graph, { pixel_values: picture(one) })
+    for (const [output, place] of places) expectDigest(results[place]!, one.values[output]!, output)
+  })
+
+  it('lists every module of the checkpoint as a layer, and its stages with strides and channels', () => {
+    const { graph, stages } = build(one, weights(one))
+    const names = new Set(layers(graph).map(({ name }) => name))
+    const prefix = one.kind === 'transformers' ? new RegExp(`^${one.name}\\.`) : ''
+    const modules = [...shapesOf(one.state).keys()]
+      .filter((name) => /\.(weight|gamma|latent|relative_position_bias_table)$/.test(name))
+      .map((name) => name.slice(0, name.lastIndexOf('.')).replace(prefix, ''))
+    expect(modules.filter((name) => !names.has(name))).toEqual([])
+    if (one.stages)
+      expect(stages!.map(({ name, stride, channels }) => [name, stride, channels])).toEqual(one.stages)
+  })
+})
+
+const transformers = cases.filter(({ values }) => 'patchEmbeddings' in values)
+describe.each(transformers.map((one) => [title(one), one] as const))('%s', (_, one) => {
+  it('takes patch embeddings of one’s own in place of a picture', async () => {
+    const { graph, patchEmbeddings, features } = build(one, weights(one))
+    const pixels = { pixel_values: picture(one) }
+    const embedded = (await evaluate(cut(graph, patchEmbeddings!), pixels))[patchEmbeddings!]!
+    expectDigest(embedded, one.values['patchEmbeddings']!, 'patchEmbeddings')
+    const fed = feed(cut(graph, features!), { [patchEmbeddings!]: 'inputs_embeds' })
+    expect(fed.inputs.map(({ name }) => name)).toEqual(['inputs_embeds'])
+    expectDigest(
+      (await evaluate(fed, { inputs_embeds: embedded }))[features!]!,
+      one.values['features']!,
+      'features',
+    )
+  })
+})
+
+/** Zeros and ones for dropout's masks, the picture for the picture. */
+function trainingFeeds(graph: Graph, one: Case): Record<string, Tensor> {
+  return Object.fromEntries(
+    graph.inputs.map(({ name, type, metadata }) => {
+      if (name === 'pixel_values') return [name, picture(one)]
+      expect(metadata?.has(DROPOUT_KEY), name).toBe(true)
+      const known = type && 'shape' in type ? type.shape : undefined
+      const shape = known!.map((size) => (typeof size === 'number' ? size : 2))
+      return [
+        name,
+        tensor(
+          'float32',
+          shape,
+          Array.from({ length: elementCount(shape) }, (_, i) => 2 * (i % 2)),
+        ),
+      ]
+    }),
+  )
+}
+
+describe.each(
+  cases.filter(({ values }) => 'logits' in values).map((one) => [title(one), one] as const),
+)('%s, while training', (_, one) => {
+  it('is a graph that runs: batch statistics, and masks for what is dropped', async () => {
+    const { graph } = build(one, undefined, { mode: 'training', classes: 3, seed: 1 })
+    expect(graph.outputs.find(({ name }) => name === 'logits')!.type).toEqual({
+      kind: 'tensor',
+      dtype: 'float32',
+      shape: ['batch', 3],
+    })
+    const { logits } = await evaluate(graph, trainingFeeds(graph, one))
+    expect(logits!.shape).toEqual([2, 3])
+    expect((logits!.data as Float32Array).every(Number.isFinite)).toBe(true)
+  })
+})
