@@ -10,6 +10,7 @@ import { readTextLayout } from './layout.ts'
 import { readLicence } from './licence.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, pictureSize, readOnnxModel } from './onnx.ts'
+import { buildForSize, checkSize } from './pictureSize.ts'
 import { readPreprocessor } from './preprocessor.ts'
 import type { FoundCard, Reading, ReadOptions } from './reading.ts'
 import { withLayout } from './sentence.ts'
@@ -30,6 +31,7 @@ import { unwrapped } from './wrapped.ts'
  * `SHAPE_MISMATCH` and `PARAMETER_UNUSED` for a checkpoint that does not fit; those of the formats
  */
 export async function readFolder(files: ModelFiles, options: ReadOptions, file?: string): Promise<Reading> {
+  checkSize(options.size)
   const towers = await findTowers(files, options, file)
   if (towers) return readTowers(files, towers, options)
   const network = await findNetwork(files, options, file)
@@ -129,11 +131,16 @@ async function buildImage(
   checkpoint: Checkpoint,
   options: ReadOptions,
 ): Promise<Reading> {
-  const { image, licence, notes } = await imageUse(files, network, options)
-  const given = options.size ?? image.size
+  const { image, licence, notes } = await imageUse(files, network)
   const inside = network.of === 'timm' ? unwrapped(checkpoint.tensors) : checkpoint
-  const built = build(files, network, inside, options, given)
-  const size = given ?? pictureSize(built.graph)
+  const built = buildForSize(
+    (wanted) => build(files, network, inside, options, wanted),
+    files.label,
+    options.size,
+    image.size,
+    (built) => patchOf(network, built),
+  )
+  const size = options.size ?? image.size ?? pictureSize(built.graph)
   const tap = built.penultimate ?? built.features ?? built.graph.outputs[0]!.name
   return {
     graph: built.graph,
@@ -156,6 +163,12 @@ async function buildImage(
   }
 }
 
+/** Side of the patches that a transformer cuts pictures into: that of its first stage, unless its configuration says it. */
+function patchOf({ config }: Network, { patchEmbeddings, stages }: BuiltModel): number | undefined {
+  if (patchEmbeddings === undefined) return undefined
+  return typeof config['patch_size'] === 'number' ? config['patch_size'] : stages?.[0]?.stride
+}
+
 /** Preparation of pictures, of which the network may say the size. */
 type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
   readonly image: Omit<ImagePreprocessing, 'size'> & {
@@ -164,7 +177,7 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
 }
 
 /** What the files say about the preparation of pictures, else what is usual. */
-async function imageUse(files: ModelFiles, network: Network, options: ReadOptions): Promise<ImageUse> {
+async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
   const { of, stated, path, name } = network
   const usual = useNotes[name]
   if (of === 'timm' && isObject(stated['pretrained_cfg'])) {
@@ -172,12 +185,13 @@ async function imageUse(files: ModelFiles, network: Network, options: ReadOption
     return { image: { ...image, size: timmSize(stated) ?? image.size }, licence }
   }
   const licence = await readLicence(files)
-  const configured = of === 'transformers' ? await readPreprocessor(files, options.size, path) : undefined
-  if (configured) return { image: configured, licence, ...(usual ? { notes: usual } : {}) }
   const sides = stated['image_size'] ?? stated['img_size']
   const [height, width = height] = [sides].flat()
   const size =
     typeof height === 'number' && typeof width === 'number' ? ([height, width] as const) : timmSize(stated)
+  const configured =
+    of === 'transformers' ? await readPreprocessor(files, { otherwise: size }, path) : undefined
+  if (configured) return { image: configured, licence, ...(usual ? { notes: usual } : {}) }
   const { size: _, ...image } = imageNet
   const unsaid = "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %."
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }
@@ -206,12 +220,9 @@ function fingerprintOf(
 function unknownArchitecture(files: ModelFiles, { name, of }: Network): PipiloError {
   const known = of === 'timm' ? knownNames() : [...knownTypes(), ...towerTypes]
   const near = closest(name, known, 5)
-  const list =
-    of === 'timm'
-      ? `${near.length ? `Closest: ${near.join(', ')}; ` : ''}${known.length} are known`
-      : `Known: ${known.join(', ')}`
+  const list = `${near.length ? `Closest: ${near.join(', ')}; ` : ''}${of === 'timm' ? `${known.length} are known` : `known: ${known.join(', ')}`}`
   return new PipiloError('MODEL_INVALID', `The architecture '${name}' of ${files.label} is not known.`, {
     input: files.label,
-    hint: `${list}. Export it to ONNX and open that.`,
+    hint: `${list.replace(/^k/, 'K')}. Export it to ONNX and open that.`,
   })
 }

@@ -150,7 +150,7 @@ async function guessUse(
   }
   const tap = penultimate ?? graph.outputs[0]?.name ?? ''
   const size = pictureSize(graph)
-  const configured = await readPreprocessor(files, size)
+  const configured = await readPreprocessor(files, { taken: size })
   const card: FoundCard = {
     ...common,
     tap,

@@ -13,7 +13,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 async function read(config: object) {
   await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(config))
-  return readPreprocessor(await resolveSource({ kind: 'file', path: folder }), [224, 224])
+  return readPreprocessor(await resolveSource({ kind: 'file', path: folder }), { taken: [224, 224] })
 }
 
 const half = { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] }

@@ -18,13 +18,14 @@ type Size = readonly [height: number, width: number]
  * The preparation of pictures that transformers' `preprocessor_config.json` (or the `image_processor` of
  * `processor_config.json`) describes, or undefined where there is none.
  *
- * @param size what the network takes, where that is known: the configuration must lead to it. Default: what it leads to
+ * @param sizes.taken what the network takes, where that is known: the configuration must lead to it. Default: what it leads to
+ * @param sizes.otherwise size where the configuration leads to none
  * @param folder where the file lies within `files`, `''` or ending in a slash
  * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as another factor than 1/255
  */
 export async function readPreprocessor(
   files: ModelFiles,
-  size?: Size,
+  sizes: { readonly taken?: Size; readonly otherwise?: Size | undefined } = {},
   folder = '',
 ): Promise<ImagePreprocessing | undefined> {
   const found = await findConfig(files, folder)
@@ -46,7 +47,7 @@ export async function readPreprocessor(
   const interpolation = resampling.get(config['resample'] ?? 2)
   if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
   const geometry = geometryOf(config)
-  const seen = size ?? geometry.size
+  const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
   const { crop, cropRatio } = geometry
   return {

@@ -189,7 +189,7 @@ async function picturesOf(
   { type, config, path }: TowerSource,
 ): Promise<ImagePreprocessing> {
   if (type === 'open_clip') return openClipPictures(files, config)
-  const stated = await readPreprocessor(files, undefined, path)
+  const stated = await readPreprocessor(files, {}, path)
   if (stated) return stated
   const vision = isObject(config['vision_config']) ? config['vision_config'] : config
   return type.startsWith('siglip') ? siglipPictures(vision['image_size']) : clipPictures(vision['image_size'])

@@ -171,13 +171,14 @@ def classified(attribute, penultimate):
 
 small = {"input_size": (3, 32, 32), "crop_pct": 0.9, "interpolation": "bicubic"}
 from_timm(
-    "resnet18d",
-    "resnet18d",
+    "resnet50",
+    "resnet50",
     ["act1", "layer1", "layer2", "layer3", "layer4", "global_pool"],
     small,
     num_classes=5,
     layers=(1, 1, 1, 1),
-    channels=(8, 8, 16, 16),
+    channels=(4, 4, 6, 6),
+    stem_type="deep",
     stem_width=4,
 )
 from_timm(
@@ -267,3 +268,16 @@ mae = ViTMAEConfig(
     decoder_intermediate_size=8,
 )
 from_transformers("vit_mae", ViTMAEForPreTraining(mae), unmasked, processor)
+
+# As DINO's own training saves it: https://github.com/facebookresearch/dino
+folder = fresh("dino-training")
+arguments = dict(img_size=32, patch_size=8, embed_dim=8, depth=1, num_heads=2, num_classes=0)
+model = shuffle(timm.create_model("vit_tiny_patch16_224", **arguments), 1)
+(folder / "config.json").write_text(json.dumps({"architecture": "vit_tiny_patch16_224", "model_args": arguments}))
+teacher = {f"backbone.{name}": tensor.half() for name, tensor in model.state_dict().items()}
+student = {f"module.{name}": torch.zeros_like(tensor) for name, tensor in teacher.items() if "norm" in name}
+head = {"head.mlp.0.weight": torch.zeros(4, 8), "head.last_layer.weight_v": torch.zeros(2, 4)}
+torch.save({"student": student, "teacher": {**teacher, **head}, "epoch": 1}, folder / "checkpoint.pth")
+with torch.inference_mode():
+    outputs = {"penultimate": model(input_of((32, 32)))}
+save_file(outputs, folder / "references.safetensors")
