@@ -5,6 +5,7 @@ import { fileError, PipiloError } from '../tensor/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
 import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
 import { type PrecompiledConfig, precompiled } from './precompiled.ts'
+import { type UnigramConfig, unigramLattice } from './unigram.ts'
 
 /** Token ids of a text, special tokens included. */
 export interface Encoding {
@@ -133,7 +134,7 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
 /**
  * Puts our own steps in place of the library's. Its BERT takes a surrogate for a character (ideographs beyond U+FFFF) and sorts
  * characters by the Unicode version of the running V8; it lowers a sigma at a word's end by Greek spelling; of SentencePiece's
- * normalisation it knows an approximation.
+ * normalisation it knows an approximation; it does not know how TensorFlow.js chooses among pieces.
  */
 function correctSteps(tokenizer: Tokenizer, file: TokenizerFile): void {
   const visit = (part: unknown, step: Step | null | undefined): void => {
@@ -159,4 +160,8 @@ function correctSteps(tokenizer: Tokenizer, file: TokenizerFile): void {
   }
   visit(tokenizer.normalizer, file.normalizer)
   visit(tokenizer.pre_tokenizer, file.pre_tokenizer)
+  if (file.model?.type === 'Unigram' && file.model.reserved !== undefined) {
+    const lattice = unigramLattice(file.model as UnigramConfig)
+    tokenizer.model.encode = (words: string[]) => words.flatMap(lattice)
+  }
 }

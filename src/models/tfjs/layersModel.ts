@@ -1,9 +1,9 @@
-import { resolve } from 'node:path'
 import { Builder, type Graph, type Value } from '../../graph/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { LayerCall } from './layerCall.ts'
 import { LAYERS } from './layers.ts'
-import { type KerasLayer, type KerasModel, type LayerOutput, readModelJson } from './topology.ts'
+import { type ModelJson, readModelJson } from './modelJson.ts'
+import { type KerasLayer, type KerasModel, type LayerOutput, readKerasModel } from './topology.ts'
 import { Weights } from './weights.ts'
 
 /** A TensorFlow.js layers model as a graph. */
@@ -42,11 +42,12 @@ const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
  * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`, `MODEL_INVALID`, `OPERATOR_UNSUPPORTED`
  * (with all kinds that are missing), `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
-export async function readTfjsLayersModel(folder: string): Promise<TfjsLayersModel> {
-  const root = resolve(folder)
-  const { file, model, weightsManifest } = await readModelJson(root)
+export async function readTfjsLayersModel(place: string | ModelJson): Promise<TfjsLayersModel> {
+  const json = typeof place === 'string' ? await readModelJson(place) : place
+  const { file, folder, weightsManifest } = json
+  const model = readKerasModel(json)
   refuseUnknownKinds(model, file)
-  const weights = await Weights.read(weightsManifest, root)
+  const weights = await Weights.read(weightsManifest, folder)
   const builder = new Builder({ name: model.name })
   const input = pictureInput(model, file)
   const pixels = builder.input(PIXELS, 'float32', ['batch', input.channels, ...input.size])

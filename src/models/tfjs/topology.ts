@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { PipiloError } from '../../tensor/index.ts'
-import { isObject, kindOf, readJson, withFile } from '../files.ts'
-import { moduleLiteral } from './literal.ts'
+import { isObject } from '../files.ts'
+import type { ModelJson } from './modelJson.ts'
 
 /** What a layer reads: output `tensor` of the `call`-th use of `layer`. */
 export interface LayerOutput {
@@ -33,35 +31,18 @@ export interface KerasModel {
   readonly outputs: readonly LayerOutput[]
 }
 
-/** The parts of model.json that describe a layers model. */
-export interface ModelJson {
-  /** Absolute path of the file. */
-  readonly file: string
-  readonly model: KerasModel
-  readonly weightsManifest: unknown
-}
-
 const MODEL_KINDS = ['Model', 'Functional', 'Sequential']
 const MAX_NESTING = 20
 
 /**
- * Reads `model.json`, or the JavaScript module `model.min.js` or `model.js` in its place, which is not executed.
+ * The Keras model that a model.json describes.
  *
- * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` (graph models, Keras 3), `MODEL_INVALID`
+ * @throws PipiloError `FORMAT_UNSUPPORTED` (graph models, Keras 3), `MODEL_INVALID`
  */
-export async function readModelJson(folder: string): Promise<ModelJson> {
-  const { file, content } = await readContent(folder)
-  const topology = isObject(content) ? content['modelTopology'] : undefined
-  if (!isObject(content) || !isObject(topology)) {
-    throw new PipiloError('FORMAT_INVALID', `${file} has no "modelTopology".`, {
+export function readKerasModel({ file, format, topology }: ModelJson): KerasModel {
+  if (format === 'graph') {
+    throw new PipiloError('FORMAT_UNSUPPORTED', `${file} is a graph model, which has no Keras layers.`, {
       input: file,
-      hint: 'It should be the model.json of a TensorFlow.js layers model.',
-    })
-  }
-  if (content['format'] === 'graph-model' || Array.isArray(topology['node'])) {
-    throw new PipiloError('FORMAT_UNSUPPORTED', `${file} is a TensorFlow.js graph model.`, {
-      input: file,
-      hint: 'Layers models are read; convert a graph model to ONNX (tf2onnx) and open the .onnx file.',
     })
   }
   const root = isObject(topology['model_config']) ? topology['model_config'] : topology
@@ -72,19 +53,7 @@ export async function readModelJson(folder: string): Promise<ModelJson> {
       hint: `Models of the kinds ${MODEL_KINDS.join(', ')} are read.`,
     })
   }
-  return { file, model: readModel(root, kind, file, 0), weightsManifest: content['weightsManifest'] }
-}
-
-async function readContent(folder: string): Promise<{ file: string; content: unknown }> {
-  const json = join(folder, 'model.json')
-  if ((await kindOf(json)) === 'file') return { file: json, content: await readJson(json) }
-  for (const name of ['model.min.js', 'model.js']) {
-    const file = join(folder, name)
-    if ((await kindOf(file)) !== 'file') continue
-    const source = await withFile(file, ({ handle }) => readFile(handle, 'utf8'))
-    return { file, content: moduleLiteral(source, file) }
-  }
-  throw new PipiloError('FILE_NOT_FOUND', `There is no model.json in ${folder}.`, { input: json })
+  return readModel(root, kind, file, 0)
 }
 
 function readModel(

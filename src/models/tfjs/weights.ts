@@ -9,6 +9,8 @@ interface StoredWeight {
   readonly shape: readonly number[]
   readonly bytes: Buffer
   readonly stored: 'float32' | 'float16' | 'uint8' | 'uint16' | 'int32' | 'bool'
+  /** What the model computes with. */
+  readonly dtype: 'float32' | 'int32' | 'bool'
   /** Quantised weights are `stored × scale + min`. */
   readonly scale?: number
   readonly min?: number
@@ -16,9 +18,10 @@ interface StoredWeight {
 
 /**
  * How a weight is laid out for the graph: `oihw` turns [height, width, in, out] into [out, in, height, width], `depthwise`
- * turns [height, width, in, multiplier] into [in × multiplier, 1, height, width].
+ * turns [height, width, in, multiplier] into [in × multiplier, 1, height, width], `map` turns [1, height, width, channels], and
+ * what broadcasts to it, into [1, channels, height, width].
  */
-export type WeightLayout = 'as is' | 'oihw' | 'depthwise'
+export type WeightLayout = 'as is' | 'oihw' | 'depthwise' | 'map'
 
 const BYTES = { float32: 4, float16: 2, uint8: 1, uint16: 2, int32: 4, bool: 1 } as const
 
@@ -80,12 +83,28 @@ export class Weights {
       )
     }
     this.taken.add(key)
-    const stored = storedElements(weight)
-    if (layout === 'as is') return { dtype: 'float32', shape, data: dequantise(stored, weight) }
-    const [height, width, third, fourth] = shape as [number, number, number, number]
-    const [channelsIn, channelsOut] = layout === 'oihw' ? [third, fourth] : [1, third * fourth]
-    const data = dequantise(outerLast(stored, height * width, channelsIn, channelsOut), weight)
-    return { dtype: 'float32', shape: [channelsOut, channelsIn, height, width], data }
+    return laidOut(weight, layout)
+  }
+
+  /** Shape and dtype of a weight, by its full name; undefined where there is none. */
+  describe(key: string): Pick<Tensor, 'shape' | 'dtype'> | undefined {
+    const weight = this.weights.get(key)
+    return weight && { shape: weight.shape, dtype: weight.dtype === 'int32' ? 'int64' : weight.dtype }
+  }
+
+  /** A weight by its full name: float32, bool, or int64 in place of int32, as ONNX has its sizes and indices. */
+  get(key: string, layout: WeightLayout = 'as is'): Tensor | undefined {
+    const weight = this.weights.get(key)
+    if (!weight) return undefined
+    this.taken.add(key)
+    const tensor = laidOut(weight, layout)
+    if (weight.dtype === 'float32') return tensor
+    if (weight.dtype === 'bool')
+      return { ...tensor, dtype: 'bool', data: Uint8Array.from(tensor.data as Float32Array) }
+    // float32 holds whole numbers up to 2^24 only: larger ones are taken from where they are stored.
+    const exact = weight.stored === 'int32' && layout === 'as is' ? storedElements(weight) : tensor.data
+    const data = BigInt64Array.from(exact as Float32Array, (value) => BigInt(Math.round(value)))
+    return { ...tensor, dtype: 'int64', data }
   }
 
   /** Names of the weights that no layer took. */
@@ -102,6 +121,22 @@ export class Weights {
   }
 }
 
+function laidOut(weight: StoredWeight, layout: WeightLayout): Tensor {
+  const { shape } = weight
+  const stored = storedElements(weight)
+  if (layout === 'as is') return { dtype: 'float32', shape, data: dequantise(stored, weight) }
+  const whole = [...Array<number>(Math.max(0, 4 - shape.length)).fill(1), ...shape]
+  const [first, second, third, fourth] = whole as [number, number, number, number]
+  const [positions, channelsIn, channelsOut] = {
+    oihw: [first * second, third, fourth] as const,
+    depthwise: [first * second, 1, third * fourth] as const,
+    map: [second * third, 1, fourth] as const,
+  }[layout]
+  const data = dequantise(outerLast(stored, positions, channelsIn, channelsOut), weight)
+  const laid = layout === 'map' ? [1, fourth, second, third] : [channelsOut, channelsIn, first, second]
+  return { dtype: 'float32', shape: laid, data }
+}
+
 async function readGroup(group: unknown, folder: string) {
   if (!isObject(group) || !Array.isArray(group['paths']) || !Array.isArray(group['weights'])) {
     throw broken(folder, 'an entry of its "weightsManifest" lacks "paths" or "weights"')
@@ -111,9 +146,9 @@ async function readGroup(group: unknown, folder: string) {
   const weights: [string, StoredWeight][] = []
   let offset = 0
   for (const entry of group['weights'] as unknown[]) {
-    const { name, shape, stored, ...quantisation } = readSpec(entry, folder)
+    const { name, shape, stored, ...rest } = readSpec(entry, folder)
     const length = shape.reduce((product, size) => product * size, 1) * BYTES[stored]
-    weights.push([name, { shape, stored, bytes: bytes.subarray(offset, offset + length), ...quantisation }])
+    weights.push([name, { shape, stored, bytes: bytes.subarray(offset, offset + length), ...rest }])
     offset += length
   }
   if (offset !== bytes.length) {
@@ -160,7 +195,13 @@ function readSpec(entry: unknown, folder: string) {
       hint: `Weights may be ${Object.keys(BYTES).join(', ')}.`,
     })
   }
-  const common = { name: name as string, shape, stored: stored as StoredWeight['stored'] }
+  const kind = dtype === 'int32' || dtype === 'bool' ? dtype : 'float32'
+  const common = {
+    name: name as string,
+    shape,
+    stored: stored as StoredWeight['stored'],
+    dtype: kind,
+  } as const
   if (!isObject(quantization) || stored === 'float16') return common
   const { scale, min } = quantization
   if (typeof scale !== 'number' || typeof min !== 'number') {

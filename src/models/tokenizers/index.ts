@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, PipiloError, writeFileAtomic } from '../../tensor/index.ts'
-import { isObject, kindOf, readJsonObject, withFile } from '../files.ts'
+import { isObject, kindOf, readJson, readJsonObject, withFile } from '../files.ts'
 import { pipiloCache } from '../hub/settings.ts'
 import type { ModelFiles } from '../sources.ts'
 import { byteLevel } from './byteLevel.ts'
 import type { Settings, TokenizerJson } from './parts.ts'
 import { sentencePiece } from './sentencePiece.ts'
+import { unigram } from './unigram.ts'
 import { wordPiece } from './wordPiece.ts'
 
 /** Names of SentencePiece models. */
@@ -62,6 +63,10 @@ export async function fromVocabulary(files: ModelFiles, folder: string): Promise
       })
     }
     return byteLevel(vocab, (await read('merges.txt')).toString(), await settingsOf(files, folder))
+  }
+  if (await has('vocab.json')) {
+    const vocab = await readJson(await files.get(`${folder}vocab.json`))
+    if (Array.isArray(vocab)) return unigram(vocab, `vocab.json of ${files.label}`)
   }
   for (const name of sentencePieces) {
     if (!(await has(name))) continue

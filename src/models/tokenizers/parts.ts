@@ -7,7 +7,7 @@ export type Part = Readonly<Record<string, unknown>>
 export interface TokenizerJson {
   readonly version: '1.0'
   readonly truncation: null
-  readonly padding: null
+  readonly padding: Part | null
   readonly added_tokens: readonly AddedToken[]
   readonly normalizer: Part | null
   readonly pre_tokenizer: Part | null

@@ -1,0 +1,99 @@
+import { posix } from 'node:path'
+import { fingerprint } from './fingerprint.ts'
+import { belowHead } from './onnx.ts'
+import type { FoundCard, Reading } from './reading.ts'
+import type { ModelFiles } from './sources.ts'
+import {
+  type ModelJson,
+  readModelJson,
+  readTfjsGraphModel,
+  readTfjsLayersModel,
+  shardPaths,
+  type TfjsGraphModel,
+} from './tfjs/index.ts'
+import { tokenizerPath } from './tokenizers/index.ts'
+import type { ImagePreprocessing } from './types.ts'
+
+/**
+ * Reads a TensorFlow.js model, a layers model or a graph model.
+ *
+ * @param file its model.json, by any name, or the JavaScript module in its place
+ */
+export async function readTfjs(files: ModelFiles, file: string): Promise<Reading> {
+  const json = await readModelJson(await files.get(file))
+  // The shards lie beside it; those of a repository are fetched first.
+  const folder = posix.dirname(file) === '.' ? '' : posix.dirname(file)
+  const shards = shardPaths(json).flatMap((path) => [path, `${path}.min.js`, `${path}.js`])
+  const there = await files.list(folder)
+  for (const name of shards) if (there.includes(name)) await files.get(posix.join(folder, name))
+  return json.format === 'graph' ? readGraph(files, json, folder) : readLayers(files, json)
+}
+
+async function readLayers(files: ModelFiles, json: ModelJson): Promise<Reading> {
+  const model = await readTfjsLayersModel(json)
+  return {
+    graph: model.graph,
+    unused: model.unused,
+    tokenizer: undefined,
+    fingerprint: await fingerprint(['tfjs'], model.files),
+    card: pictureCard(`TensorFlow.js layers model of ${files.label}`, model.penultimate, model.inputSize),
+  }
+}
+
+async function readGraph(files: ModelFiles, json: ModelJson, folder: string): Promise<Reading> {
+  const model = await readTfjsGraphModel(json)
+  const { graph } = model
+  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
+  return {
+    graph,
+    unused: model.unused,
+    tokenizer: isText ? await tokenizerPath(files, folder === '' ? '' : `${folder}/`) : undefined,
+    fingerprint: await fingerprint(['tfjs graph'], model.files),
+    card: isText ? textCard(files, model) : graphPictureCard(files, model),
+  }
+}
+
+function textCard(files: ModelFiles, { graph, maxLength }: TfjsGraphModel): FoundCard {
+  return {
+    description: `TensorFlow.js graph model of ${files.label}`,
+    modality: 'text',
+    licence: 'unknown',
+    tap: graph.outputs[0]?.name ?? '',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 0,
+    text: { maxLength: maxLength ?? 512 },
+    notes: 'Its first output; mean pooling where that has a vector a token.',
+  }
+}
+
+function graphPictureCard(files: ModelFiles, { graph, inputSize }: TfjsGraphModel): FoundCard {
+  const penultimate = belowHead(graph) ?? graph.outputs[0]?.name ?? ''
+  return pictureCard(`TensorFlow.js graph model of ${files.label}`, penultimate, inputSize)
+}
+
+function pictureCard(
+  description: string,
+  penultimate: string,
+  size: ImagePreprocessing['size'] | undefined,
+): FoundCard {
+  const image: ImagePreprocessing | undefined = size && {
+    size,
+    crop: 'squash',
+    interpolation: 'bilinear',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  }
+  return {
+    description,
+    modality: 'image',
+    licence: 'unknown',
+    tap: penultimate,
+    penultimate,
+    pool: 'mean',
+    normalize: true,
+    dimensions: 0,
+    ...(image ? { image } : {}),
+    notes: 'The files say nothing of preprocessing: pixels are scaled to 0…1.',
+  }
+}
