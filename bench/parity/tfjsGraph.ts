@@ -2,7 +2,7 @@
  * TensorFlow.js graph models there and here, on the same weights:
  *
  *     npx tsx bench/parity/tfjsGraph.ts            # two tables; about a minute
- *     npx tsx bench/parity/tfjsGraph.ts --write    # and the reference numbers of src/models' tests
+ *     npx tsx bench/parity/tfjsGraph.ts --write    # and the reference numbers of src/embed's tests
  *
  * Universal Sentence Encoder lite runs in its own package's code (`@energetic-ai/embeddings`, TensorFlow.js with WebAssembly), the
  * networks of `@vladmandic/human` in TensorFlow.js on its JavaScript backend.
@@ -54,7 +54,9 @@ const theirs = (await initModel(modelSource)) as Energetic
 const model = await open(PACKAGE)
 const tokenizer = await loadTokenizer(model.tokenizer!)
 // A lone surrogate is no character: theirs keeps it, which is as unknown as what stands in for it.
-const sameIds = texts.filter((text) => tokenizer.encode(text).ids.join() === theirs.tokenizer.encode(text).join())
+const sameIds = texts.filter(
+  (text) => tokenizer.encode(text).ids.join() === theirs.tokenizer.encode(text).join(),
+)
 for (const text of texts) if (!sameIds.includes(text)) console.log('other ids:', JSON.stringify(text))
 
 const ours = await embedder(model)
@@ -71,12 +73,20 @@ for (const [i, text] of texts.entries()) {
   }
   least = Math.min(least, dot / Math.hypot(...expected) / Math.hypot(...vectors[i]!))
   if (i < 1 || [4, 5, 12].includes(i)) {
-    references.push({ text, ids: theirs.tokenizer.encode(text), vector: expected.map((value) => Number(value.toPrecision(6))) })
+    references.push({
+      text,
+      ids: theirs.tokenizer.encode(text),
+      vector: expected.map((value) => Number(value.toPrecision(6))),
+    })
   }
 }
 console.log('| texts | same token ids | least cosine | largest difference |')
 console.log('|---|---|---|---|')
 console.log(`| ${texts.length} | ${sameIds.length} | ${least.toFixed(9)} | ${largest.toExponential(1)} |`)
+
+if (process.argv.includes('--write')) {
+  await writeFile(here('../../src/embed/testdata/use-lite.json'), `${JSON.stringify(references)}\n`)
+}
 
 const some = mixedTexts(256, 2)
 const oursRate = await rate(() => ours.embed(some))
@@ -104,9 +114,21 @@ async function rate(work: () => Promise<unknown>, count = some.length): Promise<
 }
 
 await tf.setBackend('cpu')
-console.log('\n| network of human | output | shape | largest error, relative to its range | ms a picture, Pipilo | TensorFlow.js |')
+console.log(
+  '\n| network of human | output | shape | largest error, relative to its range | ms a picture, Pipilo | TensorFlow.js |',
+)
 console.log('|---|---|---|---|---|---|')
-for (const name of ['faceres', 'blazeface', 'emotion', 'antispoof', 'liveness', 'facemesh', 'iris', 'handlandmark-lite', 'centernet']) {
+for (const name of [
+  'faceres',
+  'blazeface',
+  'emotion',
+  'antispoof',
+  'liveness',
+  'facemesh',
+  'iris',
+  'handlandmark-lite',
+  'centernet',
+]) {
   const json = JSON.parse(await readFile(`${HUMAN}/${name}.json`, 'utf8'))
   const data = await readFile(`${HUMAN}/${name}.bin`)
   const weightData = data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer
@@ -152,8 +174,4 @@ for (const name of ['faceres', 'blazeface', 'emotion', 'antispoof', 'liveness', 
     )
   }
   await session.dispose()
-}
-
-if (process.argv.includes('--write')) {
-  await writeFile(here('../../src/models/testdata/use-lite.json'), `${JSON.stringify(references)}\n`)
 }

@@ -5,7 +5,7 @@ import { firstPresent } from './layout.ts'
 import { findOnnx, readOnnxModel } from './onnx.ts'
 import type { Reading, ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
-import { readTfjs } from './tfjs.ts'
+import { isTfjs, readTfjs } from './tfjs.ts'
 
 /**
  * Reads a model from its files, whichever format they have: an `.onnx` file; a checkpoint (safetensors or what `torch.save`
@@ -18,7 +18,7 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
   const overrides = options.card ?? {}
   if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)
   if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
-  if (file !== undefined && /\.(json|min\.js)$/.test(file)) return readTfjs(files, file)
+  if (file !== undefined && (await isTfjs(files, file))) return readTfjs(files, file)
   if (file !== undefined) {
     throw new PipiloError('FORMAT_UNSUPPORTED', `${files.label} is no model that Pipilo reads.`, {
       input: files.label,

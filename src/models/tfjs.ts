@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { isObject, readJson } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
 import { belowHead } from './onnx.ts'
 import type { FoundCard, Reading } from './reading.ts'
@@ -13,6 +14,15 @@ import {
 } from './tfjs/index.ts'
 import { tokenizerPath } from './tokenizers/index.ts'
 import type { ImagePreprocessing } from './types.ts'
+
+/** Whether a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
+export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> {
+  const name = posix.basename(file)
+  if (name === 'model.json' || name === 'model.min.js') return true
+  if (!name.endsWith('.json')) return false
+  const content = await readJson(await files.get(file))
+  return isObject(content) && 'modelTopology' in content
+}
 
 /**
  * Reads a TensorFlow.js model, a layers model or a graph model.

@@ -49,20 +49,19 @@ export async function readTfjsGraphModel(place: string | ModelJson): Promise<Tfj
   const stated = readNodes(json)
   refuseUnknownOperators(stated)
   const weights = await Weights.read(json.weightsManifest, json.folder)
-  const common = { files: [json.file, ...weights.files] }
+  const read = new Set(inOrder(stated).map(({ name }) => name))
+  const common = {
+    files: [json.file, ...weights.files],
+    unused: weights.names.filter((name) => !read.has(name)),
+  }
   const text = raggedText(stated, weights)
   if (text) {
     const graph = translate(text.nodes, weights, text)
-    return { ...common, graph, maxLength: text.maxLength, unused: weights.unused() }
+    return { ...common, graph, maxLength: text.maxLength }
   }
   const picture = pictureInput(stated)
   const graph = translate(stated, weights, picture)
-  return {
-    ...common,
-    graph,
-    unused: weights.unused(),
-    ...(picture ? { inputSize: picture.size } : {}),
-  }
+  return { ...common, graph, ...(picture ? { inputSize: picture.size } : {}) }
 }
 
 function refuseUnknownOperators(graph: NodeGraph): void {
@@ -121,8 +120,8 @@ function addNode(
 ): readonly Laid[] {
   const call = new NodeCall(builder, node, inputs)
   if (node.op === 'Const') {
-    const described = weights.describe(node.name)
-    if (described) return [new Weight(builder, node.name, described.shape, weights)]
+    const shape = weights.shapeOf(node.name)
+    if (shape) return [new Weight(builder, node.name, shape, weights)]
     throw new PipiloError('PARAMETER_MISSING', `The model holds no weight ${node.name}.`, {
       input: node.name,
       hint: 'The topology and the weights are not of one model.',

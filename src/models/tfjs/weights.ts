@@ -86,17 +86,20 @@ export class Weights {
     return laidOut(weight, layout)
   }
 
-  /** Shape and dtype of a weight, by its full name; undefined where there is none. */
-  describe(key: string): Pick<Tensor, 'shape' | 'dtype'> | undefined {
-    const weight = this.weights.get(key)
-    return weight && { shape: weight.shape, dtype: weight.dtype === 'int32' ? 'int64' : weight.dtype }
+  /** Full names of all weights. */
+  get names(): string[] {
+    return [...this.weights.keys()]
+  }
+
+  /** Shape of a weight, by its full name; undefined where there is none. */
+  shapeOf(key: string): readonly number[] | undefined {
+    return this.weights.get(key)?.shape
   }
 
   /** A weight by its full name: float32, bool, or int64 in place of int32, as ONNX has its sizes and indices. */
   get(key: string, layout: WeightLayout = 'as is'): Tensor | undefined {
     const weight = this.weights.get(key)
     if (!weight) return undefined
-    this.taken.add(key)
     const tensor = laidOut(weight, layout)
     if (weight.dtype === 'float32') return tensor
     if (weight.dtype === 'bool')
@@ -109,7 +112,7 @@ export class Weights {
 
   /** Names of the weights that no layer took. */
   unused(): string[] {
-    return [...this.weights.keys()].filter((name) => !this.taken.has(name))
+    return this.names.filter((name) => !this.taken.has(name))
   }
 
   /** Newer Keras puts the scope twice before a weight's name (`conv1/conv1/kernel:0`); TensorFlow.js looks past that, too. */

@@ -132,8 +132,8 @@ function resize(mode: 'linear' | 'nearest'): OperatorRule {
   }
 }
 
-function blocks(apply: (x: Value, size: number) => Value): OperatorRule {
-  return (call) => new FeatureMap(apply(map(call, 0).map, call.int('block_size', 1)))
+function depthToSpace(call: NodeCall): Laid {
+  return new FeatureMap(op.depthToSpace(map(call, 0).map, call.int('block_size', 1), 'DCR'))
 }
 
 export const convolutionRules: Rules = {
@@ -149,6 +149,5 @@ export const convolutionRules: Rules = {
   FusedBatchNormV3: batchNormalization,
   ResizeBilinear: resize('linear'),
   ResizeNearestNeighbor: resize('nearest'),
-  DepthToSpace: blocks((x, size) => op.depthToSpace(x, size, 'DCR')),
-  SpaceToDepth: blocks(op.spaceToDepth),
+  DepthToSpace: depthToSpace,
 }

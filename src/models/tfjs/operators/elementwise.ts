@@ -34,19 +34,12 @@ function floorDivide(a: Value, b: Value): Value {
   return isInteger(a) ? op.div(op.sub(a, op.mod(a, b)), b) : op.floor(op.div(a, b))
 }
 
-/** With the sign of the divisor. */
+/** With the sign of the divisor, as TensorFlow.js has both kinds of remainders. */
 function floorModulo(a: Value, b: Value): Value {
   return isInteger(a) ? op.mod(a, b) : op.sub(a, op.mul(op.floor(op.div(a, b)), b))
 }
 
-/** The condition of the older `Select` may be a vector that chooses among rows. */
-function select(call: NodeCall): Laid {
-  const [condition, a, b] = [call.laid(0), call.laid(1), call.laid(2)]
-  const chooses = call.node.op === 'Select' && condition.rank === 1 && a.rank > 1
-  if (!chooses) return elementwise([condition, a, b], op.where)
-  const axes = Array.from({ length: a.rank - 1 }, (_, i) => i + 1)
-  return new OwnOrder(op.where(op.unsqueeze(condition.value, axes), a.value, b.value))
-}
+const select: OperatorRule = (call) => elementwise([call.laid(0), call.laid(1), call.laid(2)], op.where)
 
 /** Activations that stand alone and those fused into other operators, by their names in either place. */
 const activations: Readonly<Record<string, (x: Value, call: NodeCall) => Value>> = {
@@ -79,7 +72,7 @@ export const elementwiseRules: Rules = {
   ...Object.fromEntries(Object.entries(activations).map(([name, apply]) => [name, unary(apply)])),
   ...Object.fromEntries(
     `Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Neg Reciprocal Round Selu Sign Sin Sinh Softplus
-     Softsign Sqrt Tan`
+     Sqrt Tan`
       .split(/\s+/)
       .map((name) => [name, unary(same)]),
   ),
@@ -108,7 +101,7 @@ export const elementwiseRules: Rules = {
   DivNoNan: binary((a, b) => op.where(op.equal(b, 0), 0, op.div(a, b))),
   FloorDiv: binary(floorDivide),
   FloorMod: binary(floorModulo),
-  Mod: binary((a, b) => op.mod(a, b, { fmod: true })),
+  Mod: binary(floorModulo),
   Maximum: binary(op.max),
   Minimum: binary(op.min),
   Pow: binary(op.pow),

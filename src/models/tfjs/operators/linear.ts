@@ -24,7 +24,6 @@ export const linearRules: Rules = {
   _FusedMatMul: matMul,
   BatchMatMul: batched,
   BatchMatMulV2: batched,
-  BatchMatMulV3: batched,
   Einsum: (call) =>
     op.einsum(call.text('equation').replaceAll(' ', ''), ...call.inputs.map(({ value }) => value)),
 }

@@ -17,7 +17,9 @@ function reshape(call: NodeCall): Value {
 
 function squeeze(call: NodeCall): Value {
   const x = call.value(0)
-  const axes = call.ints('squeeze_dims').map((axis) => call.front(axis, x.shape.length))
+  const axes = [...call.ints('squeeze_dims'), ...call.ints('axis')].map((axis) =>
+    call.front(axis, x.shape.length),
+  )
   const ones = x.shape.flatMap((size, axis) => (size === 1 ? [axis] : []))
   return op.squeeze(x, axes.length > 0 ? axes : ones)
 }
@@ -61,12 +63,21 @@ function pack(call: NodeCall): Value {
 }
 
 /** Parts along an axis: of feature maps they stay feature maps. */
-function parts(x: Laid, axis: number, sizes: number | readonly number[]): Laid[] {
-  const count = typeof sizes === 'number' ? sizes : sizes.length
-  if (count === 1) return [x]
+function parts(x: Laid, axis: number, sizes: readonly number[]): Laid[] {
+  if (sizes.length === 1) return [x]
   return x.order === 'map'
     ? op.split(x.map, sizes, MAP_AXES[axis]!).map((part) => new FeatureMap(part))
     : op.split(x.value, sizes, axis).map((part) => new OwnOrder(part))
+}
+
+/**
+ * Equal parts. Their sizes are stated all the same: ONNX Runtime takes two splits of one value for the same when only their
+ * number of outputs differs.
+ */
+function equalParts(call: NodeCall, x: Laid, axis: number, count: number): Laid[] {
+  const size = call.size(x.shape[axis]) / count
+  if (!Number.isInteger(size)) return call.wrong(`parts ${x.shape[axis]} in ${count}`)
+  return parts(x, axis, Array<number>(count).fill(size))
 }
 
 function splitSizes(call: NodeCall): Laid[] {
@@ -85,7 +96,7 @@ function splitSizes(call: NodeCall): Laid[] {
 function unpack(call: NodeCall): Value[] {
   const x = call.laid(0)
   const axis = call.front(call.int('axis', 0), x.rank)
-  return parts(x, axis, call.size(x.shape[axis])).map(({ value }) => op.squeeze(value, [axis]))
+  return equalParts(call, x, axis, call.size(x.shape[axis])).map(({ value }) => op.squeeze(value, [axis]))
 }
 
 /** [axes, 2] as ONNX's [begin of each axis…, end of each axis…]. */
@@ -154,10 +165,10 @@ const filledLike =
   }
 
 export const shapeRules: Rules = {
+  EnsureShape: same,
   Identity: same,
   IdentityN: (call) => call.inputs,
   PlaceholderWithDefault: same,
-  PreventGradient: same,
   Snapshot: same,
   StopGradient: same,
   BatchToSpaceND: batchToSpace,
@@ -193,7 +204,7 @@ export const shapeRules: Rules = {
   SpaceToBatchND: spaceToBatch,
   Split: (call) => {
     const x = call.laid(1)
-    return parts(x, call.axis(0, x.rank), call.int('num_split', 1))
+    return equalParts(call, x, call.axis(0, x.rank), call.int('num_split', 1))
   },
   SplitV: splitSizes,
   Squeeze: squeeze,
