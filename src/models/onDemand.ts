@@ -39,7 +39,8 @@ export const openRepository = lazily(async () => (await import('./hub/repository
 
 /**
  * The absolute path of a model's `tokenizer.json`, or undefined where it has no tokenizer. Where it has only an older vocabulary
- * (`vocab.txt`; `vocab.json` and `merges.txt`; a SentencePiece model), the equivalent file is made and kept in the cache.
+ * (`vocab.txt`; `vocab.json` with `merges.txt`, or of pieces and scores; a SentencePiece model), the equivalent file is made and kept in
+ * the cache.
  *
  * @param folder where the files lie within `files`, `''` or ending in a slash
  * @throws PipiloError `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` for vocabularies that cannot be read
