@@ -14,6 +14,7 @@
  * @module
  */
 export type {
+  AnyInput,
   ChunkOptions,
   ChunkPlace,
   Embedder,
@@ -22,10 +23,17 @@ export type {
   EmbedOptions,
   EmbedResult,
   Input,
+  LabelScore,
+  Picture,
   RawImage,
+  Reranked,
+  RerankOptions,
   StreamResult,
+  TextImageEmbedder,
+  TextImageInput,
+  ZeroShotOptions,
 } from './embed/index.ts'
-export { embedder } from './embed/index.ts'
+export { embedder, rerank, zeroShot } from './embed/index.ts'
 export type { Graph, Layer } from './graph/index.ts'
 export type {
   Card,

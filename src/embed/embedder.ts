@@ -1,34 +1,25 @@
-import { type Model, open, type Pooling, placeName } from '../models/index.ts'
-import { compile, reopen, type Session } from '../runtime/index.ts'
+import { type Model, type Pooling, placeName } from '../models/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
-import { planChunks } from './chunk.ts'
-import { loadSharp } from './image.ts'
-import { type KnownModel, recall, remember } from './memory.ts'
-import { PicturePreparation } from './pictures.ts'
-import type { Preparation } from './preparation.ts'
+import type { KnownModel } from './memory.ts'
+import { openWork } from './opening.ts'
 import { collect, meanOf, type Row, rowsOf } from './results.ts'
-import { type Outcome, Runner } from './run.ts'
-import { TextPreparation } from './text.ts'
-import { loadTokenizer } from './tokenizer.ts'
+import type { Outcome, Work } from './run.ts'
 import type {
+  AnyInput,
   Embedder,
   EmbedderIdentity,
   EmbedderOptions,
   EmbedOptions,
   EmbedResult,
-  Input,
   StreamResult,
+  TextImageInput,
 } from './types.ts'
 
-/**
- * Tokens in a batch. Processor time for 512 sentences of 35 tokens on two workers: 1.44 s for 256 to 512, 1.51 s for 768, 1.56 s for 1,024,
- * 1.73 s for 2,048.
- */
-const BATCH_TOKENS = 512
-/** Pixels in a batch: 8 pictures of 224 × 224. From 2 to 16 pictures made no difference. */
-const BATCH_PIXELS = 8 * 224 * 224
-
 /** See `embedder` in onDemand.ts. */
+export function embedder(
+  model: string | Model,
+  options: EmbedderOptions & { modality: 'text-image'; pool?: Exclude<Pooling, 'none'> },
+): Promise<Embedder<Float32Array, TextImageInput>>
 export function embedder(
   model: string | Model,
   options: EmbedderOptions & { pool: 'none' },
@@ -46,94 +37,13 @@ export async function embedder(
   options: EmbedderOptions = {},
 ): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
   checkCounts(options)
-  const make = (
-    known: KnownModel,
-    session: Session,
-    prepare: Awaited<ReturnType<typeof preparer>>,
-    open: () => Promise<Model>,
-  ) => new ModelEmbedder(known, options, session, prepare(session), open) as Embedder | Embedder<Matrix>
-
-  const remembered = typeof model === 'string' ? await recall(model, options) : undefined
-  if (remembered) {
-    const { known, prepared } = remembered
-    // First of all the worker gets its work: what follows, tokenizers above all, keeps this thread busy.
-    const reopened = await reopen(prepared, options.runtime)
-    if (reopened) {
-      const [session, prepare] = await both(reopened.opening, preparer(known, options))
-      return disposing(session, () => make(known, session, prepare, () => open(model as string, options)))
-    }
-  }
-  const opened = typeof model === 'string' ? await open(model, options) : model
-  const named = typeof model === 'string'
-  const graph = opened.embedding(options)
-  const [session, prepare] = await both(
-    compile(graph, { persist: named, ...options.runtime }),
-    preparer(opened, options),
-  )
-  if (named && session.prepared) await remember(model, options, opened, session.prepared)
-  return disposing(session, () => make(opened, session, prepare, async () => opened))
-}
-
-/** A session and what prepares its inputs; when the second fails, the first is not left behind. */
-async function both<S extends Session, P>(session: Promise<S>, prepare: Promise<P>): Promise<[S, P]> {
+  const { known, work, open } = await openWork(model, options)
   try {
-    return await Promise.all([session, prepare])
+    return new ModelEmbedder(known, options, work, open) as Embedder | Embedder<Matrix>
   } catch (error) {
-    await session.then((opened) => opened?.dispose()).catch(() => {})
+    await work.dispose()
     throw error
   }
-}
-
-async function disposing<E>(session: Session, make: () => E): Promise<E> {
-  try {
-    return make()
-  } catch (error) {
-    await session.dispose()
-    throw error
-  }
-}
-
-/** Loads what prepares inputs; the session is needed only to finish it. */
-async function preparer(
-  { name, card, modality, tokenizer }: KnownModel,
-  options: EmbedderOptions,
-): Promise<(session: Session) => Preparation> {
-  if (modality === 'image') {
-    const { image } = card
-    if (!image)
-      throw new PipiloError('MODEL_INVALID', `${name} does not say how its pictures are prepared.`, {
-        input: name,
-      })
-    await loadSharp()
-    const { batchPixels = BATCH_PIXELS, maxPixels } = options
-    return ({ concurrency }) => new PicturePreparation({ image, batchPixels, maxPixels, concurrency })
-  }
-  if (!tokenizer) {
-    throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
-      input: name,
-      hint: 'Put it beside the model.',
-    })
-  }
-  const { text } = card
-  const loaded = await loadTokenizer(tokenizer, { lowercase: text?.lowercase ?? false })
-  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS, prompt } = options
-  if (maxLength <= loaded.specials) {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
-    )
-  }
-  const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
-  return ({ inputs }) =>
-    new TextPreparation({
-      tokenizer: loaded,
-      inputs: inputs.map((input) => input.name),
-      maxLength,
-      batchTokens,
-      text,
-      prompt,
-      chunks,
-    })
 }
 
 class ModelEmbedder implements Embedder<Float32Array | Matrix> {
@@ -143,18 +53,11 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly tap: string
   readonly pool: Pooling
   readonly normalize: boolean
-  readonly #session: Session
-  readonly #runner: Runner
+  readonly #work: Work
   readonly #chunks: 'mean' | 'keep' | undefined
   #disposed = false
 
-  constructor(
-    known: KnownModel,
-    options: EmbedderOptions,
-    session: Session,
-    preparation: Preparation,
-    open: () => Promise<Model>,
-  ) {
+  constructor(known: KnownModel, options: EmbedderOptions, work: Work, open: () => Promise<Model>) {
     const { card } = known
     const taps = [options.tap ?? card.tap].flat()
     this.#known = known
@@ -174,9 +77,8 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
         },
       )
     }
-    this.dimensions = dimensionsOf(session, options.dimensions ?? card.dimensions)
-    this.#session = session
-    this.#runner = new Runner(session, preparation)
+    this.dimensions = work.dimensions ?? options.dimensions ?? card.dimensions
+    this.#work = work
   }
 
   get name(): string {
@@ -197,7 +99,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   }
 
   async embed(
-    inputs: readonly Input[],
+    inputs: readonly AnyInput[],
     options: EmbedOptions = {},
   ): Promise<EmbedResult<Float32Array | Matrix>> {
     if (!Array.isArray(inputs)) {
@@ -226,7 +128,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     return collect(rows, this.dimensions, data, this.#chunks === 'keep')
   }
 
-  async *stream<I extends Input>(
+  async *stream<I extends AnyInput>(
     inputs: AsyncIterable<I> | Iterable<I>,
     options: Omit<EmbedOptions, 'onProgress'> = {},
   ): AsyncGenerator<StreamResult<I, Float32Array | Matrix>> {
@@ -236,17 +138,17 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     }
   }
 
-  async *#rows<I extends Input>(
+  async *#rows<I extends AnyInput>(
     inputs: AsyncIterable<I> | Iterable<I>,
     { onError = 'throw', ...rest }: EmbedOptions & { onDone?: (count: number) => void },
   ): AsyncGenerator<Row> {
     this.#check()
-    for await (const outcomes of this.#runner.run(inputs, { skip: onError === 'skip', ...rest })) {
+    for await (const outcomes of this.#work.run(inputs, { skip: onError === 'skip', ...rest })) {
       for (const outcome of outcomes) yield* this.#vectors(outcome)
     }
   }
 
-  #vectors<I extends Input>(outcome: Outcome<I>): Row[] {
+  #vectors<I extends AnyInput>(outcome: Outcome<I>): Row[] {
     const rows = rowsOf(outcome, this.dimensions, this.pool === 'none')
     return this.#chunks === 'mean' && !outcome.error ? [meanOf(rows, this.normalize)] : rows
   }
@@ -260,19 +162,12 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
 
   async dispose(): Promise<void> {
     this.#disposed = true
-    await this.#session.dispose()
+    await this.#work.dispose()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }
-}
-
-/** Length of the vectors, as the graph says it, else as it was asked for. */
-function dimensionsOf({ outputs }: Session, otherwise: number): number {
-  const type = outputs[0]?.type
-  const last = type && 'shape' in type ? type.shape?.at(-1) : undefined
-  return typeof last === 'number' ? last : otherwise
 }
 
 function checkCounts(options: EmbedderOptions): void {

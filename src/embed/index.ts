@@ -1,6 +1,14 @@
 export type { DecodeOptions } from './image.ts'
 export { rootOf } from './inputFiles.ts'
 export { displayPath, type ReadInput, type ReadInputsOptions, readInputs } from './inputs.ts'
-export { decodeImage, embedder, loadTokenizer } from './onDemand.ts'
+export { decodeImage, embedder, loadTokenizer, rerank, zeroShot } from './onDemand.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './tokenizer.ts'
 export type * from './types.ts'
+export type {
+  LabelScore,
+  Picture,
+  Reranked,
+  RerankOptions,
+  TextImageEmbedder,
+  ZeroShotOptions,
+} from './zeroShot.ts'

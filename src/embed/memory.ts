@@ -5,7 +5,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Card, Modality, Model } from '../models/index.ts'
+import type { Card, InputModality, Modality, Model } from '../models/index.ts'
 import { readNote, writeNote } from '../runtime/index.ts'
 import type { EmbedderOptions } from './types.ts'
 
@@ -30,12 +30,17 @@ interface Memory {
 /** A folder of more files is not only a model's. */
 const MOST_FILES = 64
 
-/** What was remembered of a model under these options; undefined when a file of it has changed since. */
+/**
+ * What was remembered of a model under these options; undefined when a file of it has changed since.
+ *
+ * @param tower of a model of two towers, which has nothing prepared but its towers
+ */
 export async function recall(
   name: string,
   options: EmbedderOptions,
+  tower?: InputModality,
 ): Promise<{ known: KnownModel; prepared: string } | undefined> {
-  const key = await keyOf(name, options)
+  const key = await keyOf(name, options, tower)
   const memory = key && ((await readNote(key, options.runtime?.cacheDir)) as Memory | undefined)
   if (!memory || (await filesOf(memory.folder)) !== memory.files) return undefined
   return memory
@@ -47,9 +52,10 @@ export async function remember(
   options: EmbedderOptions,
   model: Model,
   prepared: string,
+  tower?: InputModality,
 ): Promise<void> {
   const { folder, modality, card, tokenizer, fingerprint } = model
-  const key = await keyOf(name, options)
+  const key = await keyOf(name, options, tower)
   const files = folder && (await filesOf(folder))
   if (!key || !files) return
   const known = { name: model.name, modality, card, ...(tokenizer && { tokenizer }), fingerprint }
@@ -61,14 +67,18 @@ export async function remember(
  * Everything that the graph depends on besides the model's files: Pipilo's build (its version and when it was written), the name,
  * where it is looked up, and the options. Undefined from source, which changes under one's hands.
  */
-async function keyOf(name: string, options: EmbedderOptions): Promise<string | undefined> {
+async function keyOf(
+  name: string,
+  options: EmbedderOptions,
+  tower: InputModality | undefined,
+): Promise<string | undefined> {
   if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false) return undefined
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
   const { mtimeMs } = await stat(fileURLToPath(import.meta.url))
   const { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict } = options
   const asked = { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict }
   return createHash('sha256')
-    .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked]))
+    .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, tower]))
     .digest('hex')
 }
 

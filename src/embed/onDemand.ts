@@ -16,6 +16,14 @@ import type { EmbedderOptions } from './types.ts'
  * Texts are tokenised and pictures decoded while the session runs what came before; pooling and normalisation are in the graph.
  * With `pool: 'none'` every input gives a {@link Matrix}: a row a token (special tokens included) or a position.
  *
+ * A model of texts and pictures (CLIP, SigLIP) takes both, mixed, and puts them into one space; each of its towers is opened by the first
+ * input for it. With `modality: 'text-image'` the compiler refuses bare strings:
+ *
+ * ```ts
+ * const e = await embedder('hf:openai/clip-vit-base-patch32', { modality: 'text-image' })
+ * const { vectors: [words, photo] } = await e.embed([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
+ * ```
+ *
  * @param model a name (a card's, `hf:owner/name`, `file:path`, `npm:package/path`, …) or a model that was opened
  * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
  *   and what opening and compiling throw
@@ -25,6 +33,37 @@ export const embedder = (async (model: string, options: EmbedderOptions = {}) =>
   if ((options.runtime?.workers ?? defaults().workers) > 0) warmUp()
   return (await import('./embedder.ts')).embedder(model, options)
 }) as typeof import('./embedder.ts').embedder
+
+/**
+ * Tells which label fits a picture, without training: CLIP's and SigLIP's zero-shot classification.
+ *
+ * ```ts
+ * const [best] = await zeroShot(e, 'towhee.jpg', ['bird', 'cat', 'dog'])   // { label: 'bird', score: 0.27, probability: 0.98 }
+ * const all = await zeroShot(e, ['a.jpg', 'b.jpg'], labels, { prompts: ['a photo of a {}.', 'a drawing of a {}.'] })
+ * ```
+ *
+ * One picture gives its labels, best first; an array one such list a picture. A picture may be its vector, where that is known.
+ * Probabilities have the checkpoint's temperature: a softmax over the labels for CLIP, a sigmoid with a bias for each of SigLIP's.
+ *
+ * @throws PipiloError `OPTION_INVALID` for a model without two towers or a prompt without `{}`, `INPUT_INVALID` without labels, and what
+ *   `embed` throws
+ * @see https://arxiv.org/abs/2103.00020 3.1, https://arxiv.org/abs/2303.15343
+ */
+export const zeroShot = lazily(async () => (await import('./zeroShot.ts')).zeroShot)
+
+/**
+ * Puts pictures into the order in which they fit a text, best first.
+ *
+ * ```ts
+ * const [best] = await rerank(e, 'a red bird on a branch', ['a.jpg', 'b.jpg', 'c.jpg'])   // { index: 1, image: 'b.jpg', score, probability }
+ * ```
+ *
+ * A picture may be its vector, where that is known. Probabilities are a softmax over the pictures for CLIP, a sigmoid for each of SigLIP's.
+ *
+ * @throws PipiloError `OPTION_INVALID` for a model without two towers, and what `embed` throws
+ * @see https://arxiv.org/abs/2103.00020, https://arxiv.org/abs/2303.15343
+ */
+export const rerank = lazily(async () => (await import('./zeroShot.ts')).rerank)
 
 /**
  * Reads a `tokenizer.json`.

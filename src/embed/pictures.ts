@@ -30,12 +30,12 @@ export class PicturePreparation implements Preparation {
     return 1
   }
 
-  async prepare(inputs: readonly Input[], { base, signal, onError }: PrepareOptions): Promise<Unit[]> {
+  async prepare(inputs: readonly Input[], { indexOf, signal, onError }: PrepareOptions): Promise<Unit[]> {
     const { image, maxPixels } = this.#options
     const units = await Promise.all(
       inputs.map(async (input, owner): Promise<Unit | undefined> => {
         try {
-          const label = `input ${base + owner}`
+          const label = `input ${indexOf(owner)}`
           const { data } = await decodeImage(input, image, { label, signal, ...(maxPixels && { maxPixels }) })
           return { owner, content: data, size: data.length / 3, truncated: false }
         } catch (error) {

@@ -15,8 +15,8 @@ export interface Unit {
 }
 
 export interface PrepareOptions {
-  /** Index of the first input, for errors. */
-  readonly base: number
+  /** Index among all inputs, for errors, of one by its position among these. */
+  readonly indexOf: (owner: number) => number
   readonly prompt: string | undefined
   readonly signal: AbortSignal
   /** Takes an input's error; throws it, or remembers it so that the input is left out. */
@@ -24,13 +24,13 @@ export interface PrepareOptions {
 }
 
 /** What is different between texts and pictures on the way to the model. */
-export interface Preparation {
+export interface Preparation<I = Input> {
   /** Inputs (and how heavy they are together) that are prepared, sorted and packed together. */
   readonly window: { readonly count: number; readonly weight: number }
   /** Windows under way at a time. */
   readonly ahead: number
-  weigh(input: Input): number
-  prepare(inputs: readonly Input[], options: PrepareOptions): Promise<Unit[]>
+  weigh(input: I): number
+  prepare(inputs: readonly I[], options: PrepareOptions): Promise<Unit[]>
   pack(units: readonly Unit[]): Unit[][]
   feeds(batch: readonly Unit[]): Record<string, Tensor>
 }

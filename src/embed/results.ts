@@ -1,11 +1,11 @@
 import type { Matrix, PipiloError } from '../tensor/index.ts'
 import type { Outcome } from './run.ts'
-import type { ChunkPlace, EmbedResult, Input } from './types.ts'
+import type { AnyInput, ChunkPlace, EmbedResult } from './types.ts'
 
 /** A vector, and where it comes from. */
 export interface Row {
   readonly index: number
-  readonly input: Input
+  readonly input: AnyInput
   readonly vector: Float32Array | Matrix
   readonly truncated: boolean
   readonly tokens: number
@@ -15,7 +15,7 @@ export interface Row {
 
 /** A row a vector; for an input that failed, one of NaN (an empty Matrix for `pool: 'none'`). */
 export function rowsOf(
-  { index, input, rows, error }: Outcome<Input>,
+  { index, input, rows, error }: Outcome<AnyInput>,
   dimensions: number,
   matrices: boolean,
 ): Row[] {

@@ -3,7 +3,7 @@ import { type Matrix, PipiloError, type Tensor } from '../tensor/index.ts'
 import { abortError, throwIfAborted } from './abort.ts'
 import { Limiter } from './limiter.ts'
 import type { Preparation, Unit } from './preparation.ts'
-import type { Input } from './types.ts'
+import type { AnyInput, Input } from './types.ts'
 import { windows } from './windows.ts'
 
 /** What became of one input: a vector, or one a chunk. */
@@ -22,13 +22,25 @@ export interface RunOptions {
   readonly onDone?: (count: number) => void
 }
 
+/** What takes inputs to their vectors. */
+export interface Work {
+  /** Length of the vectors, where it is known already. */
+  readonly dimensions?: number | undefined
+  /** Outcomes in the order of the inputs, several at a time. */
+  run<I extends AnyInput>(
+    inputs: AsyncIterable<I> | Iterable<I>,
+    options: RunOptions,
+  ): AsyncGenerator<Outcome<I>[]>
+  dispose(): Promise<void>
+}
+
 /** Takes inputs through preparation and session, several batches at a time. */
-export class Runner {
+export class Runner<In = Input> {
   readonly #session: Session
-  readonly #preparation: Preparation
+  readonly #preparation: Preparation<In>
   readonly #limiter: Limiter
 
-  constructor(session: Session, preparation: Preparation) {
+  constructor(session: Session, preparation: Preparation<In>) {
     this.#session = session
     this.#preparation = preparation
     // One more than run: its feeds wait at the session when a worker becomes free.
@@ -36,7 +48,7 @@ export class Runner {
   }
 
   /** Outcomes of a window of inputs after the other, in the order of the inputs. */
-  async *run<I extends Input>(
+  async *run<I extends In>(
     inputs: AsyncIterable<I> | Iterable<I>,
     options: RunOptions,
   ): AsyncGenerator<Outcome<I>[]> {
@@ -83,7 +95,7 @@ export class Runner {
     }
   }
 
-  async #window<I extends Input>(
+  async #window<I extends In>(
     inputs: readonly I[],
     base: number,
     { skip, prompt, onDone, signal }: RunOptions & { signal: AbortSignal },
@@ -95,7 +107,12 @@ export class Runner {
       errors.set(owner, error)
       onDone?.(1)
     }
-    const units = await preparation.prepare(inputs, { base, prompt, signal, onError })
+    const units = await preparation.prepare(inputs, {
+      indexOf: (owner) => base + owner,
+      prompt,
+      signal,
+      onError,
+    })
     const vectors = new Map<Unit, Float32Array | Matrix>()
     const left = new Map<number, number>()
     for (const { owner } of units) left.set(owner, (left.get(owner) ?? 0) + 1)
@@ -123,7 +140,11 @@ export class Runner {
 }
 
 /** What settles first; rejects when the signal fires before. */
-async function orAborted<A, B>(signal: AbortSignal, a?: Promise<A>, b?: Promise<B>): Promise<A | B> {
+export async function orAborted<A, B = A>(
+  signal: AbortSignal,
+  a?: Promise<A>,
+  b?: Promise<B>,
+): Promise<A | B> {
   let abort = () => {}
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(abortError(signal))

@@ -40,7 +40,7 @@ export class TextPreparation implements Preparation {
 
   async prepare(
     inputs: readonly Input[],
-    { base, signal, onError, ...call }: PrepareOptions,
+    { indexOf, signal, onError, ...call }: PrepareOptions,
   ): Promise<Unit[]> {
     const { tokenizer, maxLength, chunks } = this.#options
     const prompt = this.#prompt(call.prompt)
@@ -49,7 +49,7 @@ export class TextPreparation implements Preparation {
     for (const [owner, input] of inputs.entries()) {
       throwIfAborted(signal)
       if (typeof input !== 'string') {
-        onError(owner, notText(input, base + owner))
+        onError(owner, notText(input, indexOf(owner)))
       } else if (chunks) {
         for (const { ids, start, end } of await chunkText(input, tokenizer, chunks, prompt)) {
           units.push({ owner, content: ids, size: ids.length, truncated: false, place: { start, end } })
@@ -65,20 +65,21 @@ export class TextPreparation implements Preparation {
   }
 
   pack(units: readonly Unit[]): Unit[][] {
-    return packByLength(units, this.#options.batchTokens)
+    const { batchTokens, text } = this.#options
+    return packByLength(units, batchTokens, text?.padding?.length)
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
-    const { inputs, tokenizer } = this.#options
-    const length = Math.max(1, ...batch.map(({ size }) => size))
+    const { inputs, tokenizer, text } = this.#options
+    const length = Math.max(text?.padding?.length ?? 1, ...batch.map(({ size }) => size))
+    const padId = tokenizer.padding(text?.padding?.token)
     const shape = [batch.length, length]
     const feeds: Record<string, Tensor> = {}
     for (const name of inputs) {
       const data = new BigInt64Array(batch.length * length)
       // Ids fit in the lower halves of the 64-bit numbers: written so, they need no BigInt each.
       const low = new Int32Array(data.buffer)
-      if (name === 'input_ids' && tokenizer.padId)
-        for (let i = 0; i < data.length; i++) low[2 * i] = tokenizer.padId
+      if (name === 'input_ids' && padId) for (let i = 0; i < data.length; i++) low[2 * i] = padId
       for (const [row, { content }] of batch.entries()) {
         const first = row * length
         if (name === 'input_ids') for (let i = 0; i < content.length; i++) low[2 * (first + i)] = content[i]!

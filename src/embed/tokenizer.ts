@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import type { Tokenizer } from '@huggingface/tokenizers'
+import type { TextPreprocessing } from '../models/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
 import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
@@ -17,6 +18,8 @@ export interface Encoding {
 export interface TokenizerOptions {
   /** Lower the text first, for models whose `sentence_bert_config.json` says so. */
   readonly lowercase?: boolean
+  /** Clean the text first, see the card's `text.clean`. */
+  readonly clean?: TextPreprocessing['clean']
 }
 
 /** UTF-16 units tokenised in one go where a text can be cut: at most a few milliseconds of work. */
@@ -37,14 +40,14 @@ export class TextTokenizer {
   readonly padId: number
   readonly #tokenizer: Tokenizer
   readonly #cuts: RegExp | undefined
-  readonly #lowercase: boolean
+  readonly #clean: (text: string) => string
 
   /** @internal Made by {@link loadTokenizer}: users of the package need no types of the library. */
   constructor(tokenizer: Tokenizer, file: TokenizerFile, options: TokenizerOptions = {}) {
     correctSteps(tokenizer, file)
     this.#tokenizer = tokenizer
     this.#cuts = cutPoints(file)
-    this.#lowercase = options.lowercase ?? false
+    this.#clean = cleaner(options)
     const text = 'text'
     const around = tokenizer.post_processor?.post_process([text]).tokens ?? [text]
     const id = (token: string) => tokenizer.token_to_id(token) ?? 0
@@ -81,9 +84,12 @@ export class TextTokenizer {
   content(text: string): number[] {
     // A lone surrogate is no character; Python's tokenizers refuse it, UTF-8 encoders write U+FFFD.
     const characters = /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
-    return this.#tokenizer.encode(this.#lowercase ? characters.toLowerCase() : characters, {
-      add_special_tokens: false,
-    }).ids
+    return this.#tokenizer.encode(this.#clean(characters), { add_special_tokens: false }).ids
+  }
+
+  /** The id of the token that texts are padded with: the one of this name, else the tokenizer's own. */
+  padding(token: string | undefined): number {
+    return (token === undefined ? undefined : this.#tokenizer.token_to_id(token)) ?? this.padId
   }
 
   /** With `false` the tokens of a text's parts may differ from those of the whole, wherever it is cut. */
@@ -102,6 +108,19 @@ export class TextTokenizer {
     this.#cuts.lastIndex = at
     return this.#cuts.exec(text)?.index ?? text.length
   }
+}
+
+/** Python's `string.punctuation`. */
+const PUNCTUATION = /[!-/:-@[-`{-~]/g
+
+/** What is done to a text before the tokenizer sees it. */
+function cleaner({ lowercase, clean }: TokenizerOptions): (text: string) => string {
+  if (clean) {
+    const underscore = clean === 'canonicalize' ? ' ' : ''
+    return (text) =>
+      text.replaceAll('_', underscore).replace(PUNCTUATION, '').toLowerCase().replace(/\s+/g, ' ').trim()
+  }
+  return lowercase ? (text) => text.toLowerCase() : (text) => text
 }
 
 /** See `loadTokenizer` in onDemand.ts. */

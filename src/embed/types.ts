@@ -14,9 +14,25 @@ export interface RawImage {
 /** For text models a string is the text; for image models a path or URL (`file:`, `http:`, `https:`, `data:`). */
 export type Input = string | URL | Uint8Array | Blob | RawImage
 
+/**
+ * What a model of two towers takes: a text or a picture, and which of the two it is.
+ *
+ * ```ts
+ * const { vectors } = await e.embed([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
+ * ```
+ */
+export type TextImageInput =
+  | { readonly text: string; readonly image?: never }
+  | { readonly image: Input; readonly text?: never }
+
+/** What some embedder takes. Which of it does depends on the model's modality. */
+export type AnyInput = Input | TextImageInput
+
 export interface EmbedderOptions
   extends OpenOptions,
     Pick<EmbeddingOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
+  /** What the model has to be for; another one is refused. With `text-image` the compiler knows what the embedder takes. */
+  readonly modality?: Modality
   /** Prompt put before every text unless a call says otherwise: a name from the card's prompts, or the text itself. */
   readonly prompt?: string
   /** Tokens read of a text. Default: the card's. */
@@ -71,7 +87,7 @@ export interface EmbedResult<V extends Float32Array | Matrix = Float32Array> {
 }
 
 /** One result of {@link Embedder.stream}. */
-export interface StreamResult<I extends Input = Input, V extends Float32Array | Matrix = Float32Array> {
+export interface StreamResult<I = AnyInput, V extends Float32Array | Matrix = Float32Array> {
   readonly index: number
   readonly input: I
   readonly vector: V
@@ -80,8 +96,11 @@ export interface StreamResult<I extends Input = Input, V extends Float32Array | 
   readonly chunk?: ChunkPlace
 }
 
-/** A model, a tap, a pooling, a normalisation, and a way to turn raw inputs into feeds. */
-export interface Embedder<V extends Float32Array | Matrix = Float32Array> {
+/**
+ * A model, a tap, a pooling, a normalisation, and a way to turn raw inputs into feeds. A model of texts takes strings, one of pictures
+ * {@link Input}, one of both {@link TextImageInput}.
+ */
+export interface Embedder<V extends Float32Array | Matrix = Float32Array, In extends AnyInput = AnyInput> {
   readonly name: string
   readonly modality: Modality
   readonly card: Card
@@ -93,9 +112,9 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array> {
   readonly normalize: boolean
   /** Identifies model, tap, pooling, normalisation and dimensions: what a collection remembers. */
   readonly identity: EmbedderIdentity
-  embed(inputs: readonly Input[], options?: EmbedOptions): Promise<EmbedResult<V>>
+  embed(inputs: readonly In[], options?: EmbedOptions): Promise<EmbedResult<V>>
   /** Results in order, memory bounded by a few batches. */
-  stream<I extends Input>(
+  stream<I extends In>(
     inputs: AsyncIterable<I> | Iterable<I>,
     options?: Omit<EmbedOptions, 'onProgress'>,
   ): AsyncGenerator<StreamResult<I, V>>

@@ -1,0 +1,64 @@
+import type { Session } from '../runtime/index.ts'
+import { PipiloError } from '../tensor/index.ts'
+import { planChunks } from './chunk.ts'
+import { loadSharp } from './image.ts'
+import type { KnownModel } from './memory.ts'
+import { PicturePreparation } from './pictures.ts'
+import type { Preparation } from './preparation.ts'
+import { TextPreparation } from './text.ts'
+import { loadTokenizer } from './tokenizer.ts'
+import type { EmbedderOptions } from './types.ts'
+
+/**
+ * Tokens in a batch. Processor time for 512 sentences of 35 tokens on two workers: 1.44 s for 256 to 512, 1.51 s for 768, 1.56 s for 1,024,
+ * 1.73 s for 2,048.
+ */
+const BATCH_TOKENS = 512
+/** Pixels in a batch: 8 pictures of 224 × 224. From 2 to 16 pictures made no difference. */
+const BATCH_PIXELS = 8 * 224 * 224
+
+/** Loads what prepares inputs; the session is needed only to finish it. */
+export async function preparer(
+  { name, card, modality, tokenizer }: KnownModel,
+  options: EmbedderOptions,
+): Promise<(session: Session) => Preparation> {
+  if (modality === 'image') {
+    const { image } = card
+    if (!image)
+      throw new PipiloError('MODEL_INVALID', `${name} does not say how its pictures are prepared.`, {
+        input: name,
+      })
+    await loadSharp()
+    const { batchPixels = BATCH_PIXELS, maxPixels } = options
+    return ({ concurrency }) => new PicturePreparation({ image, batchPixels, maxPixels, concurrency })
+  }
+  if (!tokenizer) {
+    throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
+      input: name,
+      hint: 'Put it beside the model.',
+    })
+  }
+  const { text } = card
+  const loaded = await loadTokenizer(tokenizer, {
+    lowercase: text?.lowercase ?? false,
+    ...(text?.clean ? { clean: text.clean } : {}),
+  })
+  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS, prompt } = options
+  if (maxLength <= loaded.specials) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
+    )
+  }
+  const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
+  return ({ inputs }) =>
+    new TextPreparation({
+      tokenizer: loaded,
+      inputs: inputs.map((input) => input.name),
+      maxLength,
+      batchTokens,
+      text,
+      prompt,
+      chunks,
+    })
+}
