@@ -51,8 +51,15 @@ export async function preparer(
     )
   }
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
-  return ({ inputs }) =>
-    new TextPreparation({
+  return ({ inputs }) => {
+    const fed = inputs.find(({ type }) => type && 'dtype' in type && /float/.test(type.dtype))
+    if (fed) {
+      throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${fed.name}, not texts.`, {
+        input: fed.name,
+        hint: 'Run its graph with them, or open the model without feed().',
+      })
+    }
+    return new TextPreparation({
       tokenizer: loaded,
       inputs: inputs.map((input) => input.name),
       maxLength,
@@ -61,4 +68,5 @@ export async function preparer(
       prompt,
       chunks,
     })
+  }
 }

@@ -183,7 +183,8 @@ export interface Model {
    * text.feed('token_embeddings')    // input inputs_embeds [batch, sequence, 384] instead of input_ids
    * ```
    *
-   * Its `graph` is what then runs, or is composed with another (`compose` of `pipilo/graph`).
+   * Its `graph` is what then runs, or is composed with another (`compose` of `pipilo/graph`). Where positions depend on the ids of
+   * words (RoBERTa, MPNet), `input_ids` stays beside `inputs_embeds`.
    *
    * @param input name of the input. Default: the layer's name; `inputs_embeds` for `token_embeddings`
    */
