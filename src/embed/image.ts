@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
-import type { Sharp, SharpConstructor } from 'sharp'
+import type { SharpConstructor } from 'sharp'
 import type { ImagePreprocessing } from '../models/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { throwIfAborted } from './abort.ts'
+import { background, fitImage, pixels } from './fitImage.ts'
 import { capital, firstBytes, type ImageSource, imageSource } from './imageSource.ts'
 import { Limiter } from './limiter.ts'
 import type { Input, RawImage } from './types.ts'
@@ -15,9 +16,6 @@ export interface DecodeOptions {
   readonly signal?: AbortSignal
 }
 
-/** sharp's kernels nearest to Pillow's filters, which the models' preprocessing is defined by. */
-const KERNELS = { nearest: 'nearest', bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const
-const WHITE = [255, 255, 255] as const
 const MOST_PIXELS = 16_383 ** 2
 
 /**
@@ -57,50 +55,18 @@ export async function decodeImage(
     try {
       const { data } = source
       const raw = typeof data === 'string' || data instanceof Uint8Array ? undefined : data
-      const pixels = raw ? { raw: { width: raw.width, height: raw.height, channels: raw.channels } } : {}
-      let image = sharp(raw ? raw.data : (data as string | Uint8Array), {
-        ...pixels,
+      const form = raw ? { raw: { width: raw.width, height: raw.height, channels: raw.channels } } : {}
+      const image = sharp(raw ? raw.data : (data as string | Uint8Array), {
+        ...form,
         autoOrient: true,
         failOn: 'error',
         limitInputPixels: maxPixels,
-      })
-      image = image.flatten({ background: colour(preprocessing) })
-      if (preprocessing) image = resize(image, preprocessing)
-      const { data: bytes, info } = await image
-        .toColourspace('srgb')
-        .raw()
-        .toBuffer({ resolveWithObject: true })
-      return { width: info.width, height: info.height, channels: 3 as const, data: bytes }
+      }).flatten({ background: background(preprocessing) })
+      return await (preprocessing ? fitImage(image, preprocessing) : pixels(image))
     } catch (error) {
       throw await explain(error as Error, source, maxPixels)
     }
   }, signal)
-}
-
-function resize(
-  image: Sharp,
-  { size, crop, cropRatio = 1, interpolation, ...rest }: ImagePreprocessing,
-): Sharp {
-  const [height, width] = size
-  const kernel = KERNELS[interpolation]
-  switch (crop) {
-    case 'squash':
-      return image.resize(width, height, { fit: 'fill', kernel })
-    case 'border':
-      return image.resize(width, height, { fit: 'contain', kernel, background: colour(rest) })
-    case 'center': {
-      const [wider, higher] = [Math.floor(width / cropRatio), Math.floor(height / cropRatio)]
-      const covered = image.resize(wider, higher, { fit: 'cover', position: 'centre', kernel })
-      if (wider === width && higher === height) return covered
-      const [left, top] = [Math.round((wider - width) / 2), Math.round((higher - height) / 2)]
-      return covered.extract({ left, top, width, height })
-    }
-  }
-}
-
-function colour(preprocessing: Pick<ImagePreprocessing, 'background'> | undefined) {
-  const [r, g, b] = preprocessing?.background ?? WHITE
-  return { r, g, b }
 }
 
 function empty({ name }: ImageSource): PipiloError {

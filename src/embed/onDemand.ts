@@ -80,8 +80,12 @@ export const loadTokenizer = lazily(async () => (await import('./tokenizer.ts'))
  * ```
  *
  * JPEG, PNG, WebP, AVIF, SVG, TIFF, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
- * `data:`), bytes, a Blob, or pixels. It is turned upright by its EXIF orientation, its colours are converted to sRGB by its ICC profile,
- * transparent parts show the background.
+ * `data:`), bytes, a Blob, or pixels.
+ *
+ * Pixels are those of Pillow's `convert('RGB')`, and are resized and cropped as timm, torchvision and transformers do it with
+ * Pillow (see fitImage.ts), but for what Pillow leaves out: a picture is turned upright by its EXIF orientation, its colours
+ * are converted to sRGB by its ICC profile (CMYK by a usual one where it has none), transparent parts show the background,
+ * grey of 16 bits is scaled to 8.
  *
  * @returns `channels` is 3
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,

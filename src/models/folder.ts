@@ -11,7 +11,7 @@ import { readLicence } from './licence.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, pictureSize, readOnnxModel } from './onnx.ts'
 import { buildForSize, checkSize } from './pictureSize.ts'
-import { readPreprocessor } from './preprocessor.ts'
+import { atSize, readPreprocessor } from './preprocessor.ts'
 import type { FoundCard, Reading, ReadOptions } from './reading.ts'
 import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
@@ -157,7 +157,7 @@ async function buildImage(
       pool: 'mean',
       normalize: true,
       dimensions: 0,
-      image: { ...image, size },
+      image: atSize(image, size),
       ...(notes === undefined ? {} : { notes }),
     },
   }

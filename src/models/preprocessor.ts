@@ -11,6 +11,10 @@ const resampling = new Map<unknown, ImagePreprocessing['interpolation']>([
   [3, 'bicubic'],
 ])
 
+/** Processors whose pictures' shorter side becomes `size` where that is one number; with others it is a square. */
+const byShorterSide =
+  /^(Bit|Chameleon|ChineseCLIP|CLIP|ConvNext|LeViT|Levit|Llava|MobileNetV[12]|MobileViT|MobileVit|PoolFormer|VideoMAE)/
+
 type Config = Readonly<Record<string, unknown>>
 type Size = readonly [height: number, width: number]
 
@@ -40,6 +44,7 @@ export async function readPreprocessor(
   if (config['do_rescale'] === false || (typeof factor === 'number' && Math.abs(factor * 255 - 1) > 1e-3)) {
     throw refuse('does not scale pixels to 0…1')
   }
+  if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
   const normalizes = config['do_normalize'] !== false
   const mean = normalizes ? triple(config['image_mean']) : ([0, 0, 0] as const)
   const std = normalizes ? triple(config['image_std']) : ([1, 1, 1] as const)
@@ -49,15 +54,21 @@ export async function readPreprocessor(
   const geometry = geometryOf(config)
   const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
-  const { crop, cropRatio } = geometry
-  return {
-    size: seen,
-    crop,
-    ...(cropRatio === undefined ? {} : { cropRatio }),
-    interpolation,
-    mean,
-    std,
-  }
+  return atSize({ ...geometry, interpolation, mean, std }, seen)
+}
+
+/** The same preparation for a network of another size: it sees the same part of a picture. */
+export function atSize(
+  image: Omit<ImagePreprocessing, 'size'> & { readonly size?: Size | undefined },
+  size: Size,
+): ImagePreprocessing {
+  if (image.resize === undefined || image.size === undefined) return { ...image, size }
+  const [down, across] = [size[0] / image.size[0], size[1] / image.size[1]]
+  const resize =
+    typeof image.resize === 'number'
+      ? Math.round(image.resize * Math.min(down, across))
+      : ([Math.round(image.resize[0] * down), Math.round(image.resize[1] * across)] as const)
+  return { ...image, size, resize }
 }
 
 async function findConfig(
@@ -72,38 +83,48 @@ async function findConfig(
   return isObject(config) ? { path: newer, config } : undefined
 }
 
-type Geometry = Pick<ImagePreprocessing, 'crop' | 'cropRatio'> & { readonly size: Size | undefined }
+type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
 
 function geometryOf(config: Config): Geometry {
-  const shortest = shortestEdge(config['size'])
-  const kept = config['crop_pct']
-  // ConvNeXt: below 384 pixels the middle of what is resized to size / crop_pct, from there on everything is squashed.
+  const kind = String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
+  const crops = config['do_center_crop'] === true
+  // Old files have one number, and each class has its own idea of it.
+  const isShorter = byShorterSide.test(kind) || (crops && kind === '')
+  const shortest = shortestEdge(config['size'], isShorter)
+  const square = shortest === undefined ? sizeOf(config['size']) : ([shortest, shortest] as const)
+  if (!square) return { size: undefined, crop: crops ? 'center' : 'squash' }
+  const kept = config['crop_pct'] ?? (kind.startsWith('ConvNext') ? 224 / 256 : undefined)
   if (typeof kept === 'number' && shortest !== undefined) {
-    const size = [shortest, shortest] as const
-    return shortest < 384 ? { size, crop: 'center', cropRatio: kept } : { size, crop: 'squash' }
+    // ConvNeXt: from 384 pixels on everything is squashed.
+    if (shortest >= 384 && !kind.startsWith('PoolFormer')) return { size: square, crop: 'squash' }
+    const size = crops ? (sizeOf(config['crop_size']) ?? square) : square
+    return { size, crop: 'center', resize: Math.floor(shortest / kept) }
   }
-  if (config['do_center_crop'] !== true) {
-    // A resize of the shorter side alone leaves pictures of all shapes; a network of a fixed size takes their middle.
-    return { size: sizeOf(config['size']), crop: shortest === undefined ? 'squash' : 'center' }
-  }
-  const size = sizeOf(config['crop_size']) ?? sizeOf(config['size'])
-  const resized = shortest ?? sizeOf(config['size'])?.[0]
-  const ratio = size && resized ? Math.min(1, Math.min(...size) / resized) : 1
-  return { size, crop: 'center', cropRatio: ratio }
+  // A resize of the shorter side alone leaves pictures of all shapes; a network of a fixed size takes their middle.
+  if (!crops) return { size: square, crop: shortest === undefined ? 'squash' : 'center' }
+  const size = sizeOf(config['crop_size']) ?? square
+  return shortest === undefined
+    ? { size, crop: 'squash', resize: square }
+    : { size, crop: 'center', resize: shortest }
 }
 
 function triple(value: unknown): readonly [number, number, number] | undefined {
+  if (typeof value === 'number') return [value, value, value]
   if (!Array.isArray(value) || value.length !== 3) return undefined
   return value.every((entry) => typeof entry === 'number') ? (value as [number, number, number]) : undefined
 }
 
-function shortestEdge(size: unknown): number | undefined {
-  const value = isObject(size) ? size['shortest_edge'] : undefined
-  return typeof value === 'number' ? value : undefined
+function shortestEdge(size: unknown, isShorter: boolean): number | undefined {
+  const value = isObject(size) ? size['shortest_edge'] : isShorter ? size : undefined
+  return typeof value === 'number' && value > 0 ? value : undefined
 }
 
 function sizeOf(value: unknown): Size | undefined {
-  const { height, width, shortest_edge: edge } = isObject(value) ? value : { height: value, width: value }
-  const sides = [height ?? edge, width ?? edge]
-  return sides.every((side) => typeof side === 'number' && side > 0) ? (sides as [number, number]) : undefined
+  const sides = isObject(value)
+    ? [value['height'], value['width']]
+    : Array.isArray(value)
+      ? value
+      : [value, value]
+  const right = sides.length === 2 && sides.every((side) => typeof side === 'number' && side > 0)
+  return right ? (sides as [number, number]) : undefined
 }

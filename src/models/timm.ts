@@ -46,24 +46,32 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
   }
   const input = stated['input_size'] ?? [3, 224, 224]
   if (!isNumbers(input, 3) || input[0] !== 3) throw refuse('input_size')
-  const interpolation = stated['interpolation'] ?? 'bilinear'
+  const interpolation = stated['interpolation'] ?? 'bicubic'
   if (!isOneOf(interpolation, ['bilinear', 'bicubic', 'nearest', 'lanczos'])) throw refuse('interpolation')
   const crop = stated['crop_mode'] ?? 'center'
   if (!isOneOf(crop, ['center', 'squash', 'border'])) throw refuse('crop_mode')
   const cropRatio = stated['crop_pct'] ?? imageNet.cropRatio
   if (typeof cropRatio !== 'number' || !(cropRatio > 0 && cropRatio <= 1)) throw refuse('crop_pct')
   const licence = stated['license']
+  const mean = channels('mean')
   return {
     image: {
       size: [input[1]!, input[2]!],
       crop,
-      ...(crop === 'center' ? { cropRatio } : {}),
+      cropRatio,
       interpolation,
-      mean: channels('mean'),
+      mean,
       std: channels('std'),
+      // timm's border has the colour that becomes 0.
+      ...(crop === 'border' ? { background: colour(mean) } : {}),
     },
     licence: typeof licence === 'string' ? licence : 'unknown',
   }
+}
+
+function colour(mean: ImagePreprocessing['mean']): ImagePreprocessing['mean'] {
+  const [red, green, blue] = mean.map((value) => Math.round(255 * value))
+  return [red!, green!, blue!]
 }
 
 function isNumbers(value: unknown, length: number): value is number[] {

@@ -18,12 +18,17 @@ export interface ImagePreprocessing {
   /** Height and width that the model sees. */
   readonly size: readonly [height: number, width: number]
   /**
-   * `squash`: resize to `size`, whatever the aspect ratio; `center`: resize the shorter side to `size / cropRatio`,
-   * keep the middle; `border`: fit inside `size` and pad.
+   * `squash`: resize to `size / cropRatio`, whatever the aspect ratio, keep the middle; `center`: resize the shorter side to
+   * `size / cropRatio`, keep the middle; `border`: fit inside `size / cropRatio`, pad, keep the middle. As timm has them.
    */
   readonly crop: 'squash' | 'center' | 'border'
-  /** Share of the shorter side that a centre crop keeps. Default 1. */
+  /** Share of what was resized that is kept. Default 1. */
   readonly cropRatio?: number
+  /**
+   * To what it is resized, in place of `size / cropRatio`: the shorter side, or height and width. As transformers has it, whose
+   * crops begin at offsets rounded down.
+   */
+  readonly resize?: number | readonly [height: number, width: number]
   readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos'
   /** Per channel (RGB), after pixels are scaled to 0…1. */
   readonly mean: readonly [number, number, number]
