@@ -165,7 +165,8 @@ export interface SqueezeExciteOptions {
   readonly act?: string
   /** Default `sigmoid`. */
   readonly gate?: string
-  readonly init?: LayerInit
+  /** How a convolution with so many outputs is drawn. Default: PyTorch's way. */
+  readonly init?: (outputs: number) => LayerInit
 }
 
 /** Channels weighted by what all of space says (https://arxiv.org/abs/1709.01507). */
@@ -178,7 +179,7 @@ export function squeezeExcite(
   const { squeezed, names = ['fc1', 'fc2'], act: between = 'relu', gate = 'sigmoid', init } = options
   return x.builder.scope(name, { kind: 'SqueezeExcite' }, () => {
     const convolution = (which: string, input: Value, channels: number) =>
-      conv2d(parameters, which, input, channels, { kernel: 1, ...(init ? { init } : {}) })
+      conv2d(parameters, which, input, channels, { kernel: 1, ...(init ? { init: init(channels) } : {}) })
     const mean = op.globalAveragePool(x)
     const reduced = activation(between)(convolution(names[0], mean, squeezed))
     const weights = convolution(names[1], reduced, channelsOf(x))

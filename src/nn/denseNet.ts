@@ -44,6 +44,7 @@ export const denseNetPresets: ReadonlyMap<string, DenseNetConfig> = new Map(
 )
 
 const CONV: LayerInit = { weight: { kind: 'kaiming_normal', nonlinearity: 'relu' } }
+const HEAD: LayerInit = { bias: { kind: 'zeros' } }
 
 /** Checkpoints of PyTorch's first years write `norm.1` for `norm1`. */
 const dotted = (name: string) => [name.replace(/(denselayer\d+\.(?:norm|conv))([12])\./, '$1.$2.')]
@@ -62,7 +63,7 @@ const dotted = (name: string) => [name.replace(/(denselayer\d+\.(?:norm|conv))([
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
 export const buildDenseNet: BuildModel<DenseNetConfig> = (config, checkpoint, options = {}) =>
-  buildCnn(config, checkpoint, options, { name: 'densenet', aliases: dotted }, (inputs) => {
+  buildCnn(config, checkpoint, options, { name: 'densenet', aliases: dotted, init: HEAD }, (inputs) => {
     const { pixels } = inputs
     const stages: Stage[] = []
     const features = pixels.builder.scope('features', { kind: 'Sequential' }, () => {

@@ -57,6 +57,8 @@ function sampler(init: Initialization, shape: readonly number[], random: Random)
     }
     case 'sinusoidal':
       return sinusoids(shape.at(-1) ?? 1)
+    case 'sinusoidal_2d':
+      return gridSinusoids(shape.at(-1) ?? 1, init.columns, init.prefix)
     case 'rotations':
       return rotations(shape, init.temperature, random)
     case 'xavier_normal':
@@ -71,6 +73,20 @@ function sinusoids(columns: number): () => number {
     const column = i % columns
     const angle = Math.floor(i++ / columns) / 10000 ** ((2 * Math.floor(column / 2)) / columns)
     return column % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
+  }
+}
+
+/** Quarters of a row: sines and cosines of the column, sines and cosines of the row of a place. */
+function gridSinusoids(features: number, columns: number, prefix: number): () => number {
+  const quarter = features / 4
+  let i = 0
+  return () => {
+    const place = Math.floor(i / features) - prefix
+    const [part, j] = [Math.floor((i % features) / quarter), i % quarter]
+    i++
+    if (place < 0) return 0
+    const angle = (part < 2 ? place % columns : Math.floor(place / columns)) / 10000 ** (j / quarter)
+    return part % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
   }
 }
 

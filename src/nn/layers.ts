@@ -76,18 +76,19 @@ export function embedding(
  *
  * @param epsilon default 1e-5
  * @param options.bias default `true`
+ * @param options.init how the scale is drawn when there is no checkpoint. Default: ones
  */
 export function layerNorm(
   parameters: Parameters,
   name: string,
   x: Value,
   epsilon = 1e-5,
-  options: { readonly bias?: boolean } = {},
+  options: { readonly bias?: boolean; readonly init?: Initialization } = {},
 ): Value {
   return x.builder.scope(name, { kind: 'LayerNorm' }, () => {
     const { path } = x.builder
     const features = size(x, -1)
-    const weight = parameters(`${path}.weight`, [features], { kind: 'ones' })
+    const weight = parameters(`${path}.weight`, [features], options.init ?? { kind: 'ones' })
     const bias =
       options.bias === false ? undefined : parameters(`${path}.bias`, [features], { kind: 'zeros' })
     return op.layerNormalization(x, weight, bias, { epsilon })

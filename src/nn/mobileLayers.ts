@@ -11,7 +11,7 @@ import {
   makeDivisible,
   squeezeExcite,
 } from './cnnLayers.ts'
-import { batchNorm2d, conv2d, linear, samePads } from './layers.ts'
+import { batchNorm2d, conv2d, type LayerInit, linear, samePads } from './layers.ts'
 import { roundEven, type SpecOptions } from './mobileSpecs.ts'
 import type { Initialization } from './types.ts'
 
@@ -61,6 +61,8 @@ export interface MobileConfig extends CnnConfig, SpecOptions {
   readonly head_bias?: boolean
   /** That convolution has a norm. Default `false`. */
   readonly head_norm?: boolean
+  /** Fresh kernels count the outputs of their group only; torchvision's those of all groups. Default `true`. */
+  readonly init_by_group?: boolean
   /** Channels are those of the checkpoint. Default `false`. */
   readonly pruned?: boolean
 }
@@ -94,9 +96,17 @@ export function roundChannels(config: MobileConfig, channels: number): number {
 /** A path below the current scope. */
 const below = (x: Value, name: string) => (x.builder.path ? `${x.builder.path}.${name}` : name)
 
-const normal = (kernel: number, channels: number, groups: number): Initialization => ({
+const normal = (net: Net, kernel: number, channels: number, groups: number): Initialization => ({
   kind: 'normal',
-  std: Math.sqrt(2 / Math.floor((kernel * kernel * channels) / groups)),
+  std: Math.sqrt(
+    2 / Math.floor((kernel * kernel * channels) / (net.config.init_by_group === false ? 1 : groups)),
+  ),
+})
+
+/** How a convolution of 1 × 1 is drawn. */
+const pointwise = (net: Net, channels: number): LayerInit => ({
+  weight: normal(net, 1, channels, 1),
+  bias: { kind: 'zeros' },
 })
 
 /** A convolution with the network's padding; without a bias by default. */
@@ -115,7 +125,7 @@ export function conv(net: Net, name: string, x: Value, channels: number, unit: C
     padding: padding === 'same' ? 'same' : (stride - 1 + size - 1) >> 1,
     groups,
     bias,
-    init: { weight: normal(size, outputs, groups), bias: { kind: 'zeros' } },
+    init: { weight: normal(net, size, outputs, groups), bias: { kind: 'zeros' } },
   })
 }
 
@@ -162,7 +172,7 @@ function expertConv(
   const depthwise = group === 1
   const inputs = depthwise ? 1 : (x.shape[1] as number)
   return builder.scope(name, { kind: 'CondConv2d' }, () => {
-    const init = normal(size, channels, depthwise ? channels : 1)
+    const init = normal(net, size, channels, depthwise ? channels : 1)
     const stored = net.parameters(`${builder.path}.weight`, [experts, channels * inputs * size * size], init)
     const perChannel = op.reshape(stored, [experts, channels, inputs * size * size])
     const ordered = depthwise ? op.transpose(perChannel, [1, 0, 2]) : perChannel
@@ -255,7 +265,13 @@ export function attend(
   const stored =
     net.config.pruned && tensorOf(net.checkpoint, `${below(x, name)}.${names[0]}.weight`)?.shape[0]
   const squeezed = stored || wanted
-  return squeezeExcite(net.parameters, name, x, { squeezed, names, act: se_act, gate: se_gate })
+  return squeezeExcite(net.parameters, name, x, {
+    squeezed,
+    names,
+    act: se_act,
+    gate: se_gate,
+    init: (outputs) => pointwise(net, outputs),
+  })
 }
 
 /** Attention over all of space that weighs channels (https://arxiv.org/abs/1904.11492). */
@@ -264,12 +280,14 @@ function globalContext(net: Net, name: string, x: Value, hidden: number, act: st
   const { parameters } = net
   const [, channels, height, width] = x.shape as readonly [string, number, number, number]
   return builder.scope(name, { kind: 'GlobalContext' }, () => {
-    const scores = conv2d(parameters, 'conv_attn', x, 1, { kernel: 1 })
+    const project = (which: string, y: Value, outputs: number) =>
+      conv2d(parameters, which, y, outputs, { kernel: 1, init: pointwise(net, outputs) })
+    const scores = project('conv_attn', x, 1)
     const weights = op.softmax(op.reshape(scores, [0, height * width, 1]), 1)
     const context = op.reshape(op.matMul(op.reshape(x, [0, channels, -1]), weights), [0, channels, 1, 1])
     const scale = builder.scope('mlp_scale', { kind: 'ConvMlp' }, () => {
-      const inner = layerNorm2d(parameters, 'norm', conv2d(parameters, 'fc1', context, hidden, { kernel: 1 }))
-      return conv2d(parameters, 'fc2', activation(act)(inner), channels, { kernel: 1 })
+      const inner = layerNorm2d(parameters, 'norm', project('fc1', context, hidden))
+      return project('fc2', activation(act)(inner), channels)
     })
     return op.mul(x, op.sigmoid(scale))
   })

@@ -214,7 +214,7 @@ function attend(net: Net, x: Value): Value {
   }
   if (attn_layer !== 'se') return x
   const squeezed = makeDivisible((x.shape[1] as number) * se_ratio, 8, 0)
-  return squeezeExcite(net.parameters, 'se', x, { squeezed, init: { weight: CONV } })
+  return squeezeExcite(net.parameters, 'se', x, { squeezed, init: () => ({ weight: CONV }) })
 }
 
 function downsample(net: Net, x: Value, channels: number, stride: number): Value {

@@ -125,7 +125,7 @@ function block(
         : bottleneck(config, inputs, x, planes, stride)
     const attended = squeezeExcite(inputs.parameters, 'se_module', branch, {
       squeezed: channels >> 4,
-      init: INIT,
+      init: () => INIT,
     })
     const shortcut =
       x.shape[1] === channels && stride === 1 ? x : downsample(config, inputs, x, channels, stride)

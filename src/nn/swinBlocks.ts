@@ -3,7 +3,7 @@ import { type Builder, op, type Value } from '../graph/index.ts'
 import { layerNorm, linear } from './layers.ts'
 import { l2Normalize } from './pooling.ts'
 import { type Grid, relativePositionBias, relativePositionIndex } from './positions.ts'
-import type { Parameters } from './types.ts'
+import type { Initialization, Parameters } from './types.ts'
 import { mlp, VIT_INIT } from './vitLayers.ts'
 import { attendInWindows, mergeSquares, type Windows, windowOf, windowsOf } from './windows.ts'
 
@@ -136,8 +136,10 @@ export function swinV2Block(
 ): Value {
   const windows = shifted ? plan.shifted : plan.plain
   const attended = cosineAttention(parameters, config, windows.partition(x), plan, windows, stage)
-  const y = op.add(x, layerNorm(parameters, 'norm1', windows.reverse(attended)))
-  return op.add(y, layerNorm(parameters, 'norm2', feedForward(parameters, config, y)))
+  // A new block adds nothing.
+  const norm = (name: string, z: Value) => layerNorm(parameters, name, z, 1e-5, { init: { kind: 'zeros' } })
+  const y = op.add(x, norm('norm1', windows.reverse(attended)))
+  return op.add(y, norm('norm2', feedForward(parameters, config, y)))
 }
 
 function feedForward(parameters: Parameters, config: SwinBlockConfig, x: Value): Value {
@@ -166,10 +168,16 @@ function tableAttention(
 }
 
 /** The table of relative positions of a window, `relative_position_bias_table` below the current scope. */
-export function tableOf(parameters: Parameters, builder: Builder, window: Grid, heads: number): Value {
+export function tableOf(
+  parameters: Parameters,
+  builder: Builder,
+  window: Grid,
+  heads: number,
+  init: Initialization = { kind: 'truncated_normal', std: 0.02 },
+): Value {
   const shape = [(2 * window[0] - 1) * (2 * window[1] - 1), heads]
   const name = `${builder.path}.relative_position_bias_table`
-  return parameters(name, shape, { kind: 'truncated_normal', std: 0.02 })
+  return parameters(name, shape, init)
 }
 
 /** `WindowAttention` of version 2: cosines with a learned scale, and positions from an MLP (https://arxiv.org/abs/2111.09883). */

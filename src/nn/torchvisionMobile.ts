@@ -7,7 +7,7 @@ import { activation } from './activations.ts'
 import { buildCnn, stage } from './cnn.ts'
 import { act, globalPool, makeDivisible } from './cnnLayers.ts'
 import { efficientNetPresets } from './efficientNetPresets.ts'
-import { linear } from './layers.ts'
+import { type LayerInit, linear } from './layers.ts'
 import {
   attend,
   type ConvUnit,
@@ -20,11 +20,14 @@ import {
 import { mobileNetPresets } from './mobileNetPresets.ts'
 import { type BlockSpec, decodeStages } from './mobileSpecs.ts'
 import type { BuildModel, Stage } from './model.ts'
+import type { Initialization } from './types.ts'
 
 /** The same sizes, and where torchvision differs from timm. */
 export interface TorchvisionMobileConfig extends MobileConfig {
   /** Blocks are numbered through all stages instead of in each. */
   readonly flat: boolean
+  /** How linear layers are drawn: normal with deviation 0.01, or uniform as in timm. Default `normal`. */
+  readonly linear_init?: 'normal' | 'uniform'
   /** Name of the modules within a block. */
   readonly inner: 'block' | 'conv'
 }
@@ -37,12 +40,13 @@ function of(preset: MobileConfig, variant: Partial<TorchvisionMobileConfig>): To
     first_conv: 'features.0.0',
     classifier: 'classifier.1',
     drop_rate: 0.2,
+    init_by_group: false,
     ...variant,
   }
 }
 
 const efficient = (name: string, size: number, drop_rate: number, bn_eps = 1e-5) =>
-  of(efficientNetPresets.get(name)!, { input_size: [size, size], drop_rate, bn_eps })
+  of(efficientNetPresets.get(name)!, { input_size: [size, size], drop_rate, bn_eps, linear_init: 'uniform' })
 const v3 = (name: string) =>
   of(mobileNetPresets.get(name)!, { flat: true, classifier: 'classifier.3', bn_eps: 1e-3 })
 
@@ -82,8 +86,9 @@ export const buildTorchvisionMobile: BuildModel<TorchvisionMobileConfig> = (
   config,
   checkpoint,
   options = {},
-) =>
-  buildCnn(config, checkpoint, options, { name: 'mobilenet' }, (inputs) => {
+) => {
+  const init = linearInit(config, options.classes ?? config.num_classes)
+  return buildCnn(config, checkpoint, options, { name: 'mobilenet', init }, (inputs) => {
     const net: Net = { ...inputs, config, checkpoint }
     const { act: kind = 'relu', stem_size = 32, num_features = 1280, flat, efficient_head } = config
     const { builder } = net.pixels
@@ -115,7 +120,7 @@ export const buildTorchvisionMobile: BuildModel<TorchvisionMobileConfig> = (
       close()
       const pooled = globalPool('avgpool', x)
       const penultimate = builder.scope('classifier', { kind: 'Sequential' }, () =>
-        act('1', kind, linear(net.parameters, '0', pooled, num_features)),
+        act('1', kind, linear(net.parameters, '0', pooled, num_features, { init })),
       )
       return { features: x, penultimate, stages }
     }
@@ -124,6 +129,14 @@ export const buildTorchvisionMobile: BuildModel<TorchvisionMobileConfig> = (
     const features = unit(net, name, x, num_features, { kernel: [1] }, kind)
     return { features, penultimate: globalPool('avgpool', features), stages }
   })
+}
+
+function linearInit({ linear_init = 'normal' }: TorchvisionMobileConfig, classes: number): LayerInit {
+  const range = 1 / Math.sqrt(Math.max(1, classes))
+  const weight: Initialization =
+    linear_init === 'normal' ? { kind: 'normal', std: 0.01 } : { kind: 'uniform', a: -range, b: range }
+  return { weight, bias: { kind: 'zeros' } }
+}
 
 /** torchvision's `Conv2dNormActivation`: `0` convolution, `1` norm, `2` activation. */
 function unit(net: Net, name: string, x: Value, channels: number, options: ConvUnit, kind?: string): Value {

@@ -64,7 +64,7 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const { patch_size: patch, embed_dim, layer_norm_eps } = config
   const entering = builder.scope('embeddings', { kind: 'SwinEmbeddings' }, () => {
-    const window = { kernel: patch, stride: patch }
+    const window = { kernel: patch, stride: patch, init: init(config) }
     const map = builder.scope('patch_embeddings', () =>
       conv2d(parameters, 'projection', pixels, embed_dim, window),
     )
@@ -121,7 +121,10 @@ function block(parameters: Parameters, config: Config, x: Value, plan: StagePlan
   const inside = windows.partition(norm('layernorm_before', x))
   const attended = builder.scope('attention', { kind: 'SwinAttention' }, () => {
     const context = builder.scope('self', { kind: 'SwinSelfAttention' }, () => {
-      const positions = relativePositionBias(tableOf(parameters, builder, window, heads), index)
+      const positions = relativePositionBias(
+        tableOf(parameters, builder, window, heads, { kind: 'zeros' }),
+        index,
+      )
       const bias = windows.mask ? op.add(positions, windows.mask) : positions
       const [query, key, value] = ['query', 'key', 'value'].map((name) =>
         dense(name, inside, channels, config.qkv_bias),

@@ -11,7 +11,7 @@ import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
 import { type Grid, relativePositionBias, relativePositionIndex, resamplePositions } from './positions.ts'
-import type { Parameters } from './types.ts'
+import type { Initialization, Parameters } from './types.ts'
 import { classCount, type PictureConfig, patchGrid, readVisionConfig, storedTensor } from './visionConfig.ts'
 import { gridOf } from './vit.ts'
 import { patchEmbed, prependTokens, type ScoreBias } from './vitLayers.ts'
@@ -74,6 +74,10 @@ interface Family {
   readonly antialias: boolean
   readonly distilled?: boolean
   readonly registers?: boolean
+  /** Tokens and positions that start as zeros. Default: drawn as weights are. */
+  readonly zeros?: RegExp
+  /** Positions start as sines, and patches are drawn as those of a linear layer (MAE). */
+  readonly sines?: boolean
   /** Tensors of pretraining that the encoder does without. */
   readonly ignore?: readonly RegExp[]
 }
@@ -143,12 +147,14 @@ const FAMILIES = {
     block: (parameters, config, x) => bertBlock(parameters, config, x, undefined, false),
     antialias: false,
     distilled: true,
+    zeros: /token|position/,
   },
   vit_mae: {
     title: 'ViTMAE',
     prefix: 'vit.',
     block: (parameters, config, x) => bertBlock(parameters, config, x, undefined, false),
     antialias: false,
+    sines: true,
     ignore: [/^decoder\./],
   },
   dinov2: {
@@ -165,6 +171,7 @@ const FAMILIES = {
     block: dinoBlock,
     antialias: true,
     registers: true,
+    zeros: /register/,
   },
   beit: {
     title: 'BEiT',
@@ -172,6 +179,7 @@ const FAMILIES = {
     defaults: { use_absolute_position_embeddings: false },
     block: (parameters, config, x, bias) => bertBlock(parameters, config, x, bias, true),
     antialias: false,
+    zeros: /token|position/,
     ignore: [/^lm_head\./],
   },
 } satisfies Record<string, Family>
@@ -246,6 +254,13 @@ const init = (config: Config): LayerInit => ({
   bias: { kind: 'zeros' },
 })
 
+/** MAE's: Xavier's bounds for the kernel seen as a matrix. */
+function flatInit(features: number, patch: number): LayerInit {
+  const bound = Math.sqrt(6 / (3 * patch * patch + features))
+  const bias = 1 / Math.sqrt(3 * patch * patch)
+  return { weight: { kind: 'uniform', a: -bound, b: bound }, bias: { kind: 'uniform', a: -bias, b: bias } }
+}
+
 function norm(parameters: Parameters, config: Config, name: string, x: Value): Value {
   return layerNorm(parameters, name, x, config.layer_norm_eps)
 }
@@ -293,11 +308,15 @@ function embed(
 ): Value {
   const { builder } = pixels
   const { hidden_size, patch_size, image_size, initializer_range: std } = config
-  const drawn = { kind: 'truncated_normal', std } as const
-  const token = (name: string, count = 1) =>
-    parameters(`${builder.path}.${name}`, [1, count, hidden_size], drawn)
+  const token = (name: string, count = 1, start: Initialization = { kind: 'truncated_normal', std }) =>
+    parameters(
+      `${builder.path}.${name}`,
+      [1, count, hidden_size],
+      family.zeros?.test(name) ? { kind: 'zeros' } : start,
+    )
   const patches = patchEmbed(parameters, 'patch_embeddings', pixels, hidden_size, patch_size, {
     projection: 'projection',
+    init: family.sines ? flatInit(hidden_size, patch_size) : init(config),
   })
   let tokens = token('cls_token')
   if (family.distilled) tokens = op.concat([tokens, token('distillation_token')], 1)
@@ -308,7 +327,8 @@ function embed(
   const own: Grid = [Math.trunc(image_size[0] / patch_size), Math.trunc(image_size[1] / patch_size)]
   const count = stored ?? own[0] * own[1] + prefix
   const from = gridOf(count - prefix, [own]) ?? own
-  const table = token('position_embeddings', from[0] * from[1] + prefix)
+  const sines = { kind: 'sinusoidal_2d', columns: from[1], prefix } as const
+  const table = token('position_embeddings', from[0] * from[1] + prefix, ...(family.sines ? [sines] : []))
   const positions = resamplePositions(table, from, grid, { prefix, antialias: family.antialias })
   const [ahead, behind] = op.split(positions, [prefix, grid[0] * grid[1]], 1) as [Value, Value]
   tokens = op.add(tokens, ahead)

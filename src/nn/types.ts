@@ -34,6 +34,11 @@ export type Initialization =
   /** Rows are positions: sines in even columns, cosines in odd ones, as in https://arxiv.org/abs/1706.03762. */
   | { readonly kind: 'sinusoidal' }
   /**
+   * Rows are places of a picture, row by row, behind `prefix` rows of zeros: sines and cosines of the column, then of the row, as
+   * in MAE (https://arxiv.org/abs/2111.06377).
+   */
+  | { readonly kind: 'sinusoidal_2d'; readonly columns: number; readonly prefix: number }
+  /**
    * [2, blocks, heads, pairs]: frequencies along x and y of rotary positions, in a direction of its own for each head
    * (https://arxiv.org/abs/2403.13298).
    */

@@ -5,7 +5,7 @@
 import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
 import { beitBlock } from './beit.ts'
 import { evaBlock, evaPostNormBlock } from './eva.ts'
-import { conv2d, linear } from './layers.ts'
+import { conv2d, type LayerInit, linear } from './layers.ts'
 import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
@@ -171,6 +171,14 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
   }
 }
 
+/** Whether fresh parameters are those of BEiT and EVA. */
+const deep = ({ block }: VitConfig) => block === 'beit' || block.startsWith('eva')
+
+const SMALL_HEAD: LayerInit = {
+  weight: { kind: 'truncated_normal', std: 0.02, factor: 0.001 },
+  bias: { kind: 'zeros' },
+}
+
 /** Class token, second token, registers. */
 function prefixTokens(config: VitConfig): number {
   return Number(config.class_token) + Number(config.distilled) + config.reg_tokens
@@ -244,12 +252,14 @@ function enter(
 function tokenParameters(parameters: Parameters, config: VitConfig): Value | undefined {
   const { embed_dim, reg_tokens, class_token, distilled } = config
   const tokens: Value[] = []
-  const std = 1e-6
-  if (class_token) tokens.push(parameters('cls_token', [1, 1, embed_dim], { kind: 'normal', std }))
+  const normal = { kind: 'normal', std: 1e-6 } as const
+  const truncated = { kind: 'truncated_normal', std: 0.02 } as const
+  const start = deep(config) ? truncated : normal
+  if (class_token) tokens.push(parameters('cls_token', [1, 1, embed_dim], start))
   if (distilled) {
-    tokens.push(parameters('dist_token', [1, 1, embed_dim], { kind: 'truncated_normal', std: 0.02 }))
+    tokens.push(parameters('dist_token', [1, 1, embed_dim], truncated))
   }
-  if (reg_tokens) tokens.push(parameters('reg_token', [1, reg_tokens, embed_dim], { kind: 'normal', std }))
+  if (reg_tokens) tokens.push(parameters('reg_token', [1, reg_tokens, embed_dim], start))
   return tokens.length > 1 ? op.concat(tokens, 1) : tokens[0]
 }
 
@@ -301,7 +311,8 @@ function head(
 ): { penultimate: Value; logits?: Value } {
   const { features, classToken, patchTokens } = tokens
   const { builder } = features
-  const classify = (name: string, x: Value) => linear(parameters, name, x, classes, { init: VIT_INIT })
+  const init = deep(config) ? SMALL_HEAD : VIT_INIT
+  const classify = (name: string, x: Value) => linear(parameters, name, x, classes, { init })
   if (config.distilled && classToken) {
     const second = builder.scope('distillation_token', () => op.gather(features, 1, 1))
     const penultimate = builder.scope('pooled', () => op.mul(op.add(classToken, second), 0.5))

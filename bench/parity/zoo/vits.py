@@ -4,7 +4,7 @@ Vision transformers of timm, transformers and OpenCLIP against Pipilo's: every p
     python bench/parity/zoo/vits.py [timm] [resized] [transformers] [openclip] [a pattern of timm's names …]
 
 Streams one model at a time to `vision.ts` (Node), through a folder of its own. Models of more than 100 million parameters must agree in
-the names and shapes of all tensors, and in numbers with two blocks (a stage). Appends a line of JSON a model to
+the names and shapes of all tensors, and in numbers with two blocks (a stage). Pictures have at most 256 pixels a side. Appends a line of JSON a model to
 pipilo-zoo-vits.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes report-vits.json, or
 report-openclip.json where only openclip is asked for. Needs torch, timm, transformers, safetensors, open_clip_torch.
 """
@@ -19,13 +19,14 @@ import timm
 import torch
 import transformers
 
-from peer import Log, Peer, hand_over, parameters, shapes, write_report
+from peer import Log, Peer, hand_over, parameters, shapes, undrawn, write_report
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
+undrawn()
+undrawn(timm.layers.weight_init, ["_trunc_normal_"])
 LARGE = 100e6
-MODULES = ["vision_transformer", "deit", "beit", "swin_transformer", "swin_transformer_v2", "eva", "vision_transformer_relpos",
-           "vision_transformer_hybrid"]
+MODULES = ["deit", "beit", "swin_transformer", "swin_transformer_v2", "eva", "vision_transformer_relpos", "vision_transformer"]
 # Checkpoints of one size, pictures of another.
 RESIZED = [
     ("vit_small_patch16_224", (160, 192)), ("vit_small_patch14_reg4_dinov2", (224, 224)), ("vit_small_patch14_dinov2", (224, 280)),
@@ -82,22 +83,23 @@ def shallow(name, whole):
     return {"depth": 2}
 
 
-def size_of(model):
-    """Pictures as the model asks for them, but not too large."""
-    size = list(model.pretrained_cfg["input_size"][1:])
-    fixed = getattr(model.patch_embed, "strict_img_size", True) and getattr(model.patch_embed, "img_size", None)
-    size = list(fixed or size)
-    return size if max(size) <= 518 else [448, 448] if size[0] == size[1] else [256, 192]
+def size_of(model, name):
+    """As the model asks for, but not much larger than 256: nothing else in a model depends on it, except in Swin."""
+    patch = model.patch_embed
+    own = getattr(patch, "strict_img_size", True) and getattr(patch, "img_size", None)
+    size = list(own or model.pretrained_cfg["input_size"][1:])
+    if max(size) <= 256 or name.startswith("swin"):
+        return size, {}
+    smaller = [side // model.feature_info[0]["reduction"] * model.feature_info[0]["reduction"] for side in (256, 256 * size[1] // size[0])]
+    return smaller, {"img_size": smaller} if own else {}
 
 
 def compare_timm(peer, name):
-    module = timm.models.model_entrypoint(name).__module__.split(".")[-1]
-    with torch.device("cpu" if module.endswith("hybrid") else "meta"):
+    with torch.device("meta"):
         whole = timm.create_model(name)
     reduced = parameters(whole) > LARGE
     config = shallow(name, whole) if reduced else {}
-    size = size_of(whole)
-    other = {} if size == size_of_own(whole) else {"img_size": size}
+    size, other = size_of(whole, name)
     model = timm.create_model(name, **config, **other).eval()
     randomize(model, 1)
     x = drawn(1, 3, *size)
@@ -105,11 +107,6 @@ def compare_timm(peer, name):
     request = {"kind": "named", "name": name, "shapes": shapes(whole), "config": config, "size": size, "stages": stages}
     result = hand_over(peer, request, model, {"pixel_values": x}, run(model, x))
     return {**result, "parameters": parameters(whole), "way": "reduced" if reduced else "whole"}
-
-
-def size_of_own(model):
-    own = getattr(model.patch_embed, "img_size", None)
-    return list(own) if own and getattr(model.patch_embed, "strict_img_size", True) else size_of(model)
 
 
 def compare_resized(peer, name, size):
