@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { EmbedderOptions, RawImage } from '../embed/index.ts'
+import type { AnyInput, EmbedderOptions, RawImage, TextImageInput } from '../embed/index.ts'
 import { defaultImageModel, defaultTextModel, type InputModality, type Modality } from '../models/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import type {
@@ -7,14 +7,15 @@ import type {
   EmbeddingOperatorOptions,
   ImageDecodeOptions,
   ImageInput,
+  TextImageEmbeddingOptions,
   TokenEmbeddingOptions,
 } from './builtInTypes.ts'
 import { type BatchDefinition, defineOperator, type OpenOperator, type Operators } from './operator.ts'
 import { lookUpProperty } from './registry.ts'
 import { share } from './shared.ts'
 
-/** The model that is used where none is named. */
-export const defaultModels: Readonly<Record<InputModality, string>> = {
+/** The models that are used where none is named. */
+const defaultModels: Readonly<Record<InputModality, string>> = {
   text: defaultTextModel,
   image: defaultImageModel,
 }
@@ -23,10 +24,11 @@ export const defaultModels: Readonly<Record<InputModality, string>> = {
  * Batches through an embedder that is shared with whoever else asks for the same model and options. Two at a time: one
  * is tokenised or decoded while the other runs.
  */
-function embedding<In extends ImageInput, Out extends Float32Array | Matrix>(
-  modality: InputModality,
-  { model = defaultModels[modality], batch, ...options }: EmbeddingOperatorOptions,
+function embedding<In extends AnyInput, Out extends Float32Array | Matrix>(
+  modality: Modality,
+  { model = defaultModel(modality), batch, ...options }: EmbeddingOperatorOptions,
   defaultBatch: number,
+  asInput: (input: In) => AnyInput = (input) => input,
 ): BatchDefinition<In, Out> {
   return {
     batch: batch ?? defaultBatch,
@@ -41,7 +43,7 @@ function embedding<In extends ImageInput, Out extends Float32Array | Matrix>(
       }
       return {
         async run(inputs, { signal }) {
-          const { vectors, errors } = await embedder.embed(inputs, { onError: 'skip', signal })
+          const { vectors, errors } = await embedder.embed(inputs.map(asInput), { onError: 'skip', signal })
           const results = vectors as (Out | Error)[]
           for (const { index, error } of errors) results[index] = error
           return results
@@ -53,16 +55,35 @@ function embedding<In extends ImageInput, Out extends Float32Array | Matrix>(
 }
 
 /** @throws PipiloError `OPTION_INVALID` if the model is for another kind of input */
-export function checkModality(model: { name: string; modality: Modality }, wanted: InputModality): void {
+export function checkModality(model: { name: string; modality: Modality }, wanted: Modality): void {
   if (model.modality === wanted) return
+  const both = model.modality === 'text-image' || wanted === 'text-image'
   throw new PipiloError(
     'OPTION_INVALID',
     `${model.name} is a model for ${model.modality}, not for ${wanted}.`,
     {
       input: model.name,
-      hint: `Leave the model out for the default, ${defaultModels[wanted]}.`,
+      hint: both
+        ? `For texts and pictures in one space: pipeline('text-image-embedding', { model }), with a model such as ${exampleModel}.`
+        : `Leave the model out for the default, ${defaultModel(wanted)}.`,
     },
   )
+}
+
+/** A model of texts and pictures, for hints. */
+const exampleModel = 'hf:openai/clip-vit-base-patch32'
+
+/**
+ * The model that is used where none is named.
+ *
+ * @throws PipiloError `OPTION_INVALID` for texts and pictures in one space: no package brings such a model along
+ */
+export function defaultModel(modality: Modality): string {
+  if (modality !== 'text-image') return defaultModels[modality]
+  throw new PipiloError('OPTION_INVALID', 'No model of texts and pictures comes along with npm.', {
+    input: 'model',
+    hint: `Name one: { model: '${exampleModel}' }.`,
+  })
 }
 
 defineOperator('textEmbedding.transformers', (options: TokenEmbeddingOptions = {}) => {
@@ -81,6 +102,13 @@ defineOperator('textEmbedding.sentence', (options: EmbeddingOperatorOptions = {}
 defineOperator('imageEmbedding.timm', (options: EmbeddingOperatorOptions = {}) =>
   embedding<ImageInput, Float32Array | Matrix>('image', options, 8),
 )
+
+defineOperator('textImageEmbedding.clip', ({ modality, ...options }: TextImageEmbeddingOptions) => {
+  const batch = { text: 256, image: 8, both: 64 }[modality ?? 'both']
+  return embedding<AnyInput, Float32Array>('text-image', options, batch, (input) =>
+    modality === undefined ? input : ({ [modality]: input } as TextImageInput),
+  )
+})
 
 defineOperator('imageDecode', ({ maxPixels }: ImageDecodeOptions = {}) => ({
   batch: 1,

@@ -1,4 +1,5 @@
-import type { EmbedderOptions, Input, RawImage } from '../embed/index.ts'
+import type { EmbedderOptions, Input, RawImage, TextImageInput } from '../embed/index.ts'
+import type { InputModality } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { Operator } from './operator.ts'
 
@@ -28,6 +29,15 @@ export type ImageEmbeddingOptions = EmbeddingOperatorOptions & {
   readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
 }
 
+/** Options of `textImageEmbedding.clip`. There is no model of texts and pictures that works offline: one has to be named. */
+export interface TextImageEmbeddingOptions
+  extends Omit<EmbeddingOperatorOptions, 'modality' | 'tap' | 'pool'> {
+  /** Where the model comes from, such as `hf:openai/clip-vit-base-patch32`. */
+  readonly model: string
+  /** What the values are: texts, or pictures. Default: each says so itself, `{ text }` or `{ image }`. */
+  readonly modality?: InputModality
+}
+
 export interface ImageDecodeOptions {
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
   readonly maxPixels?: number
@@ -53,5 +63,15 @@ export interface BuiltInOperators {
     /** One vector a picture, or with `pool: 'none'` a Matrix of positions × channels. */
     timm(options: PositionEmbeddingOptions): Operator<ImageInput, Matrix>
     timm(options?: ImageEmbeddingOptions): Operator<ImageInput, Float32Array>
+  }
+  readonly textImageEmbedding: {
+    /** One vector a text or a picture, in one space, from CLIP, SigLIP and their kin. */
+    clip(options: TextImageEmbeddingOptions & { readonly modality: 'text' }): Operator<string, Float32Array>
+    clip(
+      options: TextImageEmbeddingOptions & { readonly modality: 'image' },
+    ): Operator<ImageInput, Float32Array>
+    clip(
+      options: TextImageEmbeddingOptions & { readonly modality?: undefined },
+    ): Operator<TextImageInput, Float32Array>
   }
 }

@@ -1,4 +1,4 @@
-import type { RawImage } from '../embed/index.ts'
+import type { AnyInput, RawImage, TextImageInput } from '../embed/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import type {
   ImageDecodeOptions,
@@ -6,6 +6,7 @@ import type {
   ImageInput,
   PositionEmbeddingOptions,
   SentenceEmbeddingOptions,
+  TextImageEmbeddingOptions,
   TokenEmbeddingOptions,
 } from './builtInTypes.ts'
 import type { FailedRow } from './failedRow.ts'
@@ -29,6 +30,11 @@ export interface BuiltInChain<T> {
     ? (options?: ImageDecodeOptions) => DataCollection<RawImage>
     : never
   readonly imageEmbedding: [T] extends [ImageInput] ? ImageEmbeddingMethods : never
+  /** Of texts with `modality: 'text'`, of pictures with `'image'`; of `{ text }` and `{ image }` without. */
+  readonly textImageEmbedding: ([T] extends [AnyInput] ? unknown : never) &
+    ([T] extends [string] ? TextImageEmbeddingMethods<{ readonly modality: 'text' }> : unknown) &
+    ([T] extends [ImageInput] ? TextImageEmbeddingMethods<{ readonly modality: 'image' }> : unknown) &
+    ([T] extends [TextImageInput] ? TextImageEmbeddingMethods<{ readonly modality?: undefined }> : unknown)
 }
 
 interface TextEmbeddingMethods {
@@ -42,6 +48,11 @@ interface ImageEmbeddingMethods {
   /** See {@link BuiltInOperators.imageEmbedding}. */
   timm(options: PositionEmbeddingOptions): DataCollection<Matrix>
   timm(options?: ImageEmbeddingOptions): DataCollection<Float32Array>
+}
+
+interface TextImageEmbeddingMethods<Modality> {
+  /** See {@link BuiltInOperators.textImageEmbedding}. */
+  clip(options: TextImageEmbeddingOptions & Modality): DataCollection<Float32Array>
 }
 
 /** Operators of one's own as methods, see {@link Operators}. */
@@ -92,7 +103,7 @@ export class Chain<T> implements AsyncIterable<T> {
   /** Keeps the values for which `fn` gives something true. */
   filter<U extends T>(fn: (value: T) => value is U): DataCollection<U>
   filter(fn: ((value: T) => unknown) | Operator<T, unknown>, options?: MapOptions): DataCollection<T>
-  filter(fn: ((value: T) => unknown) | Operator<T, unknown>, options?: MapOptions): DataCollection<T> {
+  filter(fn: ((value: T) => unknown) | Operator<T, unknown>, options?: MapOptions): unknown {
     return this.#then(filterStage(asOperator('filter', fn, options)))
   }
 

@@ -1,33 +1,58 @@
-import type { Embedder, EmbedderOptions, EmbedOptions, Input } from '../embed/index.ts'
-import type { InputModality } from '../models/index.ts'
+import type {
+  AnyInput,
+  Embedder,
+  EmbedderOptions,
+  EmbedOptions,
+  Input,
+  TextImageInput,
+} from '../embed/index.ts'
+import type { Modality } from '../models/index.ts'
 import { closest, type Matrix, PipiloError } from '../tensor/index.ts'
-import { checkModality, defaultModels } from './builtIn.ts'
+import { checkModality, defaultModel } from './builtIn.ts'
 import { share } from './shared.ts'
 
 /** What {@link pipeline} can be made for. */
-export type Task = 'text-embedding' | 'image-embedding'
+export type Task = 'text-embedding' | 'image-embedding' | 'text-image-embedding'
 
 export interface PipelineOptions extends EmbedderOptions {
   /** A card's name, or where the model comes from. Default: the default model of the task. */
   readonly model?: string
 }
 
-/** A model as a function: one input for one vector, an array for an array. */
-export interface Pipeline<In extends Input = Input, V extends Float32Array | Matrix = Float32Array> {
+/** One input for one vector, an array for an array. */
+interface Calls<In, V> {
   (input: In, options?: EmbedOptions): Promise<V>
   /** With `onError: 'skip'` the vector of a bad input is all NaN. */
   (inputs: readonly In[], options?: EmbedOptions): Promise<V[]>
-  readonly embedder: Embedder<V>
+}
+
+interface Releases {
   /** Frees the model, unless another pipeline uses it. */
   dispose(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-type TaskInput<T extends Task> = T extends 'text-embedding' ? string : Input
+/** A model as a function: one input for one vector, an array for an array. */
+export interface Pipeline<In extends Input = Input, V extends Float32Array | Matrix = Float32Array>
+  extends Calls<In, V>,
+    Releases {
+  readonly embedder: Embedder<V>
+}
 
-const modalities: Readonly<Record<Task, InputModality>> = {
+/** A model of texts and pictures as a function; `text` and `image` take them without saying so again. */
+export interface TextImagePipeline extends Calls<TextImageInput, Float32Array>, Releases {
+  readonly text: Calls<string, Float32Array>
+  readonly image: Calls<Input, Float32Array>
+  readonly embedder: Embedder<Float32Array, TextImageInput>
+}
+
+type SingleTask = Exclude<Task, 'text-image-embedding'>
+type TaskInput<T extends SingleTask> = T extends 'text-embedding' ? string : Input
+
+const modalities: Readonly<Record<Task, Modality>> = {
   'text-embedding': 'text',
   'image-embedding': 'image',
+  'text-image-embedding': 'text-image',
 }
 
 /**
@@ -37,51 +62,64 @@ const modalities: Readonly<Record<Task, InputModality>> = {
  * const embed = await pipeline('image-embedding')
  * const vector = await embed('towhee.jpg')
  * const [a, b] = await embed(['towhee.jpg', 'junco.jpg'])
+ *
+ * const both = await pipeline('text-image-embedding', { model: 'hf:openai/clip-vit-base-patch32' })
+ * const words = await both.text('a red bird')
+ * const photos = await both.image(['towhee.jpg', 'junco.jpg'])
+ * const mixed = await both([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
  * ```
  *
  * The same model and options are opened once in a process, whoever asks.
  *
- * @throws PipiloError `OPTION_INVALID` for an unknown task, or a model of another modality; what `embedder` throws
+ * @throws PipiloError `OPTION_INVALID` for an unknown task, a model of another modality, or texts and pictures without a model
+ *   (npm brings none along); what `embedder` throws
  */
-export function pipeline<T extends Task>(
+export function pipeline(
+  task: 'text-image-embedding',
+  options: PipelineOptions & {
+    readonly model: string
+    readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
+  },
+): Promise<TextImagePipeline>
+export function pipeline<T extends SingleTask>(
   task: T,
   options: PipelineOptions & { readonly pool: 'none' },
 ): Promise<Pipeline<TaskInput<T>, Matrix>>
-export function pipeline<T extends Task>(task: T, options?: PipelineOptions): Promise<Pipeline<TaskInput<T>>>
-export async function pipeline(
-  task: Task,
-  { model, ...options }: PipelineOptions = {},
-): Promise<Pipeline<Input, Float32Array | Matrix>> {
+export function pipeline<T extends SingleTask>(
+  task: T,
+  options?: PipelineOptions,
+): Promise<Pipeline<TaskInput<T>>>
+export async function pipeline(task: Task, { model, ...options }: PipelineOptions = {}): Promise<unknown> {
   const modality = checkTask(task)
-  const { embedder, release } = await share(model ?? defaultModels[modality], options)
+  const { embedder, release } = await share(model ?? defaultModel(modality), options)
   try {
     checkModality(embedder, modality)
   } catch (error) {
     await release()
     throw error
   }
-  async function run(input: Input | readonly Input[], runOptions?: EmbedOptions) {
-    if (Array.isArray(input)) return (await embedder.embed(input, runOptions)).vectors
-    return (await embedder.embed([input as Input], runOptions)).vectors[0]!
-  }
-  return Object.assign(run, {
-    embedder,
-    dispose: release,
-    [Symbol.asyncDispose]: release,
-  }) as unknown as Pipeline<Input, Float32Array | Matrix>
+  const taking =
+    (asInput: (input: unknown) => AnyInput) =>
+    async (input: unknown, runOptions?: EmbedOptions): Promise<unknown> => {
+      const inputs = (Array.isArray(input) ? input : [input]).map(asInput)
+      const { vectors } = await embedder.embed(inputs, runOptions)
+      return Array.isArray(input) ? vectors : vectors[0]!
+    }
+  const common = { embedder, dispose: release, [Symbol.asyncDispose]: release }
+  const run = taking((input) => input as AnyInput)
+  if (modality !== 'text-image') return Object.assign(run, common)
+  return Object.assign(run, common, {
+    text: taking((text) => ({ text: text as string })),
+    image: taking((image) => ({ image: image as Input })),
+  })
 }
 
-function checkTask(task: string): InputModality {
+function checkTask(task: string): Modality {
   if (Object.hasOwn(modalities, task)) return modalities[task as Task]
   const tasks = Object.keys(modalities)
-  if (task === 'text-image-embedding')
-    throw new PipiloError('OPTION_INVALID', "The task 'text-image-embedding' comes with a later version.", {
-      input: task,
-      hint: `There are ${tasks.join(' and ')}.`,
-    })
   const near = closest(task, tasks)
   throw new PipiloError('OPTION_INVALID', `There is no task '${task}'.`, {
     input: task,
-    hint: near.length ? `Closest: ${near.join(', ')}.` : `There are ${tasks.join(' and ')}.`,
+    hint: near.length ? `Closest: ${near.join(', ')}.` : `There are ${tasks.join(', ')}.`,
   })
 }

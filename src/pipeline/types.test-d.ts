@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest'
-import type { RawImage } from '../embed/index.ts'
+import type { RawImage, TextImageInput } from '../embed/index.ts'
 import type { Matrix, PipiloError } from '../tensor/index.ts'
 import {
   type DataCollection,
@@ -7,6 +7,7 @@ import {
   defineOperator,
   type FailedRow,
   glob,
+  type Operator,
   ops,
   pipe,
   pipeline,
@@ -67,6 +68,30 @@ describe('dc', () => {
     dc(['a']).textEmbeding
     // @ts-expect-error no such option
     dc(['a']).textEmbedding.sentence({ modle: 'm' })
+  })
+
+  it('knows which of the two an input of the operator for texts and pictures is', () => {
+    const model = 'm'
+    const words = dc(['a red bird']).textImageEmbedding.clip({ model, modality: 'text' })
+    expectTypeOf(words).toEqualTypeOf<DataCollection<Float32Array>>()
+    glob('*.jpg').textImageEmbedding.clip({ model, modality: 'image' })
+    glob('*.jpg').imageDecode().textImageEmbedding.clip({ model, modality: 'image' })
+    dc([{ text: 'a red bird' }]).textImageEmbedding.clip({ model })
+    const op = ops.textImageEmbedding.clip({ model, modality: 'text' })
+    expectTypeOf(op).toEqualTypeOf<Operator<string, Float32Array>>()
+    expectTypeOf(ops.textImageEmbedding.clip({ model })).toEqualTypeOf<
+      Operator<TextImageInput, Float32Array>
+    >()
+    // @ts-expect-error strings may be texts or paths
+    dc(['a red bird']).textImageEmbedding.clip({ model })
+    // @ts-expect-error a picture is no text
+    glob('*.jpg').imageDecode().textImageEmbedding.clip({ model, modality: 'text' })
+    // @ts-expect-error there is no model by default
+    dc(['a red bird']).textImageEmbedding.clip({ modality: 'text' })
+    // @ts-expect-error numbers are neither
+    dc([1]).textImageEmbedding.clip
+    // @ts-expect-error inner layers are not in one space
+    ops.textImageEmbedding.clip({ model, tap: 'layer' })
   })
 
   it('knows operators of one’s own', () => {
@@ -167,5 +192,20 @@ describe('pipeline', () => {
     pipeline('txt-embedding')
     // @ts-expect-error texts are strings
     embed(1)
+  })
+
+  it('gives a function of texts and pictures', async () => {
+    const embed = await pipeline('text-image-embedding', { model: 'm' })
+    expectTypeOf(embed.text('a red bird')).resolves.toEqualTypeOf<Float32Array>()
+    expectTypeOf(embed.image(['a.jpg', new Uint8Array()])).resolves.toEqualTypeOf<Float32Array[]>()
+    expectTypeOf(embed([{ text: 'a' }, { image: 'a.jpg' }])).resolves.toEqualTypeOf<Float32Array[]>()
+    // @ts-expect-error a bare string may be a text or a path
+    embed('a red bird')
+    // @ts-expect-error bytes are no text
+    embed.text(new Uint8Array())
+    // @ts-expect-error there is no model by default
+    pipeline('text-image-embedding')
+    // @ts-expect-error vectors, not matrices
+    pipeline('text-image-embedding', { model: 'm', pool: 'none' })
   })
 })
