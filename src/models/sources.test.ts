@@ -10,6 +10,7 @@ import { parseSource, resolveSource } from './sources.ts'
 import { deadAddress, type HubServer, startHub } from './testing/hubServer.ts'
 
 const fixture = fileURLToPath(new URL('testdata/sentence-transformers', import.meta.url))
+const graphModel = fileURLToPath(new URL('tfjs/testdata/graph', import.meta.url))
 
 let folder: string
 beforeEach(async () => {
@@ -104,6 +105,12 @@ describe('a hub and a web server', () => {
       'owner/export': {
         files: { 'config.json': files['config.json']!, 'onnx/model.onnx': await onnxFile() },
       },
+      'owner/graph': {
+        files: {
+          'model.json': await readFile(join(graphModel, 'model.json')),
+          'weights.bin': await readFile(join(graphModel, 'weights.bin')),
+        },
+      },
     })
     vi.stubEnv('HF_ENDPOINT', hub.endpoint)
     vi.stubEnv('HF_HOME', join(folder, 'hf'))
@@ -181,6 +188,20 @@ describe('a hub and a web server', () => {
     await expect(open(`${url}.other`)).rejects.toMatchObject({ code: 'NETWORK' })
     await expect(open(`${url}.other`, { offline: true })).rejects.toMatchObject({ code: 'OFFLINE' })
     hub = await startHub({})
+  })
+
+  it('give a TensorFlow.js graph model with its shards, by its file too', async () => {
+    const model = await open('hf:owner/graph')
+    expect(model.graph.inputs.map(({ name }) => name).sort()).toEqual([
+      'b',
+      'i',
+      'j',
+      'picture',
+      'positive',
+      'v',
+      'x',
+    ])
+    expect((await open('hf:owner/graph/model.json')).fingerprint).toBe(model.fingerprint)
   })
 
   it('say when a URL leads to nothing', async () => {

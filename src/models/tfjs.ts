@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { type Graph, layers } from '../graph/index.ts'
 import { isObject, readJson } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
 import { belowHead } from './onnx.ts'
@@ -78,8 +79,15 @@ function textCard(files: ModelFiles, { graph, maxLength }: TfjsGraphModel): Foun
 }
 
 function graphPictureCard(files: ModelFiles, { graph, inputSize }: TfjsGraphModel): FoundCard {
-  const penultimate = belowHead(graph) ?? graph.outputs[0]?.name ?? ''
+  const penultimate = layerOf(graph, belowHead(graph) ?? graph.outputs[0]?.name ?? '')
   return pictureCard(`TensorFlow.js graph model of ${files.label}`, penultimate, inputSize)
+}
+
+/** TensorFlow's node whose last value it is, else the value itself. */
+function layerOf(graph: Graph, value: string): string {
+  const node = value.slice(0, value.lastIndexOf('/'))
+  const name = node.replaceAll('/', '.')
+  return layers(graph).some((layer) => layer.name === name && layer.value === value) ? node : value
 }
 
 function pictureCard(

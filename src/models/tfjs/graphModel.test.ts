@@ -8,6 +8,7 @@ import { layers, resolveLayer, tap } from '../../graph/index.ts'
 import { compile } from '../../runtime/index.ts'
 import { type DType, type Tensor, tensor } from '../../tensor/index.ts'
 import { readTfjsGraphModel } from './index.ts'
+import { pixelValues, seededPicture } from './testing/seededPicture.ts'
 
 const testdata = fileURLToPath(new URL('testdata/graph/', import.meta.url))
 const scratch = await mkdtemp(join(tmpdir(), 'pipilo-tfjs-graph-'))
@@ -179,6 +180,29 @@ describe('readTfjsGraphModel', () => {
     expect(graph.nodes.map(({ op }) => op)).toEqual(['Conv', 'Add', 'Clip', 'Conv', 'Add', 'ReduceMax'])
   })
 
+  it('lets a model that was converted for one picture take many, unless it says how many itself', async () => {
+    const picture = {
+      name: 'picture',
+      op: 'Placeholder',
+      attr: { dtype: { type: 1 }, shape: { shape: { dim: ['1', '2', '1', '2'].map((size) => ({ size })) } } },
+    }
+    const shape = { name: 'axis', op: 'Const' }
+    const batch = async (nodes: readonly Json[]) => {
+      const { graph } = await readTfjsGraphModel(await write([picture, ...nodes]))
+      return graph.inputs.map(({ type }) => type?.kind === 'tensor' && type.shape?.[0])
+    }
+    expect(await batch([{ name: 'a', op: 'Relu', input: ['picture'] }])).toEqual(['batch'])
+    const sum = { name: 'b', op: 'Sum', input: ['picture', 'axis'] }
+    expect(await batch([shape, sum])).toEqual(['batch'])
+    expect(
+      await batch([
+        w,
+        { name: 'size', op: 'Shape', input: ['w'] },
+        { name: 'c', op: 'Reshape', input: ['picture', 'size'] },
+      ]),
+    ).toEqual([1])
+  })
+
   it('adds what is scattered to one place, on several threads as on one', async () => {
     const rows = 2000
     const placeholder = (name: string, type: number, size: string) => ({
@@ -215,6 +239,28 @@ describe('readTfjsGraphModel', () => {
   })
 })
 
+describe('mobilenet_v2_mid of nsfwjs', () => {
+  it('gives what TensorFlow.js gives on the same weights', async () => {
+    const folder = fileURLToPath(
+      new URL('../../../node_modules/nsfwjs/dist/models/mobilenet_v2_mid', import.meta.url),
+    )
+    const { graph, inputSize, unused } = await readTfjsGraphModel(folder)
+    expect([inputSize, unused]).toEqual([[224, 224], []])
+    const references = JSON.parse(await readFile(join(testdata, '../graph.json'), 'utf8')) as {
+      seed: number
+      scores: number[]
+    }[]
+    const session = await compile(graph, { workers: 0, cacheDir: scratch })
+    for (const { seed, scores } of references) {
+      const pixel_values = pixelValues(seededPicture(seed, 224), 224, 224)
+      const { Identity } = await session.run({ pixel_values })
+      for (const [i, score] of scores.entries()) expect(Identity!.data[i]).toBeCloseTo(score, 5)
+    }
+    await session.dispose()
+    expect(references).toHaveLength(3)
+  })
+})
+
 describe('a model that cannot be read', () => {
   it('names every operator without a rule, and says which are control flow', async () => {
     const folder = await write([
@@ -229,6 +275,17 @@ describe('a model that cannot be read', () => {
       code: 'OPERATOR_UNSUPPORTED',
       message: expect.stringContaining('Bessel, StatelessWhile, TensorListStack.'),
       hint: expect.stringContaining('StatelessWhile, TensorListStack are loops'),
+    })
+    // Loops of older models go in a circle.
+    const loop = await write([
+      x,
+      { name: 'merge', op: 'Merge', input: ['x', 'next'] },
+      { name: 'next', op: 'NextIteration', input: ['merge'] },
+      { name: 'exit', op: 'Exit', input: ['merge'] },
+    ])
+    await expect(readTfjsGraphModel(loop)).rejects.toMatchObject({
+      code: 'OPERATOR_UNSUPPORTED',
+      message: expect.stringContaining('Exit, Merge, NextIteration.'),
     })
   })
 

@@ -3,7 +3,7 @@ import { PipiloError } from '../../tensor/index.ts'
 import { FeatureMap, type Laid, OwnOrder, Weight } from './laid.ts'
 import { type ModelJson, readModelJson } from './modelJson.ts'
 import { NodeCall } from './nodeCall.ts'
-import { brokenGraph, inOrder, type NodeDef, type NodeGraph, readNodes } from './nodeDefs.ts'
+import { brokenGraph, inOrder, type NodeDef, type NodeGraph, needed, readNodes } from './nodeDefs.ts'
 import { CONTROL_FLOW, OPERATORS } from './operators/index.ts'
 import { type RaggedText, raggedText } from './raggedText.ts'
 import { Weights } from './weights.ts'
@@ -49,7 +49,7 @@ export async function readTfjsGraphModel(place: string | ModelJson): Promise<Tfj
   const stated = readNodes(json)
   refuseUnknownOperators(stated)
   const weights = await Weights.read(json.weightsManifest, json.folder)
-  const read = new Set(inOrder(stated).map(({ name }) => name))
+  const read = new Set(needed(stated).map(({ name }) => name))
   const common = {
     files: [json.file, ...weights.files],
     unused: weights.names.filter((name) => !read.has(name)),
@@ -60,12 +60,12 @@ export async function readTfjsGraphModel(place: string | ModelJson): Promise<Tfj
     return { ...common, graph, maxLength: text.maxLength }
   }
   const picture = pictureInput(stated)
-  const graph = translate(stated, weights, picture)
-  return { ...common, graph, ...(picture ? { inputSize: picture.size } : {}) }
+  if (!picture) return { ...common, graph: translate(stated, weights, undefined) }
+  return { ...common, graph: pictureGraph(stated, weights, picture), inputSize: picture.size }
 }
 
 function refuseUnknownOperators(graph: NodeGraph): void {
-  const used = new Set(inOrder(graph).map(({ op }) => op))
+  const used = new Set(needed(graph).map(({ op }) => op))
   const unknown = [...used].filter((op) => !INPUTS.has(op) && !Object.hasOwn(OPERATORS, op)).sort()
   if (unknown.length === 0) return
   const flow = unknown.filter((op) => CONTROL_FLOW.has(op) || op.startsWith('Tensor'))
@@ -140,21 +140,48 @@ function placeholder(call: NodeCall) {
   return call.builder.input(name, call.dtype('dtype'), shape)
 }
 
-/** A model whose one input is a float picture of known size. */
-function pictureInput(graph: NodeGraph): (Inputs & { readonly size: readonly [number, number] }) | undefined {
-  const inputs = inOrder(graph).filter(({ op }) => op === 'Placeholder')
+/** A model's one input, where that is a float picture of known size. */
+interface PictureInput {
+  readonly node: string
+  readonly batch: number | undefined
+  readonly size: readonly [height: number, width: number]
+  readonly channels: number
+}
+
+function pictureInput(graph: NodeGraph): PictureInput | undefined {
+  const inputs = needed(graph).filter(({ op }) => op === 'Placeholder')
   if (inputs.length !== 1) return undefined
   const node = inputs[0]!
   const call = new NodeCall(new Builder(), node, [])
   const [batch, height, width, channels, ...more] = call.dimensions('shape') ?? []
   const isPicture = call.dtype('dtype') === 'float32' && more.length === 0 && (channels ?? 0) <= 4
   if (!isPicture || !height || !width || !channels) return undefined
-  return {
-    size: [height, width],
-    add: (builder) => {
-      const shape = [batch ?? 'batch', channels, height, width]
-      return new Map([[node.name, new FeatureMap(builder.input('pixel_values', 'float32', shape))]])
-    },
+  return { node: node.name, batch, size: [height, width], channels }
+}
+
+/** A model that was converted for one picture takes many, unless something in it says otherwise. */
+function pictureGraph(graph: NodeGraph, weights: Weights, picture: PictureInput): Graph {
+  const { node, batch, size, channels } = picture
+  const taking = (count: Dimension) =>
+    translate(graph, weights, {
+      add: (builder) =>
+        new Map([
+          [node, new FeatureMap(builder.input('pixel_values', 'float32', [count, channels, ...size]))],
+        ]),
+    })
+  if (batch === undefined) return taking('batch')
+  const many = batch === 1 ? attempt(() => taking('batch')) : undefined
+  const isOpen = many?.outputs.every(({ type }) => type?.kind === 'tensor' && type.shape?.[0] === 'batch')
+  return many && isOpen ? many : taking(batch)
+}
+
+/** What is computed, or undefined where it does not fit the shapes. */
+function attempt<T>(compute: () => T): T | undefined {
+  try {
+    return compute()
+  } catch (error) {
+    if (error instanceof PipiloError) return undefined
+    throw error
   }
 }
 

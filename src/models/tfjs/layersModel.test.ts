@@ -8,23 +8,13 @@ import { type Graph, layers, resolveLayer, tap } from '../../graph/index.ts'
 import { compile } from '../../runtime/index.ts'
 import { cosineSimilarity, float32ToFloat16, PipiloError, type Tensor } from '../../tensor/index.ts'
 import { readTfjsLayersModel } from './index.ts'
-import { seededPicture } from './testing/seededPicture.ts'
+import { pixelValues, seededPicture } from './testing/seededPicture.ts'
 
 const nsfwjs = (model: string) =>
   fileURLToPath(new URL(`../../../node_modules/nsfwjs/dist/models/${model}`, import.meta.url))
 const testdata = fileURLToPath(new URL('testdata/', import.meta.url))
 const scratch = await mkdtemp(join(tmpdir(), 'pipilo-tfjs-'))
 afterAll(() => rm(scratch, { recursive: true }))
-
-/** Bytes [height, width, 3] as `pixel_values`, from 0 to 1 as nsfwjs feeds its models. */
-function pixelValues(bytes: Uint8Array, height: number, width: number): Tensor {
-  const area = height * width
-  const data = Float32Array.from(
-    { length: 3 * area },
-    (_, i) => bytes[(i % area) * 3 + Math.floor(i / area)]! / 255,
-  )
-  return { dtype: 'float32', shape: [1, 3, height, width], data }
-}
 
 async function run(graph: Graph, pictures: readonly Tensor[]): Promise<Record<string, Tensor>[]> {
   const session = await compile(graph, { workers: 0, cacheDir: scratch })

@@ -49,7 +49,14 @@ export function readNodes({ file, topology, signature }: ModelJson): NodeGraph {
   return { file, nodes, outputs }
 }
 
-/** The nodes that the outputs need, each behind what it reads. */
+/** The nodes that the outputs need, in any order. */
+export function needed({ nodes, outputs }: NodeGraph): NodeDef[] {
+  const names = new Set(outputs.map(({ node }) => node))
+  for (const name of names) for (const { node } of nodes.get(name)!.inputs) names.add(node)
+  return [...names].map((name) => nodes.get(name)!)
+}
+
+/** The nodes that the outputs need, each behind what it reads. @throws PipiloError `MODEL_INVALID` for a circle */
 export function inOrder({ file, nodes, outputs }: NodeGraph): NodeDef[] {
   const order: NodeDef[] = []
   const state = new Map<string, 'open' | 'done'>()

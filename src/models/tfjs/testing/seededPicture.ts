@@ -1,3 +1,5 @@
+import type { Tensor } from '../../../tensor/index.ts'
+
 /**
  * A picture made by a formula, so that a reference and a test can share it without a file: a coarse grid of random
  * colours, blended smoothly, with a little noise.
@@ -31,4 +33,14 @@ export function seededPicture(seed: number, size: number): Uint8Array {
     }
   }
   return picture
+}
+
+/** Bytes [height, width, 3] as `pixel_values`, from 0 to 1 as nsfwjs feeds its models. */
+export function pixelValues(bytes: Uint8Array, height: number, width: number): Tensor {
+  const area = height * width
+  const data = Float32Array.from(
+    { length: 3 * area },
+    (_, i) => bytes[(i % area) * 3 + Math.floor(i / area)]! / 255,
+  )
+  return { dtype: 'float32', shape: [1, 3, height, width], data }
 }
