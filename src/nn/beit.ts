@@ -7,7 +7,7 @@ import type { Block } from './vitBlocks.ts'
 import { biasedQkv, deepInit, mlp, selfAttention } from './vitLayers.ts'
 
 /** timm's `Block` of BEiT. */
-export const beitBlock: Block = (parameters, config, norm, x, index, { bias }) => {
+export const beitBlock: Block = (parameters, config, norm, x, index, { bias, drop }) => {
   const { builder } = x
   const features = x.shape.at(-1) as number
   const scale = (name: string, y: Value) =>
@@ -23,12 +23,12 @@ export const beitBlock: Block = (parameters, config, norm, x, index, { bias }) =
     project: (y) => biasedQkv(parameters, y, config.qkv_bias),
     outInit: deepInit(index),
   })
-  const y = op.add(x, scale('gamma_1', attended))
+  const y = op.add(x, drop(scale('gamma_1', attended)))
   const hidden = Math.trunc(features * config.mlp_ratio)
   const inner = mlp(parameters, 'mlp', norm(parameters, 'norm2', y), {
     hidden,
     act: config.act,
     outInit: deepInit(index),
   })
-  return op.add(y, scale('gamma_2', inner))
+  return op.add(y, drop(scale('gamma_2', inner)))
 }

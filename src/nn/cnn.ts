@@ -16,6 +16,8 @@ export interface CnnConfig {
   readonly classifier: string
   /** Probability of dropout before the classifier, while training. Default 0. */
   readonly drop_rate?: number
+  /** Stochastic depth of the last residual block, while training. Default 0. */
+  readonly drop_path_rate?: number
 }
 
 export type Checkpoint = ReadonlyMap<string, Initializer>

@@ -6,7 +6,7 @@ import { op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
 import { buildCnn, type CnnConfig, type CnnInputs, stage, tensorOf } from './cnn.ts'
 import { act, globalPool, layerNorm2d, makeDivisible } from './cnnLayers.ts'
-import { conv2d, type LayerInit, layerNorm, linear } from './layers.ts'
+import { conv2d, type Drop, type LayerInit, layerNorm, linear, stochasticDepth } from './layers.ts'
 import type { BuildModel, Stage } from './model.ts'
 import type { Parameters } from './types.ts'
 
@@ -106,13 +106,14 @@ export const buildConvNeXt: BuildModel<ConvNeXtConfig> = (config, checkpoint, op
   const names = torchvision ? TORCHVISION : TIMM
   const named = torchvision ? { ...config, classifier: 'classifier.2' } : config
   return buildCnn(named, checkpoint, options, { name: 'convnext', init: INIT }, (inputs) => {
+    const drops = stochasticDepth(config.drop_path_rate ?? 0, config.depths, inputs.mode)
     const net: Net = { ...inputs, config, names }
     const { builder } = net.pixels
     const stages: Stage[] = []
     let x = stem(net)
     for (const [i, depth] of config.depths.entries()) {
       if (i > 0) x = downsample(net, x, i)
-      for (let j = 0; j < depth; j++) x = block(net, x, i, j)
+      for (let j = 0; j < depth; j++) x = block(net, x, i, j, drops(i, j))
       stages.push(stage(torchvision ? `features.${2 * i + 1}` : `stages.${i}`, x, 4 << i))
     }
     const features = config.head_norm_first ? channelNorm(net, 'norm_pre', x) : x
@@ -158,7 +159,7 @@ function downsample(net: Net, x: Value, i: number): Value {
   )
 }
 
-function block(net: Net, x: Value, i: number, j: number): Value {
+function block(net: Net, x: Value, i: number, j: number, drop: Drop): Value {
   const { config, names, parameters } = net
   const { kernel_sizes, conv_mlp = false, ls_init_value = 1e-6 } = config
   const { builder } = x
@@ -174,7 +175,7 @@ function block(net: Net, x: Value, i: number, j: number): Value {
     const moved = conv_mlp ? depthwise : op.transpose(depthwise, [0, 2, 3, 1])
     const branch = mlp(net, channelNorm(net, names.norm, moved, conv_mlp ? 1 : 3))
     const scaled = ls_init_value === null ? branch : op.mul(branch, scale(net, channels, ls_init_value))
-    return op.add(conv_mlp ? scaled : op.transpose(scaled, [0, 3, 1, 2]), x)
+    return op.add(drop(conv_mlp ? scaled : op.transpose(scaled, [0, 3, 1, 2])), x)
   })
 }
 

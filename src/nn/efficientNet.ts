@@ -7,6 +7,7 @@ import { op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
 import { buildCnn, stage } from './cnn.ts'
 import { globalPool, makeDivisible } from './cnnLayers.ts'
+import { dropPath } from './layers.ts'
 import {
   attend,
   conv,
@@ -57,10 +58,12 @@ export const buildEfficientNet: BuildModel<MobileConfig> = (config, checkpoint, 
     const { blocks, ends } = plan(config, stemChannels)
     const stages: Stage[] = []
     if (ends.stem) stages.push(stage('bn1', x, 2))
+    const count = blocks.flat().length
+    let index = 0
     for (const [i, blocksOfStage] of blocks.entries()) {
       x = net.pixels.builder.scope(`blocks.${i}`, { kind: 'Sequential' }, () => {
         let y = x
-        for (const [j, block] of blocksOfStage.entries()) y = build(net, `${j}`, y, block)
+        for (const [j, block] of blocksOfStage.entries()) y = build(net, `${j}`, y, block, index++ / count)
         return y
       })
       const stride = ends.stages.get(i)
@@ -152,13 +155,15 @@ const KINDS: Readonly<Record<BlockSpec['type'], string>> = {
   mqa: 'MobileAttention',
 }
 
-function build(net: Net, name: string, x: Value, block: Block): Value {
+/** @param depth share of the blocks that stand before this one */
+function build(net: Net, name: string, x: Value, block: Block, depth: number): Value {
   const { type, stride, inputs, outputs, skip } = block
   const act = block.act ?? net.config.act ?? 'relu'
   return x.builder.scope(name, { kind: KINDS[type] }, () => {
     const y = BUILDERS[type](net, x, block, act)
     const wanted = type === 'cn' ? skip === true : skip !== false && type !== 'dsa'
-    return wanted && stride === 1 && inputs === outputs && block.spaceDepth !== 1 ? op.add(y, x) : y
+    if (!wanted || stride !== 1 || inputs !== outputs || block.spaceDepth === 1) return y
+    return op.add(dropPath(y, (net.config.drop_path_rate ?? 0) * depth, net.mode), x)
   })
 }
 

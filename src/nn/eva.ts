@@ -11,7 +11,7 @@ import { biasedQkv, deepInit, mlp, type Norm, selfAttention, VIT_INIT } from './
 import type { BlockPositions } from './vitPositions.ts'
 
 /** timm's `EvaBlock`. */
-export const evaBlock: Block = (parameters, config, norm, x, index, positions) => {
+export const evaBlock: Block = (parameters, config, norm, x, index, context) => {
   const { builder } = x
   const scaled = (name: string, y: Value) => {
     const value = config.init_values
@@ -21,16 +21,17 @@ export const evaBlock: Block = (parameters, config, norm, x, index, positions) =
       parameters(`${builder.path}.${name}`, [x.shape.at(-1) as number], { kind: 'constant', value }),
     )
   }
-  const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, positions)
-  const y = op.add(x, scaled('gamma_1', attended))
+  const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, context)
+  const y = op.add(x, context.drop(scaled('gamma_1', attended)))
   const inner = feedForward(parameters, config, norm, norm(parameters, 'norm2', y), index)
-  return op.add(y, scaled('gamma_2', inner))
+  return op.add(y, context.drop(scaled('gamma_2', inner)))
 }
 
 /** timm's `EvaBlockPostNorm`. */
-export const evaPostNormBlock: Block = (parameters, config, norm, x, index, positions) => {
-  const y = op.add(x, norm(parameters, 'norm1', attention(parameters, config, norm, x, index, positions)))
-  return op.add(y, norm(parameters, 'norm2', feedForward(parameters, config, norm, y, index)))
+export const evaPostNormBlock: Block = (parameters, config, norm, x, index, context) => {
+  const attended = attention(parameters, config, norm, x, index, context)
+  const y = op.add(x, context.drop(norm(parameters, 'norm1', attended)))
+  return op.add(y, context.drop(norm(parameters, 'norm2', feedForward(parameters, config, norm, y, index))))
 }
 
 function attention(

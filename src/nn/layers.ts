@@ -3,7 +3,7 @@
  * parameter names are the same: inside `encoder.layer.0`, `linear(parameters, 'query', x, 64)` reads
  * `encoder.layer.0.query.weight`.
  */
-import { op, type Value } from '../graph/index.ts'
+import { op, type Shape, type Value } from '../graph/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import type { Initialization, Mode, Parameters } from './types.ts'
 
@@ -234,10 +234,43 @@ export const DROPOUT_KEY = 'pipilo.dropout'
  * with a seed, so a training step would not repeat.)
  */
 export function dropout(x: Value, p: number, mode: Mode): Value {
-  if (mode === 'inference' || p === 0) return x
+  return mode === 'inference' ? x : masked(x, p, 'dropout_mask', x.shape)
+}
+
+/**
+ * Drops a residual branch for some of the batch while training (stochastic depth, https://arxiv.org/abs/1603.09382), as
+ * {@link dropout} does it: the mask `<scope>.drop_path_mask` has one number for each row of the batch.
+ */
+export function dropPath(x: Value, p: number, mode: Mode): Value {
+  const shape = x.shape.map((size, axis) => (axis === 0 ? size : 1))
+  return mode === 'inference' ? x : masked(x, p, 'drop_path_mask', shape)
+}
+
+/** What a residual branch is put through. */
+export type Drop = (branch: Value) => Value
+
+/**
+ * {@link dropPath} for each block of each stage, with a probability that grows evenly, from 0 for the first block to `rate` for the
+ * last.
+ *
+ * @param depths blocks of each stage
+ */
+export function stochasticDepth(
+  rate: number,
+  depths: readonly number[],
+  mode: Mode,
+): (stage: number, block: number) => Drop {
+  const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0)
+  const last = Math.max(1, sum(depths) - 1)
+  return (stage, block) => (branch) =>
+    dropPath(branch, rate * ((sum(depths.slice(0, stage)) + block) / last), mode)
+}
+
+function masked(x: Value, p: number, what: string, shape: Shape): Value {
+  if (p === 0) return x
   const { builder } = x
-  const base = `${builder.path ? `${builder.path}.` : ''}dropout_mask`
+  const base = `${builder.path ? `${builder.path}.` : ''}${what}`
   let name = base
   for (let i = 2; builder.has(name); i++) name = `${base}_${i}`
-  return op.mul(x, builder.input(name, 'float32', x.shape, new Map([[DROPOUT_KEY, String(p)]])))
+  return op.mul(x, builder.input(name, 'float32', shape, new Map([[DROPOUT_KEY, String(p)]])))
 }

@@ -17,7 +17,7 @@ import {
   maxPool2d,
   squeezeExcite,
 } from './cnnLayers.ts'
-import { batchNorm2d, conv2d } from './layers.ts'
+import { batchNorm2d, conv2d, type Drop, stochasticDepth } from './layers.ts'
 import type { BuildModel, Stage } from './model.ts'
 import type { Initialization } from './types.ts'
 
@@ -83,6 +83,7 @@ export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, option
   buildCnn(config, checkpoint, options, { name: 'resnet' }, (inputs) => {
     const net: Net = { ...inputs, config, checkpoint }
     const { pixels } = net
+    const drops = stochasticDepth(config.drop_path_rate ?? 0, config.layers, inputs.mode)
     const stem = stemOf(net)
     const stages: Stage[] = [stage('act1', stem, 2)]
     const { channels = [64, 128, 256, 512], layers, block } = config
@@ -94,7 +95,7 @@ export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, option
         let y = x
         for (let j = 0; j < layers[i]!; j++) {
           const stride = i > 0 && j === 0 ? 2 : 1
-          y = residual(net, `${j}`, kind, y, planes, stride, j === 0)
+          y = residual(net, `${j}`, kind, y, { planes, stride, first: j === 0, drop: drops(i, j) })
         }
         return y
       })
@@ -167,14 +168,21 @@ function poolStem(net: Net, x: Value): Value {
   )
 }
 
+/** Where a block stands. */
+interface BlockPlace {
+  readonly planes: number
+  readonly stride: number
+  /** Of its stage. */
+  readonly first: boolean
+  readonly drop: Drop
+}
+
 function residual(
   net: Net,
   name: string,
   kind: BlockKind,
   x: Value,
-  planes: number,
-  stride: number,
-  first: boolean,
+  { planes, stride, first, drop }: BlockPlace,
 ): Value {
   const { builder } = x
   const bottleneck = kind === 'bottleneck'
@@ -183,7 +191,7 @@ function residual(
     const branch = bottleneck ? bottleneckBranch(net, x, planes, stride) : basicBranch(net, x, planes, stride)
     const shortcut =
       first && (stride !== 1 || x.shape[1] !== channels) ? downsample(net, x, channels, stride) : x
-    return act(bottleneck ? 'act3' : 'act2', 'relu', op.add(attend(net, branch), shortcut))
+    return act(bottleneck ? 'act3' : 'act2', 'relu', op.add(drop(attend(net, branch)), shortcut))
   })
 }
 

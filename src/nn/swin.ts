@@ -3,7 +3,7 @@
  * windows that shift from block to block. With the parameter names of timm's `SwinTransformer` and `SwinTransformerV2`.
  */
 import { Builder, op } from '../graph/index.ts'
-import { conv2d, layerNorm, linear } from './layers.ts'
+import { conv2d, layerNorm, linear, stochasticDepth } from './layers.ts'
 import type { BuildModel } from './model.ts'
 import { parametersFrom } from './parameters.ts'
 import {
@@ -28,6 +28,8 @@ export interface SwinConfig extends SwinBlockConfig {
   /** Side of a window, or of those of each stage. */
   readonly window_size: number | readonly number[]
   readonly num_classes: number
+  /** Stochastic depth of the last block, while training. */
+  readonly drop_path_rate: number
   /** 2: https://arxiv.org/abs/2111.09883 */
   readonly version: 1 | 2
 }
@@ -43,6 +45,7 @@ export const SWIN_DEFAULTS: SwinConfig = {
   mlp_ratio: 4,
   qkv_bias: true,
   num_classes: 1000,
+  drop_path_rate: 0,
   version: 1,
 }
 
@@ -107,7 +110,7 @@ export const swinPresets: ReadonlyMap<string, Preset> = new Map<string, Preset>(
  */
 export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, options = {}) => {
   const config: SwinConfig = { ...SWIN_DEFAULTS, ...given }
-  const { seed = 0, strict = true, size = config.img_size } = options
+  const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
   const classes = options.classes ?? classesOf(checkpoint, config.num_classes, 'head.fc.weight')
   const builder = new Builder({ name: 'swin' })
   const parameters = parametersFrom(builder, checkpoint, {
@@ -122,14 +125,15 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
     return layerNorm(parameters, 'norm', tokensOf(conv2d(parameters, 'proj', pixels, embed_dim, options)))
   })
   const version = config.version
+  const drops = stochasticDepth(config.drop_path_rate, depths, mode)
   const { x, grid, stages } = swinStages(embedded, patchGrid(size, patch_size), {
     depths,
     patch: patch_size,
     plan: (map, i) => planStage(builder, map, config.num_heads[i]!, windowSide(config, i)),
-    block: (y, plan, shifted, i) =>
-      version === 1
-        ? swinBlock(parameters, config, y, plan, shifted)
-        : swinV2Block(parameters, config, y, plan, shifted, i),
+    block: (y, plan, shifted, i, index) => {
+      const block = { plan, shifted, stage: i, drop: drops(i, index) }
+      return (version === 1 ? swinBlock : swinV2Block)(parameters, config, y, block)
+    },
     merge: (y, map) => mergePatches(parameters, y, map, version),
   })
   const features = op.reshape(layerNorm(parameters, 'norm', x), [0, ...grid, x.shape[2] as number])

@@ -1,6 +1,6 @@
 /** The blocks of Swin Transformers, by timm's names. */
 import { type Builder, op, type Value } from '../graph/index.ts'
-import { layerNorm, linear } from './layers.ts'
+import { type Drop, layerNorm, linear } from './layers.ts'
 import { l2Normalize } from './pooling.ts'
 import { type Grid, relativePositionBias, relativePositionIndex } from './positions.ts'
 import type { Initialization, Parameters } from './types.ts'
@@ -110,19 +110,27 @@ export interface SwinBlockConfig {
   readonly pretrained_window_sizes?: readonly number[]
 }
 
+/** Where a block stands. */
+export interface SwinBlockPlace {
+  readonly plan: StagePlan
+  readonly shifted: boolean
+  readonly stage: number
+  /** Stochastic depth of a branch. */
+  readonly drop: Drop
+}
+
 /** timm's `SwinTransformerBlock`: normalises before attention and MLP. */
 export function swinBlock(
   parameters: Parameters,
   config: SwinBlockConfig,
   x: Value,
-  plan: StagePlan,
-  shifted: boolean,
+  { plan, shifted, drop }: SwinBlockPlace,
 ): Value {
   const windows = shifted ? plan.shifted : plan.plain
   const normed = layerNorm(parameters, 'norm1', x)
   const attended = tableAttention(parameters, config, windows.partition(normed), plan, windows)
-  const y = op.add(x, windows.reverse(attended))
-  return op.add(y, feedForward(parameters, config, layerNorm(parameters, 'norm2', y)))
+  const y = op.add(x, drop(windows.reverse(attended)))
+  return op.add(y, drop(feedForward(parameters, config, layerNorm(parameters, 'norm2', y))))
 }
 
 /** timm's `SwinTransformerV2Block`: normalises after attention and MLP. */
@@ -130,16 +138,14 @@ export function swinV2Block(
   parameters: Parameters,
   config: SwinBlockConfig,
   x: Value,
-  plan: StagePlan,
-  shifted: boolean,
-  stage: number,
+  { plan, shifted, stage, drop }: SwinBlockPlace,
 ): Value {
   const windows = shifted ? plan.shifted : plan.plain
   const attended = cosineAttention(parameters, config, windows.partition(x), plan, windows, stage)
   // A new block adds nothing.
   const norm = (name: string, z: Value) => layerNorm(parameters, name, z, 1e-5, { init: { kind: 'zeros' } })
-  const y = op.add(x, norm('norm1', windows.reverse(attended)))
-  return op.add(y, norm('norm2', feedForward(parameters, config, y)))
+  const y = op.add(x, drop(norm('norm1', windows.reverse(attended))))
+  return op.add(y, drop(norm('norm2', feedForward(parameters, config, y))))
 }
 
 function feedForward(parameters: Parameters, config: SwinBlockConfig, x: Value): Value {

@@ -5,7 +5,7 @@
 import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
 import { beitBlock } from './beit.ts'
 import { evaBlock, evaPostNormBlock } from './eva.ts'
-import { conv2d, type LayerInit, linear } from './layers.ts'
+import { type LayerInit, linear, stochasticDepth } from './layers.ts'
 import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
@@ -13,16 +13,7 @@ import { type Grid, resamplePositions } from './positions.ts'
 import type { Parameters } from './types.ts'
 import { patchGrid } from './visionConfig.ts'
 import { type BlockConfig, EVA_DEFAULTS, vitBlocks } from './vitBlocks.ts'
-import { backbones } from './vitHybrid.ts'
-import {
-  attentionPool,
-  type Norm,
-  normOf,
-  patchEmbed,
-  prependTokens,
-  tokensOf,
-  VIT_INIT,
-} from './vitLayers.ts'
+import { attentionPool, type Norm, normOf, patchEmbed, prependTokens, VIT_INIT } from './vitLayers.ts'
 import { blockPositions, type PositionConfig } from './vitPositions.ts'
 
 /** The arguments of timm's `VisionTransformer`, by its names. */
@@ -48,6 +39,8 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly norm: 'layer' | 'rms'
   readonly norm_eps: number
   readonly block: keyof typeof BLOCKS
+  /** Stochastic depth of the last block, while training. */
+  readonly drop_path_rate: number
   /** The patch embedding is normalised. */
   readonly embed_norm: boolean
   /** Attention pools all tokens, not only those of patches. */
@@ -56,8 +49,6 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly attn_pool_num_heads?: number
   /** Hidden features of its MLP over those of the tokens. Default: as in the blocks. */
   readonly attn_pool_mlp_ratio?: number
-  /** What makes the feature map that patches are taken of: see {@link backbones}. Default: the picture itself. */
-  readonly backbone?: string
 }
 
 const BLOCKS = { ...vitBlocks, beit: beitBlock, eva: evaBlock, eva_post_norm: evaPostNormBlock }
@@ -91,6 +82,7 @@ export const VIT_DEFAULTS: VitConfig = {
   mlp: 'mlp',
   attn: 'attn',
   block: 'pre_norm',
+  drop_path_rate: 0,
   embed_norm: false,
   pool_include_prefix: false,
   shared_rel_pos: false,
@@ -120,7 +112,7 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  */
 export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
   const config: VitConfig = { ...VIT_DEFAULTS, ...given }
-  const { seed = 0, strict = true, size = config.img_size } = options
+  const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
   const classes = options.classes ?? classesOf(checkpoint, config.num_classes)
   const builder = new Builder({ name: 'vit' })
   const parameters = parametersFrom(builder, checkpoint, {
@@ -136,12 +128,13 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
   const { patches, grid } = embedPatches(parameters, config, pixels)
   const entering = enter(parameters, config, checkpoint, norm, patches, grid)
   const positions = blockPositions(parameters, config, builder, grid, prefixTokens(config))
+  const drops = stochasticDepth(config.drop_path_rate, [config.depth], mode)
   let x = entering
   const stages: string[] = []
   for (let i = 0; i < config.depth; i++) {
     stages.push(`blocks.${i}`)
     x = builder.scope(`blocks.${i}`, { kind: 'Block' }, () =>
-      BLOCKS[config.block](parameters, config, norm, x, i, positions(i)),
+      BLOCKS[config.block](parameters, config, norm, x, i, { ...positions(i), drop: drops(0, i) }),
     )
   }
   const late = config.fc_norm ?? ['avg', 'max', 'avgmax'].includes(config.global_pool)
@@ -165,7 +158,7 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
     patchEmbeddings: entering.name,
     stages: stages.map((name) => ({
       name,
-      stride: config.backbone ? size[0] / grid[0] : config.patch_size,
+      stride: config.patch_size,
       channels: config.embed_dim,
     })),
   }
@@ -204,16 +197,6 @@ function embedPatches(
   pixels: Value,
 ): { patches: Value; grid: Grid } {
   const { patch_size: patch, embed_dim, pre_norm } = config
-  const { builder } = pixels
-  const backbone = config.backbone === undefined ? undefined : backbones.get(config.backbone)
-  if (backbone) {
-    return builder.scope('patch_embed', { kind: 'HybridEmbed' }, () => {
-      const map = builder.scope('backbone', () => backbone(parameters, pixels))
-      const [, , rows, columns] = map.shape as number[]
-      const projected = config.backbone === 'mci' ? tokensOf(map) : patchEmbedOf(parameters, map, config)
-      return { patches: projected, grid: [rows! / patch, columns! / patch] }
-    })
-  }
   const grid = patchGrid(pixels.shape.slice(2) as [number, number], patch)
   const patches = patchEmbed(parameters, 'patch_embed', pixels, embed_dim, patch, {
     bias: !pre_norm,
@@ -272,18 +255,12 @@ function positionTable(
 ): Value {
   const prefix = config.no_embed_class ? 0 : prefixTokens(config)
   const stored = PREFIXES.map((before) => checkpoint?.get(`${before}pos_embed`)).find((tensor) => tensor)
-  const own = ownGrid(config, grid)
+  const own = patchGrid(config.img_size, config.patch_size)
   const count = stored?.shape[1] ?? own[0] * own[1] + prefix
   const from = gridOf(count - prefix, [grid, own])
   const shape = [1, from ? count : own[0] * own[1] + prefix, config.embed_dim]
   const table = parameters('pos_embed', shape, { kind: 'truncated_normal', std: 0.02 })
   return resamplePositions(table, from ?? own, grid, { prefix })
-}
-
-/** The grid of the architecture's own size; with a backbone the patches are of its map. */
-function ownGrid(config: VitConfig, grid: Grid): Grid {
-  if (config.backbone !== undefined) return grid
-  return patchGrid(config.img_size, config.patch_size)
 }
 
 /** The grid that has so many positions: one of the candidates, else a square. */
@@ -347,14 +324,4 @@ function poolTokens(
     const mean = pool(patchTokens, 'mean')
     return global_pool === 'avgmax' ? op.mul(op.add(pool(patchTokens, 'max'), mean), 0.5) : mean
   })
-}
-
-function patchEmbedOf(parameters: Parameters, map: Value, config: VitConfig): Value {
-  return tokensOf(
-    conv2d(parameters, 'proj', map, config.embed_dim, {
-      kernel: config.patch_size,
-      stride: config.patch_size,
-      bias: !config.pre_norm,
-    }),
-  )
 }

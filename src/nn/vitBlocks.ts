@@ -2,7 +2,7 @@
 import { op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
 import { multiHeadAttention } from './attention.ts'
-import { linear } from './layers.ts'
+import { type Drop, linear } from './layers.ts'
 import type { Parameters } from './types.ts'
 import {
   layerScale,
@@ -60,6 +60,12 @@ export interface BlockConfig extends EvaConfig {
   readonly attn: 'attn' | 'diff'
 }
 
+/** What a block is given beside its tokens. */
+export interface BlockContext extends BlockPositions {
+  /** Stochastic depth of a branch. */
+  readonly drop: Drop
+}
+
 /** A block: tokens [batch, tokens, features] to such tokens. `index` is its place among the blocks. */
 export type Block = (
   parameters: Parameters,
@@ -67,7 +73,7 @@ export type Block = (
   norm: Norm,
   x: Value,
   index: number,
-  positions: BlockPositions,
+  context: BlockContext,
 ) => Value
 
 const attention: Block = (parameters, config, norm, x, index, { bias }) => {
@@ -140,37 +146,37 @@ function scaled(parameters: Parameters, config: BlockConfig, name: string, x: Va
 }
 
 /** Normalises before attention and before the MLP: the usual block. */
-const preNorm: Block = (parameters, config, norm, x, index, positions) => {
-  const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, positions)
-  const y = op.add(x, scaled(parameters, config, 'ls1', attended))
+const preNorm: Block = (parameters, config, norm, x, index, context) => {
+  const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, context)
+  const y = op.add(x, context.drop(scaled(parameters, config, 'ls1', attended)))
   const inner = feedForward(parameters, config, norm, norm(parameters, 'norm2', y))
-  return op.add(y, scaled(parameters, config, 'ls2', inner))
+  return op.add(y, context.drop(scaled(parameters, config, 'ls2', inner)))
 }
 
 /** Normalises after each: timm's `ResPostBlock`. */
-const postNorm: Block = (parameters, config, norm, x, index, positions) => {
-  const attended = attention(parameters, config, norm, x, index, positions)
-  const y = op.add(x, norm(parameters, 'norm1', attended))
-  return op.add(y, norm(parameters, 'norm2', feedForward(parameters, config, norm, y)))
+const postNorm: Block = (parameters, config, norm, x, index, context) => {
+  const attended = attention(parameters, config, norm, x, index, context)
+  const y = op.add(x, context.drop(norm(parameters, 'norm1', attended)))
+  return op.add(y, context.drop(norm(parameters, 'norm2', feedForward(parameters, config, norm, y))))
 }
 
 /** Two of each side by side (https://arxiv.org/abs/2203.09795): timm's `ParallelThingsBlock`. */
-const twofold: Block = (parameters, config, norm, x, index, positions) => {
+const twofold: Block = (parameters, config, norm, x, index, context) => {
   const { builder } = x
   const both = (name: string, y: Value, branch: (normed: Value) => Value) => {
     const [first, second] = [0, 1].map((i) =>
       builder.scope(`${name}.${i}`, () =>
-        scaled(parameters, config, 'ls', branch(norm(parameters, 'norm', y))),
+        context.drop(scaled(parameters, config, 'ls', branch(norm(parameters, 'norm', y)))),
       ),
     ) as [Value, Value]
     return op.add(y, op.add(first, second))
   }
-  const y = both('attns', x, (normed) => attention(parameters, config, norm, normed, index, positions))
+  const y = both('attns', x, (normed) => attention(parameters, config, norm, normed, index, context))
   return both('ffns', y, (normed) => feedForward(parameters, config, norm, normed))
 }
 
 /** Attention and MLP side by side from one product (https://arxiv.org/abs/2302.05442): timm's `ParallelScalingBlock`. */
-const parallel: Block = (parameters, config, norm, x, index) => {
+const parallel: Block = (parameters, config, norm, x, index, context) => {
   const { builder } = x
   const features = x.shape.at(-1) as number
   const inside = hidden(config, x)
@@ -199,7 +205,7 @@ const parallel: Block = (parameters, config, norm, x, index) => {
     const projected = linear(parameters, 'attn_out_proj', attended, features, options)
     sum = op.add(projected, linear(parameters, 'mlp_out_proj', activated, features, options))
   }
-  return op.add(x, scaled(parameters, config, 'ls', sum))
+  return op.add(x, context.drop(scaled(parameters, config, 'ls', sum)))
 }
 
 /** Blocks by the names that configurations use. */
