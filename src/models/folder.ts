@@ -4,6 +4,7 @@ import { closest, PipiloError } from '../tensor/index.ts'
 import { knownNames, knownTypes } from './architectures.ts'
 import { type Checkpoint, findCheckpoint, readCheckpoint } from './checkpoint.ts'
 import { checkClasses, explained } from './contradictions.ts'
+import { timmNames } from './efficientNetNames.ts'
 import { isObject } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
 import { readTextLayout } from './layout.ts'
@@ -132,7 +133,7 @@ async function buildImage(
   options: ReadOptions,
 ): Promise<Reading> {
   const { image, licence, notes } = await imageUse(files, network)
-  const inside = network.of === 'timm' ? unwrapped(checkpoint.tensors) : checkpoint
+  const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors)) : checkpoint
   const built = buildForSize(
     (wanted) => build(files, network, inside, options, wanted),
     files.label,

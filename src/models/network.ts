@@ -65,13 +65,17 @@ export async function findNetwork(files: ModelFiles, options: ReadOptions, file?
 
 /**
  * The architecture of a checkpoint called as torchvision and timm publish it, `resnet50-0676ba61.pth` or
- * `mobilenetv2_100_ra-b33bc2c4.pth`: the longest known name that it begins with, before the first digits of its hash.
+ * `mobilenetv2_100_ra-b33bc2c4.pth`: the longest known name that it begins with, before the first digits of its hash; or as
+ * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`.
  */
 async function publishedName(files: ModelFiles, file: string | undefined): Promise<string | undefined> {
   const names = file === undefined ? await files.list('') : [file]
   for (const name of names) {
     const stem = /^(?:.*\/)?([\w-]+)-[0-9a-f]{8}\.(?:pth|pt|bin|safetensors)$/.exec(name)?.[1]
     if (stem === undefined) continue
+    // The package efficientnet_pytorch, whose networks pad as TensorFlow does.
+    const efficient = /^efficientnet-((?:b|lite)\d)$/.exec(stem)?.[1]
+    if (efficient !== undefined) return `tf_efficientnet_${efficient}`
     const known = knownNames()
       .filter((candidate) => stem === candidate || new RegExp(`^${candidate}[_-]`).test(stem))
       .sort((a, b) => b.length - a.length)
