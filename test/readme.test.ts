@@ -5,15 +5,20 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeSafetensors } from '../src/models/index.ts'
+import { startHub } from '../src/models/testing/hubServer.ts'
+import { buildDistilBert } from '../src/nn/index.ts'
+import type { Tensor } from '../src/tensor/index.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(join(project, 'README.md'), 'utf8')
-const snippets = [...readme.matchAll(/^```ts( coming)?\n(.*?)^```/gms)].map(([, coming, code], i) => ({
+const snippets = [...readme.matchAll(/^```ts( hub)?\n(.*?)^```/gms)].map(([, hub, code], i) => ({
   name: `snippet${i}.ts`,
-  coming: coming !== undefined,
+  hub: hub !== undefined,
   code: `${code!}\nexport {}\n`,
 }))
-const running = snippets.filter(({ coming }) => !coming)
+const running = snippets.filter(({ hub }) => !hub)
+const asking = snippets.filter(({ hub }) => hub)
 
 // Inside the package, so that `pipilo` means the build in dist/, as it would for a user.
 let folder: string
@@ -31,10 +36,38 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+function filesIn(path: string): Record<string, Uint8Array> {
+  const names = readdirSync(join(project, path))
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(project, path, name))]))
+}
+
+/** A repository as transformers writes it, of random weights. */
+async function smallDistilBert(): Promise<Record<string, Uint8Array>> {
+  const vocabulary = filesIn('src/embed/testdata/vocabularies/bert-cased')
+  const vocab_size = Buffer.from(vocabulary['vocab.txt']!).toString().trimEnd().split('\n').length
+  const config = {
+    model_type: 'distilbert',
+    vocab_size,
+    dim: 32,
+    n_layers: 1,
+    n_heads: 2,
+    hidden_dim: 64,
+    max_position_embeddings: 64,
+  }
+  const { graph } = buildDistilBert(config)
+  const parameters = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+  await writeSafetensors(join(folder, 'distilbert.safetensors'), new Map(parameters) as Map<string, Tensor>)
+  return {
+    ...vocabulary,
+    'config.json': Buffer.from(JSON.stringify(config)),
+    'model.safetensors': readFileSync(join(folder, 'distilbert.safetensors')),
+  }
+}
+
 describe('README', () => {
-  it('has snippets that run, and some that are coming', () => {
+  it('has snippets that run, and some that ask the hub', () => {
     expect(running.length).toBeGreaterThanOrEqual(5)
-    expect(snippets.some(({ coming }) => coming)).toBe(true)
+    expect(asking.length).toBeGreaterThan(0)
   })
 
   it('has snippets that compile', () => {
@@ -62,6 +95,24 @@ describe('README', () => {
   it.each(running)('$name runs', async ({ name }) => {
     const { stderr } = await promisify(execFile)(process.execPath, ['--import', 'tsx', name], { cwd: folder })
     expect(stderr).toBe('')
+  })
+
+  it.each(asking)('$name runs beside a hub, with small models under the names of large ones', async ({
+    name,
+  }) => {
+    const hub = await startHub({
+      'timm/resnet50.a1_in1k': { files: filesIn('src/models/testdata/vision/resnet50') },
+      'distilbert-base-cased': { files: await smallDistilBert() },
+    })
+    try {
+      const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HOME: join(folder, 'hf') }
+      const run = promisify(execFile)
+      const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', name], { cwd: folder, env })
+      expect(stderr).toBe('')
+      expect(stdout).toBe('32 24 24\n')
+    } finally {
+      await hub.close()
+    }
   })
 
   it('lists every command that there is', async () => {
