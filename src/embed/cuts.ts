@@ -5,7 +5,7 @@ export interface TokenizerFile {
   readonly normalizer?: Step | null
   readonly pre_tokenizer?: Step | null
   readonly padding?: { readonly pad_id?: number } | null
-  readonly model?: { readonly type?: string; readonly reserved?: number }
+  readonly model?: { readonly type?: string }
   readonly added_tokens?: readonly { readonly content: string; readonly rstrip?: boolean }[]
 }
 

