@@ -10,6 +10,7 @@ import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
 import { type Grid, resamplePositions } from './positions.ts'
+import { torchvisionVitNames } from './torchvisionVitNames.ts'
 import type { Parameters } from './types.ts'
 import { patchGrid } from './visionConfig.ts'
 import { type BlockConfig, EVA_DEFAULTS, vitBlocks } from './vitBlocks.ts'
@@ -95,6 +96,9 @@ type Checkpoint = ReadonlyMap<string, Initializer>
 /** Where larger models keep the vision transformer. */
 const PREFIXES = ['', 'module.', 'visual.trunk.']
 
+/** The classifier, as timm and torchvision call it. */
+const HEADS = ['head', 'heads.head']
+
 /**
  * A vision transformer as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
  * there are no classes.
@@ -107,16 +111,17 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`.
  *
  * @param config what differs from {@link VIT_DEFAULTS}
- * @param checkpoint tensors by timm's names; without one, parameters are drawn
+ * @param checkpoint tensors by timm's or torchvision's names (layers have timm's); without one, parameters are drawn
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
 export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
   const config: VitConfig = { ...VIT_DEFAULTS, ...given }
   const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
-  const classes = options.classes ?? classesOf(checkpoint, config.num_classes)
+  const classes = options.classes ?? classesOf(checkpoint, config.num_classes, HEADS)
   const builder = new Builder({ name: 'vit' })
   const parameters = parametersFrom(builder, checkpoint, {
     prefixes: PREFIXES,
+    aliases: torchvisionVitNames,
     seed,
     strict,
     // Of pretraining, or of heads that are not wanted.
@@ -181,12 +186,14 @@ function prefixTokens(config: VitConfig): number {
 export function classesOf(
   checkpoint: Checkpoint | undefined,
   otherwise: number,
-  name = 'head.weight',
+  heads: readonly string[],
 ): number {
   if (!checkpoint) return otherwise
-  for (const prefix of PREFIXES) {
-    const weight = checkpoint.get(prefix + name)
-    if (weight) return weight.shape[0] ?? 0
+  for (const head of heads) {
+    for (const prefix of PREFIXES) {
+      const weight = checkpoint.get(`${prefix}${head}.weight`)
+      if (weight) return weight.shape[0] ?? 0
+    }
   }
   return 0
 }
@@ -254,7 +261,10 @@ function positionTable(
   grid: Grid,
 ): Value {
   const prefix = config.no_embed_class ? 0 : prefixTokens(config)
-  const stored = PREFIXES.map((before) => checkpoint?.get(`${before}pos_embed`)).find((tensor) => tensor)
+  const names = ['pos_embed', ...torchvisionVitNames('pos_embed')]
+  const stored = names
+    .flatMap((name) => PREFIXES.map((before) => checkpoint?.get(before + name)))
+    .find((tensor) => tensor)
   const own = patchGrid(config.img_size, config.patch_size)
   const count = stored?.shape[1] ?? own[0] * own[1] + prefix
   const from = gridOf(count - prefix, [grid, own])

@@ -34,6 +34,12 @@ const SIZES: Readonly<Record<string, readonly [number, number, number, number]>>
   gigantic: [1664, 48, 16, 4.923076923076923],
 }
 
+/** torchvision's names say less. */
+function torchvision(word: string, patch_size: number): Preset {
+  const [embed_dim, depth, num_heads] = SIZES[word]!
+  return { embed_dim, depth, num_heads, patch_size, img_size: [224, 224] }
+}
+
 const headless: Preset = { num_classes: 0 }
 const clip: Preset = { norm_eps: 1e-5, pre_norm: true }
 const map: Preset = { class_token: false, global_pool: 'map' }
@@ -149,6 +155,8 @@ const PRESETS: Readonly<Record<string, Preset>> = {
   test_vit3: { ...tiny, ...tinyReg, ...tiny3, mlp_ratio: 2, global_pool: 'map', pool_include_prefix: true },
   test_vit4: { ...tiny, ...tinyReg, ...tiny3, norm: 'rms' },
   test_vit_relpos: { ...relposGap, ...tiny, ...tiny3, mlp_ratio: 2, fc_norm: true, init_values: 1e-6 },
+  vit_b_16: torchvision('base', 16),
+  vit_b_32: torchvision('base', 32),
   vit_base_patch14_dinov2: { ...dinov2, ...headless },
   vit_base_patch14_reg1_tipsv2: { ...tips, ...headless },
   vit_base_patch14_reg4_dinov2: { ...dinov2Reg4, ...headless },
@@ -240,6 +248,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
   vit_gigantic_patch14_clip_224: { ...clip, num_classes: 1280 },
   vit_gigantic_patch14_clip_378: { ...clip, num_classes: 1280 },
   vit_gigantic_patch14_clip_quickgelu_224: { ...clip, ...quick, num_classes: 1280 },
+  vit_h_14: torchvision('huge', 14),
   vit_huge_patch14_224: { num_classes: 0 },
   vit_huge_patch14_clip_224: clip,
   vit_huge_patch14_clip_336: clip,
@@ -252,6 +261,8 @@ const PRESETS: Readonly<Record<string, Preset>> = {
   vit_huge_patch16_radio_v3: { ...radioV3, ...headless },
   vit_huge_patch16_radio_v4: { ...radioV4, ...headless },
   vit_intern300m_patch14_448: { init_values: 0.1, final_norm: false, num_classes: 0 },
+  vit_l_16: torchvision('large', 16),
+  vit_l_32: torchvision('large', 32),
   vit_large_patch14_224: {},
   vit_large_patch14_clip_224: clip,
   vit_large_patch14_clip_336: clip,

@@ -4,7 +4,7 @@ features, the layer below the head and every stage compared.
 
     python bench/parity/zoo/cnn.py [a pattern of names …]
 
-Streams one model at a time to `vision.ts` (Node), through a folder of its own. Networks of more than 250 million parameters that
+Streams one model at a time to `vision.ts` (Node), through a folder of its own. Networks of more than 250 million parameters (LARGE, in millions) that
 can be made shallower must agree in the names and shapes of all tensors, and in numbers with few blocks; all others as they are. Appends a
 line of JSON a model to pipilo-zoo-cnn.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes
 report-cnn.json. Needs torch, timm, torchvision, safetensors.
@@ -20,12 +20,13 @@ import timm
 import torch
 import torchvision
 
-from peer import Log, Peer, farthest, hand_over, parameters, shapes, write_report
+from peer import Log, Peer, farthest, hand_over, millions, parameters, shapes, write_report
 
 torch.set_num_threads(1)
-LARGE = 250e6
+LARGE = millions(250)
 MODULES = ["resnet", "senet", "vgg", "densenet", "convnext", "efficientnet", "mobilenetv3"]
-TORCHVISION = ["alexnet", "vgg", "resnet", "densenet", "mobilenetv2", "mobilenetv3", "efficientnet", "convnext"]
+TORCHVISION = ["alexnet", "vgg", "resnet", "densenet", "mobilenetv2", "mobilenetv3", "efficientnet", "convnext", "vision_transformer",
+               "swin_transformer"]
 
 
 def randomize(model, seed, gain):
@@ -84,10 +85,12 @@ def create(source, name, changes={}):
     return timm.create_model(name, **changes) if source == "timm" else torchvision.models.get_model(name, weights=None)
 
 
-def size_of(source, name):
+def size_of(name):
     """Small pictures, larger where a network asks for them."""
     if name.startswith("vgg") or name == "alexnet":
-        return 224 if source == "timm" else 192
+        return 128
+    if name.startswith(("vit_", "swin_")):
+        return 224
     return 100 if "efficientnet" in name or "mixnet" in name else 96
 
 
@@ -112,7 +115,7 @@ def run(source, name, model, x):
         for info, value in zip(model.feature_info, maps, strict=True):
             values[f"layer:{info['module']}"] = value
             stages.append([info["module"], info["reduction"], info["num_chs"]])
-    elif hasattr(model, "features"):
+    elif hasattr(model, "features") and not name.startswith("swin_"):
         values["features"] = model.features(x)
         if name.startswith("densenet"):  # torchvision has the last ReLU outside
             values["features"] = values["features"].relu()
@@ -123,11 +126,11 @@ def compare(peer, source, name):
     with torch.device("meta"):
         whole = create(source, name)
     changes = shallow(source, name) if parameters(whole) > LARGE else {}
-    residual = any(word in name for word in ("resnet", "resnext", "senet", "convnext"))
+    residual = any(word in name for word in ("resnet", "resnext", "senet", "convnext", "vit_", "swin_"))
     seed = zlib.crc32(name.encode())
     model = create(source, name, changes).eval()
     randomize(model, seed, 1 if residual else 2)
-    size = size_of(source, name)
+    size = size_of(name)
     x = torch.randn((2, 3, size, size), generator=torch.Generator().manual_seed(1))
     if not residual or sum(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules()) > 400:
         condition(model, x, seed + 1)
@@ -150,11 +153,11 @@ def cases(peer, patterns):
     for name in filter(chosen, torchvision.models.list_models()):
         module = torchvision.models.get_model_builder(name).__module__
         family = module.split(".")[-1]
-        # Not those of int8 weights, nor of videos.
-        if family in TORCHVISION and ".quantization" not in module and ".video" not in module:
+        # Not those of int8 weights, nor of videos, nor Swin V2, whose parameters are others.
+        if family in TORCHVISION and ".quantization" not in module and ".video" not in module and "swin_v2" not in name:
             more = {"pretrained": len(torchvision.models.get_model_weights(name))}
             yield f"torchvision: {family}", name, more, lambda n=name: compare(peer, "torchvision", n)
 
 
-lines = Log("pipilo-zoo-cnn.jsonl").sweep(cases(Peer("vision.ts"), sys.argv[1:]))
+lines = Log("pipilo-zoo-cnn.jsonl").sweep(cases(Peer("vision.ts"), sys.argv[1:]), LARGE)
 write_report("report-cnn.json", {"timm": timm.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__}, lines)

@@ -3,7 +3,7 @@ Vision transformers of timm, transformers and OpenCLIP against Pipilo's: every p
 
     python bench/parity/zoo/vits.py [timm] [resized] [transformers] [openclip] [a pattern of timm's names …]
 
-Streams one model at a time to `vision.ts` (Node), through a folder of its own. Models of more than 100 million parameters must agree in
+Streams one model at a time to `vision.ts` (Node), through a folder of its own. Models of more than 100 million parameters (LARGE, in millions) must agree in
 the names and shapes of all tensors, and in numbers with two blocks (a stage). Pictures have at most 256 pixels a side. Appends a line of JSON a model to
 pipilo-zoo-vits.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes report-vits.json, or
 report-openclip.json where only openclip is asked for. Needs torch, timm, transformers, safetensors, open_clip_torch.
@@ -19,13 +19,13 @@ import timm
 import torch
 import transformers
 
-from peer import Log, Peer, hand_over, parameters, shapes, undrawn, write_report
+from peer import Log, Peer, hand_over, millions, parameters, shapes, undrawn, write_report
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 undrawn()
 undrawn(timm.layers.weight_init, ["_trunc_normal_"])
-LARGE = 100e6
+LARGE = millions(100)
 MODULES = ["deit", "beit", "swin_transformer", "swin_transformer_v2", "eva", "vision_transformer_relpos", "vision_transformer"]
 # Checkpoints of one size, pictures of another.
 RESIZED = [
@@ -277,7 +277,7 @@ def cases(peer, patterns):
 
 
 def main(patterns):
-    lines = Log("pipilo-zoo-vits.jsonl").sweep(cases(Peer("vision.ts"), patterns))
+    lines = Log("pipilo-zoo-vits.jsonl").sweep(cases(Peer("vision.ts"), patterns), LARGE)
     clip = [line for line in lines if line["family"] == "OpenCLIP"]
     versions = {"timm": timm.__version__, "torch": torch.__version__, "transformers": transformers.__version__}
     if patterns != ["openclip"]:

@@ -125,8 +125,8 @@ def of_timm(name, changes, size):
     return entry("named", name, changes, size, model.state_dict(), values, stages=info, source="timm")
 
 
-def of_torchvision(name, size, head=True):
-    model = torchvision.models.get_model(name, weights=None)
+def of_torchvision(name, size, head=True, model=None, config={}):
+    model = model or torchvision.models.get_model(name, weights=None)
     if head:
         fill(model)
     else:
@@ -136,13 +136,22 @@ def of_torchvision(name, size, head=True):
     model.eval()
     x = picture(size)
     values = {}
-    if hasattr(model, "features"):
+    if hasattr(model, "features") and not name.startswith("swin"):
         values["features"] = model.features(x)
     if head:
         last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
         last.register_forward_pre_hook(lambda _, inputs: values.update(penultimate=inputs[0].clone()))
         values["logits"] = model(x)
-    return entry("named", name, {}, size, model.state_dict(), values, source="torchvision")
+    return entry("named", name, config, size, model.state_dict(), values, source="torchvision")
+
+
+def of_torchvision_transformers():
+    models = torchvision.models
+    vit = models.VisionTransformer(image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=24, mlp_dim=96, num_classes=5)
+    yield of_torchvision("vit_b_16", (32, 32), model=vit, config=SMALL | {"img_size": [32, 32]})
+    swin = models.SwinTransformer(patch_size=[4, 4], embed_dim=8, depths=[2, 1], num_heads=[2, 4], window_size=[3, 3], num_classes=5)
+    config = {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 3, "num_classes": 5}
+    yield of_torchvision("swin_t", (32, 40), model=swin, config=config)
 
 
 def of_transformers(model_class, config_class, options, size):
@@ -199,6 +208,7 @@ class LeNet(torch.nn.Module):
 def main():
     cases = [of_timm(*case) for case in TIMM] + [of_torchvision(*case) for case in TORCHVISION]
     cases += [of_torchvision(*case, head=False) for case in HEADLESS] + [of_transformers(*case) for case in TRANSFORMERS]
+    cases += of_torchvision_transformers()
     lenet = fill(LeNet())
     cases.append(entry("lenet", "lenet", {}, (32, 32), lenet.state_dict(), lenet(formula("pixel_values", (2, 1, 32, 32))),
                        stages=[["pool1", 2, 6], ["pool2", 4, 16]]))
