@@ -237,6 +237,21 @@ describe('pictures', () => {
     await expect(image.embed([pictures[0]!, new Uint8Array()])).rejects.toMatchObject({ input: 'input 1' })
   })
 
+  it('names the first of several bad ones, however fast the others fail', async () => {
+    const e = await embedder(await image.model(), { batchPixels: 8 * 224 * 224 })
+    const inputs = [pictures[0]!, join(folder, 'notes.jpg'), 7 as never, join(folder, 'nowhere.jpg')]
+    await expect(e.embed(inputs)).rejects.toMatchObject({ code: 'IMAGE_INVALID', input: inputs[1] })
+    await e.dispose()
+  })
+
+  it('says of a card whose pictures cannot be prepared what is wrong, before there are any', async () => {
+    const card = { image: { ...image.card.image!, interpolation: 'cubic' as never } }
+    await expect(embedder('mobilenet-v2', { card })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      input: 'interpolation',
+    })
+  })
+
   it("gives a row a position with pool: 'none'", async () => {
     const e = await embedder(await image.model(), { pool: 'none' })
     const [map] = (await e.embed([pictures[0]!])).vectors

@@ -311,6 +311,26 @@ describe('bad input', () => {
     expect((await failure('data:image/png;base64,%%%')).code).toMatch(/IMAGE_INVALID|FILE_EMPTY/)
   })
 
+  it.each([
+    ['size', [0, 8]],
+    ['size', 224],
+    ['crop', 'middle'],
+    ['cropRatio', 0],
+    ['cropRatio', 1.5],
+    ['resize', -3],
+    ['resize', [8]],
+    ['interpolation', 'cubic'],
+    ['mean', [0, 0]],
+    ['std', [1, 0, 1]],
+    ['background', [256, 0, 0]],
+  ])('refuses a preparation that cannot be followed, not the picture: %s %j', async (name, value) => {
+    const preprocessing = { ...squash, [name]: value } as ImagePreprocessing
+    await expect(decodeImage(hollowPng(8, 8), preprocessing)).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      input: name,
+    })
+  })
+
   it('stops when asked to', async () => {
     const signal = AbortSignal.abort()
     expect((await failure(await readFile(import.meta.filename), { signal })).code).toBe('ABORTED')

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { SharpConstructor } from 'sharp'
-import type { ImagePreprocessing } from '../models/index.ts'
+import { checkImagePreprocessing, type ImagePreprocessing } from '../models/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { throwIfAborted } from './abort.ts'
 import { background, fitImage, pixels } from './fitImage.ts'
@@ -48,6 +48,7 @@ export async function decodeImage(
 ): Promise<RawImage> {
   const { maxPixels = MOST_PIXELS, label = 'the picture', signal } = options
   throwIfAborted(signal)
+  if (preprocessing) checkImagePreprocessing(preprocessing)
   const source = await imageSource(input, label, signal)
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const sharp = await loadSharp()

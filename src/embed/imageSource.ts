@@ -88,7 +88,11 @@ function checkRaw(image: RawImage, label: string): RawImage {
   return image
 }
 
-function filePath(url: string): string {
+/**
+ * The path of a `file:` URL.
+ * @throws `INPUT_INVALID` for one that names another machine
+ */
+export function filePath(url: string): string {
   try {
     return fileURLToPath(url)
   } catch (cause) {

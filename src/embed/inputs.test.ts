@@ -55,6 +55,14 @@ describe('readInputs', () => {
     expect(all[1]).toMatchObject({ modality: 'text', path: 'notes/b.txt', line: 1, size: 8, found: true })
   })
 
+  it('names file: addresses of other machines, and goes on', async () => {
+    const here = pathToFileURL(join(cwd, 'notes/a/z.md')).href
+    const [far, near] = await inputs(['file://elsewhere/a.jpg', here])
+    expect(far).toMatchObject({ id: 'file://elsewhere/a.jpg', modality: 'image' })
+    expect(far!.error).toMatchObject({ code: 'INPUT_INVALID', input: 'file://elsewhere/a.jpg' })
+    expect(near).toMatchObject({ id: 'notes/a/z.md:1', input: 'three' })
+  })
+
   it('takes globs, but not for what exists by that name', async () => {
     expect((await inputs('notes/**/*.{md,txt}')).map(brief)).toHaveLength(4)
     expect((await inputs('odd/photo[1].txt')).map(brief)).toEqual(['odd/photo[1].txt:1 text'])

@@ -1,9 +1,9 @@
 import { relative, resolve, sep } from 'node:path'
 import { addAbortSignal } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { InputModality } from '../models/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import { throwIfAborted } from './abort.ts'
+import { filePath } from './imageSource.ts'
 import { findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
@@ -70,12 +70,26 @@ export async function* readInputs(
     } else if (/^https?:\/\//i.test(spec)) {
       yield { id: spec, input: spec, modality: 'image' }
     } else {
-      const named = spec.startsWith('file:') ? fileURLToPath(spec) : spec
+      const named = namedBy(spec)
+      if (named instanceof PipiloError) {
+        yield { id: spec, input: spec, modality: hasPictureName(spec) ? 'image' : 'text', error: named }
+        continue
+      }
       for await (const file of findFiles(named, cwd)) {
         throwIfAborted(signal)
         yield* readFile(file.path, cwd, file, options)
       }
     }
+  }
+}
+
+/** The path of a `file:` URL, or why it has none; anything else as it is. */
+function namedBy(spec: string): string | PipiloError {
+  if (!/^file:/i.test(spec)) return spec
+  try {
+    return filePath(spec)
+  } catch (error) {
+    return error as PipiloError
   }
 }
 

@@ -89,6 +89,6 @@ export const loadTokenizer = lazily(async () => (await import('./tokenizer.ts'))
  *
  * @returns `channels` is 3
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
- *   `INPUT_INVALID`, `NETWORK`, `ABORTED`
+ *   `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
 export const decodeImage = lazily(async () => (await import('./image.ts')).decodeImage)

@@ -1,4 +1,4 @@
-import type { ImagePreprocessing } from '../models/index.ts'
+import { checkImagePreprocessing, type ImagePreprocessing } from '../models/index.ts'
 import { PipiloError, type Tensor } from '../tensor/index.ts'
 import { decodeImage } from './image.ts'
 import type { Preparation, PrepareOptions, Unit } from './preparation.ts'
@@ -19,6 +19,7 @@ export class PicturePreparation implements Preparation {
   readonly #options: PictureOptions
 
   constructor(options: PictureOptions) {
+    checkImagePreprocessing(options.image)
     const [height, width] = options.image.size
     this.#options = options
     const count = Math.max(1, Math.floor(options.batchPixels / (height * width)))
@@ -32,20 +33,24 @@ export class PicturePreparation implements Preparation {
 
   async prepare(inputs: readonly Input[], { indexOf, signal, onError }: PrepareOptions): Promise<Unit[]> {
     const { image, maxPixels } = this.#options
-    const units = await Promise.all(
-      inputs.map(async (input, owner): Promise<Unit | undefined> => {
+    const decoded = await Promise.all(
+      inputs.map(async (input, owner): Promise<Uint8Array | PipiloError> => {
         try {
           const label = `input ${indexOf(owner)}`
-          const { data } = await decodeImage(input, image, { label, signal, ...(maxPixels && { maxPixels }) })
-          return { owner, content: data, size: data.length / 3, truncated: false }
+          return (await decodeImage(input, image, { label, signal, ...(maxPixels && { maxPixels }) })).data
         } catch (error) {
           if (!(error instanceof PipiloError) || signal.aborted) throw error
-          onError(owner, error)
-          return undefined
+          return error
         }
       }),
     )
-    return units.filter((unit) => unit !== undefined)
+    const units: Unit[] = []
+    // In order: of several bad ones it is the first that is named.
+    for (const [owner, content] of decoded.entries()) {
+      if (content instanceof PipiloError) onError(owner, content)
+      else units.push({ owner, content, size: content.length / 3, truncated: false })
+    }
+    return units
   }
 
   pack(units: readonly Unit[]): Unit[][] {

@@ -34,7 +34,9 @@ export function meanOf(chunks: readonly Row[], normalize: boolean): Row {
   const { index, input, vector: first } = chunks[0]!
   const sum = new Float64Array((first as Float32Array).length)
   let tokens = 0
-  for (const { vector, tokens: weight } of chunks) {
+  for (const { vector, ...chunk } of chunks) {
+    // A chunk without any token, of a tokenizer without special ones, has a vector all the same.
+    const weight = Math.max(1, chunk.tokens)
     tokens += weight
     for (const [i, value] of (vector as Float32Array).entries()) sum[i]! += value * weight
   }

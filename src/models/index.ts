@@ -1,6 +1,7 @@
 export { available, card, cards, defaultImageModel, defaultTextModel } from './cards.ts'
 export type { Repository, RepositoryOptions } from './hub/repository.ts'
 export { type HubSettings, hubSettings } from './hub/settings.ts'
+export { checkImagePreprocessing } from './imagePreprocessing.ts'
 export { open, openRepository, tokenizerPath } from './onDemand.ts'
 export { placeName } from './placeName.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
