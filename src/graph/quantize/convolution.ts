@@ -4,7 +4,7 @@ import type { Node } from '../types.ts'
 import type { Rewriter, Weight } from './rewriter.ts'
 import { floats, quantizeRows } from './symmetric.ts'
 
-/** A convolution with what its neighbours add to it: padding before it, batch normalisation after it. */
+/** A convolution with what its neighbours add to it: padding before it, a bias or batch normalisation after it. */
 export interface Convolution {
   readonly node: Node
   readonly x: string
@@ -32,7 +32,7 @@ export interface Convolutions {
   readonly merged: ReadonlySet<Node>
 }
 
-/** Finds convolutions, with padding and batch normalisation that can be merged into them. */
+/** Finds convolutions, with padding, a bias and batch normalisation that can be merged into them. */
 export function findConvolutions(rewriter: Rewriter): Convolutions {
   const byNode = new Map<Node, Convolution>()
   const merged = new Set<Node>()
@@ -45,10 +45,12 @@ export function findConvolutions(rewriter: Rewriter): Convolutions {
     if (pad) merged.add(pad.node)
     const after = rewriter.onlyReader(node.outputs[0] ?? '')
     const norm = after && normalizationOf(rewriter, after)
-    if (norm) merged.add(node)
-    const last = norm ? after : node
+    const added = after && !bias ? biasOf(rewriter, after, node.outputs[0]!, weight) : undefined
+    if (norm || added) merged.add(node)
+    const last = norm || added ? after! : node
     const [x = ''] = pad?.node.inputs ?? node.inputs
-    byNode.set(last, { node, x, weight, bias, norm, pads: pad?.pads, output: last.outputs[0]! })
+    const common = { node, x, weight, norm, pads: pad?.pads }
+    byNode.set(last, { ...common, bias: bias ?? added, output: last.outputs[0]! })
   }
   return { byNode, merged }
 }
@@ -61,6 +63,21 @@ function normalizationOf(rewriter: Rewriter, node: Node): Normalization | undefi
   const [scale, offset, mean, variance] = inputs.slice(1).map((name) => rewriter.weight(name))
   if (!scale || !offset || !mean || !variance) return undefined
   return { scale, offset, mean, variance, epsilon: Number(attributes['epsilon']?.value ?? 1e-5) }
+}
+
+/** A number a channel, [channels, 1, 1], that a node adds to a convolution's output. */
+function biasOf(
+  rewriter: Rewriter,
+  { op, domain, inputs }: Node,
+  output: string,
+  { source }: Weight,
+): Weight | undefined {
+  if (op !== 'Add' || domain !== '') return undefined
+  const other = rewriter.weight(inputs.find((name) => name !== output) ?? '')
+  const space = source.shape.slice(2).map(() => 1)
+  const shape = [source.shape[0], ...space].join()
+  const given = other?.source.shape.join()
+  return given === shape || given === `1,${shape}` ? other : undefined
 }
 
 /** Zeros around pictures that only this convolution reads. */

@@ -204,6 +204,26 @@ describe('quantize with samples', () => {
     )
   })
 
+  it('merges a number a channel that is added behind a convolution, and nothing else', async () => {
+    const next = random(3)
+    const added = async (shape: number[]) => {
+      const builder = new Builder()
+      const x = builder.input('x', 'float32', ['batch', 4, 6, 4])
+      const weight = builder.initializer('weight', numbers([4, 4, 1, 1], next))
+      const offset = builder.initializer('offset', numbers(shape, next))
+      builder.output('y', op.relu(op.add(offset, op.conv(x, weight))))
+      const graph = builder.build()
+      const samples = Array.from({ length: 3 }, () => ({ x: numbers([2, 4, 6, 4], next) }))
+      const small = await quantize(graph, { samples, evaluate: run })
+      const given = { x: numbers([2, 4, 6, 4], next) }
+      expect(cosine((await run(small, given))['y'], (await run(graph, given))['y'])).toBeGreaterThan(0.999)
+      return operators(small).filter((kind) => kind === 'Add').length
+    }
+    expect(await Promise.all([added([4, 1, 1]), added([1, 4, 1, 1])])).toEqual([0, 0])
+    // Along the width, and of all.
+    expect(await Promise.all([added([4]), added([1, 1, 1])])).toEqual([1, 1])
+  })
+
   it('leaves convolutions as they are without samples', async () => {
     const graph = convolutional(4, false, 1)
     expect(operators(await quantize(graph))).toEqual(operators(graph))

@@ -13,7 +13,7 @@ const SAME_SCALE = new Set(['MaxPool'])
 
 /**
  * Convolutions in integers, with ranges of activations found on samples: `QuantizeLinear` and `DequantizeLinear` around
- * convolutions, sums and poolings, from which the runtime makes operators on integers. Batch normalisation and padding
+ * convolutions, sums and poolings, from which the runtime makes operators on integers. Bias, batch normalisation and padding
  * are merged into the weights.
  *
  * @returns what takes a node's place; undefined if the graph has no convolution
@@ -46,8 +46,8 @@ export async function convolutionQuantizer(
     if (range && ranges.has(outputs[0] ?? '')) ranges.set(outputs[0]!, range)
   }
   const mergedHere = new Set(
-    [...byNode.values()].flatMap(({ node, norm, pads }) => [
-      ...(norm ? [node] : []),
+    [...byNode].flatMap(([last, { node, pads }]) => [
+      ...(last === node ? [] : [node]),
       ...(pads ? [rewriter.maker(node.inputs[0]!)!] : []),
     ]),
   )
