@@ -180,6 +180,40 @@ describe('readTfjsGraphModel', () => {
     expect(graph.nodes.map(({ op }) => op)).toEqual(['Conv', 'Add', 'Clip', 'Conv', 'Add', 'ReduceMax'])
   })
 
+  it('takes max(min(relu(x), 6), 0) for the one operator that it is', async () => {
+    const nodes = (limit: string) => [
+      x,
+      { name: 'six', op: 'Const' },
+      { name: 'zero', op: 'Const' },
+      { name: 'seven', op: 'Const' },
+      { name: 'a', op: 'Relu', input: ['x'] },
+      { name: 'b', op: 'Minimum', input: ['a', limit] },
+      { name: 'c', op: 'Maximum', input: ['b', 'zero'] },
+    ]
+    const ops = async (limit: string) => {
+      const folder = await write(nodes(limit), (model) => ({
+        ...model,
+        weightsManifest: [
+          {
+            paths: ['numbers.bin'],
+            weights: ['six', 'zero', 'seven'].map((name) => ({ name, shape: [], dtype: 'float32' })),
+          },
+        ],
+      }))
+      await writeFile(join(folder, 'numbers.bin'), Buffer.from(Float32Array.of(6, 0, 7).buffer))
+      const { graph } = await readTfjsGraphModel(folder)
+      const session = await compile(graph, { workers: 0, cacheDir: scratch })
+      const { c } = await session.run({ x: tensor('float32', [2, 2], [-1, 1, 6.5, 8]) })
+      await session.dispose()
+      return [graph.nodes.map(({ op }) => op), Array.from(c!.data as Float32Array)]
+    }
+    expect(await ops('six')).toEqual([['Clip'], [0, 1, 6, 6]])
+    expect(await ops('seven')).toEqual([
+      ['Relu', 'Min', 'Max'],
+      [0, 1, 6.5, 7],
+    ])
+  })
+
   it('lets a model that was converted for one picture take many, unless it says how many itself', async () => {
     const picture = {
       name: 'picture',

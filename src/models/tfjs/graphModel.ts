@@ -6,6 +6,7 @@ import { NodeCall } from './nodeCall.ts'
 import { brokenGraph, inOrder, type NodeDef, type NodeGraph, needed, readNodes } from './nodeDefs.ts'
 import { CONTROL_FLOW, OPERATORS } from './operators/index.ts'
 import { type RaggedText, raggedText } from './raggedText.ts'
+import { simplified } from './simplify.ts'
 import { Weights } from './weights.ts'
 
 /** A TensorFlow.js graph model as a graph. */
@@ -54,14 +55,15 @@ export async function readTfjsGraphModel(place: string | ModelJson): Promise<Tfj
     files: [json.file, ...weights.files],
     unused: weights.names.filter((name) => !read.has(name)),
   }
-  const text = raggedText(stated, weights)
+  const nodes = simplified(stated, weights)
+  const text = raggedText(nodes, weights)
   if (text) {
     const graph = translate(text.nodes, weights, text)
     return { ...common, graph, maxLength: text.maxLength }
   }
-  const picture = pictureInput(stated)
-  if (!picture) return { ...common, graph: translate(stated, weights, undefined) }
-  return { ...common, graph: pictureGraph(stated, weights, picture), inputSize: picture.size }
+  const picture = pictureInput(nodes)
+  if (!picture) return { ...common, graph: translate(nodes, weights, undefined) }
+  return { ...common, graph: pictureGraph(nodes, weights, picture), inputSize: picture.size }
 }
 
 function refuseUnknownOperators(graph: NodeGraph): void {
