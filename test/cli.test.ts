@@ -132,13 +132,17 @@ describe('pipilo embed', () => {
     writeFileSync(join(cwd, 'photos/cut.jpg'), photograph.subarray(0, photograph.length / 2))
     writeFileSync(join(cwd, 'photos/empty.jpg'), '')
     writeFileSync(join(cwd, 'photos/text.jpg'), 'no picture at all')
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="60000" height="60000"/>'
+    writeFileSync(join(cwd, 'photos/huge.jpg'), svg)
+    mkdirSync(join(cwd, 'photos/folder.jpg'))
     const thrown = await pipilo(['embed', 'photos/*.jpg', '--as', 'image', '--out', 'v.jsonl'], { cwd })
     expect(thrown.status).toBe(1)
     expect(existsSync(join(cwd, 'v.jsonl'))).toBe(false)
     const args = ['embed', 'photos/*.jpg', '--as', 'image', '--on-error', 'skip', '--out', 'v.jsonl']
     const skipped = await pipilo(args, { cwd })
     expect(skipped.status).toBe(0)
-    expect(skipped.stderr).toContain('skipped 3 inputs')
+    expect(skipped.stderr).toContain('skipped 4 inputs')
+    expect(skipped.stderr).toMatch(/huge\.jpg has more than 268,402,689 pixels/)
     for (const name of ['cut', 'empty', 'text']) expect(skipped.stderr).toContain(`photos/${name}.jpg`)
     expect(lines<Line>(readFileSync(join(cwd, 'v.jsonl'), 'utf8')).map(({ id }) => id)).toEqual([
       'photos/cat.jpg',
@@ -146,6 +150,21 @@ describe('pipilo embed', () => {
     const missing = await pipilo(['embed', 'nowhere.jpg'], { cwd })
     expect(missing.status).toBe(1)
     expect(missing.stderr).toContain('[FILE_NOT_FOUND]')
+  })
+
+  it('reads of a text file what is UTF-8, and gives no text to an image model', async () => {
+    const cwd = emptyFolder()
+    writeFileSync(join(cwd, 'notes.txt'), Buffer.from('fine\nb\xe4d\nfine too\n', 'latin1'))
+    const skipped = await pipilo(['embed', 'notes.txt', 'file://elsewhere/a.txt', '--on-error', 'skip'], {
+      cwd,
+    })
+    expect(skipped.status).toBe(0)
+    expect(lines<Line>(skipped.stdout).map(({ id }) => id)).toEqual(['notes.txt:1', 'notes.txt:3'])
+    expect(skipped.stderr).toContain('Line 2 of notes.txt is not valid UTF-8')
+    expect(skipped.stderr).toContain('file://elsewhere/a.txt names no file on this machine')
+    const text = await pipilo(['embed', '--text', 'a bird', '--model', 'mobilenet-v2'], { cwd })
+    expect(text.status).toBe(1)
+    expect(text.stderr).toContain('text:0 is text, and mobilenet-v2 embeds pictures')
   })
 
   it('offers the closest names for an unknown layer or model', async () => {
