@@ -1,6 +1,6 @@
 /**
- * Vision transformers (ViT, https://arxiv.org/abs/2010.11929, and its relatives DeiT, MAE, DINO, DINOv2, the towers of CLIP and
- * SigLIP) with the parameter names of timm's `VisionTransformer`.
+ * Vision transformers (ViT, https://arxiv.org/abs/2010.11929, and its relatives DeiT, MAE, DINO, DINOv2, the towers of CLIP and SigLIP, BEiT,
+ * EVA-02, DINOv3) with the parameter names of timm's `VisionTransformer`, `Beit` and `Eva`.
  */
 import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
 import { beitBlock } from './beit.ts'

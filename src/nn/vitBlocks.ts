@@ -2,17 +2,9 @@
 import { op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
 import { multiHeadAttention } from './attention.ts'
-import { type Drop, linear } from './layers.ts'
+import { type Drop, linear, rmsNorm } from './layers.ts'
 import type { Parameters } from './types.ts'
-import {
-  layerScale,
-  mlp,
-  type Norm,
-  normHeads,
-  rootMeanSquareNorm,
-  selfAttention,
-  VIT_INIT,
-} from './vitLayers.ts'
+import { layerScale, mlp, type Norm, normHeads, selfAttention, VIT_INIT } from './vitLayers.ts'
 import type { BlockPositions } from './vitPositions.ts'
 
 /** What blocks of EVA may vary beside, by timm's names. */
@@ -125,7 +117,7 @@ function differential(
   const lambda = op.add(op.sub(product(1), product(2)), initial)
   const values = op.transpose(op.reshape(value, [0, 0, heads, 2 * depth]), [0, 2, 1, 3])
   const context = op.matMul(op.sub(map(0), op.mul(map(1), lambda)), values)
-  const normed = rootMeanSquareNorm(parameters, 'sub_norm', context, 1e-5)
+  const normed = rmsNorm(parameters, 'sub_norm', context, 1e-5)
   return op.reshape(op.transpose(op.mul(normed, 1 - initial), [0, 2, 1, 3]), [0, 0, features])
 }
 

@@ -3,7 +3,7 @@ import { op, type Value } from '../graph/index.ts'
 import { activation } from './activations.ts'
 import { attend, multiHeadAttention, splitHeads } from './attention.ts'
 import { type ImageRotation, rotateHeads } from './imageRotary.ts'
-import { conv2d, type LayerInit, layerNorm, linear } from './layers.ts'
+import { conv2d, type LayerInit, layerNorm, linear, rmsNorm } from './layers.ts'
 import type { Parameters } from './types.ts'
 
 /** Fresh weights of vision transformers: normal with deviation 0.02, cut off; biases zero. */
@@ -21,21 +21,11 @@ export const deepInit = (block: number): LayerInit => ({
 /** A norm of the kind that a model has throughout. */
 export type Norm = (parameters: Parameters, name: string, x: Value) => Value
 
-/** Root mean square normalisation over the last axis (https://arxiv.org/abs/1910.07467), with a learned scale. */
-export function rootMeanSquareNorm(parameters: Parameters, name: string, x: Value, epsilon: number): Value {
-  const { builder } = x
-  return builder.scope(name, { kind: 'RmsNorm' }, () => {
-    const weight = parameters(`${builder.path}.weight`, [x.shape.at(-1) as number], { kind: 'ones' })
-    const square = op.reduceMean(op.mul(x, x), [x.shape.length - 1], { keepDims: true })
-    return op.mul(op.div(x, op.sqrt(op.add(square, epsilon))), weight)
-  })
-}
-
 /** @param kind `layer` or `rms` */
 export function normOf(kind: 'layer' | 'rms', epsilon: number): Norm {
   return kind === 'layer'
     ? (parameters, name, x) => layerNorm(parameters, name, x, epsilon)
-    : (parameters, name, x) => rootMeanSquareNorm(parameters, name, x, epsilon)
+    : (parameters, name, x) => rmsNorm(parameters, name, x, epsilon)
 }
 
 /** Patches of a picture [batch, channels, height, width] as vectors [batch, patches, features]: `<name>.proj`. */

@@ -4,7 +4,7 @@ features, the layer below the head and every stage compared.
 
     python bench/parity/zoo/cnn.py [a pattern of names …]
 
-Streams one model at a time to `vision.ts` (Node), through a folder of its own. Networks of more than 250 million parameters (LARGE, in millions) that
+Streams one model at a time to `vision.ts` (Node), through a folder of its own. Networks of more than 150 million parameters (LARGE, in millions) that
 can be made shallower must agree in the names and shapes of all tensors, and in numbers with few blocks; all others as they are. Appends a
 line of JSON a model to pipilo-zoo-cnn.jsonl in the temporary folder (LOG) and does not run again what agrees there; then writes
 report-cnn.json. Needs torch, timm, torchvision, safetensors.
@@ -23,7 +23,7 @@ import torchvision
 from peer import Log, Peer, farthest, hand_over, millions, parameters, shapes, write_report
 
 torch.set_num_threads(1)
-LARGE = millions(250)
+LARGE = millions(150)
 MODULES = ["resnet", "senet", "vgg", "densenet", "convnext", "efficientnet", "mobilenetv3"]
 TORCHVISION = ["alexnet", "vgg", "resnet", "densenet", "mobilenetv2", "mobilenetv3", "efficientnet", "convnext", "vision_transformer",
                "swin_transformer"]

@@ -99,7 +99,7 @@ const reduced = count(agree, ({ way }) => way === 'reduced')
 const configurations = text.models.filter(({ name }) => name.startsWith('configuration'))
 const headline =
   `**${agree.length} of ${architectures.length} architectures of timm, torchvision and OpenCLIP agree** (cosine at least 0.9999, ` +
-  `error at most 1e-4, everything drawn at random), ${reduced} of them, which are large, with fewer blocks and by the names and shapes of all ` +
+  `error at most 1e-4, everything drawn at random), ${reduced} of them, the larger ones, with fewer blocks and by the names and shapes of all ` +
   `their tensors; they cover ${sum(agree.map(({ pretrained }) => pretrained ?? 0))} pretrained names. ` +
   `Of ${configurations.length} random configurations of ${families(configurations).size} text architectures ` +
   `${count(configurations, ({ ok }) => ok)} agree with transformers, and ${count(others, ({ ok }) => ok)} of ${others.length} of its vision models ` +
@@ -124,7 +124,8 @@ const lines = [
   '',
   'Not built, of timm’s relatives of these families: `swinv2_cr_*` (timm’s own variant of Swin V2, 16), `vit_*_r*`, `vit_*_resnet*` and `vit_base_mci_224`',
   '(a convolutional network in front, 14), `samvit_*` (4), `naflexvit_*` (14), `vitamin_*` (13), `visformer_*` (2), and the residual networks of',
-  '`byobnet`, `regnet` and `resnetv2`: other architectures that share the name.',
+  '`byobnet`, `regnet` and `resnetv2`: other architectures that share the name. Of torchvision: Swin V2 (3), whose biases are stored otherwise, and',
+  'residual networks of videos (3).',
   '',
   '## Vision, by transformers’ configurations, and pictures of other sizes',
   '',
