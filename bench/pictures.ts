@@ -4,15 +4,13 @@
  *
  *     npm run pictures        # in bench/, after npm install
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { cosineSimilarity, open } from 'pipilo'
 import { rename, writeOnnx } from 'pipilo/graph'
-import sharp from 'sharp'
 import { measure } from './child.ts'
-import { random } from './sentences.ts'
+import { photographs } from './photographs.ts'
 
 interface Run<Milliseconds> {
   milliseconds: Milliseconds
@@ -24,36 +22,7 @@ interface Run<Milliseconds> {
 const root = join(tmpdir(), 'pipilo-bench-pictures')
 const batches = [1, 8, 32]
 
-/** Crops of the sample photographs, each its own, at 1280×960 and quality 85. */
-async function photographs(count: number): Promise<string[]> {
-  const folder = join(root, 'photographs')
-  mkdirSync(folder, { recursive: true })
-  const samples = fileURLToPath(new URL('../samples/pictures/', import.meta.url))
-  const sources = readdirSync(samples).filter((name) => /\.jpe?g$/.test(name))
-  const next = random(7)
-  const files: string[] = []
-  for (let i = 0; i < count; i++) {
-    const file = join(folder, `${String(i).padStart(3, '0')}.jpg`)
-    files.push(file)
-    const [left, top, share] = [next(), next(), 0.6 + 0.4 * next()]
-    if (existsSync(file)) continue
-    const image = sharp(join(samples, sources[i % sources.length]!))
-    const { width, height } = await image.metadata()
-    const region = { width: Math.floor(width * share), height: Math.floor(height * share) }
-    await image
-      .extract({
-        ...region,
-        left: Math.floor(left * (width - region.width)),
-        top: Math.floor(top * (height - region.height)),
-      })
-      .resize(1280, 960, { fit: 'fill', kernel: 'lanczos3' })
-      .jpeg({ quality: 85 })
-      .toFile(file)
-  }
-  return files
-}
-
-const files = await photographs(500)
+const files = await photographs(join(root, 'photographs'), 500)
 const model = await open('mobilenet-v2')
 const { mean, std, size } = model.card.image!
 const folder = join(root, 'models')
