@@ -1,5 +1,5 @@
 import type { Graph } from '../graph/index.ts'
-import { PipiloError } from '../tensor/index.ts'
+import { elementCount, PipiloError } from '../tensor/index.ts'
 import { defaultCacheDir } from './cacheFolder.ts'
 import { defaults } from './defaults.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
@@ -10,7 +10,9 @@ import type { CompileOptions, Session } from './types.ts'
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
-  const { workers, threads } = counts(options)
+  const { workers, threads } = counts(
+    isLarge(graph) ? { ...options, workers: options.workers ?? 1 } : options,
+  )
   // Loaded when it is needed: a session that is opened again needs nothing of it.
   const { planOf } = await import('./plan.ts')
   const standard = await planOf(graph, threads, options)
@@ -80,6 +82,18 @@ function counts(options: CompileOptions): { workers: number; threads: number } {
   const standard = defaults()
   const workers = count('workers', options.workers ?? standard.workers, 0)
   return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
+}
+
+/**
+ * Bytes of weights in float32 beyond which one worker with all threads is the default: each further one would hold packed
+ * weights of its own, 4.2 GB for 1.1 G parameters (`bench/large.ts`), and long products use threads well.
+ */
+const LARGE = 2 ** 30
+
+function isLarge({ initializers }: Graph): boolean {
+  let elements = 0
+  for (const { shape } of initializers.values()) elements += elementCount(shape)
+  return 4 * elements > LARGE
 }
 
 function threadsFor(workers: number, standard: { workers: number; threads: number }): number {

@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/index.ts'
 export interface CompileOptions {
   /**
    * How many worker threads hold a session each. `0` runs in place, on the calling thread, and blocks it.
-   * Default: chosen from the number of processors, see `defaults()`.
+   * Default: chosen from the number of processors, see `defaults()`; one for more than 1 GiB of weights.
    */
   workers?: number
   /** Threads inside one operator, for each worker. Default: chosen so that `workers × threads` is the number of processors. */
