@@ -359,3 +359,29 @@ describe('ends', () => {
     await expect(e.stream(['a']).next()).rejects.toMatchObject({ code: 'DISPOSED' })
   })
 })
+
+describe('calibration', () => {
+  it('reads the ranges of int8 from pictures of the caller', async () => {
+    const options = { dtype: 'int8' } as const
+    const own = await embedder('mobilenet-v2', options)
+    const calibrated = await embedder('mobilenet-v2', { ...options, calibration: pictures })
+    const sides = [image, own, calibrated]
+    const [exact, first, second] = await Promise.all(
+      sides.map(async (side) => (await side.embed(pictures)).data),
+    )
+    await Promise.all([own.dispose(), calibrated.dispose()])
+    expect(cosineSimilarity(exact!, second!)).toBeGreaterThan(0.99)
+    expect(second).not.toEqual(first)
+    expect(calibrated.identity.fingerprint).not.toBe(own.identity.fingerprint)
+  })
+
+  it.each([
+    [{ calibration: ['a.jpg'] }, 'mobilenet-v2', 'OPTION_INVALID', /dtype|int8/],
+    [{ dtype: 'int8', calibration: [] }, 'mobilenet-v2', 'OPTION_INVALID', /at least one/],
+    [{ dtype: 'int8', calibration: ['a.jpg'] }, 'all-MiniLM-L6-v2', 'OPTION_INVALID', /takes no pictures/],
+    [{ dtype: 'int8', calibration: ['not-there.jpg'] }, 'mobilenet-v2', 'FILE_NOT_FOUND', /not-there/],
+  ] as const)('refuses %j of %s', async (options, model, code, message) => {
+    const opening = embedder(model, options)
+    await expect(opening).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+})

@@ -73,7 +73,8 @@ async function keyOf(
   options: EmbedderOptions,
   tower: InputModality | undefined,
 ): Promise<string | undefined> {
-  if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false || options.calibration) return undefined
+  if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false || options.calibration)
+    return undefined
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
   const { mtimeMs } = await stat(fileURLToPath(import.meta.url))
   const { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict } = options

@@ -20,16 +20,26 @@ export function pictureSamples({ modality, graph, card }: Model, pictures?: read
   const [height, width] = card.image.size
   const last = isChannelsLast({ shape })
   const { mean, std } = card.image
-  return Array.from({ length: pictures?.length ?? PICTURES }, (_, index): Sample => {
-    const own = pictures?.[index]
-    const pixels = own ? Float32Array.from(own, (byte) => byte / 255) : patchwork(height, width, index)
-    const data = new Float32Array(3 * height * width)
-    for (let i = 0; i < height * width; i++)
-      for (let channel = 0; channel < 3; channel++) {
-        const value = (pixels[i * 3 + channel]! - mean[channel]!) / std[channel]!
-        data[last ? i * 3 + channel : channel * height * width + i] = value
+  const count = pictures?.length ?? PICTURES
+  // Several at a time, where the model takes several: a graph is compiled for each run.
+  const [free = 1] = shape
+  const most = typeof free === 'number' ? 1 : PICTURES
+  const each = 3 * height * width
+  return Array.from({ length: Math.ceil(count / most) }, (_, batch): Sample => {
+    const size = Math.min(most, count - batch * most)
+    const data = new Float32Array(size * each)
+    for (let row = 0; row < size; row++) {
+      const index = batch * most + row
+      const own = pictures?.[index]
+      const pixels = own ? Float32Array.from(own, (byte) => byte / 255) : patchwork(height, width, index)
+      for (let i = 0; i < each; i++) {
+        const channel = i % 3
+        const place = last ? i : channel * height * width + Math.floor(i / 3)
+        data[row * each + place] = (pixels[i]! - mean[channel]!) / std[channel]!
       }
-    return { [input.name]: tensor('float32', last ? [1, height, width, 3] : [1, 3, height, width], data) }
+    }
+    const sizes = last ? [height, width, 3] : [3, height, width]
+    return { [input.name]: tensor('float32', [size, ...sizes], data) }
   })
 }
 

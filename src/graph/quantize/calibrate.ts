@@ -64,15 +64,17 @@ export async function shifts(
     probe.addShift(value, renamed, nodes)
   }
   const sums = new Map<string, Float32Array>()
+  const counts = new Map<string, number>()
   for (const sample of samples) {
     for (const { value, shape, numbers } of await probe.run(sample, evaluate)) {
       const [batch = 1, channels = 0] = shape
       const sum = sums.get(value) ?? new Float32Array(channels)
-      for (const [i, one] of numbers.entries()) sum[i % channels]! += one / (batch * samples.length)
+      for (const [i, one] of numbers.entries()) sum[i % channels]! += one
       sums.set(value, sum)
+      counts.set(value, (counts.get(value) ?? 0) + batch)
     }
   }
-  return sums
+  return new Map([...sums].map(([value, sum]) => [value, sum.map((one) => one / counts.get(value)!)]))
 }
 
 /** A graph with small outputs that say something about its values. */
