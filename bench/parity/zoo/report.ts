@@ -85,7 +85,7 @@ function failures(lines: readonly Line[]): string[] {
   return failed.map(({ family, name, failure, error, rounding }) => {
     const own = rounding && error && error <= rounding
     const note = own ? ` PyTorch’s float32 itself is ${rounding.toExponential(1)} from its float64 here.` : ''
-    return `- ${family}, ${name}: ${failure}.${note}`
+    return `- ${family}, ${name}: ${failure?.replace(/\.$/, '')}.${note}`
   })
 }
 
