@@ -97,8 +97,9 @@ const architectures = [...named, ...openclip.models]
 const agree = architectures.filter(({ ok }) => ok)
 const reduced = count(agree, ({ way }) => way === 'reduced')
 const configurations = text.models.filter(({ name }) => name.startsWith('configuration'))
+const sources = openclip.models.length > 0 ? 'timm, torchvision and OpenCLIP' : 'timm and torchvision'
 const headline =
-  `**${agree.length} of ${architectures.length} architectures of timm, torchvision and OpenCLIP agree** (cosine at least 0.9999, ` +
+  `**${agree.length} of ${architectures.length} architectures of ${sources} agree** (cosine at least 0.9999, ` +
   `error at most 1e-4, everything drawn at random), ${reduced} of them, the larger ones, with fewer blocks and by the names and shapes of all ` +
   `their tensors; they cover ${sum(agree.map(({ pretrained }) => pretrained ?? 0))} pretrained names. ` +
   `Of ${configurations.length} random configurations of ${families(configurations).size} text architectures ` +
