@@ -81,10 +81,13 @@ export const swinPresets: ReadonlyMap<string, Preset> = new Map<string, Preset>(
   ['swin_base_patch4_window12_384', { ...swinSizes.base, ...large }],
   ['swin_large_patch4_window7_224', swinSizes.large],
   ['swin_large_patch4_window12_384', { ...swinSizes.large, ...large }],
-  // torchvision's names of the first three.
+  // torchvision's names.
   ['swin_t', swinSizes.tiny],
   ['swin_s', swinSizes.small],
   ['swin_b', swinSizes.base],
+  ['swin_v2_t', { ...swinSizes.tiny, ...second(256, 8) }],
+  ['swin_v2_s', { ...swinSizes.small, ...second(256, 8) }],
+  ['swin_v2_b', { ...swinSizes.base, ...second(256, 8) }],
   ['swin_s3_tiny_224', { ...swinSizes.tiny, window_size: [7, 7, 14, 7] }],
   ['swin_s3_small_224', { ...swinSizes.small, window_size: [14, 14, 14, 7] }],
   ['swin_s3_base_224', { ...swinSizes.small, depths: [2, 2, 30, 2], window_size: [7, 7, 14, 7] }],
@@ -111,11 +114,13 @@ export const swinPresets: ReadonlyMap<string, Preset> = new Map<string, Preset>(
  * ```
  *
  * @param config what differs from {@link SWIN_DEFAULTS}
- * @param checkpoint tensors by timm's names, or torchvision's of version 1 (layers have timm's); without one, parameters are drawn
+ * @param checkpoint tensors by timm's or torchvision's names (layers have timm's); without one, parameters are drawn
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
 export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, options = {}) => {
-  const config: SwinConfig = { ...SWIN_DEFAULTS, ...given }
+  // torchvision's differ in a few things.
+  const torchvision = checkpoint?.has('features.0.0.weight') ?? false
+  const config: SwinConfig = { ...SWIN_DEFAULTS, fused_bias: torchvision, ...given }
   const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
   const classes = options.classes ?? classesOf(checkpoint, config.num_classes, ['head.fc', 'head'])
   const builder = new Builder({ name: 'swin' })
@@ -132,13 +137,12 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
     return layerNorm(parameters, 'norm', tokensOf(conv2d(parameters, 'proj', pixels, embed_dim, options)))
   })
   const version = config.version
-  // As torchvision does it.
-  const fillFirst = checkpoint?.has('features.0.0.weight') ?? false
   const drops = stochasticDepth(config.drop_path_rate, depths, mode)
   const { x, grid, stages } = swinStages(embedded, patchGrid(size, patch_size), {
     depths,
     patch: patch_size,
-    plan: (map, i) => planStage(builder, map, config.num_heads[i]!, windowSide(config, i), { fillFirst }),
+    plan: (map, i) =>
+      planStage(builder, map, config.num_heads[i]!, windowSide(config, i), { fillFirst: torchvision }),
     block: (y, plan, shifted, i, index) => {
       const block = { plan, shifted, stage: i, drop: drops(i, index) }
       return (version === 1 ? swinBlock : swinV2Block)(parameters, config, y, block)

@@ -108,6 +108,8 @@ export interface SwinBlockConfig {
   readonly qkv_bias: boolean
   /** Side of the windows in pretraining, of each stage; 0 where it was the same. Version 2 only. */
   readonly pretrained_window_sizes?: readonly number[]
+  /** Biases of queries, keys and values are one, `qkv.bias`, of which that of keys is not used. Version 2 of torchvision only. */
+  readonly fused_bias?: boolean
 }
 
 /** Where a block stands. */
@@ -200,8 +202,11 @@ function cosineAttention(
     const channels = x.shape[3] as number
     const fused = linear(parameters, 'qkv', x, 3 * channels, { bias: false, init: VIT_INIT })
     const [query, key, value] = op.split(fused, [channels, channels, channels], 3) as [Value, Value, Value]
-    const biased = (name: string, y: Value) =>
-      config.qkv_bias ? op.add(y, parameters(`${builder.path}.${name}`, [channels], { kind: 'zeros' })) : y
+    const vector = (name: string, size: number) =>
+      parameters(`${builder.path}.${name}`, [size], { kind: 'zeros' })
+    const [queryBias, , valueBias] = config.fused_bias ? op.split(vector('qkv.bias', 3 * channels), 3, 0) : []
+    const biased = (name: string, y: Value, bias: Value | undefined) =>
+      config.qkv_bias ? op.add(y, bias ?? vector(name, channels)) : y
     const logScale = parameters(`${builder.path}.logit_scale`, [heads, 1, 1], {
       kind: 'constant',
       value: Math.log(10),
@@ -209,12 +214,17 @@ function cosineAttention(
     const scale = op.exp(op.clip(logScale, undefined, Math.log(100)))
     const pretrained = config.pretrained_window_sizes?.[stage] ?? 0
     const positions = continuousBias(parameters, builder, window, heads, index, pretrained)
-    const attended = attendInWindows(biased('q_bias', query), key, biased('v_bias', value), {
-      heads,
-      bias: mask ? op.add(positions, mask) : positions,
-      compare: (queries, keys) =>
-        op.matMul(op.mul(l2Normalize(queries), scale), op.transpose(l2Normalize(keys), [0, 1, 2, 4, 3])),
-    })
+    const attended = attendInWindows(
+      biased('q_bias', query, queryBias),
+      key,
+      biased('v_bias', value, valueBias),
+      {
+        heads,
+        bias: mask ? op.add(positions, mask) : positions,
+        compare: (queries, keys) =>
+          op.matMul(op.mul(l2Normalize(queries), scale), op.transpose(l2Normalize(keys), [0, 1, 2, 4, 3])),
+      },
+    )
     return linear(parameters, 'proj', attended, channels, { init: VIT_INIT })
   })
 }

@@ -43,7 +43,7 @@ def randomize(model, seed, gain):
         for name, t in model.state_dict().items():
             if name.endswith("running_var"):
                 uniform(t)
-            elif not t.dtype.is_floating_point:
+            elif not t.dtype.is_floating_point or name.endswith("relative_coords_table"):  # follows from the window
                 continue
             elif name.endswith(("gamma", "layer_scale", ".v")):
                 uniform(t)
@@ -90,7 +90,7 @@ def size_of(name):
     if name.startswith("vgg") or name == "alexnet":
         return 128
     if name.startswith(("vit_", "swin_")):
-        return 224
+        return 256 if "_v2_" in name else 224
     return 100 if "efficientnet" in name or "mixnet" in name else 96
 
 
@@ -153,8 +153,8 @@ def cases(peer, patterns):
     for name in filter(chosen, torchvision.models.list_models()):
         module = torchvision.models.get_model_builder(name).__module__
         family = module.split(".")[-1]
-        # Not those of int8 weights, nor of videos, nor Swin V2, whose parameters are others.
-        if family in TORCHVISION and ".quantization" not in module and ".video" not in module and "swin_v2" not in name:
+        # Not those of int8 weights, nor of videos.
+        if family in TORCHVISION and ".quantization" not in module and ".video" not in module:
             more = {"pretrained": len(torchvision.models.get_model_weights(name))}
             yield f"torchvision: {family}", name, more, lambda n=name: compare(peer, "torchvision", n)
 
