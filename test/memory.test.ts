@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
 import { open } from '../src/models/index.ts'
+import { towerFolder } from '../src/models/testing/towers.ts'
 import { project } from './pipilo.ts'
 
 // In dist/, so that `pipilo` means the build: from source nothing is remembered.
@@ -50,4 +51,43 @@ it('opens a prepared session in the next process, until a file of the model chan
   const changed = await run()
   expect(changed.vector).toHaveLength(32)
   expect(changed.identity).not.toEqual(first.identity)
+})
+
+it('opens the towers of a model that were used before, one by one', async () => {
+  const folder = mkdtempSync(join(project, 'dist/memory-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  await towerFolder('clip', folder)
+  writeFileSync(
+    join(folder, 'program.mjs'),
+    `import { embedder } from 'pipilo'
+     const e = await embedder('./clip', { runtime: { workers: 0 } })
+     const image = { width: 4, height: 4, channels: 3, data: Uint8Array.from({ length: 48 }, (_, i) => i * 5) }
+     const inputs = { text: { text: 'a bird' }, image: { image } }
+     const { vectors } = await e.embed(process.argv.slice(2).map((name) => inputs[name]))
+     await e.dispose()
+     console.log(JSON.stringify({ vectors: vectors.map((vector) => [...vector]), identity: e.identity }))`,
+  )
+  const cache = join(folder, 'cache')
+  const run = async (...inputs: string[]) => {
+    const env = { ...process.env, PIPILO_CACHE: cache }
+    const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs', ...inputs], {
+      cwd: folder,
+      env,
+    })
+    return JSON.parse(stdout) as { vectors: number[][]; identity: object }
+  }
+  const sessions = () => readdirSync(join(cache, 'sessions')).filter((name) => name.endsWith('.onnx')).length
+  const config = join(folder, 'clip/config.json')
+  const long = new Date('2021-01-05T00:00:00Z')
+  utimesSync(config, long, long)
+  const words = await run('text')
+  expect(sessions()).toBe(1)
+  const both = await run('text', 'image')
+  expect(sessions()).toBe(2)
+  expect(both.vectors[0]).toEqual(words.vectors[0])
+  expect(both.identity).toEqual(words.identity)
+  // As long as nobody sees it, the configuration may say nothing: nobody reads it again.
+  writeFileSync(config, ' '.repeat(statSync(config).size))
+  utimesSync(config, long, long)
+  expect(await run('image', 'text')).toEqual({ ...both, vectors: both.vectors.toReversed() })
 })

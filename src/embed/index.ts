@@ -1,6 +1,6 @@
 export type { DecodeOptions } from './image.ts'
 export { rootOf } from './inputFiles.ts'
-export { displayPath, type ReadInput, type ReadInputsOptions, readInputs } from './inputs.ts'
+export { displayPath, inputFor, type ReadInput, type ReadInputsOptions, readInputs, takes } from './inputs.ts'
 export { decodeImage, embedder, loadTokenizer, rerank, zeroShot } from './onDemand.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './tokenizer.ts'
 export type * from './types.ts'

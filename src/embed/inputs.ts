@@ -1,12 +1,13 @@
 import { relative, resolve, sep } from 'node:path'
 import { addAbortSignal } from 'node:stream'
-import type { InputModality } from '../models/index.ts'
+import type { InputModality, Modality } from '../models/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import { throwIfAborted } from './abort.ts'
 import { filePath } from './imageSource.ts'
 import { findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
+import type { Input, TextImageInput } from './types.ts'
 
 export interface ReadInputsOptions {
   /** Takes every file for text (a row a line) or for a picture. Default: what its content is. */
@@ -37,6 +38,25 @@ export interface ReadInput {
   readonly found?: boolean
   /** Why it cannot be read. `FORMAT_UNSUPPORTED`: it is neither text nor a picture. */
   readonly error?: PipiloError
+}
+
+/**
+ * What an embedder takes for an input that was found: a model of texts and pictures has to be told which of the two it is.
+ *
+ * ```ts
+ * embedder.embed(found.map((each) => inputFor(embedder, each)))
+ * ```
+ */
+export function inputFor<I extends Input>(
+  embedder: { readonly modality: Modality },
+  { input, modality }: { readonly input: I; readonly modality: InputModality },
+): I | TextImageInput {
+  return embedder.modality === 'text-image' ? ({ [modality]: input } as unknown as TextImageInput) : input
+}
+
+/** Whether an embedder takes an input of this kind. */
+export function takes(embedder: { readonly modality: Modality }, modality: InputModality): boolean {
+  return embedder.modality === 'text-image' || embedder.modality === modality
 }
 
 /**

@@ -35,6 +35,7 @@ interface TextConfig {
   readonly mlp_ratio: number
   readonly no_causal_mask: boolean
   readonly proj_bias: boolean
+  readonly proj_type: string
   readonly pool_type: string
   readonly eos_id: number
 }
@@ -107,7 +108,14 @@ function buildText(config: Fields, checkpoint: Checkpoint | undefined, options: 
     {
       architecture: 'OpenCLIP',
       sizes: ['context_length', 'vocab_size', 'width', 'heads', 'layers'],
-      defaults: { mlp_ratio: 4, no_causal_mask: false, proj_bias: false, pool_type: 'argmax', eos_id: 2 },
+      defaults: {
+        mlp_ratio: 4,
+        no_causal_mask: false,
+        proj_bias: false,
+        proj_type: 'linear',
+        pool_type: 'argmax',
+        eos_id: 2,
+      },
       only: { embed_cls: false, qk_norm: false, use_pad_mask: false },
       divides: [['width', 'heads']],
     },
@@ -149,9 +157,12 @@ function buildText(config: Fields, checkpoint: Checkpoint | undefined, options: 
     if (text.pool_type === 'first') return op.gather(features, 0, 1)
     return endOfText(ids, features, text.pool_type === 'eos' ? text.eos_id : undefined)
   })
-  const embeds = text.proj_bias
-    ? linear(parameters, 'text_projection', pooled, embedDim(config))
-    : project(parameters, 'text_projection', pooled, embedDim(config))
+  let embeds = pooled
+  if (text.proj_type !== 'none') {
+    embeds = text.proj_bias
+      ? linear(parameters, 'text_projection', pooled, embedDim(config))
+      : project(parameters, 'text_projection', pooled, embedDim(config))
+  }
   builder.output('text_embeds', embeds)
   builder.output('last_hidden_state', features)
   return {

@@ -1,4 +1,5 @@
-import { type Embedder, type ReadInput, readInputs } from '../embed/index.ts'
+import { type Embedder, inputFor, type ReadInput, readInputs, takes } from '../embed/index.ts'
+import type { InputModality } from '../models/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { checkVector } from './collection.ts'
 import { isUnchanged, metadataOf, sha256Of } from './file-metadata.ts'
@@ -22,7 +23,7 @@ export interface IndexFilesOptions {
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
   /** Takes every file for text or for a picture. Default: what its content is. */
-  readonly as?: 'text' | 'image'
+  readonly as?: InputModality
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
    * in the folder that it starts in.
@@ -30,7 +31,7 @@ export interface IndexFilesOptions {
   readonly prune?: boolean
   /** What to do about an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
-  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures. */
+  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures, 128 of both. */
   readonly batch?: number
   /** Ends the work after what has been committed; the call then throws `ABORTED`. */
   readonly signal?: AbortSignal
@@ -51,6 +52,7 @@ export interface IndexReport {
 }
 
 const MOST_LISTED = 10_000
+const batchSizes = { text: 512, image: 64, 'text-image': 128 } as const
 
 /** See `indexFiles` in onDemand.ts. */
 export async function indexFiles(
@@ -131,7 +133,7 @@ class Run {
 
   constructor(options: IndexFilesOptions) {
     this.#options = options
-    this.batch = options.batch ?? (options.embedder.modality === 'text' ? 512 : 64)
+    this.batch = options.batch ?? batchSizes[options.embedder.modality]
     if (!Number.isInteger(this.batch) || this.batch < 1) {
       throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
     }
@@ -149,10 +151,10 @@ class Run {
 
   /** Finds out which inputs are new or have changed. */
   async prepare(inputs: readonly ReadInput[]): Promise<Batch> {
-    const { modality } = this.#options.embedder
+    const { embedder } = this.#options
     const wanted: Fresh[] = []
     for (const input of inputs) {
-      const error = input.error ?? (input.modality === modality ? undefined : this.#mismatch(input))
+      const error = input.error ?? (takes(embedder, input.modality) ? undefined : this.#mismatch(input))
       if (error) {
         // Other kinds of files in a folder are no fault of anyone's; a damaged or missing one is.
         const ordinary = input.found && (!input.error || error.code === 'FORMAT_UNSUPPORTED')
@@ -175,7 +177,7 @@ class Run {
     const { embedder, collection, onError = 'throw', signal } = this.#options
     const options = { onError, ...(signal && { signal }) }
     const { vectors, errors, chunks } = await embedder.embed(
-      fresh.map(({ input }) => input),
+      fresh.map((found) => inputFor(embedder, found)),
       options,
     )
     if (chunks || !(vectors[0] instanceof Float32Array)) {

@@ -29,7 +29,8 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
  *
  * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a line (blank lines are left
  * out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
- * round), and files that are neither, are listed as skipped; named one by one they are errors.
+ * round), and files that are neither, are listed as skipped; named one by one they are errors. A model of texts and pictures takes
+ * both into one collection, where pictures are those with the filter `{ line: null }`.
  *
  * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is. So a run
  * that was interrupted, in whatever way, goes on after its last committed batch. Metadata of a row: `path`, `sha256`,

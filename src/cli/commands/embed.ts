@@ -1,4 +1,4 @@
-import { readInputs } from '../../embed/index.ts'
+import { inputFor, readInputs, takes } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { command, usageError } from '../command.ts'
@@ -24,6 +24,7 @@ export const embed = command({
     "pipilo embed 'notes/**/*.txt' --out notes.parquet",
     'cat sentences.txt | pipilo embed - > vectors.jsonl',
     'pipilo embed photos/*.jpg --model mobilenet-v2 --tap block_6_expand_relu --pool mean',
+    'pipilo embed photos/ captions.txt --model hf:openai/clip-vit-base-patch32',
   ],
   args: {
     inputs: {
@@ -107,11 +108,11 @@ async function embedItems(
         continue
       }
       ids.set(index++, id)
-      yield input
+      yield inputFor(embedder, { input, modality })
     }
   }
   const mismatch = (id: string, modality: InputModality): PipiloError | undefined =>
-    modality === embedder.modality
+    takes(embedder, modality)
       ? undefined
       : new PipiloError(
           'INPUT_INVALID',

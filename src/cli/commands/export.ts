@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { open } from '../../models/index.ts'
+import { type InputModality, type Model, open } from '../../models/index.ts'
 import { command, usageError } from '../command.ts'
-import { embeddingOptions, modelArgs } from '../modelOptions.ts'
+import { embeddingOptions, modelArgs, oneOf } from '../modelOptions.ts'
 import { megabytes } from '../progress.ts'
 
 const { tap, pool, normalize, dimensions } = modelArgs
@@ -11,6 +11,7 @@ export const exportCommand = command({
   description: 'Write an embedding (model, tap, pooling, normalisation) as one .onnx file',
   examples: [
     'pipilo export all-MiniLM-L6-v2 -o minilm.onnx',
+    'pipilo export hf:openai/clip-vit-base-patch32 --tower image -o pictures.onnx',
     'pipilo export mobilenet-v2 --tap block_13_project_BN --pool mean -o pictures.onnx',
   ],
   args: {
@@ -20,6 +21,11 @@ export const exportCommand = command({
       description: 'Card name, hf:owner/name, a folder or an .onnx file',
     },
     out: { type: 'string', alias: 'o', description: 'The file to write', valueHint: 'file.onnx' },
+    tower: {
+      type: 'string',
+      description: 'Of a model of texts and pictures: the tower to write',
+      valueHint: 'text|image',
+    },
     tap,
     pool,
     normalize,
@@ -37,7 +43,8 @@ export const exportCommand = command({
     if (!args.out.endsWith('.onnx'))
       throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
     const model = await open(args.model, { signal: terminal.signal })
-    await model.export(args.out, { ...embeddingOptions(args as never), preprocess: args.preprocess })
+    const tower = towerOf(model, oneOf(args.tower, 'tower', ['text', 'image']))
+    await tower.export(args.out, { ...embeddingOptions(args as never), preprocess: args.preprocess })
     const { size } = await stat(args.out)
     await terminal.out(
       args.json
@@ -46,3 +53,12 @@ export const exportCommand = command({
     )
   },
 })
+
+function towerOf(model: Model, wanted: InputModality | undefined): Model {
+  if (!model.towers) {
+    if (wanted === undefined) return model
+    throw usageError(`${model.name} is a model for ${model.modality} alone.`, 'Leave out --tower.')
+  }
+  if (wanted) return model.towers[wanted]
+  throw usageError(`${model.name} has two towers.`, 'Name one: --tower text or --tower image.')
+}

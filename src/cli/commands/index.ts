@@ -21,6 +21,7 @@ export const index = command({
     'pipilo index photos/',
     "pipilo index 'notes/**/*.txt' --collection notes",
     'pipilo index photos/ --prune',
+    'pipilo index photos/ captions.txt --collection photos --model hf:openai/clip-vit-base-patch32',
   ],
   args: {
     inputs: {
@@ -32,7 +33,7 @@ export const index = command({
     db: database,
     collection: {
       type: 'string',
-      description: 'Collection to put the vectors in (default: texts or pictures)',
+      description: 'Collection to put the vectors in (default: texts, pictures or texts-and-pictures)',
       valueHint: 'name',
     },
     as,

@@ -1,5 +1,5 @@
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
-import { open } from '../../models/index.ts'
+import { type Model, open, type Towers } from '../../models/index.ts'
 import { command } from '../command.ts'
 import { table } from '../table.ts'
 
@@ -33,6 +33,33 @@ function placesText(places: readonly Place[]): string[] {
   })
 }
 
+/** The towers of a model of texts and pictures, each with its own inputs, outputs and places. */
+function describeTowers({ text, image, logitScale, logitBias }: Towers) {
+  const describe = (tower: Model) => ({
+    inputs: tower.graph.inputs.map(port),
+    outputs: tower.graph.outputs.map(port),
+    places: placesOf(tower),
+    stages: tower.places?.stages ?? [],
+  })
+  return { text: describe(text), image: describe(image), logitScale, logitBias }
+}
+
+function towersText(towers: ReturnType<typeof describeTowers>): string[] {
+  const { logitScale, logitBias } = towers
+  const lines = (['text', 'image'] as const).flatMap((name) => {
+    const { inputs, outputs, places } = towers[name]
+    const names = (ports: readonly { name: string }[]) => ports.map((each) => each.name).join(', ')
+    return [
+      `tower   ${name}: ${names(inputs)} → ${names(outputs)}`,
+      ...placesText(places).map((line) => `  ${line}`),
+    ]
+  })
+  const bias = logitBias === undefined ? 'softmax' : `plus ${logitBias.toPrecision(4)}, sigmoid`
+  return [...lines, `logits  cosine × ${logitScale.toPrecision(4)}, ${bias}`]
+}
+
+const placesOf = (model: Model): Place[] => [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
+
 export const inspect = command({
   name: 'inspect',
   description: 'List the layers of a model: what --tap can read',
@@ -57,10 +84,14 @@ export const inspect = command({
       .map(({ name, kind, shape, parameters }) => ({ name, kind, shape: shape ?? null, parameters }))
     const inputs = model.graph.inputs.map(port)
     const outputs = model.graph.outputs.map(port)
-    const places = [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
+    const places = placesOf(model)
+    const towers = model.towers && describeTowers(model.towers)
     const { stages = [] } = model.places ?? {}
     if (graph) return terminal.out(`${printGraph(model.graph)}\n`)
-    if (json) return terminal.out(`${JSON.stringify({ inputs, outputs, places, stages, layers }, null, 2)}\n`)
+    if (json) {
+      const all = { inputs, outputs, places, stages, layers, ...(towers && { towers }) }
+      return terminal.out(`${JSON.stringify(all, null, 2)}\n`)
+    }
     const { card } = model
     const names = new Set(layers.map(({ name }) => name))
     const inside = (name: string) =>
@@ -78,6 +109,7 @@ export const inspect = command({
           ({ name, stride, channels }) => `stage   ${name}: stride ${stride}, ${channels} channels`,
         ),
         ...placesText(places),
+        ...(towers ? towersText(towers) : []),
         '',
         table(
           [

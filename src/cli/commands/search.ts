@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { embedder as openModel } from '../../embed/index.ts'
+import { inputFor, embedder as openModel, readInputs } from '../../embed/index.ts'
+import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
 import { type Matrix, PipiloError } from '../../tensor/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
-import { database, modelArgs, openEmbedder } from '../modelOptions.ts'
+import { as, database, modelArgs, oneOf, openEmbedder } from '../modelOptions.ts'
 import { table } from '../table.ts'
 import { defaultCollection } from './index.ts'
 
@@ -15,6 +16,7 @@ export const search = command({
   examples: [
     "pipilo search 'a walk by the sea'",
     'pipilo search photos/owl.jpg -k 5',
+    `pipilo search 'a red bird' --collection photos --filter '{"line":null}'`,
     `pipilo search 'owls' --collection notes --filter '{"line":{"lt":100}}' --json`,
   ],
   args: {
@@ -30,6 +32,10 @@ export const search = command({
       type: 'string',
       description: `Conditions on metadata as JSON: {"year":{"gte":2020},"kind":"bird"}, or @file.json`,
       valueHint: 'json',
+    },
+    as: {
+      ...as,
+      description: 'Take the query for a text or for the path of a picture, whatever it looks like',
     },
     model,
     prompt: {
@@ -74,6 +80,7 @@ async function answer(
     collection?: string | undefined
     model?: string | undefined
     prompt?: string | undefined
+    as?: string | undefined
     threads?: string | undefined
   },
   terminal: Terminal,
@@ -102,7 +109,12 @@ async function answer(
     // Opened again with the embedder, the collection checks that the vectors are comparable.
     await collection.close()
     const checked = await store.collection(name, { embedder })
-    const { vectors } = await embedder.embed([args.query], {
+    const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
+    const modality =
+      embedder.modality === 'text-image'
+        ? (wanted ?? (await kindOf(args.query, terminal)))
+        : embedder.modality
+    const { vectors } = await embedder.embed([inputFor(embedder, { input: args.query, modality })], {
       signal: terminal.signal,
       ...(args.prompt === undefined ? {} : { prompt: args.prompt }),
     })
@@ -110,6 +122,16 @@ async function answer(
   } finally {
     await embedder.dispose()
   }
+}
+
+/** Whether a query is a picture: an address, or the path of a file that is one or is called so. */
+async function kindOf(query: string, terminal: Terminal): Promise<InputModality> {
+  for await (const { modality, error } of readInputs([query], { signal: terminal.signal })) {
+    if (modality !== 'image') return 'text'
+    // Words that end like a picture's name are words, unless there is such a file.
+    return error?.code === 'FILE_NOT_FOUND' && /\s/.test(query) ? 'text' : 'image'
+  }
+  return 'text'
 }
 
 /** Where a query without `--collection` goes: pictures for a path that looks like one, else texts, else the only one. */

@@ -3,8 +3,8 @@ import { KIND_KEY } from '../builder.ts'
 import type { Graph, Layer, Node } from '../types.ts'
 import { defined, infoOf, reads, typeOf } from './walk.ts'
 
-/** Names of initializers that the builder makes for constants: no parameters. */
-const CONSTANTS = 'constant/'
+/** Names of initializers that the builder makes for constants, behind a prefix where graphs were composed: no parameters. */
+const CONSTANTS = /(?:^|\.)constant\//
 
 /** A scope while it is collected. */
 interface Scope {
@@ -112,7 +112,7 @@ function ownName(node: Node): string {
 
 function parametersOf(graph: Graph, name: string): number {
   const tensor = graph.initializers.get(name)
-  if (!tensor || tensor.shape.length === 0 || name.startsWith(CONSTANTS)) return 0
+  if (!tensor || tensor.shape.length === 0 || CONSTANTS.test(name)) return 0
   return /^(b?float|complex|u?int[248]$)/.test(tensor.dtype) ? elementCount(tensor.shape) : 0
 }
 
