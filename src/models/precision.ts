@@ -49,7 +49,7 @@ async function inIntegers(model: Model, pictures: Pictures | undefined): Promise
   const convolves = graph.nodes.some(({ op }) => op === 'Conv') && (graph.opsets.get('') ?? 0) >= 13
   const samples = convolves ? pictureSamples(model, pictures) : []
   if (samples.length === 0) return quantize(graph, { place })
-  const said = JSON.stringify(['calibration 2', fingerprint, card.image, pictures && digest(pictures)])
+  const said = JSON.stringify(['calibration 3', fingerprint, card.image, pictures && digest(pictures)])
   const { run, keep } = await remembered(createHash('sha256').update(said).digest('hex'))
   const small = await quantize(graph, { place, samples, evaluate: run })
   await keep()
