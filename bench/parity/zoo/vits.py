@@ -252,7 +252,7 @@ def openclip_names():
         trunk = vision.get("timm_model_name")
         if "multimodal_cfg" in config or "hf_model_name" in text:
             continue
-        if trunk is None or (trunk.startswith("vit_base") and "siglip" in trunk):
+        if trunk is None or ("siglip" in trunk and "giantopt" not in trunk):
             yield name
 
 
