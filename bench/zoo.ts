@@ -225,6 +225,10 @@ function measureLoading(): void {
   const cache = join(root, 'cache')
   const programs: Record<string, [command: string, args: string[]]> = {
     Pipilo: [process.execPath, [here('zoo/load.js'), folder, cache]],
+    'Pipilo, from the second time on': [
+      process.execPath,
+      [here('zoo/load.js'), folder, join(root, 'cache-kept'), 'kept'],
+    ],
     'timm.create_model(checkpoint_path)': [python, [here('zoo/load.py'), folder, 'usual']],
     'PyTorch, nothing drawn': [python, [here('zoo/load.py'), folder, 'fastest']],
   }
@@ -250,6 +254,7 @@ function measureLoading(): void {
   )
   const usual = least('timm.create_model(checkpoint_path)', 'ready')
   line('rate of loading / PyTorch', usual / least('Pipilo', 'ready'), 1)
+  line('from the second time on', usual / least('Pipilo, from the second time on', 'ready'), 1)
 }
 
 console.log(`${cpus().length} × ${cpus()[0]!.model}`)
