@@ -165,6 +165,31 @@ describe('pipilo embed', () => {
     const text = await pipilo(['embed', '--text', 'a bird', '--model', 'mobilenet-v2'], { cwd })
     expect(text.status).toBe(1)
     expect(text.stderr).toContain('text:0 is text, and mobilenet-v2 embeds pictures')
+    const picture = ['embed', join(samples, 'pictures/cat.jpg'), '--model', 'all-MiniLM-L6-v2']
+    const pictured = await pipilo(picture, { cwd })
+    expect(pictured.status).toBe(1)
+    expect(pictured.stderr).toContain('is a picture, and all-MiniLM-L6-v2 embeds text')
+  })
+
+  it('reads the places of a checkpoint, and inspect lists them', async () => {
+    const cwd = emptyFolder()
+    const model = join(project, 'src/models/testdata/vision/resnet50')
+    const args = [
+      'embed',
+      join(samples, 'pictures/cat.jpg'),
+      '--model',
+      model,
+      '--tap',
+      'stages.2,penultimate',
+    ]
+    const embedded = await pipilo(args, { cwd })
+    expect(embedded.stderr).toBe('')
+    expect(lines<Line>(embedded.stdout)[0]!.vector).toHaveLength(16 + 24)
+    const { stages, places } = JSON.parse((await pipilo(['inspect', model, '--json'], { cwd })).stdout)
+    expect(stages.at(-1)).toEqual({ name: 'layer4', stride: 32, channels: 24 })
+    expect(places).toContainEqual({ name: 'global_pool', layer: 'global_pool' })
+    const listed = await pipilo(['inspect', model], { cwd })
+    expect(listed.stdout).toContain('stage   layer3: stride 16, 24 channels')
   })
 
   it('offers the closest names for an unknown layer or model', async () => {

@@ -11,6 +11,7 @@ import {
   vitNames,
   vitPresets,
 } from '../nn/index.ts'
+import { PipiloError } from '../tensor/index.ts'
 
 /** An architecture that is built here. */
 export interface Architecture {
@@ -42,7 +43,10 @@ export function findByName(name: string): Architecture | undefined {
     cnnArchitectures.get(architecture)?.preset
   return {
     modality: 'image',
-    build: (config, checkpoint, options) => find(architecture, config)!(checkpoint, options),
+    build: (config, checkpoint, options) => {
+      if (!vitPresets.has(architecture)) refusePooling(architecture, config['global_pool'])
+      return find(architecture, config)!(checkpoint, options)
+    },
     ...(preset ? { preset: { ...preset } } : {}),
   }
 }
@@ -58,6 +62,16 @@ export function knownNames(): string[] {
 }
 
 const leNet = 'lenet'
+
+/** Only vision transformers are built with other poolings than the mean: another one would give other numbers in silence. */
+function refusePooling(architecture: string, pooling: unknown): void {
+  if (pooling === undefined || pooling === 'avg') return
+  throw new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${architecture} is built with the mean as its pooling, not with ${JSON.stringify(pooling)} (global_pool).`,
+    { input: architecture, hint: 'Export it to ONNX and open that.' },
+  )
+}
 
 /** Those of two towers are not for pictures alone. */
 function isVision(type: string): boolean {

@@ -65,6 +65,14 @@ export function withPreprocessing(graph: Graph, card: Card): Graph {
   const builder = Builder.from(graph)
   const target = builder.value(input)
   const channelsLast = isChannelsLast(target)
+  const channels = target.shape[channelsLast ? 3 : 1]
+  if (typeof channels === 'number' && channels !== 3) {
+    throw new PipiloError(
+      'FORMAT_UNSUPPORTED',
+      `${card.name} takes pictures of ${channels} channel${channels === 1 ? '' : 's'}, and pictures are decoded to 3.`,
+      { input: card.name, hint: 'Run its graph, or embed with preprocess: false.' },
+    )
+  }
   let pixels = imagePreprocessing(builder, image)
   builder.scope('preprocessing', () => {
     if (channelsLast) pixels = op.transpose(pixels, [0, 2, 3, 1])

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { buildLeNet } from '../nn/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from './index.ts'
 import { rejection, useFolder } from './testing/fixtures.ts'
 import { vision } from './testing/vision.ts'
@@ -122,6 +124,11 @@ describe('what is not known here', () => {
       /norm_layer to "evonorm"/,
     ],
     [
+      { architecture: 'resnet50', model_args: { global_pool: 'max' } },
+      'FORMAT_UNSUPPORTED',
+      /resnet50 is built with the mean .* not with "max"/,
+    ],
+    [
       { architecture: 'resnet50', pretrained_cfg: { input_size: [1, 28, 28] } },
       'FORMAT_UNSUPPORTED',
       /input_size .* \[1,28,28\]/,
@@ -170,4 +177,17 @@ it('shards that are missing are all named', async () => {
     code: 'FILE_NOT_FOUND',
     message: expect.stringMatching(/lacks 2 of the 3 shards .*00002-of-00003.*00003-of-00003/),
   })
+})
+
+it('a network of grey pictures is one to run, and says that it embeds no photographs', async () => {
+  const { graph } = buildLeNet({})
+  const parameters = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+  const path = join(await variant({}), 'lenet.safetensors')
+  await writeSafetensors(path, new Map(parameters) as Map<string, Tensor>)
+  const model = await open(path, { architecture: 'lenet' })
+  expect(model.card.dimensions).toBe(84)
+  expect(model.embedding({ preprocess: false }).inputs[0]).toMatchObject({ name: 'pixel_values' })
+  expect(() => model.embedding()).toThrow(
+    expect.objectContaining({ code: 'FORMAT_UNSUPPORTED', message: expect.stringMatching(/of 1 channel,/) }),
+  )
 })

@@ -119,6 +119,9 @@ describe('pipeline', () => {
       /Name one: \{ model: 'hf:openai\/clip-vit-base-patch32' \}/,
     )
     await expect(pipeline('text-embedding', { model: 'mobilenet-v2' })).rejects.toThrow(/a model for image/)
+    await expect(pipeline('image-embedding', { model: 'all-MiniLM-L6-v2' })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    })
   })
 })
 
