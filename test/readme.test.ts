@@ -31,6 +31,7 @@ beforeAll(() => {
   mkdirSync(join(folder, 'photos'))
   for (const name of photographs.slice(0, 4)) cpSync(join(pictures, name), join(folder, 'photos', name))
   cpSync(join(pictures, photographs[0]!), join(folder, 'towhee.jpg'))
+  cpSync(join(pictures, photographs[1]!), join(folder, 'owl.jpg'))
   for (const { name, code } of snippets) writeFileSync(join(folder, name), code)
 })
 
@@ -103,13 +104,19 @@ describe('README', () => {
     const hub = await startHub({
       'timm/resnet50.a1_in1k': { files: filesIn('src/models/testdata/vision/resnet50') },
       'distilbert-base-cased': { files: await smallDistilBert() },
+      'openai/clip-vit-base-patch32': {
+        files: {
+          ...filesIn('src/models/testdata/two-towers/clip'),
+          ...filesIn('src/embed/testdata/vocabularies/clip'),
+        },
+      },
     })
     try {
       const env = { ...process.env, HF_ENDPOINT: hub.endpoint, HF_HOME: join(folder, 'hf') }
       const run = promisify(execFile)
       const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', name], { cwd: folder, env })
       expect(stderr).toBe('')
-      expect(stdout).toBe('32 24 24\n')
+      expect(stdout).toMatch(/^(?:32 24 24\n|6 6 6 \{\n  label: )/)
     } finally {
       await hub.close()
     }
