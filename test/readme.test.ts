@@ -116,7 +116,7 @@ describe('README', () => {
       const run = promisify(execFile)
       const { stdout, stderr } = await run(process.execPath, ['--import', 'tsx', name], { cwd: folder, env })
       expect(stderr).toBe('')
-      expect(stdout).toMatch(/^(?:32 24 24\n|6 6 6 \{\n  label: )/)
+      expect(stdout).toMatch(/^(?:32 24 24\n|6 6 6 \{\n {2}label: )/)
     } finally {
       await hub.close()
     }
