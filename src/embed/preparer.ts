@@ -51,7 +51,7 @@ export async function preparer(
     )
   }
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
-  return ({ inputs }) => {
+  return ({ inputs, concurrency }) => {
     const fed = inputs.find(({ type }) => type && 'dtype' in type && /float/.test(type.dtype))
     if (fed) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${fed.name}, not texts.`, {
@@ -67,6 +67,7 @@ export async function preparer(
       text,
       prompt,
       chunks,
+      concurrency,
     })
   }
 }

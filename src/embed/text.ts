@@ -19,6 +19,8 @@ export interface TextOptions {
   /** Prompt of every text unless a call says otherwise. */
   readonly prompt: string | undefined
   readonly chunks: ChunkPlan | undefined
+  /** Batches that the session runs at a time. */
+  readonly concurrency: number
 }
 
 /** Texts sorted together: enough that neighbours are equally long. */
@@ -65,8 +67,8 @@ export class TextPreparation implements Preparation {
   }
 
   pack(units: readonly Unit[]): Unit[][] {
-    const { batchTokens, text } = this.#options
-    return packByLength(units, batchTokens, text?.padding?.length)
+    const { batchTokens, text, concurrency } = this.#options
+    return packByLength(units, batchTokens, { least: text?.padding?.length, concurrency })
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
