@@ -90,9 +90,11 @@ async function transformersFolder(work: Work): Promise<string> {
     for (const file of ['config.json', 'tokenizer.json']) cpSync(join(work.folder, file), join(folder, file))
     cpSync(join(root, 'bert-base/tokenizer_config.json'), join(folder, 'tokenizer_config.json'))
   } else {
+    const { mean, std } = model.card.image!
     const preparation = {
       image_processor_type: 'ViTImageProcessor',
       size: { height: 224, width: 224 },
+      resample: 3,
       image_mean: mean,
       image_std: std,
     }

@@ -39,7 +39,7 @@ export interface EmbedderOptions
   readonly maxLength?: number
   /** Long texts: split into overlapping chunks. Default: truncate. */
   readonly chunk?: ChunkOptions
-  /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 8 × 224 × 224 pixels. */
+  /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 4 × 224 × 224 pixels. */
   readonly batchTokens?: number
   readonly batchPixels?: number
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
