@@ -65,7 +65,7 @@ const batches = [1, 4, 8, 16, 32, 64, 512]
 
 // Interleaved and repeated, so that neither side has the quieter machine.
 const firsts: { ours: First; theirs: First }[] = []
-for (let round = 0; round < 5; round++) {
+for (let round = 0; round < 9; round++) {
   firsts.push({
     ours: await measure<First>('text/first-pipilo.js'),
     theirs: await measure<First>('text/first-transformers.js', [folder]),

@@ -8,7 +8,7 @@
  * fastest way is then repeated, the sides by turns, and the least time of each counts.
  *
  * - texts: from strings to vectors, tokenising included, sorted by length on all sides
- * - pictures: from normalised float32 numbers to vectors
+ * - pictures: from normalised float32 numbers to vectors: models alone, of which two run on the same library
  * - files: from JPEG files of 1280×960 to vectors, for Pipilo and transformers.js
  * - load: ResNet-50 in a fresh process, from the imported library to the model that is ready
  */

@@ -1,7 +1,7 @@
 export type { DecodeOptions } from './image.ts'
-export { rootOf } from './inputFiles.ts'
-export { displayPath, inputFor, type ReadInput, type ReadInputsOptions, readInputs, takes } from './inputs.ts'
-export { decodeImage, embedder, loadTokenizer, rerank, zeroShot } from './onDemand.ts'
+export { inputFor, takes } from './inputFor.ts'
+export type { ReadInput, ReadInputsOptions } from './inputs.ts'
+export { decodeImage, embedder, loadTokenizer, readInputs, rerank, rootOf, zeroShot } from './onDemand.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './tokenizer.ts'
 export type * from './types.ts'
 export type {

@@ -27,7 +27,7 @@ export async function* findFiles(spec: string, cwd: string): AsyncGenerator<Foun
   }
 }
 
-/** The folder that all matches of a glob, or the files of a folder, lie in. */
+/** See `rootOf` in onDemand.ts. */
 export async function rootOf(spec: string, cwd: string): Promise<string> {
   const { isDynamicPattern } = await import('tinyglobby')
   if (!isDynamicPattern(spec)) return resolve(cwd, spec)

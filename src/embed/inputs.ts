@@ -1,13 +1,12 @@
 import { relative, resolve, sep } from 'node:path'
 import { addAbortSignal } from 'node:stream'
-import type { InputModality, Modality } from '../models/index.ts'
+import type { InputModality } from '../models/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import { throwIfAborted } from './abort.ts'
 import { filePath } from './imageSource.ts'
 import { findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
-import type { Input, TextImageInput } from './types.ts'
 
 export interface ReadInputsOptions {
   /** Takes every file for text (a row a line) or for a picture. Default: what its content is. */
@@ -40,43 +39,7 @@ export interface ReadInput {
   readonly error?: PipiloError
 }
 
-/**
- * What an embedder takes for an input that was found: a model of texts and pictures has to be told which of the two it is.
- *
- * ```ts
- * embedder.embed(found.map((each) => inputFor(embedder, each)))
- * ```
- */
-export function inputFor<I extends Input>(
-  embedder: { readonly modality: Modality },
-  { input, modality }: { readonly input: I; readonly modality: InputModality },
-): I | TextImageInput {
-  return embedder.modality === 'text-image' ? ({ [modality]: input } as unknown as TextImageInput) : input
-}
-
-/** Whether an embedder takes an input of this kind. */
-export function takes(embedder: { readonly modality: Modality }, modality: InputModality): boolean {
-  return embedder.modality === 'text-image' || embedder.modality === modality
-}
-
-/**
- * What there is to embed in files, folders and globs, one after the other.
- *
- * ```ts
- * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.txt', 'list.csv'])) …
- * // photos/owl.jpg, notes/monday.txt:1, notes/monday.txt:2, …
- * ```
- *
- * A text file gives an input for every line (empty ones too, as they are; a byte order mark and the ends of lines are
- * taken away), a picture one. What a file is, its content says, not its name. Folders are walked in the order of names,
- * without hidden files, through links but not in circles. `-` stands for the lines of standard input, `http:` and
- * `https:` addresses for pictures. What cannot be read comes as an input with an `error`, and the rest goes on: a missing or
- * empty file, a line that is not UTF-8 (`TEXT_INVALID`), a text file named like a picture (`IMAGE_INVALID`).
- *
- * Memory does not grow with the number of files in a folder tree or of lines; a glob holds the list of its matches.
- *
- * @throws `ABORTED`
- */
+/** See `readInputs` in onDemand.ts. */
 export async function* readInputs(
   specs: string | Iterable<string> | AsyncIterable<string>,
   options: ReadInputsOptions = {},

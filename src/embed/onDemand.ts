@@ -1,6 +1,7 @@
 // What the package itself loads of this room: the rest comes with the first call.
 import { defaults, warmUp } from '../runtime/index.ts'
 import { lazily } from '../tensor/index.ts'
+import type { ReadInput, ReadInputsOptions } from './inputs.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -92,3 +93,31 @@ export const loadTokenizer = lazily(async () => (await import('./tokenizer.ts'))
  *   `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
 export const decodeImage = lazily(async () => (await import('./image.ts')).decodeImage)
+
+/**
+ * What there is to embed in files, folders and globs, one after the other.
+ *
+ * ```ts
+ * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.txt', 'list.csv'])) …
+ * // photos/owl.jpg, notes/monday.txt:1, notes/monday.txt:2, …
+ * ```
+ *
+ * A text file gives an input for every line (empty ones too, as they are; a byte order mark and the ends of lines are
+ * taken away), a picture one. What a file is, its content says, not its name. Folders are walked in the order of names,
+ * without hidden files, through links but not in circles. `-` stands for the lines of standard input, `http:` and
+ * `https:` addresses for pictures. What cannot be read comes as an input with an `error`, and the rest goes on: a missing or
+ * empty file, a line that is not UTF-8 (`TEXT_INVALID`), a text file named like a picture (`IMAGE_INVALID`).
+ *
+ * Memory does not grow with the number of files in a folder tree or of lines; a glob holds the list of its matches.
+ *
+ * @throws `ABORTED`
+ */
+export async function* readInputs(
+  specs: string | Iterable<string> | AsyncIterable<string>,
+  options?: ReadInputsOptions,
+): AsyncGenerator<ReadInput> {
+  yield* (await import('./inputs.ts')).readInputs(specs, options)
+}
+
+/** The folder that all matches of a glob, or the files of a folder, lie in. */
+export const rootOf = lazily(async () => (await import('./inputFiles.ts')).rootOf)

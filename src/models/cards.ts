@@ -1,7 +1,4 @@
-import { existsSync } from 'node:fs'
 import { closest, PipiloError } from '../tensor/index.ts'
-import { isInPackage } from './npm.ts'
-import { parseSource } from './sources.ts'
 import type { Card } from './types.ts'
 
 /** Name of the text model that is used where none is named. */
@@ -116,13 +113,6 @@ export function findCard(name: string): Card | undefined {
   const wanted = name.toLowerCase()
   const known = (aliases[wanted] ?? wanted).toLowerCase()
   return builtIn.find((entry) => entry.name.toLowerCase() === known)
-}
-
-/** Whether a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
-export function available(card: Card): boolean {
-  const source = parseSource(card.source)
-  if (source?.kind === 'npm') return isInPackage(source.specifier)
-  return source?.kind === 'file' && existsSync(source.path)
 }
 
 /** A hint with the card names nearest to `name`. */

@@ -1,9 +1,17 @@
-export { available, card, cards, defaultImageModel, defaultTextModel } from './cards.ts'
+export { card, cards, defaultImageModel, defaultTextModel } from './cards.ts'
 export type { Repository, RepositoryOptions } from './hub/repository.ts'
 export { type HubSettings, hubSettings } from './hub/settings.ts'
 export { checkImagePreprocessing } from './imagePreprocessing.ts'
-export { calibrated, open, openRepository, tokenizerPath } from './onDemand.ts'
+export {
+  available,
+  calibrated,
+  open,
+  openRepository,
+  readSafetensors,
+  tokenizerPath,
+  writeSafetensors,
+} from './onDemand.ts'
 export { placeName } from './placeName.ts'
-export { readSafetensors, type Safetensors, writeSafetensors } from './safetensors.ts'
+export type { Safetensors } from './safetensors.ts'
 export { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
 export type * from './types.ts'

@@ -57,3 +57,33 @@ export const calibrated = lazily(async () => {
   const { inPrecision } = await import('./precision.ts')
   return (model: Model, pictures: readonly Uint8Array[]) => inPrecision(model, 'int8', pictures)
 })
+
+/** Whether a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
+export const available = lazily(async () => (await import('./available.ts')).available)
+
+/**
+ * Reads the header of a safetensors file; the tensors stay where they are.
+ *
+ * ```ts
+ * const { tensors } = await readSafetensors('model.safetensors')
+ * tensors.get('pooler.dense.weight')   // { dtype: 'float32', shape: [384, 384], file: { path, offset, length } }
+ * ```
+ *
+ * @throws PipiloError `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FILE_UNREADABLE`; `FORMAT_INVALID` for a file that
+ * is cut off, a header that is no JSON of the format, offsets that overlap, leave holes or point outside;
+ * `FORMAT_UNSUPPORTED` for an element type that is not known
+ * @see https://github.com/huggingface/safetensors#format
+ */
+export const readSafetensors = lazily(async () => (await import('./safetensors.ts')).readSafetensors)
+
+/**
+ * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.
+ *
+ * ```ts
+ * await writeSafetensors('out.safetensors', new Map([['x', { dtype: 'float32', shape: [2], data: new Float32Array(2) }]]))
+ * ```
+ *
+ * @throws PipiloError `WRITE_FAILED`; `FORMAT_UNSUPPORTED` for a dtype that the format lacks; `SHAPE_MISMATCH` where a
+ * tensor's data is not as long as its shape says
+ */
+export const writeSafetensors = lazily(async () => (await import('./safetensors.ts')).writeSafetensors)

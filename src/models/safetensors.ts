@@ -46,19 +46,7 @@ const dtypes: ReadonlyMap<string, DType> = new Map([
   ['C64', 'complex64'],
 ])
 
-/**
- * Reads the header of a safetensors file; the tensors stay where they are.
- *
- * ```ts
- * const { tensors } = await readSafetensors('model.safetensors')
- * tensors.get('pooler.dense.weight')   // { dtype: 'float32', shape: [384, 384], file: { path, offset, length } }
- * ```
- *
- * @throws PipiloError `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FILE_UNREADABLE`; `FORMAT_INVALID` for a file that
- * is cut off, a header that is no JSON of the format, offsets that overlap, leave holes or point outside;
- * `FORMAT_UNSUPPORTED` for an element type that is not known
- * @see https://github.com/huggingface/safetensors#format
- */
+/** See `readSafetensors` in onDemand.ts. */
 export async function readSafetensors(path: string): Promise<Safetensors> {
   return withFile(path, async (file) => {
     const header = await readHeader(path, file.handle, file.size)
@@ -77,16 +65,7 @@ export async function readSafetensors(path: string): Promise<Safetensors> {
   })
 }
 
-/**
- * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.
- *
- * ```ts
- * await writeSafetensors('out.safetensors', new Map([['x', { dtype: 'float32', shape: [2], data: new Float32Array(2) }]]))
- * ```
- *
- * @throws PipiloError `WRITE_FAILED`; `FORMAT_UNSUPPORTED` for a dtype that the format lacks; `SHAPE_MISMATCH` where a
- * tensor's data is not as long as its shape says
- */
+/** See `writeSafetensors` in onDemand.ts. */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, Tensor | FileTensor>,

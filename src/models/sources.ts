@@ -5,7 +5,6 @@ import { PipiloError } from '../tensor/index.ts'
 import { kindOf } from './files.ts'
 import type { Repository, RepositoryOptions } from './hub/repository.ts'
 import { expandHome } from './hub/settings.ts'
-import { findInPackage } from './npm.ts'
 
 /** Where a model comes from, as its name says. */
 export type Source =
@@ -89,8 +88,10 @@ function parseHub(text: string): Source {
  */
 export async function resolveSource(source: Source, options: RepositoryOptions = {}): Promise<ModelFiles> {
   switch (source.kind) {
-    case 'npm':
+    case 'npm': {
+      const { findInPackage } = await import('./npm.ts')
       return localFiles(findInPackage(source.specifier), `npm:${source.specifier}`)
+    }
     case 'file':
       return localFiles(source.path, source.path)
     case 'url': {

@@ -11,9 +11,9 @@ export function defaultCacheDir(): string {
 
 // An entry goes when nobody used it for this long, or as the least recently used when all are larger than this.
 const MAXIMUM_AGE = 60 * 86_400_000
-const MAXIMUM_BYTES = 20 * 2 ** 30
+const MAXIMUM_BYTES = 10 * 2 ** 30
 // Another process may be about to map what was used this recently.
-const IN_USE = 86_400_000
+const IN_USE = 3_600_000
 
 /** Deletes what nobody uses. A failure is nobody's loss: it is tried again when the next file is made. */
 export async function prune(folder: string, keep: string): Promise<void> {

@@ -1,5 +1,4 @@
 export type { Backend, BackendTable, CollectionInfo, StoredRow } from './backend.ts'
-export { matches, type Predicate, parseFilter } from './filter.ts'
 export type { IndexFilesOptions, IndexProgress, IndexReport } from './index-files.ts'
 export { connect, indexFiles } from './onDemand.ts'
 export type * from './types.ts'

@@ -8,7 +8,9 @@ export const models = command({
   examples: ['pipilo models', 'pipilo models --json'],
   args: { json: { type: 'boolean', description: 'Print the cards as JSON' } },
   async run({ json }, terminal) {
-    const listed = cards().map((card) => ({ ...card, offline: available(card) }))
+    const listed = await Promise.all(
+      cards().map(async (card) => ({ ...card, offline: await available(card) })),
+    )
     if (json) return terminal.out(`${JSON.stringify(listed, null, 2)}\n`)
     await terminal.out(
       `${table(
