@@ -192,6 +192,31 @@ describe('pipilo embed', () => {
     expect(listed.stdout).toContain('stage   layer3: stride 16, 24 channels')
   })
 
+  it('opens models in integers and for pictures of another size', async () => {
+    const cwd = emptyFolder()
+    const vectorOf = async (...options: string[]) => {
+      const { stderr, stdout } = await pipilo(['embed', '--text', 'a walk by the sea', ...options], { cwd })
+      expect(stderr).toBe('')
+      return lines<Line>(stdout)[0]!.vector
+    }
+    const [exact, small] = [await vectorOf(), await vectorOf('--dtype', 'int8')]
+    expect(small).not.toEqual(exact)
+    expect(cosine(exact, small)).toBeGreaterThan(0.99)
+    const size = await pipilo(['embed', '--text', 'a', '--size', '2x'], { cwd })
+    expect([size.status, size.stderr]).toEqual([2, expect.stringContaining('224x288')])
+    const dtype = await pipilo(['embed', '--text', 'a', '--dtype', 'int4'], { cwd })
+    expect([dtype.status, dtype.stderr]).toEqual([2, expect.stringContaining('fp32, fp16, int8')])
+    cpSync(
+      join(project, 'src/models/testdata/vision/resnet50/model.safetensors'),
+      join(cwd, 'weights.safetensors'),
+    )
+    const unnamed = await pipilo(['inspect', 'weights.safetensors'], { cwd })
+    expect([unnamed.status, unnamed.stderr]).toEqual([1, expect.stringContaining('[MODEL_INVALID]')])
+    const folder = join(project, 'src/models/testdata/vision/resnet50')
+    const inspected = await pipilo(['inspect', folder, '--size', '96x64', '--json'], { cwd })
+    expect(JSON.parse(inspected.stdout).inputs[0].shape).toEqual(['batch', 3, 96, 64])
+  })
+
   it('offers the closest names for an unknown layer or model', async () => {
     const cwd = emptyFolder()
     const layer = await pipilo(['embed', '--text', 'a', '--tap', 'encoder.layer.9'], { cwd })

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { type InputModality, type Model, open } from '../../models/index.ts'
 import { command, usageError } from '../command.ts'
-import { embeddingOptions, modelArgs, oneOf } from '../modelOptions.ts'
+import { embeddingOptions, modelArgs, oneOf, openArgs, openOptions } from '../modelOptions.ts'
 import { megabytes } from '../progress.ts'
 
 const { tap, pool, normalize, dimensions } = modelArgs
@@ -30,6 +30,7 @@ export const exportCommand = command({
     pool,
     normalize,
     dimensions,
+    ...openArgs,
     preprocess: {
       type: 'boolean',
       default: true,
@@ -42,7 +43,7 @@ export const exportCommand = command({
     if (!args.out) throw usageError('pipilo export needs -o FILE.')
     if (!args.out.endsWith('.onnx'))
       throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
-    const model = await open(args.model, { signal: terminal.signal })
+    const model = await open(args.model, { ...openOptions(args as never), signal: terminal.signal })
     const tower = towerOf(model, oneOf(args.tower, 'tower', ['text', 'image']))
     await tower.export(args.out, { ...embeddingOptions(args as never), preprocess: args.preprocess })
     const { size } = await stat(args.out)

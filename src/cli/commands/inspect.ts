@@ -1,6 +1,7 @@
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
 import { type Model, open, type Towers } from '../../models/index.ts'
 import { command } from '../command.ts'
+import { openArgs, openOptions } from '../modelOptions.ts'
 import { table } from '../table.ts'
 
 const shapeText = (shape: readonly Dimension[] | undefined): string =>
@@ -74,11 +75,13 @@ export const inspect = command({
       required: true,
       description: 'Card name, hf:owner/name, npm:package/path, a folder or an .onnx file',
     },
+    architecture: openArgs.architecture,
+    size: openArgs.size,
     graph: { type: 'boolean', description: 'Print every node instead' },
     json: { type: 'boolean', description: 'Print { inputs, outputs, places, stages, layers } as JSON' },
   },
-  async run({ model: name, graph, json }, terminal) {
-    const model = await open(name, { signal: terminal.signal })
+  async run({ model: name, graph, json, ...args }, terminal) {
+    const model = await open(name, { ...openOptions(args as never), signal: terminal.signal })
     const layers = model
       .layers()
       .map(({ name, kind, shape, parameters }) => ({ name, kind, shape: shape ?? null, parameters }))

@@ -4,7 +4,7 @@ import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
 import { type Matrix, PipiloError } from '../../tensor/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
-import { as, database, modelArgs, oneOf, openEmbedder } from '../modelOptions.ts'
+import { as, database, modelArgs, oneOf, openArgs, openEmbedder } from '../modelOptions.ts'
 import { table } from '../table.ts'
 import { defaultCollection } from './index.ts'
 
@@ -43,6 +43,7 @@ export const search = command({
       description: 'Prompt put before the query: a name from the model’s card (query), or the words',
       valueHint: 'prompt',
     },
+    ...openArgs,
     threads,
     json: { type: 'boolean', description: 'Print [{ "id", "score", … }], best first' },
   },
