@@ -10,7 +10,7 @@ export {
   bertConfig,
   buildBert,
 } from './bert.ts'
-export * from './bert-presets.ts'
+export * from './bertPresets.ts'
 export { buildClip, buildClipImage, buildClipText } from './clip.ts'
 export { cnnArchitectures, cnnNames, findCnn } from './cnnArchitectures.ts'
 export { buildDistilBert } from './distilBert.ts'

@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { Connection, Table } from '@lancedb/lancedb'
 import { PipiloError } from '../tensor/index.ts'
 import type { Backend, BackendTable, CollectionInfo } from './backend.ts'
-import { infoOf, schemaOf } from './lance-arrow.ts'
-import { damaged, lanceError } from './lance-errors.ts'
-import { LanceTable } from './lance-table.ts'
+import { infoOf, schemaOf } from './lanceArrow.ts'
+import { damaged, lanceError } from './lanceErrors.ts'
+import { LanceTable } from './lanceTable.ts'
 import type { ConnectOptions } from './types.ts'
 
 /** Bytes of indices and of metadata kept in memory; LanceDB's own defaults are gigabytes. */

@@ -40,4 +40,4 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
  * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the
  * first input's error, after all before its batch has been committed; `ABORTED`
  */
-export const indexFiles = lazily(async () => (await import('./index-files.ts')).indexFiles)
+export const indexFiles = lazily(async () => (await import('./indexFiles.ts')).indexFiles)

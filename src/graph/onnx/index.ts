@@ -1,5 +1,5 @@
 export { loadTensor, loadTensorSync, tensorOf } from './load.ts'
-export { type ParseOptions, parseOnnx, readOnnx } from './read-file.ts'
+export { type ParseOptions, parseOnnx, readOnnx } from './readFile.ts'
 export { dataType, dtypeOf } from './schema.ts'
 export type { ExternalChoice, ExternalLocation } from './tensors.ts'
-export { type EncodeOptions, encodeOnnx, type WriteOptions, writeOnnx } from './write-file.ts'
+export { type EncodeOptions, encodeOnnx, type WriteOptions, writeOnnx } from './writeFile.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { matches } from './filter.ts'
-import { columnName, toSql } from './lance-sql.ts'
+import { columnName, toSql } from './lanceSql.ts'
 import { connect } from './store.ts'
 import type { Collection, Filter, Metadata, Store } from './types.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PipiloError } from '../tensor/index.ts'
-import { isConflict, lanceError, retrying } from './lance-errors.ts'
+import { isConflict, lanceError, retrying } from './lanceErrors.ts'
 
 // What LanceDB 0.37 says on a full disk, on a read-only one, and when another writer was faster.
 const full =

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
 import type { EmbedderIdentity } from '../embed/index.ts'
 import type { CollectionInfo, StoredRow } from './backend.ts'
-import { columnName, kindOf, type ScalarKind } from './lance-sql.ts'
+import { columnName, kindOf, type ScalarKind } from './lanceSql.ts'
 
 /**
  * Arrow as LanceDB itself loads it. LanceDB tells schemas by `instanceof`, and the ES module of the same package has

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { EmbedOptions } from '../embed/index.ts'
 import { PipiloError } from '../tensor/index.ts'
-import { type IndexFilesOptions, type IndexProgress, indexFiles } from './index-files.ts'
+import { type IndexFilesOptions, type IndexProgress, indexFiles } from './indexFiles.ts'
 import { connect } from './store.ts'
 import type { Collection, Store } from './types.ts'
 

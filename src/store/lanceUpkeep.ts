@@ -1,6 +1,6 @@
 import type { Table } from '@lancedb/lancedb'
 import type { PipiloError } from '../tensor/index.ts'
-import { isConflict, lanceError, retrying } from './lance-errors.ts'
+import { isConflict, lanceError, retrying } from './lanceErrors.ts'
 
 /** What LanceDB calls the index of the column `vector`. */
 const indexName = 'vector_idx'

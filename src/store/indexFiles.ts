@@ -2,7 +2,7 @@ import { type Embedder, inputFor, type ReadInput, readInputs, takes } from '../e
 import type { InputModality } from '../models/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { checkVector } from './collection.ts'
-import { isUnchanged, metadataOf, sha256Of } from './file-metadata.ts'
+import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
 import { prune, SeenIds } from './prune.ts'
 import { checkIdentity } from './store.ts'
 import type { Collection, Metadata, Row } from './types.ts'

@@ -3,10 +3,10 @@ import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-ar
 import { PipiloError } from '../tensor/index.ts'
 import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 import type { Predicate } from './filter.ts'
-import { arrow, columnsOf, missingFields, toTable } from './lance-arrow.ts'
-import { damaged, lanceError, retrying } from './lance-errors.ts'
-import { sqlString, toSql } from './lance-sql.ts'
-import { Upkeep } from './lance-upkeep.ts'
+import { arrow, columnsOf, missingFields, toTable } from './lanceArrow.ts'
+import { damaged, lanceError, retrying } from './lanceErrors.ts'
+import { sqlString, toSql } from './lanceSql.ts'
+import { Upkeep } from './lanceUpkeep.ts'
 import type { Hit, Metadata } from './types.ts'
 
 /** Bytes of vectors in one commit. */

@@ -8,8 +8,8 @@ import { anyGraph } from '../testing/arbitrary.ts'
 import { reference, relativeError, run, testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
 import { loadTensor } from './load.ts'
-import { parseOnnx, readOnnx } from './read-file.ts'
-import { encodeOnnx, writeOnnx } from './write-file.ts'
+import { parseOnnx, readOnnx } from './readFile.ts'
+import { encodeOnnx, writeOnnx } from './writeFile.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-write-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -16,8 +16,8 @@ import { bytesOf, PipiloError, tensor } from '../../tensor/index.ts'
 import { testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
 import { loadTensor, loadTensorSync, tensorOf } from './load.ts'
-import { parseOnnx, readOnnx } from './read-file.ts'
-import { encodeOnnx } from './write-file.ts'
+import { parseOnnx, readOnnx } from './readFile.ts'
+import { encodeOnnx } from './writeFile.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-onnx-'))
 afterAll(() => rmSync(folder, { recursive: true }))
