@@ -9,11 +9,12 @@ import { isObject } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
 import { readTextLayout } from './layout.ts'
 import { readLicence } from './licence.ts'
+import { readModules } from './modules.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, pictureSize, readOnnxModel } from './onnx.ts'
 import { buildForSize, checkSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
-import type { FoundCard, Reading, ReadOptions } from './reading.ts'
+import type { FolderContents, FoundCard, Reading, ReadOptions } from './reading.ts'
 import { withLayout } from './sentence.ts'
 import type { ModelFiles } from './sources.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
@@ -33,15 +34,24 @@ import { unwrapped } from './wrapped.ts'
  */
 export async function readFolder(files: ModelFiles, options: ReadOptions, file?: string): Promise<Reading> {
   checkSize(options.size)
-  const towers = await findTowers(files, options, file)
-  if (towers) return readTowers(files, towers, options)
-  const network = await findNetwork(files, options, file)
+  const checkpoints = new Map<string, Promise<Checkpoint>>()
+  const contents: FolderContents = {
+    modules: (await files.has('modules.json')) ? await readModules(files) : undefined,
+    readTensors(path) {
+      const reading = checkpoints.get(path) ?? readCheckpoint(files, path)
+      checkpoints.set(path, reading)
+      return reading
+    },
+  }
+  const towers = await findTowers(files, contents, options, file)
+  if (towers) return readTowers(files, towers, contents, options)
+  const network = await findNetwork(files, contents, options, file)
   const { architecture } = network
   const folder = network.path.replace(/\/$/, '')
   const names = await files.list(folder)
   const weights = file ?? (architecture ? prefixed(network.path, findCheckpoint(files, names)) : undefined)
   if (architecture && weights !== undefined) {
-    const checkpoint = await readCheckpoint(files, weights)
+    const checkpoint = await contents.readTensors(weights)
     return architecture.modality === 'text'
       ? buildText(files, network, checkpoint, options)
       : buildImage(files, network, checkpoint, options)

@@ -1,14 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import {
-  cut,
-  feed,
-  type Graph,
-  layers,
-  resolveLayer,
-  tap,
-  type WriteOptions,
-  writeOnnx,
-} from '../graph/index.ts'
+import { cut, feed, type Graph, layers, tap, type WriteOptions, writeOnnx } from '../graph/index.ts'
 import { fileError, PipiloError } from '../tensor/index.ts'
 import {
   type EmbeddedModel,
@@ -19,7 +10,7 @@ import {
 } from './embedding.ts'
 import { derivedFingerprint } from './fingerprint.ts'
 import { placeName } from './placeName.ts'
-import { namedPlaces, placesLeft, resolvePlace } from './places.ts'
+import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { writeSafetensors } from './safetensors.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from './types.ts'
 
@@ -74,7 +65,8 @@ export function createModel(parts: ModelParts): Model {
       const name = resolvePlace(whole, layer)
       const next = cut(graph, name)
       const { penultimate, ...rest } = card
-      const kept = penultimate !== undefined && isIn(next, penultimate) ? { penultimate } : {}
+      const kept =
+        penultimate !== undefined && findLayer(next, penultimate) !== undefined ? { penultimate } : {}
       const dimensions = featuresOf(next, places) ?? card.dimensions
       return derived(`cut ${name}`, next, { ...rest, ...kept, tap: name, dimensions })
     },
@@ -169,12 +161,4 @@ export function featuresOf(graph: Graph, places?: Model['places']): number | und
   const shape = type?.kind === 'tensor' ? type.shape : undefined
   const size = shape?.length === 4 && !places?.channelsLast ? shape[1] : shape?.at(-1)
   return typeof size === 'number' ? size : undefined
-}
-
-function isIn(graph: Graph, layer: string): boolean {
-  try {
-    return resolveLayer(graph, layer) !== ''
-  } catch {
-    return false
-  }
 }

@@ -1,8 +1,8 @@
 import { PipiloError } from '../tensor/index.ts'
 import { type Architecture, findByName, findByType, knownNames } from './architectures.ts'
 import { isObject, readJsonObject } from './files.ts'
-import { type Modules, readModules } from './modules.ts'
-import type { ReadOptions } from './reading.ts'
+import type { Modules } from './modules.ts'
+import type { FolderContents, ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
 import { timmArguments } from './timmArguments.ts'
 
@@ -31,8 +31,12 @@ export interface Network {
  * @param file the checkpoint, where the source names it
  * @throws PipiloError `MODEL_INVALID` where nothing says what it is
  */
-export async function findNetwork(files: ModelFiles, options: ReadOptions, file?: string): Promise<Network> {
-  const modules = (await files.has('modules.json')) ? await readModules(files) : undefined
+export async function findNetwork(
+  files: ModelFiles,
+  { modules }: FolderContents,
+  options: ReadOptions,
+  file?: string,
+): Promise<Network> {
   const path = modules?.network ?? ''
   const stated = (await files.has(`${path}config.json`))
     ? await readJsonObject(await files.get(`${path}config.json`))

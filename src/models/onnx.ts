@@ -226,7 +226,8 @@ function shapeOf(info: ValueInfo | undefined): Shape | undefined {
   return info?.type?.kind === 'tensor' ? info.type.shape : undefined
 }
 
-function lastSize(info: ValueInfo | undefined): number | undefined {
+/** Length of the last axis, where it is known. */
+export function lastSize(info: ValueInfo | undefined): number | undefined {
   const size = shapeOf(info)?.at(-1)
   return typeof size === 'number' ? size : undefined
 }

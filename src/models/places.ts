@@ -40,12 +40,12 @@ export function namedPlaces({
  */
 export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, name: string): string {
   const { card, graph } = model
-  const own = name === 'penultimate' ? undefined : found(graph, name)
+  const own = name === 'penultimate' ? undefined : findLayer(graph, name)
   if (own !== undefined) return own
   const places = namedPlaces(model)
   const layer = places.get(placeName(name))
   if (layer !== undefined) {
-    const value = found(graph, layer)
+    const value = findLayer(graph, layer)
     if (value !== undefined) return value
     throw new PipiloError('LAYER_UNKNOWN', `${name} (${layer}) is no part of what is left of ${card.name}.`, {
       input: name,
@@ -67,7 +67,7 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
 
 /** What is left of the places in a part of the graph. Lists end where the first is missing, so that numbers stay right. */
 export function placesLeft(graph: Graph, places: Places): Places {
-  const isThere = (layer: string | undefined) => layer !== undefined && found(graph, layer) !== undefined
+  const isThere = (layer: string | undefined) => layer !== undefined && findLayer(graph, layer) !== undefined
   const kept: Record<string, unknown> = {}
   for (const [key, place] of Object.entries(places)) {
     if (typeof place === 'string') {
@@ -80,7 +80,8 @@ export function placesLeft(graph: Graph, places: Places): Places {
   return kept
 }
 
-function found(graph: Graph, layer: string): string | undefined {
+/** The value of a layer, or undefined where the graph has none of that name. */
+export function findLayer(graph: Graph, layer: string): string | undefined {
   try {
     return resolveLayer(graph, layer)
   } catch (error) {
@@ -91,5 +92,5 @@ function found(graph: Graph, layer: string): string | undefined {
 
 /** The layer that timm's models pool in. */
 function poolingOf(graph: Graph): string | undefined {
-  return ['global_pool', 'head.global_pool'].find((layer) => found(graph, layer) !== undefined)
+  return ['global_pool', 'head.global_pool'].find((layer) => findLayer(graph, layer) !== undefined)
 }

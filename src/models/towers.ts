@@ -1,7 +1,8 @@
-import { Builder, compose, cut, type Graph, type Initializer, op, resolveLayer, tap } from '../graph/index.ts'
+import { Builder, compose, cut, type Graph, type Initializer, op, tap } from '../graph/index.ts'
 import { l2Normalize, parametersFrom } from '../nn/index.ts'
 import { PipiloError, tensor } from '../tensor/index.ts'
 import { createModel, type ModelParts } from './model.ts'
+import { findLayer } from './places.ts'
 import type { Card, Model, Towers } from './types.ts'
 
 /** Where the towers end. */
@@ -33,7 +34,7 @@ export function createTwoTowers(parts: TwoTowerParts): Model {
     towers,
     cut(layer) {
       if (layer === 'penultimate') throw refuse('cut')
-      const tower = [towers.text, towers.image].find((each) => isLayer(each, layer))
+      const tower = [towers.text, towers.image].find((each) => findLayer(each.graph, layer) !== undefined)
       return (tower ?? whole).cut(layer)
     },
     tap: (...layers) =>
@@ -74,14 +75,6 @@ function towersOf(parts: TwoTowerParts): Towers {
     image: tower('image'),
     logitScale,
     ...(logitBias === undefined ? {} : { logitBias }),
-  }
-}
-
-function isLayer(model: Model, layer: string): boolean {
-  try {
-    return resolveLayer(model.graph, layer) !== ''
-  } catch {
-    return false
   }
 }
 

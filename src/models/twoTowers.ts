@@ -1,13 +1,14 @@
 import { type BuiltModel, buildClip, buildClipImage, buildClipText, buildOpenClip } from '../nn/index.ts'
-import { type Checkpoint, findCheckpoint, readCheckpoint } from './checkpoint.ts'
+import { type Checkpoint, findCheckpoint } from './checkpoint.ts'
 import { isObject, readJsonObject } from './files.ts'
 import { fingerprint } from './fingerprint.ts'
 import { firstPresent } from './layout.ts'
 import { readLicence } from './licence.ts'
-import { readModules, unsupported } from './modules.ts'
+import { unsupported } from './modules.ts'
+import { lastSize } from './onnx.ts'
 import { openAiConfig } from './openAiClip.ts'
 import { readPreprocessor } from './preprocessor.ts'
-import type { FoundCard, Reading, ReadOptions } from './reading.ts'
+import type { FolderContents, FoundCard, Reading, ReadOptions } from './reading.ts'
 import type { ModelFiles } from './sources.ts'
 import { tokenizerPath } from './tokenizers/index.ts'
 import { bothEmbeds, joinTowers, logitTensors, type TowerParts } from './towers.ts'
@@ -26,8 +27,6 @@ export interface TowerSource {
   readonly path: string
   readonly weights: string
   readonly normalize: boolean
-  /** Where it was read already. */
-  readonly checkpoint?: Checkpoint
 }
 
 /** transformers' `model_type`s of models of two towers and of each tower. */
@@ -48,11 +47,11 @@ export const towerTypes = [
  */
 export async function findTowers(
   files: ModelFiles,
+  { modules, readTensors }: FolderContents,
   options: ReadOptions,
   file?: string,
 ): Promise<TowerSource | undefined> {
   if (options.architecture !== undefined) return undefined
-  const modules = (await files.has('modules.json')) ? await readModules(files) : undefined
   const path = modules?.network ?? ''
   const read = async (name: string) =>
     (await files.has(path + name)) ? readJsonObject(await files.get(path + name)) : undefined
@@ -72,9 +71,9 @@ export async function findTowers(
     return { ...common, type, config }
   }
   if (config) return undefined
-  const checkpoint = await readCheckpoint(files, weights)
-  const shapes = openAiConfig(checkpoint.tensors)
-  return shapes && { ...common, type: 'open_clip', config: shapes, checkpoint }
+  const { tensors } = await readTensors(weights)
+  const shapes = openAiConfig(tensors)
+  return shapes && { ...common, type: 'open_clip', config: shapes }
 }
 
 /**
@@ -86,10 +85,11 @@ export async function findTowers(
 export async function readTowers(
   files: ModelFiles,
   source: TowerSource,
+  { readTensors }: FolderContents,
   options: ReadOptions,
 ): Promise<Reading> {
   const { type, config, path } = source
-  const checkpoint = source.checkpoint ?? (await readCheckpoint(files, source.weights))
+  const checkpoint = await readTensors(source.weights)
   const { tensors } = checkpoint
   const isText = type !== 'clip_vision_model' && type !== 'siglip_vision_model'
   const isImage = type !== 'clip_text_model' && type !== 'siglip_text_model'
@@ -120,7 +120,7 @@ export async function readTowers(
     towers: { text: partsOf(text), image: partsOf(pictures) },
     ...(await common(source, use, text.unused)),
     card: {
-      ...cardOf(source, use, lastSize(text)),
+      ...cardOf(source, use, lastSize(text.graph.outputs.find(({ name }) => name === 'text_embeds')) ?? 0),
       modality: 'text-image',
       tap: bothEmbeds,
       logitScale,
@@ -176,12 +176,6 @@ function cardOf({ type, normalize }: TowerSource, { files, licence, text, image 
 
 function partsOf({ graph, unused: _, ...places }: BuiltModel): TowerParts {
   return { graph, places }
-}
-
-function lastSize({ graph }: BuiltModel): number {
-  const type = graph.outputs.find(({ name }) => name === 'text_embeds')?.type
-  const size = type?.kind === 'tensor' ? type.shape?.at(-1) : undefined
-  return typeof size === 'number' ? size : 0
 }
 
 async function picturesOf(

@@ -37,7 +37,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
-/** See `reopen` in onDemand.ts. */
+/** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
   prepared: string,
   options: Omit<CompileOptions, 'persist' | 'lower'> = {},

@@ -141,9 +141,9 @@ export class Rewriter {
     return this.#once(`constant/int64[${values}]`, () => tensor('int64', [values.length], values))
   }
 
-  /** A constant table of numbers, made once for each shape. */
-  matrix(shape: readonly number[], data: Float32Array): string {
-    return this.#once(`constant/float32[${shape}]`, () => tensor('float32', shape, data))
+  /** A constant table of numbers, made once under its name. */
+  table(name: string, shape: readonly number[], numbers: () => Float32Array): string {
+    return this.#once(`constant/${name}`, () => tensor('float32', shape, numbers()))
   }
 
   #once(key: string, make: () => Tensor): string {

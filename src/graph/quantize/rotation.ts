@@ -34,7 +34,7 @@ export function mix(
   // 0 keeps a size.
   const kept = rows.map(() => 0)
   const blocks = add('Reshape', [x, rewriter.integers([...kept, inner / block, block])], { shape: apart })
-  const matrix = rewriter.matrix([block, block], mixing(block))
+  const matrix = rewriter.table(`mixing${block}`, [block, block], () => mixing(block))
   const mixed = add('MatMul', [blocks, matrix], { shape: apart })
   return add('Reshape', [mixed, rewriter.integers([...kept, inner])], { shape })
 }
