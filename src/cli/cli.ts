@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { CommandDef } from 'citty'
 import { renderUsage } from 'citty'
 import { closest, PipiloError } from '../tensor/index.ts'
 import { type Command, helpOf, parseArguments, type Terminal, usageError } from './command.ts'
+import { version } from './ownFiles.ts'
 
 /** Subcommands, loaded when they are called: `pipilo --help` loads none of what they need. */
 const commands: Record<string, () => Promise<Command>> = {
@@ -14,9 +14,6 @@ const commands: Record<string, () => Promise<Command>> = {
   export: async () => (await import('./commands/export.ts')).exportCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
-
-const version = (): string =>
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 
 async function root(): Promise<CommandDef> {
   const described = await Promise.all(Object.values(commands).map((load) => load()))

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { embedder } from '../../embed/index.ts'
 import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
 import { type Collection, connect, indexFiles, type Store } from '../../store/index.ts'
 import { cosineSimilarity, PipiloError } from '../../tensor/index.ts'
 import { command, type Terminal } from '../command.ts'
 import { database } from '../modelOptions.ts'
+import { samples } from '../ownFiles.ts'
 import { progress } from '../progress.ts'
 import { hitTable } from './search.ts'
 
@@ -18,9 +18,6 @@ const pictureQueries = ['bricks.jpg', 'drawing-cat.png', 'mountain-peaks.jpg']
 
 /** How the command is called from where this runs: from source the repository's script stands in for an installed command. */
 const called = import.meta.url.endsWith('.ts') ? 'npm run --silent pipilo --' : 'npx pipilo'
-
-/** The samples beside the package: at the repository's root, from `src/` as from `dist/`. */
-const samples = fileURLToPath(new URL('../../../samples', import.meta.url))
 
 export const demo = command({
   name: 'demo',
