@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { PipiloError, tensor } from '../tensor/index.ts'
-import { Builder, type Graph, inferShapes, op } from './index.ts'
+import { Builder, type Graph, inferShapes, layers, op } from './index.ts'
 
 function mlp() {
   const b = new Builder({ name: 'mlp' })
@@ -55,6 +55,26 @@ describe('Builder', () => {
     const [node] = b.build().nodes
     expect(node!.name).toBe('encoder.layer.0.attention.self.query/Relu')
     expect(node!.metadata?.get('pipilo.kind')).toBe('0:Linear 3:BertLayer')
+  })
+
+  it('calls the layers of scopes as it is told, and what becomes one layer has the outer kind', () => {
+    const layerName = (path: string) =>
+      path.replace(/^blocks\.(\d+)/, 'encoder.layers.$1').replace(/\.qkv$/, '')
+    const b = new Builder({ layerName })
+    const x = b.input('x', 'float32', [2])
+    b.scope('blocks.0', { kind: 'Block' }, () =>
+      b.scope('attn', { kind: 'Attention' }, () => {
+        const inner = b.scope('qkv', { kind: 'Linear' }, () => [b.path, op.relu(x)] as const)
+        expect(inner[0]).toBe('blocks.0.attn.qkv')
+        b.output('y', op.neg(inner[1]))
+      }),
+    )
+    expect(layers(b.build()).map(({ name, kind }) => [name, kind])).toEqual([
+      ['encoder', 'Neg'],
+      ['encoder.layers', 'Neg'],
+      ['encoder.layers.0', 'Block'],
+      ['encoder.layers.0.attn', 'Attention'],
+    ])
   })
 
   it('numbers repeated operators and renames an inner value that an output’s name displaces', () => {

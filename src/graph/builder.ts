@@ -66,6 +66,8 @@ export interface BuilderOptions {
   readonly name?: string
   /** Version of the standard operator set. Default 17. */
   readonly opset?: number
+  /** What the layer of a scope is called, by the scope's path. Default: like its path. */
+  readonly layerName?: (path: string) => string
 }
 
 /** The node that {@link Builder.node} adds. */
@@ -124,7 +126,8 @@ export class Builder {
   readonly #captured = new Set<string>()
   /** Names inside sub-graphs: new values must not take them. */
   readonly #inner = new Set<string>()
-  #scope: readonly { readonly path: string; readonly kind: string | undefined }[] = []
+  readonly #layerName: (path: string) => string = (path) => path
+  #scope: readonly { readonly path: string; readonly layer: string; readonly kind: string | undefined }[] = []
 
   constructor(options: BuilderOptions | Graph = {}) {
     if ('nodes' in options) {
@@ -146,6 +149,7 @@ export class Builder {
       irVersion: 8,
     }
     this.#opsets = new Map([['', options.opset ?? 17]])
+    if (options.layerName) this.#layerName = options.layerName
   }
 
   /**
@@ -218,7 +222,8 @@ export class Builder {
     const body = typeof options === 'function' ? options : build!
     const kind = typeof options === 'function' ? undefined : options.kind
     const outer = this.#scope
-    this.#scope = [...outer, { path: outer.length ? `${this.path}.${path}` : path, kind }]
+    const whole = outer.length ? `${this.path}.${path}` : path
+    this.#scope = [...outer, { path: whole, layer: this.#layerName(whole), kind }]
     try {
       return body()
     } finally {
@@ -239,7 +244,8 @@ export class Builder {
   ): Value[] {
     for (const input of inputs) if (input) this.#own(input)
     const domain = options.domain ?? ''
-    const name = this.#nodeName(this.path ? `${this.path}/${op}` : op)
+    const layer = this.#scope.at(-1)?.layer ?? ''
+    const name = this.#nodeName(layer ? `${layer}/${op}` : op)
     const names = Array.from({ length: options.outputs ?? 1 }, (_, i) =>
       this.#fresh(i === 0 ? name : `${name}:${i}`),
     )
@@ -391,9 +397,9 @@ export class Builder {
 
   #metadata(): { metadata?: ReadonlyMap<string, string> } {
     const kinds: string[] = []
-    const length = this.path.split('.').length
-    for (const { path, kind } of this.#scope) {
-      if (kind) kinds.unshift(`${length - path.split('.').length}:${kind}`)
+    const depth = (layer = '') => layer.split('.').length
+    for (const { layer, kind } of this.#scope) {
+      if (kind) kinds.unshift(`${depth(this.#scope.at(-1)?.layer) - depth(layer)}:${kind}`)
     }
     return kinds.length ? { metadata: new Map([[KIND_KEY, kinds.join(' ')]]) } : {}
   }

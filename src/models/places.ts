@@ -90,7 +90,9 @@ export function findLayer(graph: Graph, layer: string): string | undefined {
   }
 }
 
-/** The layer that timm's models pool in. */
+/** The layer that timm's and torchvision's models pool in, to one vector a picture. */
 function poolingOf(graph: Graph): string | undefined {
-  return ['global_pool', 'head.global_pool'].find((layer) => findLayer(graph, layer) !== undefined)
+  const timm = ['global_pool', 'head.global_pool'].find((layer) => findLayer(graph, layer) !== undefined)
+  // torchvision's VGG has a map of 7 × 7 there.
+  return timm ?? layers(graph).find(({ name, shape }) => name === 'avgpool' && shape?.length === 2)?.name
 }

@@ -2,7 +2,9 @@ import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadTensor } from '../graph/index.ts'
-import { open, readSafetensors } from './index.ts'
+import { findVit } from '../nn/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { open, readSafetensors, writeSafetensors } from './index.ts'
 import { embedTexts, expectRows, sentenceTransformers, useFolder } from './testing/fixtures.ts'
 
 const folder = useFolder()
@@ -36,5 +38,38 @@ describe('a model that was saved', () => {
     const copy = await folder.variant({ 'model.safetensors': null })
     await rename(path, join(copy, 'model.safetensors'))
     expectRows(await embedTexts(await open(copy)), await embedTexts(model))
+  })
+
+  it.each([
+    [
+      'swin_t',
+      { embed_dim: 8, depths: [2, 1], num_heads: [2, 4] },
+      ['features.1', 'features.1.1.attn', 'features.2.reduction', 'norm', 'avgpool', 'head'],
+      { 'stages.1': 'features.3', global_pool: 'avgpool' },
+    ],
+    [
+      'vit_b_16',
+      { embed_dim: 8, depth: 1, num_heads: 2 },
+      ['conv_proj', 'encoder.layers.encoder_layer_0.self_attention', 'encoder.ln', 'heads.head'],
+      { 'stages.0': 'encoder.layers.encoder_layer_0', forward_features: 'encoder.ln/LayerNormalization' },
+    ],
+  ])('has torchvision’s names throughout where its checkpoint has: %s', async (name, args, names, places) => {
+    const { graph } = findVit(name, args)!(undefined, { size: [32, 32], classes: 3 })
+    const drawn = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+    const copy = await folder.variant({
+      'model.safetensors': null,
+      'config.json': { architecture: name, model_args: { ...args, img_size: 32 } },
+    })
+    await writeSafetensors(
+      join(copy, 'model.safetensors'),
+      new Map(drawn.map(([key, value]) => [`model.${key}`, value as Tensor])),
+    )
+    const model = await open(copy)
+    expect(model.layers().map((layer) => layer.name)).toEqual(expect.arrayContaining(names))
+    for (const layer of names) expect(model.cut(layer).graph.outputs).toHaveLength(1)
+    expect(Object.fromEntries(model.placeNames())).toMatchObject(places)
+    const path = join(folder.path, `${name}.safetensors`)
+    await model.saveParameters(path)
+    expect([...(await readSafetensors(path)).tensors.keys()].sort()).toEqual(drawn.map(([key]) => key).sort())
   })
 })

@@ -164,7 +164,7 @@ export interface Model {
    * that name, the name is the layer's. They are written as in PyTorch; the keys of {@link Model.places} (`classToken`) are understood too.
    *
    * - `penultimate`: just below the head, what timm gives with `num_classes=0`; what the card says
-   * - `global_pool`: a timm model's pooling, wherever its head keeps it; a vision transformer's `penultimate`
+   * - `global_pool`: a timm or torchvision model's pooling, wherever its head keeps it; a vision transformer's `penultimate`
    * - `forward_features` (also `features`): as in timm, the unpooled map or all tokens
    * - `stages.0`, `stages.1`, …: a vision model's stages, see `places.stages` for their strides
    * - `class_token`, `patch_tokens`: after the last norm; `patch_embeddings`: all that enters the first block

@@ -3,7 +3,7 @@ import type { Initializer } from '../graph/index.ts'
 /** The tensors with which networks for pictures begin, by the names of timm and torchvision. */
 const first =
   '(?:cls_token|pos_embed|patch_embed\\.proj\\.weight|conv1\\.(?:0\\.)?weight|conv_stem\\.weight|stem[._]0\\.weight|' +
-  'stem\\.conv1?\\.weight|features\\.(?:conv)?0\\.(?:0\\.)?weight|layer0\\.conv1\\.weight)'
+  'stem\\.conv1?\\.weight|conv_proj\\.weight|features\\.(?:conv)?0\\.(?:0\\.)?weight|layer0\\.conv1\\.weight)'
 const bare = new RegExp(`^${first}$`)
 const behind = new RegExp(`^(.+?\\.)${first}$`)
 

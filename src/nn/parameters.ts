@@ -7,6 +7,8 @@ import type { Initialization, Parameters } from './types.ts'
 export interface ParametersOptions {
   /** Prefixes that the checkpoint may put before every name (`bert.`). The first that fits a name is used. Default none. */
   readonly prefixes?: readonly string[]
+  /** What checkpoint and graph call a parameter that the architecture calls otherwise. Default: the same. */
+  readonly rename?: (name: string) => string
   /** Further names under which the checkpoint may hold a parameter. `gamma` and `beta` for norms are always tried. */
   readonly aliases?: (name: string) => readonly string[]
   /** Names of tensors that are no parameters and may go unasked for, beside the well-known buffers. */
@@ -60,7 +62,14 @@ export function parametersFrom(
   source: ReadonlyMap<string, Initializer> | undefined,
   options: ParametersOptions = {},
 ): CheckpointParameters {
-  const { prefixes = [''], aliases = () => [], ignore = [], seed = 0, strict = true } = options
+  const {
+    prefixes = [''],
+    rename = (name: string) => name,
+    aliases = () => [],
+    ignore = [],
+    seed = 0,
+    strict = true,
+  } = options
   const given = new Map<string, Value>()
   const taken = new Set<string>()
   const lacking: string[] = []
@@ -94,7 +103,8 @@ export function parametersFrom(
     return { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) }
   }
 
-  const parameters = (name: string, shape: readonly number[], init?: Initialization): Value => {
+  const parameters = (asked: string, shape: readonly number[], init?: Initialization): Value => {
+    const name = rename(asked)
     let value = given.get(name)
     if (!value) {
       value = op.cast(builder.initializer(name, take(name, shape, init)), 'float32')
@@ -105,7 +115,7 @@ export function parametersFrom(
   }
 
   return Object.assign(parameters, {
-    has: (name: string) => source === undefined || find(name) !== undefined,
+    has: (name: string) => source === undefined || find(rename(name)) !== undefined,
     unused: () => {
       if (source && lacking.length > 0) throw missing(lacking, misshapen, source)
       if (misshapen.length > 0) throw mismatch(misshapen)

@@ -14,10 +14,10 @@ import {
   swinStages,
   swinV2Block,
 } from './swinBlocks.ts'
-import { torchvisionSwinNames } from './torchvisionVitNames.ts'
 import { patchGrid } from './visionConfig.ts'
 import { classesOf } from './vit.ts'
 import { tokensOf, VIT_INIT } from './vitLayers.ts'
+import { timmNaming, torchvisionSwin } from './vitNamings.ts'
 
 /** The arguments of timm's `SwinTransformer` and `SwinTransformerV2`, by their names. */
 export interface SwinConfig extends SwinBlockConfig {
@@ -33,6 +33,8 @@ export interface SwinConfig extends SwinBlockConfig {
   readonly drop_path_rate: number
   /** 2: https://arxiv.org/abs/2111.09883 */
   readonly version: 1 | 2
+  /** Whose names layers and parameters have where no checkpoint tells. Default timm's. */
+  readonly names?: 'torchvision'
 }
 
 /** Defaults of timm, which are those of the smallest model of the paper. */
@@ -72,6 +74,7 @@ const second = (pixels: number, window: number, more: Preset = {}): Preset => ({
 })
 const further: Preset = { pretrained_window_sizes: [12, 12, 12, 6] }
 const wide: Preset = { num_classes: 21841 }
+const torchvision: Preset = { names: 'torchvision' }
 
 /** Configurations by timm's names, what differs from its defaults. `s3` are those of https://arxiv.org/abs/2111.14725. */
 export const swinPresets: ReadonlyMap<string, Preset> = new Map<string, Preset>([
@@ -81,13 +84,12 @@ export const swinPresets: ReadonlyMap<string, Preset> = new Map<string, Preset>(
   ['swin_base_patch4_window12_384', { ...swinSizes.base, ...large }],
   ['swin_large_patch4_window7_224', swinSizes.large],
   ['swin_large_patch4_window12_384', { ...swinSizes.large, ...large }],
-  // torchvision's names.
-  ['swin_t', swinSizes.tiny],
-  ['swin_s', swinSizes.small],
-  ['swin_b', swinSizes.base],
-  ['swin_v2_t', { ...swinSizes.tiny, ...second(256, 8) }],
-  ['swin_v2_s', { ...swinSizes.small, ...second(256, 8) }],
-  ['swin_v2_b', { ...swinSizes.base, ...second(256, 8) }],
+  ['swin_t', { ...swinSizes.tiny, ...torchvision }],
+  ['swin_s', { ...swinSizes.small, ...torchvision }],
+  ['swin_b', { ...swinSizes.base, ...torchvision }],
+  ['swin_v2_t', { ...swinSizes.tiny, ...second(256, 8, torchvision) }],
+  ['swin_v2_s', { ...swinSizes.small, ...second(256, 8, torchvision) }],
+  ['swin_v2_b', { ...swinSizes.base, ...second(256, 8, torchvision) }],
   ['swin_s3_tiny_224', { ...swinSizes.tiny, window_size: [7, 7, 14, 7] }],
   ['swin_s3_small_224', { ...swinSizes.small, window_size: [14, 14, 14, 7] }],
   ['swin_s3_base_224', { ...swinSizes.small, depths: [2, 2, 30, 2], window_size: [7, 7, 14, 7] }],
@@ -107,25 +109,28 @@ export const swinPresets: ReadonlyMap<string, Preset> = new Map<string, Preset>(
 
 /**
  * A Swin Transformer as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
- * there are no classes. `features` are as in timm: [batch, height, width, channels].
+ * there are no classes. `features` and stages are maps [batch, height, width, channels], as in timm and torchvision.
  *
  * ```ts
  * buildSwin(swinPresets.get('swin_tiny_patch4_window7_224')!, tensors)
  * ```
  *
+ * Layers: `patch_embed`, `layers.0`, `layers.0.blocks.0` and so on, `norm`, `head.global_pool`, `head.fc`; with torchvision's names
+ * `features.0`, `features.1`, `features.1.0` and so on, `norm`, `avgpool`, `head`.
+ *
  * @param config what differs from {@link SWIN_DEFAULTS}
- * @param checkpoint tensors by timm's or torchvision's names (layers have timm's); without one, parameters are drawn
+ * @param checkpoint tensors by timm's or torchvision's names; without one, parameters are drawn
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
 export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, options = {}) => {
-  // torchvision's differ in a few things.
-  const torchvision = checkpoint?.has('features.0.0.weight') ?? false
-  const config: SwinConfig = { ...SWIN_DEFAULTS, fused_bias: torchvision, ...given }
+  const torchvision = checkpoint?.has('features.0.0.weight') ?? given.names === 'torchvision'
+  const naming = torchvision ? torchvisionSwin : timmNaming
+  const config: SwinConfig = { ...SWIN_DEFAULTS, ...given, torchvision }
   const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
-  const classes = options.classes ?? classesOf(checkpoint, config.num_classes, ['head.fc', 'head'])
-  const builder = new Builder({ name: 'swin' })
+  const classes = options.classes ?? classesOf(checkpoint, config.num_classes, naming.name('head.fc'))
+  const builder = new Builder({ name: 'swin', layerName: naming.name })
   const parameters = parametersFrom(builder, checkpoint, {
-    aliases: torchvisionSwinNames,
+    rename: naming.name,
     seed,
     strict,
     ignore: [/\b(attn_mask|relative_coords_table)$/, ...(options.classes === 0 ? [/\bhead\./] : [])],
@@ -138,18 +143,18 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
   })
   const version = config.version
   const drops = stochasticDepth(config.drop_path_rate, depths, mode)
-  const { x, grid, stages } = swinStages(embedded, patchGrid(size, patch_size), {
+  const { map, stages } = swinStages(embedded, patchGrid(size, patch_size), {
     depths,
     patch: patch_size,
-    plan: (map, i) =>
-      planStage(builder, map, config.num_heads[i]!, windowSide(config, i), { fillFirst: torchvision }),
+    plan: (grid, i) =>
+      planStage(builder, grid, config.num_heads[i]!, windowSide(config, i), { fillFirst: torchvision }),
     block: (y, plan, shifted, i, index) => {
       const block = { plan, shifted, stage: i, drop: drops(i, index) }
       return (version === 1 ? swinBlock : swinV2Block)(parameters, config, y, block)
     },
-    merge: (y, map) => mergePatches(parameters, y, map, version),
+    merge: (y, grid) => mergePatches(parameters, y, grid, version),
   })
-  const features = op.reshape(layerNorm(parameters, 'norm', x), [0, ...grid, x.shape[2] as number])
+  const features = layerNorm(parameters, 'norm', map)
   const penultimate = builder.scope('head.global_pool', () => op.reduceMean(features, [1, 2]))
   const logits =
     classes === 0 ? undefined : linear(parameters, 'head.fc', penultimate, classes, { init: VIT_INIT })
@@ -161,7 +166,7 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
     features: features.name,
     channelsLast: true,
     patchEmbeddings: embedded.name,
-    stages,
+    stages: stages.map((stage) => ({ ...stage, name: naming.name(stage.name) })),
   }
 }
 

@@ -57,23 +57,29 @@ export interface SwinParts {
   readonly after?: (x: Value, stage: number) => Value
 }
 
-/** Tokens [batch, rows × columns, channels] through all stages; each stage's value is the map [batch, rows, columns, channels]. */
+/**
+ * Tokens [batch, rows × columns, channels] through all stages; each stage's value is the map [batch, rows, columns, channels], and that
+ * of the last one is returned.
+ */
 export function swinStages(
   entering: Value,
   first: Grid,
   parts: SwinParts,
-): { x: Value; grid: Grid; stages: SwinStage[] } {
+): { map: Value; stages: SwinStage[] } {
   const { depths, patch, mergeLast = false, scope = (stage) => `layers.${stage}` } = parts
   const { builder } = entering
-  let [x, grid] = [entering, first]
-  const halve = () => {
-    x = builder.scope('downsample', { kind: 'PatchMerging' }, () => parts.merge(x, grid))
+  let [map, x, grid] = [entering, entering, first]
+  // A stage is made of the map before it, which would be no part of the graph otherwise.
+  const continued = () => op.reshape(map, [0, grid[0] * grid[1], map.shape[3] as number])
+  const halve = (tokens: () => Value) => {
+    x = builder.scope('downsample', { kind: 'PatchMerging' }, () => parts.merge(tokens(), grid))
     grid = [Math.ceil(grid[0] / 2), Math.ceil(grid[1] / 2)]
   }
   const stages = depths.map((depth, i) => {
     const name = scope(i)
-    const map = builder.scope(name, { kind: 'SwinTransformerStage' }, () => {
-      if (i > 0 && !mergeLast) halve()
+    map = builder.scope(name, { kind: 'SwinTransformerStage' }, () => {
+      if (i > 0 && mergeLast) x = continued()
+      if (i > 0 && !mergeLast) halve(continued)
       const plan = parts.plan(grid, i)
       for (let block = 0; block < depth; block++) {
         x = builder.scope(`blocks.${block}`, { kind: 'SwinTransformerBlock' }, () =>
@@ -81,15 +87,13 @@ export function swinStages(
         )
       }
       x = parts.after?.(x, i) ?? x
-      if (i < depths.length - 1 && mergeLast) halve()
+      if (i < depths.length - 1 && mergeLast) halve(() => x)
       return op.reshape(x, [0, ...grid, x.shape[2] as number])
     })
-    // What follows is made of the map, which would be no part of the graph otherwise.
-    x = op.reshape(map, [0, grid[0] * grid[1], map.shape[3] as number])
     const stride = patch * 2 ** (mergeLast && i < depths.length - 1 ? i + 1 : i)
     return { name: builder.path ? `${builder.path}.${name}` : name, stride, channels: map.shape[3] as number }
   })
-  return { x, grid, stages }
+  return { map, stages }
 }
 
 /** timm's `PatchMerging`: four neighbours as one vector, normalised, then halved; version 2 the other way round. */
@@ -108,8 +112,11 @@ export interface SwinBlockConfig {
   readonly qkv_bias: boolean
   /** Side of the windows in pretraining, of each stage; 0 where it was the same. Version 2 only. */
   readonly pretrained_window_sizes?: readonly number[]
-  /** Biases of queries, keys and values are one, `qkv.bias`, of which that of keys is not used. Version 2 of torchvision only. */
-  readonly fused_bias?: boolean
+  /**
+   * As in torchvision: the layer `attn` lays its windows itself, and the biases of version 2 are one, `qkv.bias`, of which that of
+   * keys is not used.
+   */
+  readonly torchvision?: boolean
 }
 
 /** Where a block stands. */
@@ -131,7 +138,7 @@ export function swinBlock(
   const windows = shifted ? plan.shifted : plan.plain
   const normed = layerNorm(parameters, 'norm1', x)
   const attended = tableAttention(parameters, config, windows.partition(normed), plan, windows)
-  const y = op.add(x, drop(windows.reverse(attended)))
+  const y = op.add(x, drop(laidBack(config, windows, attended)))
   return op.add(y, drop(feedForward(parameters, config, layerNorm(parameters, 'norm2', y))))
 }
 
@@ -146,8 +153,13 @@ export function swinV2Block(
   const attended = cosineAttention(parameters, config, windows.partition(x), plan, windows, stage)
   // A new block adds nothing.
   const norm = (name: string, z: Value) => layerNorm(parameters, name, z, 1e-5, { init: { kind: 'zeros' } })
-  const y = op.add(x, drop(norm('norm1', windows.reverse(attended))))
+  const y = op.add(x, drop(norm('norm1', laidBack(config, windows, attended))))
   return op.add(y, drop(norm('norm2', feedForward(parameters, config, y))))
+}
+
+/** What attention gives in windows, as tokens of the map. */
+function laidBack({ torchvision }: SwinBlockConfig, windows: Windows, x: Value): Value {
+  return torchvision ? x.builder.scope('attn', () => windows.reverse(x)) : windows.reverse(x)
 }
 
 function feedForward(parameters: Parameters, config: SwinBlockConfig, x: Value): Value {
@@ -204,7 +216,9 @@ function cosineAttention(
     const [query, key, value] = op.split(fused, [channels, channels, channels], 3) as [Value, Value, Value]
     const vector = (name: string, size: number) =>
       parameters(`${builder.path}.${name}`, [size], { kind: 'zeros' })
-    const [queryBias, , valueBias] = config.fused_bias ? op.split(vector('qkv.bias', 3 * channels), 3, 0) : []
+    const [queryBias, , valueBias] = config.torchvision
+      ? op.split(vector('qkv.bias', 3 * channels), 3, 0)
+      : []
     const biased = (name: string, y: Value, bias: Value | undefined) =>
       config.qkv_bias ? op.add(y, bias ?? vector(name, channels)) : y
     const logScale = parameters(`${builder.path}.logit_scale`, [heads, 1, 1], {
@@ -249,9 +263,9 @@ function continuousBias(
     data[2 * i + 1] = log((i % columns) - window[1] + 1, window[1])
   }
   const offsets = builder.constant({ dtype: 'float32', shape: [rows * columns, 2], data })
-  return builder.scope('cpb_mlp', { kind: 'Sequential' }, () => {
+  const table = builder.scope('cpb_mlp', { kind: 'Sequential' }, () => {
     const hidden = op.relu(linear(parameters, '0', offsets, 512, { init: VIT_INIT }))
-    const table = linear(parameters, '2', hidden, heads, { bias: false, init: VIT_INIT })
-    return op.mul(op.sigmoid(relativePositionBias(table, index)), 16)
+    return linear(parameters, '2', hidden, heads, { bias: false, init: VIT_INIT })
   })
+  return op.mul(op.sigmoid(relativePositionBias(table, index)), 16)
 }

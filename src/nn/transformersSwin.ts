@@ -70,17 +70,19 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
     )
     return layerNorm(parameters, 'norm', tokensOf(map))
   })
-  const { x, stages } = builder.scope('encoder', { kind: 'SwinEncoder' }, () =>
+  const { map, stages } = builder.scope('encoder', { kind: 'SwinEncoder' }, () =>
     swinStages(entering, patchGrid(size, patch), {
       depths,
       patch,
-      plan: (map, i) => planStage(builder, map, heads[i]!, config.window_size, { fillFirst: true }),
+      plan: (grid, i) => planStage(builder, grid, heads[i]!, config.window_size, { fillFirst: true }),
       block: (y, plan, shifted) => block(parameters, config, y, plan, shifted),
-      merge: (y, map) => mergePatches(parameters, y, map, 1),
+      merge: (y, grid) => mergePatches(parameters, y, grid, 1),
       mergeLast: true,
     }),
   )
-  const features = layerNorm(parameters, 'layernorm', x, layer_norm_eps)
+  const [, rows, columns, channels] = map.shape as number[]
+  const tokens = op.reshape(map, [0, rows! * columns!, channels!])
+  const features = layerNorm(parameters, 'layernorm', tokens, layer_norm_eps)
   const pooled = builder.scope('pooler', () => op.reduceMean(features, [1]))
   const logits =
     classes > 0 ? linear(parameters, 'classifier', pooled, classes, { init: init(config) }) : undefined

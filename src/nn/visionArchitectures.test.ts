@@ -31,6 +31,8 @@ interface Case {
   readonly state: State
   /** timm's `feature_info`: name, stride, channels. */
   readonly stages?: [string, number, number][]
+  /** PyTorch's `named_modules()`. */
+  readonly modules?: string[]
   readonly values: Readonly<Record<string, Digest>>
 }
 
@@ -109,11 +111,29 @@ describe.each(cases.map((one) => [title(one), one] as const))('%s', (_, one) => 
     const modules = [...shapesOf(one.state).keys()]
       .filter((name) => /\.(weight|gamma|latent|relative_position_bias_table)$/.test(name))
       .map((name) => name.slice(0, name.lastIndexOf('.')).replace(prefix, ''))
-    // torchvision's transformers are given timm's names.
-    if (one.source !== 'torchvision' || !/^(vit|swin)/.test(one.name))
-      expect(modules.filter((name) => !names.has(name))).toEqual([])
+    expect(modules.filter((name) => !names.has(name))).toEqual([])
     if (one.stages)
       expect(stages!.map(({ name, stride, channels }) => [name, stride, channels])).toEqual(one.stages)
+  })
+})
+
+/** Layers that are Pipilo's own. */
+const OWN = /^(class_token|patch_tokens)$|\.attention_probs$/
+
+describe.each(
+  cases.filter(({ modules }) => modules).map((one) => [title(one), one] as const),
+)('%s', (_, one) => {
+  it.each([
+    ['its checkpoint', weights(one)],
+    ['no checkpoint', undefined],
+  ])('has the names of PyTorch’s modules and parameters with %s', (_, checkpoint) => {
+    const { graph, stages } = build(one, checkpoint)
+    const found = layers(graph).map(({ name }) => name)
+    expect(found.filter((name) => !one.modules!.includes(name) && !OWN.test(name))).toEqual([])
+    expect(stages!.every(({ name }) => found.includes(name))).toBe(true)
+    const parameters = [...graph.initializers.keys()].filter((name) => !name.startsWith('constant/'))
+    const stored = [...shapesOf(one.state).keys()].filter((name) => !name.endsWith('relative_coords_table'))
+    expect(parameters.sort()).toEqual(stored.sort())
   })
 })
 

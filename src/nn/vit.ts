@@ -10,11 +10,11 @@ import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
 import { type Grid, resamplePositions } from './positions.ts'
-import { torchvisionVitNames } from './torchvisionVitNames.ts'
 import type { Parameters } from './types.ts'
-import { patchGrid } from './visionConfig.ts'
+import { patchGrid, storedTensor } from './visionConfig.ts'
 import { type BlockConfig, EVA_DEFAULTS, vitBlocks } from './vitBlocks.ts'
 import { attentionPool, type Norm, normOf, patchEmbed, prependTokens, VIT_INIT } from './vitLayers.ts'
+import { type Naming, timmNaming, torchvisionVit } from './vitNamings.ts'
 import { blockPositions, type PositionConfig } from './vitPositions.ts'
 
 /** The arguments of timm's `VisionTransformer`, by its names. */
@@ -50,6 +50,8 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly attn_pool_num_heads?: number
   /** Hidden features of its MLP over those of the tokens. Default: as in the blocks. */
   readonly attn_pool_mlp_ratio?: number
+  /** Whose names layers and parameters have where no checkpoint tells. Default timm's. */
+  readonly names?: 'torchvision'
 }
 
 const BLOCKS = { ...vitBlocks, beit: beitBlock, eva: evaBlock, eva_post_norm: evaPostNormBlock }
@@ -96,9 +98,6 @@ type Checkpoint = ReadonlyMap<string, Initializer>
 /** Where larger models keep the vision transformer. */
 const PREFIXES = ['', 'module.', 'visual.trunk.']
 
-/** The classifier, as timm and torchvision call it. */
-const HEADS = ['head', 'heads.head']
-
 /**
  * A vision transformer as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
  * there are no classes.
@@ -108,20 +107,23 @@ const HEADS = ['head', 'heads.head']
  * ```
  *
  * Positions are resampled where the checkpoint's are for another size. Layers: `patch_embed`, `pos_drop` or `norm_pre` (what the
- * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`.
+ * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`; with torchvision's names `conv_proj`,
+ * `encoder.dropout` (what the first block gets), `encoder.layers.encoder_layer_0` and so on, `encoder.ln`, `heads.head`.
  *
  * @param config what differs from {@link VIT_DEFAULTS}
- * @param checkpoint tensors by timm's or torchvision's names (layers have timm's); without one, parameters are drawn
+ * @param checkpoint tensors by timm's or torchvision's names; without one, parameters are drawn
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
 export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
   const config: VitConfig = { ...VIT_DEFAULTS, ...given }
   const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
-  const classes = options.classes ?? classesOf(checkpoint, config.num_classes, HEADS)
-  const builder = new Builder({ name: 'vit' })
+  const naming = namingOf(config, checkpoint)
+  const classes = options.classes ?? classesOf(checkpoint, config.num_classes, naming.name('head'))
+  const builder = new Builder({ name: 'vit', layerName: naming.name })
   const parameters = parametersFrom(builder, checkpoint, {
     prefixes: PREFIXES,
-    aliases: torchvisionVitNames,
+    rename: naming.name,
+    ...(naming.aliases ? { aliases: naming.aliases } : {}),
     seed,
     strict,
     // Of pretraining, or of heads that are not wanted.
@@ -130,14 +132,15 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const norm = normOf(config.norm, config.norm_eps)
 
+  const stored = storedTensor(checkpoint, PREFIXES, naming.name('pos_embed'))?.shape[1]
   const { patches, grid } = embedPatches(parameters, config, pixels)
-  const entering = enter(parameters, config, checkpoint, norm, patches, grid)
+  const entering = enter(parameters, config, stored, norm, patches, grid)
   const positions = blockPositions(parameters, config, builder, grid, prefixTokens(config))
   const drops = stochasticDepth(config.drop_path_rate, [config.depth], mode)
   let x = entering
   const stages: string[] = []
   for (let i = 0; i < config.depth; i++) {
-    stages.push(`blocks.${i}`)
+    stages.push(naming.name(`blocks.${i}`))
     x = builder.scope(`blocks.${i}`, { kind: 'Block' }, () =>
       BLOCKS[config.block](parameters, config, norm, x, i, { ...positions(i), drop: drops(0, i) }),
     )
@@ -182,20 +185,18 @@ function prefixTokens(config: VitConfig): number {
   return Number(config.class_token) + Number(config.distilled) + config.reg_tokens
 }
 
-/** The classes that a checkpoint tells apart; those of the configuration without one. */
-export function classesOf(
-  checkpoint: Checkpoint | undefined,
-  otherwise: number,
-  heads: readonly string[],
-): number {
+/** The classes that a checkpoint tells apart by its layer `head`; those of the configuration without one. */
+export function classesOf(checkpoint: Checkpoint | undefined, otherwise: number, head: string): number {
   if (!checkpoint) return otherwise
-  for (const head of heads) {
-    for (const prefix of PREFIXES) {
-      const weight = checkpoint.get(`${prefix}${head}.weight`)
-      if (weight) return weight.shape[0] ?? 0
-    }
-  }
-  return 0
+  return storedTensor(checkpoint, PREFIXES, `${head}.weight`)?.shape[0] ?? 0
+}
+
+/** Whose names the checkpoint has, or the layers where there is none. */
+function namingOf({ names }: VitConfig, checkpoint: Checkpoint | undefined): Naming {
+  const torchvision = checkpoint
+    ? storedTensor(checkpoint, PREFIXES, torchvisionVit.name('patch_embed.proj.weight'))
+    : names === 'torchvision'
+  return torchvision ? torchvisionVit : timmNaming
 }
 
 function embedPatches(
@@ -216,7 +217,7 @@ function embedPatches(
 function enter(
   parameters: CheckpointParameters,
   config: VitConfig,
-  checkpoint: Checkpoint | undefined,
+  stored: number | undefined,
   norm: Norm,
   patches: Value,
   grid: Grid,
@@ -224,7 +225,7 @@ function enter(
   const { builder } = patches
   const entered = builder.scope('pos_drop', () => {
     const tokens = tokenParameters(parameters, config)
-    const positions = config.pos_embed ? positionTable(parameters, config, checkpoint, grid) : undefined
+    const positions = config.pos_embed ? positionTable(parameters, config, stored, grid) : undefined
     if (!positions) return tokens ? prependTokens(tokens, patches) : patches
     const prefix = (positions.shape[1] as number) - grid[0] * grid[1]
     const [ahead, behind] =
@@ -253,20 +254,16 @@ function tokenParameters(parameters: Parameters, config: VitConfig): Value | und
   return tokens.length > 1 ? op.concat(tokens, 1) : tokens[0]
 }
 
-/** The checkpoint's positions, for the grid of this picture. */
+/** The checkpoint's positions, of which it has `stored`, for the grid of this picture. */
 function positionTable(
   parameters: Parameters,
   config: VitConfig,
-  checkpoint: Checkpoint | undefined,
+  stored: number | undefined,
   grid: Grid,
 ): Value {
   const prefix = config.no_embed_class ? 0 : prefixTokens(config)
-  const names = ['pos_embed', ...torchvisionVitNames('pos_embed')]
-  const stored = names
-    .flatMap((name) => PREFIXES.map((before) => checkpoint?.get(before + name)))
-    .find((tensor) => tensor)
   const own = patchGrid(config.img_size, config.patch_size)
-  const count = stored?.shape[1] ?? own[0] * own[1] + prefix
+  const count = stored ?? own[0] * own[1] + prefix
   const from = gridOf(count - prefix, [grid, own])
   const shape = [1, from ? count : own[0] * own[1] + prefix, config.embed_dim]
   const table = parameters('pos_embed', shape, { kind: 'truncated_normal', std: 0.02 })

@@ -37,7 +37,7 @@ const SIZES: Readonly<Record<string, readonly [number, number, number, number]>>
 /** torchvision's names say less. */
 function torchvision(word: string, patch_size: number): Preset {
   const [embed_dim, depth, num_heads] = SIZES[word]!
-  return { embed_dim, depth, num_heads, patch_size, img_size: [224, 224] }
+  return { embed_dim, depth, num_heads, patch_size, img_size: [224, 224], names: 'torchvision' }
 }
 
 const headless: Preset = { num_classes: 0 }

@@ -25,7 +25,8 @@ def formula(name, shape):
 
 
 def fill(model):
-    """Gives every parameter and every buffer that a checkpoint holds its values."""
+    """Gives every parameter and every buffer that a checkpoint holds its values; the offsets of Swin V2's windows are no weights."""
     state = model.state_dict()
-    model.load_state_dict({k: formula(k, tuple(v.shape)) if v.is_floating_point() else v for k, v in state.items()})
+    kept = lambda k, v: not v.is_floating_point() or k.endswith("relative_coords_table")
+    model.load_state_dict({k: v if kept(k, v) else formula(k, tuple(v.shape)) for k, v in state.items()})
     return model.eval()

@@ -14,6 +14,8 @@ import torch
 import torchvision
 import transformers
 
+from torchvision.models import swin_transformer as swin
+
 from formula import fill, formula
 
 torch.set_grad_enabled(False)
@@ -145,13 +147,31 @@ def of_torchvision(name, size, head=True, model=None, config={}):
     return entry("named", name, config, size, model.state_dict(), values, source="torchvision")
 
 
+def of_torchvision_transformer(name, size, model, config, layers, places, rows=[]):
+    """With what modules give, and the names of all of them. `places` are modules by Pipilo's words; of `rows`, maps are kept as tokens."""
+    modules = dict(model.named_modules())
+    taken = {}
+    for module in [*layers, *rows, *places.values()]:
+        modules[module].register_forward_hook(lambda _m, _i, output, module=module: taken.update({module: output}))
+    result = of_torchvision(name, size, model=model, config=config)
+    values = {f"layer:{module}": taken[module] for module in layers} | {f"layer:{module}": taken[module].flatten(1, 2) for module in rows}
+    values |= {place: taken[module] for place, module in places.items()}
+    return result | {"values": {place: digest(value) for place, value in values.items()} | result["values"], "modules": [name for name in modules if name]}
+
+
 def of_torchvision_transformers():
     models = torchvision.models
     vit = models.VisionTransformer(image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=24, mlp_dim=96, num_classes=5)
-    yield of_torchvision("vit_b_16", (32, 32), model=vit, config=SMALL | {"img_size": [32, 32]})
-    swin = models.SwinTransformer(patch_size=[4, 4], embed_dim=8, depths=[2, 1], num_heads=[2, 4], window_size=[3, 3], num_classes=5)
-    config = {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 3, "num_classes": 5}
-    yield of_torchvision("swin_t", (32, 40), model=swin, config=config)
+    block = "encoder.layers.encoder_layer_0"
+    yield of_torchvision_transformer(
+        "vit_b_16", (32, 32), vit, SMALL | {"img_size": [32, 32]}, ["conv_proj", block, f"{block}.ln_2", f"{block}.mlp", f"{block}.mlp.0", "encoder"],
+        {"patchEmbeddings": "encoder.dropout", "features": "encoder.ln"})
+    small = {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "num_classes": 5}
+    rows = ["features.0", "features.1.1.attn", "features.1.1.mlp", "features.1.1", "features.2"]
+    for name, side, parts in [("swin_t", 3, {}), ("swin_v2_t", 4, {"block": swin.SwinTransformerBlockV2, "downsample_layer": swin.PatchMergingV2})]:
+        model = models.SwinTransformer(patch_size=[4, 4], window_size=[side, side], **small, **parts)
+        yield of_torchvision_transformer(
+            name, (32, 40), model, small | {"window_size": side}, ["features.0.0", "features.1", "features.3"], {"features": "norm"}, rows)
 
 
 def of_transformers(model_class, config_class, options, size):
