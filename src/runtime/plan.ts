@@ -1,6 +1,7 @@
 // From a graph to what a session is opened from.
 import { dirname, resolve } from 'node:path'
 import { encodeOnnx, type Graph } from '../graph/index.ts'
+import { elementCount } from '../tensor/index.ts'
 import { defaultCacheDir } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
 import { lower } from './lower/index.ts'
@@ -30,4 +31,16 @@ export async function planOf(
   })
   const { profile } = options
   return { plan: { model, threads, ...(folder && { folder }), ...(profile && { profile }) }, files }
+}
+
+// Where the second input is a weight that the library packs, and float16 and bfloat16 are float32 to it.
+const PACKING = new Set(['Conv', 'MatMul', 'Gemm'])
+
+/** Bytes of the weights that optimising the graph copies into other layouts. */
+export function packedBytes({ nodes, initializers }: Graph): number {
+  const packed = nodes.filter(({ op }) => PACKING.has(op)).map(({ inputs }) => inputs[1] ?? '')
+  return [...new Set(packed)].reduce(
+    (sum, name) => sum + 4 * elementCount(initializers.get(name)?.shape ?? [0]),
+    0,
+  )
 }

@@ -23,6 +23,8 @@ interface Call {
 export class Pool {
   #plan: Plan
   #size: number
+  /** Threads whose sessions are not optimised. */
+  readonly #early = new Set<Thread>()
   readonly #idle: Thread[] = []
   readonly #queue: Call[] = []
   #threads = 0
@@ -44,6 +46,17 @@ export class Pool {
     // Written once is enough.
     pool.#plan = { ...plan, prepare: undefined }
     return pool
+  }
+
+  /**
+   * Opens a pool whose first sessions are not optimised and there at once. An optimised one is made meanwhile, and theirs are
+   * closed when it is there.
+   *
+   * @returns the pool as `runner`, and whether the optimised session came to be: otherwise the first ones stay
+   */
+  static async openEarly(plan: Plan, size: number): Promise<{ runner: Pool; optimised: Promise<boolean> }> {
+    const pool = await Pool.open({ ...plan, prepare: undefined, early: true }, size)
+    return { runner: pool, optimised: pool.#optimise(plan) }
   }
 
   /** Queues a call. Aborting takes it from the queue; when it has begun, it ends and its result is dropped. */
@@ -97,16 +110,40 @@ export class Pool {
     } catch (error) {
       call.reject(crashed(error))
     }
-    if (thread.alive) this.#idle.push(thread)
-    else this.#threads -= 1
+    this.#rest(thread)
     this.#next()
+  }
+
+  /** A thread that has nothing to do: it waits for the next call, unless its session has become stale. */
+  #rest(thread: Thread): void {
+    const stale = this.#early.has(thread) && !this.#plan.early
+    if (thread.alive && !stale) this.#idle.push(thread)
+    else this.#threads -= 1
+    if (stale) this.#closing.push(thread.close())
+  }
+
+  async #optimise(plan: Plan): Promise<boolean> {
+    this.#threads += 1
+    this.#opening += 1
+    try {
+      this.#idle.push(await this.#openThread(plan))
+      this.#plan = { ...plan, prepare: undefined }
+      for (const thread of this.#idle.splice(0)) this.#rest(thread)
+      return true
+    } catch {
+      this.#threads -= 1
+      return false
+    } finally {
+      this.#opening -= 1
+      this.#next()
+    }
   }
 
   async #grow(): Promise<void> {
     this.#threads += 1
     this.#opening += 1
     try {
-      this.#idle.push(await this.#openThread())
+      this.#rest(await this.#openThread())
     } catch (error) {
       this.#threads -= 1
       // The others go on without it. With none left, a waiting call learns why, and the next one tries again.
@@ -118,11 +155,12 @@ export class Pool {
     }
   }
 
-  async #openThread(): Promise<Thread> {
+  async #openThread(plan = this.#plan): Promise<Thread> {
     const thread = takeThread()
-    const reply = await thread.request({ kind: 'open', plan: this.#plan }).catch((error) => {
+    const reply = await thread.request({ kind: 'open', plan }).catch((error) => {
       throw crashed(error)
     })
+    if (plan.early) this.#early.add(thread)
     if (reply.kind === 'done') return thread
     await thread.close()
     throw creationError(reply.message)

@@ -13,6 +13,12 @@ export interface CompileOptions {
   cacheDir?: string
   /** Lower the graph to operators that ONNX Runtime is fast at. Default `true`. */
   lower?: boolean
+  /**
+   * Return before the graph is optimised and its weights are packed. Until another thread has done that, runs take a third
+   * longer (ResNet-50) and may differ from later ones in the last bits. Default: `true` for 64 MiB and more of weights in
+   * Conv, MatMul and Gemm, where optimising takes longer than a first run. Without effect on 0 workers or with `profile`.
+   */
+  early?: boolean
   /** Write ONNX Runtime's profile to files with this prefix. */
   profile?: string
   /**
