@@ -70,12 +70,12 @@ export async function findNetwork(
 /**
  * The architecture of a checkpoint called as torchvision and timm publish it, `resnet50-0676ba61.pth` or
  * `mobilenetv2_100_ra-b33bc2c4.pth`: the longest known name that it begins with, before the first digits of its hash; or as
- * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`.
+ * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`, or Facebook DINOv2, `dinov2_vits14_reg4_pretrain.pth`.
  */
 async function publishedName(files: ModelFiles, file: string | undefined): Promise<string | undefined> {
   const names = file === undefined ? await files.list('') : [file]
   for (const name of names) {
-    const stem = /^(?:.*\/)?([\w-]+)-[0-9a-f]{8}\.(?:pth|pt|bin|safetensors)$/.exec(name)?.[1]
+    const stem = /^(?:.*\/)?([\w-]+)(?:-[0-9a-f]{8}|_pretrain)\.(?:pth|pt|bin|safetensors)$/.exec(name)?.[1]
     if (stem === undefined) continue
     // The package efficientnet_pytorch, whose networks pad as TensorFlow does.
     const efficient = /^efficientnet-((?:b|lite)\d)$/.exec(stem)?.[1]

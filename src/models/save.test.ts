@@ -53,7 +53,13 @@ describe('a model that was saved', () => {
       ['conv_proj', 'encoder.layers.encoder_layer_0.self_attention', 'encoder.ln', 'heads.head'],
       { 'stages.0': 'encoder.layers.encoder_layer_0', forward_features: 'encoder.ln/LayerNormalization' },
     ],
-  ])('has torchvision’s names throughout where its checkpoint has: %s', async (name, args, names, places) => {
+    [
+      'dinov2_vits14_reg',
+      { embed_dim: 8, depth: 2, num_heads: 2, patch_size: 16 },
+      ['patch_embed.proj', 'blocks.1.attn.qkv', 'blocks.1.ls2', 'norm'],
+      { 'stages.1': 'blocks.1', forward_features: 'norm/LayerNormalization' },
+    ],
+  ])('has the names of torchvision or Facebook throughout where its checkpoint has: %s', async (name, args, names, places) => {
     const { graph } = findVit(name, args)!(undefined, { size: [32, 32], classes: 3 })
     const drawn = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
     const copy = await folder.variant({

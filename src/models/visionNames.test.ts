@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Initializer } from '../graph/index.ts'
-import { findCnn } from '../nn/index.ts'
+import { findCnn, findVit } from '../nn/index.ts'
 import type { FileTensor, Tensor } from '../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from './index.ts'
 import { rejection, useFolder } from './testing/fixtures.ts'
@@ -85,6 +85,16 @@ describe('a checkpoint alone', () => {
     expect(await rejection(open(path, { architecture: 'mobilenetv3_small_075' }))).toMatchObject({
       code: 'SHAPE_MISMATCH',
     })
+  })
+
+  it('of Facebook’s DINOv2 is known by its name, with its registers', async () => {
+    const path = join(folder.path, 'dinov2_vits14_reg4_pretrain.safetensors')
+    const small = findVit('dinov2_vits14_reg', { embed_dim: 8, depth: 1, num_heads: 2 })!().graph
+    const drawn = [...small.initializers].filter(([name]) => !name.startsWith('constant/'))
+    await writeSafetensors(path, new Map(drawn) as ReadonlyMap<string, Tensor>)
+    const asked = /register_tokens is \[1, 4, 8\], but the configuration asks for \[1, 4, 384\]/
+    for (const options of [{}, { architecture: 'dinov2_vits14_reg' }])
+      expect(await rejection(open(path, options))).toMatchObject({ message: expect.stringMatching(asked) })
   })
 
   it('of another name wants its architecture', async () => {

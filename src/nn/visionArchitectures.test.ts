@@ -24,7 +24,7 @@ interface Digest {
 interface Case {
   readonly kind: 'named' | 'transformers' | 'lenet'
   readonly name: string
-  readonly source?: 'timm' | 'torchvision'
+  readonly source?: 'timm' | 'torchvision' | 'dinov2'
   /** What differs from the named architecture, or transformers' configuration. */
   readonly config: Readonly<Record<string, unknown>>
   readonly size: [number, number]
@@ -151,6 +151,46 @@ describe.each(transformers.map((one) => [title(one), one] as const))('%s', (_, o
       one.values['features']!,
       'features',
     )
+  })
+})
+
+describe('DINOv2’s own checkpoints', () => {
+  const own = cases.filter(({ source }) => source === 'dinov2')
+  const of = (name: string) => own.find((one) => one.name === name)!
+  const features = async (one: Case, checkpoint: ReadonlyMap<string, Initializer>) => {
+    const built = build(one, checkpoint)
+    expect(built.unused).toEqual([])
+    const graph = cut(built.graph, built.features!)
+    return (await evaluate(graph, { pixel_values: picture(one) }))[built.features!]!
+  }
+
+  it('are read by timm’s names of the same networks as well', async () => {
+    const one = of('dinov2_vits14_reg')
+    const found = await features({ ...one, name: 'vit_small_patch14_reg4_dinov2' }, weights(one))
+    expectDigest(found, one.values['features']!, 'features')
+  })
+
+  it('are read as timm converts them, too', async () => {
+    const one = of('dinov2_vits14_reg')
+    const {
+      mask_token: _,
+      register_tokens,
+      ...same
+    } = Object.fromEntries(weights(one)) as Record<string, Tensor>
+    const [token, positions] = ['cls_token', 'pos_embed'].map((name) => same[name]!.data as Float32Array)
+    const width = token!.length
+    const converted = new Map(Object.entries(same))
+      .set('reg_token', register_tokens!)
+      .set(
+        'cls_token',
+        tensor(
+          'float32',
+          [1, 1, width],
+          token!.map((value, i) => value + positions![i]!),
+        ),
+      )
+      .set('pos_embed', tensor('float32', [1, positions!.length / width - 1, width], positions!.slice(width)))
+    expectDigest(await features(one, converted), one.values['features']!, 'features')
   })
 })
 

@@ -14,7 +14,7 @@ import type { Parameters } from './types.ts'
 import { patchGrid, storedTensor } from './visionConfig.ts'
 import { type BlockConfig, EVA_DEFAULTS, vitBlocks } from './vitBlocks.ts'
 import { attentionPool, type Norm, normOf, patchEmbed, prependTokens, VIT_INIT } from './vitLayers.ts'
-import { type Naming, timmNaming, torchvisionVit } from './vitNamings.ts'
+import { type VitNames, vitNaming } from './vitNamings.ts'
 import { blockPositions, type PositionConfig } from './vitPositions.ts'
 
 /** The arguments of timm's `VisionTransformer`, by its names. */
@@ -50,8 +50,14 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly attn_pool_num_heads?: number
   /** Hidden features of its MLP over those of the tokens. Default: as in the blocks. */
   readonly attn_pool_mlp_ratio?: number
-  /** Whose names layers and parameters have where no checkpoint tells. Default timm's. */
-  readonly names?: 'torchvision'
+  /** Whose names layers and parameters have where no checkpoint tells. */
+  readonly names: VitNames
+  /** Registers have no positions, but the class token does: DINOv2's own checkpoints. */
+  readonly no_embed_reg: boolean
+  /** Positions for other sizes are resampled with antialiasing. */
+  readonly interpolate_antialias: boolean
+  /** What DINOv2 adds to the sides of the grid for which positions are resampled. */
+  readonly interpolate_offset: number
 }
 
 const BLOCKS = { ...vitBlocks, beit: beitBlock, eva: evaBlock, eva_post_norm: evaPostNormBlock }
@@ -90,6 +96,10 @@ export const VIT_DEFAULTS: VitConfig = {
   pool_include_prefix: false,
   shared_rel_pos: false,
   rel_pos_dim: 128,
+  names: 'timm',
+  no_embed_reg: false,
+  interpolate_antialias: true,
+  interpolate_offset: 0,
   ...EVA_DEFAULTS,
 }
 
@@ -108,16 +118,19 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  *
  * Positions are resampled where the checkpoint's are for another size. Layers: `patch_embed`, `pos_drop` or `norm_pre` (what the
  * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`; with torchvision's names `conv_proj`,
- * `encoder.dropout` (what the first block gets), `encoder.layers.encoder_layer_0` and so on, `encoder.ln`, `heads.head`.
+ * `encoder.dropout` (what the first block gets), `encoder.layers.encoder_layer_0` and so on, `encoder.ln`, `heads.head`; in DINOv2's
+ * own checkpoints blocks that were trained in chunks are called `blocks.0.0` and so on.
  *
  * @param config what differs from {@link VIT_DEFAULTS}
- * @param checkpoint tensors by timm's or torchvision's names; without one, parameters are drawn
+ * @param checkpoint tensors by the names of timm, torchvision or Facebook's DINOv2; without one, parameters are drawn
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
 export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
-  const config: VitConfig = { ...VIT_DEFAULTS, ...given }
-  const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
-  const naming = namingOf(config, checkpoint)
+  const stated: VitConfig = { ...VIT_DEFAULTS, ...given }
+  const { mode = 'inference', seed = 0, strict = true, size = stated.img_size } = options
+  const asked = { wanted: stated.names, gated: stated.mlp === 'glu' }
+  const { names, naming } = vitNaming(checkpoint, PREFIXES, asked)
+  const config = names === 'dinov2' ? { ...stated, no_embed_class: false, no_embed_reg: true } : stated
   const classes = options.classes ?? classesOf(checkpoint, config.num_classes, naming.name('head'))
   const builder = new Builder({ name: 'vit', layerName: naming.name })
   const parameters = parametersFrom(builder, checkpoint, {
@@ -127,7 +140,7 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
     seed,
     strict,
     // Of pretraining, or of heads that are not wanted.
-    ...(options.classes === 0 ? { ignore: [/\bhead(_dist)?\./] } : {}),
+    ignore: [/\bmask_token$/, ...(options.classes === 0 ? [/\bhead(_dist)?\./] : [])],
   })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const norm = normOf(config.norm, config.norm_eps)
@@ -191,14 +204,6 @@ export function classesOf(checkpoint: Checkpoint | undefined, otherwise: number,
   return storedTensor(checkpoint, PREFIXES, `${head}.weight`)?.shape[0] ?? 0
 }
 
-/** Whose names the checkpoint has, or the layers where there is none. */
-function namingOf({ names }: VitConfig, checkpoint: Checkpoint | undefined): Naming {
-  const torchvision = checkpoint
-    ? storedTensor(checkpoint, PREFIXES, torchvisionVit.name('patch_embed.proj.weight'))
-    : names === 'torchvision'
-  return torchvision ? torchvisionVit : timmNaming
-}
-
 function embedPatches(
   parameters: Parameters,
   config: VitConfig,
@@ -234,7 +239,9 @@ function enter(
         : [undefined, positions]
     const placed = op.add(patches, behind)
     if (!tokens) return placed
-    return prependTokens(ahead ? op.add(tokens, ahead) : tokens, placed)
+    const bare = (tokens.shape[1] as number) - prefix
+    const places = ahead && bare > 0 ? op.pad(ahead, [0, 0, 0, 0, bare, 0]) : ahead
+    return prependTokens(places ? op.add(tokens, places) : tokens, placed)
   })
   return config.pre_norm ? norm(parameters, 'norm_pre', entered) : entered
 }
@@ -261,13 +268,16 @@ function positionTable(
   stored: number | undefined,
   grid: Grid,
 ): Value {
-  const prefix = config.no_embed_class ? 0 : prefixTokens(config)
+  const { interpolate_antialias: antialias, interpolate_offset: offset } = config
+  const placed = prefixTokens(config) - (config.no_embed_reg ? config.reg_tokens : 0)
+  const prefix = config.no_embed_class ? 0 : placed
   const own = patchGrid(config.img_size, config.patch_size)
   const count = stored ?? own[0] * own[1] + prefix
-  const from = gridOf(count - prefix, [grid, own])
-  const shape = [1, from ? count : own[0] * own[1] + prefix, config.embed_dim]
+  const from = gridOf(count - prefix, [grid, own]) ?? own
+  const shape = [1, from[0] * from[1] + prefix, config.embed_dim]
   const table = parameters('pos_embed', shape, { kind: 'truncated_normal', std: 0.02 })
-  return resamplePositions(table, from ?? own, grid, { prefix })
+  const scales = [from[0] / (grid[0] + offset), from[1] / (grid[1] + offset)] as const
+  return resamplePositions(table, from, grid, { prefix, antialias, scales })
 }
 
 /** The grid that has so many positions: one of the candidates, else a square. */

@@ -1,4 +1,6 @@
 /** What other libraries call the modules and parameters of vision transformers and Swin Transformers that timm has as well. */
+import type { Initializer } from '../graph/index.ts'
+import { storedTensor } from './visionConfig.ts'
 
 /** Names by timm's. */
 export interface Naming {
@@ -50,10 +52,60 @@ const swinModule = (name: string) =>
 export const timmNaming: Naming = { name: (timm) => timm }
 
 /** torchvision's `VisionTransformer`. The MLPs of its first checkpoints have `linear_1` and `linear_2`. */
-export const torchvisionVit: Naming = {
+const torchvisionVit: Naming = {
   name: (timm) => renamed(timm, VIT),
   aliases: (name) => [name.replace(/\.mlp\.0\./, '.mlp.linear_1.').replace(/\.mlp\.3\./, '.mlp.linear_2.')],
 }
 
 /** torchvision's `SwinTransformer`. */
 export const torchvisionSwin: Naming = { name: (timm) => renamed(swinModule(timm), MLP) }
+
+/**
+ * Facebook's DINOv2 (https://github.com/facebookresearch/dinov2).
+ *
+ * @param chunkOf the chunk that holds a block, where blocks are trained in chunks
+ * @param gated the MLPs have gates: `w12`, `w3`
+ */
+function dinov2(chunkOf: ReadonlyMap<string, string>, gated: boolean): Naming {
+  const gates: Rules = [
+    [/\.mlp\.fc1\b/, '.mlp.w12'],
+    [/\.mlp\.fc2\b/, '.mlp.w3'],
+  ]
+  const inChunk = (whole: string, block: string) =>
+    chunkOf.has(block) ? `blocks.${chunkOf.get(block)}.${block}` : whole
+  return {
+    name: (timm) =>
+      renamed(timm, [[/^reg_token$/, 'register_tokens'], ...(gated ? gates : [])]).replace(
+        /^blocks\.(\d+)/,
+        inChunk,
+      ),
+  }
+}
+
+/** Whose names a vision transformer may have. */
+export type VitNames = 'timm' | 'torchvision' | 'dinov2'
+
+/**
+ * Whose names a checkpoint has, or those that are wanted where there is none.
+ *
+ * @param prefixes that may stand before its names
+ * @param options.gated the MLPs have gates
+ */
+export function vitNaming(
+  checkpoint: ReadonlyMap<string, Initializer> | undefined,
+  prefixes: readonly string[],
+  options: { readonly wanted: VitNames; readonly gated: boolean },
+): { readonly names: VitNames; readonly naming: Naming } {
+  const has = (name: string) => storedTensor(checkpoint, prefixes, name) !== undefined
+  const chunks = [...(checkpoint?.keys() ?? [])].flatMap((name): [string, string][] => {
+    const [, chunk, block] = /(?:^|\.)blocks\.(\d+)\.(\d+)\.norm1\.weight$/.exec(name) ?? []
+    return chunk === undefined ? [] : [[block!, chunk]]
+  })
+  const told = (): VitNames => {
+    if (has(torchvisionVit.name('patch_embed.proj.weight'))) return 'torchvision'
+    return chunks.length > 0 || has('register_tokens') || has('blocks.0.mlp.w12.weight') ? 'dinov2' : 'timm'
+  }
+  const names = checkpoint ? told() : options.wanted
+  if (names === 'dinov2') return { names, naming: dinov2(new Map(chunks), options.gated) }
+  return { names, naming: names === 'torchvision' ? torchvisionVit : timmNaming }
+}

@@ -385,13 +385,30 @@ function complete(name: string, preset: Preset): Preset {
   return { embed_dim, depth, num_heads, mlp_ratio, patch_size, img_size: [side, side], ...preset }
 }
 
+const timmPresets = new Map(
+  Object.entries({ ...PRESETS, ...EVA_PRESETS }).map(([name, preset]) => [name, complete(name, preset)]),
+)
+
+/** DINOv2 by the names of Facebook's hub (`dinov2_vits14_reg`) and of its files (`dinov2_vits14_reg4`): timm has the same networks. */
+const dinov2Presets = ['small', 'base', 'large', 'giant'].flatMap((word): [string, Preset][] => {
+  const of = (registers: string): Preset => ({
+    ...timmPresets.get(`vit_${word}_patch14${registers}_dinov2`),
+    init_values: 1,
+    names: 'dinov2',
+  })
+  const name = `dinov2_vit${word[0]}14`
+  return [
+    [name, { ...of(''), interpolate_antialias: false, interpolate_offset: 0.1 }],
+    [`${name}_reg`, of('_reg4')],
+    [`${name}_reg4`, of('_reg4')],
+  ]
+})
+
 /**
- * Configurations by timm's names, what differs from its defaults.
+ * Configurations by the names of timm, torchvision and Facebook's DINOv2, what differs from timm's defaults.
  *
  * ```ts
  * buildVit(vitPresets.get('vit_small_patch16_224')!, tensors)
  * ```
  */
-export const vitPresets: ReadonlyMap<string, Preset> = new Map(
-  Object.entries({ ...PRESETS, ...EVA_PRESETS }).map(([name, preset]) => [name, complete(name, preset)]),
-)
+export const vitPresets: ReadonlyMap<string, Preset> = new Map([...timmPresets, ...dinov2Presets])

@@ -1,4 +1,4 @@
-"""Makes vision-models.json: what small vision models of timm, torchvision and transformers give for a small picture.
+"""Makes vision-models.json: what small vision models of timm, torchvision, DINOv2 and transformers give for a small picture.
 
     python vision_reference.py     # needs torch, torchvision, timm, transformers
 
@@ -174,6 +174,70 @@ def of_torchvision_transformers():
             name, (32, 40), model, small | {"window_size": side}, ["features.0.0", "features.1", "features.3"], {"features": "norm"}, rows)
 
 
+class Gated(torch.nn.Module):
+    def __init__(self, features, hidden):
+        super().__init__()
+        self.w12, self.w3 = torch.nn.Linear(features, 2 * hidden), torch.nn.Linear(hidden, features)
+
+    def forward(self, x):
+        gate, value = self.w12(x).chunk(2, -1)
+        return self.w3(torch.nn.functional.silu(gate) * value)
+
+
+class Dinov2(torch.nn.Module):
+    """Facebook's DINOv2 in small: its names, positions and registers (https://github.com/facebookresearch/dinov2), around timm's blocks."""
+
+    def __init__(self, registers=0, chunks=0, hidden=0, antialias=False, offset=0.1, features=24, depth=2, heads=2, side=4):
+        super().__init__()
+        parameter = lambda *shape: torch.nn.Parameter(torch.zeros(shape))
+        self.cls_token, self.mask_token = parameter(1, 1, features), parameter(1, features)
+        self.pos_embed = parameter(1, side * side + 1, features)
+        self.register_tokens = parameter(1, registers, features) if registers else None
+        self.patch_embed = timm.layers.PatchEmbed(None, 14, 3, features, strict_img_size=False)
+        blocks = [timm.models.vision_transformer.Block(features, heads, qkv_bias=True, init_values=1.0, norm_layer=self.layer_norm) for _ in range(depth)]
+        for block in blocks if hidden else []:
+            block.mlp = Gated(features, hidden)
+        size = depth // chunks if chunks else 0
+        starts = range(0, depth, size) if chunks else []
+        chunked = [torch.nn.ModuleList([torch.nn.Identity()] * i + blocks[i : i + size]) for i in starts]
+        self.order, self.blocks, self.norm = blocks, torch.nn.ModuleList(chunked or blocks), self.layer_norm(features)
+        self.side, self.antialias, self.offset = side, antialias, offset
+
+    @staticmethod
+    def layer_norm(features, **_):
+        return torch.nn.LayerNorm(features, eps=1e-6)
+
+    def positions(self, rows, columns):
+        first, table = self.pos_embed[:, :1], self.pos_embed[:, 1:].reshape(1, self.side, self.side, -1).permute(0, 3, 1, 2)
+        to = {"size": (rows, columns)}
+        if self.offset:
+            to = {"scale_factor": ((rows + self.offset) / self.side, (columns + self.offset) / self.side)}
+        table = torch.nn.functional.interpolate(table, mode="bicubic", antialias=self.antialias, **to)
+        return torch.cat([first, table.flatten(2).mT], 1)
+
+    def forward(self, pixels):
+        x = torch.cat([self.cls_token.expand(len(pixels), -1, -1), self.patch_embed(pixels)], 1)
+        x = x + self.positions(pixels.shape[2] // 14, pixels.shape[3] // 14)
+        registers = 0 if self.register_tokens is None else self.register_tokens.shape[1]
+        if registers:
+            x = torch.cat([x[:, :1], self.register_tokens.expand(len(x), -1, -1), x[:, 1:]], 1)
+        values = {"patchEmbeddings": x}
+        names = {id(module): name for name, module in self.named_modules()}
+        for block in self.order:
+            x = values[f"layer:{names[id(block)]}"] = block(x)
+        features = self.norm(x)
+        return values | {"features": features, "classToken": features[:, 0], "penultimate": features[:, 0], "patchTokens": features[:, 1 + registers :]}
+
+
+def of_dinov2(name, config={}, **arguments):
+    model = fill(Dinov2(**arguments))
+    state = model.state_dict()
+    config = {"embed_dim": 24, "depth": 2, "num_heads": 2, "img_size": [56, 56]} | config
+    values = model(picture((42, 70)))
+    stages = [[place.removeprefix("layer:"), 14, 24] for place in values if place.startswith("layer:")]
+    return entry("named", name, config, (42, 70), state, values, stages=stages, source="dinov2")
+
+
 def of_transformers(model_class, config_class, options, size):
     config = getattr(transformers, config_class)(**options)
     model = getattr(transformers, model_class)(config)
@@ -229,6 +293,9 @@ def main():
     cases = [of_timm(*case) for case in TIMM] + [of_torchvision(*case) for case in TORCHVISION]
     cases += [of_torchvision(*case, head=False) for case in HEADLESS] + [of_transformers(*case) for case in TRANSFORMERS]
     cases += of_torchvision_transformers()
+    cases.append(of_dinov2("dinov2_vits14"))
+    cases.append(of_dinov2("dinov2_vits14_reg", registers=4, antialias=True, offset=0))
+    cases.append(of_dinov2("dinov2_vitg14", {"mlp_ratio": 5.34}, chunks=2, hidden=64))
     lenet = fill(LeNet())
     cases.append(entry("lenet", "lenet", {}, (32, 32), lenet.state_dict(), lenet(formula("pixel_values", (2, 1, 32, 32))),
                        stages=[["pool1", 2, 6], ["pool2", 4, 16]]))
