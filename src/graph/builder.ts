@@ -66,7 +66,7 @@ export interface BuilderOptions {
   readonly name?: string
   /** Version of the standard operator set. Default 17. */
   readonly opset?: number
-  /** What the layer of a scope is called, by the scope's path. Default: like its path. */
+  /** What the layer of a scope is called, by the scope's path; `''` for none. Default: like its path. */
   readonly layerName?: (path: string) => string
 }
 
@@ -399,7 +399,7 @@ export class Builder {
     const kinds: string[] = []
     const depth = (layer = '') => layer.split('.').length
     for (const { layer, kind } of this.#scope) {
-      if (kind) kinds.unshift(`${depth(this.#scope.at(-1)?.layer) - depth(layer)}:${kind}`)
+      if (kind && layer) kinds.unshift(`${depth(this.#scope.at(-1)?.layer) - depth(layer)}:${kind}`)
     }
     return kinds.length ? { metadata: new Map([[KIND_KEY, kinds.join(' ')]]) } : {}
   }

@@ -233,6 +233,9 @@ describe('files of two towers', () => {
     expect(model.towers).toBeUndefined()
     expect(model.card.dimensions).toBe(8)
     expect(model.unused).toEqual([])
+    const layers = model.layers().map((layer) => layer.name)
+    expect(layers).toEqual(expect.arrayContaining(['embeddings', 'encoder.layers.1.mlp.fc2']))
+    expect(layers.filter((layer) => layer.startsWith(prefix))).toEqual([])
     if (name !== 'siglip') return
     const reference = references.siglip
     const found =
@@ -241,6 +244,27 @@ describe('files of two towers', () => {
         : await run(model, pictureFeeds(model), 'image_embeds')
     const expected = modality === 'text' ? reference.text_embeds : reference.image_embeds
     expect(relativeError(found, expected)).toBeLessThan(1e-4)
+  })
+
+  it('of siglip_vision_model without its head give the mean of their tokens, and no tower of two', async () => {
+    const path = await towerFolder('siglip', join(folder.path, 'headless'))
+    const { tensors } = await readSafetensors(join(path, 'model.safetensors'))
+    const kept = [...tensors].filter(([key]) => !/^vision_model\.head\./.test(key))
+    await writeSafetensors(join(path, 'model.safetensors'), new Map(kept))
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8'))
+    const vision = { ...config.vision_config, vision_use_head: false }
+    const say = (json: object) => writeFile(join(path, 'config.json'), JSON.stringify(json))
+    await say({ ...config, vision_config: vision })
+    expect(await rejection(open(path))).toMatchObject({
+      code: 'MODEL_INVALID',
+      message: /vision_use_head: false.* space of texts/,
+    })
+    await say({ ...vision, model_type: 'siglip_vision_model' })
+    expect(await rejection(open(path))).toMatchObject({ code: 'PARAMETER_UNUSED', message: /text_model/ })
+    const model = await open(path, { strict: false })
+    expect(model.card).toMatchObject({ modality: 'image', dimensions: 8, penultimate: model.card.tap })
+    expect(model.graph.outputs.map(({ name }) => name)).toEqual(['last_hidden_state'])
+    expect(model.cut('penultimate').graph.outputs[0]).toMatchObject({ type: { shape: ['batch', 8] } })
   })
 
   it('that do not fit are refused: towers of other libraries, tensors that are missing or left over', async () => {

@@ -8,7 +8,8 @@ import { conv2d, embedding, layerNorm, linear } from './layers.ts'
 import type { BuildOptions, BuiltModel } from './model.ts'
 import { buildOpenClip, isOpenClip } from './openClip.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
-import { fieldsOf, readConfig } from './textConfig.ts'
+import { pool } from './pooling.ts'
+import { fieldsOf, invalid, readConfig } from './textConfig.ts'
 import {
   causalMask,
   endOfText,
@@ -23,7 +24,7 @@ import {
   towerPositions,
 } from './twoTowers.ts'
 import type { Parameters } from './types.ts'
-import { patchGrid, readVisionConfig, storedTensor } from './visionConfig.ts'
+import { patchGrid, readVisionConfig } from './visionConfig.ts'
 import { prependTokens, tokensOf } from './vitLayers.ts'
 
 /** What both towers of transformers' models say of themselves. */
@@ -43,6 +44,11 @@ interface TextConfig extends TowerConfig {
   readonly projection_size: number
 }
 
+interface VisionConfig extends TowerConfig {
+  /** SigLIP: attention pools the tokens. */
+  readonly vision_use_head: boolean
+}
+
 type Kind = 'clip' | 'siglip'
 
 const TOWER = { num_hidden_layers: 12, layer_norm_eps: 1e-5, hidden_act: 'quick_gelu' }
@@ -60,7 +66,13 @@ const DEFAULTS = {
       eos_token_id: 49407,
       projection_size: 512,
     },
-    vision: { ...TOWER, hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072 },
+    vision: {
+      ...TOWER,
+      hidden_size: 768,
+      num_attention_heads: 12,
+      intermediate_size: 3072,
+      vision_use_head: true,
+    },
     pictures: { image_size: 224, patch_size: 32 },
   },
   siglip: {
@@ -83,6 +95,7 @@ const DEFAULTS = {
       intermediate_size: 3072,
       layer_norm_eps: 1e-6,
       hidden_act: 'gelu_pytorch_tanh',
+      vision_use_head: true,
     },
     pictures: { image_size: 224, patch_size: 16 },
   },
@@ -102,12 +115,21 @@ type Checkpoint = ReadonlyMap<string, Initializer>
  * outputs `image_embeds` and `last_hidden_state`; both of CLIP also `pooler_output`, before the projection. Neither normalises.
  *
  * @param json transformers' `config.json`, or OpenCLIP's `open_clip_config.json`: then see {@link buildOpenClip}
- * @throws PipiloError `MODEL_INVALID`, `OPERATOR_UNSUPPORTED`, `PARAMETER_MISSING`, `SHAPE_MISMATCH`
+ * @throws PipiloError `MODEL_INVALID` (also for a SigLIP whose pictures have no head, `vision_use_head: false`), `OPERATOR_UNSUPPORTED`,
+ *   `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
 export function buildClip(json: unknown, checkpoint?: Checkpoint, options: BuildOptions = {}): TwoTowers {
   if (isOpenClip(json)) return buildOpenClip(json, checkpoint, options)
   const text = buildClipText(json, checkpoint, options)
   const image = buildClipImage(json, checkpoint, options)
+  if (!image.graph.outputs.some(({ name }) => name === 'image_embeds')) {
+    throw invalid(
+      'SigLIP',
+      'vision_use_head',
+      false,
+      'Without it, pictures do not come into the space of texts.',
+    )
+  }
   const bias = scalarOf(checkpoint?.get('logit_bias'))
   const scale = scalarOf(checkpoint?.get('logit_scale'))
   const shared = /^logit_(scale|bias)$/
@@ -123,9 +145,10 @@ function kindOf(json: unknown): Kind {
   return `${fieldsOf(json)['model_type']}`.startsWith('siglip') ? 'siglip' : 'clip'
 }
 
-/** Checkpoints of one tower alone name their tensors without the tower. */
-function ownNames(name: string): [string] {
-  return [name.replace(/^(?:text|vision)_model\./, '')]
+/** What a tower's layers and parameters are called: checkpoints of one tower alone may leave the tower away. */
+function towerNames(tower: 'text_model' | 'vision_model', checkpoint: Checkpoint | undefined) {
+  const whole = !checkpoint || [...checkpoint.keys()].some((name) => name.startsWith(`${tower}.`))
+  return (name: string) => (whole ? name : name.replace(new RegExp(`^${tower}(?:\\.|$)`), ''))
 }
 
 /** Whether a tower ends in its projection: both towers together do; one alone where its checkpoint has it. */
@@ -155,8 +178,9 @@ export function buildClipText(
     },
   )
   const { seed = 0, strict = true } = options
-  const builder = new Builder({ name: `${kind}-text` })
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict, aliases: ownNames })
+  const rename = towerNames('text_model', checkpoint)
+  const builder = new Builder({ name: `${kind}-text`, layerName: rename })
+  const parameters = parametersFrom(builder, checkpoint, { seed, strict, rename })
   const { hidden_size: width, max_position_embeddings: longest, layer_norm_eps } = config
   const ids = builder.input('input_ids', 'int64', ['batch', kind === 'clip' ? 'sequence' : longest])
   let mask: Value | undefined
@@ -171,14 +195,14 @@ export function buildClipText(
         kind: 'normal',
         std: 0.02,
       })
-      const table = parameters(`${builder.path}.position_embedding.weight`, [longest, width], {
-        kind: 'normal',
-        std: 0.02,
+      const positions = builder.scope('position_embedding', { kind: 'Embedding' }, () => {
+        const table = parameters(`${builder.path}.weight`, [longest, width], { kind: 'normal', std: 0.02 })
+        return kind === 'clip' ? firstPositions(table, ids) : op.unsqueeze(table, [0])
       })
-      return op.add(tokens, kind === 'clip' ? firstPositions(table, ids) : table)
+      return op.add(tokens, positions)
     })
-    const hiddenStates = ['text_model.embeddings']
-    y = encoder(parameters, config, y, mask, (name) => hiddenStates.push(`text_model.${name}`))
+    const hiddenStates = [rename('text_model.embeddings')]
+    y = encoder(parameters, config, y, mask, (name) => hiddenStates.push(rename(`text_model.${name}`)))
     return { x: layerNorm(parameters, 'final_layer_norm', y, layer_norm_eps), hiddenStates }
   })
   const tokenEmbeddings = tokens
@@ -207,7 +231,11 @@ export function buildClipText(
   }
 }
 
-/** The image tower of {@link buildClip} alone, as {@link buildClipText}. */
+/**
+ * The image tower of {@link buildClip} alone, as {@link buildClipText}. SigLIP's without its head (`vision_use_head: false`) gives, as in
+ * transformers, `last_hidden_state` alone and no pooled output; its `penultimate` is then the mean of these tokens, on which
+ * transformers puts a classifier (`SiglipForImageClassification`).
+ */
 export function buildClipImage(
   json: unknown,
   checkpoint?: Checkpoint,
@@ -215,7 +243,7 @@ export function buildClipImage(
 ): BuiltModel {
   const kind = kindOf(json)
   const whole = fieldsOf(json)
-  const config = readVisionConfig<TowerConfig>(whole['vision_config'] ?? json, {
+  const config = readVisionConfig<VisionConfig>(whole['vision_config'] ?? json, {
     architecture: kind === 'clip' ? 'CLIP' : 'SigLIP',
     sizes: SIZES,
     defaults: DEFAULTS[kind].vision,
@@ -224,8 +252,9 @@ export function buildClipImage(
     pictures: DEFAULTS[kind].pictures,
   })
   const { seed = 0, strict = true, size = config.image_size } = options
-  const builder = new Builder({ name: `${kind}-image` })
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict, aliases: ownNames })
+  const rename = towerNames('vision_model', checkpoint)
+  const builder = new Builder({ name: `${kind}-image`, layerName: rename })
+  const parameters = parametersFrom(builder, checkpoint, { seed, strict, rename })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const { hidden_size: width, patch_size, layer_norm_eps } = config
   const grid = patchGrid(size, patch_size)
@@ -236,16 +265,12 @@ export function buildClipImage(
     const embedded = builder.scope('embeddings', { kind: 'VisionEmbeddings' }, () => {
       const window = { kernel: patch_size, stride: patch_size, bias: kind === 'siglip' }
       const patches = tokensOf(conv2d(parameters, 'patch_embedding', pixels, width, window))
-      const name = `${builder.path}.position_embedding.weight`
       const own = patchGrid(config.image_size, patch_size)
-      const positions = towerPositions(
-        (count) => parameters(name, [count, width], { kind: 'normal', std: 0.02 }),
-        [name, ...ownNames(name)].map((key) => storedTensor(checkpoint, [''], key)).find(Boolean)?.shape[0],
-        own,
-        grid,
-        prefix,
-        false,
-      )
+      const positions = builder.scope('position_embedding', { kind: 'Embedding' }, () => {
+        const name = `${builder.path}.weight`
+        const table = (count: number) => parameters(name, [count, width], { kind: 'normal', std: 0.02 })
+        return towerPositions(table, checkpoint?.get(rename(name))?.shape[0], own, grid, prefix, false)
+      })
       if (prefix === 0) return op.add(patches, positions)
       const [ahead, behind] = op.split(positions, [1, grid[0] * grid[1]], 1) as [Value, Value]
       const token = parameters(`${builder.path}.class_embedding`, [width], {
@@ -256,15 +281,18 @@ export function buildClipImage(
     })
     const entering = kind === 'clip' ? norm('pre_layrnorm', embedded) : embedded
     const last = encoder(parameters, config, entering, undefined, (name) =>
-      stages.push(`vision_model.${name}`),
+      stages.push(rename(`vision_model.${name}`)),
     )
     return { entering, last, features: kind === 'siglip' ? norm('post_layernorm', last) : last }
   })
-  const pooled = builder.scope('vision_model', () =>
-    kind === 'clip'
-      ? norm('post_layernorm', op.gather(last, 0, 1))
-      : poolingHead(parameters, config, features, layer_norm_eps),
-  )
+  const headless = kind === 'siglip' && !config.vision_use_head
+  const pooled = headless
+    ? builder.scope('pooled', () => pool(features, 'mean'))
+    : builder.scope('vision_model', () =>
+        kind === 'clip'
+          ? norm('post_layernorm', op.gather(last, 0, 1))
+          : poolingHead(parameters, config, features, layer_norm_eps),
+      )
   const isProjected = kind === 'clip' && projects(whole, parameters, 'visual_projection')
   const embeds = isProjected
     ? project(parameters, 'visual_projection', pooled, projectionSize(whole))
@@ -275,7 +303,7 @@ export function buildClipImage(
       : builder.scope('patch_tokens', () => op.slice(features, [1], [1 + grid[0] * grid[1]], { axes: [1] }))
   builder.output('last_hidden_state', features)
   if (kind === 'clip') builder.output('pooler_output', pooled)
-  if (kind === 'siglip' || isProjected) builder.output('image_embeds', embeds)
+  if ((kind === 'siglip' && !headless) || isProjected) builder.output('image_embeds', embeds)
   return {
     graph: builder.build(),
     unused: parameters.unused(),

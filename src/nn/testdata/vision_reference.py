@@ -61,6 +61,7 @@ TRANSFORMERS = [
     ("Dinov2Model", "Dinov2Config", TINY | {"mlp_ratio": 2, "image_size": 56}, (32, 48)),
     ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", TINY | {"mlp_ratio": 2, "image_size": 56}, (32, 48)),
     ("BeitModel", "BeitConfig", TINY | {"use_relative_position_bias": True}, (32, 32)),
+    ("SiglipVisionModel", "SiglipVisionConfig", TINY | {"vision_use_head": False}, (32, 48)),
     ("SwinModel", "SwinConfig", dict(image_size=36, patch_size=2, embed_dim=8, depths=[2, 1], num_heads=[2, 4], window_size=4), (36, 36)),
 ]
 
@@ -259,7 +260,10 @@ def of_transformers(model_class, config_class, options, size):
     base = getattr(model, model.base_model_prefix, model)
     out = base(x, **more)
     values = {"features": out.last_hidden_state}
-    if config.model_type == "swin":
+    if config.model_type == "siglip_vision_model":
+        values.update(patchEmbeddings=out.hidden_states[0], patchTokens=out.last_hidden_state, penultimate=out.last_hidden_state.mean(1))
+        values.update({f"layer:encoder.layers.{i}": h for i, h in enumerate(out.hidden_states[1:])})
+    elif config.model_type == "swin":
         values.update({f"layer:encoder.layers.{i}": h.permute(0, 2, 3, 1) for i, h in enumerate(out.reshaped_hidden_states[1:])})
         values["penultimate"] = out.pooler_output
     else:
