@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { resolveSource, tokenizerPath } from '../models/index.ts'
 import { loadTokenizer } from './tokenizer.ts'
@@ -48,6 +49,28 @@ describe('a vocabulary without tokenizer.json', () => {
     const tokenizer = await loadTokenizer((await pathOf('siglip'))!)
     expect(tokenizer.encode('ﾋﾟn, aﾋﾟ').ids).toEqual(tokenizer.encode('pin api').ids)
     expect(tokenizer.encode('ﾋﾟ').ids).not.toEqual(tokenizer.encode('ﾋ').ids)
+  })
+
+  it('is also what OpenAI published beside CLIP: the ids of OpenCLIP', async () => {
+    const place = fileURLToPath(new URL('testdata/openai-bpe', import.meta.url))
+    const path = await tokenizerPath(await resolveSource({ kind: 'file', path: place }))
+    const tokenizer = await loadTokenizer(path!)
+    const lines: [string, number[]][] = JSON.parse(await readFile(join(place, 'lines.json'), 'utf8'))
+    for (const [line, ids] of lines) expect(tokenizer.encode(line).ids, line).toEqual(ids)
+    expect(tokenizer.encode('<|endoftext|>').ids).toEqual([512 + 600, 512 + 601, 512 + 601])
+  })
+
+  it.each([
+    ['cannot be unpacked', Buffer.from('in t')],
+    ['is no list of pairs', gzipSync('#version: 0.2\ni n\nthe')],
+    ['is no list of pairs', gzipSync('#version: 0.2\n')],
+  ])('of OpenAI says what is wrong: %s', async (what, bytes) => {
+    const place = await mkdtemp(join(cache, 'bpe-'))
+    await writeFile(join(place, 'bpe_simple_vocab_16e6.txt.gz'), bytes)
+    await expect(tokenizerPath(await resolveSource({ kind: 'file', path: place }))).rejects.toMatchObject({
+      code: 'FORMAT_INVALID',
+      message: expect.stringContaining(what),
+    })
   })
 
   it('is converted once', async () => {

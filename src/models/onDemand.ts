@@ -40,7 +40,7 @@ export const openRepository = lazily(async () => (await import('./hub/repository
 
 /**
  * The absolute path of a model's `tokenizer.json`, or undefined where it has no tokenizer. Where it has only an older vocabulary
- * (`vocab.txt`; `vocab.json` with `merges.txt`, or of pieces and scores; a SentencePiece model), the equivalent file is made and kept in
+ * (`vocab.txt`; `vocab.json` with `merges.txt`, or of pieces and scores; a SentencePiece model; CLIP's `bpe_simple_vocab_16e6.txt.gz`), the equivalent file is made and kept in
  * the cache.
  *
  * @param folder where the files lie within `files`, `''` or ending in a slash

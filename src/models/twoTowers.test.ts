@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { compile } from '../runtime/index.ts'
@@ -205,7 +205,13 @@ describe('files of two towers', () => {
 
   it('are also a pickled state dict with a path of its own', async () => {
     const path = await towerFolder('openai', folder.path)
+    for (const name of ['vocab.json', 'merges.txt']) await rm(join(path, name))
+    const vocabulary = 'bpe_simple_vocab_16e6.txt.gz'
+    const bytes = new URL(`../embed/testdata/openai-bpe/${vocabulary}`, import.meta.url)
+    expect((await open(join(path, 'RN.pt'))).tokenizer).toBeUndefined()
+    await cp(bytes, join(path, vocabulary))
     const model = await open(join(path, 'RN.pt'))
+    expect(model.tokenizer).toBeDefined()
     expect(model.towers!.image.card.image).toMatchObject({ size: [32, 32] })
     expect(model.towers!.image.places!.stages!.map(({ stride }) => stride)).toEqual([4, 8, 16, 32])
   })

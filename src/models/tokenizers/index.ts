@@ -6,6 +6,7 @@ import { isObject, kindOf, readJson, readJsonObject, withFile } from '../files.t
 import { pipiloCache } from '../hub/settings.ts'
 import type { ModelFiles } from '../sources.ts'
 import { byteLevel } from './byteLevel.ts'
+import { openAiBpe } from './openAiBpe.ts'
 import type { Settings, TokenizerJson } from './parts.ts'
 import { sentencePiece } from './sentencePiece.ts'
 import { unigram } from './unigram.ts'
@@ -13,6 +14,9 @@ import { wordPiece } from './wordPiece.ts'
 
 /** Names of SentencePiece models. */
 const sentencePieces = ['sentencepiece.bpe.model', 'spiece.model', 'spm.model', 'tokenizer.model']
+
+/** What OpenAI's CLIP and OpenCLIP have. */
+const openAi = 'bpe_simple_vocab_16e6.txt.gz'
 
 /** Classes of tokenizers where the files name none, by transformers' `model_type`. */
 const kinds: Readonly<Record<string, string>> = {
@@ -68,6 +72,7 @@ export async function fromVocabulary(files: ModelFiles, folder: string): Promise
     const vocab = await readJson(await files.get(`${folder}vocab.json`))
     if (Array.isArray(vocab)) return unigram(vocab, `vocab.json of ${files.label}`)
   }
+  if (await has(openAi)) return openAiBpe(await read(openAi), `${openAi} of ${files.label}`)
   for (const name of sentencePieces) {
     if (!(await has(name))) continue
     const settings = await settingsOf(files, folder)
