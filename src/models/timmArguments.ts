@@ -12,7 +12,7 @@ const taken = new Set(
   (
     'patch_size embed_dim depth num_heads mlp_ratio qkv_bias qk_norm init_values class_token reg_tokens no_embed_class pre_norm ' +
     'final_norm fc_norm norm_eps scale_attn_norm scale_mlp_norm proj_bias distilled depths window_size pretrained_window_sizes ' +
-    'dims kernel_sizes stem_type conv_mlp use_grn ls_init_value head_norm_first head_hidden_size ' +
+    'extra_norm_period extra_norm_stage dims kernel_sizes stem_type conv_mlp use_grn ls_init_value head_norm_first head_hidden_size ' +
     'layers channels cardinality base_width stem_width replace_stem_pool block_reduce_first down_kernel_size avg_down inplanes ' +
     'growth_rate block_config stem_size fix_stem num_features pad_type channel_multiplier channel_divisor arch_def'
   ).split(' '),

@@ -1,10 +1,10 @@
 /** The blocks of Swin Transformers, by timm's names. */
 import { type Builder, op, type Value } from '../graph/index.ts'
-import { type Drop, layerNorm, linear } from './layers.ts'
+import { type Drop, dropout, type LayerInit, layerNorm, linear } from './layers.ts'
 import { l2Normalize } from './pooling.ts'
 import { type Grid, relativePositionBias, relativePositionIndex } from './positions.ts'
-import type { Initialization, Parameters } from './types.ts'
-import { mlp, VIT_INIT } from './vitLayers.ts'
+import type { Initialization, Mode, Parameters } from './types.ts'
+import { mlp, tokensOf, VIT_INIT } from './vitLayers.ts'
 import { attendInWindows, mergeSquares, type Windows, windowOf, windowsOf } from './windows.ts'
 
 /** What the blocks of a stage have in common. */
@@ -17,15 +17,15 @@ export interface StagePlan {
   readonly shifted: Windows
 }
 
-/** Windows of a stage whose map is `grid`. */
+/** Windows of a stage whose map is `grid`; `target` is what they are where it is no smaller. */
 export function planStage(
   builder: Builder,
   grid: Grid,
   heads: number,
-  side: number,
+  target: Grid,
   options: { readonly fillFirst?: boolean } = {},
 ): StagePlan {
-  const { window, shift } = windowOf(grid, [side, side], true)
+  const { window, shift } = windowOf(grid, target, true)
   return {
     heads,
     window,
@@ -55,6 +55,8 @@ export interface SwinParts {
   readonly mergeLast?: boolean
   /** What follows the blocks of a stage. */
   readonly after?: (x: Value, stage: number) => Value
+  /** Maps are [batch, channels, rows, columns]. Default: channels stand last. */
+  readonly channelsFirst?: boolean
 }
 
 /**
@@ -66,11 +68,12 @@ export function swinStages(
   first: Grid,
   parts: SwinParts,
 ): { map: Value; stages: SwinStage[] } {
-  const { depths, patch, mergeLast = false, scope = (stage) => `layers.${stage}` } = parts
+  const { depths, patch, mergeLast = false, channelsFirst, scope = (stage) => `layers.${stage}` } = parts
   const { builder } = entering
   let [map, x, grid] = [entering, entering, first]
   // A stage is made of the map before it, which would be no part of the graph otherwise.
-  const continued = () => op.reshape(map, [0, grid[0] * grid[1], map.shape[3] as number])
+  const continued = () =>
+    channelsFirst ? tokensOf(map) : op.reshape(map, [0, grid[0] * grid[1], map.shape[3] as number])
   const halve = (tokens: () => Value) => {
     x = builder.scope('downsample', { kind: 'PatchMerging' }, () => parts.merge(tokens(), grid))
     grid = [Math.ceil(grid[0] / 2), Math.ceil(grid[1] / 2)]
@@ -88,20 +91,27 @@ export function swinStages(
       }
       x = parts.after?.(x, i) ?? x
       if (i < depths.length - 1 && mergeLast) halve(() => x)
-      return op.reshape(x, [0, ...grid, x.shape[2] as number])
+      const laid = op.reshape(x, [0, ...grid, x.shape[2] as number])
+      return channelsFirst ? op.transpose(laid, [0, 3, 1, 2]) : laid
     })
     const stride = patch * 2 ** (mergeLast && i < depths.length - 1 ? i + 1 : i)
-    return { name: builder.path ? `${builder.path}.${name}` : name, stride, channels: map.shape[3] as number }
+    const channels = map.shape[channelsFirst ? 1 : 3] as number
+    return { name: builder.path ? `${builder.path}.${name}` : name, stride, channels }
   })
   return { map, stages }
 }
 
 /** timm's `PatchMerging`: four neighbours as one vector, normalised, then halved; version 2 the other way round. */
-export function mergePatches(parameters: Parameters, x: Value, grid: Grid, version: 1 | 2): Value {
+export function mergePatches(
+  parameters: Parameters,
+  x: Value,
+  grid: Grid,
+  version: 1 | 2,
+  init: LayerInit = VIT_INIT,
+): Value {
   const channels = x.shape[2] as number
   const norm = (y: Value) => layerNorm(parameters, 'norm', y)
-  const reduce = (y: Value) =>
-    linear(parameters, 'reduction', y, 2 * channels, { bias: false, init: VIT_INIT })
+  const reduce = (y: Value) => linear(parameters, 'reduction', y, 2 * channels, { bias: false, init })
   const squares = mergeSquares(x, grid)
   return version === 1 ? reduce(norm(squares)) : norm(reduce(squares))
 }
@@ -117,6 +127,8 @@ export interface SwinBlockConfig {
    * keys is not used.
    */
   readonly torchvision?: boolean
+  /** How layers are drawn. Default {@link VIT_INIT}. */
+  readonly init?: LayerInit
 }
 
 /** Where a block stands. */
@@ -126,36 +138,51 @@ export interface SwinBlockPlace {
   readonly stage: number
   /** Stochastic depth of a branch. */
   readonly drop: Drop
+  /** What the block gives is normalised: `norm3`. Version 2 only. */
+  readonly extraNorm: boolean
+  readonly mode: Mode
 }
 
-/** timm's `SwinTransformerBlock`: normalises before attention and MLP. */
-export function swinBlock(
+/** A block of one of the versions. */
+export type SwinBlock = (
   parameters: Parameters,
   config: SwinBlockConfig,
   x: Value,
-  { plan, shifted, drop }: SwinBlockPlace,
-): Value {
+  place: SwinBlockPlace,
+) => Value
+
+/** Attention inside windows [batch, windows, tokens, channels] that {@link SwinBlockPlace} shifts or does not. */
+type WindowAttention = (
+  parameters: Parameters,
+  config: SwinBlockConfig,
+  x: Value,
+  windows: Windows,
+  place: SwinBlockPlace,
+) => Value
+
+/** timm's `SwinTransformerBlock`: normalises before attention and MLP. */
+export const swinBlock: SwinBlock = (parameters, config, x, place) => {
+  const { plan, shifted, drop } = place
   const windows = shifted ? plan.shifted : plan.plain
   const normed = layerNorm(parameters, 'norm1', x)
-  const attended = tableAttention(parameters, config, windows.partition(normed), plan, windows)
+  const attended = tableAttention(parameters, config, windows.partition(normed), windows, place)
   const y = op.add(x, drop(laidBack(config, windows, attended)))
   return op.add(y, drop(feedForward(parameters, config, layerNorm(parameters, 'norm2', y))))
 }
 
-/** timm's `SwinTransformerV2Block`: normalises after attention and MLP. */
-export function swinV2Block(
-  parameters: Parameters,
-  config: SwinBlockConfig,
-  x: Value,
-  { plan, shifted, stage, drop }: SwinBlockPlace,
-): Value {
-  const windows = shifted ? plan.shifted : plan.plain
-  const attended = cosineAttention(parameters, config, windows.partition(x), plan, windows, stage)
-  // A new block adds nothing.
-  const norm = (name: string, z: Value) => layerNorm(parameters, name, z, 1e-5, { init: { kind: 'zeros' } })
-  const y = op.add(x, drop(norm('norm1', laidBack(config, windows, attended))))
-  return op.add(y, drop(norm('norm2', feedForward(parameters, config, y))))
-}
+/** Normalises after attention and MLP. */
+const postNormBlock =
+  (attention: WindowAttention): SwinBlock =>
+  (parameters, config, x, place) => {
+    const { plan, shifted, drop, extraNorm } = place
+    const windows = shifted ? plan.shifted : plan.plain
+    const attended = attention(parameters, config, windows.partition(x), windows, place)
+    // A new block adds nothing.
+    const norm = (name: string, z: Value) => layerNorm(parameters, name, z, 1e-5, { init: { kind: 'zeros' } })
+    const y = op.add(x, drop(norm('norm1', laidBack(config, windows, attended))))
+    const z = op.add(y, drop(norm('norm2', feedForward(parameters, config, y))))
+    return extraNorm ? layerNorm(parameters, 'norm3', z) : z
+  }
 
 /** What attention gives in windows, as tokens of the map. */
 function laidBack({ torchvision }: SwinBlockConfig, windows: Windows, x: Value): Value {
@@ -164,18 +191,13 @@ function laidBack({ torchvision }: SwinBlockConfig, windows: Windows, x: Value):
 
 function feedForward(parameters: Parameters, config: SwinBlockConfig, x: Value): Value {
   const hidden = Math.trunc((x.shape[2] as number) * config.mlp_ratio)
-  return mlp(parameters, 'mlp', x, { hidden, act: 'gelu' })
+  return mlp(parameters, 'mlp', x, { hidden, act: 'gelu', ...(config.init ? { init: config.init } : {}) })
 }
 
-/** timm's `WindowAttention`. `x` is [batch, windows, tokens, channels]. */
-function tableAttention(
-  parameters: Parameters,
-  config: SwinBlockConfig,
-  x: Value,
-  { heads, window, index }: StagePlan,
-  { mask }: Windows,
-): Value {
+/** timm's `WindowAttention`. */
+const tableAttention: WindowAttention = (parameters, config, x, { mask }, { plan }) => {
   const { builder } = x
+  const { heads, window, index } = plan
   return builder.scope('attn', { kind: 'WindowAttention' }, () => {
     const channels = x.shape[3] as number
     const fused = linear(parameters, 'qkv', x, 3 * channels, { bias: config.qkv_bias, init: VIT_INIT })
@@ -200,16 +222,10 @@ export function tableOf(
   return parameters(name, shape, init)
 }
 
-/** `WindowAttention` of version 2: cosines with a learned scale, and positions from an MLP (https://arxiv.org/abs/2111.09883). */
-function cosineAttention(
-  parameters: Parameters,
-  config: SwinBlockConfig,
-  x: Value,
-  { heads, window, index }: StagePlan,
-  { mask }: Windows,
-  stage: number,
-): Value {
+/** `WindowAttention` of version 2: positions from an MLP (https://arxiv.org/abs/2111.09883). */
+const cosineAttention: WindowAttention = (parameters, config, x, { mask }, { plan, stage }) => {
   const { builder } = x
+  const { heads } = plan
   return builder.scope('attn', { kind: 'WindowAttention' }, () => {
     const channels = x.shape[3] as number
     const fused = linear(parameters, 'qkv', x, 3 * channels, { bias: false, init: VIT_INIT })
@@ -221,25 +237,65 @@ function cosineAttention(
       : []
     const biased = (name: string, y: Value, bias: Value | undefined) =>
       config.qkv_bias ? op.add(y, bias ?? vector(name, channels)) : y
-    const logScale = parameters(`${builder.path}.logit_scale`, [heads, 1, 1], {
-      kind: 'constant',
-      value: Math.log(10),
-    })
-    const scale = op.exp(op.clip(logScale, undefined, Math.log(100)))
+    const scale = parameters(`${builder.path}.logit_scale`, [heads, 1, 1], LOGIT_SCALE)
     const pretrained = config.pretrained_window_sizes?.[stage] ?? 0
-    const positions = continuousBias(parameters, builder, window, heads, index, pretrained)
-    const attended = attendInWindows(
-      biased('q_bias', query, queryBias),
-      key,
-      biased('v_bias', value, valueBias),
-      {
-        heads,
-        bias: mask ? op.add(positions, mask) : positions,
-        compare: (queries, keys) =>
-          op.matMul(op.mul(l2Normalize(queries), scale), op.transpose(l2Normalize(keys), [0, 1, 2, 4, 3])),
-      },
+    const attended = attendByCosine(
+      [biased('q_bias', query, queryBias), key, biased('v_bias', value, valueBias)],
+      { heads, scale, mask, positions: continuousBias(parameters, builder, plan, pretrained) },
     )
     return linear(parameters, 'proj', attended, channels, { init: VIT_INIT })
+  })
+}
+
+/** `WindowMultiHeadAttention` of timm's `SwinTransformerV2Cr`: keys have a bias as well, and the MLP's output is the bias of scores. */
+const crAttention: WindowAttention = (parameters, { init = {} }, x, { mask }, { plan, mode }) => {
+  const { builder } = x
+  const { heads, window, index } = plan
+  return builder.scope('attn', { kind: 'WindowMultiHeadAttention' }, () => {
+    const channels = x.shape[3] as number
+    const fused = linear(parameters, 'qkv', x, 3 * channels, { init })
+    const parts = op.split(fused, [channels, channels, channels], 3) as [Value, Value, Value]
+    const offsets = windowOffsets(
+      builder,
+      window,
+      (offset) => Math.sign(offset) * Math.log1p(Math.abs(offset)),
+    )
+    const table = builder.scope('meta_mlp', { kind: 'Mlp' }, () => {
+      const hidden = op.relu(linear(parameters, 'fc1', offsets, 384, { init }))
+      return linear(parameters, 'fc2', dropout(hidden, 0.125, mode), heads, { init })
+    })
+    const scale = op.reshape(parameters(`${builder.path}.logit_scale`, [heads], LOGIT_SCALE), [heads, 1, 1])
+    const positions = relativePositionBias(table, index)
+    const attended = attendByCosine(parts, { heads, scale, mask, positions })
+    return linear(parameters, 'proj', attended, channels, { init })
+  })
+}
+
+const LOGIT_SCALE: Initialization = { kind: 'constant', value: Math.log(10) }
+
+/** timm's `SwinTransformerV2Block`. */
+export const swinV2Block = postNormBlock(cosineAttention)
+
+/** timm's `SwinTransformerV2CrBlock`. */
+export const swinCrBlock = postNormBlock(crAttention)
+
+/** Attention whose scores are cosines, times the exponential of `scale` [heads, 1, 1], plus `positions`. */
+function attendByCosine(
+  [query, key, value]: readonly [query: Value, key: Value, value: Value],
+  options: {
+    readonly heads: number
+    readonly scale: Value
+    readonly positions: Value
+    readonly mask: Value | undefined
+  },
+): Value {
+  const { heads, positions, mask } = options
+  const scale = op.exp(op.clip(options.scale, undefined, Math.log(100)))
+  return attendInWindows(query, key, value, {
+    heads,
+    bias: mask ? op.add(positions, mask) : positions,
+    compare: (queries, keys) =>
+      op.matMul(op.mul(l2Normalize(queries), scale), op.transpose(l2Normalize(keys), [0, 1, 2, 4, 3])),
   })
 }
 
@@ -247,25 +303,31 @@ function cosineAttention(
 function continuousBias(
   parameters: Parameters,
   builder: Builder,
-  window: Grid,
-  heads: number,
-  index: Value,
+  { heads, window, index }: StagePlan,
   pretrained: number,
 ): Value {
-  const log = (offset: number, side: number) => {
+  const offsets = windowOffsets(builder, window, (offset, side) => {
     const relative = (offset * 8) / Math.max((pretrained || side) - 1, 1)
     return (Math.sign(relative) * Math.log2(Math.abs(relative) + 1)) / 3
-  }
-  const [rows, columns] = [2 * window[0] - 1, 2 * window[1] - 1]
-  const data = new Float32Array(rows * columns * 2)
-  for (let i = 0; i < rows * columns; i++) {
-    data[2 * i] = log(Math.trunc(i / columns) - window[0] + 1, window[0])
-    data[2 * i + 1] = log((i % columns) - window[1] + 1, window[1])
-  }
-  const offsets = builder.constant({ dtype: 'float32', shape: [rows * columns, 2], data })
+  })
   const table = builder.scope('cpb_mlp', { kind: 'Sequential' }, () => {
     const hidden = op.relu(linear(parameters, '0', offsets, 512, { init: VIT_INIT }))
     return linear(parameters, '2', hidden, heads, { bias: false, init: VIT_INIT })
   })
   return op.mul(op.sigmoid(relativePositionBias(table, index)), 16)
+}
+
+/** The rows and columns that lie between two positions of a window, as `scaled` gives them: [offsets, 2]. */
+function windowOffsets(
+  builder: Builder,
+  window: Grid,
+  scaled: (offset: number, side: number) => number,
+): Value {
+  const [rows, columns] = [2 * window[0] - 1, 2 * window[1] - 1]
+  const data = new Float32Array(rows * columns * 2)
+  for (let i = 0; i < rows * columns; i++) {
+    data[2 * i] = scaled(Math.trunc(i / columns) - window[0] + 1, window[0])
+    data[2 * i + 1] = scaled((i % columns) - window[1] + 1, window[1])
+  }
+  return builder.constant({ dtype: 'float32', shape: [rows * columns, 2], data })
 }

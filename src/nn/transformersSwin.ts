@@ -62,11 +62,11 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
     ignore: [/\bmask_token$/, /^decoder\./, ...(options.classes === 0 ? [/^classifier\./] : [])],
   })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
-  const { patch_size: patch, embed_dim, layer_norm_eps } = config
+  const { patch_size: patch, embed_dim, layer_norm_eps, window_size: window } = config
   const entering = builder.scope('embeddings', { kind: 'SwinEmbeddings' }, () => {
-    const window = { kernel: patch, stride: patch, init: init(config) }
+    const patches = { kernel: patch, stride: patch, init: init(config) }
     const map = builder.scope('patch_embeddings', () =>
-      conv2d(parameters, 'projection', pixels, embed_dim, window),
+      conv2d(parameters, 'projection', pixels, embed_dim, patches),
     )
     return layerNorm(parameters, 'norm', tokensOf(map))
   })
@@ -74,7 +74,7 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
     swinStages(entering, patchGrid(size, patch), {
       depths,
       patch,
-      plan: (grid, i) => planStage(builder, grid, heads[i]!, config.window_size, { fillFirst: true }),
+      plan: (grid, i) => planStage(builder, grid, heads[i]!, [window, window], { fillFirst: true }),
       block: (y, plan, shifted) => block(parameters, config, y, plan, shifted),
       merge: (y, grid) => mergePatches(parameters, y, grid, 1),
       mergeLast: true,

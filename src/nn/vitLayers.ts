@@ -174,7 +174,9 @@ export interface MlpOptions {
    * `mlp`.
    */
   readonly kind?: 'mlp' | 'glu' | 'swiglu'
-  /** How the last layer is drawn. Default {@link VIT_INIT}. */
+  /** How layers are drawn. Default {@link VIT_INIT}. */
+  readonly init?: LayerInit
+  /** How the last one is drawn. Default: as the others. */
   readonly outInit?: LayerInit
   /** Features of the result. Default: those of the input. */
   readonly out?: number
@@ -185,9 +187,9 @@ const MLP_KINDS = { mlp: 'Mlp', glu: 'GluMlp', swiglu: 'SwiGLU' }
 /** timm's `Mlp`, `GluMlp` and `SwiGLU`: `fc1`, `norm`, `fc2` below `name`. */
 export function mlp(parameters: Parameters, name: string, x: Value, options: MlpOptions): Value {
   const { hidden, act, bias = true, norm, kind = 'mlp', out = x.shape.at(-1) as number } = options
-  const { outInit = VIT_INIT } = options
+  const { init = VIT_INIT, outInit = init } = options
   return x.builder.scope(name, { kind: MLP_KINDS[kind] }, () => {
-    const inner = (which: string) => linear(parameters, which, x, hidden, { bias, init: VIT_INIT })
+    const inner = (which: string) => linear(parameters, which, x, hidden, { bias, init })
     let activated: Value
     if (kind === 'mlp') activated = activation(act)(inner('fc1'))
     else {

@@ -1,7 +1,8 @@
 /** Vision transformers by timm's names. */
 import type { Initializer } from '../graph/index.ts'
 import type { BuildOptions, BuiltModel } from './model.ts'
-import { buildSwin, swinPresets } from './swin.ts'
+import { buildSwin } from './swin.ts'
+import { swinPresets } from './swinPresets.ts'
 import { buildVit } from './vit.ts'
 import { vitPresets } from './vitPresets.ts'
 

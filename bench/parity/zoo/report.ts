@@ -123,7 +123,7 @@ const lines = [
   '',
   ...failures(named),
   '',
-  'Not built, of timm’s relatives of these families: `swinv2_cr_*` (timm’s own variant of Swin V2, 16), `vit_*_r*`, `vit_*_resnet*` and `vit_base_mci_224`',
+  'Not built, of timm’s relatives of these families: `vit_*_r*`, `vit_*_resnet*` and `vit_base_mci_224`',
   '(a convolutional network in front, 14), `samvit_*` (4), `naflexvit_*` (14), `vitamin_*` (13), `visformer_*` (2), and the residual networks of',
   '`byobnet`, `regnet` and `resnetv2`: other architectures that share the name. Of torchvision: residual networks of',
   'videos (3).',

@@ -26,12 +26,13 @@ torch.set_grad_enabled(False)
 undrawn()
 undrawn(timm.layers.weight_init, ["_trunc_normal_"])
 LARGE = millions(100)
-MODULES = ["deit", "beit", "swin_transformer", "swin_transformer_v2", "eva", "vision_transformer_relpos", "vision_transformer"]
+MODULES = ["deit", "beit", "swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "eva", "vision_transformer_relpos", "vision_transformer"]
 # Checkpoints of one size, pictures of another.
 RESIZED = [
     ("vit_small_patch16_224", (160, 192)), ("vit_small_patch14_reg4_dinov2", (224, 224)), ("vit_small_patch14_dinov2", (224, 280)),
     ("deit_tiny_distilled_patch16_224", (256, 192)), ("vit_base_patch16_siglip_224", (256, 256)), ("deit3_small_patch16_224", (320, 320)),
     ("vit_medium_patch16_reg4_gap_256", (192, 224)), ("eva02_tiny_patch14_224", (336, 336)), ("vit_small_patch16_rope_ape_224", (256, 320)),
+    ("swinv2_cr_tiny_ns_224", (192, 256)),
 ]
 
 
@@ -61,7 +62,7 @@ def run(model, x):
     taken = {}
     hooks = []
     for name, module in model.named_modules():
-        if re.fullmatch(r"(blocks|layers)\.\d+", name):
+        if re.fullmatch(r"(blocks|layers|stages)\.\d+", name):
             keep = lambda _module, _inputs, output, name=name: taken.update({"layer:" + name: output})
             hooks.append(module.register_forward_hook(keep))
     features = model.forward_features(x)

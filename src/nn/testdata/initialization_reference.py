@@ -36,6 +36,7 @@ TIMM = [
     ("vit_small_patch16_rope_mixed_ape_224", SMALL, (64, 64)),
     ("swin_tiny_patch4_window7_224", {"embed_dim": 48, "depths": [1, 2], "num_heads": [2, 4], "window_size": 4, "num_classes": 50}, (64, 64)),
     ("swinv2_tiny_window8_256", {"embed_dim": 48, "depths": [1, 2], "num_heads": [2, 4], "window_size": 4, "num_classes": 50}, (64, 64)),
+    ("swinv2_cr_tiny_ns_224", {"embed_dim": 48, "depths": [1, 2], "num_heads": [2, 4], "num_classes": 50}, (64, 64)),
 ]
 TORCHVISION = ["mobilenet_v2", "mobilenet_v3_small", "alexnet"]
 TINY = dict(hidden_size=96, num_hidden_layers=2, num_attention_heads=3, intermediate_size=160, image_size=64, patch_size=16)

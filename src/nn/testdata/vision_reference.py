@@ -49,6 +49,7 @@ TIMM = [
     ("vit_relpos_small_patch16_224", SMALL, (32, 48)),
     ("swin_tiny_patch4_window7_224", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 3, "num_classes": 5}, (32, 40)),
     ("swinv2_tiny_window8_256", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 4, "num_classes": 5}, (32, 32)),
+    ("swinv2_cr_tiny_ns_224", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "num_classes": 5}, (72, 96)),
 ]
 TORCHVISION = [("mobilenet_v2", (33, 40)), ("mobilenet_v3_small", (33, 40))]
 # Only what lies below heads of a hundred million parameters.
