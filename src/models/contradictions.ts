@@ -9,8 +9,9 @@ type Tensors = ReadonlyMap<string, Initializer>
 const depths = ['num_hidden_layers', 'n_layers', 'depth']
 const widths = ['hidden_size', 'embed_dim', 'dim']
 
-/** Where a block's number stands in a tensor's name, and where the numbers of its stage and itself. */
-const block = /^(?!.*stages?\.)(?:.*?\.)?(?:layers?|blocks)\.(\d+)\./
+/** Where a block's number stands in a tensor's name (in DINOv2 behind that of its chunk), and where those of its stage and itself. */
+const block =
+  /^(?!.*stages?\.)(?:.*?\.)?(?:layers?\.|encoder_layer_|blocks\.(?:\d+\.(?=\d+\.norm1\.))?)(\d+)\./
 const stagedBlock = /^(?:.*?\.)?(?:stages?\.|layers\.|layer)(\d+)\.(?:blocks\.)?(\d+)\./
 
 /**
@@ -89,7 +90,7 @@ function sizesOf(config: Config, tensors: Tensors): string[] {
   }
   const shapeOf = (pattern: RegExp) => [...tensors].find(([name]) => pattern.test(name))?.[1].shape
   const words = shapeOf(/(?:^|\.)(?:word_embeddings|tok_embeddings|embed_tokens)\.weight$/)
-  const patches = shapeOf(/(?:^|\.)(?:patch_embed\.proj|patch_embeddings\.projection)\.weight$/)
+  const patches = shapeOf(/(?:^|\.)(?:patch_embed\.proj|conv_proj|patch_embeddings\.projection)\.weight$/)
   const width = widths.find((key) => typeof config[key] === 'number')
   return [
     ...differs(width, words?.[1] ?? patches?.[0], 'the embeddings have'),

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { buildLeNet } from '../nn/index.ts'
+import { buildLeNet, findVit } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from './index.ts'
 import { rejection, useFolder } from './testing/fixtures.ts'
@@ -95,6 +95,22 @@ describe('a configuration that contradicts the tensors', () => {
   ][])('is refused by name: %s %#', async (name, change, code, message) => {
     const path = await changed(name, change)
     expect(await rejection(open(path))).toMatchObject({ code, message: expect.stringMatching(message) })
+  })
+
+  it.each([
+    ['vit_b_16', (name: string) => name],
+    ['dinov2_vits14', (name: string) => name.replace(/^blocks\.(\d)/, 'blocks.$1.$1')],
+  ])('is counted by the names of others: %s', async (architecture, renamed) => {
+    const small = { embed_dim: 8, depth: 2, num_heads: 2 }
+    const { graph } = findVit(architecture, small)!(undefined, { size: [28, 28] })
+    const drawn = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+    const path = await variant({ 'config.json': { architecture, model_args: { ...small, depth: 3 } } })
+    const tensors = new Map(drawn.map(([name, value]) => [renamed(name), value as Tensor]))
+    await writeSafetensors(join(path, 'model.safetensors'), tensors)
+    expect(await rejection(open(path))).toMatchObject({
+      code: 'PARAMETER_MISSING',
+      message: expect.stringMatching(/depth is 3, and they hold 2 blocks/),
+    })
   })
 
   it('goes through with strict: false', async () => {

@@ -228,7 +228,7 @@ export interface OpenOptions {
    * asked for are left aside. Default `true`: an error lists them.
    */
   readonly strict?: boolean
-  /** For a checkpoint without a configuration: its architecture, by timm's or torchvision's name (`resnet50`). */
+  /** For a checkpoint without a configuration: its architecture, by the name of timm, torchvision (`resnet50`) or DINOv2's hub (`dinov2_vits14_reg`). */
   readonly architecture?: string
   /** Height and width of the pictures that an image model is built for. Default: what its files say. */
   readonly size?: readonly [height: number, width: number]
