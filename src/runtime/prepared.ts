@@ -34,7 +34,7 @@ const require = createRequire(import.meta.url)
 export async function addressOf(plan: Plan, files: Iterable<string>): Promise<string> {
   const { version } = require('onnxruntime-node/package.json') as { version: string }
   const hash = createHash('sha256').update(
-    `pipilo session 1 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
+    `pipilo session 2 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
   )
   for (const path of files) {
     const { size, mtimeMs } = await stat(path)
@@ -94,6 +94,8 @@ export async function keepPrepared(
   const { folder, model, weights, description } = paths(cacheDir, address)
   try {
     const written = join(dirname(place.model), place.weights)
+    const { align } = await import('./alignment.ts')
+    await align(place.model, written)
     const { size: bytes } = await stat(written)
     await rename(written, weights)
     await rename(place.model, model)

@@ -1,3 +1,4 @@
+export { type ExternalData, mapExternalData } from './externalData.ts'
 export { loadTensor, loadTensorSync, tensorOf } from './load.ts'
 export { type ParseOptions, parseOnnx, readOnnx } from './readFile.ts'
 export { dataType, dtypeOf } from './schema.ts'

@@ -224,6 +224,20 @@ export interface ExternalLocation {
   readonly length: number
 }
 
+/** Writes a map as StringStringEntryProtos. */
+export function writeEntries(
+  writer: MessageWriter,
+  field: number,
+  entries: Iterable<readonly [key: string, value: string]> = [],
+): void {
+  for (const [key, value] of entries) {
+    writer.message(field, (entry) => {
+      entry.string(ENTRY.key, key)
+      entry.string(ENTRY.value, value)
+    })
+  }
+}
+
 /** Chooses which initializers are written as a reference to another file. */
 export type ExternalChoice = (name: string, tensor: Initializer) => ExternalLocation | undefined
 
@@ -238,12 +252,12 @@ export function writeTensor(
   writer.int(TENSOR.data_type, dataType(tensor.dtype))
   writer.string(TENSOR.name, name)
   if (external) {
-    for (const key of ['location', 'offset', 'length'] as const) {
-      writer.message(TENSOR.external_data, (entry) => {
-        entry.string(ENTRY.key, key)
-        entry.string(ENTRY.value, String(external[key]))
-      })
-    }
+    const keys = ['location', 'offset', 'length'] as const
+    writeEntries(
+      writer,
+      TENSOR.external_data,
+      keys.map((key) => [key, String(external[key])]),
+    )
     writer.int(TENSOR.data_location, EXTERNAL)
   } else if ('file' in tensor) writer.bytes(TENSOR.raw_data, tensor.file)
   else if (ArrayBuffer.isView(tensor.data)) {

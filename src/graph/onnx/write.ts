@@ -1,7 +1,7 @@
 import type { Attribute, Graph, GraphFunction, Node, ValueInfo } from '../types.ts'
 import type { Carried } from './read.ts'
 import { ATTRIBUTE, ATTRIBUTE_TYPES, ENTRY, FUNCTION, GRAPH, MODEL, NODE, VALUE_INFO } from './schema.ts'
-import { type ExternalChoice, encode, writeSparse, writeTensor } from './tensors.ts'
+import { type ExternalChoice, encode, writeEntries, writeSparse, writeTensor } from './tensors.ts'
 import { writeType } from './types.ts'
 import { MessageWriter, type Part } from './wire.ts'
 
@@ -41,19 +41,6 @@ function writeOpsets(
       inner.string(ENTRY.key, domain)
       inner.int(ENTRY.value, version)
       inner.raw(carried?.get(domain))
-    })
-  }
-}
-
-function writeEntries(
-  writer: MessageWriter,
-  field: number,
-  entries: ReadonlyMap<string, string> | undefined,
-): void {
-  for (const [key, value] of entries ?? []) {
-    writer.message(field, (inner) => {
-      inner.string(ENTRY.key, key)
-      inner.string(ENTRY.value, value)
     })
   }
 }
