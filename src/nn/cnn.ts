@@ -1,6 +1,6 @@
 /** What the convolutional architectures share: from a preset and a checkpoint to a graph with a classifier on top. */
-import { Builder, type Initializer, type Value } from '../graph/index.ts'
-import { dropout, type LayerInit, linear } from './layers.ts'
+import { Builder, type Initializer, op, type Value } from '../graph/index.ts'
+import { conv2d, dropout, type LayerInit, linear } from './layers.ts'
 import type { BuildOptions, BuiltModel, Stage } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import type { Mode } from './types.ts'
@@ -48,6 +48,8 @@ export interface CnnOptions {
   readonly ignore?: readonly RegExp[]
   /** How the classifier is drawn. Default: PyTorch's own way. */
   readonly init?: LayerInit
+  /** The classifier is a convolution of 1 × 1. Default `false`: a linear layer. */
+  readonly convolutional?: boolean
 }
 
 /** Where wrappers keep the network. */
@@ -67,7 +69,7 @@ export function buildCnn(
 ): BuiltModel {
   const { mode = 'inference', seed = 0, strict = true, size = config.input_size } = options
   const { classifier, drop_rate = 0 } = config
-  const { name, aliases, ignore = [], init } = cnn
+  const { name, aliases, ignore = [], init, convolutional = false } = cnn
   const classes = options.classes ?? classesOf(checkpoint, config)
   const builder = new Builder({ name })
   const parameters = parametersFrom(builder, checkpoint, {
@@ -82,7 +84,8 @@ export function buildCnn(
   if (classes === 0) builder.output('embedding', penultimate)
   else {
     const kept = dropout(penultimate, drop_rate, mode)
-    const logits = linear(parameters, classifier, kept, classes, init ? { init } : {})
+    const classify = convolutional ? convolutionalClassifier : linear
+    const logits = classify(parameters, classifier, kept, classes, init ? { init } : {})
     builder.output('logits', logits)
   }
   return {
@@ -92,6 +95,20 @@ export function buildCnn(
     features: features.name,
     stages,
   }
+}
+
+/** A convolution of 1 × 1 over features [batch, channels]. */
+function convolutionalClassifier(
+  parameters: CheckpointParameters,
+  name: string,
+  x: Value,
+  classes: number,
+  options: { readonly init?: LayerInit },
+): Value {
+  const { builder } = x
+  const map = builder.scope(name, () => op.reshape(x, [0, -1, 1, 1]))
+  const convolved = conv2d(parameters, name, map, classes, { kernel: 1, ...options })
+  return builder.scope(name, () => op.flatten(convolved))
 }
 
 /** A checkpoint's tensor, whatever its wrapper. */

@@ -12,6 +12,8 @@ import { mobileNetPresets } from './mobileNetPresets.ts'
 import type { BuildModel } from './model.ts'
 import { buildResNet } from './resNet.ts'
 import { resNetPresets } from './resNetPresets.ts'
+import { buildResNetV2 } from './resNetV2.ts'
+import { resNetV2Presets } from './resNetV2Presets.ts'
 import { buildSeNet, seNetPresets } from './seNet.ts'
 import {
   buildTorchvisionMobile,
@@ -67,6 +69,7 @@ function torchvision(name: string, preset: TorchvisionMobileConfig): CnnArchitec
  */
 export const cnnArchitectures: ReadonlyMap<string, CnnArchitecture> = new Map<string, CnnArchitecture>([
   ...named(buildResNet, resNetPresets),
+  ...named(buildResNetV2, resNetV2Presets),
   ...named(buildSeNet, seNetPresets),
   ...named(buildDenseNet, denseNetPresets),
   ...named(buildVgg, vggPresets),

@@ -2,7 +2,7 @@
 import { op, type Value } from '../graph/index.ts'
 import { tensor } from '../tensor/index.ts'
 import { activation } from './activations.ts'
-import { conv2d, type LayerInit, layerNorm } from './layers.ts'
+import { conv2d, type LayerInit, layerNorm, samePads } from './layers.ts'
 import type { Parameters } from './types.ts'
 
 const channelsOf = (x: Value) => x.shape[1] as number
@@ -26,7 +26,7 @@ function ceilPads(image: readonly number[], kernel: number, stride: number): num
 /**
  * `MaxPool2d`.
  *
- * @param options.padding default 0
+ * @param options.padding `same` is TensorFlow's, for a picture of known size; default 0
  * @param options.ceil a last window may reach beyond the end; default `false`
  */
 export function maxPool2d(
@@ -34,16 +34,16 @@ export function maxPool2d(
   x: Value,
   kernel: number,
   stride: number,
-  options: { readonly padding?: number; readonly ceil?: boolean } = {},
+  options: { readonly padding?: number | 'same'; readonly ceil?: boolean } = {},
 ): Value {
   const { padding = 0, ceil = false } = options
-  return x.builder.scope(name, { kind: 'MaxPool2d' }, () => {
-    const behind = ceil ? ceilPads(imageOf(x), kernel, stride) : [padding, padding]
-    return op.maxPool(x, [kernel, kernel], {
-      strides: [stride, stride],
-      pads: [padding, padding, ...behind],
-    })
-  })
+  const pads = () => {
+    if (padding === 'same') return samePads(imageOf(x), [kernel, kernel], [stride, stride], [1, 1])
+    return [padding, padding, ...(ceil ? ceilPads(imageOf(x), kernel, stride) : [padding, padding])]
+  }
+  return x.builder.scope(name, { kind: 'MaxPool2d' }, () =>
+    op.maxPool(x, [kernel, kernel], { strides: [stride, stride], pads: pads() }),
+  )
 }
 
 /**
@@ -129,24 +129,70 @@ export function layerNorm2d(parameters: Parameters, name: string, x: Value, epsi
   return channelsLast(x, (moved) => layerNorm(parameters, name, moved, epsilon))
 }
 
-/** Group normalisation (https://arxiv.org/abs/1803.08494). */
+/** Parameters of a norm, one number for each channel, below the current scope. */
+const channelParameters = (parameters: Parameters, x: Value) => (what: string, kind: OnesOrZeros) =>
+  op.reshape(parameters(`${x.builder.path}.${what}`, [channelsOf(x)], { kind }), [channelsOf(x), 1, 1])
+
+type OnesOrZeros = 'ones' | 'zeros'
+
+/**
+ * Group normalisation (https://arxiv.org/abs/1803.08494).
+ *
+ * @param scale how the scale is drawn when there is no checkpoint
+ */
 export function groupNorm(
   parameters: Parameters,
   name: string,
   x: Value,
   groups: number,
-  epsilon = 1e-5,
+  scale: OnesOrZeros = 'ones',
 ): Value {
   const { builder } = x
   return builder.scope(name, { kind: 'GroupNorm' }, () => {
     const channels = channelsOf(x)
-    const perChannel = (what: string, kind: 'ones' | 'zeros') =>
-      op.reshape(parameters(`${builder.path}.${what}`, [channels], { kind }), [channels, 1, 1])
+    const perChannel = channelParameters(parameters, x)
     const filled = (value: number) => builder.constant(tensor('float32', [groups], Array(groups).fill(value)))
     const grouped = op.reshape(x, [0, groups, -1])
-    const normed = op.instanceNormalization(grouped, filled(1), filled(0), epsilon)
+    const normed = op.instanceNormalization(grouped, filled(1), filled(0))
     const back = op.reshape(normed, [0, channels, ...imageOf(x)])
-    return op.add(op.mul(back, perChannel('weight', 'ones')), perChannel('bias', 'zeros'))
+    return op.add(op.mul(back, perChannel('weight', scale)), perChannel('bias', 'zeros'))
+  })
+}
+
+/** EvoNorm-S0 (https://arxiv.org/abs/2004.02967): an activation over the deviation of its group; scale and shift alone if not `active`. */
+export function evoNorm(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  groups: number,
+  active: boolean,
+): Value {
+  return x.builder.scope(name, { kind: 'EvoNorm2dS0' }, () => {
+    const perChannel = channelParameters(parameters, x)
+    let y = x
+    if (active) {
+      const grouped = op.reshape(x, [0, groups, -1])
+      const centred = op.sub(grouped, op.reduceMean(grouped, [2], { keepDims: true }))
+      const variance = op.reduceMean(op.mul(centred, centred), [2], { keepDims: true })
+      const gated = op.mul(x, op.sigmoid(op.mul(x, perChannel('v', 'ones'))))
+      const scaled = op.div(op.reshape(gated, [0, groups, -1]), op.sqrt(op.add(variance, 1e-5)))
+      y = op.reshape(scaled, [0, channelsOf(x), ...imageOf(x)])
+    }
+    return op.add(op.mul(y, perChannel('weight', 'ones')), perChannel('bias', 'zeros'))
+  })
+}
+
+/**
+ * Filter response normalisation (https://arxiv.org/abs/1911.09737): each channel over the root of its mean square, cut off below a
+ * learned threshold if `active`.
+ */
+export function filterResponseNorm(parameters: Parameters, name: string, x: Value, active: boolean): Value {
+  return x.builder.scope(name, { kind: 'FilterResponseNormTlu2d' }, () => {
+    const perChannel = channelParameters(parameters, x)
+    const meanSquare = op.reduceMean(op.mul(x, x), [2, 3], { keepDims: true })
+    const normed = op.div(x, op.sqrt(op.add(meanSquare, 1e-5)))
+    const y = op.add(op.mul(normed, perChannel('weight', 'ones')), perChannel('bias', 'zeros'))
+    return active ? op.max(y, perChannel('tau', 'zeros')) : y
   })
 }
 

@@ -4,7 +4,7 @@
  * `encoder.layer.0.query.weight`.
  */
 import { op, type Shape, type Value } from '../graph/index.ts'
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError, tensor } from '../tensor/index.ts'
 import type { Initialization, Mode, Parameters } from './types.ts'
 
 /** How weight and bias are drawn when there is no checkpoint. */
@@ -121,6 +121,11 @@ export interface Conv2dOptions {
   readonly groups?: number
   /** Default `true`. */
   readonly bias?: boolean
+  /**
+   * The weights of each output are shifted to a mean of 0 and scaled to a variance of 1 (https://arxiv.org/abs/1903.10520), with this
+   * epsilon. Default: they are taken as they are.
+   */
+  readonly standardize?: number
   readonly init?: LayerInit
 }
 
@@ -151,7 +156,9 @@ export function conv2d(
       options.bias === false
         ? undefined
         : parameters(`${path}.bias`, [channels], init?.bias ?? { kind: 'uniform', a: -bound, b: bound })
-    return op.conv(x, weight, bias, {
+    const { standardize } = options
+    const used = standardize === undefined ? weight : standardized(weight, standardize)
+    return op.conv(x, used, bias, {
       strides: stride,
       pads:
         options.padding === 'same'
@@ -161,6 +168,16 @@ export function conv2d(
       group: groups,
     })
   })
+}
+
+/** The weights [out, ...] of each output with a mean of 0 and a variance of 1. */
+function standardized(weight: Value, epsilon: number): Value {
+  const [outputs, ...rest] = weight.shape as number[]
+  const filled = (value: number) =>
+    weight.builder.constant(tensor('float32', [outputs!], Array(outputs).fill(value)))
+  const rows = op.reshape(weight, [1, outputs!, -1])
+  const normed = op.instanceNormalization(rows, filled(1), filled(0), epsilon)
+  return op.reshape(normed, [outputs!, ...rest])
 }
 
 type Pair = readonly [number, number]

@@ -6,6 +6,7 @@ import { type Checkpoint, type CnnConfig, type CnnInputs, tensorOf } from './cnn
 import {
   type AntiAliasing,
   antiAlias,
+  evoNorm,
   groupNorm,
   layerNorm2d,
   makeDivisible,
@@ -199,35 +200,15 @@ function expertConv(
 /** A norm, and the activation within it as in timm's `BatchNormAct2d`. */
 export function normAct(net: Net, name: string, x: Value, act?: string): Value {
   const { norm = 'batch', norm_group = 8, bn_eps } = net.config
-  if (norm === 'evo') return evoNorm(net, name, x, act !== undefined)
+  const groups = (x.shape[1] as number) / norm_group
+  if (norm === 'evo') return evoNorm(net.parameters, name, x, groups, act !== undefined)
   const normed =
     norm === 'batch'
       ? batchNorm2d(net.parameters, name, x, { mode: net.mode, ...(bn_eps ? { epsilon: bn_eps } : {}) })
       : norm === 'group'
-        ? groupNorm(net.parameters, name, x, (x.shape[1] as number) / norm_group)
+        ? groupNorm(net.parameters, name, x, groups)
         : layerNorm2d(net.parameters, name, x, 1e-5)
   return act === undefined ? normed : x.builder.scope(name, () => activation(act)(normed))
-}
-
-/** EvoNorm-S0 (https://arxiv.org/abs/2004.02967): an activation over the deviation of its group. */
-function evoNorm(net: Net, name: string, x: Value, active: boolean): Value {
-  const { builder } = x
-  return builder.scope(name, { kind: 'EvoNorm2dS0' }, () => {
-    const [, channels, height, width] = x.shape as readonly [string, number, number, number]
-    const perChannel = (what: string, kind: 'ones' | 'zeros') =>
-      op.reshape(net.parameters(`${builder.path}.${what}`, [channels], { kind }), [channels, 1, 1])
-    let y = x
-    if (active) {
-      const groups = channels / (net.config.norm_group ?? 8)
-      const grouped = op.reshape(x, [0, groups, -1])
-      const centred = op.sub(grouped, op.reduceMean(grouped, [2], { keepDims: true }))
-      const variance = op.reduceMean(op.mul(centred, centred), [2], { keepDims: true })
-      const gated = op.mul(x, op.sigmoid(op.mul(x, perChannel('v', 'ones'))))
-      const scaled = op.div(op.reshape(gated, [0, groups, -1]), op.sqrt(op.add(variance, 1e-5)))
-      y = op.reshape(scaled, [0, channels, height, width])
-    }
-    return op.add(op.mul(y, perChannel('weight', 'ones')), perChannel('bias', 'zeros'))
-  })
 }
 
 /** A convolution, its norm, and an anti-aliased stride behind them. */

@@ -81,28 +81,34 @@ interface Net extends CnnInputs {
  */
 export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, options = {}) =>
   buildCnn(config, checkpoint, options, { name: 'resnet' }, (inputs) => {
-    const net: Net = { ...inputs, config, checkpoint }
-    const { pixels } = net
-    const drops = stochasticDepth(config.drop_path_rate ?? 0, config.layers, inputs.mode)
-    const stem = stemOf(net)
-    const stages: Stage[] = [stage('act1', stem, 2)]
-    const { channels = [64, 128, 256, 512], layers, block } = config
-    let x = poolStem(net, stem)
-    for (const [i, planes] of channels.entries()) {
-      const name = `layer${i + 1}`
-      const kind = typeof block === 'string' ? block : block[i]!
-      x = pixels.builder.scope(name, () => {
-        let y = x
-        for (let j = 0; j < layers[i]!; j++) {
-          const stride = i > 0 && j === 0 ? 2 : 1
-          y = residual(net, `${j}`, kind, y, { planes, stride, first: j === 0, drop: drops(i, j) })
-        }
-        return y
-      })
-      stages.push(stage(name, x, 4 << i))
-    }
-    return { features: x, penultimate: globalPool('global_pool', x), stages }
+    const { map, stages } = resNetMap({ ...inputs, config, checkpoint })
+    return { features: map, penultimate: globalPool('global_pool', map), stages }
   })
+
+/** Stem and stages alone, as many as there are `layers`, in the current scope. */
+export function resNetMap(net: Net): { map: Value; stages: Stage[] } {
+  const { pixels, config, mode } = net
+  const drops = stochasticDepth(config.drop_path_rate ?? 0, config.layers, mode)
+  const stem = stemOf(net)
+  const stages: Stage[] = [stage('act1', stem, 2)]
+  const { channels = [64, 128, 256, 512], layers, block } = config
+  let map = poolStem(net, stem)
+  for (const [i, blocks] of layers.entries()) {
+    const name = `layer${i + 1}`
+    const planes = channels[i]!
+    const kind = typeof block === 'string' ? block : block[i]!
+    map = pixels.builder.scope(name, () => {
+      let y = map
+      for (let j = 0; j < blocks; j++) {
+        const stride = i > 0 && j === 0 ? 2 : 1
+        y = residual(net, `${j}`, kind, y, { planes, stride, first: j === 0, drop: drops(i, j) })
+      }
+      return y
+    })
+    stages.push(stage(name, map, 4 << i))
+  }
+  return { map, stages }
+}
 
 function conv(
   net: Net,
@@ -129,9 +135,9 @@ function stored(net: Net, x: Value, name: string): readonly number[] | undefined
   return tensorOf(net.checkpoint, `${path ? `${path}.` : ''}${name}.weight`)?.shape
 }
 
-function norm(net: Net, name: string, x: Value, init?: Initialization): Value {
-  if (net.config.norm === 'group') return groupNorm(net.parameters, name, x, 32)
-  return batchNorm2d(net.parameters, name, x, { mode: net.mode, ...(init ? { init } : {}) })
+function norm(net: Net, name: string, x: Value, scale: 'ones' | 'zeros' = 'ones'): Value {
+  if (net.config.norm === 'group') return groupNorm(net.parameters, name, x, 32, scale)
+  return batchNorm2d(net.parameters, name, x, { mode: net.mode, init: { kind: scale } })
 }
 
 function stemOf(net: Net): Value {
@@ -201,7 +207,7 @@ function basicBranch(net: Net, x: Value, planes: number, stride: number): Value 
   const first = conv(net, 'conv1', x, planes / block_reduce_first, 3, { stride: blurred ? 1 : stride })
   const active = act('act1', 'relu', norm(net, 'bn1', first))
   const halved = blurred ? antiAlias('aa', active, aa_layer) : active
-  return norm(net, 'bn2', conv(net, 'conv2', halved, planes, 3), { kind: 'zeros' })
+  return norm(net, 'bn2', conv(net, 'conv2', halved, planes, 3), 'zeros')
 }
 
 function bottleneckBranch(net: Net, x: Value, planes: number, stride: number): Value {
@@ -212,7 +218,7 @@ function bottleneckBranch(net: Net, x: Value, planes: number, stride: number): V
   const convolved = conv(net, 'conv2', one, width, 3, { stride: blurred ? 1 : stride, groups: cardinality })
   const two = act('act2', 'relu', norm(net, 'bn2', convolved))
   const halved = blurred ? antiAlias('aa', two, aa_layer) : two
-  return norm(net, 'bn3', conv(net, 'conv3', halved, 4 * planes, 1), { kind: 'zeros' })
+  return norm(net, 'bn3', conv(net, 'conv3', halved, 4 * planes, 1), 'zeros')
 }
 
 function attend(net: Net, x: Value): Value {

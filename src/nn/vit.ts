@@ -10,9 +10,10 @@ import type { BuildModel } from './model.ts'
 import { type CheckpointParameters, parametersFrom } from './parameters.ts'
 import { pool } from './pooling.ts'
 import { type Grid, resamplePositions } from './positions.ts'
-import type { Parameters } from './types.ts'
+import type { Mode, Parameters } from './types.ts'
 import { patchGrid, storedTensor } from './visionConfig.ts'
 import { type BlockConfig, EVA_DEFAULTS, vitBlocks } from './vitBlocks.ts'
+import { type Backbone, backboneStride, hybridEmbed } from './vitHybrid.ts'
 import { attentionPool, type Norm, normOf, patchEmbed, prependTokens, VIT_INIT } from './vitLayers.ts'
 import { type VitNames, vitNaming } from './vitNamings.ts'
 import { blockPositions, type PositionConfig } from './vitPositions.ts'
@@ -20,7 +21,10 @@ import { blockPositions, type PositionConfig } from './vitPositions.ts'
 /** The arguments of timm's `VisionTransformer`, by its names. */
 export interface VitConfig extends BlockConfig, PositionConfig {
   readonly img_size: readonly [height: number, width: number]
+  /** Pixels, or places of the map of `backbone`, that a side of a patch has. */
   readonly patch_size: number
+  /** A convolutional network in front. */
+  readonly backbone?: Backbone
   readonly num_classes: number
   readonly global_pool: 'token' | 'avg' | 'max' | 'avgmax' | 'map'
   readonly class_token: boolean
@@ -117,7 +121,8 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  * ```
  *
  * Positions are resampled where the checkpoint's are for another size. Layers: `patch_embed`, `pos_drop` or `norm_pre` (what the
- * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`; with torchvision's names `conv_proj`,
+ * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`; with a network in front
+ * `patch_embed.backbone` and its layers; with torchvision's names `conv_proj`,
  * `encoder.dropout` (what the first block gets), `encoder.layers.encoder_layer_0` and so on, `encoder.ln`, `heads.head`; in DINOv2's
  * own checkpoints blocks that were trained in chunks are called `blocks.0.0` and so on.
  *
@@ -146,7 +151,7 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
   const norm = normOf(config.norm, config.norm_eps)
 
   const stored = storedTensor(checkpoint, PREFIXES, naming.name('pos_embed'))?.shape[1]
-  const { patches, grid } = embedPatches(parameters, config, pixels)
+  const { patches, grid } = embedPatches(parameters, config, pixels, mode, checkpoint)
   const entering = enter(parameters, config, stored, norm, patches, grid)
   const positions = blockPositions(parameters, config, builder, grid, prefixTokens(config))
   const drops = stochasticDepth(config.drop_path_rate, [config.depth], mode)
@@ -179,7 +184,7 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
     patchEmbeddings: entering.name,
     stages: stages.map((name) => ({
       name,
-      stride: config.patch_size,
+      stride: strideOf(config),
       channels: config.embed_dim,
     })),
   }
@@ -204,12 +209,23 @@ export function classesOf(checkpoint: Checkpoint | undefined, otherwise: number,
   return storedTensor(checkpoint, PREFIXES, `${head}.weight`)?.shape[0] ?? 0
 }
 
+/** Pixels of the picture that a side of a patch has. */
+function strideOf({ patch_size, backbone }: VitConfig): number {
+  return patch_size * (backbone ? backboneStride(backbone) : 1)
+}
+
 function embedPatches(
-  parameters: Parameters,
+  parameters: CheckpointParameters,
   config: VitConfig,
   pixels: Value,
+  mode: Mode,
+  checkpoint: Checkpoint | undefined,
 ): { patches: Value; grid: Grid } {
-  const { patch_size: patch, embed_dim, pre_norm } = config
+  const { patch_size: patch, embed_dim, pre_norm, backbone } = config
+  if (backbone) {
+    const options = { backbone, features: embed_dim, patch, bias: !pre_norm, mode, checkpoint }
+    return hybridEmbed(parameters, 'patch_embed', pixels, options)
+  }
   const grid = patchGrid(pixels.shape.slice(2) as [number, number], patch)
   const patches = patchEmbed(parameters, 'patch_embed', pixels, embed_dim, patch, {
     bias: !pre_norm,
@@ -271,7 +287,7 @@ function positionTable(
   const { interpolate_antialias: antialias, interpolate_offset: offset } = config
   const placed = prefixTokens(config) - (config.no_embed_reg ? config.reg_tokens : 0)
   const prefix = config.no_embed_class ? 0 : placed
-  const own = patchGrid(config.img_size, config.patch_size)
+  const own = patchGrid(config.img_size, strideOf(config))
   const count = stored ?? own[0] * own[1] + prefix
   const from = gridOf(count - prefix, [grid, own]) ?? own
   const shape = [1, from[0] * from[1] + prefix, config.embed_dim]

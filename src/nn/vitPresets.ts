@@ -5,6 +5,7 @@
  */
 import { EVA_PRESETS } from './evaPresets.ts'
 import type { VitConfig } from './vit.ts'
+import { HYBRID_PRESETS } from './vitHybridPresets.ts'
 
 type Preset = Partial<VitConfig>
 
@@ -386,7 +387,10 @@ function complete(name: string, preset: Preset): Preset {
 }
 
 const timmPresets = new Map(
-  Object.entries({ ...PRESETS, ...EVA_PRESETS }).map(([name, preset]) => [name, complete(name, preset)]),
+  Object.entries({ ...PRESETS, ...EVA_PRESETS, ...HYBRID_PRESETS }).map(([name, preset]) => [
+    name,
+    complete(name, preset),
+  ]),
 )
 
 /** DINOv2 by the names of Facebook's hub (`dinov2_vits14_reg`) and of its files (`dinov2_vits14_reg4`): timm has the same networks. */

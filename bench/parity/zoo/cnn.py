@@ -24,7 +24,7 @@ from peer import Log, Peer, farthest, hand_over, millions, parameters, shapes, w
 
 torch.set_num_threads(1)
 LARGE = millions(150)
-MODULES = ["resnet", "senet", "vgg", "densenet", "convnext", "efficientnet", "mobilenetv3"]
+MODULES = ["resnet", "resnetv2", "senet", "vgg", "densenet", "convnext", "efficientnet", "mobilenetv3"]
 TORCHVISION = ["alexnet", "vgg", "resnet", "densenet", "mobilenetv2", "mobilenetv3", "efficientnet", "convnext", "vision_transformer",
                "swin_transformer"]
 
@@ -82,6 +82,8 @@ def condition(model, x, seed):
 
 
 def create(source, name, changes={}):
+    if changes and name.endswith("_bit"):  # timm's function of that name takes no other depth
+        return timm.models.resnetv2._create_resnetv2_bit(name, width_factor=int(name.split("x")[1][0]), **changes)
     return timm.create_model(name, **changes) if source == "timm" else torchvision.models.get_model(name, weights=None)
 
 

@@ -26,13 +26,14 @@ torch.set_grad_enabled(False)
 undrawn()
 undrawn(timm.layers.weight_init, ["_trunc_normal_"])
 LARGE = millions(100)
-MODULES = ["deit", "beit", "swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "eva", "vision_transformer_relpos", "vision_transformer"]
+MODULES = ["deit", "beit", "swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr", "eva", "vision_transformer_relpos",
+           "vision_transformer", "vision_transformer_hybrid"]
 # Checkpoints of one size, pictures of another.
 RESIZED = [
     ("vit_small_patch16_224", (160, 192)), ("vit_small_patch14_reg4_dinov2", (224, 224)), ("vit_small_patch14_dinov2", (224, 280)),
     ("deit_tiny_distilled_patch16_224", (256, 192)), ("vit_base_patch16_siglip_224", (256, 256)), ("deit3_small_patch16_224", (320, 320)),
     ("vit_medium_patch16_reg4_gap_256", (192, 224)), ("eva02_tiny_patch14_224", (336, 336)), ("vit_small_patch16_rope_ape_224", (256, 320)),
-    ("swinv2_cr_tiny_ns_224", (192, 256)),
+    ("swinv2_cr_tiny_ns_224", (192, 256)), ("vit_tiny_r_s16_p8_224", (256, 320)), ("vit_small_r26_s32_224", (200, 256)),
 ]
 
 

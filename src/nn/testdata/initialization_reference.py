@@ -13,13 +13,14 @@ import torch
 import torchvision
 import transformers
 
-from vision_reference import LeNet
+from vision_reference import BACKBONES, LeNet, behind
 
 SMALL = {"embed_dim": 96, "depth": 3, "num_heads": 3, "num_classes": 50}
 TIMM = [
     ("resnet18", {"layers": [1, 1, 1, 1], "channels": [32, 64, 64, 96], "num_classes": 50}, None),
     ("seresnet50", {"layers": [1, 1, 1, 1], "channels": [16, 16, 32, 48], "num_classes": 50}, None),
     ("legacy_seresnet18", {"num_classes": 50}, None),
+    ("resnetv2_50d_gn", {"layers": [1, 1], "channels": [128, 128], "num_classes": 50}, None),
     ("densenet121", {"block_config": [1, 1, 1, 1], "num_classes": 50}, None),
     ("mobilenetv2_050", {"num_classes": 50}, None),
     ("mobilenetv3_small_075", {"num_classes": 50}, None),
@@ -30,6 +31,7 @@ TIMM = [
     ("vit_tiny_patch16_224", SMALL, (64, 64)),
     ("vit_base_patch16_siglip_224", SMALL, (64, 64)),
     ("vit_medium_patch16_reg4_gap_256", SMALL, (64, 64)),
+    ("vit_tiny_r_s16_p8_224", SMALL, (64, 64)),
     ("deit_tiny_distilled_patch16_224", SMALL, (64, 64)),
     ("beit_base_patch16_224", SMALL, (64, 64)),
     ("eva02_base_patch14_224", SMALL | {"num_classes": 50}, (56, 56)),
@@ -76,6 +78,10 @@ def main():
     for name, changes, size in TIMM:
         model = timm.create_model(name, **changes, **({"img_size": size} if size else {}))
         cases.append({"kind": "named", "source": "timm", "name": name, "config": changes, "size": size or (64, 64), "state": tree(model.state_dict())})
+    for name, backbone, build in BACKBONES[:2]:
+        model = behind(build(), (64, 64), SMALL)
+        config = SMALL | {"backbone": backbone, "mlp_ratio": 4}
+        cases.append({"kind": "named", "source": "timm", "name": name, "config": config, "size": (64, 64), "state": tree(model.state_dict())})
     for name in TORCHVISION:
         model = torchvision.models.get_model(name, weights=None)
         cases.append({"kind": "named", "source": "torchvision", "name": name, "config": {}, "size": (64, 64), "state": tree(model.state_dict())})

@@ -7,6 +7,7 @@ square and a few of its elements.
 """
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import timm
@@ -14,6 +15,8 @@ import torch
 import torchvision
 import transformers
 
+from timm.models import vision_transformer_hybrid as hybrid
+from timm.models.resnetv2 import ResNetV2
 from torchvision.models import swin_transformer as swin
 
 from formula import fill, formula
@@ -28,6 +31,9 @@ TIMM = [
     ("resnext50_32x4d", NARROW | {"cardinality": 4, "base_width": 16}, (33, 40)),
     ("seresnet50", NARROW | {"channels": [16, 16, 32, 32]}, (32, 32)),
     ("ecaresnet26t", NARROW | {"stem_width": 8}, (33, 40)),
+    ("resnetv2_18d", NARROW, (33, 40)),
+    ("resnetv2_50d_evos", {"layers": [1, 1], "channels": [128, 128], "num_classes": 5}, (33, 40)),
+    ("resnetv2_50d_frn", {"layers": [1, 1], "channels": [32, 48], "num_classes": 5}, (33, 40)),
     ("densenet121", {"growth_rate": 4, "block_config": [2, 2, 2, 1], "num_classes": 5}, (40, 33)),
     ("mobilenetv2_035", {"num_classes": 5}, (33, 40)),
     ("tf_mobilenetv3_small_minimal_100", {"num_classes": 5}, (33, 40)),
@@ -47,9 +53,20 @@ TIMM = [
     ("vit_small_patch16_rope_mixed_ape_224", SMALL, (32, 48)),
     ("vit_small_patch16_dinov3_qkvb", SMALL, (32, 48)),
     ("vit_relpos_small_patch16_224", SMALL, (32, 48)),
+    ("vit_tiny_r_s16_p8_224", SMALL, (64, 96)),
     ("swin_tiny_patch4_window7_224", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 3, "num_classes": 5}, (32, 40)),
     ("swinv2_tiny_window8_256", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "window_size": 4, "num_classes": 5}, (32, 32)),
     ("swinv2_cr_tiny_ns_224", {"embed_dim": 8, "depths": [2, 1], "num_heads": [2, 4], "num_classes": 5}, (72, 96)),
+]
+WIDE = {"layers": [1, 1], "channels": [128, 128]}
+# Networks in front of vision transformers: timm's names, Pipilo's configurations, and the networks that these mean.
+BACKBONES = [
+    ("vit_small_r26_s32_224", {"kind": "resnetv2", "config": WIDE | {"stem_type": "same", "preact": False, "standardized": True}},
+     lambda: ResNetV2(**WIDE, num_classes=0, global_pool="", preact=False, stem_type="same", conv_layer=partial(timm.layers.StdConv2dSame, eps=1e-8))),
+    ("vit_small_resnet26d_224", {"kind": "resnet", "config": NARROW | {"block": "bottleneck", "layers": [1, 1], "stem_type": "deep", "stem_width": 8, "avg_down": True}},
+     lambda: timm.create_model("resnet26d", **NARROW | {"layers": [1, 1, 1, 1], "stem_width": 8}, features_only=True, out_indices=[2])),
+    ("vit_base_mci_224", {"kind": "stem", "convolutions": [{"channels": 8, "stride": 4}, {"channels": 8, "stride": 2}, {"channels": 24, "stride": 2}]},
+     lambda: hybrid.ConvStem(channels=(8, 8, 24), stride=(4, 2, 2), kernel_size=(4, 2, 2), padding=0, act_layer=torch.nn.GELU)),
 ]
 TORCHVISION = [("mobilenet_v2", (33, 40)), ("mobilenet_v3_small", (33, 40))]
 # Only what lies below heads of a hundred million parameters.
@@ -101,11 +118,11 @@ def picture(size):
     return formula("pixel_values", (2, 3, *size))
 
 
-def of_timm(name, changes, size):
+def of_timm(name, changes, size, model=None):
     arguments = dict(changes)
     if "vit" in name or name.startswith(("deit", "beit", "swin")) or "eva" in name:
         arguments["img_size"] = size
-    model = fill(timm.create_model(name, **arguments))
+    model = fill(model or timm.create_model(name, **arguments))
     x = picture(size)
     values = {}
     info = [[i["module"], i["reduction"], i["num_chs"]] for i in model.feature_info]
@@ -127,6 +144,26 @@ def of_timm(name, changes, size):
     values["penultimate"] = model.forward_head(values["features"], pre_logits=True)
     values["logits"] = model(x)
     return entry("named", name, changes, size, model.state_dict(), values, stages=info, source="timm")
+
+
+def behind(backbone, img_size, more):
+    """A vision transformer behind a network."""
+    embed = partial(timm.layers.HybridEmbed, backbone=backbone, proj=not isinstance(backbone, hybrid.ConvStem))
+    return hybrid.VisionTransformer(embed_layer=embed, patch_size=1, img_size=img_size, **more)
+
+
+def of_hybrids():
+    for name, backbone, build in BACKBONES:
+        more = SMALL | ({"no_embed_class": True} if "mci" in name else {})
+        size = (64, 96) if "mci" in name else (48, 72)
+        yield of_timm(name, SMALL | {"backbone": backbone, "mlp_ratio": 4}, size, behind(build(), size, more))
+
+
+def of_big_transfer():
+    """Its function in timm takes no sizes."""
+    conv = partial(timm.layers.StdConv2d, eps=1e-8)
+    model = ResNetV2(**WIDE, num_classes=5, stem_type="fixed", conv_layer=conv)
+    return of_timm("resnetv2_50x1_bit", WIDE | {"num_classes": 5}, (33, 40), model)
 
 
 def of_torchvision(name, size, head=True, model=None, config={}):
@@ -295,7 +332,7 @@ class LeNet(torch.nn.Module):
 
 
 def main():
-    cases = [of_timm(*case) for case in TIMM] + [of_torchvision(*case) for case in TORCHVISION]
+    cases = [*(of_timm(*case) for case in TIMM), of_big_transfer(), *of_hybrids()] + [of_torchvision(*case) for case in TORCHVISION]
     cases += [of_torchvision(*case, head=False) for case in HEADLESS] + [of_transformers(*case) for case in TRANSFORMERS]
     cases += of_torchvision_transformers()
     cases.append(of_dinov2("dinov2_vits14"))
