@@ -194,6 +194,15 @@ describe('DINOv2’s own checkpoints', () => {
   })
 })
 
+describe('a vision transformer behind a network', () => {
+  it('refuses pictures whose map its patches do not fill', () => {
+    const build = findVit('vit_tiny_r_s16_p8_224', { depth: 1 })!
+    expect(() => build(undefined, { size: [224, 232] })).toThrow(
+      /224 × 232 gives a map of 56 × 58, which patches of 8 × 8 do not fill. Choose multiples of 32/,
+    )
+  })
+})
+
 /** Zeros and ones for dropout's masks, the picture for the picture. */
 function trainingFeeds(graph: Graph, one: Case): Record<string, Tensor> {
   return Object.fromEntries(
