@@ -4,8 +4,12 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { random } from './sentences.ts'
 
-/** Crops of the repository's sample photographs in `folder`, each its own, at 1280×960 and quality 85; made where missing. */
-export async function photographs(folder: string, count: number): Promise<string[]> {
+/** Crops of the repository's sample photographs in `folder`, each its own, at 1280×960 and quality 85 by default; made where missing. */
+export async function photographs(
+  folder: string,
+  count: number,
+  [across, down] = [1280, 960],
+): Promise<string[]> {
   mkdirSync(folder, { recursive: true })
   const samples = fileURLToPath(new URL('../samples/pictures/', import.meta.url))
   const sources = readdirSync(samples).filter((name) => /\.jpe?g$/.test(name))
@@ -25,7 +29,7 @@ export async function photographs(folder: string, count: number): Promise<string
         left: Math.floor(left * (width - region.width)),
         top: Math.floor(top * (height - region.height)),
       })
-      .resize(1280, 960, { fit: 'fill', kernel: 'lanczos3' })
+      .resize(across, down, { fit: 'fill', kernel: 'lanczos3' })
       .jpeg({ quality: 85 })
       .toFile(file)
   }

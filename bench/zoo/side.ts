@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline'
 /** What a side works on. */
 export interface Work {
   readonly name: string
+  /** What there is `count` of, where the kind does not say it. */
+  readonly what?: string
   readonly kind: 'text' | 'picture' | 'file'
   readonly folder: string
   /** Name of the checkpoint in the folder. */

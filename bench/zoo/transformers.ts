@@ -1,4 +1,4 @@
-/** transformers.js' side of zoo.ts, on the ONNX file that Pipilo saves. */
+/** transformers.js' side of zoo.ts, on the ONNX file that Pipilo saves, or on what ONNX Runtime's quantisation makes of it. */
 import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { AutoModel, env, pipeline, Tensor } from '@huggingface/transformers'
@@ -8,12 +8,15 @@ env.allowRemoteModels = false
 let run: (way: Way) => Promise<number[][]> = async () => []
 let dispose: () => Promise<unknown> = async () => {}
 
-async function openText({ folder, texts }: Work): Promise<void> {
-  const extract = await pipeline('feature-extraction', basename(folder), { dtype: 'fp32' })
-  // Sorted by length, so that its batches are padded as little as ours.
+type Dtype = 'fp32' | 'q8'
+
+async function openText({ folder, texts }: Work, dtype: Dtype): Promise<void> {
+  const extract = await pipeline('feature-extraction', basename(folder), { dtype })
   const lengths = texts!.map((text) => extract.tokenizer(text).input_ids.size as number)
-  const order = [...lengths.keys()].sort((a, b) => lengths[b]! - lengths[a]!)
-  run = async ({ batch }) => {
+  const given = [...lengths.keys()]
+  const byLength = given.toSorted((a, b) => lengths[b]! - lengths[a]!)
+  run = async ({ batch, order: asked }) => {
+    const order = asked === 'sorted' ? byLength : given
     const rows: number[][] = []
     for (let start = 0; start < order.length; start += Number(batch)) {
       const part = order.slice(start, start + Number(batch))
@@ -28,8 +31,8 @@ async function openText({ folder, texts }: Work): Promise<void> {
   dispose = () => extract.dispose()
 }
 
-async function openFiles({ folder, files }: Work): Promise<void> {
-  const extract = await pipeline('image-feature-extraction', basename(folder), { dtype: 'fp32' })
+async function openFiles({ folder, files }: Work, dtype: Dtype): Promise<void> {
+  const extract = await pipeline('image-feature-extraction', basename(folder), { dtype })
   run = async ({ batch }) => {
     const rows: number[][] = []
     for (let start = 0; start < files!.length; start += Number(batch)) {
@@ -43,8 +46,8 @@ async function openFiles({ folder, files }: Work): Promise<void> {
   dispose = () => extract.dispose()
 }
 
-async function openPictures({ folder, file, count }: Work): Promise<void> {
-  const model = await AutoModel.from_pretrained(basename(folder), { dtype: 'fp32' })
+async function openPictures({ folder, file, count }: Work, dtype: Dtype): Promise<void> {
+  const model = await AutoModel.from_pretrained(basename(folder), { dtype })
   const bytes = readFileSync(file!)
   const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
   const one = 3 * 224 * 224
@@ -62,9 +65,9 @@ async function openPictures({ folder, file, count }: Work): Promise<void> {
 }
 
 await serve({
-  async open(work: Work) {
+  async open({ dtype, ...work }: Work & { dtype: Dtype }) {
     env.localModelPath = dirname(work.folder)
-    await { text: openText, picture: openPictures, file: openFiles }[work.kind](work)
+    await { text: openText, picture: openPictures, file: openFiles }[work.kind](work, dtype)
     return {}
   },
   async run({ vectors, ...way }: Way & { vectors: boolean }) {
