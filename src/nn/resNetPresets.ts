@@ -5,7 +5,7 @@
 import type { ResNetConfig } from './resNet.ts'
 
 /** Blocks of each stage, by the depth in the name. */
-const LAYERS: Readonly<Record<number, readonly number[]>> = {
+export const resNetLayers: Readonly<Record<number, readonly number[]>> = {
   10: [1, 1, 1, 1],
   14: [1, 1, 1, 1],
   18: [2, 2, 2, 2],
@@ -50,7 +50,7 @@ const wide = (factor: number): Variant => ({
 function of(depth: number, variant: Variant = {}): ResNetConfig {
   return {
     block: BASIC.has(depth) ? 'basic' : 'bottleneck',
-    layers: LAYERS[depth]!,
+    layers: resNetLayers[depth]!,
     num_classes: 1000,
     input_size: [224, 224],
     first_conv: variant.stem_type ? 'conv1.0' : 'conv1',

@@ -1,14 +1,6 @@
 /** Sizes of residual networks that normalise first, by timm's names (https://github.com/huggingface/pytorch-image-models, version 1.0.31). */
+import { resNetLayers } from './resNetPresets.ts'
 import type { ResNetV2Config, ResNetV2Options } from './resNetV2.ts'
-
-/** Blocks of each stage, by the depth in the name. */
-const LAYERS: Readonly<Record<number, readonly number[]>> = {
-  18: [2, 2, 2, 2],
-  34: [3, 4, 6, 3],
-  50: [3, 4, 6, 3],
-  101: [3, 4, 23, 3],
-  152: [3, 8, 36, 3],
-}
 
 type Variant = Omit<ResNetV2Options, 'layers'>
 
@@ -20,7 +12,7 @@ const T: Variant = { stem_type: 'tiered', avg_down: true }
 
 function of(depth: number, variant: Variant, side = 224): ResNetV2Config {
   return {
-    layers: LAYERS[depth]!,
+    layers: resNetLayers[depth]!,
     num_classes: 1000,
     input_size: [side, side],
     first_conv: variant.avg_down ? 'stem.conv1' : 'stem.conv',

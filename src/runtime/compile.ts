@@ -45,7 +45,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
 /** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
   prepared: string,
-  options: Omit<CompileOptions, 'persist' | 'lower'> = {},
+  options: Omit<CompileOptions, 'persist' | 'lower' | 'early'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
   const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)

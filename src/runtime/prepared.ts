@@ -94,6 +94,7 @@ export async function keepPrepared(
   const { folder, model, weights, description } = paths(cacheDir, address)
   try {
     const written = join(dirname(place.model), place.weights)
+    // Loaded now: it needs the graph room, which opening a kept session does without.
     const { align } = await import('./alignment.ts')
     await align(place.model, written)
     const { size: bytes } = await stat(written)

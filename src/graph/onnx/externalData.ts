@@ -1,6 +1,7 @@
 import { GRAPH, MODEL, TENSOR } from './schema.ts'
 import { readEntry, writeEntries } from './tensors.ts'
-import { eachField, type Field, MessageWriter, memorySource, type Part, type Span } from './wire.ts'
+import { eachField, type Field, MessageWriter, memorySource, type Span } from './wire.ts'
+import { joined } from './writeFile.ts'
 
 /** What an initializer says of its external data: `location`, `offset`, `length`, and whatever else its writer has put there. */
 export type ExternalData = ReadonlyMap<string, string>
@@ -34,5 +35,5 @@ export function mapExternalData(model: Uint8Array, map: (data: ExternalData) => 
       [MODEL.graph]: (field) => writer.message(MODEL.graph, (inner) => graph(inner, field.span())),
     }),
   )
-  return new Uint8Array(Buffer.concat(writer.finish().map((part: Part) => part as Uint8Array)))
+  return joined(writer.finish())
 }

@@ -42,8 +42,13 @@ export interface EncodeOptions {
  */
 export function encodeOnnx(graph: Graph, options: EncodeOptions = {}): Uint8Array {
   const parts = modelParts(graph, options.external)
-  const length = checkedLength(parts, graph.name)
-  const bytes = new Uint8Array(length)
+  checkedLength(parts, graph.name)
+  return joined(parts)
+}
+
+/** The bytes of a message; those in files are read. */
+export function joined(parts: readonly Part[]): Uint8Array {
+  const bytes = new Uint8Array(totalLength(parts))
   let at = 0
   for (const part of parts) {
     if (part instanceof Uint8Array) bytes.set(part, at)
