@@ -25,6 +25,7 @@ export type {
   Input,
   LabelScore,
   Picture,
+  Prompt,
   RawImage,
   Reranked,
   RerankOptions,

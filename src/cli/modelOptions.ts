@@ -57,6 +57,20 @@ export const modelArgs = {
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
 } as const
 
+/** What is put before texts, in every command that embeds them. */
+export const promptArgs = {
+  prompt: {
+    type: 'string',
+    description: 'Prompt put before every text: a name from the model’s files, such as query or document',
+    valueHint: 'name',
+  },
+  'prompt-text': {
+    type: 'string',
+    description: 'Words put before every text as they are; an empty text for no prompt at all',
+    valueHint: 'words',
+  },
+} as const
+
 export const as = {
   type: 'string',
   description: 'Read every input as text or as image, whatever it looks like',
@@ -71,6 +85,7 @@ export const onError = {
 } as const
 
 type Parsed = ParsedArgs<typeof modelArgs>
+type ParsedPrompt = { readonly [name in keyof typeof promptArgs]?: string | undefined }
 
 /** One of a few words, or a usage error that lists them. */
 export function oneOf<const Word extends string>(
@@ -113,6 +128,17 @@ export function openOptions(
   }
 }
 
+/** The prompt that the options ask for. */
+export function promptOption({ prompt, 'prompt-text': text }: ParsedPrompt): Pick<EmbedderOptions, 'prompt'> {
+  if (prompt !== undefined && text !== undefined) {
+    throw usageError(
+      '--prompt and --prompt-text contradict each other.',
+      '--prompt takes a name from the model’s files, --prompt-text words.',
+    )
+  }
+  return prompt !== undefined ? { prompt } : text !== undefined ? { prompt: { text } } : {}
+}
+
 /** Workers and threads within `--threads`: one session a thread, as measured fastest. */
 export function runtimeOptions(args: Parsed): Pick<EmbedderOptions, 'runtime'> {
   const threads = numberOption(args.threads, 'threads')
@@ -121,7 +147,7 @@ export function runtimeOptions(args: Parsed): Pick<EmbedderOptions, 'runtime'> {
 
 /** Opens the model that the options name, drawing downloads on the terminal. */
 export async function openEmbedder(
-  args: Parsed,
+  args: Parsed & ParsedPrompt,
   modality: Modality,
   terminal: Terminal,
   name = args.model ?? (modality === 'image' ? defaultImageModel : defaultTextModel),
@@ -132,6 +158,7 @@ export async function openEmbedder(
       ...embeddingOptions(args),
       ...openOptions(args),
       ...runtimeOptions(args),
+      ...promptOption(args),
       signal: terminal.signal,
       onProgress: ({ file, loaded, total }) =>
         bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),

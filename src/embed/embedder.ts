@@ -2,6 +2,7 @@ import { type Model, type Pooling, placeName } from '../models/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import type { KnownModel } from './memory.ts'
 import { openWork } from './opening.ts'
+import { promptWords } from './prompt.ts'
 import { collect, meanOf, type Row, rowsOf } from './results.ts'
 import type { Outcome, Work } from './run.ts'
 import type {
@@ -11,6 +12,7 @@ import type {
   EmbedderOptions,
   EmbedOptions,
   EmbedResult,
+  Prompt,
   StreamResult,
   TextImageInput,
 } from './types.ts'
@@ -53,6 +55,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly tap: string
   readonly pool: Pooling
   readonly normalize: boolean
+  readonly #prompt: Prompt | undefined
   readonly #work: Work
   readonly #chunks: 'mean' | 'keep' | undefined
   #disposed = false
@@ -67,6 +70,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
       .join(',')
     this.pool = options.pool ?? card.pool
     this.normalize = options.normalize ?? card.normalize
+    this.#prompt = options.prompt
     this.#chunks = options.chunk && (options.chunk.pool ?? 'mean')
     if (this.#chunks === 'mean' && this.pool === 'none') {
       throw new PipiloError(
@@ -140,10 +144,15 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
 
   async *#rows<I extends AnyInput>(
     inputs: AsyncIterable<I> | Iterable<I>,
-    { onError = 'throw', ...rest }: EmbedOptions & { onDone?: (count: number) => void },
+    {
+      onError = 'throw',
+      prompt = this.#prompt,
+      ...rest
+    }: EmbedOptions & { onDone?: (count: number) => void },
   ): AsyncGenerator<Row> {
     this.#check()
-    for await (const outcomes of this.#work.run(inputs, { skip: onError === 'skip', ...rest })) {
+    const run = { ...rest, skip: onError === 'skip', prompt: promptWords(this, prompt) }
+    for await (const outcomes of this.#work.run(inputs, run)) {
       for (const outcome of outcomes) yield* this.#vectors(outcome)
     }
   }

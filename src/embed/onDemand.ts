@@ -26,7 +26,7 @@ import type { EmbedderOptions } from './types.ts'
  * ```
  *
  * @param model a name (a card's, `hf:owner/name`, `file:path`, `npm:package/path`, …) or a model that was opened
- * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
+ * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `PROMPT_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
  *   and what opening and compiling throw
  */
 export const embedder = (async (model: string, options: EmbedderOptions = {}) => {

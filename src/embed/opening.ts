@@ -5,6 +5,7 @@ import { openModel } from './calibration.ts'
 import { type KnownModel, recall, remember } from './memory.ts'
 import type { Preparation } from './preparation.ts'
 import { preparer } from './preparer.ts'
+import { promptWords } from './prompt.ts'
 import { Runner, type Work } from './run.ts'
 import { TowerWork } from './towerWork.ts'
 import type { EmbedderOptions } from './types.ts'
@@ -28,6 +29,7 @@ export async function openWork(model: string | Model, options: EmbedderOptions):
   const memory = name === undefined ? undefined : await recall(name, options)
   const known = memory?.known ?? (await whole())
   checkModality(known, options)
+  promptWords(known, options.prompt)
   if (known.modality === 'text-image') {
     checkTowers(known, options)
     if (name !== undefined && !memory) await remember(name, options, await whole(), '')

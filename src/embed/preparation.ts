@@ -17,7 +17,8 @@ export interface Unit {
 export interface PrepareOptions {
   /** Index among all inputs, for errors, of one by its position among these. */
   readonly indexOf: (owner: number) => number
-  readonly prompt: string | undefined
+  /** Words before every text. */
+  readonly prompt: string
   readonly signal: AbortSignal
   /** Takes an input's error; throws it, or remembers it so that the input is left out. */
   readonly onError: (owner: number, error: PipiloError) => void

@@ -43,7 +43,7 @@ export async function preparer(
     lowercase: text?.lowercase ?? false,
     ...(text?.clean ? { clean: text.clean } : {}),
   })
-  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS, prompt } = options
+  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
     throw new PipiloError(
       'OPTION_INVALID',
@@ -65,7 +65,6 @@ export async function preparer(
       maxLength,
       batchTokens,
       text,
-      prompt,
       chunks,
       concurrency,
     })

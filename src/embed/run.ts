@@ -16,7 +16,8 @@ export interface Outcome<I> {
 
 export interface RunOptions {
   readonly skip: boolean
-  readonly prompt?: string | undefined
+  /** Words before every text. */
+  readonly prompt: string
   readonly signal?: AbortSignal | undefined
   /** Called as inputs are done, with how many. */
   readonly onDone?: (count: number) => void

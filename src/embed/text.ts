@@ -16,8 +16,6 @@ export interface TextOptions {
   readonly maxLength: number
   readonly batchTokens: number
   readonly text: TextPreprocessing | undefined
-  /** Prompt of every text unless a call says otherwise. */
-  readonly prompt: string | undefined
   readonly chunks: ChunkPlan | undefined
   /** Batches that the session runs at a time. */
   readonly concurrency: number
@@ -42,10 +40,9 @@ export class TextPreparation implements Preparation {
 
   async prepare(
     inputs: readonly Input[],
-    { indexOf, signal, onError, ...call }: PrepareOptions,
+    { indexOf, prompt, signal, onError }: PrepareOptions,
   ): Promise<Unit[]> {
     const { tokenizer, maxLength, chunks } = this.#options
-    const prompt = this.#prompt(call.prompt)
     const breathe = breather()
     const units: Unit[] = []
     for (const [owner, input] of inputs.entries()) {
@@ -92,13 +89,6 @@ export class TextPreparation implements Preparation {
       feeds[name] = { dtype: 'int64', shape, data }
     }
     return feeds
-  }
-
-  /** The prompt's text: by its name on the card, or as it was given. */
-  #prompt(given = this.#options.prompt): string {
-    const { text } = this.#options
-    const prompt = given ?? text?.defaultPrompt ?? ''
-    return text?.prompts && Object.hasOwn(text.prompts, prompt) ? text.prompts[prompt]! : prompt
   }
 }
 

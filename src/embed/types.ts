@@ -28,13 +28,27 @@ export type TextImageInput =
 /** What some embedder takes. Which of it does depends on the model's modality. */
 export type AnyInput = Input | TextImageInput
 
+/**
+ * What is put before every text: the name of one of the model's prompts, or words as they are.
+ *
+ * ```ts
+ * await e.embed(['owls'], { prompt: 'query' })                 // what the model's files call query
+ * await e.embed(['owls'], { prompt: { text: 'query: ' } })     // these very words
+ * await e.embed(['owls'], { prompt: { text: '' } })            // nothing, whatever the default; '' does the same
+ * ```
+ *
+ * A name that the model does not have is `PROMPT_UNKNOWN`. Prompts of a model are those of its card: for sentence-transformers' folders
+ * `prompts` in `config_sentence_transformers.json`.
+ */
+export type Prompt = string | { readonly text: string }
+
 export interface EmbedderOptions
   extends OpenOptions,
     Pick<EmbeddingOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
   /** What the model has to be for; another one is refused. With `text-image` the compiler knows what the embedder takes. */
   readonly modality?: Modality
-  /** Prompt put before every text unless a call says otherwise: a name from the card's prompts, or the text itself. */
-  readonly prompt?: string
+  /** Prompt of every text unless a call says otherwise. Default: the card's default prompt, if it has one. */
+  readonly prompt?: Prompt
   /** Tokens read of a text. Default: the card's. */
   readonly maxLength?: number
   /** Long texts: split into overlapping chunks. Default: truncate. */
@@ -64,7 +78,8 @@ export interface ChunkOptions {
 export interface EmbedOptions {
   /** Default `throw`. */
   readonly onError?: 'throw' | 'skip'
-  readonly prompt?: string
+  /** Prompt of the texts; pictures among them have none. Default: the embedder's. */
+  readonly prompt?: Prompt
   readonly signal?: AbortSignal
   readonly onProgress?: (event: { done: number; total: number }) => void
 }

@@ -1,5 +1,5 @@
 import { cosineSimilarity, l2Normalize, PipiloError } from '../tensor/index.ts'
-import type { Embedder, Input, TextImageInput } from './types.ts'
+import type { Embedder, Input, Prompt, TextImageInput } from './types.ts'
 
 /** An embedder of texts and pictures. */
 export type TextImageEmbedder = Pick<
@@ -29,7 +29,7 @@ export interface RerankOptions {
   /** The best so many. Default: all. */
   readonly k?: number
   /** Prompt put before the text, as in `embed`. */
-  readonly prompt?: string
+  readonly prompt?: Prompt
   readonly signal?: AbortSignal
 }
 
@@ -125,7 +125,7 @@ async function embedBoth(
   embedder: TextImageEmbedder,
   texts: readonly { text: string }[],
   images: readonly Picture[],
-  { prompt, signal }: { prompt?: string | undefined; signal?: AbortSignal | undefined },
+  { prompt, signal }: { prompt?: Prompt | undefined; signal?: AbortSignal | undefined },
 ): Promise<{ texts: Float32Array[]; pictures: Float32Array[] }> {
   const fresh = images.filter((image): image is Input => !(image instanceof Float32Array))
   const { vectors } = await embedder.embed([...texts, ...fresh.map((image) => ({ image }))], {

@@ -93,23 +93,37 @@ async function maxLength(
   return limits.length ? Math.min(...limits) : 512
 }
 
+/** Names without words stay: newer releases write `query` and `document` so, and such a name puts nothing before a text. */
 function prompts(
-  files: ModelFiles,
+  { label }: ModelFiles,
   usage: Readonly<Record<string, unknown>>,
 ): Pick<TextPreprocessing, 'prompts' | 'defaultPrompt'> {
   const { prompts: stated, default_prompt_name: defaultPrompt } = usage
-  const entries = isObject(stated) ? Object.entries(stated) : []
-  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  if (typeof defaultPrompt === 'string' && !texts.some(([name]) => name === defaultPrompt)) {
-    throw new PipiloError('MODEL_INVALID', `${files.label} has no prompt '${defaultPrompt}', its default.`, {
-      input: files.label,
+  const invalid = (sentence: string, input: string) =>
+    new PipiloError('MODEL_INVALID', sentence, {
+      input,
+      hint: `See config_sentence_transformers.json of ${label}.`,
     })
+  if (stated !== undefined && stated !== null && !isObject(stated)) {
+    throw invalid(`The prompts of ${label} are no object of names and words.`, 'prompts')
   }
-  return {
-    ...(texts.some(([, text]) => text !== '') ? { prompts: Object.fromEntries(texts) } : {}),
-    ...(typeof defaultPrompt === 'string' ? { defaultPrompt } : {}),
-  }
+  const texts = Object.entries(stated ?? {}).map(([name, words]): [string, string] => {
+    if (words === null) return [name, '']
+    if (typeof words === 'string') return [name, words]
+    throw invalid(`The prompt '${name}' of ${label} is no text.`, name)
+  })
+  if (defaultPrompt === undefined || defaultPrompt === null) return known(texts)
+  if (typeof defaultPrompt === 'string' && texts.some(([name]) => name === defaultPrompt))
+    return { ...known(texts), defaultPrompt }
+  const names = texts.length ? texts.map(([name]) => name).join(', ') : 'none'
+  throw new PipiloError('MODEL_INVALID', `${label} has no prompt '${defaultPrompt}', its default.`, {
+    input: label,
+    hint: `It names ${names}.`,
+  })
 }
+
+const known = (texts: readonly [string, string][]): Pick<TextPreprocessing, 'prompts'> =>
+  texts.length ? { prompts: Object.fromEntries(texts) } : {}
 
 /** The first of the paths that is there. */
 export async function firstPresent(files: ModelFiles, paths: readonly string[]): Promise<string | undefined> {

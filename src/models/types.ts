@@ -42,6 +42,7 @@ export interface TextPreprocessing {
   readonly maxLength: number
   /** Texts put before an input, by kind: `query`, `document`, or names of one's own. */
   readonly prompts?: Readonly<Record<string, string>>
+  /** Name of the prompt that is used where none is asked for. */
   readonly defaultPrompt?: string
   readonly lowercase?: boolean
   /**

@@ -1,5 +1,11 @@
 import { availableParallelism } from 'node:os'
-import type { AnyInput, EmbedderOptions, RawImage, TextImageInput } from '../embed/index.ts'
+import {
+  type AnyInput,
+  type EmbedderOptions,
+  type RawImage,
+  refusePrompt,
+  type TextImageInput,
+} from '../embed/index.ts'
 import { defaultImageModel, defaultTextModel, type InputModality, type Modality } from '../models/index.ts'
 import { type Matrix, PipiloError } from '../tensor/index.ts'
 import type {
@@ -104,6 +110,8 @@ defineOperator('imageEmbedding.timm', (options: EmbeddingOperatorOptions = {}) =
 )
 
 defineOperator('textImageEmbedding.clip', ({ modality, ...options }: TextImageEmbeddingOptions) => {
+  if (modality === 'image')
+    refusePrompt(options.prompt, "textImageEmbedding.clip with modality: 'image' embeds pictures")
   const batch = { text: 256, image: 8, both: 64 }[modality ?? 'both']
   return embedding<AnyInput, Float32Array>('text-image', options, batch, (input) =>
     modality === undefined ? input : ({ [modality]: input } as TextImageInput),

@@ -23,9 +23,9 @@ export type SentenceEmbeddingOptions = EmbeddingOperatorOptions & {
 }
 
 /** Image options with which every position of the feature map is kept. */
-export type PositionEmbeddingOptions = EmbeddingOperatorOptions & { readonly pool: 'none' }
+export type PositionEmbeddingOptions = Omit<EmbeddingOperatorOptions, 'prompt'> & { readonly pool: 'none' }
 
-export type ImageEmbeddingOptions = EmbeddingOperatorOptions & {
+export type ImageEmbeddingOptions = Omit<EmbeddingOperatorOptions, 'prompt'> & {
   readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
 }
 
@@ -68,7 +68,7 @@ export interface BuiltInOperators {
     /** One vector a text or a picture, in one space, from CLIP, SigLIP and their kin. */
     clip(options: TextImageEmbeddingOptions & { readonly modality: 'text' }): Operator<string, Float32Array>
     clip(
-      options: TextImageEmbeddingOptions & { readonly modality: 'image' },
+      options: Omit<TextImageEmbeddingOptions, 'prompt'> & { readonly modality: 'image' },
     ): Operator<ImageInput, Float32Array>
     clip(
       options: TextImageEmbeddingOptions & { readonly modality?: undefined },

@@ -1,10 +1,11 @@
-import type {
-  AnyInput,
-  Embedder,
-  EmbedderOptions,
-  EmbedOptions,
-  Input,
-  TextImageInput,
+import {
+  type AnyInput,
+  type Embedder,
+  type EmbedderOptions,
+  type EmbedOptions,
+  type Input,
+  refusePrompt,
+  type TextImageInput,
 } from '../embed/index.ts'
 import type { Modality } from '../models/index.ts'
 import { closest, type Matrix, PipiloError } from '../tensor/index.ts'
@@ -20,10 +21,10 @@ export interface PipelineOptions extends EmbedderOptions {
 }
 
 /** One input for one vector, an array for an array. */
-interface Calls<In, V> {
-  (input: In, options?: EmbedOptions): Promise<V>
+interface Calls<In, V, Options = EmbedOptions> {
+  (input: In, options?: Options): Promise<V>
   /** With `onError: 'skip'` the vector of a bad input is all NaN. */
-  (inputs: readonly In[], options?: EmbedOptions): Promise<V[]>
+  (inputs: readonly In[], options?: Options): Promise<V[]>
 }
 
 interface Releases {
@@ -42,7 +43,7 @@ export interface Pipeline<In extends Input = Input, V extends Float32Array | Mat
 /** A model of texts and pictures as a function; `text` and `image` take them without saying so again. */
 export interface TextImagePipeline extends Calls<TextImageInput, Float32Array>, Releases {
   readonly text: Calls<string, Float32Array>
-  readonly image: Calls<Input, Float32Array>
+  readonly image: Calls<Input, Float32Array, Omit<EmbedOptions, 'prompt'>>
   readonly embedder: Embedder<Float32Array, TextImageInput>
 }
 
@@ -108,9 +109,13 @@ export async function pipeline(task: Task, { model, ...options }: PipelineOption
   const common = { embedder, dispose: release, [Symbol.asyncDispose]: release }
   const run = taking((input) => input as AnyInput)
   if (modality !== 'text-image') return Object.assign(run, common)
+  const images = taking((image) => ({ image: image as Input }))
   return Object.assign(run, common, {
     text: taking((text) => ({ text: text as string })),
-    image: taking((image) => ({ image: image as Input })),
+    image: async (input: unknown, runOptions?: EmbedOptions) => {
+      refusePrompt(runOptions?.prompt, 'image() embeds pictures')
+      return images(input, runOptions)
+    },
   })
 }
 

@@ -1,4 +1,4 @@
-import { type Embedder, inputFor, type ReadInput, readInputs, takes } from '../embed/index.ts'
+import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { checkVector } from './collection.ts'
@@ -31,6 +31,8 @@ export interface IndexFilesOptions {
   readonly prune?: boolean
   /** What to do about an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
+  /** Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that are stored already are not embedded again for it. */
+  readonly prompt?: Prompt
   /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures, 128 of both. */
   readonly batch?: number
   /** Ends the work after what has been committed; the call then throws `ABORTED`. */
@@ -61,6 +63,8 @@ export async function indexFiles(
 ): Promise<IndexReport> {
   const { collection, embedder, signal, onProgress } = options
   if (collection.identity) checkIdentity(collection.name, collection.identity, embedder.identity)
+  // Where nothing has changed nothing is embedded, and a wrong prompt is wrong all the same.
+  if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
   const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run(options)
   const reading = { ...pick(options, 'as', 'cwd'), ...(signal && { signal }) }
@@ -174,8 +178,8 @@ class Run {
 
   async embed({ fresh }: Batch): Promise<Row[]> {
     if (fresh.length === 0) return []
-    const { embedder, collection, onError = 'throw', signal } = this.#options
-    const options = { onError, ...(signal && { signal }) }
+    const { embedder, collection, onError = 'throw', prompt, signal } = this.#options
+    const options = { onError, ...(prompt !== undefined && { prompt }), ...(signal && { signal }) }
     const { vectors, errors, chunks } = await embedder.embed(
       fresh.map((found) => inputFor(embedder, found)),
       options,

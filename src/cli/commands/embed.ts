@@ -2,7 +2,7 @@ import { inputFor, readInputs, takes } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { command, usageError } from '../command.ts'
-import { as, modelArgs, onError, oneOf, openEmbedder } from '../modelOptions.ts'
+import { as, modelArgs, onError, oneOf, openEmbedder, promptArgs, promptOption } from '../modelOptions.ts'
 import { type VectorOutput, vectorOutput } from '../output.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped, type Skipped } from '../skipped.ts'
@@ -24,6 +24,7 @@ export const embed = command({
     "pipilo embed 'notes/**/*.txt' --out notes.parquet",
     'cat sentences.txt | pipilo embed - > vectors.jsonl',
     'pipilo embed photos/*.jpg --model mobilenet-v2 --tap block_6_expand_relu --pool mean',
+    'pipilo embed notes/ --model hf:intfloat/multilingual-e5-small --prompt-text "passage: "',
     'pipilo embed photos/ captions.txt --model hf:openai/clip-vit-base-patch32',
   ],
   args: {
@@ -36,12 +37,7 @@ export const embed = command({
     text: { type: 'boolean', description: 'The arguments are the texts themselves' },
     as,
     ...modelArgs,
-    prompt: {
-      type: 'string',
-      description:
-        'Prompt put before every text: a name from the model’s card (query, document), or the words',
-      valueHint: 'prompt',
-    },
+    ...promptArgs,
     out: { type: 'string', alias: 'o', description: 'A .npy, .jsonl or .parquet file', valueHint: 'file' },
     'on-error': onError,
     json: { type: 'boolean', description: 'JSON lines on standard output (as without --out)' },
@@ -54,6 +50,7 @@ export const embed = command({
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip']) === 'skip'
     if (args.text && modality === 'image') throw usageError('--text and --as image contradict each other.')
 
+    promptOption(args)
     const output = await vectorOutput(args.out, terminal)
     try {
       const items: AsyncIterable<Item> = args.text
@@ -76,7 +73,7 @@ async function* texts(words: readonly string[]): AsyncGenerator<Item> {
 async function embedItems(
   items: AsyncIterable<Item>,
   skip: boolean,
-  args: Parameters<typeof openEmbedder>[0] & { prompt?: string | undefined },
+  args: Parameters<typeof openEmbedder>[0],
   terminal: Parameters<typeof openEmbedder>[2],
   output: VectorOutput,
 ): Promise<Skipped[]> {
@@ -126,7 +123,6 @@ async function embedItems(
     const options = {
       onError: skip ? ('skip' as const) : ('throw' as const),
       signal: terminal.signal,
-      ...(args.prompt === undefined ? {} : { prompt: args.prompt }),
     }
     for await (const result of embedder.stream(inputs(), options)) {
       const id = ids.get(result.index)!

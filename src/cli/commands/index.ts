@@ -3,7 +3,16 @@ import type { InputModality, Modality } from '../../models/index.ts'
 import { connect, indexFiles, type Store } from '../../store/index.ts'
 import { PipiloError } from '../../tensor/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
-import { as, database, modelArgs, onError, oneOf, openVectorEmbedder } from '../modelOptions.ts'
+import {
+  as,
+  database,
+  modelArgs,
+  onError,
+  oneOf,
+  openVectorEmbedder,
+  promptArgs,
+  promptOption,
+} from '../modelOptions.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped } from '../skipped.ts'
 
@@ -38,6 +47,7 @@ export const index = command({
     },
     as,
     ...modelArgs,
+    ...promptArgs,
     prune: { type: 'boolean', description: 'Remove rows whose file or line has gone' },
     'on-error': onError,
     json: { type: 'boolean', description: 'Print what was done as JSON' },
@@ -48,6 +58,7 @@ export const index = command({
     if (specs.includes('-')) throw usageError('pipilo index reads files, not standard input.')
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip'] as const) ?? 'throw'
     const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
+    promptOption(args)
     const store = await connect(args.db)
     try {
       const remembered = args.model ? undefined : await rememberedModel(store, args.collection)

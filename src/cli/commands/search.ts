@@ -1,10 +1,19 @@
 import { readFile } from 'node:fs/promises'
-import { inputFor, embedder as openModel, readInputs } from '../../embed/index.ts'
+import { inputFor, embedder as openModel, readInputs, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
 import { type Matrix, PipiloError } from '../../tensor/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
-import { as, database, modelArgs, oneOf, openArgs, openEmbedder } from '../modelOptions.ts'
+import {
+  as,
+  database,
+  modelArgs,
+  oneOf,
+  openArgs,
+  openEmbedder,
+  promptArgs,
+  promptOption,
+} from '../modelOptions.ts'
 import { table } from '../table.ts'
 import { defaultCollection } from './index.ts'
 
@@ -38,11 +47,7 @@ export const search = command({
       description: 'Take the query for a text or for the path of a picture, whatever it looks like',
     },
     model,
-    prompt: {
-      type: 'string',
-      description: 'Prompt put before the query: a name from the model’s card (query), or the words',
-      valueHint: 'prompt',
-    },
+    ...promptArgs,
     ...openArgs,
     threads,
     json: { type: 'boolean', description: 'Print [{ "id", "score", … }], best first' },
@@ -52,6 +57,7 @@ export const search = command({
       throw usageError('pipilo search takes one query.', 'Quote a text of several words.')
     const k = numberOption(args.k, 'k')!
     const filter = args.filter === undefined ? undefined : await parseFilter(args.filter)
+    promptOption(args)
     const store = await connect(args.db)
     try {
       const { collection, vector } = await answer(store, args, terminal)
@@ -80,10 +86,9 @@ async function answer(
     db: string
     collection?: string | undefined
     model?: string | undefined
-    prompt?: string | undefined
     as?: string | undefined
     threads?: string | undefined
-  },
+  } & Parameters<typeof promptOption>[0],
   terminal: Terminal,
 ): Promise<{ collection: Collection; vector: Float32Array }> {
   const name = args.collection ?? (await guessCollection(store, args.query, args.db))
@@ -102,6 +107,7 @@ async function answer(
         pool: identity.pool,
         normalize: identity.normalize,
         dimensions: identity.dimensions,
+        ...promptOption(args),
         signal: terminal.signal,
         runtime: { workers: 1, threads: numberOption(args.threads, 'threads') ?? 1 },
       })
@@ -115,9 +121,9 @@ async function answer(
       embedder.modality === 'text-image'
         ? (wanted ?? (await kindOf(args.query, terminal)))
         : embedder.modality
+    if (modality === 'image') refusePrompt(promptOption(args).prompt, 'The query is a picture')
     const { vectors } = await embedder.embed([inputFor(embedder, { input: args.query, modality })], {
       signal: terminal.signal,
-      ...(args.prompt === undefined ? {} : { prompt: args.prompt }),
     })
     return { collection: checked, vector: vectors[0] as Exclude<Float32Array | Matrix, Matrix> }
   } finally {

@@ -1,0 +1,71 @@
+// The words before a text: those of a prompt that a model names, or a caller's own.
+import type { Card, Modality } from '../models/index.ts'
+import { closest, PipiloError } from '../tensor/index.ts'
+import type { Prompt } from './types.ts'
+
+/** Names of prompts that an error lists at most: instruction models have more than a hundred. */
+const MOST_LISTED = 20
+
+/** What a prompt is looked up in. */
+interface Prompted {
+  readonly name: string
+  readonly modality: Modality
+  readonly card: Card
+}
+
+/**
+ * The words that a prompt puts before every text; without a prompt the card's default, `''` for none.
+ *
+ * @throws PipiloError `PROMPT_UNKNOWN` for a name that the model's prompts do not have, `OPTION_INVALID` for what is no prompt, and for
+ *   any prompt of a model of pictures
+ */
+export function promptWords(model: Prompted, prompt: Prompt | undefined): string {
+  const { name, modality, card } = model
+  if (modality === 'image') refusePrompt(prompt, `${name} embeds pictures`)
+  const given: unknown = prompt ?? card.text?.defaultPrompt ?? ''
+  if (typeof given === 'object' && given !== null && 'text' in given && typeof given.text === 'string')
+    return given.text
+  if (typeof given !== 'string') {
+    throw new PipiloError('OPTION_INVALID', `prompt is ${described(given)}.`, {
+      input: 'prompt',
+      hint: "Write the name of one of the model's prompts, or { text: '…' } for words of your own.",
+    })
+  }
+  const prompts = card.text?.prompts ?? {}
+  if (Object.hasOwn(prompts, given)) return prompts[given]!
+  if (given === '') return ''
+  throw unknownPrompt(name, given, Object.keys(prompts))
+}
+
+/**
+ * Refuses a prompt where there are only pictures.
+ *
+ * @param why the beginning of the sentence: what it is that takes no prompt
+ * @throws PipiloError `OPTION_INVALID`
+ */
+export function refusePrompt(prompt: Prompt | undefined, why: string): void {
+  if (prompt === undefined) return
+  throw new PipiloError('OPTION_INVALID', `${why}, and a prompt is put before texts.`, {
+    input: 'prompt',
+    hint: 'Leave out the prompt.',
+  })
+}
+
+function unknownPrompt(model: string, prompt: string, names: readonly string[]): PipiloError {
+  const listed = [...new Set([...closest(prompt, names, MOST_LISTED), ...names])]
+  const more = listed.length > MOST_LISTED ? ` and ${listed.length - MOST_LISTED} more` : ''
+  const known = names.length
+    ? `It names ${listed.slice(0, MOST_LISTED).join(', ')}${more}.`
+    : 'It names no prompts.'
+  const words = `{ text: ${JSON.stringify(prompt)} }`
+  return new PipiloError('PROMPT_UNKNOWN', `${model} has no prompt '${prompt}'.`, {
+    input: prompt,
+    hint: `${known} For these very words before every text write ${words}, on the command line --prompt-text.`,
+  })
+}
+
+function described(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object without a text' : `of type ${typeof value}`
+}
