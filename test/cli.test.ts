@@ -21,6 +21,13 @@ function folderWithPictures(...names: string[]): string {
   return cwd
 }
 
+/** A folder with a model in `m` that names the prompts query and document. */
+function folderWithPrompts(): string {
+  const cwd = emptyFolder()
+  cpSync(join(project, 'src/models/testdata/sentence-transformers'), join(cwd, 'm'), { recursive: true })
+  return cwd
+}
+
 describe('pipilo', () => {
   it('prints help and version', async () => {
     const cwd = emptyFolder()
@@ -31,6 +38,8 @@ describe('pipilo', () => {
       const own = await pipilo([name, '--help'], { cwd })
       expect(own.status).toBe(0)
       expect(own.stdout).toContain('EXAMPLES')
+      const prompts = ['embed', 'index', 'search'].includes(name)
+      expect(/--prompt=.*--prompt-text=/s.test(own.stdout)).toBe(prompts)
     }
     const { version } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'))
     expect((await pipilo(['--version'], { cwd })).stdout).toBe(`${version}\n`)
@@ -45,6 +54,10 @@ describe('pipilo', () => {
     [['embed', '--text', 'a', '--threads', 'many'], 'whole number'],
     [['search', 'a', '--filter', '[1]'], 'JSON object'],
     [['search', 'a', '-k', '0'], 'at least 1'],
+    ...['embed', 'index', 'search'].map((name): [string[], string] => [
+      [name, 'a', '--prompt', 'query', '--prompt-text', 'query: '],
+      '--prompt and --prompt-text contradict each other',
+    ]),
     [['export', 'mobilenet-v2'], 'needs -o'],
     [[], 'Which command?'],
   ])('%j is wrong usage: status 2', async (args, sentence) => {
@@ -228,6 +241,27 @@ describe('pipilo embed', () => {
     expect(model.stderr).toContain('all-MiniLM-L6-v2')
   })
 
+  it('puts a prompt before texts, by its name or by its words', async () => {
+    const cwd = folderWithPrompts()
+    const vector = async (...args: string[]) => {
+      const { status, stdout, stderr } = await pipilo(['embed', '--text', ...args, '--model', './m'], { cwd })
+      return { status, stderr, vector: lines<Line>(stdout)[0]?.vector }
+    }
+    const written = (await vector('query: snow')).vector
+    const plain = (await vector('snow')).vector
+    expect(plain).not.toEqual(written)
+    expect((await vector('snow', '--prompt', 'query')).vector).toEqual(written)
+    expect((await vector('snow', '--prompt-text', 'query: ')).vector).toEqual(written)
+    expect((await vector('snow', '--prompt-text', '')).vector).toEqual(plain)
+    const unknown = await vector('snow', '--prompt', 'docment')
+    expect(unknown.status).toBe(1)
+    expect(unknown.stderr).toMatch(/names document, query\..*--prompt-text.*\[PROMPT_UNKNOWN\]/)
+    cpSync(join(samples, 'pictures/cat.jpg'), join(cwd, 'cat.jpg'))
+    const picture = await pipilo(['embed', 'cat.jpg', '--prompt', 'query'], { cwd })
+    expect(picture.stderr).toContain('embeds pictures, and a prompt is put before texts')
+    expect(picture.status).toBe(1)
+  })
+
   it('ends cleanly on Ctrl-C, leaving no half file', async () => {
     const cwd = emptyFolder()
     const running = start(['embed', '-', '--out', 'v.npy'], { cwd, input: null })
@@ -281,6 +315,37 @@ describe('pipilo index and search', () => {
     expect(other.stderr).toContain('[COLLECTION_MISMATCH]')
     const unknown = await pipilo(['search', 'x', '--collection', 'nothing'], { cwd })
     expect(unknown.stderr).toContain('[COLLECTION_UNKNOWN]')
+  })
+})
+
+describe('prompts of pipilo index and search', () => {
+  it('go before lines and queries, by name or by words', async () => {
+    const cwd = folderWithPrompts()
+    writeFileSync(join(cwd, 'notes.txt'), 'snow\n')
+    const json = async <T>(...args: string[]) =>
+      JSON.parse((await pipilo([...args, '--json'], { cwd })).stdout) as T
+    const best = async (...args: string[]) => (await json<{ score: number }[]>('search', ...args))[0]!.score
+    const index = ['index', 'notes.txt', '--model', './m']
+    expect(await json(...index, '--prompt', 'document')).toMatchObject({ indexed: 1 })
+    expect(await best('document: snow')).toBeCloseTo(1, 5)
+    expect(await best('snow', '--prompt', 'document')).toBeCloseTo(1, 5)
+    expect(await best('snow', '--prompt-text', 'document: ')).toBeCloseTo(1, 5)
+    expect(await best('snow')).toBeLessThan(0.999)
+    expect(await best('snow', '--prompt', 'query')).toBeCloseTo(await best('query: snow'), 5)
+    expect(await json(...index, '--collection', 'other', '--prompt-text', 'query: ')).toMatchObject({
+      indexed: 1,
+    })
+    expect(await best('query: snow', '--collection', 'other')).toBeCloseTo(1, 5)
+    for (const args of [
+      ['search', 'snow', '--collection', 'other', '--prompt', 'passage'],
+      [...index, '--collection', 'third', '--prompt', 'passage'],
+    ]) {
+      const { status, stderr } = await pipilo(args, { cwd })
+      expect(stderr).toContain('[PROMPT_UNKNOWN]')
+      expect(status).toBe(1)
+    }
+    const third = await pipilo(['search', 'snow', '--collection', 'third'], { cwd })
+    expect(third.stderr).toContain('[COLLECTION_UNKNOWN]')
   })
 })
 

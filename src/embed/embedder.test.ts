@@ -7,7 +7,7 @@ import { type Model, open } from '../models/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
 import references from './testdata/minilm.json' with { type: 'json' }
-import type { Embedder, Input } from './types.ts'
+import type { Embedder, EmbedOptions, Input } from './types.ts'
 
 let text: Embedder
 let image: Embedder
@@ -100,19 +100,64 @@ describe('texts', () => {
     await expect(text.embed('a text' as never)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
   })
 
-  it('puts prompts before texts, by name or as they are', async () => {
+  it('puts prompts before texts, by name or by their words', async () => {
     const card = { text: { maxLength: 16, prompts: { query: 'search for: ' }, defaultPrompt: 'query' } }
     const e = await embedder('all-MiniLM-L6-v2', { card })
     const [expected] = (await text.embed(['search for: towhee'])).vectors
     const prompted = [
       (await e.embed(['towhee'])).vectors[0]!,
       (await e.embed(['towhee'], { prompt: 'query' })).vectors[0]!,
-      (await text.embed(['towhee'], { prompt: 'search for: ' })).vectors[0]!,
+      (await text.embed(['towhee'], { prompt: { text: 'search for: ' } })).vectors[0]!,
+      (await e.embed(['search for: towhee'], { prompt: { text: '' } })).vectors[0]!,
       (await e.embed(['search for: towhee'], { prompt: '' })).vectors[0]!,
     ]
     for (const vector of prompted) expect(cosineSimilarity(vector, expected!)).toBeGreaterThan(0.999999)
     expect((await e.embed(['word '.repeat(20)])).truncated).toEqual([0])
     await e.dispose()
+  })
+
+  it('refuses a prompt that the model does not name, however it is asked for', async () => {
+    // As a word before the text, 'query' gave a vector at a cosine of 0.748.
+    const none = {
+      code: 'PROMPT_UNKNOWN',
+      input: 'query',
+      hint: expect.stringContaining('{ text: "query" }'),
+    }
+    await expect(text.embed(['towhee'], { prompt: 'query' })).rejects.toMatchObject(none)
+    await expect(text.embed([], { prompt: 'query' })).rejects.toMatchObject(none)
+    await expect(text.embed(['a'], { prompt: 'query', onError: 'skip' })).rejects.toMatchObject(none)
+    await expect(all(text.stream(['a'], { prompt: 'query' }))).rejects.toMatchObject(none)
+    await expect(embedder('all-MiniLM-L6-v2', { prompt: 'query' })).rejects.toMatchObject(none)
+    await expect(text.embed(['a'], { prompt: 'toString' })).rejects.toMatchObject({ code: 'PROMPT_UNKNOWN' })
+
+    const prompts = { passage: 'passage: ', query: 'query: ', document: '' }
+    const e = await embedder('all-MiniLM-L6-v2', {
+      card: { text: { maxLength: 16, prompts } },
+      prompt: 'passage',
+      runtime: { workers: 0 },
+    })
+    await expect(e.embed(['a'], { prompt: 'documents' })).rejects.toThrow(
+      /no prompt 'documents'.*names document, passage, query\./,
+    )
+    const vectorOf = async (options: EmbedOptions) => (await e.embed(['a towhee'], options)).vectors[0]!
+    const plain = (await text.embed(['a towhee'])).vectors[0]!
+    expect(cosineSimilarity(await vectorOf({ prompt: 'document' }), plain)).toBeGreaterThan(0.999999)
+    expect(cosineSimilarity(await vectorOf({}), plain)).toBeLessThan(0.99)
+    expect(await vectorOf({})).toEqual(await vectorOf({ prompt: { text: 'passage: ' } }))
+    for (const prompt of [7, {}, { text: 7 }, ['query']])
+      await expect(vectorOf({ prompt: prompt as never })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    await e.dispose()
+    const card = { text: { maxLength: 16, prompts, defaultPrompt: 'search' } }
+    await expect(embedder('all-MiniLM-L6-v2', { card })).rejects.toMatchObject({
+      code: 'PROMPT_UNKNOWN',
+      input: 'search',
+    })
+  })
+
+  it('has no prompts for pictures', async () => {
+    const refused = { code: 'OPTION_INVALID', message: expect.stringMatching(/mobilenet-v2 embeds pictures/) }
+    await expect(image.embed(pictures, { prompt: { text: 'a photo of ' } })).rejects.toMatchObject(refused)
+    await expect(embedder('mobilenet-v2', { prompt: 'query' })).rejects.toMatchObject(refused)
   })
 })
 

@@ -127,12 +127,15 @@ describe('an embedder of texts and pictures', () => {
 
   it('keeps the first numbers, puts prompts before texts, and means the chunks of a long one', async () => {
     const model = await open(await path('clip'))
-    const short = await embedder(model, { dimensions: 4, prompt: 'a photo of ', runtime })
+    const short = await embedder(model, { dimensions: 4, prompt: { text: 'a photo of ' }, runtime })
     const prompted = await short.embed([{ text: 'a bird' }, image(0)])
     const expected = [references.clip.text_embeds[0]!, references.clip.image_embeds[0]!]
     expect(relativeError(prompted.vectors, normalized(expected.map((row) => row.slice(0, 4))))).toBeLessThan(
       1e-4,
     )
+    await expect(short.embed([{ text: 'a bird' }], { prompt: 'query' })).rejects.toMatchObject({
+      code: 'PROMPT_UNKNOWN',
+    })
     const chunked = await embedder(model, { chunk: { tokens: 20, overlap: 0 }, runtime })
     const { vectors, truncated } = await chunked.embed([
       { text: references.texts[3]! },

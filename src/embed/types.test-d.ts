@@ -5,6 +5,7 @@ import {
   type EmbedderOptions,
   embedder,
   type LabelScore,
+  type Prompt,
   rerank,
   type TextImageInput,
   zeroShot,
@@ -36,6 +37,17 @@ it('knows that a model of texts and pictures has to be told which of the two an 
   expectTypeOf(zeroShot(e, ['bird.jpg'], ['bird'])).resolves.toEqualTypeOf<LabelScore[][]>()
   const [best] = await rerank(e, 'a bird', ['bird.jpg' as string])
   expectTypeOf(best!.image).toEqualTypeOf<string>()
+  rerank(e, 'a bird', ['bird.jpg'], { prompt: { text: 'a photo of ' } })
   // @ts-expect-error texts are strings
   rerank(e, 1, ['bird.jpg'])
+})
+
+it('takes a prompt by its name or by its words', async () => {
+  expectTypeOf<Prompt>().toEqualTypeOf<string | { readonly text: string }>()
+  const e = await embedder('model', { prompt: 'document' })
+  e.embed(['owls'], { prompt: { text: 'query: ' } })
+  e.stream(['owls'], { prompt: 'query' })
+  embedder('model', { prompt: { text: '' } })
+  // @ts-expect-error words are called text
+  e.embed(['owls'], { prompt: { words: 'query: ' } })
 })

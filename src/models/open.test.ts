@@ -75,6 +75,12 @@ describe('a folder of sentence-transformers', () => {
     })
   })
 
+  it('knows prompts without words, and a default among them', async () => {
+    const usage = { prompts: { query: '', document: null }, default_prompt_name: 'query' }
+    const { card } = await open(await variant({ 'config_sentence_transformers.json': usage }))
+    expect(card.text).toMatchObject({ prompts: { query: '', document: '' }, defaultPrompt: 'query' })
+  })
+
   const module = (type: string, path = '') => ({
     idx: 0,
     name: '',
@@ -120,6 +126,30 @@ describe('a folder of sentence-transformers', () => {
       { 'config_sentence_transformers.json': { default_prompt_name: 'none' } },
       'MODEL_INVALID',
       /'none'/,
+    ],
+    [
+      'an unknown default among its prompts',
+      { 'config_sentence_transformers.json': { prompts: { query: 'q: ' }, default_prompt_name: 'qurey' } },
+      'MODEL_INVALID',
+      /'qurey', its default. It names query/,
+    ],
+    [
+      'a default prompt that is no name',
+      { 'config_sentence_transformers.json': { default_prompt_name: 7 } },
+      'MODEL_INVALID',
+      /'7', its default/,
+    ],
+    [
+      'a prompt that is no text',
+      { 'config_sentence_transformers.json': { prompts: { query: ['q: '] } } },
+      'MODEL_INVALID',
+      /prompt 'query'/,
+    ],
+    [
+      'prompts that have no names',
+      { 'config_sentence_transformers.json': { prompts: ['q: '] } },
+      'MODEL_INVALID',
+      /no object of names/,
     ],
     [
       'another task',

@@ -62,6 +62,28 @@ describe('texts', () => {
     expect(rows.map((row) => row instanceof FailedRow)).toEqual([false, true, false])
   })
 
+  it('have a prompt by its name or by its words', async () => {
+    const chain = dc(texts).textEmbedding
+    const words = await chain.sentence({ prompt: { text: 'query: ' } }).toList()
+    expectSame(
+      words,
+      await byHand(
+        'all-MiniLM-L6-v2',
+        texts.map((text) => `query: ${text}`),
+      ),
+    )
+    const unknown = { code: 'PROMPT_UNKNOWN' }
+    await expect(chain.sentence({ prompt: 'query' }).toList()).rejects.toMatchObject(unknown)
+    await expect(chain.transformers({ prompt: 'query' }).toList()).rejects.toMatchObject(unknown)
+    await expect(pipeline('text-embedding', { prompt: 'query' })).rejects.toMatchObject(unknown)
+    const card = { text: { maxLength: 16, prompts: { q: 'query: ' } } }
+    const named = await pipeline('text-embedding', { card, prompt: 'q' })
+    const literal = await pipeline('text-embedding', { card, prompt: { text: 'q' } })
+    expectSame([await named(texts[0]!)], words.slice(0, 1))
+    expect(literal.embedder).not.toBe(named.embedder)
+    await Promise.all([named.dispose(), literal.dispose()])
+  })
+
   it('refuse a model for pictures', async () => {
     const wrong = dc(texts).textEmbedding.sentence({ model: 'mobilenet-v2' })
     await expect(wrong.toList()).rejects.toMatchObject({ code: 'OPTION_INVALID' })

@@ -75,6 +75,24 @@ describe('the operator of texts and pictures', () => {
     expect(photos.map(({ length }) => length)).toEqual([6, 6])
   })
 
+  it('puts prompts before texts, and refuses them where there are only pictures', async () => {
+    const words = await dc(['bird'])
+      .textImageEmbedding.clip({ model, modality: 'text', prompt: { text: 'a photo of a ' }, runtime })
+      .toList()
+    expect(relativeError(words, expected('text_embeds', 0))).toBeLessThan(1e-4)
+    const prompt = { text: 'a photo of ' }
+    const options = { model, modality: 'image', prompt, runtime } as const
+    expect(() => ops.textImageEmbedding.clip(options)).toThrow(/embeds pictures/)
+    const timm = { prompt } as object
+    await expect(dc(pictures()).imageEmbedding.timm(timm).toList()).rejects.toThrow(/embeds pictures/)
+    const embed = await pipeline('text-image-embedding', { model, runtime })
+    await expect(embed.image(pictures(), { prompt } as object)).rejects.toThrow(/embeds pictures/)
+    expect(relativeError([await embed.text('a bird', { prompt })], expected('text_embeds', 0))).toBeLessThan(
+      1e-4,
+    )
+    await embed.dispose()
+  })
+
   it('fails row by row, and takes columns', async () => {
     const rows = await dc(['snow', 7 as unknown as string, 'rain'])
       .textImageEmbedding.clip({ model, modality: 'text', runtime })

@@ -201,6 +201,12 @@ describe('pipeline', () => {
     expectTypeOf(embed([{ text: 'a' }, { image: 'a.jpg' }])).resolves.toEqualTypeOf<Float32Array[]>()
     // @ts-expect-error a bare string may be a text or a path
     embed('a red bird')
+    embed.text('a red bird', { prompt: { text: 'a photo of ' } })
+    // @ts-expect-error a prompt is put before texts
+    embed.image('a.jpg', { prompt: 'query' })
+    // @ts-expect-error a prompt is put before texts
+    ops.imageEmbedding.timm({ prompt: 'query' })
+    ops.textEmbedding.sentence({ prompt: { text: 'query: ' } })
     // @ts-expect-error bytes are no text
     embed.text(new Uint8Array())
     // @ts-expect-error there is no model by default

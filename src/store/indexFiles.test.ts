@@ -1,9 +1,10 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { EmbedOptions } from '../embed/index.ts'
-import { PipiloError } from '../tensor/index.ts'
+import { type EmbedOptions, embedder as openModel } from '../embed/index.ts'
+import { cosineSimilarity, PipiloError } from '../tensor/index.ts'
 import { type IndexFilesOptions, type IndexProgress, indexFiles } from './indexFiles.ts'
 import { connect } from './store.ts'
 import type { Collection, Store } from './types.ts'
@@ -239,6 +240,21 @@ describe('indexFiles', () => {
     const report = await run(['notes'], { onError: 'skip' })
     expect(await ids()).toEqual(['notes/a.txt:1', 'notes/far/b.txt:1'])
     expect(report.skipped.map(({ id }) => id)).toEqual(['notes/broken'])
+  })
+
+  it('puts a prompt before the texts, and refuses one that the model does not name, changed files or not', async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const e = await openModel(model, { runtime: { workers: 0 } })
+    const notes = await store.collection('notes', { embedder: e })
+    write('a.txt', 'snow')
+    await run(['a.txt'], { embedder: e, collection: notes, prompt: 'document' })
+    const [stored] = await notes.get(['a.txt:1'])
+    const { vectors } = await e.embed(['document: snow', 'snow'])
+    expect(cosineSimilarity(stored!.vector, vectors[0]!)).toBeGreaterThan(0.999999)
+    expect(cosineSimilarity(stored!.vector, vectors[1]!)).toBeLessThan(0.999)
+    const wrong = run(['a.txt'], { embedder: e, collection: notes, prompt: 'passage' })
+    await expect(wrong).rejects.toMatchObject({ code: 'PROMPT_UNKNOWN' })
+    await e.dispose()
   })
 
   it('refuses a collection of another embedder, and one vector a token', async () => {
