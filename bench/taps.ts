@@ -17,7 +17,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { Builder, layers, op, resolveLayer } from '../src/graph/index.ts'
-import { readTfjsLayersModel } from '../src/models/tfjs/index.ts'
+import { readTfjsLayersModel } from '../src/models/formats/tfjs/index.ts'
 import { compile } from '../src/runtime/index.ts'
 
 const SETS = ['noto', 'twemoji', 'openmoji']

@@ -4,14 +4,15 @@
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
+import { sideDoors } from './rooms.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const [src, dist] = [join(project, 'src'), join(project, 'dist')]
 
-/** What a room imports from another one stays an import of that room's door. */
+/** What a room imports from another one stays an import of that room's door: `files/index.ts` is built as `files.js`. */
 const doors = (room: string): Plugin => ({
   name: 'doors',
   setup({ onResolve }) {
@@ -19,15 +20,19 @@ const doors = (room: string): Plugin => ({
       const [other = '', ...rest] = relative(src, join(resolveDir, path)).split(sep)
       if (other === room || rest.length === 0) return undefined
       const up = room === '' ? './' : '../'
-      return { path: up + [other, ...rest].join('/').replace(/\.ts$/, '.js'), external: true }
+      return { path: `${up}${other}/${outputOf(rest.join('/'))}.js`, external: true }
     })
   },
 })
 
+/** A door or a thread's start lies directly in the room's folder, so that its imports of other rooms are all alike. */
+const outputOf = (entry: string): string =>
+  entry.endsWith('/index.ts') ? entry.slice(0, -'/index.ts'.length) : basename(entry, '.ts')
+
 /** One room, or the package's own door; what it imports on demand becomes a file of its own. */
 async function bundle(room: string, entries: readonly string[]): Promise<void> {
   await build({
-    entryPoints: entries.map((entry) => join(src, room, entry)),
+    entryPoints: entries.map((entry) => ({ in: join(src, room, entry), out: outputOf(entry) })),
     outdir: join(dist, room),
     plugins: [doors(room)],
     bundle: true,
@@ -45,8 +50,11 @@ rmSync(dist, { recursive: true, force: true })
 const types = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']
 execFileSync(process.execPath, types, { cwd: project, stdio: 'inherit' })
 const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-/** Besides a room's door: what starts on its own. */
-const more: Record<string, string[]> = { runtime: ['worker.ts'], cli: ['main.ts'] }
+/** Besides a room's door: what starts on its own, and doors to what touches files. */
+const more: Record<string, string[]> = { runtime: ['node/worker.ts'], cli: ['main.ts'] }
+for (const [room = '', ...wing] of sideDoors.map((door) => door.split('/'))) {
+  more[room] = [...(more[room] ?? []), `${wing.join('/')}/index.ts`]
+}
 await bundle('', ['index.ts'])
 for (const { name } of rooms) await bundle(name, ['index.ts', ...(more[name] ?? [])])
 chmodSync(join(dist, 'cli/main.js'), 0o755)

@@ -13,6 +13,9 @@
  *
  * @module
  */
+
+export type { ErrorCode } from './base/index.ts'
+export { PipiloError } from './base/index.ts'
 export type {
   AnyInput,
   ChunkOptions,
@@ -65,5 +68,5 @@ export type {
   Store,
 } from './store/index.ts'
 export { connect, indexFiles } from './store/index.ts'
-export type { ErrorCode, Matrix, Tensor } from './tensor/index.ts'
-export { cosineSimilarity, PipiloError, similarityMatrix, topK } from './tensor/index.ts'
+export type { Matrix, Tensor } from './tensor/index.ts'
+export { cosineSimilarity, similarityMatrix, topK } from './tensor/index.ts'

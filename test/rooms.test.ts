@@ -40,7 +40,7 @@ describe('rooms', () => {
     ],
     [
       'src/store/violation.ts',
-      `import { PipiloError } from '../tensor/errors.ts'\nvoid PipiloError\n`,
+      `import { PipiloError } from '../base/errors.ts'\nvoid PipiloError\n`,
       'one-door',
     ],
     ['src/models/violation.ts', `export const s = import('../store/index.ts')\n`, 'models-looks-down'],

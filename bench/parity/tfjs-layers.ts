@@ -5,10 +5,10 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs'
-import { seededPicture } from '../../src/models/tfjs/testing/seededPicture.ts'
+import { seededPicture } from '../../src/models/formats/tfjs/testing/seededPicture.ts'
 
 await tf.setBackend('cpu')
-const folder = new URL('../../src/models/tfjs/testdata/layers/', import.meta.url)
+const folder = new URL('../../src/models/formats/tfjs/testdata/layers/', import.meta.url)
 const { layers } = tf
 
 // An odd height and an even width, so that SAME padding differs between the axes.

@@ -13,8 +13,8 @@ import { load } from 'nsfwjs/core'
 import { InceptionV3Model } from 'nsfwjs/models/inception_v3'
 import { MobileNetV2Model } from 'nsfwjs/models/mobilenet_v2'
 import { layers, resolveLayer, tap } from '../../src/graph/index.ts'
-import { readTfjsLayersModel } from '../../src/models/tfjs/index.ts'
-import { seededPicture } from '../../src/models/tfjs/testing/seededPicture.ts'
+import { readTfjsLayersModel } from '../../src/models/formats/tfjs/index.ts'
+import { seededPicture } from '../../src/models/formats/tfjs/testing/seededPicture.ts'
 import { compile } from '../../src/runtime/index.ts'
 
 const MODELS = [
@@ -88,7 +88,7 @@ for (const { folder, definition, size, penultimate } of MODELS) {
   await session.dispose()
 }
 if (process.argv.includes('--write')) {
-  const file = new URL('../../src/models/tfjs/testdata/reference.json', import.meta.url)
+  const file = new URL('../../src/models/formats/tfjs/testdata/reference.json', import.meta.url)
   await writeFile(file, `${JSON.stringify(references)}\n`)
 }
 

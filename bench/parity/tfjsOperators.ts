@@ -6,11 +6,11 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs'
-import { OPERATORS } from '../../src/models/tfjs/operators/index.ts'
+import { OPERATORS } from '../../src/models/formats/tfjs/operators/index.ts'
 import { random } from '../sentences.ts'
 
 await tf.setBackend('cpu')
-const folder = new URL('../../src/models/tfjs/testdata/graph/', import.meta.url)
+const folder = new URL('../../src/models/formats/tfjs/testdata/graph/', import.meta.url)
 
 type Dtype = 'float32' | 'int32' | 'bool'
 type Scalar = number | boolean | string

@@ -1,6 +1,6 @@
 import type { CommandDef } from 'citty'
 import { renderUsage } from 'citty'
-import { closest, PipiloError } from '../tensor/index.ts'
+import { closest, PipiloError } from '../base/index.ts'
 import { type Command, helpOf, parseArguments, type Terminal, usageError } from './command.ts'
 import { version } from './ownFiles.ts'
 

@@ -1,5 +1,5 @@
 import { type ArgsDef, type CommandDef, type ParsedArgs, parseArgs as parse, renderUsage } from 'citty'
-import { closest, PipiloError } from '../tensor/index.ts'
+import { closest, PipiloError } from '../base/index.ts'
 
 /** What a command gets beside its arguments: where to write, and when to stop. */
 export interface Terminal {

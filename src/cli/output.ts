@@ -2,7 +2,8 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileError, type Matrix, NpyWriter } from '../tensor/index.ts'
+import { fileError } from '../base/files/index.ts'
+import { type Matrix, NpyWriter } from '../tensor/index.ts'
 import { type Terminal, usageError } from './command.ts'
 
 /** Takes vectors one by one, in order. Nothing appears under the final name before `close`. */

@@ -1,10 +1,11 @@
+import { PipiloError } from '../base/index.ts'
 import { type Model, type Pooling, placeName } from '../models/index.ts'
-import { type Matrix, PipiloError } from '../tensor/index.ts'
+import type { Matrix } from '../tensor/index.ts'
+import { collect, meanOf, type Row, rowsOf } from './batching/results.ts'
+import type { Outcome, Work } from './batching/run.ts'
 import type { KnownModel } from './memory.ts'
 import { openWork } from './opening.ts'
 import { promptWords } from './prompt.ts'
-import { collect, meanOf, type Row, rowsOf } from './results.ts'
-import type { Outcome, Work } from './run.ts'
 import type {
   AnyInput,
   Embedder,

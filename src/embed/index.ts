@@ -1,10 +1,9 @@
-export type { DecodeOptions } from './image.ts'
-export { inputFor, takes } from './inputFor.ts'
-export type { ReadInput, ReadInputsOptions } from './inputs.ts'
+export { inputFor, takes } from './inputs/inputFor.ts'
+export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 export { decodeImage, embedder, loadTokenizer, readInputs, rerank, rootOf, zeroShot } from './onDemand.ts'
+export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
-export type { Encoding, TextTokenizer, TokenizerOptions } from './tokenizer.ts'
-export type * from './types.ts'
+export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,
   Picture,
@@ -12,4 +11,5 @@ export type {
   RerankOptions,
   TextImageEmbedder,
   ZeroShotOptions,
-} from './zeroShot.ts'
+} from './towers/zeroShot.ts'
+export type * from './types.ts'

@@ -1,7 +1,8 @@
 // What the package itself loads of this room: the rest comes with the first call.
+
+import { lazily } from '../base/index.ts'
 import { defaults, warmUp } from '../runtime/index.ts'
-import { lazily } from '../tensor/index.ts'
-import type { ReadInput, ReadInputsOptions } from './inputs.ts'
+import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -50,7 +51,7 @@ export const embedder = (async (model: string, options: EmbedderOptions = {}) =>
  *   `embed` throws
  * @see https://arxiv.org/abs/2103.00020 3.1, https://arxiv.org/abs/2303.15343
  */
-export const zeroShot = lazily(async () => (await import('./zeroShot.ts')).zeroShot)
+export const zeroShot = lazily(async () => (await import('./towers/zeroShot.ts')).zeroShot)
 
 /**
  * Puts pictures into the order in which they fit a text, best first.
@@ -64,13 +65,13 @@ export const zeroShot = lazily(async () => (await import('./zeroShot.ts')).zeroS
  * @throws PipiloError `OPTION_INVALID` for a model without two towers, and what `embed` throws
  * @see https://arxiv.org/abs/2103.00020, https://arxiv.org/abs/2303.15343
  */
-export const rerank = lazily(async () => (await import('./zeroShot.ts')).rerank)
+export const rerank = lazily(async () => (await import('./towers/zeroShot.ts')).rerank)
 
 /**
  * Reads a `tokenizer.json`.
  * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
  */
-export const loadTokenizer = lazily(async () => (await import('./tokenizer.ts')).loadTokenizer)
+export const loadTokenizer = lazily(async () => (await import('./text/tokenizer.ts')).loadTokenizer)
 
 /**
  * Decodes a picture to RGB, and makes it what a model wants to see.
@@ -92,7 +93,7 @@ export const loadTokenizer = lazily(async () => (await import('./tokenizer.ts'))
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
  *   `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
-export const decodeImage = lazily(async () => (await import('./image.ts')).decodeImage)
+export const decodeImage = lazily(async () => (await import('./pictures/image.ts')).decodeImage)
 
 /**
  * What there is to embed in files, folders and globs, one after the other.
@@ -116,8 +117,8 @@ export async function* readInputs(
   specs: string | Iterable<string> | AsyncIterable<string>,
   options?: ReadInputsOptions,
 ): AsyncGenerator<ReadInput> {
-  yield* (await import('./inputs.ts')).readInputs(specs, options)
+  yield* (await import('./inputs/inputs.ts')).readInputs(specs, options)
 }
 
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
-export const rootOf = lazily(async () => (await import('./inputFiles.ts')).rootOf)
+export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

@@ -1,6 +1,7 @@
 // The words before a text: those of a prompt that a model names, or a caller's own.
+
+import { closest, PipiloError } from '../base/index.ts'
 import type { Card, Modality } from '../models/index.ts'
-import { closest, PipiloError } from '../tensor/index.ts'
 import type { Prompt } from './types.ts'
 
 /** Names of prompts that an error lists at most: instruction models have more than a hundred. */

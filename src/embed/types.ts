@@ -1,6 +1,7 @@
+import type { PipiloError } from '../base/index.ts'
 import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
 import type { CompileOptions } from '../runtime/index.ts'
-import type { Matrix, PipiloError } from '../tensor/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 
 /** A decoded picture: `data` is row-major, interleaved; 8 bits a channel. */
 export interface RawImage {

@@ -6,8 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { type Model, open } from '../models/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
-import { loadTokenizer } from './tokenizer.ts'
-import { unigramLattice } from './unigram.ts'
+import { loadTokenizer } from './text/tokenizer.ts'
+import { unigramLattice } from './text/unigram.ts'
 
 const references = JSON.parse(await readFile(new URL('testdata/use-lite.json', import.meta.url), 'utf8')) as {
   text: string

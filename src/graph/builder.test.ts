@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { PipiloError, tensor } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
+import { tensor } from '../tensor/index.ts'
 import { Builder, type Graph, inferShapes, layers, op } from './index.ts'
 
 function mlp() {

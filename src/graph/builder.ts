@@ -1,5 +1,6 @@
 /** Builds graphs: values, scopes and nodes whose types are inferred as they are added. */
-import { closest, type DType, float32ToFloat16, PipiloError, type Tensor, tensor } from '../tensor/index.ts'
+import { closest, PipiloError } from '../base/index.ts'
+import { type DType, float32ToFloat16, type Tensor, tensor } from '../tensor/index.ts'
 import { inferFacts } from './inference/infer.ts'
 import { Call, type Fact, factOf } from './inference/rule.ts'
 import { ruleOf } from './inference/table.ts'

@@ -1,7 +1,7 @@
-export { card, cards, defaultImageModel, defaultTextModel } from './cards.ts'
-export type { Repository, RepositoryOptions } from './hub/repository.ts'
-export { type HubSettings, hubSettings } from './hub/settings.ts'
-export { checkImagePreprocessing } from './imagePreprocessing.ts'
+export { card, cards, defaultImageModel, defaultTextModel } from './cards/cards.ts'
+export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
+export type { Safetensors } from './formats/safetensors.ts'
+export { placeName } from './model/placeName.ts'
 export {
   available,
   calibrated,
@@ -11,7 +11,7 @@ export {
   tokenizerPath,
   writeSafetensors,
 } from './onDemand.ts'
-export { placeName } from './placeName.ts'
-export type { Safetensors } from './safetensors.ts'
-export { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
+export type { Repository, RepositoryOptions } from './sources/hub/repository.ts'
+export { type HubSettings, hubSettings } from './sources/hub/settings.ts'
+export { type ModelFiles, parseSource, resolveSource, type Source } from './sources/sources.ts'
 export type * from './types.ts'

@@ -1,5 +1,5 @@
 // What the package itself loads of this room: the rest comes with the first call.
-import { lazily } from '../tensor/index.ts'
+import { lazily } from '../base/index.ts'
 import type { Model } from './types.ts'
 
 /**
@@ -36,7 +36,7 @@ export const open = lazily(async () => (await import('./open.ts')).open)
  * `MODEL_UNKNOWN`, `HUB_DENIED` (private or gated), `FILE_NOT_FOUND`, `CHECKSUM_MISMATCH`, `WRITE_FAILED`, `ABORTED`
  * @see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
-export const openRepository = lazily(async () => (await import('./hub/repository.ts')).openRepository)
+export const openRepository = lazily(async () => (await import('./sources/hub/repository.ts')).openRepository)
 
 /**
  * The absolute path of a model's `tokenizer.json`, or undefined where it has no tokenizer. Where it has only an older vocabulary
@@ -54,12 +54,12 @@ export const tokenizerPath = lazily(async () => (await import('./tokenizers/inde
  * @param pictures RGB bytes of height × width × 3 each, of the size that the model's card says
  */
 export const calibrated = lazily(async () => {
-  const { inPrecision } = await import('./precision.ts')
+  const { inPrecision } = await import('./model/precision.ts')
   return (model: Model, pictures: readonly Uint8Array[]) => inPrecision(model, 'int8', pictures)
 })
 
 /** Whether a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
-export const available = lazily(async () => (await import('./available.ts')).available)
+export const available = lazily(async () => (await import('./sources/available.ts')).available)
 
 /**
  * Reads the header of a safetensors file; the tensors stay where they are.
@@ -74,7 +74,7 @@ export const available = lazily(async () => (await import('./available.ts')).ava
  * `FORMAT_UNSUPPORTED` for an element type that is not known
  * @see https://github.com/huggingface/safetensors#format
  */
-export const readSafetensors = lazily(async () => (await import('./safetensors.ts')).readSafetensors)
+export const readSafetensors = lazily(async () => (await import('./formats/safetensors.ts')).readSafetensors)
 
 /**
  * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.
@@ -86,4 +86,6 @@ export const readSafetensors = lazily(async () => (await import('./safetensors.t
  * @throws PipiloError `WRITE_FAILED`; `FORMAT_UNSUPPORTED` for a dtype that the format lacks; `SHAPE_MISMATCH` where a
  * tensor's data is not as long as its shape says
  */
-export const writeSafetensors = lazily(async () => (await import('./safetensors.ts')).writeSafetensors)
+export const writeSafetensors = lazily(
+  async () => (await import('./formats/safetensors.ts')).writeSafetensors,
+)

@@ -1,9 +1,9 @@
-import { closest, PipiloError } from '../tensor/index.ts'
-import { cards, cardsHint, findCard } from './cards.ts'
-import { kindOf } from './files.ts'
-import { expandHome } from './hub/settings.ts'
-import { checkPrecision } from './precisions.ts'
-import { type ModelFiles, parseSource, resolveSource, type Source } from './sources.ts'
+import { closest, PipiloError } from '../base/index.ts'
+import { cards, cardsHint, findCard } from './cards/cards.ts'
+import { checkPrecision } from './model/precisions.ts'
+import { kindOf } from './sources/files.ts'
+import { expandHome } from './sources/hub/settings.ts'
+import { type ModelFiles, parseSource, resolveSource, type Source } from './sources/sources.ts'
 import type { Model, OpenOptions } from './types.ts'
 
 /** See `open` in onDemand.ts. */
@@ -15,10 +15,10 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   const known = findCard(name)
   const { source, files } = await locate(known?.source ?? name, options)
   // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
-  const { assemble } = await import('./assemble.ts')
+  const { assemble } = await import('./layouts/assemble.ts')
   const model = await assemble(files, { name, source: sourceName(source) }, known, options)
   if (options.dtype === undefined || options.dtype === 'fp32') return model
-  const { inPrecision } = await import('./precision.ts')
+  const { inPrecision } = await import('./model/precision.ts')
   return inPrecision(model, options.dtype)
 }
 
@@ -44,7 +44,7 @@ async function locate(name: string, options: OpenOptions): Promise<Located> {
  */
 async function timmRepository(name: string): Promise<string | undefined> {
   const [architecture = '', ...tag] = name.split('.')
-  const { timmTags } = await import('./timmTags.ts')
+  const { timmTags } = await import('./layouts/timmTags.ts')
   if (tag.length > 0) {
     return (await architectures()).includes(architecture) || tagOf(timmTags, architecture) !== undefined
       ? `timm/${name}`
@@ -65,7 +65,7 @@ function tagOf(tags: Readonly<Record<string, readonly string[]>>, architecture: 
 
 /** Names of architectures, which need the graphs' builders, so that they are loaded when one is looked for. */
 async function architectures(): Promise<string[]> {
-  return (await import('./architectures.ts')).knownNames()
+  return (await import('./layouts/architectures.ts')).knownNames()
 }
 
 /**
@@ -106,7 +106,7 @@ async function locateOnHub(
 
 /** The names of cards and architectures nearest to `name`. */
 async function nameHint(name: string): Promise<string> {
-  const { timmTags } = await import('./timmTags.ts')
+  const { timmTags } = await import('./layouts/timmTags.ts')
   const names = [
     ...cards().map((card) => card.name),
     ...(await architectures()),

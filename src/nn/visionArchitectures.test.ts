@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { cut, feed, type Graph, type Initializer, layers, resolveLayer } from '../graph/index.ts'
 import { evaluate } from '../runtime/index.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
-import { findCnn } from './cnnArchitectures.ts'
+import { findCnn } from './cnn/cnnArchitectures.ts'
+import { buildLeNet } from './cnn/leNet.ts'
 import { type BuildOptions, type BuiltModel, DROPOUT_KEY, findVit, visionArchitectures } from './index.ts'
-import { buildLeNet } from './leNet.ts'
 import { formula } from './testing/formula.ts'
 
 /** Names of a state's tensors as a tree, with their shapes. */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { Initializer } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { findCnn } from './cnnArchitectures.ts'
+import { findCnn } from './cnn/cnnArchitectures.ts'
+import { buildLeNet } from './cnn/leNet.ts'
 import { type BuildOptions, findVit, visionArchitectures } from './index.ts'
-import { buildLeNet } from './leNet.ts'
 
 /** One value for all elements; mean, deviation, least, greatest; or only the shape of what is too large to be drawn here. */
 type Drawn = number | [mean: number, deviation: number, low: number, high: number] | { shape: number[] }

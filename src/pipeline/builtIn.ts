@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { PipiloError } from '../base/index.ts'
 import {
   type AnyInput,
   type EmbedderOptions,
@@ -7,7 +8,7 @@ import {
   type TextImageInput,
 } from '../embed/index.ts'
 import { defaultImageModel, defaultTextModel, type InputModality, type Modality } from '../models/index.ts'
-import { type Matrix, PipiloError } from '../tensor/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 import type {
   BuiltInOperators,
   EmbeddingOperatorOptions,

@@ -1,5 +1,6 @@
+import { PipiloError } from '../base/index.ts'
 import type { AnyInput, RawImage, TextImageInput } from '../embed/index.ts'
-import { type Matrix, PipiloError } from '../tensor/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 import type {
   ImageDecodeOptions,
   ImageEmbeddingOptions,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { type DataCollection, dc, FailedRow, type Progress, pipe } from './index.ts'
 import { MAX_CHUNK } from './queue.ts'
 

@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { Breakdown, errorAt, FailedRow } from './failedRow.ts'
 import type { BatchOperator, OpenOperator, RowOperator } from './operator.ts'
 import { type Chunk, MAX_CHUNK, Pace, Queue } from './queue.ts'

@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 
 /**
  * What stands in the place of a row that failed, with `onError: 'keep'`.

@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { type DataCollection, dc } from './collection.ts'
 
 export interface GlobOptions {

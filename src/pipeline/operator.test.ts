@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { dc, defineOperator, FailedRow, type Operators, ops, pipe } from './index.ts'
 
 const events: string[] = []

@@ -1,4 +1,4 @@
-import { closest, PipiloError } from '../tensor/index.ts'
+import { closest, PipiloError } from '../base/index.ts'
 import { asOperator, type Listing, type MapOptions, type WindowOptions } from './collection.ts'
 import type {
   Arguments,

@@ -1,4 +1,4 @@
-import { closest, PipiloError } from '../tensor/index.ts'
+import { closest, PipiloError } from '../base/index.ts'
 
 /** What makes an operator from options; which operator is for the caller to know. */
 export type AnyFactory = (...options: never) => object

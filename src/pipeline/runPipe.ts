@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { withListeners } from './collection.ts'
 import type { CallResult, Yield } from './columns.ts'
 import { FailedRow } from './failedRow.ts'

@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { Breakdown, errorAt } from './failedRow.ts'
 import { MAX_CHUNK, Pace, type Queue } from './queue.ts'
 import type { Source } from './types.ts'

@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import type { Operator } from './operator.ts'
 
 /** A result of {@link CallStage.write} that takes the row out. */

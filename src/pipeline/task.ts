@@ -1,3 +1,4 @@
+import { closest, PipiloError } from '../base/index.ts'
 import {
   type AnyInput,
   type Embedder,
@@ -8,7 +9,7 @@ import {
   type TextImageInput,
 } from '../embed/index.ts'
 import type { Modality } from '../models/index.ts'
-import { closest, type Matrix, PipiloError } from '../tensor/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 import { checkModality, defaultModel } from './builtIn.ts'
 import { share } from './shared.ts'
 

@@ -1,6 +1,7 @@
 import { describe, expectTypeOf, it } from 'vitest'
+import type { PipiloError } from '../base/index.ts'
 import type { RawImage, TextImageInput } from '../embed/index.ts'
-import type { Matrix, PipiloError } from '../tensor/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 import {
   type DataCollection,
   dc,

@@ -69,7 +69,7 @@ it('Workers start from built files as well.', async () => {
   try {
     symlinkSync(join(root, 'node_modules'), join(built, 'node_modules'), 'junction')
     writeFileSync(join(built, 'package.json'), '{ "type": "module" }')
-    const files = globSync('src/{tensor,graph,runtime}/**/*.ts', { cwd: root, ignore: '**/*.test.ts' })
+    const files = globSync('src/{base,tensor,graph,runtime}/**/*.ts', { cwd: root, ignore: '**/*.test.ts' })
     const { options } = ts.convertCompilerOptionsFromJson(
       ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config.compilerOptions,
       root,

@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
 import { isMetadataValue, isWellFormed, parseFilter } from './filter.ts'
 import type { Collection, Hit, Metadata, Row, SearchOptions } from './types.ts'

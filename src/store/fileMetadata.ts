@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
+import { fileError } from '../base/files/index.ts'
 import type { ReadInput } from '../embed/index.ts'
-import { fileError } from '../tensor/index.ts'
 import type { Metadata } from './types.ts'
 
 /** Characters of a line that are kept, for people to read. */

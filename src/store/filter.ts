@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import type { Filter, Metadata, MetadataValue } from './types.ts'
 
 /** One comparison of one metadata field: what a {@link Filter} comes apart into. All of a filter's must hold. */

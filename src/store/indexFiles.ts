@@ -1,6 +1,6 @@
+import { PipiloError } from '../base/index.ts'
 import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
-import { PipiloError } from '../tensor/index.ts'
 import { checkVector } from './collection.ts'
 import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
 import { prune, SeenIds } from './prune.ts'

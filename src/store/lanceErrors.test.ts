@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { isConflict, lanceError, retrying } from './lanceErrors.ts'
 
 // What LanceDB 0.37 says on a full disk, on a read-only one, and when another writer was faster.

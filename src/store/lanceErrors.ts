@@ -1,4 +1,4 @@
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

@@ -1,6 +1,6 @@
 import type { Table } from '@lancedb/lancedb'
 import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-arrow'
-import { PipiloError } from '../tensor/index.ts'
+import { PipiloError } from '../base/index.ts'
 import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 import type { Predicate } from './filter.ts'
 import { arrow, columnsOf, missingFields, toTable } from './lanceArrow.ts'

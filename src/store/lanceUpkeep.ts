@@ -1,5 +1,5 @@
 import type { Table } from '@lancedb/lancedb'
-import type { PipiloError } from '../tensor/index.ts'
+import type { PipiloError } from '../base/index.ts'
 import { isConflict, lanceError, retrying } from './lanceErrors.ts'
 
 /** What LanceDB calls the index of the column `vector`. */

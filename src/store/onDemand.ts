@@ -1,5 +1,5 @@
 // What the package itself loads of this room: the rest comes with the first call.
-import { lazily } from '../tensor/index.ts'
+import { lazily } from '../base/index.ts'
 
 /**
  * Opens a database of collections.

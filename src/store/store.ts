@@ -1,5 +1,5 @@
+import { closest, PipiloError } from '../base/index.ts'
 import type { EmbedderIdentity } from '../embed/index.ts'
-import { closest, PipiloError } from '../tensor/index.ts'
 import type { Backend, CollectionInfo } from './backend.ts'
 import { CheckedCollection } from './collection.ts'
 import type { Collection, CollectionOptions, ConnectOptions, Store } from './types.ts'

@@ -1,4 +1,4 @@
-import { PipiloError } from './errors.ts'
+import { PipiloError } from '../base/index.ts'
 import type { DType, TypedArray } from './tensor.ts'
 
 type ArrayConstructor = {

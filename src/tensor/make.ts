@@ -1,5 +1,5 @@
+import { PipiloError } from '../base/index.ts'
 import { byteLength, elementCount, typedArray } from './dtypes.ts'
-import { PipiloError } from './errors.ts'
 import type { DType, Tensor } from './tensor.ts'
 
 /**

@@ -1,9 +1,9 @@
 /** NumPy's `.npy` files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { fileError, temporaryName, writeFileAtomic } from '../base/files/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from './dtypes.ts'
-import { PipiloError } from './errors.ts'
-import { fileError, temporaryName, writeFileAtomic } from './files.ts'
 import type { DType, Tensor, TypedArray } from './tensor.ts'
 
 /** NumPy's kind and size of each dtype that it has. */

@@ -1,4 +1,4 @@
-import { PipiloError } from './errors.ts'
+import { PipiloError } from '../base/index.ts'
 import { row } from './matrix.ts'
 import type { Matrix } from './tensor.ts'
 

@@ -1,6 +1,6 @@
+import { PipiloError } from '../../base/index.ts'
 import { inputFor, readInputs, takes } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
-import { PipiloError } from '../../tensor/index.ts'
 import { command, usageError } from '../command.ts'
 import { as, modelArgs, onError, oneOf, openEmbedder, promptArgs, promptOption } from '../modelOptions.ts'
 import { type VectorOutput, vectorOutput } from '../output.ts'

@@ -1,7 +1,7 @@
+import { PipiloError } from '../../base/index.ts'
 import { readInputs } from '../../embed/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
 import { connect, indexFiles, type Store } from '../../store/index.ts'
-import { PipiloError } from '../../tensor/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
 import {
   as,

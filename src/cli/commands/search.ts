@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
+import { PipiloError } from '../../base/index.ts'
 import { inputFor, embedder as openModel, readInputs, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
-import { type Matrix, PipiloError } from '../../tensor/index.ts'
+import type { Matrix } from '../../tensor/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import {
   as,

@@ -1,5 +1,5 @@
 /** Shape inference over a whole graph. */
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Dimension, Graph, Node, ValueInfo, ValueType } from '../types.ts'
 import { expandFunctions } from './functions.ts'
 import { Call, type Fact, factOf } from './rule.ts'

@@ -1,5 +1,6 @@
 /** What a shape rule is: from what is known of a node's inputs to what is known of its outputs. */
-import { type DType, type ErrorCode, PipiloError } from '../../tensor/index.ts'
+import { type ErrorCode, PipiloError } from '../../base/index.ts'
+import type { DType } from '../../tensor/index.ts'
 import type { Attribute, Dimension, Graph, Initializer, Node, Shape, ValueType } from '../types.ts'
 import { symbol } from './dimension.ts'
 

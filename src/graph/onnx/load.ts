@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { closest, fileError, PipiloError, type Tensor, typedArray } from '../../tensor/index.ts'
+import { fileError } from '../../base/files/index.ts'
+import { closest, PipiloError } from '../../base/index.ts'
+import { type Tensor, typedArray } from '../../tensor/index.ts'
 import type { Graph, Initializer } from '../types.ts'
 import type { FileRange } from './wire.ts'
 

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { fileError, PipiloError } from '../../tensor/index.ts'
+import { fileError } from '../../base/files/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../types.ts'
 import { readModel } from './read.ts'
 import type { ReadContext } from './tensors.ts'

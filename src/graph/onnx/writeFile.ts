@@ -1,14 +1,8 @@
 import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import {
-  byteLength,
-  bytesOf,
-  elementCount,
-  fileError,
-  PipiloError,
-  temporaryName,
-  writeFileAtomic,
-} from '../../tensor/index.ts'
+import { fileError, temporaryName, writeFileAtomic } from '../../base/files/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import { byteLength, bytesOf, elementCount } from '../../tensor/index.ts'
 import type { Graph, Initializer } from '../types.ts'
 import { readRangeSync, streamRange } from './load.ts'
 import type { ExternalChoice, ExternalLocation } from './tensors.ts'

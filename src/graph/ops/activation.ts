@@ -1,5 +1,5 @@
 /** Activation functions. */
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Value } from '../builder.ts'
 import { apply, float, int } from './apply.ts'
 import { add, div, erf, mul, pow } from './math.ts'

@@ -1,5 +1,5 @@
 /** What the functions of `op` share: operands, attributes, and what depends on the operator set's version. */
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Builder, Value } from '../builder.ts'
 import type { Attribute } from '../types.ts'
 

@@ -1,5 +1,6 @@
 /** Arithmetic, comparison and logic, element by element with broadcasting. */
-import { type DType, PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import type { DType } from '../../tensor/index.ts'
 import type { Value } from '../builder.ts'
 import { dataType } from '../onnx/schema.ts'
 import { apply, int, type Operand, operand, pair, string } from './apply.ts'

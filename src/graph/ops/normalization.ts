@@ -1,5 +1,5 @@
 /** Normalisation, and dropout. */
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Value } from '../builder.ts'
 import { apply, applyMany, float, int } from './apply.ts'
 import { add, div, mul, sqrt, sub } from './math.ts'

@@ -1,6 +1,6 @@
 /** Reductions, and picking the largest. */
 
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Value } from '../builder.ts'
 import { apply, applyMany, type Integers, int, integers, since } from './apply.ts'
 

@@ -1,5 +1,6 @@
 /** Reading and changing shapes. */
-import { type DType, PipiloError, tensor } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import { type DType, tensor } from '../../tensor/index.ts'
 import type { Builder, Value } from '../builder.ts'
 import {
   apply,

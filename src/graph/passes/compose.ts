@@ -1,4 +1,4 @@
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Dimension, Graph, GraphFunction, Node, Shape, ValueInfo, ValueType } from '../types.ts'
 import { functionKey } from './prune.ts'
 import { allValues, renameValues } from './rename.ts'

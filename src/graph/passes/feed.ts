@@ -1,4 +1,4 @@
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import { inferShapes } from '../inference/infer.ts'
 import type { Graph } from '../types.ts'
 import { resolveLayer } from './layers.ts'

@@ -1,4 +1,5 @@
-import { closest, elementCount, PipiloError } from '../../tensor/index.ts'
+import { closest, PipiloError } from '../../base/index.ts'
+import { elementCount } from '../../tensor/index.ts'
 import { KIND_KEY } from '../builder.ts'
 import type { Graph, Layer, Node } from '../types.ts'
 import { defined, infoOf, reads, typeOf } from './walk.ts'

@@ -1,4 +1,4 @@
-import { closest, PipiloError } from '../../tensor/index.ts'
+import { closest, PipiloError } from '../../base/index.ts'
 import type { Graph, Node, ValueInfo } from '../types.ts'
 import { defined, mapSubgraphs } from './walk.ts'
 

@@ -1,4 +1,5 @@
-import { PipiloError, type Tensor } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
 import { prune } from '../passes/index.ts'
 import type { Graph, Node } from '../types.ts'
 import type { Run, Sample } from './calibrate.ts'

@@ -1,6 +1,6 @@
 /** The vocabulary that OpenAI published beside CLIP, `bpe_simple_vocab_16e6.txt.gz`: pairs alone, whose ids follow from their order. */
 import { gunzipSync } from 'node:zlib'
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import { byteLevel } from './byteLevel.ts'
 import type { TokenizerJson } from './parts.ts'
 

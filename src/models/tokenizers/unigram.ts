@@ -1,4 +1,4 @@
-import { PipiloError } from '../../tensor/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import { type TokenizerJson, tokenizerJson } from './parts.ts'
 
 /** The id that pads: the start of a sentence, which no text becomes. */

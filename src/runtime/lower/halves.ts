@@ -1,5 +1,5 @@
 import type { Initializer, Node } from '../../graph/index.ts'
-import type { Lowered } from '../weights.ts'
+import type { Lowered } from '../node/weights.ts'
 
 /**
  * Takes the place of `Cast(initializer, to float32)` where the initializer is float16 or bfloat16: the converted weights

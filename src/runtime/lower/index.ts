@@ -4,7 +4,7 @@
 // one thread, the plain graph took 47 ms, with those operators 54 ms; on the CPU SkipLayerNormalization alone takes five
 // times as long as Add and LayerNormalization.
 import { type Graph, prune } from '../../graph/index.ts'
-import type { Lowered } from '../weights.ts'
+import type { Lowered } from '../node/weights.ts'
 import { foldHalves } from './halves.ts'
 import { holdLayout } from './layout.ts'
 import { fuseTransposedWeights } from './transposed.ts'

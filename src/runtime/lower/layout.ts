@@ -1,6 +1,6 @@
 import type { Node } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
-import type { Lowered } from '../weights.ts'
+import type { Lowered } from '../node/weights.ts'
 
 /**
  * Keeps the preprocessing of pictures in the order [batch, channels, height, width] before convolutions in integers.

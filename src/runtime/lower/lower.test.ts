@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Builder, type Graph, op } from '../../graph/index.ts'
 import { float32ToBfloat16, float32ToFloat16, type Tensor, tensor } from '../../tensor/index.ts'
-import { compile } from '../compile.ts'
+import { compile } from '../node/compile.ts'
 import { linear } from '../testing/graphs.ts'
 import { lower } from './index.ts'
 

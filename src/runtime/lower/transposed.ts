@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/index.ts'
-import type { Lowered } from '../weights.ts'
+import type { Lowered } from '../node/weights.ts'
 
 const MICROSOFT = 'com.microsoft'
 

@@ -1,0 +1,7 @@
+export * from './abort.ts'
+export * from './closest.ts'
+export * from './errors.ts'
+export * from './flow/breathe.ts'
+export * from './flow/lane.ts'
+export * from './flow/limiter.ts'
+export * from './lazily.ts'

@@ -1,0 +1,72 @@
+import { PipiloError } from '../../base/index.ts'
+import type { Session } from '../../runtime/index.ts'
+import type { KnownModel } from '../memory.ts'
+import { loadSharp } from '../pictures/image.ts'
+import { PicturePreparation } from '../pictures/pictures.ts'
+import { planChunks } from '../text/chunk.ts'
+import { TextPreparation } from '../text/text.ts'
+import { loadTokenizer } from '../text/tokenizer.ts'
+import type { EmbedderOptions } from '../types.ts'
+import type { Preparation } from './preparation.ts'
+
+/**
+ * Tokens in a batch. Processor time for 512 sentences of 35 tokens on two workers: 1.44 s for 256 to 512, 1.51 s for 768, 1.56 s for 1,024,
+ * 1.73 s for 2,048.
+ */
+const BATCH_TOKENS = 512
+/** Pixels in a batch: 4 pictures of 224 × 224. Larger ones are no faster, and leave workers idle at the end. */
+const BATCH_PIXELS = 4 * 224 * 224
+
+/** Loads what prepares inputs; the session is needed only to finish it. */
+export async function preparer(
+  { name, card, modality, tokenizer }: KnownModel,
+  options: EmbedderOptions,
+): Promise<(session: Session) => Preparation> {
+  if (modality === 'image') {
+    const { image } = card
+    if (!image)
+      throw new PipiloError('MODEL_INVALID', `${name} does not say how its pictures are prepared.`, {
+        input: name,
+      })
+    await loadSharp()
+    const { batchPixels = BATCH_PIXELS, maxPixels } = options
+    return ({ concurrency }) => new PicturePreparation({ image, batchPixels, maxPixels, concurrency })
+  }
+  if (!tokenizer) {
+    throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
+      input: name,
+      hint: 'Put it beside the model.',
+    })
+  }
+  const { text } = card
+  const loaded = await loadTokenizer(tokenizer, {
+    lowercase: text?.lowercase ?? false,
+    ...(text?.clean ? { clean: text.clean } : {}),
+  })
+  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS } = options
+  if (maxLength <= loaded.specials) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
+    )
+  }
+  const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
+  return ({ inputs, concurrency }) => {
+    const fed = inputs.find(({ type }) => type && 'dtype' in type && /float/.test(type.dtype))
+    if (fed) {
+      throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${fed.name}, not texts.`, {
+        input: fed.name,
+        hint: 'Run its graph with them, or open the model without feed().',
+      })
+    }
+    return new TextPreparation({
+      tokenizer: loaded,
+      inputs: inputs.map((input) => input.name),
+      maxLength,
+      batchTokens,
+      text,
+      chunks,
+      concurrency,
+    })
+  }
+}

@@ -1,0 +1,91 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileError } from '../../base/files/index.ts'
+import { PipiloError } from '../../base/index.ts'
+
+/** A file, or why there is none at this path. */
+export interface FoundFile {
+  /** Absolute. */
+  readonly path: string
+  /** In a folder or by a glob, rather than named. */
+  readonly found: boolean
+  readonly size?: number
+  readonly modified?: Date
+  readonly error?: PipiloError
+}
+
+/** The files that a path, folder or glob stands for. A path that exists is never taken for a glob. */
+export async function* findFiles(spec: string, cwd: string): AsyncGenerator<FoundFile> {
+  const path = resolve(cwd, spec)
+  try {
+    const about = await stat(path)
+    if (about.isDirectory()) yield* walk(path, [identity(about)])
+    else yield { path, found: false, size: sizeOf(about), modified: about.mtime }
+  } catch (error) {
+    const { isDynamicPattern } = await import('tinyglobby')
+    if (!isDynamicPattern(spec)) yield { path, found: false, error: fileError(error, spec, 'read') }
+    else yield* match(spec, cwd)
+  }
+}
+
+/** See `rootOf` in onDemand.ts. */
+export async function rootOf(spec: string, cwd: string): Promise<string> {
+  const { isDynamicPattern } = await import('tinyglobby')
+  if (!isDynamicPattern(spec)) return resolve(cwd, spec)
+  const parts = spec.split('/')
+  const fixed = parts.slice(
+    0,
+    parts.findIndex((part) => isDynamicPattern(part)),
+  )
+  return resolve(cwd, fixed.join('/') || (spec.startsWith('/') ? '/' : '.'))
+}
+
+async function* match(pattern: string, cwd: string): AsyncGenerator<FoundFile> {
+  const { glob } = await import('tinyglobby')
+  const paths = await glob(pattern, { cwd, absolute: true, onlyFiles: true, expandDirectories: false })
+  if (paths.length === 0) {
+    const error = new PipiloError('FILE_NOT_FOUND', `No file matches ${pattern}.`, { input: pattern })
+    yield { path: resolve(cwd, pattern), found: false, error }
+  }
+  for (const path of paths.sort()) {
+    try {
+      const about = await stat(path)
+      yield { path: resolve(path), found: true, size: sizeOf(about), modified: about.mtime }
+    } catch (error) {
+      yield { path: resolve(path), found: true, error: fileError(error, path, 'read') }
+    }
+  }
+}
+
+type Stats = Awaited<ReturnType<typeof stat>>
+
+const identity = (about: Stats): string => `${about.dev}:${about.ino}`
+
+/** Pipes and devices tell no size and may hold something all the same. */
+const sizeOf = (about: Stats): number => (about.isFile() ? Number(about.size) : Number.POSITIVE_INFINITY)
+
+/** Everything below a folder but hidden files. `above` are the folders it lies in: a link back to one is not followed. */
+async function* walk(folder: string, above: readonly string[]): AsyncGenerator<FoundFile> {
+  let names: string[]
+  try {
+    names = await readdir(folder)
+  } catch (error) {
+    yield { path: folder, found: true, error: fileError(error, folder, 'list') }
+    return
+  }
+  for (const name of names.sort()) {
+    if (name.startsWith('.')) continue
+    const path = join(folder, name)
+    try {
+      const about = await stat(path)
+      if (about.isDirectory()) {
+        const id = identity(about)
+        if (!above.includes(id)) yield* walk(path, [...above, id])
+      } else if (about.isFile()) {
+        yield { path, found: true, size: sizeOf(about), modified: about.mtime }
+      }
+    } catch (error) {
+      yield { path, found: true, error: fileError(error, path, 'read') }
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import { PipiloError } from '../../base/index.ts'
+import { calibrated, type Model, open } from '../../models/index.ts'
+import type { EmbedderOptions } from '../types.ts'
+import { decodeImage } from './image.ts'
+
+/** The model that the options ask for; with `calibration`, in int8 with the ranges that those pictures show. */
+export async function openModel(model: string | Model, options: EmbedderOptions): Promise<Model> {
+  const { calibration } = options
+  if (calibration === undefined) return typeof model === 'string' ? open(model, options) : model
+  if (options.dtype !== 'int8') {
+    throw new PipiloError('OPTION_INVALID', 'Pictures calibrate a model that is opened in int8.', {
+      input: 'calibration',
+      hint: "Add dtype: 'int8'.",
+    })
+  }
+  if (!Array.isArray(calibration) || calibration.length === 0) {
+    throw new PipiloError('OPTION_INVALID', 'calibration takes an array of pictures, at least one.', {
+      input: 'calibration',
+      hint: 'A few dozen typical ones do best; without the option, Pipilo makes its own.',
+    })
+  }
+  const exact = typeof model === 'string' ? await open(model, { ...options, dtype: 'fp32' }) : model
+  const { image } = exact.card
+  if (!image) {
+    throw new PipiloError('OPTION_INVALID', `${exact.name} takes no pictures, and needs no calibration.`, {
+      input: 'calibration',
+      hint: 'Leave the option away: products in int8 need no data.',
+    })
+  }
+  const { maxPixels } = options
+  const pictures = await Promise.all(
+    calibration.map((picture, i) =>
+      decodeImage(picture, image, { label: `calibration picture ${i}`, ...(maxPixels && { maxPixels }) }),
+    ),
+  )
+  return calibrated(
+    exact,
+    pictures.map(({ data }) => data),
+  )
+}

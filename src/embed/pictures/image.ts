@@ -1,0 +1,139 @@
+import { availableParallelism } from 'node:os'
+import type { SharpConstructor } from 'sharp'
+import { Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
+import type { Input, RawImage } from '../types.ts'
+import { background, fitImage, pixels } from './fitImage.ts'
+import { capital, firstBytes, type ImageSource, imageSource } from './imageSource.ts'
+
+export interface DecodeOptions {
+  /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
+  readonly maxPixels?: number
+  /** What to call a picture without a name in an error. Default `the picture`. */
+  readonly label?: string
+  readonly signal?: AbortSignal
+}
+
+const MOST_PIXELS = 16_383 ** 2
+
+/**
+ * Pictures decoded at a time, over the whole process: one more than processors hides the reading of files. Each takes
+ * one of libuv's threads (4 unless UV_THREADPOOL_SIZE says otherwise), and one is left for files.
+ */
+const decoding = new Limiter(
+  Math.max(1, Math.min(availableParallelism() + 1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)),
+)
+
+let loading: Promise<SharpConstructor> | undefined
+
+/** Loads the decoder. Called at first use; earlier, it overlaps with other work. */
+export function loadSharp(): Promise<SharpConstructor> {
+  loading ??= import('sharp').then(({ default: sharp }) => {
+    // Pictures side by side are faster than threads inside one, and leave the processors to the model.
+    sharp.concurrency(1)
+    // Nothing is decoded twice: a cache would only hold memory.
+    sharp.cache(false)
+    return sharp
+  })
+  return loading
+}
+
+/** See `decodeImage` in onDemand.ts. */
+export async function decodeImage(
+  input: Input,
+  preprocessing?: ImagePreprocessing,
+  options: DecodeOptions = {},
+): Promise<RawImage> {
+  const { maxPixels = MOST_PIXELS, label = 'the picture', signal } = options
+  throwIfAborted(signal)
+  if (preprocessing) checkImagePreprocessing(preprocessing)
+  const source = await imageSource(input, label, signal)
+  if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
+  const sharp = await loadSharp()
+  return decoding.run(async () => {
+    try {
+      const { data } = source
+      const raw = typeof data === 'string' || data instanceof Uint8Array ? undefined : data
+      const form = raw ? { raw: { width: raw.width, height: raw.height, channels: raw.channels } } : {}
+      const image = sharp(raw ? raw.data : (data as string | Uint8Array), {
+        ...form,
+        autoOrient: true,
+        failOn: 'error',
+        limitInputPixels: maxPixels,
+      }).flatten({ background: background(preprocessing) })
+      return await (preprocessing ? fitImage(image, preprocessing) : pixels(image))
+    } catch (error) {
+      throw await explain(error as Error, source, maxPixels)
+    }
+  }, signal)
+}
+
+function empty({ name }: ImageSource): PipiloError {
+  return new PipiloError('FILE_EMPTY', `${capital(name)} is empty.`, { input: name })
+}
+
+/** Our error for what sharp said, which often does not know more than that it could not. */
+async function explain(error: Error, source: ImageSource, maxPixels: number): Promise<PipiloError> {
+  const { name } = source
+  const options = { input: name, cause: error }
+  if (/pixel limit|too large|dimensions exceed/i.test(error.message)) {
+    const limit = maxPixels.toLocaleString('en')
+    return new PipiloError('IMAGE_TOO_LARGE', `${capital(name)} has more than ${limit} pixels.`, {
+      ...options,
+      hint: 'Make it smaller, or raise maxPixels.',
+    })
+  }
+  let head: Uint8Array
+  try {
+    head = await firstBytes(source, 512)
+  } catch (failure) {
+    const { code, message, hint } = failure as PipiloError
+    if (code !== 'FILE_NOT_FOUND' || !/\s/.test(name) || /\.\w{2,4}$/.test(name))
+      return failure as PipiloError
+    return new PipiloError(code, message.replace(` ${hint}`, ''), {
+      ...options,
+      hint: 'An image model takes a string as the path or URL of a picture; for words choose a text model.',
+    })
+  }
+  if (head.length === 0) return empty(source)
+  const other = otherFormat(head)
+  if (other) {
+    return new PipiloError('FORMAT_UNSUPPORTED', `${capital(name)} is ${other}, which is not read.`, {
+      ...options,
+      hint: 'Convert it to JPEG, PNG, WebP, AVIF, GIF, SVG or TIFF.',
+    })
+  }
+  if (/unsupported image format/i.test(error.message)) {
+    return new PipiloError(
+      'IMAGE_INVALID',
+      `${capital(name)} is not a picture: it holds ${content(head)}.`,
+      options,
+    )
+  }
+  return new PipiloError(
+    'IMAGE_INVALID',
+    `${capital(name)} is damaged or cut off: ${error.message.trim()}.`,
+    options,
+  )
+}
+
+/** The name of a picture format, or of something often met in its place, that sharp does not read. */
+function otherFormat(head: Uint8Array): string | undefined {
+  const text = Buffer.from(head).toString('latin1')
+  if (text.startsWith('BM') && text.charCodeAt(14) >= 12 && text.charCodeAt(15) === 0) return 'a BMP picture'
+  if (text.startsWith('8BPS')) return 'a Photoshop document'
+  if (text.startsWith('%PDF')) return 'a PDF document'
+  if (text.startsWith('\0\0\x01\0')) return 'an icon (ICO)'
+  if (text.startsWith('\xff\x0a') || text.startsWith('\0\0\0\fJXL ')) return 'a JPEG XL picture'
+  if (text.startsWith('\0\0\0\fjP  ')) return 'a JPEG 2000 picture'
+  if (/^....ftyp(hei|hev|mif1)/s.test(text)) return 'a HEIC picture'
+  if (/^....ftyp(?!avi[fs])/s.test(text)) return 'a video'
+  return undefined
+}
+
+function content(head: Uint8Array): string {
+  const start = Buffer.from(head).toString('utf8').slice(0, 40)
+  const printable = /^[^\p{Cc}\ufffd]*$/u.test(start.replace(/[\t\r\n]/g, ' ').slice(0, -1))
+  if (printable) return `text, beginning '${start.split(/[\r\n]/)[0]}'`
+  return `data of an unknown kind, beginning with bytes ${Buffer.from(head.subarray(0, 8)).toString('hex')}`
+}

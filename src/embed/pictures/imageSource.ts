@@ -1,0 +1,148 @@
+import { open } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { fileError } from '../../base/files/index.ts'
+import { abortError, PipiloError } from '../../base/index.ts'
+import type { Input, RawImage } from '../types.ts'
+
+/** Where the bytes of a picture are, and what to call it in an error. */
+export interface ImageSource {
+  readonly name: string
+  /** A path, the bytes of a file, or pixels. */
+  readonly data: string | Uint8Array | RawImage
+}
+
+/** Largest picture fetched from the network, in bytes. */
+const MOST_BYTES = 256 * 2 ** 20
+
+export function isRawImage(input: unknown): input is RawImage {
+  return (
+    typeof input === 'object' && input !== null && 'width' in input && 'height' in input && 'data' in input
+  )
+}
+
+/**
+ * Finds the bytes of a picture. Paths stay paths: the decoder reads them itself.
+ * @param label what to call an input without a name of its own
+ * @throws `INPUT_INVALID`, `IMAGE_INVALID` (pixels that do not fill the picture), `NETWORK`, `ABORTED`
+ */
+export async function imageSource(input: Input, label: string, signal?: AbortSignal): Promise<ImageSource> {
+  if (input instanceof Uint8Array) return { name: label, data: input }
+  if (input instanceof Blob) return { name: label, data: new Uint8Array(await input.arrayBuffer()) }
+  if (isRawImage(input)) return { name: label, data: checkRaw(input, label) }
+  if (typeof input !== 'string' && !(input instanceof URL)) {
+    throw new PipiloError('INPUT_INVALID', `${capital(label)} is ${kindOf(input)}, not a picture.`, {
+      hint: 'Give a path, a URL, a Uint8Array, a Blob, or { width, height, channels, data }.',
+      input: label,
+    })
+  }
+  const text = String(input)
+  const scheme = /^(https?|file|data|[a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase()
+  switch (scheme) {
+    case 'http':
+    case 'https':
+      return { name: text, data: await download(text, signal) }
+    case 'data':
+      return { name: label, data: await dataUrl(text, label) }
+    case 'file':
+      return { name: text, data: filePath(text) }
+    default:
+      if (input instanceof URL) {
+        throw new PipiloError('INPUT_INVALID', `${text} has a scheme that is not read.`, {
+          hint: 'Use file:, http:, https: or data:.',
+          input: text,
+        })
+      }
+      return { name: text, data: text }
+  }
+}
+
+/** The first bytes of a source, for telling what it is. */
+export async function firstBytes(source: ImageSource, count: number): Promise<Uint8Array> {
+  if (source.data instanceof Uint8Array) return source.data.subarray(0, count)
+  if (typeof source.data !== 'string') return source.data.data.subarray(0, count)
+  const path = source.data
+  try {
+    const file = await open(path)
+    try {
+      const { buffer, bytesRead } = await file.read(new Uint8Array(count), 0, count, 0)
+      return buffer.subarray(0, bytesRead)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw fileError(error, path, 'read')
+  }
+}
+
+function checkRaw(image: RawImage, label: string): RawImage {
+  const { width, height, channels, data } = image
+  const right = [width, height, channels].every((size) => Number.isInteger(size) && size > 0) && channels <= 4
+  const bytes = data instanceof Uint8Array || (data as unknown) instanceof Uint8ClampedArray
+  if (!right || !bytes || data.length !== width * height * channels) {
+    throw new PipiloError(
+      'IMAGE_INVALID',
+      `${capital(label)} says width ${width}, height ${height}, channels ${channels}, and has ${data?.length ?? 'no'} bytes.`,
+      { hint: 'data is a Uint8Array of width × height × channels bytes, channels 1 to 4.', input: label },
+    )
+  }
+  return image
+}
+
+/**
+ * The path of a `file:` URL.
+ * @throws `INPUT_INVALID` for one that names another machine
+ */
+export function filePath(url: string): string {
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new PipiloError('INPUT_INVALID', `${url} names no file on this machine.`, { input: url, cause })
+  }
+}
+
+async function dataUrl(url: string, label: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await (await fetch(url)).arrayBuffer())
+  } catch (cause) {
+    throw new PipiloError('IMAGE_INVALID', `${capital(label)} is not a data: URL that can be read.`, {
+      input: label,
+      cause,
+    })
+  }
+}
+
+async function download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const failure = (reason: string, cause?: unknown) =>
+    new PipiloError('NETWORK', `Cannot fetch ${url}: ${reason}.`, { input: url, cause })
+  try {
+    const response = await fetch(url, signal ? { signal } : {})
+    if (!response.ok) throw failure(`the server answered ${response.status} ${response.statusText}`.trimEnd())
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of response.body ?? []) {
+      size += chunk.length
+      if (size > MOST_BYTES) throw failure(`it is larger than ${MOST_BYTES / 2 ** 20} MB`)
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks)
+  } catch (error) {
+    if (error instanceof PipiloError) throw error
+    if (signal?.aborted) throw abortError(signal)
+    const { cause, message } = error as Error
+    throw failure(cause instanceof Error ? cause.message : message, error)
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value)
+    ? 'an array'
+    : typeof value === 'object'
+      ? 'an object'
+      : `a value of type ${typeof value}`
+}
+
+/** With a capital first letter, for the head of a sentence. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

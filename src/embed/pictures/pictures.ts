@@ -1,0 +1,69 @@
+import { PipiloError } from '../../base/index.ts'
+import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import type { Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import type { Input } from '../types.ts'
+import { decodeImage } from './image.ts'
+
+export interface PictureOptions {
+  readonly image: ImagePreprocessing
+  readonly batchPixels: number
+  readonly maxPixels: number | undefined
+  /** Batches that the session runs at a time. */
+  readonly concurrency: number
+}
+
+/** Pictures to the pixels that the model wants, decoded on sharp's threads while the model runs those before. */
+export class PicturePreparation implements Preparation {
+  readonly window: Preparation['window']
+  readonly ahead: number
+  readonly #options: PictureOptions
+
+  constructor(options: PictureOptions) {
+    checkImagePreprocessing(options.image)
+    const [height, width] = options.image.size
+    this.#options = options
+    const count = Math.max(1, Math.floor(options.batchPixels / (height * width)))
+    this.window = { count, weight: Number.POSITIVE_INFINITY }
+    this.ahead = options.concurrency + 2
+  }
+
+  weigh(): number {
+    return 1
+  }
+
+  async prepare(inputs: readonly Input[], { indexOf, signal, onError }: PrepareOptions): Promise<Unit[]> {
+    const { image, maxPixels } = this.#options
+    const decoded = await Promise.all(
+      inputs.map(async (input, owner): Promise<Uint8Array | PipiloError> => {
+        try {
+          const label = `input ${indexOf(owner)}`
+          return (await decodeImage(input, image, { label, signal, ...(maxPixels && { maxPixels }) })).data
+        } catch (error) {
+          if (!(error instanceof PipiloError) || signal.aborted) throw error
+          return error
+        }
+      }),
+    )
+    const units: Unit[] = []
+    // In order: of several bad ones it is the first that is named.
+    for (const [owner, content] of decoded.entries()) {
+      if (content instanceof PipiloError) onError(owner, content)
+      else units.push({ owner, content, size: content.length / 3, truncated: false })
+    }
+    return units
+  }
+
+  pack(units: readonly Unit[]): Unit[][] {
+    // A window is a batch.
+    return units.length > 0 ? [[...units]] : []
+  }
+
+  feeds(batch: readonly Unit[]): Record<string, Tensor> {
+    const [height, width] = this.#options.image.size
+    const each = height * width * 3
+    const data = new Uint8Array(batch.length * each)
+    for (const [row, { content }] of batch.entries()) data.set(content, row * each)
+    return { pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data } }
+  }
+}

@@ -1,0 +1,112 @@
+import { breather, PipiloError, throwIfAborted } from '../../base/index.ts'
+import type { TextPreprocessing } from '../../models/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import { packByLength } from '../batching/pack.ts'
+import type { Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import { isRawImage } from '../pictures/imageSource.ts'
+import type { Input } from '../types.ts'
+import { type ChunkPlan, chunkText } from './chunk.ts'
+import type { TextTokenizer } from './tokenizer.ts'
+
+export interface TextOptions {
+  readonly tokenizer: TextTokenizer
+  /** Names of the graph's inputs. */
+  readonly inputs: readonly string[]
+  readonly maxLength: number
+  readonly batchTokens: number
+  readonly text: TextPreprocessing | undefined
+  readonly chunks: ChunkPlan | undefined
+  /** Batches that the session runs at a time. */
+  readonly concurrency: number
+}
+
+/** Texts sorted together: enough that neighbours are equally long. */
+const WINDOW = { count: 1024, weight: 2 ** 21 }
+
+/** Texts to token ids, in slices that leave the event loop its turns. */
+export class TextPreparation implements Preparation {
+  readonly window = WINDOW
+  readonly ahead = 2
+  readonly #options: TextOptions
+
+  constructor(options: TextOptions) {
+    this.#options = options
+  }
+
+  weigh(input: Input): number {
+    return typeof input === 'string' ? input.length : 0
+  }
+
+  async prepare(
+    inputs: readonly Input[],
+    { indexOf, prompt, signal, onError }: PrepareOptions,
+  ): Promise<Unit[]> {
+    const { tokenizer, maxLength, chunks } = this.#options
+    const breathe = breather()
+    const units: Unit[] = []
+    for (const [owner, input] of inputs.entries()) {
+      throwIfAborted(signal)
+      if (typeof input !== 'string') {
+        onError(owner, notText(input, indexOf(owner)))
+      } else if (chunks) {
+        for (const { ids, start, end } of await chunkText(input, tokenizer, chunks, prompt)) {
+          units.push({ owner, content: ids, size: ids.length, truncated: false, place: { start, end } })
+        }
+      } else {
+        const { ids, truncated } = tokenizer.encode(prompt + input, maxLength)
+        units.push({ owner, content: ids, size: ids.length, truncated })
+      }
+      const pause = breathe()
+      if (pause) await pause
+    }
+    return units
+  }
+
+  pack(units: readonly Unit[]): Unit[][] {
+    const { batchTokens, text, concurrency } = this.#options
+    return packByLength(units, batchTokens, { least: text?.padding?.length, concurrency })
+  }
+
+  feeds(batch: readonly Unit[]): Record<string, Tensor> {
+    const { inputs, tokenizer, text } = this.#options
+    const length = Math.max(text?.padding?.length ?? 1, ...batch.map(({ size }) => size))
+    const padId = tokenizer.padding(text?.padding?.token)
+    const shape = [batch.length, length]
+    const feeds: Record<string, Tensor> = {}
+    for (const name of inputs) {
+      const data = new BigInt64Array(batch.length * length)
+      // Ids fit in the lower halves of the 64-bit numbers: written so, they need no BigInt each.
+      const low = new Int32Array(data.buffer)
+      if (name === 'input_ids' && padId) for (let i = 0; i < data.length; i++) low[2 * i] = padId
+      for (const [row, { content }] of batch.entries()) {
+        const first = row * length
+        if (name === 'input_ids') for (let i = 0; i < content.length; i++) low[2 * (first + i)] = content[i]!
+        // A text without any token attends to one of padding: a mean over nothing is no vector.
+        else if (name === 'attention_mask')
+          for (let i = 0; i < Math.max(1, content.length); i++) low[2 * (first + i)] = 1
+      }
+      feeds[name] = { dtype: 'int64', shape, data }
+    }
+    return feeds
+  }
+}
+
+function notText(input: unknown, index: number): PipiloError {
+  const picture =
+    input instanceof Uint8Array || input instanceof Blob || input instanceof URL || isRawImage(input)
+  const kind = picture
+    ? input instanceof URL
+      ? 'a URL'
+      : 'a picture or bytes'
+    : input === null
+      ? 'null'
+      : Array.isArray(input)
+        ? 'an array'
+        : `of type ${typeof input}`
+  return new PipiloError('TEXT_INVALID', `Input ${index} is ${kind}, not a text.`, {
+    input: index,
+    hint: picture
+      ? 'This is a text model: give strings, or choose an image model for pictures.'
+      : 'Give an array of strings.',
+  })
+}

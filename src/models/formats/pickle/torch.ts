@@ -1,0 +1,212 @@
+import { PipiloError } from '../../../base/index.ts'
+import type { Initializer } from '../../../graph/index.ts'
+import { bytesPerElement, elementCount, type Tensor, typedArray } from '../../../tensor/index.ts'
+import { type OpenFile, readAt, withFile } from '../../sources/files.ts'
+import { type Storage, type TorchTensor, torchVocabulary } from './objects.ts'
+import { stateDict } from './stateDict.ts'
+import { Truncated, type Unpickled, unpickle } from './unpickle.ts'
+import { readZip } from './zip.ts'
+
+/** What `torch.save` writes first, before version 1.6. */
+const MAGIC = 0x1950a86a20f9469cfc6cn
+
+/** Longest description (all but the numbers) that is read into memory, in bytes. */
+const MOST = 1 << 28
+
+/** Most elements that are laid out anew for a tensor whose elements are not in row-major order. */
+const MOST_ELEMENTS = 2 ** 31
+
+/**
+ * The tensors of a file that `torch.save` wrote (`pytorch_model.bin`, `.pt`, `.pth`), in the zip format or the one before
+ * PyTorch 1.6. Nothing in it is executed. Tensors stay in the file; only those whose elements are not in row-major order
+ * (transposed, strided, expanded) are read and laid out.
+ *
+ * ```ts
+ * const tensors = await readTorch('pytorch_model.bin')
+ * tensors.get('embeddings.word_embeddings.weight')   // { dtype: 'float32', shape, file: { path, offset, length } }
+ * ```
+ *
+ * A checkpoint that holds more than parameters gives those under `state_dict`, `model`, `model_state_dict` and their like; the
+ * prefix `module.` of data-parallel training is taken away.
+ *
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for a pickle that names anything else than tensors and plain containers (with the
+ * name), for other formats; `FORMAT_INVALID` for a file that is cut off or broken; those of reading files
+ * @see https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
+ */
+export async function readTorch(path: string): Promise<Map<string, Initializer>> {
+  return withFile(path, async (file) => {
+    const start = await readAt(file.handle, 0, Math.min(4, file.size))
+    const isZip = start.length === 4 && start.readUInt32LE(0) === 0x04034b50
+    const { value, storages } = isZip ? await readArchive(file, path) : await readLegacy(file, path)
+    const tensors = new Map<string, Initializer>()
+    for (const [name, tensor] of stateDict(value, path)) {
+      tensors.set(name, await place(file, storages, name, tensor, path))
+    }
+    return tensors
+  })
+}
+
+interface Contents {
+  readonly value: unknown
+  /** Where the bytes of each storage lie. */
+  readonly storages: ReadonlyMap<string, { readonly offset: number; readonly length: number }>
+}
+
+async function readArchive({ handle, size }: OpenFile, label: string): Promise<Contents> {
+  const entries = await readZip(handle, size, label)
+  const pickle = entries.find(({ name }) => name.endsWith('data.pkl'))
+  if (!pickle || entries.some(({ name }) => name.endsWith('constants.pkl'))) {
+    throw unsupported(
+      label,
+      pickle ? 'is a TorchScript program' : 'is a zip archive that torch.save did not write',
+    )
+  }
+  const root = pickle.name.slice(0, -'data.pkl'.length)
+  const order = entries.find(({ name }) => name === `${root}byteorder`)
+  if (order && (await readAt(handle, order.offset, Math.min(order.length, 16))).toString() !== 'little') {
+    throw unsupported(label, 'holds numbers in big-endian order')
+  }
+  if (pickle.length > MOST) throw invalid(label, `describes its tensors in ${pickle.length} bytes`)
+  const bytes = await readAt(handle, pickle.offset, pickle.length)
+  const named = new Map<string, Storage>()
+  let value: unknown
+  try {
+    value = unpickle(bytes, 0, torchVocabulary(named), label).value
+  } catch (error) {
+    throw error instanceof Truncated ? invalid(label, 'holds a pickle that is cut off', error) : error
+  }
+  const contents = new Map(entries.map((entry) => [entry.name, entry]))
+  const storages = new Map<string, { offset: number; length: number }>()
+  for (const [key, { length }] of named) {
+    const entry = contents.get(`${root}data/${key}`)
+    if (!entry || entry.length < length) {
+      throw invalid(label, `has ${entry?.length ?? 'none'} of the ${length} bytes of the storage ${key}`)
+    }
+    storages.set(key, entry)
+  }
+  return { value, storages }
+}
+
+/** Pickles one after another (a magic number, a version, the machine, the object, the keys of storages), then the storages. */
+async function readLegacy(file: OpenFile, label: string): Promise<Contents> {
+  const { pickles, named } = await legacyPickles(file, label)
+  const [, , machine, object, keys] = pickles
+  if (machine!.value instanceof Map && machine!.value.get('little_endian') === false) {
+    throw unsupported(label, 'holds numbers in big-endian order')
+  }
+  if (!Array.isArray(keys!.value)) throw invalid(label, 'has no list of storages')
+  const storages = new Map<string, { offset: number; length: number }>()
+  let at = keys!.end
+  for (const key of keys!.value) {
+    const storage = named.get(String(key))
+    if (!storage) throw invalid(label, `holds a storage ${key} that nothing uses`)
+    if (at + 8 + storage.length > file.size) {
+      throw invalid(
+        label,
+        `is cut off: the storage ${key} ends at ${at + 8 + storage.length} of ${file.size} bytes`,
+      )
+    }
+    const count = Number((await readAt(file.handle, at, 8)).readBigInt64LE())
+    if (count * bytesPerElement(storage.dtype) !== storage.length) {
+      throw invalid(label, `says two lengths of the storage ${key}`)
+    }
+    storages.set(storage.key, { offset: at + 8, length: storage.length })
+    at += 8 + storage.length
+  }
+  for (const key of named.keys()) if (!storages.has(key)) throw invalid(label, `has no storage ${key}`)
+  return { value: object!.value, storages }
+}
+
+/** How long the pickles are is known once they are read: the start of the file is read again, longer, until they fit. */
+async function legacyPickles({ handle, size }: OpenFile, label: string) {
+  for (let length = Math.min(size, 1 << 20); ; length = Math.min(size, 2 * length)) {
+    const bytes = await readAt(handle, 0, length)
+    const named = new Map<string, Storage>()
+    const vocabulary = torchVocabulary(named)
+    try {
+      const pickles: Unpickled[] = []
+      for (let i = 0; i < 5; i++) {
+        const pickle = unpickle(bytes, pickles.at(-1)?.end ?? 0, vocabulary, label)
+        if (i === 0 && pickle.value !== MAGIC)
+          throw unsupported(label, 'is a pickle that torch.save did not write')
+        pickles.push(pickle)
+      }
+      return { pickles, named }
+    } catch (error) {
+      if (!(error instanceof Truncated)) throw error
+      if (length === size || length > MOST)
+        throw invalid(label, 'is cut off in its description of tensors', error)
+    }
+  }
+}
+
+async function place(
+  file: OpenFile,
+  storages: Contents['storages'],
+  name: string,
+  { storage, dtype, offset, shape, strides }: TorchTensor,
+  label: string,
+): Promise<Initializer> {
+  const width = bytesPerElement(dtype)
+  const count = elementCount(shape)
+  if (count === 0) return { dtype, shape, data: typedArray(dtype, 0) }
+  const stored = storages.get(storage.key)!
+  const last = shape.reduce((sum, size, axis) => sum + (size - 1) * strides[axis]!, offset)
+  if ((last + 1) * width > storage.length || storage.start + (last + 1) * width > stored.length) {
+    throw invalid(label, `has the tensor ${name} reach outside of its storage`)
+  }
+  const start = stored.offset + storage.start + offset * width
+  if (isRowMajor(shape, strides))
+    return { dtype, shape, file: { path: file.path, offset: start, length: count * width } }
+  if (count > MOST_ELEMENTS) throw unsupported(label, `has the tensor ${name} expanded to ${count} elements`)
+  const bytes = await readAt(file.handle, start, (last - offset + 1) * width)
+  return layOut(bytes, dtype, shape, strides)
+}
+
+function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
+  let expected = 1
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] !== 1 && strides[axis] !== expected) return false
+    expected *= shape[axis]!
+  }
+  return true
+}
+
+/** The elements in row-major order. */
+function layOut(
+  bytes: Uint8Array,
+  dtype: Tensor['dtype'],
+  shape: readonly number[],
+  strides: readonly number[],
+): Tensor {
+  const width = bytesPerElement(dtype)
+  const count = elementCount(shape)
+  const target = new Uint8Array(count * width)
+  const index = shape.map(() => 0)
+  let from = 0
+  for (let i = 0; i < count; i++) {
+    for (let byte = 0; byte < width; byte++) target[i * width + byte] = bytes[from * width + byte]!
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!
+      if (++index[axis]! < shape[axis]!) break
+      from -= shape[axis]! * strides[axis]!
+      index[axis] = 0
+    }
+  }
+  return { dtype, shape, data: typedArray(dtype, target) }
+}
+
+function unsupported(label: string, what: string): PipiloError {
+  return new PipiloError('FORMAT_UNSUPPORTED', `${label} ${what}.`, {
+    input: label,
+    hint: 'Save the parameters with torch.save(model.state_dict(), path), or as safetensors.',
+  })
+}
+
+function invalid(label: string, complaint: string, cause?: unknown): PipiloError {
+  return new PipiloError('FORMAT_INVALID', `${label} ${complaint}.`, {
+    input: label,
+    hint: 'Download or write it again.',
+    cause,
+  })
+}

@@ -1,0 +1,63 @@
+import type { Builder, Value } from '../../../graph/index.ts'
+import type { Tensor } from '../../../tensor/index.ts'
+import { channelAxis } from './layout.ts'
+import { Settings } from './settings.ts'
+import type { KerasLayer } from './topology.ts'
+import type { WeightLayout, Weights } from './weights.ts'
+
+/** What the function of a layer kind is given: one use of a layer. */
+export class LayerCall {
+  readonly settings: Settings
+  readonly inputs: readonly Value[]
+  readonly input: Value
+  private readonly builder: Builder
+  private readonly weights: Weights
+
+  /** @throws PipiloError `OPERATOR_UNSUPPORTED` for a layer that is given nothing, or channels that come first */
+  constructor(builder: Builder, layer: KerasLayer, inputs: readonly Value[], weights: Weights) {
+    this.builder = builder
+    this.settings = new Settings(layer)
+    this.weights = weights
+    this.inputs = inputs
+    this.input = inputs[0] ?? this.settings.unsupported('no input')
+    if (this.settings.text('data_format', 'channels_last') !== 'channels_last') {
+      this.settings.unsupported('pictures with their channels first')
+    }
+  }
+
+  /** The input, which has to be a feature map: [batch, channels, height, width]. */
+  get map(): Value {
+    const rank = this.input.shape.length
+    return rank === 4 ? this.input : this.settings.unsupported(`an input of ${rank} axes`)
+  }
+
+  /** Size of Keras' last axis. */
+  get channels(): number {
+    return this.size(channelAxis(this.input))
+  }
+
+  /** Size of an axis of the input, which has to be known. */
+  size(axis: number): number {
+    const size = this.input.shape[axis]
+    return typeof size === 'number' ? size : this.settings.unsupported('an axis whose size is not known')
+  }
+
+  /** A weight as a value of the graph, `shape` in TensorFlow's order. A layer that is used twice adds it once. */
+  weight(name: string, shape: readonly number[], layout?: WeightLayout): Value {
+    return this.once(name, () => this.weights.take(this.settings.layer.name, name, shape, layout))
+  }
+
+  /** A vector in place of a weight that the layer does without. */
+  filled(name: string, size: number, value: number): Value {
+    return this.once(name, () => ({
+      dtype: 'float32',
+      shape: [size],
+      data: new Float32Array(size).fill(value),
+    }))
+  }
+
+  private once(name: string, make: () => Tensor): Value {
+    const full = `${this.builder.path}/${name}`
+    return this.builder.has(full) ? this.builder.value(full) : this.builder.initializer(full, make())
+  }
+}

@@ -1,0 +1,33 @@
+import { cut } from '../../graph/index.ts'
+import { createModel, featuresOf } from '../model/model.ts'
+import { resolvePlace } from '../model/places.ts'
+import { createTwoTowers } from '../model/towers.ts'
+import type { ModelFiles } from '../sources/sources.ts'
+import type { Card, Model } from '../types.ts'
+import { readModel } from './read.ts'
+import type { Reading, ReadOptions } from './reading.ts'
+
+/** A model from its files; what its card says goes before what they say, and what the caller says before both. */
+export async function assemble(
+  files: ModelFiles,
+  identity: Pick<Card, 'name' | 'source'>,
+  known: Card | undefined,
+  options: ReadOptions = {},
+): Promise<Model> {
+  const overrides = options.card ?? {}
+  const reading = await readModel(files, options)
+  const found: Card = known ?? { ...reading.card, ...identity }
+  const merged: Card = { ...found, ...overrides }
+  if (merged.modality === 'text-image') {
+    return createTwoTowers({ ...reading, card: merged, folder: files.folder })
+  }
+  const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
+  const dimensions = stated > 0 ? stated : tapSize(reading, merged)
+  return createModel({ ...reading, card: { ...merged, dimensions }, folder: files.folder })
+}
+
+/** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
+function tapSize({ graph, places }: Reading, card: Card): number {
+  const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
+  return featuresOf(cut(graph, tap), places) ?? 0
+}

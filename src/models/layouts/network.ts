@@ -1,0 +1,89 @@
+import { PipiloError } from '../../base/index.ts'
+import { isObject, readJsonObject } from '../sources/files.ts'
+import type { ModelFiles } from '../sources/sources.ts'
+import { type Architecture, findByName, findByType, knownNames } from './architectures.ts'
+import type { Modules } from './modules.ts'
+import type { FolderContents, ReadOptions } from './reading.ts'
+import { timmArguments } from './timmArguments.ts'
+
+type Config = Readonly<Record<string, unknown>>
+
+/** A network's configuration, and where its files lie. */
+export interface Network {
+  /** Sub-folder, `''` or ending in a slash. */
+  readonly path: string
+  readonly modules: Modules | undefined
+  /** What `config.json` says; empty where there is none. */
+  readonly stated: Config
+  /** What the architecture is built with: that of transformers, or what differs from what timm's name says. */
+  readonly config: Config
+  /** What the configuration calls the architecture. */
+  readonly name: string
+  /** Whose name that is. */
+  readonly of: 'transformers' | 'timm'
+  readonly architecture: Architecture | undefined
+}
+
+/**
+ * Finds what a model's files hold: by the option `architecture`, by `config.json` of timm (`architecture`) or transformers
+ * (`model_type`), or by the name under which torchvision and timm publish a checkpoint.
+ *
+ * @param file the checkpoint, where the source names it
+ * @throws PipiloError `MODEL_INVALID` where nothing says what it is
+ */
+export async function findNetwork(
+  files: ModelFiles,
+  { modules }: FolderContents,
+  options: ReadOptions,
+  file?: string,
+): Promise<Network> {
+  const path = modules?.network ?? ''
+  const stated = (await files.has(`${path}config.json`))
+    ? await readJsonObject(await files.get(`${path}config.json`))
+    : undefined
+  const name =
+    options.architecture ??
+    stated?.['architecture'] ??
+    (stated ? undefined : await publishedName(files, file))
+  if (typeof name === 'string') {
+    const config = isObject(stated) ? timmArguments(files.label, stated) : {}
+    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture: findByName(name) }
+  }
+  if (!stated) {
+    throw new PipiloError('MODEL_INVALID', `${files.label} has no ${path}config.json that says what it is.`, {
+      input: files.label,
+      hint: "Name its architecture, as in open('resnet50.pth', { architecture: 'resnet50' }).",
+    })
+  }
+  const type = String(stated['model_type'])
+  return {
+    path,
+    modules,
+    stated,
+    config: stated,
+    name: type,
+    of: 'transformers',
+    architecture: findByType(type),
+  }
+}
+
+/**
+ * The architecture of a checkpoint called as torchvision and timm publish it, `resnet50-0676ba61.pth` or
+ * `mobilenetv2_100_ra-b33bc2c4.pth`: the longest known name that it begins with, before the first digits of its hash; or as
+ * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`, or Facebook DINOv2, `dinov2_vits14_reg4_pretrain.pth`.
+ */
+async function publishedName(files: ModelFiles, file: string | undefined): Promise<string | undefined> {
+  const names = file === undefined ? await files.list('') : [file]
+  for (const name of names) {
+    const stem = /^(?:.*\/)?([\w-]+)(?:-[0-9a-f]{8}|_pretrain)\.(?:pth|pt|bin|safetensors)$/.exec(name)?.[1]
+    if (stem === undefined) continue
+    // The package efficientnet_pytorch, whose networks pad as TensorFlow does.
+    const efficient = /^efficientnet-((?:b|lite)\d)$/.exec(stem)?.[1]
+    if (efficient !== undefined) return `tf_efficientnet_${efficient}`
+    const known = knownNames()
+      .filter((candidate) => stem === candidate || new RegExp(`^${candidate}[_-]`).test(stem))
+      .sort((a, b) => b.length - a.length)
+    if (known[0] !== undefined) return known[0]
+  }
+  return undefined
+}

@@ -1,0 +1,69 @@
+import { PipiloError } from '../../base/index.ts'
+import type { BuiltModel } from '../../nn/index.ts'
+
+type Size = readonly [height: number, width: number]
+
+/**
+ * Refuses what is no height and width.
+ *
+ * @throws PipiloError `OPTION_INVALID`
+ */
+export function checkSize(size: unknown): void {
+  if (size === undefined) return
+  const isSize = Array.isArray(size) && size.length === 2
+  if (isSize && size.every((side) => Number.isSafeInteger(side) && side > 0)) return
+  throw new PipiloError('OPTION_INVALID', `The size of pictures is ${JSON.stringify(size)}.`, {
+    input: 'size',
+    hint: 'It is [height, width] in pixels, such as [224, 224].',
+  })
+}
+
+/**
+ * Builds for pictures of the size that was asked for, and says when it is the size that does not fit: too small for a network, or
+ * with a border that no patch would look at.
+ *
+ * @param build for a size, or for the network's own
+ * @param own what the model's files say
+ * @param patchOf side of the patches that what was built cuts pictures into, where it does
+ * @throws PipiloError `OPTION_INVALID`, and what `build` throws
+ */
+export function buildForSize(
+  build: (size: Size | undefined) => BuiltModel,
+  label: string,
+  asked: Size | undefined,
+  own: Size | undefined,
+  patchOf: (built: BuiltModel) => number | undefined,
+): BuiltModel {
+  const refuse = (why: string, cause?: unknown): PipiloError =>
+    new PipiloError('OPTION_INVALID', `${label} cannot take pictures of ${asked?.join(' × ')}: ${why}`, {
+      input: 'size',
+      hint: own ? `It was made for ${own.join(' × ')}.` : 'Choose a larger size.',
+      cause,
+    })
+  if (!asked) return build(own)
+  const built = buildAsked()
+  const patch = patchOf(built)
+  const odd = patch !== undefined && asked.some((side) => side % patch !== 0)
+  if (odd && `${asked}` !== `${own}`) throw refuse(`its patches are of ${patch} × ${patch}.`)
+  return built
+
+  function buildAsked(): BuiltModel {
+    try {
+      return build(asked)
+    } catch (error) {
+      if (error instanceof PipiloError && error.code === 'SHAPE_MISMATCH' && builds(() => build(own))) {
+        throw refuse(error.message, error)
+      }
+      throw error
+    }
+  }
+}
+
+function builds(build: () => unknown): boolean {
+  try {
+    build()
+    return true
+  } catch {
+    return false
+  }
+}

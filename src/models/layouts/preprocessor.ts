@@ -1,0 +1,130 @@
+import { PipiloError } from '../../base/index.ts'
+import { isObject, readJsonObject } from '../sources/files.ts'
+import type { ModelFiles } from '../sources/sources.ts'
+import type { ImagePreprocessing } from '../types.ts'
+
+/** PIL's numbers for ways to resize. */
+const resampling = new Map<unknown, ImagePreprocessing['interpolation']>([
+  [0, 'nearest'],
+  [1, 'lanczos'],
+  [2, 'bilinear'],
+  [3, 'bicubic'],
+])
+
+/** Processors whose pictures' shorter side becomes `size` where that is one number; with others it is a square. */
+const byShorterSide =
+  /^(Bit|Chameleon|ChineseCLIP|CLIP|ConvNext|LeViT|Levit|Llava|MobileNetV[12]|MobileViT|MobileVit|PoolFormer|VideoMAE)/
+
+type Config = Readonly<Record<string, unknown>>
+type Size = readonly [height: number, width: number]
+
+/**
+ * The preparation of pictures that transformers' `preprocessor_config.json` (or the `image_processor` of
+ * `processor_config.json`) describes, or undefined where there is none.
+ *
+ * @param sizes.taken what the network takes, where that is known: the configuration must lead to it. Default: what it leads to
+ * @param sizes.otherwise size where the configuration leads to none
+ * @param folder where the file lies within `files`, `''` or ending in a slash
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as another factor than 1/255
+ */
+export async function readPreprocessor(
+  files: ModelFiles,
+  sizes: { readonly taken?: Size; readonly otherwise?: Size | undefined } = {},
+  folder = '',
+): Promise<ImagePreprocessing | undefined> {
+  const found = await findConfig(files, folder)
+  if (!found) return undefined
+  const { path, config } = found
+  const refuse = (what: string): PipiloError =>
+    new PipiloError('FORMAT_UNSUPPORTED', `${path} of ${files.label} ${what}.`, {
+      input: files.label,
+      hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
+    })
+  const factor = config['rescale_factor']
+  if (config['do_rescale'] === false || (typeof factor === 'number' && Math.abs(factor * 255 - 1) > 1e-3)) {
+    throw refuse('does not scale pixels to 0…1')
+  }
+  if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
+  const normalizes = config['do_normalize'] !== false
+  const mean = normalizes ? triple(config['image_mean']) : ([0, 0, 0] as const)
+  const std = normalizes ? triple(config['image_std']) : ([1, 1, 1] as const)
+  if (!mean || !std) throw refuse('normalises without image_mean and image_std of three numbers')
+  const interpolation = resampling.get(config['resample'] ?? 2)
+  if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
+  const geometry = geometryOf(config)
+  const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
+  if (!seen) throw refuse('does not say to which size pictures are brought')
+  return atSize({ ...geometry, interpolation, mean, std }, seen)
+}
+
+/** The same preparation for a network of another size: it sees the same part of a picture. */
+export function atSize(
+  image: Omit<ImagePreprocessing, 'size'> & { readonly size?: Size | undefined },
+  size: Size,
+): ImagePreprocessing {
+  if (image.resize === undefined || image.size === undefined) return { ...image, size }
+  const [down, across] = [size[0] / image.size[0], size[1] / image.size[1]]
+  const resize =
+    typeof image.resize === 'number'
+      ? Math.round(image.resize * Math.min(down, across))
+      : ([Math.round(image.resize[0] * down), Math.round(image.resize[1] * across)] as const)
+  return { ...image, size, resize }
+}
+
+async function findConfig(
+  files: ModelFiles,
+  folder: string,
+): Promise<{ path: string; config: Config } | undefined> {
+  const path = `${folder}preprocessor_config.json`
+  if (await files.has(path)) return { path, config: await readJsonObject(await files.get(path)) }
+  const newer = `${folder}processor_config.json`
+  if (!(await files.has(newer))) return undefined
+  const { image_processor: config } = await readJsonObject(await files.get(newer))
+  return isObject(config) ? { path: newer, config } : undefined
+}
+
+type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
+
+function geometryOf(config: Config): Geometry {
+  const kind = String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
+  const crops = config['do_center_crop'] === true
+  // Old files have one number, and each class has its own idea of it.
+  const isShorter = byShorterSide.test(kind) || (crops && kind === '')
+  const shortest = shortestEdge(config['size'], isShorter)
+  const square = shortest === undefined ? sizeOf(config['size']) : ([shortest, shortest] as const)
+  if (!square) return { size: undefined, crop: crops ? 'center' : 'squash' }
+  const kept = config['crop_pct'] ?? (kind.startsWith('ConvNext') ? 224 / 256 : undefined)
+  if (typeof kept === 'number' && shortest !== undefined) {
+    // ConvNeXt: from 384 pixels on everything is squashed.
+    if (shortest >= 384 && !kind.startsWith('PoolFormer')) return { size: square, crop: 'squash' }
+    const size = crops ? (sizeOf(config['crop_size']) ?? square) : square
+    return { size, crop: 'center', resize: Math.floor(shortest / kept) }
+  }
+  // A resize of the shorter side alone leaves pictures of all shapes; a network of a fixed size takes their middle.
+  if (!crops) return { size: square, crop: shortest === undefined ? 'squash' : 'center' }
+  const size = sizeOf(config['crop_size']) ?? square
+  return shortest === undefined
+    ? { size, crop: 'squash', resize: square }
+    : { size, crop: 'center', resize: shortest }
+}
+
+function triple(value: unknown): readonly [number, number, number] | undefined {
+  if (typeof value === 'number') return [value, value, value]
+  if (!Array.isArray(value) || value.length !== 3) return undefined
+  return value.every((entry) => typeof entry === 'number') ? (value as [number, number, number]) : undefined
+}
+
+function shortestEdge(size: unknown, isShorter: boolean): number | undefined {
+  const value = isObject(size) ? size['shortest_edge'] : isShorter ? size : undefined
+  return typeof value === 'number' && value > 0 ? value : undefined
+}
+
+function sizeOf(value: unknown): Size | undefined {
+  const sides = isObject(value)
+    ? [value['height'], value['width']]
+    : Array.isArray(value)
+      ? value
+      : [value, value]
+  const right = sides.length === 2 && sides.every((side) => typeof side === 'number' && side > 0)
+  return right ? (sides as [number, number]) : undefined
+}

@@ -1,0 +1,39 @@
+import { PipiloError } from '../../base/index.ts'
+import { isCheckpoint } from '../formats/checkpoint.ts'
+import type { ModelFiles } from '../sources/sources.ts'
+import { readFolder } from './folder.ts'
+import { findOnnx, readOnnxModel } from './onnxModel.ts'
+import type { Reading, ReadOptions } from './reading.ts'
+import { firstPresent } from './textLayout.ts'
+import { isTfjs, readTfjs } from './tfjsModel.ts'
+
+/**
+ * Reads a model from its files, whichever format they have: an `.onnx` file; a checkpoint (safetensors or what `torch.save`
+ * wrote) in the layout of sentence-transformers, transformers or timm, or `onnx/model.onnx` there; a TensorFlow.js model.
+ *
+ * @throws PipiloError `MODEL_INVALID`, `FORMAT_UNSUPPORTED`, and those of the formats
+ */
+export async function readModel(files: ModelFiles, options: ReadOptions = {}): Promise<Reading> {
+  const { file } = files
+  const overrides = options.card ?? {}
+  if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)
+  if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
+  if (file !== undefined && (await isTfjs(files, file))) return readTfjs(files, file)
+  if (file !== undefined) {
+    throw new PipiloError('FORMAT_UNSUPPORTED', `${files.label} is no model that Pipilo reads.`, {
+      input: files.label,
+      hint: 'It reads .onnx, .safetensors, .bin, .pt and .pth beside a config.json, TensorFlow.js models, and folders of these.',
+    })
+  }
+  const names = await files.list('')
+  if (names.includes('modules.json') || names.includes('config.json')) return readFolder(files, options)
+  const tfjs = await firstPresent(files, ['model.json', 'model.min.js', 'dist/model.json'])
+  if (tfjs) return readTfjs(files, tfjs)
+  const onnx = await findOnnx(files, '', names)
+  if (onnx) return readOnnxModel(files, onnx, overrides)
+  if (names.some(isCheckpoint)) return readFolder(files, options)
+  throw new PipiloError('MODEL_INVALID', `${files.label} holds no model that Pipilo reads.`, {
+    input: files.label,
+    hint: 'It looks for modules.json or config.json (transformers), model.json (TensorFlow.js), or one .onnx file.',
+  })
+}

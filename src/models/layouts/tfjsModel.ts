@@ -1,0 +1,117 @@
+import { posix } from 'node:path'
+import { type Graph, layers } from '../../graph/index.ts'
+import {
+  type ModelJson,
+  readModelJson,
+  readTfjsGraphModel,
+  readTfjsLayersModel,
+  shardPaths,
+  type TfjsGraphModel,
+} from '../formats/tfjs/index.ts'
+import { fingerprint } from '../model/fingerprint.ts'
+import { isObject, readJson } from '../sources/files.ts'
+import type { ModelFiles } from '../sources/sources.ts'
+import { tokenizerPath } from '../tokenizers/index.ts'
+import type { ImagePreprocessing } from '../types.ts'
+import { belowHead } from './onnxModel.ts'
+import type { FoundCard, Reading } from './reading.ts'
+
+/** Whether a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
+export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> {
+  const name = posix.basename(file)
+  if (name === 'model.json' || name === 'model.min.js') return true
+  if (!name.endsWith('.json')) return false
+  const content = await readJson(await files.get(file))
+  return isObject(content) && 'modelTopology' in content
+}
+
+/**
+ * Reads a TensorFlow.js model, a layers model or a graph model.
+ *
+ * @param file its model.json, by any name, or the JavaScript module in its place
+ */
+export async function readTfjs(files: ModelFiles, file: string): Promise<Reading> {
+  const json = await readModelJson(await files.get(file))
+  // The shards lie beside it; those of a repository are fetched first.
+  const folder = posix.dirname(file) === '.' ? '' : posix.dirname(file)
+  const shards = shardPaths(json).flatMap((path) => [path, `${path}.min.js`, `${path}.js`])
+  const there = await files.list(folder)
+  for (const name of shards) if (there.includes(name)) await files.get(posix.join(folder, name))
+  return json.format === 'graph' ? readGraph(files, json, folder) : readLayers(files, json)
+}
+
+async function readLayers(files: ModelFiles, json: ModelJson): Promise<Reading> {
+  const model = await readTfjsLayersModel(json)
+  return {
+    graph: model.graph,
+    unused: model.unused,
+    tokenizer: undefined,
+    fingerprint: await fingerprint(['tfjs'], model.files),
+    card: pictureCard(`TensorFlow.js layers model of ${files.label}`, model.penultimate, model.inputSize),
+  }
+}
+
+async function readGraph(files: ModelFiles, json: ModelJson, folder: string): Promise<Reading> {
+  const model = await readTfjsGraphModel(json)
+  const { graph } = model
+  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
+  return {
+    graph,
+    unused: model.unused,
+    tokenizer: isText ? await tokenizerPath(files, folder === '' ? '' : `${folder}/`) : undefined,
+    fingerprint: await fingerprint(['tfjs graph'], model.files),
+    card: isText ? textCard(files, model) : graphPictureCard(files, model),
+  }
+}
+
+function textCard(files: ModelFiles, { graph, maxLength }: TfjsGraphModel): FoundCard {
+  return {
+    description: `TensorFlow.js graph model of ${files.label}`,
+    modality: 'text',
+    licence: 'unknown',
+    tap: graph.outputs[0]?.name ?? '',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 0,
+    text: { maxLength: maxLength ?? 512 },
+    notes: 'Its first output; mean pooling where that has a vector a token.',
+  }
+}
+
+function graphPictureCard(files: ModelFiles, { graph, inputSize }: TfjsGraphModel): FoundCard {
+  const penultimate = layerOf(graph, belowHead(graph) ?? graph.outputs[0]?.name ?? '')
+  return pictureCard(`TensorFlow.js graph model of ${files.label}`, penultimate, inputSize)
+}
+
+/** TensorFlow's node whose last value it is, else the value itself. */
+function layerOf(graph: Graph, value: string): string {
+  const node = value.slice(0, value.lastIndexOf('/'))
+  const name = node.replaceAll('/', '.')
+  return layers(graph).some((layer) => layer.name === name && layer.value === value) ? node : value
+}
+
+function pictureCard(
+  description: string,
+  penultimate: string,
+  size: ImagePreprocessing['size'] | undefined,
+): FoundCard {
+  const image: ImagePreprocessing | undefined = size && {
+    size,
+    crop: 'squash',
+    interpolation: 'bilinear',
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+  }
+  return {
+    description,
+    modality: 'image',
+    licence: 'unknown',
+    tap: penultimate,
+    penultimate,
+    pool: 'mean',
+    normalize: true,
+    dimensions: 0,
+    ...(image ? { image } : {}),
+    notes: 'The files say nothing of preprocessing: pixels are scaled to 0…1.',
+  }
+}

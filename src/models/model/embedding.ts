@@ -1,0 +1,157 @@
+import { PipiloError } from '../../base/index.ts'
+import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
+import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
+import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
+import { resolvePlace } from './places.ts'
+
+/** Name of the output that {@link embeddingGraph} makes. */
+export const embeddingOutput = 'embedding'
+
+/** The options of an embedding with the card's defaults filled in. */
+export interface ResolvedEmbedding {
+  readonly taps: readonly string[]
+  readonly pool: Pooling
+  readonly normalize: boolean
+  readonly dimensions: number | undefined
+  readonly preprocess: boolean
+}
+
+/** Fills in what the card says. */
+export function resolveEmbedding(card: Card, options: EmbeddingOptions): ResolvedEmbedding {
+  const taps = [options.tap ?? card.tap].flat()
+  if (taps.length === 0) throw new PipiloError('OPTION_INVALID', 'An embedding needs at least one tap.')
+  return {
+    taps,
+    pool: options.pool ?? card.pool,
+    normalize: options.normalize ?? card.normalize,
+    dimensions: options.dimensions,
+    preprocess: options.preprocess ?? true,
+  }
+}
+
+/** What is embedded. */
+export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
+
+/** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
+export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding): Graph {
+  const { graph, card, places } = model
+  const values = wanted.taps.map((tap) => resolvePlace(model, tap))
+  const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
+  const mask = card.modality === 'text' ? attentionMask(builder) : undefined
+  const pooled = values.map((name, i) => {
+    const value = tokensOf(builder.value(name), places?.channelsLast ?? false)
+    checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
+    return builder.scope('pooling', () => pool(value, wanted.pool, mask))
+  })
+  let result = pooled[0]!
+  if (pooled.length > 1) {
+    result = builder.scope('concatenation', () => op.concat(pooled.map(l2Normalize), -1))
+  }
+  if (wanted.dimensions !== undefined) result = takeFirst(result, wanted.dimensions)
+  if (wanted.normalize) result = builder.scope('normalization', () => l2Normalize(result))
+  builder.output(embeddingOutput, result)
+  const built = builder.build()
+  return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+/**
+ * The graph with `pixels`, uint8 [batch, height, width, 3], in place of its input of normalised pictures (also one in the
+ * order [batch, height, width, channels]). A graph that takes `pixels` already stays as it is.
+ */
+export function withPreprocessing(graph: Graph, card: Card): Graph {
+  if (graph.inputs.some(({ name }) => name === 'pixels')) return graph
+  const image = imageOf(card)
+  const input = pictureInput(graph)
+  const builder = Builder.from(graph)
+  const target = builder.value(input)
+  const channelsLast = isChannelsLast(target)
+  const channels = target.shape[channelsLast ? 3 : 1]
+  if (typeof channels === 'number' && channels !== 3) {
+    throw new PipiloError(
+      'FORMAT_UNSUPPORTED',
+      `${card.name} takes pictures of ${channels} channel${channels === 1 ? '' : 's'}, and pictures are decoded to 3.`,
+      { input: card.name, hint: 'Run its graph, or embed with preprocess: false.' },
+    )
+  }
+  let pixels = imagePreprocessing(builder, image)
+  builder.scope('preprocessing', () => {
+    if (channelsLast) pixels = op.transpose(pixels, [0, 2, 3, 1])
+    if (target.dtype !== 'float32') pixels = op.cast(pixels, target.dtype)
+  })
+  const built = builder.build()
+  // The new nodes stand at the end and write a name of their own: they move to the front and take the input's name.
+  const added = built.nodes.slice(graph.nodes.length).map((node) => ({
+    ...node,
+    outputs: node.outputs.map((name) => (name === pixels.name ? input : name)),
+  }))
+  const values = new Map(built.values)
+  values.delete(pixels.name)
+  if (target.type) values.set(input, { name: input, type: target.type })
+  return {
+    ...built,
+    inputs: built.inputs.filter(({ name }) => name !== input),
+    nodes: [...added, ...built.nodes.slice(0, graph.nodes.length)],
+    values,
+  }
+}
+
+/** The card's preprocessing of pictures. */
+function imageOf(card: Card): ImagePreprocessing {
+  if (card.image) return card.image
+  throw new PipiloError('MODEL_INVALID', `${card.name} does not say how its pictures are prepared.`, {
+    input: card.name,
+    hint: 'Say it with the option card: { image: { size, crop, interpolation, mean, std } }.',
+  })
+}
+
+/** Name of the input that takes pictures: `pixel_values`, else the only one of four axes. */
+export function pictureInput(graph: Graph): string {
+  const inputs = graph.inputs.filter(
+    ({ name, type }) => !graph.initializers.has(name) && type?.kind === 'tensor' && type.shape?.length === 4,
+  )
+  const found = inputs.find(({ name }) => name === 'pixel_values') ?? inputs[0]
+  if (found && (inputs.length === 1 || found.name === 'pixel_values')) return found.name
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `The graph ${graph.name} has ${inputs.length} inputs of pictures, not one.`,
+  )
+}
+
+/** Whether an input of pictures has its channels last. */
+export function isChannelsLast(input: Pick<Value, 'shape'>): boolean {
+  return input.shape[1] !== 3 && input.shape[3] === 3
+}
+
+/** A map whose channels stand last, as tokens: poolings take maps with their channels first. */
+function tokensOf(value: Value, channelsLast: boolean): Value {
+  if (!channelsLast || value.shape.length !== 4) return value
+  return op.reshape(value, [0, -1, value.shape[3] as number])
+}
+
+function attentionMask(builder: Builder): Value {
+  if (builder.has('attention_mask')) return builder.value('attention_mask')
+  return builder.input('attention_mask', 'int64', ['batch', 'sequence'])
+}
+
+/** Refuses poolings that would be ignored, or would mix up what is no token. */
+function checkRank(value: Value, card: Card, pooling: Pooling, tap: string): void {
+  const rank = value.shape.length
+  const tokens = pooling === 'cls' || pooling === 'last'
+  if (card.modality === 'text' && rank !== 2 && rank !== 3) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `Layer ${tap} is [${value.shape.join(', ')}], not a vector a token or a text.`,
+      { input: tap, hint: 'Choose a layer of shape [batch, tokens, features]; see layers().' },
+    )
+  }
+  if (rank === 2 && tokens && pooling !== card.pool) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `Layer ${tap} has one vector an input, and no ${pooling} token.`,
+      {
+        input: pooling,
+        hint: "Choose a layer below, or leave the pooling at the card's.",
+      },
+    )
+  }
+}

@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises'
+import { fileError } from '../../base/files/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import { cut, feed, type Graph, layers, tap, type WriteOptions, writeOnnx } from '../../graph/index.ts'
+import { writeSafetensors } from '../formats/safetensors.ts'
+import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
+import {
+  type EmbeddedModel,
+  embeddingGraph,
+  embeddingOutput,
+  resolveEmbedding,
+  withPreprocessing,
+} from './embedding.ts'
+import { derivedFingerprint } from './fingerprint.ts'
+import { placeName } from './placeName.ts'
+import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
+
+/** Keys of a saved graph's metadata: the card as JSON, and the text of `tokenizer.json`. */
+export const cardKey = 'pipilo.card'
+export const tokenizerKey = 'pipilo.tokenizer'
+
+/** How a Builder's constants are called, which are no parameters; behind a prefix, where graphs were composed. */
+const constants = /(?:^|\.)constant\//
+
+/** What a {@link Model} is made of. */
+export interface ModelParts {
+  readonly card: Card
+  readonly graph: Graph
+  readonly tokenizer: string | undefined
+  readonly unused: readonly string[]
+  /** Names of the places that users ask for, where an architecture knows them. */
+  readonly places?: Model['places'] | undefined
+  readonly fingerprint: string
+  readonly folder?: string | undefined
+}
+
+/** A model over its parts. */
+export function createModel(parts: ModelParts): Model {
+  const { card, graph, tokenizer, places } = parts
+  const whole: EmbeddedModel = { card, graph, ...(places ? { places } : {}) }
+  const derived = (change: string, next: Graph, nextCard: Card = card): Model =>
+    createModel({
+      ...parts,
+      card: nextCard,
+      graph: next,
+      places: places && placesLeft(next, places),
+      fingerprint: derivedFingerprint(parts.fingerprint, change),
+    })
+
+  const embedding = (options: EmbeddingOptions = {}): Graph =>
+    embeddingGraph(whole, resolveEmbedding(card, options))
+
+  return {
+    name: card.name,
+    modality: card.modality,
+    card,
+    graph,
+    ...(tokenizer === undefined ? {} : { tokenizer }),
+    ...(parts.folder === undefined ? {} : { folder: parts.folder }),
+    unused: parts.unused,
+    ...(places === undefined ? {} : { places }),
+    fingerprint: parts.fingerprint,
+    layers: () => layers(graph),
+    placeNames: () => namedPlaces(whole),
+    cut(layer) {
+      const name = resolvePlace(whole, layer)
+      const next = cut(graph, name)
+      const { penultimate, ...rest } = card
+      const kept =
+        penultimate !== undefined && findLayer(next, penultimate) !== undefined ? { penultimate } : {}
+      const dimensions = featuresOf(next, places) ?? card.dimensions
+      return derived(`cut ${name}`, next, { ...rest, ...kept, tap: name, dimensions })
+    },
+    tap(...names) {
+      const resolved = names.map((name) => resolvePlace(whole, name))
+      return derived(`tap ${resolved.join(' ')}`, tap(graph, ...resolved))
+    },
+    feed(layer, input = inputName(layer)) {
+      const name = resolvePlace(whole, layer)
+      return derived(`feed ${name} ${input}`, feed(graph, { [name]: input }))
+    },
+    embedding,
+    async save(path, options = {}) {
+      const { graph: saved, card: savedCard } = savedParts(whole, options)
+      await write(path, saved, savedCard, tokenizer, options)
+    },
+    async export(path, options = {}) {
+      const wanted = resolveEmbedding(card, options)
+      const exported = embeddingGraph(whole, wanted)
+      const exportedCard = embeddedCard(exported, card, wanted.pool, wanted.normalize)
+      await write(path, exported, exportedCard, tokenizer, options)
+    },
+    async saveParameters(path) {
+      const named = [...graph.initializers].filter(([name]) => !constants.test(name))
+      await writeSafetensors(path, new Map(named), new Map([['format', 'pt']]))
+    },
+  }
+}
+
+function savedParts(model: EmbeddedModel, options: SaveOptions): { graph: Graph; card: Card } {
+  const { graph, card } = model
+  const { pool, normalize = false, dimensions, preprocess = false } = options
+  if (pool === undefined && !normalize && dimensions === undefined) {
+    return { graph: preprocess ? withPreprocessing(graph, card) : graph, card }
+  }
+  const [output, ...others] = graph.outputs
+  if (!output || others.length > 0) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${card.name} has ${graph.outputs.length} outputs; which one to pool?`,
+      {
+        hint: 'Cut the model at one layer first, or use export() with a tap.',
+      },
+    )
+  }
+  const rank = output.type?.kind === 'tensor' ? output.type.shape?.length : undefined
+  const wanted = { taps: [output.name], pool: pool ?? 'none', normalize, dimensions, preprocess }
+  if (pool === undefined && rank !== 3 && rank !== 2) {
+    throw new PipiloError('OPTION_INVALID', `${output.name} is a feature map: say how it is pooled.`, {
+      hint: "For example pool: 'mean'.",
+    })
+  }
+  // Vectors stay vectors where no pooling is asked for.
+  const effective = pool === undefined && rank === 2 ? { ...wanted, pool: card.pool } : wanted
+  const saved = embeddingGraph(model, effective)
+  return { graph: saved, card: embeddedCard(saved, card, effective.pool, normalize) }
+}
+
+/** The card of a graph whose output is the embedding itself. */
+function embeddedCard(graph: Graph, card: Card, pool: Card['pool'], normalize: boolean): Card {
+  const { penultimate: _, ...rest } = card
+  return { ...rest, tap: embeddingOutput, pool, normalize, dimensions: featuresOf(graph) ?? card.dimensions }
+}
+
+async function write(
+  path: string,
+  graph: Graph,
+  card: Card,
+  tokenizer: string | undefined,
+  options: WriteOptions,
+): Promise<void> {
+  const metadata = new Map(graph.metadata).set(cardKey, JSON.stringify(card))
+  if (tokenizer !== undefined) {
+    const text = await readFile(tokenizer, 'utf8').catch((error: unknown) => {
+      throw fileError(error, tokenizer, 'read')
+    })
+    metadata.set(tokenizerKey, text)
+  }
+  const { externalData } = options
+  await writeOnnx({ ...graph, metadata }, path, externalData === undefined ? {} : { externalData })
+}
+
+/** What an input is called that takes the place of a layer: for a text model's words as in transformers. */
+function inputName(layer: string): string {
+  const name = placeName(layer)
+  return name === 'token_embeddings' ? 'inputs_embeds' : name
+}
+
+/** Length of the vectors of a graph's first output: its channels for a feature map, else its last axis. */
+export function featuresOf(graph: Graph, places?: Model['places']): number | undefined {
+  const type = graph.outputs[0]?.type
+  const shape = type?.kind === 'tensor' ? type.shape : undefined
+  const size = shape?.length === 4 && !places?.channelsLast ? shape[1] : shape?.at(-1)
+  return typeof size === 'number' ? size : undefined
+}

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { type Graph, halve, quantize } from '../../graph/index.ts'
+import { keepDerived } from '../../runtime/index.ts'
+import type { Model, Towers } from '../types.ts'
+import { pictureSamples, remembered } from './calibration.ts'
+import { derivedFingerprint } from './fingerprint.ts'
+import { createModel } from './model.ts'
+import type { Precision } from './precisions.ts'
+import { createTwoTowers, joinTowers, logitTensors } from './towers.ts'
+
+/** Pictures that calibrate, instead of those made here: RGB bytes of height × width × 3, of the size that the card says. */
+type Pictures = readonly Uint8Array[]
+
+/** The model in another precision; its new weights are made once and kept in the cache of weights. */
+export async function inPrecision(model: Model, dtype: Precision, pictures?: Pictures): Promise<Model> {
+  if (dtype === 'fp32') return model
+  if (model.towers) return bothInPrecision(model, model.towers, dtype, pictures)
+  const graph =
+    dtype === 'int8' ? await inIntegers(model, pictures) : await halve(model.graph, { place: keepDerived() })
+  return createModel({
+    ...model,
+    tokenizer: model.tokenizer,
+    graph,
+    fingerprint: derivedFingerprint(model.fingerprint, change(dtype, pictures)),
+  })
+}
+
+async function bothInPrecision(
+  model: Model,
+  towers: Towers,
+  dtype: Precision,
+  pictures: Pictures | undefined,
+): Promise<Model> {
+  const text = await inPrecision(towers.text, dtype)
+  const image = await inPrecision(towers.image, dtype, pictures)
+  const { logitScale, logitBias } = towers
+  return createTwoTowers({
+    ...model,
+    tokenizer: model.tokenizer,
+    towers: { text, image },
+    graph: joinTowers(text.graph, image.graph, logitTensors(logitScale, logitBias, model.graph.initializers)),
+    fingerprint: derivedFingerprint(model.fingerprint, change(dtype, pictures)),
+  })
+}
+
+async function inIntegers(model: Model, pictures: Pictures | undefined): Promise<Graph> {
+  const { graph, fingerprint, card } = model
+  const place = keepDerived()
+  const convolves = graph.nodes.some(({ op }) => op === 'Conv') && (graph.opsets.get('') ?? 0) >= 13
+  const samples = convolves ? pictureSamples(model, pictures) : []
+  if (samples.length === 0) return quantize(graph, { place })
+  const said = JSON.stringify(['calibration 3', fingerprint, card.image, pictures && digest(pictures)])
+  const { run, keep } = await remembered(createHash('sha256').update(said).digest('hex'))
+  const small = await quantize(graph, { place, samples, evaluate: run })
+  await keep()
+  return small
+}
+
+function change(dtype: Precision, pictures: Pictures | undefined): string {
+  return pictures ? `${dtype} ${digest(pictures)}` : dtype
+}
+
+function digest(pictures: Pictures): string {
+  const hash = createHash('sha256')
+  for (const picture of pictures) hash.update(picture)
+  return hash.digest('hex')
+}

@@ -1,0 +1,183 @@
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PipiloError } from '../../base/index.ts'
+import { kindOf } from './files.ts'
+import type { Repository, RepositoryOptions } from './hub/repository.ts'
+import { expandHome } from './hub/settings.ts'
+
+/** Where a model comes from, as its name says. */
+export type Source =
+  | { readonly kind: 'npm'; readonly specifier: string }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'url'; readonly url: string }
+  | {
+      readonly kind: 'hub'
+      readonly name: string
+      readonly revision?: string | undefined
+      readonly file?: string | undefined
+    }
+
+/** The files of a model: those of a folder, or of a repository, fetched when they are asked for. */
+export interface ModelFiles {
+  /** What errors call it. */
+  readonly label: string
+  /** The folder, where it is the user's own and not a copy of what lies elsewhere. */
+  readonly folder?: string
+  /** The file that the source names, if it names one. */
+  readonly file: string | undefined
+  /** Names of the files in a sub-folder; `''` is the model's own folder. */
+  list(folder: string): Promise<readonly string[]>
+  has(path: string): Promise<boolean>
+  /** Absolute path of a file, fetched first if need be. */
+  get(path: string): Promise<string>
+}
+
+/**
+ * What a model's name means, or undefined for a bare name that is no path.
+ *
+ * ```ts
+ * parseSource('hf:owner/name@v1/onnx/model.onnx')   // { kind: 'hub', name: 'owner/name', revision: 'v1', file: 'onnx/model.onnx' }
+ * ```
+ *
+ * `npm:package/path`; `file:path`, `file://…` and what begins with `.`, `/` or `~`; `https:…` (`http:` on the loopback
+ * address); `hf:owner/name[@revision][/file]`, where a revision with slashes is written with `%2F`, except `refs/pr/1`.
+ *
+ * @throws PipiloError `INPUT_INVALID` for a prefix that is not known, or with nothing behind it
+ */
+export function parseSource(name: string): Source | undefined {
+  if (/^(\.|\/|~(?:$|[/\\]))/.test(name) || isAbsolute(name)) return { kind: 'file', path: expandHome(name) }
+  const [, scheme, rest] = /^([a-z][a-z0-9+-]+):(.*)$/is.exec(name) ?? []
+  if (scheme === undefined) return undefined
+  if (!rest)
+    throw new PipiloError('INPUT_INVALID', `'${name}' names nothing after '${scheme}:'.`, { input: name })
+  switch (scheme.toLowerCase()) {
+    case 'npm':
+      return { kind: 'npm', specifier: rest }
+    case 'file':
+      return { kind: 'file', path: rest.startsWith('//') ? fileURLToPath(name) : expandHome(rest) }
+    case 'http':
+    case 'https':
+      return { kind: 'url', url: name }
+    case 'hf':
+      return parseHub(rest)
+    default:
+      throw new PipiloError('INPUT_INVALID', `'${scheme}:' is not a source of models.`, {
+        input: name,
+        hint: 'Known: npm:, file:, https:, hf:.',
+      })
+  }
+}
+
+function parseHub(text: string): Source {
+  const pattern = /^([^/@]+(?:\/[^/@]+)?)(?:@(refs\/(?:pr|convert)\/[^/]+|[^/]+))?(?:\/(.+))?$/
+  const [, name, revision, file] = pattern.exec(text) ?? []
+  if (!name) {
+    throw new PipiloError('INPUT_INVALID', `'hf:${text}' does not name a model on the hub.`, {
+      input: text,
+      hint: 'It looks like hf:owner/name, hf:owner/name@revision or hf:owner/name@revision/file.',
+    })
+  }
+  return { kind: 'hub', name, revision: revision && decodeURIComponent(revision), file }
+}
+
+/**
+ * The files of a source. Nothing is fetched from the hub but the list of files; one file is fetched from a URL.
+ *
+ * @throws PipiloError `FILE_NOT_FOUND`, `MODEL_UNKNOWN`, and those of the hub
+ */
+export async function resolveSource(source: Source, options: RepositoryOptions = {}): Promise<ModelFiles> {
+  switch (source.kind) {
+    case 'npm': {
+      const { findInPackage } = await import('./npm.ts')
+      return localFiles(findInPackage(source.specifier), `npm:${source.specifier}`)
+    }
+    case 'file':
+      return localFiles(source.path, source.path)
+    case 'url': {
+      const { fetchUrl } = await import('./hub/url.ts')
+      const path = await fetchUrl(source.url, options)
+      const only = basename(path)
+      return {
+        label: source.url,
+        file: only,
+        list: async (folder) => (folder === '' ? [only] : []),
+        has: async (file) => file === only,
+        get: async (file) => join(dirname(path), file),
+      }
+    }
+    case 'hub': {
+      const revision = source.revision ?? options.revision
+      const { openRepository } = await import('./hub/repository.ts')
+      const repository = await openRepository(source.name, { ...options, revision })
+      const label = `hf:${source.name}${revision ? `@${revision}` : ''}`
+      const has = (path: string) => repository.files.includes(path)
+      if (source.file && !has(source.file)) {
+        throw new PipiloError('FILE_NOT_FOUND', `${label} has no file ${source.file}.`, {
+          input: source.file,
+        })
+      }
+      return {
+        label,
+        file: source.file,
+        list: async (folder) => namesIn(repository.files, folder),
+        async has(path) {
+          if (has(path)) return true
+          // Whoever fetched a few files may have left this one out, and then the mean would be taken in silence.
+          if (!(await lacks(repository, path))) throw unknownPooling(label)
+          return false
+        },
+        get: (path) => repository.get(path),
+      }
+    }
+  }
+}
+
+/** Only of the file that says how a model pools it has to be certain. */
+async function lacks(repository: Repository, path: string): Promise<boolean> {
+  return path !== 'modules.json' || repository.lacks(path)
+}
+
+function unknownPooling(label: string): PipiloError {
+  return new PipiloError(
+    'OFFLINE',
+    `The cache does not tell how ${label} is pooled: modules.json is not in it.`,
+    {
+      input: label,
+      hint: 'Open it once with a network; or open its folder in the cache by file:, which pools by the mean.',
+    },
+  )
+}
+
+async function localFiles(path: string, label: string): Promise<ModelFiles> {
+  const kind = await kindOf(path)
+  if (!kind) {
+    throw new PipiloError('FILE_NOT_FOUND', `${label} does not exist.`, {
+      input: label,
+      hint: 'Check the path.',
+    })
+  }
+  const folder = kind === 'folder' ? path : dirname(path)
+  // Exports lie in a folder of their own below the configuration and tokenizer that belong to them.
+  const inner = kind === 'file' && basename(folder) === 'onnx' ? 'onnx/' : ''
+  const root = inner ? dirname(folder) : folder
+  return {
+    label,
+    folder: root,
+    file: kind === 'file' ? inner + basename(path) : undefined,
+    async list(folder) {
+      const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => [])
+      return entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name)
+    },
+    has: async (file) => (await kindOf(join(root, file))) === 'file',
+    get: async (file) => join(root, file),
+  }
+}
+
+function namesIn(files: readonly string[], folder: string): string[] {
+  const prefix = folder === '' ? '' : `${folder}/`
+  return files
+    .filter((file) => file.startsWith(prefix))
+    .map((file) => file.slice(prefix.length))
+    .filter((file) => !file.includes('/'))
+}

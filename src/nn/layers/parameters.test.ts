@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { Builder } from '../../graph/index.ts'
+import { evaluate } from '../../runtime/index.ts'
+import { float32ToFloat16, type Tensor, tensor } from '../../tensor/index.ts'
+import { parametersFrom } from '../index.ts'
+
+const source = new Map<string, Tensor>([
+  ['bert.norm.gamma', tensor('float32', [2], [1, 2])],
+  ['half', { dtype: 'float16', shape: [2], data: float32ToFloat16(Float32Array.of(0.5, -2)) }],
+  ['embeddings.position_ids', tensor('int64', [1, 2], [0, 1])],
+  ['classifier.weight', tensor('float32', [1], [1])],
+])
+
+describe('parametersFrom', () => {
+  it('finds names behind prefixes and old names, and reports what nobody asked for', () => {
+    const parameters = parametersFrom(new Builder(), source, { prefixes: ['', 'bert.'] })
+    const weight = parameters('norm.weight', [2])
+    expect(weight.name).toBe('norm.weight')
+    expect(parameters('norm.weight', [2])).toBe(weight)
+    expect(parameters.has('norm.bias')).toBe(false)
+    expect(parameters.unused()).toEqual(['half', 'classifier.weight'])
+  })
+
+  it('takes aliases and patterns to ignore', () => {
+    const parameters = parametersFrom(new Builder(), source, {
+      aliases: (name) => [name.replace('head', 'classifier')],
+      ignore: [/^half$/, /norm/],
+    })
+    parameters('head.weight', [1])
+    expect(parameters.unused()).toEqual([])
+  })
+
+  it('gives float32 whatever the checkpoint stores', async () => {
+    const b = new Builder()
+    b.output('y', parametersFrom(b, source)('half', [2]))
+    const graph = b.build()
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['Cast'])
+    expect(graph.initializers.get('half')).toBe(source.get('half'))
+    expect(Array.from((await evaluate(graph))['y']!.data as Float32Array)).toEqual([0.5, -2])
+  })
+
+  it('complains about names and shapes', () => {
+    const asking = (names: Record<string, number[]>) => () => {
+      const parameters = parametersFrom(new Builder(), source)
+      for (const [name, shape] of Object.entries(names)) parameters(name, shape)
+      parameters.unused()
+    }
+    expect(asking({ 'classifier.wieght': [1] })).toThrow(
+      /no parameter classifier\.wieght\..*closest names in it to classifier\.wieght are classifier\.weight/,
+    )
+    expect(asking({ 'classifier.weight': [3] })).toThrow(
+      /classifier\.weight is \[1\], but the configuration asks for \[3\]/,
+    )
+    expect(asking({ a: [1], b: [2], half: [4], 'classifier.weight': [3] })).toThrow(
+      /no parameters a, b \(2 of them\)\. And half is \[2\].* asks for \[4\]; classifier\.weight is/,
+    )
+    expect(() => parametersFrom(new Builder(), undefined)('w', [1])).toThrow(
+      expect.objectContaining({ code: 'PARAMETER_MISSING' }),
+    )
+  })
+
+  it('draws what does not fit when it is not strict', () => {
+    const parameters = parametersFrom(new Builder(), source, { strict: false })
+    expect(parameters('fresh', [3], { kind: 'ones' }).shape).toEqual([3])
+    expect(parameters('half', [3], { kind: 'ones' }).shape).toEqual([3])
+    expect(parameters.unused()).not.toContain('half')
+  })
+})

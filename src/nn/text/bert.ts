@@ -1,0 +1,234 @@
+/** BERT (https://arxiv.org/abs/1810.04805), with the parameter names of transformers' `BertModel`. */
+import { type Builder, type Initializer, op, type Value } from '../../graph/index.ts'
+import { activation } from '../layers/activations.ts'
+import { additiveMask, multiHeadAttention } from '../layers/attention.ts'
+import { dropout, embedding, layerNorm, linear } from '../layers/layers.ts'
+import type { BuildOptions, BuiltModel } from '../model.ts'
+import type { Architecture, Mode, Parameters } from '../types.ts'
+import { readConfig } from './textConfig.ts'
+import {
+  absolutePositions,
+  buildTextModel,
+  firstTokenPooler,
+  normalInit,
+  numbered,
+  type TextInputs,
+  type TextModel,
+  type TextOutputs,
+} from './textModel.ts'
+
+/** What transformers' `config.json` says, by its names. */
+export interface BertConfig {
+  readonly vocab_size: number
+  readonly hidden_size: number
+  readonly num_hidden_layers: number
+  readonly num_attention_heads: number
+  readonly intermediate_size: number
+  readonly max_position_embeddings: number
+  readonly type_vocab_size: number
+  readonly hidden_act: string
+  readonly layer_norm_eps: number
+  readonly hidden_dropout_prob: number
+  readonly attention_probs_dropout_prob: number
+  /** Deviation of fresh weights. */
+  readonly initializer_range: number
+}
+
+/** What BERT and its relatives take where a configuration is silent. */
+export const BERT_DEFAULTS = {
+  type_vocab_size: 2,
+  hidden_act: 'gelu',
+  layer_norm_eps: 1e-12,
+  hidden_dropout_prob: 0.1,
+  attention_probs_dropout_prob: 0.1,
+  initializer_range: 0.02,
+} as const
+
+/** The sizes that {@link BERT_DEFAULTS} leaves open. */
+export const BERT_SIZES = [
+  'vocab_size',
+  'hidden_size',
+  'num_hidden_layers',
+  'num_attention_heads',
+  'intermediate_size',
+  'max_position_embeddings',
+] as const
+
+/** Options of transformers' BERT and its relatives that are built with one value only. */
+export const BERT_ONLY = {
+  position_embedding_type: 'absolute',
+  is_decoder: false,
+  add_cross_attention: false,
+} as const
+
+/**
+ * Checks the contents of a `config.json`.
+ *
+ * @throws PipiloError `MODEL_INVALID` where a size is missing or no positive integer, `OPERATOR_UNSUPPORTED` for position
+ *   embeddings that are not absolute, decoders and unknown activations
+ */
+export function bertConfig(json: unknown): BertConfig {
+  return readConfig<BertConfig>(json, {
+    architecture: 'BERT',
+    sizes: BERT_SIZES,
+    defaults: BERT_DEFAULTS,
+    only: BERT_ONLY,
+    divides: [['hidden_size', 'num_attention_heads']],
+    activations: ['hidden_act'],
+  })
+}
+
+/** int64 [batch, sequence] each. */
+export type BertInputs = Required<TextInputs>
+
+export type BertOutputs = TextOutputs
+
+/** BERT's encoder; its pooler where `config.pooler` is set. */
+export const bert: Architecture<BertConfig & { readonly pooler?: boolean }, BertInputs, BertOutputs> = (
+  builder,
+  config,
+  parameters,
+  inputs,
+  mode,
+) => {
+  const embeddings = builder.scope('embeddings', { kind: 'BertEmbeddings' }, () =>
+    embed(config, parameters, inputs, mode),
+  )
+  return bertEncoder(builder, config, parameters, embeddings, inputs.attention_mask, mode)
+}
+
+function embed(config: BertConfig, parameters: Parameters, inputs: BertInputs, mode: Mode): Value {
+  const { hidden_size: size, initializer_range: std, max_position_embeddings } = config
+  const init = { kind: 'normal', std } as const
+  const table = (name: string, ids: Value, count: number) =>
+    embedding(parameters, name, ids, count, size, init)
+  const words = table('word_embeddings', inputs.input_ids, config.vocab_size)
+  const types = table('token_type_embeddings', inputs.token_type_ids, config.type_vocab_size)
+  const positions = absolutePositions(parameters, words, max_position_embeddings, size, init)
+  const sum = op.add(op.add(words, types), positions)
+  const normalized = layerNorm(parameters, 'LayerNorm', sum, config.layer_norm_eps)
+  return dropout(normalized, config.hidden_dropout_prob, mode)
+}
+
+/** The part of a configuration that concerns what comes after the embeddings. */
+type EncoderConfig = Omit<BertConfig, 'vocab_size' | 'max_position_embeddings' | 'type_vocab_size'> & {
+  readonly pooler?: boolean
+}
+
+/**
+ * What BERT and RoBERTa share: all after the embeddings.
+ *
+ * @param embeddings [batch, sequence, hidden_size]
+ * @param attentionMask [batch, sequence], 1 for tokens and 0 for padding
+ * @param family begins the modules' kinds. Default `Bert`
+ */
+export function bertEncoder(
+  builder: Builder,
+  config: EncoderConfig,
+  parameters: Parameters,
+  embeddings: Value,
+  attentionMask: Value,
+  mode: Mode,
+  family = 'Bert',
+): BertOutputs {
+  const last_hidden_state = builder.scope('encoder', { kind: `${family}Encoder` }, () => {
+    const mask = additiveMask(attentionMask)
+    let hidden = embeddings
+    for (let i = 0; i < config.num_hidden_layers; i++) {
+      hidden = builder.scope(`layer.${i}`, { kind: `${family}Layer` }, () =>
+        layer(config, parameters, hidden, mask, mode, family),
+      )
+    }
+    return hidden
+  })
+  if (!config.pooler) return { last_hidden_state }
+  const pooler_output = builder.scope('pooler', { kind: `${family}Pooler` }, () =>
+    firstTokenPooler(parameters, last_hidden_state, config.initializer_range),
+  )
+  return { last_hidden_state, pooler_output }
+}
+
+function layer(
+  config: EncoderConfig,
+  parameters: Parameters,
+  x: Value,
+  mask: Value,
+  mode: Mode,
+  family: string,
+): Value {
+  const { builder } = x
+  const { hidden_size, hidden_dropout_prob, layer_norm_eps } = config
+  const project = (name: string, value: Value, features = hidden_size) =>
+    linear(parameters, name, value, features, { init: normalInit(config.initializer_range) })
+  /** Projection, dropout, sum with what came in, norm: the end of both halves. */
+  const output = (value: Value, residual: Value) =>
+    builder.scope('output', { kind: `${family}Output` }, () => {
+      const dense = dropout(project('dense', value), hidden_dropout_prob, mode)
+      return layerNorm(parameters, 'LayerNorm', op.add(dense, residual), layer_norm_eps)
+    })
+
+  const attended = builder.scope('attention', { kind: `${family}Attention` }, () => {
+    const context = builder.scope('self', { kind: `${family}SelfAttention` }, () =>
+      multiHeadAttention(project('query', x), project('key', x), project('value', x), {
+        heads: config.num_attention_heads,
+        mask,
+        dropout: config.attention_probs_dropout_prob,
+        mode,
+      }),
+    )
+    return output(context, x)
+  })
+  const intermediate = builder.scope('intermediate', { kind: `${family}Intermediate` }, () =>
+    activation(config.hidden_act)(project('dense', attended, config.intermediate_size)),
+  )
+  return output(intermediate, attended)
+}
+
+export interface BuildBertOptions extends BuildOptions {
+  /** Build the pooler. Default: where the checkpoint has one; not without a checkpoint. */
+  readonly pooler?: boolean
+}
+
+/** The layers of BERT and RoBERTa that users ask for. */
+export function bertLayers(config: Pick<BertConfig, 'num_hidden_layers'>): TextModel['layers'] {
+  const { num_hidden_layers } = config
+  return {
+    hiddenStates: ['embeddings', ...numbered('encoder.layer', num_hidden_layers)],
+    attentions: numbered('encoder.layer', num_hidden_layers, '.attention.self.attention_probs'),
+    tokenEmbeddings: 'embeddings.word_embeddings',
+  }
+}
+
+/**
+ * BERT as a graph: inputs `input_ids`, `attention_mask`, `token_type_ids` (int64 [batch, sequence]), outputs
+ * `last_hidden_state` and, with a pooler, `pooler_output`.
+ *
+ * ```ts
+ * const { graph, unused } = buildBert(bertConfig(JSON.parse(text)), tensors)
+ * tap(graph, 'embeddings', 'encoder.layer.3', 'encoder.layer.3.attention.self.attention_probs')
+ * feed(graph, { 'embeddings.word_embeddings': 'inputs_embeds' })
+ * ```
+ *
+ * Hidden states are the layers `embeddings` and `encoder.layer.<i>`, attention maps [batch, heads, queries, keys]
+ * `encoder.layer.<i>.attention.self.attention_probs`.
+ *
+ * @param checkpoint tensors by transformers' names; without one, parameters are drawn
+ * @returns the graph, and the checkpoint's tensors that BERT did not ask for
+ * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
+ */
+export function buildBert(
+  config: BertConfig,
+  checkpoint?: ReadonlyMap<string, Initializer>,
+  options: BuildBertOptions = {},
+): BuiltModel {
+  const model: TextModel = {
+    name: 'bert',
+    tokenTypes: true,
+    build: (builder, parameters, inputs, mode) => {
+      const pooler = options.pooler ?? (checkpoint !== undefined && parameters.has('pooler.dense.weight'))
+      return bert(builder, { ...config, pooler }, parameters, inputs as BertInputs, mode)
+    },
+    layers: bertLayers(config),
+  }
+  return buildTextModel(model, checkpoint, options)
+}

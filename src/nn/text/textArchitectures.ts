@@ -1,0 +1,49 @@
+/** The text architectures by transformers' `model_type`. */
+import { closest, PipiloError } from '../../base/index.ts'
+import type { BuildModel } from '../model.ts'
+import { buildAlbert } from './albert.ts'
+import { bertConfig, buildBert } from './bert.ts'
+import { buildDistilBert } from './distilBert.ts'
+import { buildModernBert } from './modernBert.ts'
+import { buildMpnet } from './mpnet.ts'
+import { buildQwen3 } from './qwen3.ts'
+import { buildRoberta, buildXlmRoberta } from './roberta.ts'
+
+/**
+ * What builds a text model, by the `model_type` of its `config.json`.
+ *
+ * ```ts
+ * const { graph, unused, hiddenStates } = textArchitectures['distilbert']!(config, tensors)
+ * ```
+ *
+ * Inputs are `input_ids`, `attention_mask`, and `token_type_ids` where the model has them (int64 [batch, sequence]); the
+ * output is `last_hidden_state`, and `pooler_output` where the checkpoint has a pooler. `hiddenStates`, `attentions` and
+ * `tokenEmbeddings` of the result name the layers to `tap`, `cut` or `feed`.
+ */
+export const textArchitectures: Readonly<Record<string, BuildModel>> = {
+  albert: buildAlbert,
+  bert: (config, checkpoint, options) => buildBert(bertConfig(config), checkpoint, options),
+  distilbert: buildDistilBert,
+  modernbert: buildModernBert,
+  mpnet: buildMpnet,
+  qwen3: buildQwen3,
+  roberta: buildRoberta,
+  'xlm-roberta': buildXlmRoberta,
+}
+
+/**
+ * The builder of a `model_type`.
+ *
+ * @throws PipiloError `MODEL_INVALID` with the closest names and those that are known
+ */
+export function textArchitecture(modelType: string): BuildModel {
+  if (Object.hasOwn(textArchitectures, modelType)) return textArchitectures[modelType]!
+  const known = Object.keys(textArchitectures)
+  const near = closest(modelType, known)
+  const guess = near.length > 0 ? `Did you mean ${near.join(' or ')}? ` : ''
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `The architecture ${modelType} is not known; known: ${known.join(', ')}.`,
+    { input: modelType, hint: `${guess}Export the model to ONNX and open that.` },
+  )
+}

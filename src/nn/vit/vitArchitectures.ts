@@ -1,0 +1,31 @@
+/** Vision transformers by the names of timm and of transformers. */
+
+import type { BuildModel } from '../model.ts'
+import { buildClipImage } from '../towers/clip.ts'
+import { buildTransformersSwin } from './transformersSwin.ts'
+import { transformersVit } from './transformersVit.ts'
+
+export { type BuildNamed, findVit, vitNames } from './vitNames.ts'
+
+/**
+ * Architectures for pictures by the `model_type` of transformers' `config.json`.
+ *
+ * ```ts
+ * visionArchitectures['dinov2']?.(JSON.parse(text), tensors)
+ * ```
+ *
+ * `clip` and `siglip` are the image towers alone; `buildClip` gives both.
+ */
+export const visionArchitectures: Readonly<Record<string, BuildModel>> = {
+  vit: transformersVit('vit'),
+  deit: transformersVit('deit'),
+  vit_mae: transformersVit('vit_mae'),
+  dinov2: transformersVit('dinov2'),
+  dinov2_with_registers: transformersVit('dinov2_with_registers'),
+  beit: transformersVit('beit'),
+  swin: buildTransformersSwin,
+  clip: buildClipImage,
+  clip_vision_model: buildClipImage,
+  siglip: buildClipImage,
+  siglip_vision_model: buildClipImage,
+}

@@ -1,0 +1,141 @@
+import { PipiloError } from '../../base/index.ts'
+import type { Graph } from '../../graph/index.ts'
+import { elementCount } from '../../tensor/index.ts'
+import type { CompileOptions, Session } from '../types.ts'
+import { defaultCacheDir } from './cacheFolder.ts'
+import { defaults } from './defaults.ts'
+import type { Plan } from './engine.ts'
+import { checkFeeds, checkOutputs } from './feeds.ts'
+import { InPlace } from './inPlace.ts'
+import { aborted, Pool } from './pool.ts'
+import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, placeFor } from './prepared.ts'
+
+/** See `compile` in onDemand.ts. */
+export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+  const { workers, threads } = counts(
+    isLarge(graph) ? { ...options, workers: options.workers ?? 1 } : options,
+  )
+  // Loaded when it is needed: a session that is opened again needs nothing of it.
+  const { packedBytes, planOf } = await import('./plan.ts')
+  const { plan, files } = await planOf(graph, threads, options)
+  const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
+  const compiled: Prepared = { inputs: graph.inputs, outputs: graph.outputs, optional, plan }
+  const early = workers > 0 && !options.profile && (options.early ?? packedBytes(graph) >= MUCH)
+  if (!options.persist) return openSession(compiled, workers, { early })
+
+  const cacheDir = options.cacheDir ?? defaultCacheDir()
+  const address = await addressOf(plan, files)
+  const found = await findPrepared(cacheDir, address, threads)
+  if (found) return openSession(found, workers, { address })
+  const prepare = await placeFor(cacheDir, address)
+  if (!prepare) return openSession(compiled, workers, { early })
+  try {
+    return await openSession({ ...compiled, plan: { ...plan, prepare } }, workers, {
+      early,
+      address,
+      keep: (optimised) =>
+        optimised ? keepPrepared(cacheDir, address, prepare, compiled) : dropPrepared(prepare),
+    })
+  } catch {
+    // The disk may have filled up. Whatever else it was shows again.
+    await dropPrepared(prepare)
+    return openSession(compiled, workers, { early })
+  }
+}
+
+/** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
+export async function reopen(
+  prepared: string,
+  options: Omit<CompileOptions, 'persist' | 'lower' | 'early'> = {},
+): Promise<{ opening: Promise<Session> } | undefined> {
+  const { workers, threads } = counts(options)
+  const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)
+  return found && { opening: openSession(found, workers, { address: prepared }) }
+}
+
+interface Opening {
+  /** Whether the session is there before it is optimised. */
+  readonly early?: boolean
+  /** Where the prepared form is or will be. */
+  readonly address?: string
+  /** Called when the session has been optimised, or could not be. */
+  readonly keep?: (optimised: boolean) => Promise<void>
+}
+
+async function openSession(
+  { plan, inputs, outputs, optional }: Prepared,
+  workers: number,
+  { early = false, address, keep }: Opening,
+): Promise<Session> {
+  const { runner, optimised } = await openRunner(plan, workers, early)
+  const kept = optimised.then(keep)
+  if (!early) await kept
+  const names = outputs.map((output) => output.name)
+  const defaulted = new Set(optional)
+  let disposed: Promise<void> | undefined
+  return {
+    inputs,
+    outputs,
+    concurrency: Math.max(1, workers),
+    ...(address && { prepared: address }),
+    async run(feeds, fetched = names, { signal } = {}) {
+      if (disposed)
+        throw new PipiloError('DISPOSED', 'The session has been disposed.', {
+          hint: 'Compile the graph again.',
+        })
+      if (signal?.aborted) throw aborted(signal)
+      checkFeeds(inputs, feeds, defaulted)
+      checkOutputs(outputs, fetched)
+      return runner.run(feeds, fetched, signal)
+    },
+    dispose() {
+      disposed ??= runner.close().then(() => kept)
+      return disposed
+    },
+  }
+}
+
+async function openRunner(
+  plan: Plan,
+  workers: number,
+  early: boolean,
+): Promise<{ runner: InPlace | Pool; optimised: Promise<boolean> }> {
+  if (early) return Pool.openEarly(plan, workers)
+  const runner = workers === 0 ? await InPlace.open(plan) : await Pool.open(plan, workers)
+  return { runner, optimised: Promise.resolve(true) }
+}
+
+function counts(options: CompileOptions): { workers: number; threads: number } {
+  const standard = defaults()
+  const workers = count('workers', options.workers ?? standard.workers, 0)
+  return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
+}
+
+/**
+ * Bytes of weights in float32 beyond which one worker with all threads is the default: each further one would hold packed
+ * weights of its own, 4.2 GB for 1.1 G parameters (`bench/large.ts`), and long products use threads well.
+ */
+const LARGE = 2 ** 30
+
+/**
+ * Bytes of weights to be packed from which on a session is there before it is optimised: packing ResNet-50's 94 MB takes a
+ * quarter of a second, MiniLM's 43 MB 30 ms.
+ */
+const MUCH = 2 ** 26
+
+function isLarge({ initializers }: Graph): boolean {
+  let elements = 0
+  for (const { shape } of initializers.values()) elements += elementCount(shape)
+  return 4 * elements > LARGE
+}
+
+function threadsFor(workers: number, standard: { workers: number; threads: number }): number {
+  return Math.max(1, Math.floor((standard.workers * standard.threads) / Math.max(1, workers)))
+}
+
+function count(name: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer from ${least}.`, {
+    input: name,
+  })
+}

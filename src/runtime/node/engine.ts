@@ -1,0 +1,124 @@
+// One ONNX Runtime session on the calling thread. Used inside a worker and, with `workers: 0`, in place.
+//
+// Imported by worker.ts: it must lean on nothing but the runtime's package, so that a worker starts quickly.
+import { createRequire } from 'node:module'
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import type { DType, Tensor, TypedArray } from '../../tensor/index.ts'
+
+/** What a session is made of, as plain data that can be posted to a worker. */
+export interface Plan {
+  /** The ONNX file's bytes; large weights are external. */
+  readonly model: Uint8Array
+  /** The folder of the external weights. */
+  readonly folder?: string
+  /** Threads inside one operator. */
+  readonly threads: number
+  /** Prefix of the profile's file. */
+  readonly profile?: string
+  /** Write the optimised graph and its packed weights: the graph's path, and the name of the weights' file beside it. */
+  readonly prepare?: { readonly model: string; readonly weights: string } | undefined
+  /** The model is what `prepare` wrote: nothing is left to optimise. */
+  readonly prepared?: boolean
+  /** Run the graph as it stands, on weights as they lie in their files: there in a twentieth of the time, and slower. */
+  readonly early?: boolean
+}
+
+/** A session ready to run. */
+export interface Engine {
+  run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Record<string, Tensor>>
+  close(): Promise<void>
+}
+
+/** Loads the native library (some 30 ms in a cold process) without making a session. */
+export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  // Required, not imported: Node reads all of a CommonJS package twice to find what it exports for an import.
+  const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
+  // Every failure arrives as an exception; without this the library also prints it to the user's terminal.
+  runtime.env.logLevel = 'fatal'
+  return runtime
+}
+
+// A graph of one node, Neg, over one number: what the builder makes of `op.neg(b.input('x', 'float32', [1]))`.
+const SMALLEST =
+  'CAgSBnBpcGlsbzo3ChAKAXgSAXkaA05lZyIDTmVnEgFnWg8KAXgSCgoICAESBAoCCAFiDwoBeRIKCggIARIECgIIAUICEBE='
+
+/**
+ * Loads the native library and makes a session of the smallest graph: the first session of a process takes some 18 ms
+ * more than any other, whatever its graph.
+ */
+export async function primeRuntime(): Promise<void> {
+  const { InferenceSession } = await loadRuntime()
+  const plan: Plan = { model: Buffer.from(SMALLEST, 'base64'), threads: 1 }
+  const session = await InferenceSession.create(plan.model, sessionOptions(plan))
+  await session.release()
+}
+
+/** Makes a session. Throws ONNX Runtime's own error, see {@link creationError}. */
+export async function openEngine(plan: Plan): Promise<Engine> {
+  const { InferenceSession, Tensor: Native } = await loadRuntime()
+  const session = await InferenceSession.create(plan.model, sessionOptions(plan))
+  return {
+    async run(feeds, outputs) {
+      const native: Record<string, OrtTensor> = {}
+      for (const [name, feed] of Object.entries(feeds)) native[name] = toNative(Native, feed)
+      const results = await session.run(native, outputs)
+      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
+    },
+    async close() {
+      if (plan.profile) session.endProfiling()
+      await session.release()
+    },
+  }
+}
+
+// Weights are prepacked, the library's default. Without it (`session.disable_prepacking`) MiniLM's session is made in 25 ms
+// instead of 55 and takes 42 MB less of private memory, but one sentence of 32 tokens takes 6.0 ms instead of 4.1, and
+// 16 of them 49.7 instead of 47.3. All optimisations are on as well: making a session takes as long with none.
+function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
+  const session: Record<string, string> = {}
+  if (plan.folder !== undefined) session.model_external_initializers_file_folder_path = plan.folder
+  if (plan.prepare) {
+    session.optimized_model_external_initializers_file_name = plan.prepare.weights
+    session.optimized_model_external_initializers_min_size_in_bytes = '1024'
+    session.save_external_prepacked_constant_initializers = '1'
+  }
+  if (plan.early) session.disable_prepacking = '1'
+  return {
+    executionProviders: ['cpu'],
+    executionMode: 'sequential',
+    interOpNumThreads: 1,
+    // Plans of memory are kept for each shape that occurs: without them 400 batches of random lengths settle at 79 MB of
+    // private memory instead of 85 and growing, at the same speed. Without the arena it swings between 94 and 157 MB.
+    enableMemPattern: false,
+    intraOpNumThreads: plan.threads,
+    logSeverityLevel: 4,
+    extra: {
+      session,
+      // On the CPU that operator takes five times as long as the Add and LayerNormalization it replaces: MiniLM with
+      // 16 × 32 tokens on one thread ran at 196 GFLOP/s with it, at 229 without (`bench/runtime/profile.ts`).
+      optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' },
+    },
+    ...(plan.prepare && { optimizedModelFilePath: plan.prepare.model }),
+    ...((plan.prepared || plan.early) && { graphOptimizationLevel: 'disabled' }),
+    ...(plan.profile && { enableProfiling: true, profileFilePrefix: plan.profile }),
+  }
+}
+
+function toNative(Native: typeof OrtTensor, { dtype, shape, data }: Tensor): OrtTensor {
+  // Given float16, the constructor makes a Float16Array where there is one (Node 24), in which the library finds no data.
+  if (dtype === 'float16')
+    return Object.assign(new Native('uint16', data as Uint16Array, shape), { type: 'float16' })
+  // The runtime's own spelling of dtypes is ours; it knows fewer of them and says so.
+  return new Native(dtype as 'float32', data as Float32Array, shape)
+}
+
+function toTensor(tensor: OrtTensor): Tensor {
+  const dtype = tensor.type as DType
+  let data = tensor.data as Tensor['data']
+  // Node 24 has a Float16Array, which the runtime then uses; our float16 is bit patterns.
+  if (dtype === 'float16' && !(data instanceof Uint16Array)) {
+    const { buffer, byteOffset, length } = data as unknown as Uint16Array
+    data = new Uint16Array(buffer, byteOffset, length)
+  }
+  return { dtype, shape: tensor.dims, data: data as TypedArray }
+}

@@ -1,0 +1,16 @@
+import type { Graph } from '../../graph/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import { compile } from './compile.ts'
+
+/** See `evaluate` in onDemand.ts. */
+export async function evaluate(
+  graph: Graph,
+  feeds: Readonly<Record<string, Tensor>> = {},
+): Promise<Record<string, Tensor>> {
+  const session = await compile(graph, { workers: 0 })
+  try {
+    return await session.run(feeds)
+  } finally {
+    await session.dispose()
+  }
+}

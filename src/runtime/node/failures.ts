@@ -1,0 +1,44 @@
+// ONNX Runtime's error messages, read for the node and the operator that they name.
+import { PipiloError } from '../../base/index.ts'
+
+// Messages open with this when the library was built with exceptions.
+const PREFIX = /^(Load model from .*? failed:|Error: |Exception during initialization: )/s
+
+/** The error of a run: {@link PipiloError} `RUNTIME`, naming the node where the message does. */
+export function runError(message: string): PipiloError {
+  const node = /while running (\S+) node\. Name:\s*'([^']*)'\s*Status Message:\s*(.*)/s.exec(message)
+  if (!node) return new PipiloError('RUNTIME', `ONNX Runtime could not run the graph: ${sentence(message)}`)
+  const [, op, name = '', reason = ''] = node
+  return new PipiloError('RUNTIME', `Node "${name}" (${op}) failed: ${sentence(reason)}`, {
+    hint: 'Check the shapes and values of the inputs against what the graph declares.',
+    input: name,
+  })
+}
+
+/** The error of making a session: `OPERATOR_UNSUPPORTED` or `GRAPH_INVALID`, naming node and operator where known. */
+export function creationError(message: string): PipiloError {
+  const unsupported =
+    /Could not find an implementation for (?<op>[\w.:]+)\(\S+ node with name '(?<name>[^']*)'/.exec(
+      message,
+    ) ??
+    /Fatal error: (?<op>[\w.:]+)\(\S+ is not a registered function\/op/.exec(message) ??
+    /No [Oo]p(?:Set)? registered for (?<op>[\w.:]+)/.exec(message)
+  if (unsupported?.groups) {
+    const { op, name } = unsupported.groups
+    const node = name ?? /In Node, \("([^"]*)"/.exec(message)?.[1]
+    return new PipiloError(
+      'OPERATOR_UNSUPPORTED',
+      `ONNX Runtime has no operator ${op} for ${node ? `node "${node}"` : 'this graph'}.`,
+      { hint: `It said: ${sentence(message)}`, ...(node && { input: node }) },
+    )
+  }
+  const node = /In Node, \("([^"]*)"/.exec(message)?.[1] ?? /in node \(([^)]*)\)/.exec(message)?.[1]
+  return new PipiloError('GRAPH_INVALID', `ONNX Runtime refused the graph: ${sentence(message)}`, {
+    ...(node && { input: node }),
+  })
+}
+
+function sentence(message: string): string {
+  const text = message.replace(PREFIX, '').replaceAll(/\s+/g, ' ').trim()
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}

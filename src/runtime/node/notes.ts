@@ -1,0 +1,39 @@
+// Small JSON files beside the prepared sessions: what somebody wants to know of one before opening it.
+import { mkdir, readFile, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeFileAtomic } from '../../base/files/index.ts'
+import { defaultCacheDir } from './cacheFolder.ts'
+
+const pathOf = (key: string, cacheDir = defaultCacheDir()): string =>
+  join(cacheDir, 'sessions', `${key}.note.json`)
+
+/**
+ * Keeps a note in the cache; it goes when nobody reads it for long. A cache that cannot be written keeps none.
+ *
+ * ```ts
+ * await writeNote(key, { prepared: session.prepared })
+ * const note = await readNote(key)
+ * ```
+ *
+ * @param key names the file: letters and digits
+ */
+export async function writeNote(key: string, note: unknown, cacheDir?: string): Promise<void> {
+  const path = pathOf(key, cacheDir)
+  try {
+    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+    await writeFileAtomic(path, JSON.stringify(note))
+  } catch {}
+}
+
+/** The note of a key, or undefined. */
+export async function readNote(key: string, cacheDir?: string): Promise<unknown> {
+  const path = pathOf(key, cacheDir)
+  try {
+    const note: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const now = new Date()
+    utimes(path, now, now).catch(() => {})
+    return note
+  } catch {
+    return undefined
+  }
+}

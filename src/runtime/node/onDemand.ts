@@ -1,0 +1,65 @@
+// What the package itself loads of this room: the rest comes with the first call, while the worker's thread starts.
+
+import { lazily } from '../../base/index.ts'
+import type { Place } from '../../graph/index.ts'
+import { defaultCacheDir } from './cacheFolder.ts'
+
+/**
+ * Turns a graph into a session that runs it.
+ *
+ * ```ts
+ * const session = await compile(graph)
+ * const { embedding } = await session.run({ input_ids, attention_mask })
+ * await session.dispose()
+ * ```
+ *
+ * The session lives on worker threads, so that the caller's event loop stays free; the first is there when this
+ * returns, further ones come when calls wait. Weights are mapped from the file they lie in; float16 and bfloat16 ones are
+ * converted once, into a file below `cacheDir`.
+ *
+ * @throws `GRAPH_INVALID` or `OPERATOR_UNSUPPORTED` when ONNX Runtime refuses the graph, `OPTION_INVALID`,
+ *   `WRITE_FAILED` when large weights need a file and none can be written, `WORKER_CRASHED`
+ */
+export const compile = lazily(async () => (await import('./compile.ts')).compile)
+
+/**
+ * Opens a session that an earlier one, compiled with `persist`, has left: without its graph, and without the time that reading
+ * and building it takes.
+ *
+ * ```ts
+ * const { prepared } = await compile(graph, { persist: true })
+ * const found = await reopen(prepared)         // in another process, weeks later
+ * const session = await found?.opening
+ * ```
+ *
+ * @returns the session, which a worker is making already: other work may be done meanwhile; undefined when there is nothing any
+ *   more to make it from
+ */
+export const reopen = lazily(async () => (await import('./compile.ts')).reopen)
+
+/**
+ * Runs a graph once, in place; for passes that must compute.
+ *
+ * ```ts
+ * const folded = await fold(graph, evaluate)
+ * ```
+ *
+ * @throws what {@link compile} and a run throw
+ */
+export const evaluate = lazily(async () => (await import('./evaluate.ts')).evaluate)
+
+/**
+ * Keeps what a pass computes from weights in a file that this and every later process maps.
+ *
+ * ```ts
+ * const small = await quantize(graph, { place: keepDerived() })
+ * ```
+ *
+ * The file is found again by the weights' own files and the recipes: nothing is computed a second time. Where no folder can
+ * be written, the tensors are in memory.
+ *
+ * @param cacheDir as in {@link CompileOptions}
+ */
+export function keepDerived(cacheDir: string = defaultCacheDir()): Place {
+  return async (derived) => (await import('./cache.ts')).derivedFile(derived, cacheDir)
+}

@@ -1,0 +1,46 @@
+// From a graph to what a session is opened from.
+import { dirname, resolve } from 'node:path'
+import { encodeOnnx, type Graph } from '../../graph/index.ts'
+import { elementCount } from '../../tensor/index.ts'
+import { lower } from '../lower/index.ts'
+import type { CompileOptions } from '../types.ts'
+import { defaultCacheDir } from './cacheFolder.ts'
+import type { Plan } from './engine.ts'
+import { isFileTensor } from './piece.ts'
+import { placeWeights } from './weights.ts'
+
+/** What a session of the graph is opened from, and the files that hold its external weights. */
+export async function planOf(
+  graph: Graph,
+  threads: number,
+  options: CompileOptions,
+): Promise<{ plan: Plan; files: ReadonlySet<string> }> {
+  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
+  const { graph: placed, folder } = await placeWeights(
+    lowered,
+    resolve(options.cacheDir ?? defaultCacheDir()),
+  )
+  const files = new Set<string>()
+  const model = encodeOnnx(placed, {
+    external: (_, tensor) => {
+      if (!isFileTensor(tensor) || dirname(tensor.file.path) !== folder) return undefined
+      const { path, offset, length } = tensor.file
+      files.add(path)
+      return { location: path.slice(folder.length).replace(/^[\\/]/, ''), offset, length }
+    },
+  })
+  const { profile } = options
+  return { plan: { model, threads, ...(folder && { folder }), ...(profile && { profile }) }, files }
+}
+
+// Where the second input is a weight that the library packs, and float16 and bfloat16 are float32 to it.
+const PACKING = new Set(['Conv', 'MatMul', 'Gemm'])
+
+/** Bytes of the weights that optimising the graph copies into other layouts. */
+export function packedBytes({ nodes, initializers }: Graph): number {
+  const packed = nodes.filter(({ op }) => PACKING.has(op)).map(({ inputs }) => inputs[1] ?? '')
+  return [...new Set(packed)].reduce(
+    (sum, name) => sum + 4 * elementCount(initializers.get(name)?.shape ?? [0]),
+    0,
+  )
+}

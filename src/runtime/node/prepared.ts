@@ -1,0 +1,121 @@
+// Sessions as the runtime left them: the optimised graph and the packed weights in files that every session and every
+// process maps. MiniLM's session is then made in 16 ms instead of 38, and takes 11 MB of private memory instead of 51.
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import { writeFileAtomic } from '../../base/files/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
+import { prune } from './cacheFolder.ts'
+import type { Plan } from './engine.ts'
+
+/** A session that can be opened again without its graph. */
+export interface Prepared {
+  readonly plan: Plan
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  /** Inputs that have a default value in the graph. */
+  readonly optional: readonly string[]
+}
+
+/** What stands beside the prepared graph. */
+interface Description extends Omit<Prepared, 'plan'> {
+  readonly bytes: number
+}
+
+const require = createRequire(import.meta.url)
+
+/**
+ * The address of a plan's prepared form. It is of use to this version of the library on this kind of processor only.
+ *
+ * @param files the files of the plan's external weights
+ */
+export async function addressOf(plan: Plan, files: Iterable<string>): Promise<string> {
+  const { version } = require('onnxruntime-node/package.json') as { version: string }
+  const hash = createHash('sha256').update(
+    `pipilo session 2 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
+  )
+  for (const path of files) {
+    const { size, mtimeMs } = await stat(path)
+    hash.update(`${path} ${size} ${mtimeMs}\n`)
+  }
+  return hash.update(plan.model).digest('hex')
+}
+
+const paths = (cacheDir: string, address: string) => {
+  const folder = join(cacheDir, 'sessions')
+  const at = (ending: string) => join(folder, `${address}.${ending}`)
+  return { folder, model: at('onnx'), weights: at('bin'), description: at('json') }
+}
+
+/** The prepared form at an address, or undefined when it is not there, or not whole. */
+export async function findPrepared(
+  cacheDir: string,
+  address: string,
+  threads: number,
+): Promise<Prepared | undefined> {
+  const { folder, model, weights, description } = paths(cacheDir, address)
+  try {
+    const [text, bytes, { size }] = await Promise.all([
+      readFile(description, 'utf8'),
+      readFile(model),
+      stat(weights),
+    ])
+    const { bytes: whole, ...ports } = JSON.parse(text) as Description
+    if (size !== whole) return undefined
+    const now = new Date()
+    // Not waited for; a read-only folder serves as well.
+    for (const path of [model, weights, description]) utimes(path, now, now).catch(() => {})
+    return { ...ports, plan: { model: bytes, folder, threads, prepared: true } }
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the library shall put a plan's prepared form, or undefined when no folder can be written. */
+export async function placeFor(cacheDir: string, address: string): Promise<Plan['prepare']> {
+  const folder = join(cacheDir, 'sessions', `${address}.${process.pid}.tmp`)
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    return { model: join(folder, 'model.onnx'), weights: `${address}.bin` }
+  } catch {
+    return undefined
+  }
+}
+
+/** Gives what the library wrote its name: the description comes last, and marks the rest as whole. */
+export async function keepPrepared(
+  cacheDir: string,
+  address: string,
+  place: NonNullable<Plan['prepare']>,
+  ports: Omit<Prepared, 'plan'>,
+): Promise<void> {
+  const { folder, model, weights, description } = paths(cacheDir, address)
+  try {
+    const written = join(dirname(place.model), place.weights)
+    // Loaded now: it needs the graph room, which opening a kept session does without.
+    const { align } = await import('./alignment.ts')
+    await align(place.model, written)
+    const { size: bytes } = await stat(written)
+    await rename(written, weights)
+    await rename(place.model, model)
+    await writeFileAtomic(description, JSON.stringify({ ...plain(ports), bytes } satisfies Description))
+    await prune(folder, address)
+  } catch {
+    // A cache that cannot be written is no failure: the session is made without it the next time, too.
+  } finally {
+    await dropPrepared(place)
+  }
+}
+
+/** Removes what the library has written so far. */
+export async function dropPrepared(place: NonNullable<Plan['prepare']>): Promise<void> {
+  await rm(dirname(place.model), { recursive: true, force: true }).catch(() => {})
+}
+
+/** Names and types alone: JSON holds no maps and no bytes. */
+function plain({ inputs, outputs, optional }: Omit<Prepared, 'plan'>): Omit<Prepared, 'plan'> {
+  const port = ({ name, type }: ValueInfo): ValueInfo => ({ name, ...(type && { type }) })
+  return { inputs: inputs.map(port), outputs: outputs.map(port), optional }
+}
