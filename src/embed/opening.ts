@@ -1,4 +1,4 @@
-import type { Model } from '../models/index.ts'
+import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import { PipiloError } from '../tensor/index.ts'
 import { openModel } from './calibration.ts'
@@ -21,34 +21,38 @@ export interface Opened {
 export async function openWork(model: string | Model, options: EmbedderOptions): Promise<Opened> {
   const name = typeof model === 'string' ? model : undefined
   let opening: Promise<Model> | undefined
+  let since = 0
   const whole = () => {
-    opening ??= openModel(model, options)
+    if (!opening) {
+      since = Date.now()
+      opening = openModel(model, options)
+    }
     return opening
+  }
+  const keep = async (of: Model, prepared: string, tower?: InputModality) => {
+    await whole()
+    await remember(name!, options, { model: of, prepared, since, ...(tower && { tower }) })
   }
   const memory = name === undefined ? undefined : await recall(name, options)
   const known = memory?.known ?? (await whole())
   checkModality(known, options)
   if (known.modality === 'text-image') {
     checkTowers(known, options)
-    if (name !== undefined && !memory) await remember(name, options, await whole(), '')
+    if (name !== undefined && !memory) await keep(await whole(), '')
     const { tap: _, ...rest } = options
     const work = new TowerWork(known.name, async (tower) => {
       const left = name === undefined ? undefined : await recall(name, options, tower)
       const prepared = left && (await reopened(left.prepared, { ...known, modality: tower }, rest))
       if (prepared) return prepared
       const { towers } = await whole()
-      return compiled(towers![tower], rest, name, (session) =>
-        remember(name!, options, towers![tower], session, tower),
-      )
+      return compiled(towers![tower], rest, name, (session) => keep(towers![tower], session, tower))
     })
     return { known, work, open: whole }
   }
   const prepared = memory && (await reopened(memory.prepared, known, options))
   const { session, preparation } =
     prepared ??
-    (await compiled(await whole(), options, name, async (address) =>
-      remember(name!, options, await whole(), address),
-    ))
+    (await compiled(await whole(), options, name, async (address) => keep(await whole(), address)))
   const runner = new Runner(session, preparation)
   const work = {
     dimensions: lastSize(session),

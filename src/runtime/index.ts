@@ -1,4 +1,5 @@
 export { defaults } from './defaults.ts'
+export { fileIdentity } from './fileIdentity.ts'
 export { readNote, writeNote } from './notes.ts'
 export * from './onDemand.ts'
 export { warmUp } from './thread.ts'
