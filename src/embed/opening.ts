@@ -40,7 +40,8 @@ export async function openWork(model: string | Model, options: EmbedderOptions):
     checkTowers(known, options)
     if (name !== undefined && !memory) await keep(await whole(), '')
     const { tap: _, ...rest } = options
-    const work = new TowerWork(known.name, async (tower) => {
+    const width = options.dimensions ?? known.card.dimensions
+    const work = new TowerWork(known.name, width, async (tower) => {
       const left = name === undefined ? undefined : await recall(name, options, tower)
       const prepared = left && (await reopened(left.prepared, { ...known, modality: tower }, rest))
       if (prepared) return prepared
@@ -54,8 +55,10 @@ export async function openWork(model: string | Model, options: EmbedderOptions):
     prepared ??
     (await compiled(await whole(), options, name, async (address) => keep(await whole(), address)))
   const runner = new Runner(session, preparation)
-  const work = {
-    dimensions: lastSize(session),
+  const work: Work = {
+    get dimensions() {
+      return runner.dimensions
+    },
     run: runner.run.bind(runner) as Work['run'],
     dispose: () => session.dispose(),
   }
@@ -104,13 +107,6 @@ async function both(
     await opening.then((opened) => opened.dispose()).catch(() => {})
     throw error
   }
-}
-
-/** Length of the vectors, where the graph says it. */
-function lastSize({ outputs }: Session): number | undefined {
-  const type = outputs[0]?.type
-  const last = type && 'shape' in type ? type.shape?.at(-1) : undefined
-  return typeof last === 'number' ? last : undefined
 }
 
 function checkModality({ name, modality }: KnownModel, { modality: wanted }: EmbedderOptions): void {
