@@ -92,7 +92,7 @@ export async function indexFiles(
     for await (const batch of ahead(inputs, (batch) => run.prepare(batch))) {
       const rows = await run.embed(batch)
       await commit
-      commit = collection.upsert(rows).then(() => {
+      commit = collection.upsert(rows, signal ? { signal } : {}).then(() => {
         run.stored(batch, rows.length)
         report()
       })

@@ -1,9 +1,8 @@
 import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
-import { fileError, PipiloError, writeFileAtomic } from '../../tensor/index.ts'
+import { fileError, PipiloError, withLock, writeFileAtomic } from '../../tensor/index.ts'
 import { kindOf } from '../files.ts'
 import { download, type RemoteFile } from './download.ts'
-import { withLock } from './lock.ts'
 import {
   type Answer,
   isNetworkFailure,
