@@ -402,7 +402,7 @@ describe('ends', () => {
     // Characters that the tokenizer was given: in all, and in one turn of the event loop at most.
     let [total, most] = [0, 0]
     const loop = eachTurn(() => {
-      const given = encode.mock.calls.reduce((sum, [words]) => sum + words.length, 0)
+      const given = encode.mock.calls.reduce((sum: number, [words]: string[]) => sum + words!.length, 0)
       encode.mockClear()
       most = Math.max(most, given)
       total += given

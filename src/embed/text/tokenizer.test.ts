@@ -86,7 +86,7 @@ describe('encode', () => {
     const encode = vi.spyOn(Tokenizer.prototype, 'encode')
     onTestFinished(() => encode.mockRestore())
     const { ids, truncated } = tokenizer.encode(long, 256)
-    const characters = encode.mock.calls.reduce((sum, [text]) => sum + text.length, 0)
+    const characters = encode.mock.calls.reduce((sum: number, [text]: string[]) => sum + text!.length, 0)
     // 256 words take 1,300 characters.
     expect(characters).toBeGreaterThan(1_000)
     expect(characters).toBeLessThan(10_000)
