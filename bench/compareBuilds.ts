@@ -55,7 +55,7 @@ const work = [
 const caches = mkdtempSync(join(tmpdir(), 'pipilo-bench-caches-'))
 const cacheOf = new Map([before, after].map((folder, i) => [folder, join(caches, i === 0 ? 'old' : 'new')]))
 const runIn = (folder: string, { model, inputs, isFirst }: (typeof work)[number]): Promise<Run> =>
-  measure<Run>('compareBuilds/run.js', [JSON.stringify([folder, model, inputs, isFirst])], undefined, {
+  measure<Run>('compareBuilds/run.js', [folder, model, isFirst ? 'first' : 'all'], inputs, {
     PIPILO_CACHE: cacheOf.get(folder)!,
   })
 

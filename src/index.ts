@@ -66,11 +66,13 @@ export type {
   IndexFilesOptions,
   IndexProgress,
   IndexReport,
+  KeptRows,
   Metadata,
   MetadataValue,
   Row,
   SearchOptions,
   Store,
+  WriteOptions,
 } from './store/index.ts'
 export { connect, indexFiles } from './store/index.ts'
 export type { DType, Matrix, Neighbor, Tensor, TypedArray, Vector } from './tensor/index.ts'

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -302,6 +303,16 @@ describe('pipilo index and search', () => {
     cpSync(join(samples, 'pictures/bricks.jpg'), join(cwd, 'photos/cat.jpg'))
     const third = await pipilo(['index', 'photos', '--prune', '--json'], { cwd })
     expect(indexed(third.stdout)).toMatchObject({ indexed: 1, unchanged: 3, pruned: 1, rows: 4 })
+    // A disk that is not mounted leaves an empty folder.
+    renameSync(join(cwd, 'photos'), join(cwd, 'away'))
+    mkdirSync(join(cwd, 'photos'))
+    const model = ['--model', 'mobilenet-v2', '--json']
+    const unmounted = await pipilo(['index', 'photos', '--prune', ...model], { cwd })
+    expect(unmounted.status).toBe(1)
+    expect(unmounted.stderr).toContain('4 from photos (There is no file in photos.)')
+    expect(indexed(unmounted.stdout)).toMatchObject({ pruned: 0, rows: 4 })
+    const all = await pipilo(['index', 'photos', '--prune-all', ...model], { cwd })
+    expect(indexed(all.stdout)).toMatchObject({ pruned: 4, rows: 0 })
   })
 
   it('searches lines of text with a filter, and refuses another model', async () => {

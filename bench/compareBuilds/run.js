@@ -2,7 +2,11 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-const [folder, model, inputs, isFirst] = JSON.parse(process.argv[2])
+const [folder, model, first] = process.argv.slice(2)
+const isFirst = first === 'first'
+let given = ''
+for await (const piece of process.stdin.setEncoding('utf8')) given += piece
+const inputs = JSON.parse(given)
 const { embedder } = await import(pathToFileURL(join(folder, 'dist/index.js')).href)
 const e = await embedder(model)
 let start = Number(process.env.SPAWNED)
