@@ -38,7 +38,7 @@ export type {
   ZeroShotOptions,
 } from './embed/index.ts'
 export { embedder, rerank, zeroShot } from './embed/index.ts'
-export type { Graph, Layer, WriteOptions } from './graph/index.ts'
+export type { Graph, Layer, WriteOptions as GraphWriteOptions } from './graph/index.ts'
 export type {
   Card,
   EmbeddingOptions,
