@@ -60,8 +60,13 @@ const runIn = (folder: string, { model, inputs, isFirst }: (typeof work)[number]
   })
 
 /** Largest difference of two sets of vectors, element by element. */
-const difference = (one: Run, other: Run): number =>
-  Math.max(...one.vectors.flatMap((row, i) => row.map((x, j) => Math.abs(x - other.vectors[i]![j]!))))
+function difference(one: Run, other: Run): number {
+  let most = 0
+  for (const [i, row] of one.vectors.entries()) {
+    for (const [j, x] of row.entries()) most = Math.max(most, Math.abs(x - other.vectors[i]![j]!))
+  }
+  return most
+}
 
 try {
   const table: Record<string, object> = {}
