@@ -78,7 +78,7 @@ export interface WindowOptions {
 }
 
 /** Run options with which failed rows are handed out. */
-export type Keep = RunOptions & { readonly onError: 'keep' }
+type Keep = RunOptions & { readonly onError: 'keep' }
 
 /** The methods of a {@link DataCollection} that are no operators. */
 export class Chain<T> implements AsyncIterable<T> {
@@ -86,6 +86,7 @@ export class Chain<T> implements AsyncIterable<T> {
   readonly #stages: readonly Stage[]
   readonly #listeners: readonly ((progress: Progress) => void)[]
 
+  /** @internal Made by {@link dc} and {@link glob}. */
   constructor(
     source: Source<unknown>,
     stages: readonly Stage[] = [],

@@ -124,14 +124,14 @@ describe('a run', () => {
     function* count(): Generator<number> {
       for (;;) yield read++
     }
-    const start = performance.now()
     const rows = dc(count())
       .map((x) => x)
       .stream()
     for (let taken = 1; taken <= 20; taken++) {
       await rows.next()
       await later(undefined, 6)
-      if (performance.now() - start > 60) expect(read - taken).toBeLessThanOrEqual(24)
+      // Ten rows tell the stages how slow their reader is.
+      if (taken > 10) expect(read - taken).toBeLessThanOrEqual(24)
     }
     await rows.return()
   })

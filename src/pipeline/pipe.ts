@@ -33,6 +33,7 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
   readonly #steps: readonly Step[]
   readonly #yields: Yield
 
+  /** @internal Made by {@link pipe}. */
   constructor(inputs: Inputs, columns: ReadonlySet<string>, steps: readonly Step[], yields: Yield) {
     this.#inputs = inputs
     this.#columns = columns
