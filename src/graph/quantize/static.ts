@@ -1,3 +1,4 @@
+// Quantises convolutions and what follows them, with ranges of activations found on samples.
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import { loadTensor } from '../onnx/index.ts'
 import type { Graph, Node } from '../types.ts'
@@ -98,7 +99,7 @@ function roundedWeight(weight: Tensor): Tensor {
   return tensor('float32', weight.shape, numbers)
 }
 
-/** What convolutions read and write, and what goes on from there in integers. */
+/** Values that convolutions read and write, and those computed from them in integers. */
 function quantizedValues(
   rewriter: Rewriter,
   byNode: Convolutions['byNode'],
