@@ -58,7 +58,7 @@ function comments(text: string): { start: number; text: string }[] {
 /** The faults of one file. */
 export function checkOpenings(file: string, text: string): Finding[] {
   const faults: Finding[] = []
-  const source = text.replace(/^#!.*\n/, (bang) => ' '.repeat(bang.length - 1) + '\n')
+  const source = text.replace(/^#!.*\n/, (bang) => `${' '.repeat(bang.length - 1)}\n`)
   const all = comments(source)
   const lineOf = (place: number) => source.slice(0, place).split('\n').length
   const first = all[0]

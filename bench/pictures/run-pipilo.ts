@@ -1,3 +1,4 @@
+// Embeds pictures with Pipilo and prints times, memory and vectors as JSON; one side of the benchmark of pictures.
 import { embedder } from 'pipilo'
 import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
 

@@ -1,3 +1,4 @@
+// Embeds pictures with transformers.js and prints times, memory and vectors as JSON; the peer in that benchmark.
 import { env, pipeline } from '@huggingface/transformers'
 import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
 

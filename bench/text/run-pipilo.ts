@@ -1,3 +1,4 @@
+// Embeds texts with Pipilo and prints times, memory and vectors as JSON; one side of the benchmark of texts.
 import { embedder } from 'pipilo'
 import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
 

@@ -1,3 +1,4 @@
+// Embeds texts with transformers.js and prints times, memory and vectors as JSON; the peer of the benchmark of texts.
 import { env, pipeline } from '@huggingface/transformers'
 import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
 

@@ -1,8 +1,9 @@
+// Upkeep of a LanceDB table: merging small files, and building the vector index.
 import type { Table } from '@lancedb/lancedb'
 import type { PipiloError } from '../base/index.ts'
 import { isConflict, lanceError, retrying } from './lanceErrors.ts'
 
-/** What LanceDB calls the index of the column `vector`. */
+/** LanceDB's name of the index of the column `vector`. */
 const indexName = 'vector_idx'
 /**
  * Rows from which a collection gets an index (`bench/store.ts` prints the table behind it). Below, a search without one

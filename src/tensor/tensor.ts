@@ -53,7 +53,7 @@ export interface Tensor {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly data: TypedArray | readonly (string | Uint8Array)[]
-  /** What a file said about it beside the above, carried through a round trip (fields of ONNX's TensorProto). */
+  /** Other fields of ONNX's TensorProto in the file it came from, kept through a round trip. */
   readonly carried?: Uint8Array
 }
 

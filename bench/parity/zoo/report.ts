@@ -1,5 +1,5 @@
 /**
- * What the comparisons of this folder found, family by family, as REPORT.md.
+ * Report of the comparisons of this folder, family by family, as REPORT.md.
  *
  *     npx tsx bench/parity/zoo/report.ts
  *

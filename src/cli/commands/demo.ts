@@ -1,3 +1,4 @@
+// Command `demo`: indexes the sample sentences and pictures, and searches them.
 import { existsSync } from 'node:fs'
 import { PipiloError } from '../../base/index.ts'
 import { embedder } from '../../embed/index.ts'
