@@ -3,7 +3,7 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** Where converted weights are cached: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
+/** Folder of converted weights: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
 export function defaultCacheDir(): string {
   const { PIPILO_CACHE, XDG_CACHE_HOME } = process.env
   return PIPILO_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'pipilo')

@@ -1,3 +1,4 @@
+// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
 import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
@@ -54,9 +55,9 @@ export async function reopen(
 }
 
 interface Opening {
-  /** Whether the session is there before it is optimised. */
+  /** True if the session is there before it is optimised. */
   readonly early?: boolean
-  /** Where the prepared form is or will be. */
+  /** Address of the prepared form, there or to come. */
   readonly address?: string
   /** Called when the session has been optimised, or could not be. */
   readonly keep?: (optimised: boolean) => Promise<void>

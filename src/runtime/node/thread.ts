@@ -47,7 +47,7 @@ export class Thread {
     this.#worker.unref()
   }
 
-  /** Whether it can still be asked. */
+  /** True if it can still be asked. */
   get alive(): boolean {
     return this.#ended === undefined
   }
