@@ -1,4 +1,4 @@
-// What the package itself loads of this room: the rest comes with the first call.
+// Functions of this room's door; each loads its code with its first call.
 
 import { lazily } from '../base/index.ts'
 import { defaults, warmUp } from '../runtime/index.ts'
@@ -96,7 +96,7 @@ export const loadTokenizer = lazily(async () => (await import('./text/tokenizer.
 export const decodeImage = lazily(async () => (await import('./pictures/image.ts')).decodeImage)
 
 /**
- * What there is to embed in files, folders and globs, one after the other.
+ * Inputs to embed from files, folders and globs, one after the other.
  *
  * ```ts
  * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.txt', 'list.csv'])) …

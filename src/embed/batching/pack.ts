@@ -1,3 +1,4 @@
+// Packs inputs into batches of about equal lengths.
 import type { Unit } from './preparation.ts'
 
 /**

@@ -1,3 +1,4 @@
+// Resizes and crops pictures to the size that a model wants, as Pillow would.
 import type { Sharp } from 'sharp'
 import type { ImagePreprocessing } from '../../models/index.ts'
 import type { RawImage } from '../types.ts'
@@ -76,11 +77,11 @@ function window({ to, start, length }: Side): { first: number; count: number } {
 }
 
 interface Task {
-  /** What sharp makes of a side's length, and the part of that which it hands on. */
+  /** Length that sharp resizes a side to, and the part of it that sharp hands on. */
   readonly width: number
   readonly first: number
   readonly count: number
-  /** What is left to do. */
+  /** Resizing that is left to do here. */
   readonly rest?: Side
 }
 

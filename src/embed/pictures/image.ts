@@ -1,3 +1,4 @@
+// Decodes pictures with sharp.
 import { availableParallelism } from 'node:os'
 import type { SharpConstructor } from 'sharp'
 import { Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
@@ -9,7 +10,7 @@ import { capital, firstBytes, type ImageSource, imageSource } from './imageSourc
 export interface DecodeOptions {
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
   readonly maxPixels?: number
-  /** What to call a picture without a name in an error. Default `the picture`. */
+  /** Name in errors of a picture without a name. Default `the picture`. */
   readonly label?: string
   readonly signal?: AbortSignal
 }

@@ -1,3 +1,4 @@
+// Resizes RGB bytes as Pillow does, to the bit.
 import type { ImagePreprocessing } from '../../models/index.ts'
 import type { Geometry, Side } from './geometry.ts'
 

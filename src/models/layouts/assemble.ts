@@ -1,3 +1,4 @@
+// Assembles a model from what was read of its files, its card and the caller's options.
 import { cut } from '../../graph/index.ts'
 import { createModel, featuresOf } from '../model/model.ts'
 import { resolvePlace } from '../model/places.ts'

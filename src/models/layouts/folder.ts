@@ -1,3 +1,4 @@
+// Reads models from folders in the layout of transformers, sentence-transformers or timm.
 import { closest, PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import type { BuiltModel } from '../../nn/index.ts'
@@ -187,7 +188,7 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
   }
 }
 
-/** What the files say about the preparation of pictures, else what is usual. */
+/** Preparation of pictures as the files state it, else the usual one. */
 async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
   const { of, stated, path, name } = network
   const usual = useNotes[name]

@@ -1,3 +1,4 @@
+// Reads the preparation of pictures from transformers' `preprocessor_config.json`.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, readJsonObject } from '../sources/files.ts'
 import type { ModelFiles } from '../sources/sources.ts'

@@ -1,3 +1,4 @@
+// Feeds of pictures that calibrate int8 models, made here or given, and the memory of their results.
 import type { Run, Sample } from '../../graph/index.ts'
 import { evaluate, readNote, writeNote } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
