@@ -34,6 +34,14 @@ describe('openings', () => {
     ])
   })
 
+  it('finds documentation of the first declaration in place of an opening', () => {
+    const one = '/** Bytes of a shard. */\nexport const size = 4\n'
+    expect(faultsOf(one)).toEqual([])
+    expect(faultsOf(`${one}export const count = 2\n`)).toEqual([
+      '1: opens with the comment of its first declaration',
+    ])
+  })
+
   it.each([
     ['of a declaration', '/** What a batch is run with. */', 'What a batch is run with.'],
     ['of several lines', '/**\n * Whether a value has this name.\n */', 'Whether a value has this name.'],

@@ -21,7 +21,7 @@ export interface Work {
   readonly count: number
 }
 
-/** How a side does it. */
+/** Settings of a side, such as threads. */
 export type Way = Readonly<Record<string, number | string>>
 
 export interface Run {

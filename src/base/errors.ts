@@ -1,3 +1,5 @@
+// The error class of Pipilo and its codes.
+
 /** The stable codes of Pipilo's errors. A program may switch on them; the sentences may change. */
 export type ErrorCode =
   // files and sources

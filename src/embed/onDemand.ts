@@ -104,7 +104,7 @@ export const decodeImage = lazily(async () => (await import('./pictures/image.ts
  * ```
  *
  * A text file gives an input for every line (empty ones too, as they are; a byte order mark and the ends of lines are
- * taken away), a picture one. What a file is, its content says, not its name. Folders are walked in the order of names,
+ * taken away), a picture one. A file's content decides its kind, not its name. Folders are walked in the order of names,
  * without hidden files, through links but not in circles. `-` stands for the lines of standard input, `http:` and
  * `https:` addresses for pictures. What cannot be read comes as an input with an `error`, and the rest goes on: a missing or
  * empty file, a line that is not UTF-8 (`TEXT_INVALID`), a text file named like a picture (`IMAGE_INVALID`).

@@ -79,7 +79,7 @@ async function reopened(
   known: KnownModel,
   options: EmbedderOptions,
 ): Promise<Prepared | undefined> {
-  // First of all the worker gets its work: what follows, tokenizers above all, keeps this thread busy.
+  // The worker gets its work first: loading the tokenizer then keeps this thread busy.
   const found = await reopen(address, options.runtime)
   return found && both(found.opening, preparer(known, options))
 }

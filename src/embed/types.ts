@@ -126,7 +126,7 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array, In ext
   readonly name: string
   readonly modality: Modality
   readonly card: Card
-  /** The model itself, for its layers and its graph. It may be read only now: a prepared session needs none of it. */
+  /** The model itself, with layers and graph. Loads the model on first call; a cached session is opened without it. */
   readonly model: () => Promise<Model>
   readonly dimensions: number
   readonly tap: string

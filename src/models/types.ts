@@ -23,10 +23,10 @@ export interface ImagePreprocessing {
    * `size / cropRatio`, keep the middle; `border`: fit inside `size / cropRatio`, pad, keep the middle. As timm has them.
    */
   readonly crop: 'squash' | 'center' | 'border'
-  /** Share of what was resized that is kept. Default 1. */
+  /** Share of the resized picture that is kept. Default 1. */
   readonly cropRatio?: number
   /**
-   * To what it is resized, in place of `size / cropRatio`: the shorter side, or height and width. As transformers has it, whose
+   * Size after resizing, in place of `size / cropRatio`: the shorter side, or height and width. As transformers has it, whose
    * crops begin at offsets rounded down.
    */
   readonly resize?: number | readonly [height: number, width: number]

@@ -1,3 +1,5 @@
+// Bounded queue of rows between two stages, and the pace at which a stage takes them.
+
 /** Rows on their way: `items[i]` came from row `rows[i]` of the source. */
 export interface Chunk {
   readonly items: unknown[]

@@ -23,7 +23,7 @@ export interface IndexFilesOptions {
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
-  /** Takes every file for text or for a picture. Default: what its content is. */
+  /** Takes every file for text or for a picture. Default: decided by its content. */
   readonly as?: InputModality
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files

@@ -94,7 +94,7 @@ export class Upkeep {
       }
       this.#failure = undefined
     } catch (error) {
-      // Still in each other's way with another process: it is due again after the next writes.
+      // Another process is still writing: the upkeep is due again after the next writes.
       if (isConflict(error)) return
       this.#failure = this.#failed(error)
     }

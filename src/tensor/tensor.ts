@@ -1,3 +1,5 @@
+// Types of tensors, in memory and in files, and of matrices.
+
 /** Every element type of ONNX (`TensorProto.DataType`), in lower case. */
 export type DType =
   | 'float32'

@@ -78,7 +78,7 @@ function table(lines: readonly Line[], what: string): string[] {
   ]
 }
 
-/** Those whose error is below that of PyTorch itself are told apart. */
+/** Lines of the models that failed, with a note where the error is below that of PyTorch itself. */
 function failures(lines: readonly Line[]): string[] {
   const failed = lines.filter(({ ok }) => !ok)
   if (failed.length === 0) return ['No failures.']

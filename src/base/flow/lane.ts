@@ -1,4 +1,4 @@
-/** A queue between one that puts in and one that takes out: whoever puts in too much has to wait. */
+/** A bounded queue between a producer and a consumer: the producer waits while it is full. */
 export class Lane<T> implements AsyncIterable<T> {
   readonly #most: number
   readonly #items: T[] = []

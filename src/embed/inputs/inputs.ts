@@ -10,7 +10,7 @@ import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
 
 export interface ReadInputsOptions {
-  /** Takes every file for text (a row a line) or for a picture. Default: what its content is. */
+  /** Takes every file for text (a row a line) or for a picture. Default: decided by its content. */
   readonly as?: InputModality
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string

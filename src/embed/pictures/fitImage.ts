@@ -25,10 +25,10 @@ export async function pixels(image: Sharp): Promise<RawImage> {
 /**
  * The RGB bytes of an opened picture, resized and cropped to what a model wants to see, as Pillow would.
  *
- * A side that becomes shorter is sharp's work, on a thread of its own: it differs from Pillow by a grey level, at the
- * picture's rim and where it first halves a large picture by a few. Of a side that becomes longer sharp knows another
- * idea (its pixels lie elsewhere, and of Lanczos it makes bicubic), and of the nearest pixel, too: those are done here, in
- * a time that goes with what comes out. Drawings (SVG) are drawn at the size that is wanted.
+ * sharp resizes a side that becomes shorter, on a thread of its own: it differs from Pillow by a grey level, at the
+ * picture's rim and where it first halves a large picture by a few. A side that becomes longer sharp resizes differently
+ * (its pixels lie elsewhere, and Lanczos becomes bicubic), and so it does the nearest pixel: those are done here, in
+ * a time proportional to the output. Drawings (SVG) are drawn at the size that is wanted.
  */
 export async function fitImage(image: Sharp, preprocessing: ImagePreprocessing): Promise<RawImage> {
   const { interpolation, size, crop } = preprocessing

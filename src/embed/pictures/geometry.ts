@@ -21,7 +21,7 @@ export interface Geometry {
 type Size = readonly [height: number, width: number]
 
 /**
- * To which size a picture is resized and which part of that a model sees, to the pixel as timm and torchvision round, or as
+ * The size to which a picture is resized and the part of it that a model sees, to the pixel as timm and torchvision round, or as
  * transformers does where the preprocessing says `resize`.
  *
  * ```ts

@@ -73,7 +73,7 @@ function empty({ name }: ImageSource): PipiloError {
   return new PipiloError('FILE_EMPTY', `${capital(name)} is empty.`, { input: name })
 }
 
-/** Our error for what sharp said, which often does not know more than that it could not. */
+/** The error for a failure of sharp, whose message often says no more than that it failed. */
 async function explain(error: Error, source: ImageSource, maxPixels: number): Promise<PipiloError> {
   const { name } = source
   const options = { input: name, cause: error }

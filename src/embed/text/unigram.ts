@@ -1,3 +1,5 @@
+// Unigram tokenisation as TensorFlow.js' Universal Sentence Encoder does it.
+
 /** The parts of a Unigram model that {@link unigramLattice} needs. */
 export interface UnigramConfig {
   readonly type: 'Unigram'

@@ -5,7 +5,7 @@ import { expandFunctions } from './functions.ts'
 import { Call, type Fact, factOf } from './rule.ts'
 import { ruleOf } from './table.ts'
 
-/** How {@link inferShapes} takes mistakes. */
+/** Options of {@link inferShapes}. */
 export interface InferOptions {
   /** Throw when a node's inputs do not fit together, instead of leaving its outputs' types unknown. Default `false`. */
   readonly strict?: boolean

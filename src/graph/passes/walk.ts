@@ -1,4 +1,4 @@
-// Questions of passes about nodes: the graphs inside them, and the names that they read from outside.
+// Helpers of passes: the graphs inside nodes, the names that nodes read, the types of values.
 
 import type { Attribute, Graph, Node, ValueInfo, ValueType } from '../types.ts'
 

@@ -149,7 +149,7 @@ export function integerConvolution(
       sources,
       async make() {
         const data = (await compute())[key]
-        // The last one is made: what is large goes.
+        // All have been made: frees the large arrays.
         if (key === (hasBias ? 'biasScales' : 'scales')) made = undefined
         return { dtype, shape, data }
       },

@@ -7,9 +7,9 @@ import { type Convolutions, findConvolutions, integerConvolution } from './convo
 import type { Rewriter } from './rewriter.ts'
 import { floats, quantizeRows } from './symmetric.ts'
 
-/** Operators that go on in integers when all that they read is quantised. */
+/** Operators that are computed in integers if all their inputs are quantised. */
 const CARRYING = new Set(['Add', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Concat'])
-/** Of these the result has the scale of what they read. */
+/** Operators whose result has the scale of their input. */
 const SAME_SCALE = new Set(['MaxPool'])
 
 /**

@@ -74,7 +74,7 @@ function refusePooling(architecture: string, pooling: unknown): void {
   )
 }
 
-/** Those of two towers are not for pictures alone. */
+/** True for an architecture of pictures alone, not of two towers. */
 function isVision(type: string): boolean {
   return Object.hasOwn(visionArchitectures, type) && !/^(?:clip|siglip)/.test(type)
 }

@@ -209,7 +209,7 @@ async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> 
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }
 }
 
-/** Why the embedding is what it is, where papers differ. */
+/** Reasons for the choice of the embedding, where papers differ. */
 const useNotes: Readonly<Record<string, string>> = {
   vit_mae:
     "The class token of the whole picture, as in the linear probes of MAE's paper; its fine-tuning takes the mean: tap 'patch_tokens'.",
@@ -219,7 +219,7 @@ function placesOf({ graph: _, unused: __, ...places }: BuiltModel): Reading['pla
   return places
 }
 
-/** Of the architecture, its configuration, further settings, and the weights. */
+/** Fingerprint of the architecture, its configuration, further settings, and the weights. */
 function fingerprintOf(
   { name, config }: Network,
   settings: unknown,

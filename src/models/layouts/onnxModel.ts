@@ -109,7 +109,7 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
         return card as unknown as FoundCard
     }
   } catch {
-    // Told below, as for a card without its parts.
+    // The error is thrown below, as for a card without its parts.
   }
   throw new PipiloError('MODEL_INVALID', `${files.label} carries a card (${cardKey}) that cannot be read.`, {
     input: files.label,

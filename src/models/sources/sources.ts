@@ -124,7 +124,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
         list: async (folder) => namesIn(repository.files, folder),
         async has(path) {
           if (has(path)) return true
-          // Whoever fetched a few files may have left this one out, and then the mean would be taken in silence.
+          // A partial download may lack this file, and then the mean would be taken in silence.
           if (!(await lacks(repository, path))) throw unknownPooling(label)
           return false
         },
@@ -134,7 +134,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
   }
 }
 
-/** Only of the file that says how a model pools it has to be certain. */
+/** True if a repository lacks a file. Only for `modules.json`, which says how a model pools, does it have to be certain. */
 async function lacks(repository: Repository, path: string): Promise<boolean> {
   return path !== 'modules.json' || repository.lacks(path)
 }

@@ -1,4 +1,4 @@
-// Converted weights in a file that every session and every process maps: written once, addressed by what it is made of.
+// Converted weights in a file that every session and every process maps: written once, addressed by a hash of its sources.
 import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -38,7 +38,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
         optimised ? keepPrepared(cacheDir, address, prepare, compiled) : dropPrepared(prepare),
     })
   } catch {
-    // The disk may have filled up. Whatever else it was shows again.
+    // The disk may have filled up: tried again without keeping the session. Any other error comes again then.
     await dropPrepared(prepare)
     return openSession(compiled, workers, { early })
   }

@@ -1,4 +1,4 @@
-// From a graph to what a session is opened from.
+// Makes the plan that a session is opened from: the encoded graph, and the files of its weights.
 import { dirname, resolve } from 'node:path'
 import { encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
