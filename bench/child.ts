@@ -1,3 +1,4 @@
+// Runs benchmark programs in processes of their own, and measures time, memory and the event loop in them.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

@@ -1,3 +1,4 @@
+// Errors for work that an abort signal ended.
 import { PipiloError } from './errors.ts'
 
 /** The error for a signal that fired; the signal's reason is its cause. */

@@ -1,3 +1,4 @@
+// Door of base/: errors, aborting, limits of concurrency, suggestions for misspelt names.
 export * from './abort.ts'
 export * from './closest.ts'
 export * from './errors.ts'

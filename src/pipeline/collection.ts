@@ -1,3 +1,4 @@
+// Data collections: chains of operators over rows, run when they are read.
 import { PipiloError } from '../base/index.ts'
 import type { AnyInput, RawImage, TextImageInput } from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
@@ -176,7 +177,7 @@ export class Chain<T> implements AsyncIterable<T> {
   }
 }
 
-/** What `flatMap` takes apart. */
+/** Values that `flatMap` takes apart into rows. */
 export type Listing<T> = Iterable<T> | AsyncIterable<T>
 
 /** A function as an operator, for one column. */

@@ -1,3 +1,4 @@
+// Runs stages over a source: in order, with back-pressure, batches and concurrent calls.
 import { PipiloError } from '../base/index.ts'
 import { Breakdown, errorAt, FailedRow } from './failedRow.ts'
 import type { BatchOperator, OpenOperator, RowOperator } from './operator.ts'
@@ -14,7 +15,7 @@ const DEFAULT_BATCH = 16
 /** Opens operators, and closes them when their time has come. */
 export interface Opener {
   open(operator: BatchOperator<unknown, unknown>): Promise<OpenOperator<unknown, unknown>>
-  /** The run has ended: closes what lives as long as it. */
+  /** Closes the operators that were opened for this run alone. */
   end(): Promise<void>
 }
 

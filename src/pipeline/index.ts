@@ -1,3 +1,4 @@
+// Door of pipeline/: data collections, pipes over columns, operators, models as functions.
 export { ops } from './builtIn.ts'
 export type * from './builtInTypes.ts'
 export {

@@ -1,3 +1,4 @@
+// Builds pipes: functions over named columns, chained, checked when they are built.
 import { closest, PipiloError } from '../base/index.ts'
 import { asOperator, type Listing, type MapOptions, type WindowOptions } from './collection.ts'
 import type {

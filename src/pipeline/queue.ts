@@ -1,3 +1,5 @@
+// Bounded queue of rows between two stages, and the pace at which a stage takes them.
+
 /** Rows on their way: `items[i]` came from row `rows[i]` of the source. */
 export interface Chunk {
   readonly items: unknown[]
@@ -66,7 +68,7 @@ export class Queue {
     this.onStop?.()
   }
 
-  /** What is there, at most `limit` rows; waits while there is nothing. Undefined at the end. */
+  /** The rows at the front, at most `limit`; waits while there are none. Undefined at the end. */
   async take(limit: number): Promise<Chunk | undefined> {
     while (this.size === 0) {
       if (this.#ended || this.stopped) return undefined

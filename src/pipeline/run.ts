@@ -1,3 +1,4 @@
+// State of one run: counters, progress, the signal of its end, and breaks for the event loop.
 import type { Progress, RunOptions } from './types.ts'
 
 /** The event loop turns, and progress is told, at least this often. */
@@ -14,7 +15,7 @@ export interface StageCount {
   errors: number
 }
 
-/** What the stages of one run share: counters, progress, the signal of its end, and breaks for the event loop. */
+/** State that the stages of one run share. */
 export class Run {
   readonly onError: 'throw' | 'skip' | 'keep'
   readonly counts: readonly StageCount[]

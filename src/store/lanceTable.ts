@@ -1,3 +1,4 @@
+// One collection in LanceDB: writing, searching, reading, deleting rows.
 import type { Table } from '@lancedb/lancedb'
 import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-arrow'
 import { PipiloError } from '../base/index.ts'

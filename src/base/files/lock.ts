@@ -204,7 +204,7 @@ async function isDead(path: string, content: string, watched: Watched): Promise<
 interface Holder {
   readonly id: string
   readonly pid: number
-  /** Where `pid` means something: a machine since it was started, and on Linux a container. */
+  /** Scope in which `pid` is unique: a machine since it was started, and on Linux a container. */
   readonly place: string
   /** When the process began, where that is known: a later process may get its number. */
   readonly began?: string | undefined
@@ -230,7 +230,7 @@ async function isAlive(holder: Holder, content: string): Promise<boolean | undef
   return holder.pid === here.pid ? isOpenHere(holder.fd, content) : undefined
 }
 
-/** Whether another process's file has this content. What may not be looked at counts as open: its process lives. */
+/** True if another process's open file has this content, or may not be looked at: its process then lives. */
 async function isOpen(path: string, content: string): Promise<boolean> {
   try {
     const about = await stat(path)
@@ -245,7 +245,7 @@ async function isOpen(path: string, content: string): Promise<boolean> {
   }
 }
 
-/** Whether this process has a file of this content open; other threads share the numbers of open files. */
+/** True if this process has a file of this content open; its threads share the numbers of open files. */
 async function isOpenHere(fd: number, content: string): Promise<boolean> {
   try {
     const size = Buffer.byteLength(content)

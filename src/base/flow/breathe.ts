@@ -1,3 +1,4 @@
+// Pauses in long work, so that other events of the event loop get their turn.
 import { setImmediate } from 'node:timers/promises'
 
 /** Longest stretch of work in milliseconds before other events get their turn. */

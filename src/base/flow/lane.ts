@@ -1,4 +1,4 @@
-/** A queue between one that puts in and one that takes out: whoever puts in too much has to wait. */
+/** A bounded queue between a producer and a consumer: the producer waits while it is full. */
 export class Lane<T> implements AsyncIterable<T> {
   readonly #most: number
   readonly #items: T[] = []
@@ -17,7 +17,7 @@ export class Lane<T> implements AsyncIterable<T> {
     while (this.#items.length >= this.#most && !this.#ended) await this.#change()
   }
 
-  /** Whether the next item would have to wait. */
+  /** True if the next item would have to wait. */
   get full(): boolean {
     return this.#items.length >= this.#most
   }
@@ -29,7 +29,7 @@ export class Lane<T> implements AsyncIterable<T> {
     this.#wake()
   }
 
-  /** Whether there comes an item at all; waits until that is known. */
+  /** True if an item is there; waits for the first one, or for the end. */
   async begun(): Promise<boolean> {
     while (this.#items.length === 0 && !this.#ended) await this.#change()
     if (this.#error !== undefined) throw this.#error

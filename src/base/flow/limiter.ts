@@ -1,3 +1,4 @@
+// Limit on the number of tasks that run at the same time.
 import { abortError } from '../abort.ts'
 
 /** Runs at most `limit` tasks at a time; the others wait in order. */

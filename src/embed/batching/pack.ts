@@ -1,3 +1,4 @@
+// Packs inputs into batches of about equal lengths.
 import type { Unit } from './preparation.ts'
 
 /**
@@ -28,9 +29,9 @@ export function packByLength(
   return best
 }
 
-/** From here on an unequal end does not matter. */
+/** Rounds of batches from which on workers that finish at different times cost little. */
 const FEW_ROUNDS = 8
-/** Tokens in a batch below which its own cost shows: what fits is not taken apart. */
+/** Least budget of a batch in tokens; below it, the fixed cost of a batch shows. */
 const SMALLEST = 128
 
 function pack(sorted: readonly Unit[], budget: number, least: number): Unit[][] {

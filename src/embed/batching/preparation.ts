@@ -1,3 +1,4 @@
+// Interface of the preparation of inputs, which differs between texts and pictures.
 import type { PipiloError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Input } from '../types.ts'
@@ -6,12 +7,12 @@ import type { Input } from '../types.ts'
 export interface Unit {
   /** Position of the input in its window. */
   readonly owner: number
-  /** What it costs in a batch: tokens, or pixels. */
+  /** Cost in a batch: tokens, or pixels. */
   readonly size: number
   /** Token ids, or the bytes of RGB pixels. */
   readonly content: readonly number[] | Uint8Array
   readonly truncated: boolean
-  /** Where a chunk stands in its text. */
+  /** Place of a chunk in its text. */
   readonly place?: { readonly start: number; readonly end: number }
 }
 
@@ -25,7 +26,7 @@ export interface PrepareOptions {
   readonly onError: (owner: number, error: PipiloError) => void
 }
 
-/** What is different between texts and pictures on the way to the model. */
+/** Steps on the way to the model that differ between texts and pictures. */
 export interface Preparation<I = Input> {
   /** Inputs (and how heavy they are together) that are prepared, sorted and packed together. */
   readonly window: { readonly count: number; readonly weight: number }

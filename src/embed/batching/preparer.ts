@@ -1,3 +1,4 @@
+// Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../../base/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'

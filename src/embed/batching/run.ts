@@ -1,3 +1,4 @@
+// Runs inputs through preparation and session, several batches at a time, in order.
 import { abortError, Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { Dimension, ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
@@ -7,7 +8,7 @@ import type { Preparation, Unit } from './preparation.ts'
 import { hasRows, type Numbers, numbersOf } from './rows.ts'
 import { windows } from './sourceWindows.ts'
 
-/** What became of one input: a vector, or one a chunk. */
+/** Outcome of one input: a vector, or one for each chunk, or an error. */
 export interface Outcome<I> {
   readonly index: number
   readonly input: I
@@ -24,7 +25,7 @@ export interface RunOptions {
   readonly onDone?: (count: number) => void
 }
 
-/** What takes inputs to their vectors. */
+/** Way from inputs to their vectors. */
 export interface Work {
   /** Length of the vectors, where it is known already. */
   readonly dimensions?: number | undefined
@@ -106,7 +107,7 @@ export class Runner<In = Input> {
     } finally {
       options.signal?.removeEventListener('abort', follow)
       next?.catch(() => {})
-      // What still runs for a caller who has gone is dropped.
+      // Work that still runs for a caller who has gone is dropped.
       stop.abort(new PipiloError('ABORTED', 'The work was cancelled.'))
       source.return(undefined).catch(() => {})
     }
@@ -190,7 +191,7 @@ export class Runner<In = Input> {
     const count = this.#rows ?? 1
     for (let from = 0; from < batch.length; from += count) {
       const part = batch.slice(from, from + count)
-      // What is missing is filled up with what is there, and not looked at.
+      // Missing rows are filled up with ones that are there, and their results ignored.
       const full = Array.from({ length: count }, (_, i) => part[i] ?? part[0]!)
       const result = await this.#fetch(full, signal)
       for (const [row, unit] of part.entries()) results.push({ result, unit, row, count })
@@ -199,7 +200,7 @@ export class Runner<In = Input> {
     return results
   }
 
-  /** Whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. */
+  /** Tries whether one row gives one row, if the graph does not say it: a fixed number may happen to be that of a batch. */
   async #try(unit: Unit, signal: AbortSignal): Promise<void> {
     try {
       if (!hasRows(await this.#fetch([unit], signal), 1)) this.#rows = 1
@@ -223,13 +224,13 @@ interface Result {
   readonly count: number
 }
 
-/** Whether a graph says that as many rows come out as go in. */
+/** True if a graph says that as many rows come out as go in. */
 function keepsRows({ inputs, outputs }: Session): boolean {
   const out = firstSize(outputs[0])
   return out !== undefined && out !== '' && inputs.every((input) => firstSize(input) === out)
 }
 
-/** What settles first; rejects when the signal fires before. */
+/** Result of the promise that settles first; rejects when the signal fires before. */
 export async function orAborted<A, B = A>(
   signal: AbortSignal,
   a?: Promise<A>,

@@ -1,3 +1,4 @@
+// Decodes pictures with sharp.
 import { availableParallelism } from 'node:os'
 import type { SharpConstructor } from 'sharp'
 import { Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
@@ -9,7 +10,7 @@ import { capital, firstBytes, type ImageSource, imageSource } from './imageSourc
 export interface DecodeOptions {
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
   readonly maxPixels?: number
-  /** What to call a picture without a name in an error. Default `the picture`. */
+  /** Name in errors of a picture without a name. Default `the picture`. */
   readonly label?: string
   readonly signal?: AbortSignal
 }
@@ -72,7 +73,7 @@ function empty({ name }: ImageSource): PipiloError {
   return new PipiloError('FILE_EMPTY', `${capital(name)} is empty.`, { input: name })
 }
 
-/** Our error for what sharp said, which often does not know more than that it could not. */
+/** The error for a failure of sharp, whose message often says no more than that it failed. */
 async function explain(error: Error, source: ImageSource, maxPixels: number): Promise<PipiloError> {
   const { name } = source
   const options = { input: name, cause: error }

@@ -1,3 +1,4 @@
+// Cuts long texts into overlapping chunks that fit the model.
 import { breather, PipiloError } from '../../base/index.ts'
 import type { ChunkOptions } from '../types.ts'
 import type { TextTokenizer } from './tokenizer.ts'
@@ -74,7 +75,7 @@ export async function chunkText(
       words[first]?.start ?? 0,
       words[last - 1]?.end ?? text.length,
     ]
-    // Where words are not independent of each other, together they may have more tokens than they were counted for.
+    // Words that are not independent of each other may have more tokens together than they were counted for.
     let ids = tokenizer.content(prompt + text.slice(...slice()))
     while (ids.length > room && last - first > 1) {
       if (last - 1 > fresh) last--

@@ -1,3 +1,4 @@
+// Tokenizer of texts, over the library's, corrected where Python's gives other tokens.
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import type { Tokenizer } from '@huggingface/tokenizers'
@@ -41,7 +42,7 @@ export class TextTokenizer {
   readonly padId: number
   readonly #tokenizer: Tokenizer
   readonly #cuts: RegExp | undefined
-  /** What stands before a space has the same tokens without what follows. */
+  /** The text before a space has the same tokens without the rest. */
   readonly #hasBeginnings: boolean
   readonly #clean: (text: string) => string
 
@@ -127,7 +128,7 @@ export class TextTokenizer {
 /** Python's `string.punctuation`. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/g
 
-/** What is done to a text before the tokenizer sees it. */
+/** Cleaning of a text before the tokenizer sees it. */
 function cleaner({ lowercase, clean }: TokenizerOptions): (text: string) => string {
   if (clean) {
     const underscore = clean === 'canonicalize' ? ' ' : ''

@@ -1,3 +1,4 @@
+// Inputs of a model of two towers, sorted to the tower that they are for.
 import { PipiloError } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import type { Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
@@ -14,7 +15,7 @@ export interface TowerItem {
 }
 
 /**
- * Which tower an input is for.
+ * The tower that an input is for, and the input as that tower takes it.
  *
  * @throws PipiloError `INPUT_INVALID` for what does not say whether it is a text or a picture, `TEXT_INVALID`
  */

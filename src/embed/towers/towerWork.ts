@@ -1,3 +1,4 @@
+// Runs the two towers of a model side by side, with results in the order of the inputs.
 import { abortError, Lane, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import type { Session } from '../../runtime/index.ts'
@@ -129,7 +130,7 @@ export class TowerWork implements Work {
       return { session, runner: new Runner(session, new TowerPreparation(preparation), this.dimensions) }
     })
     this.#opened.set(tower, opening)
-    // What failed to open is tried again by the next call.
+    // An opening that failed is tried again by the next call.
     opening.catch(() => this.#opened.delete(tower))
     return opening
   }

@@ -1,3 +1,4 @@
+// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
 import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
@@ -37,7 +38,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
         optimised ? keepPrepared(cacheDir, address, prepare, compiled) : dropPrepared(prepare),
     })
   } catch {
-    // The disk may have filled up. Whatever else it was shows again.
+    // The disk may have filled up: tried again without keeping the session. Any other error comes again then.
     await dropPrepared(prepare)
     return openSession(compiled, workers, { early })
   }
@@ -54,9 +55,9 @@ export async function reopen(
 }
 
 interface Opening {
-  /** Whether the session is there before it is optimised. */
+  /** True if the session is there before it is optimised. */
   readonly early?: boolean
-  /** Where the prepared form is or will be. */
+  /** Address of the prepared form, there or to come. */
   readonly address?: string
   /** Called when the session has been optimised, or could not be. */
   readonly keep?: (optimised: boolean) => Promise<void>

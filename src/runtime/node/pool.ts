@@ -44,7 +44,7 @@ export class Pool {
     const pool = new Pool(plan, size)
     pool.#threads = 1
     pool.#idle.push(await pool.#openThread())
-    // Written once is enough.
+    // The prepared form is written once, by the first session.
     pool.#plan = { ...plan, prepare: undefined }
     return pool
   }

@@ -1,7 +1,8 @@
+// HTTP requests with redirects, retries and time limits.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PipiloError } from '../../../base/index.ts'
 
-/** What every request of a download needs. */
+/** Settings of every request of a download. */
 export interface RequestContext {
   /** Sent as a bearer token, to `tokenOrigin` only: never to the CDN that a download is redirected to. */
   readonly token?: string | undefined
@@ -127,7 +128,7 @@ export async function stalling<T>(
   }
 }
 
-/** Whether an error says that the network, not the server, failed. */
+/** True if an error says that the network, not the server, failed. */
 export function isNetworkFailure(error: unknown): boolean {
   return error instanceof PassingError || (error instanceof TypeError && error.cause !== undefined)
 }
