@@ -23,7 +23,7 @@ export interface RootExports {
   readonly missing: readonly { readonly name: string; readonly usedIn: string }[]
 }
 
-/** What the built package in a folder exports from its root, and what it uses without exporting it. */
+/** Names that the built package in a folder exports from its root, and types that it uses without exporting them. */
 export async function rootExports(project: string): Promise<RootExports> {
   const dist = join(resolve(project), 'dist')
   const door = (room: string): string => join(dist, room, 'index.d.ts')
@@ -37,7 +37,7 @@ export async function rootExports(project: string): Promise<RootExports> {
   const checker = program.getTypeChecker()
   const target = (symbol: ts.Symbol): ts.Symbol =>
     symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-  /** What a door exports, with the names that it has there. */
+  /** Symbols that a door exports, with the names that they have there. */
   const exportsOf = (room: string): Map<ts.Symbol, string> => {
     const file = program.getSourceFile(door(room))
     const symbol = file && checker.getSymbolAtLocation(file)
