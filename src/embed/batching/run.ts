@@ -1,4 +1,4 @@
-import { abortError, Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { abortError, onAbort, orAborted, type PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import type { Matrix, Tensor } from '../../tensor/index.ts'
 import type { AnyInput, Input } from '../types.ts'
@@ -38,13 +38,13 @@ export interface Work {
 export class Runner<In = Input> {
   readonly #session: Session
   readonly #preparation: Preparation<In>
-  readonly #limiter: Limiter
+  readonly #turns: Turns
 
   constructor(session: Session, preparation: Preparation<In>) {
     this.#session = session
     this.#preparation = preparation
     // One more than run: its feeds wait at the session when a worker becomes free.
-    this.#limiter = new Limiter(session.concurrency + 1)
+    this.#turns = new Turns(session.concurrency + 1)
   }
 
   /** Outcomes of a window of inputs after the other, in the order of the inputs. */
@@ -54,9 +54,8 @@ export class Runner<In = Input> {
   ): AsyncGenerator<Outcome<I>[]> {
     const { window, ahead } = this.#preparation
     const stop = new AbortController()
-    const follow = () => stop.abort(abortError(options.signal!))
     throwIfAborted(options.signal)
-    options.signal?.addEventListener('abort', follow)
+    const unfollow = onAbort(options.signal, () => stop.abort(abortError(options.signal)))
     const source = windows(inputs, { ...window, weigh: (input) => this.#preparation.weigh(input) })
     const running: Promise<Outcome<I>[]>[] = []
     let base = 0
@@ -87,10 +86,10 @@ export class Runner<In = Input> {
         }
       }
     } finally {
-      options.signal?.removeEventListener('abort', follow)
+      unfollow()
       next?.catch(() => {})
       // What still runs for a caller who has gone is dropped.
-      stop.abort(new PipiloError('ABORTED', 'The work was cancelled.'))
+      stop.abort(abortError())
       source.return(undefined).catch(() => {})
     }
   }
@@ -128,7 +127,9 @@ export class Runner<In = Input> {
       onDone?.(done)
     }
     await Promise.all(
-      preparation.pack(units).map((batch) => this.#limiter.run(() => runBatch(batch), signal)),
+      preparation
+        .pack(units)
+        .map((batch) => this.#turns.run(() => runBatch(batch), { line: signal, signal })),
     )
     const rows = inputs.map((): { unit: Unit; vector: Float32Array | Matrix }[] => [])
     for (const unit of units) rows[unit.owner]!.push({ unit, vector: vectors.get(unit)! })
@@ -136,25 +137,6 @@ export class Runner<In = Input> {
       const error = errors.get(owner)
       return { index: base + owner, input, rows: rows[owner]!, ...(error && { error }) }
     })
-  }
-}
-
-/** What settles first; rejects when the signal fires before. */
-export async function orAborted<A, B = A>(
-  signal: AbortSignal,
-  a?: Promise<A>,
-  b?: Promise<B>,
-): Promise<A | B> {
-  let abort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(abortError(signal))
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort)
-  })
-  try {
-    return await Promise.race([aborted, ...(a ? [a] : []), ...(b ? [b] : [])])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -1,4 +1,4 @@
-import { breather, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { packByLength } from '../batching/pack.ts'
@@ -42,9 +42,10 @@ export class TextPreparation implements Preparation {
     { indexOf, prompt, signal, onError }: PrepareOptions,
   ): Promise<Unit[]> {
     const { tokenizer, maxLength, chunks } = this.#options
-    const breathe = breather()
     const units: Unit[] = []
     for (const [owner, input] of inputs.entries()) {
+      const pause = breathe()
+      if (pause) await pause
       throwIfAborted(signal)
       if (typeof input !== 'string') {
         onError(owner, notText(input, indexOf(owner)))
@@ -56,8 +57,6 @@ export class TextPreparation implements Preparation {
         const { ids, truncated } = tokenizer.encode(prompt + input, maxLength)
         units.push({ owner, content: ids, size: ids.length, truncated })
       }
-      const pause = breathe()
-      if (pause) await pause
     }
     return units
   }

@@ -4,7 +4,8 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileError } from '../../../base/files/index.ts'
-import { aborted } from './request.ts'
+import { abortError } from '../../../base/index.ts'
+import { ABORTED } from './request.ts'
 
 /** Milliseconds between the holder's signs of life, and without one until others take the lock over. */
 const heartbeat = 2_000
@@ -28,7 +29,7 @@ export async function withLock<T>(
   })
   while (!(await acquire(path, mine))) {
     await sleep(50, undefined, signal ? { signal } : {}).catch(() => {
-      throw aborted(signal)
+      throw abortError(signal, ABORTED)
     })
   }
   const beat = setInterval(() => {
