@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'WORKER_CRASHED'
   | 'OPERATOR_FAILED'
   | 'DISPOSED'
+  | 'BUSY'
   | 'ABORTED'
   // inputs
   | 'INPUT_INVALID'

@@ -192,8 +192,18 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   }
 }
 
+const COUNTS = [
+  'dimensions',
+  'maxLength',
+  'batchTokens',
+  'batchPixels',
+  'maxPixels',
+  'maxWaitingTokens',
+  'maxWaitingPixels',
+] as const
+
 function checkCounts(options: EmbedderOptions): void {
-  for (const name of ['dimensions', 'maxLength', 'batchTokens', 'batchPixels', 'maxPixels'] as const) {
+  for (const name of COUNTS) {
     const value = options[name]
     if (value === undefined || (Number.isInteger(value) && value > 0)) continue
     throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be a whole number from 1.`, {

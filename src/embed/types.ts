@@ -58,6 +58,13 @@ export interface EmbedderOptions
   /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 4 × 224 × 224 pixels. */
   readonly batchTokens?: number
   readonly batchPixels?: number
+  /**
+   * Tokens (texts) or pixels (images, in the model's size) that wait for a worker, over all calls but the one that has most waiting. A call
+   * that would bring more fails at once with `BUSY`; a call alone never does. Default 4,194,304 tokens, or 67,108,864 pixels, which are
+   * 1,337 pictures of 224 × 224.
+   */
+  readonly maxWaitingTokens?: number
+  readonly maxWaitingPixels?: number
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
   readonly maxPixels?: number
   /**

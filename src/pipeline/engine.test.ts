@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PipiloError } from '../base/index.ts'
 import { type DataCollection, dc, FailedRow, type Progress, pipe } from './index.ts'
-import { MAX_CHUNK } from './queue.ts'
+import { MAX_CHUNK } from './pace.ts'
 
 const later = <T>(value: T, milliseconds = 0): Promise<T> =>
   new Promise((resolve) => setTimeout(() => resolve(value), milliseconds))

@@ -1,7 +1,6 @@
-// Reads a source into the first queue of a run, and closes it properly.
-import { PipiloError } from '../base/index.ts'
+import { PipiloError, type Queue } from '../base/index.ts'
 import { Breakdown, errorAt } from './failedRow.ts'
-import { MAX_CHUNK, Pace, type Queue } from './queue.ts'
+import { MAX_CHUNK, Pace } from './pace.ts'
 import type { Source } from './types.ts'
 
 /** Part of the run that {@link SourceReader} uses. */

@@ -1,5 +1,4 @@
-// Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
-import { PipiloError } from '../base/index.ts'
+import { abortError, PipiloError } from '../base/index.ts'
 import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
@@ -114,7 +113,7 @@ export async function indexFiles(
     report()
   } catch (error) {
     if (!signal?.aborted || error instanceof PipiloError) throw error
-    throw new PipiloError('ABORTED', 'Indexing was stopped; what was committed stays.', { cause: error })
+    throw abortError(signal, 'Indexing was stopped; what was committed stays.')
   } finally {
     counting.abort()
     await commit.catch(() => {})

@@ -19,12 +19,15 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { PipiloError } from '../errors.ts'
+import { abortError } from '../abort.ts'
+
 import { fileError, temporaryName } from './atomic.ts'
 
 /** Milliseconds between the holder's signs of life, and of silence until a lock is freed whose holder cannot be seen. */
 const heartbeat = 2_000
 const silence = 30_000
+
+const ABORTED = 'Waiting for a lock was stopped.'
 
 /**
  * Runs `work` while holding a lock that only one can hold: among handles, threads, processes, and machines that share the disk.
@@ -60,7 +63,7 @@ type Release = () => Promise<void>
 
 async function acquire(path: string, signal: AbortSignal | undefined): Promise<Release> {
   const line = `${path}.next`
-  if (signal?.aborted) throw aborted(signal)
+  if (signal?.aborted) throw abortError(signal, ABORTED)
   if (!(await exists(line))) {
     const release = await attempt(path, new Map())
     if (release) return release
@@ -81,13 +84,10 @@ async function waitFor(path: string, signal: AbortSignal | undefined): Promise<R
     if (release) return release
     const pause = Math.min(50, 5 + (performance.now() - start) / 20)
     await sleep(pause * (0.5 + Math.random()), undefined, signal ? { signal } : {}).catch(() => {
-      throw aborted(signal)
+      throw abortError(signal, ABORTED)
     })
   }
 }
-
-const aborted = (signal: AbortSignal | undefined): PipiloError =>
-  new PipiloError('ABORTED', 'Waiting for a lock was stopped.', { cause: signal?.reason })
 
 /** Takes the lock if it is free or its holder is dead; never waits. */
 async function attempt(path: string, watched: Watched): Promise<Release | undefined> {

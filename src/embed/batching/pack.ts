@@ -12,7 +12,7 @@ import type { Unit } from './preparation.ts'
 export function packByLength(
   units: readonly Unit[],
   budget: number,
-  { least = 1, concurrency = 1 }: { least?: number | undefined; concurrency?: number } = {},
+  { least = 1, concurrency = 1 }: { least?: number; concurrency?: number } = {},
 ): Unit[][] {
   const sorted = [...units].sort((a, b) => b.size - a.size)
   const most = pack(sorted, budget, least)
@@ -31,8 +31,13 @@ export function packByLength(
 
 /** Rounds of batches from which on workers that finish at different times cost little. */
 const FEW_ROUNDS = 8
-/** Least budget of a batch in tokens; below it, the fixed cost of a batch shows. */
-const SMALLEST = 128
+/** Tokens in a batch below which its own cost shows: what fits is not taken apart. */
+export const SMALLEST = 128
+
+/** What a batch costs: padding included. */
+export function costOf(units: readonly Unit[], least: number): number {
+  return units.length * units.reduce((longest, { size }) => Math.max(longest, size), least)
+}
 
 function pack(sorted: readonly Unit[], budget: number, least: number): Unit[][] {
   const batches: Unit[][] = []

@@ -16,6 +16,19 @@ export interface Unit {
   readonly place?: { readonly start: number; readonly end: number }
 }
 
+/** What the units of a batch, and those that wait, may cost together. */
+export interface Limits {
+  readonly unit: 'tokens' | 'pixels'
+  /** Cost of a batch: its units times the longest of them. A longer unit is a batch of its own. */
+  readonly batch: number
+  /** What a unit is padded to at least. */
+  readonly least: number
+  /** A batch is not made smaller than this to keep all workers busy. */
+  readonly smallest: number
+  /** What several calls may have waiting. */
+  readonly waiting: number
+}
+
 export interface PrepareOptions {
   /** Index among all inputs, for errors, of one by its position among these. */
   readonly indexOf: (owner: number) => number
@@ -32,7 +45,10 @@ export interface Preparation<I = Input> {
   readonly window: { readonly count: number; readonly weight: number }
   /** Windows under way at a time. */
   readonly ahead: number
+  readonly limits: Limits
   weigh(input: I): number
+  /** About how many tokens or pixels an input will have. */
+  expect(input: I): number
   /** An input's place among all, where others stand between those that come here. */
   indexOf?(input: I): number
   prepare(inputs: readonly I[], options: PrepareOptions): Promise<Unit[]>

@@ -1,5 +1,4 @@
-// Cuts long texts into overlapping chunks that fit the model.
-import { breather, PipiloError } from '../../base/index.ts'
+import { breathe, PipiloError } from '../../base/index.ts'
 import type { ChunkOptions } from '../types.ts'
 import type { TextTokenizer } from './tokenizer.ts'
 
@@ -63,7 +62,6 @@ export async function chunkText(
     })
   }
   const words = await measureWords(text, tokenizer, left)
-  const breathe = breather()
   const chunks: Chunk[] = []
   // The first word that no chunk holds yet.
   let fresh = 0
@@ -99,7 +97,6 @@ export async function chunkText(
 
 async function measureWords(text: string, tokenizer: TextTokenizer, most: number): Promise<Word[]> {
   const words: Word[] = []
-  const breathe = breather()
   const measure = (start: number, end: number): void => {
     const tokens = tokenizer.content(text.slice(start, end)).length
     let middle = start + Math.ceil((end - start) / 2)

@@ -1,9 +1,8 @@
 // Tokenizer of texts, over the library's, corrected where Python's gives other tokens.
 import { readFile } from 'node:fs/promises'
-import { setImmediate } from 'node:timers/promises'
 import type { Tokenizer } from '@huggingface/tokenizers'
 import { fileError } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
+import { PipiloError, turn } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
 import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
@@ -149,9 +148,9 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
   try {
     const file = JSON.parse(json) as TokenizerFile
     // Parsing and building 30,000 entries are two stretches of work: the event loop turns between them.
-    await setImmediate()
+    await turn()
     const tokenizer = new Tokenizer(file, {})
-    await setImmediate()
+    await turn()
     return new TextTokenizer(tokenizer, file, options)
   } catch (cause) {
     throw new PipiloError(

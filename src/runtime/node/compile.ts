@@ -1,5 +1,4 @@
-// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
-import { PipiloError } from '../../base/index.ts'
+import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import type { CompileOptions, Session } from '../types.ts'
@@ -8,7 +7,7 @@ import { defaults } from './defaults.ts'
 import type { Plan } from './engine.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
-import { aborted, Pool } from './pool.ts'
+import { ABORTED, Pool } from './pool.ts'
 import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, placeFor } from './prepared.ts'
 
 /** See `compile` in onDemand.ts. */
@@ -84,7 +83,7 @@ async function openSession(
         throw new PipiloError('DISPOSED', 'The session has been disposed.', {
           hint: 'Compile the graph again.',
         })
-      if (signal?.aborted) throw aborted(signal)
+      if (signal?.aborted) throw abortError(signal, ABORTED)
       checkFeeds(inputs, feeds, defaulted)
       checkOutputs(outputs, fetched)
       return runner.run(feeds, fetched, signal)
