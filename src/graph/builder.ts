@@ -5,7 +5,7 @@ import { inferFacts } from './inference/infer.ts'
 import { Call, type Fact, factOf } from './inference/rule.ts'
 import { ruleOf } from './inference/table.ts'
 import { captured, defined, subgraphs } from './passes/walk.ts'
-import { constantName } from './roles.ts'
+import { constantName, UPDATES_KEY } from './roles.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from './types.ts'
 
 /** A value of a graph that is being built. */
@@ -157,7 +157,7 @@ export class Builder {
   /**
    * Extends a graph: `b.value(name)` finds its values, new names never clash with its own.
    *
-   * @param options.outputs `keep` (the default) its outputs, or `clear` them
+   * @param options.outputs `keep` (the default) its outputs, or `clear` all but the updates of buffers
    */
   static from(graph: Graph, options: { readonly outputs?: 'keep' | 'clear' } = {}): Builder {
     const builder = new Builder(graph)
@@ -231,6 +231,17 @@ export class Builder {
       return body()
     } finally {
       this.#scope = outer
+    }
+  }
+
+  /** Runs `build` outside of all scopes: for what several layers share. */
+  outermost<T>(build: () => T): T {
+    const inner = this.#scope
+    this.#scope = []
+    try {
+      return build()
+    } finally {
+      this.#scope = inner
     }
   }
 
@@ -322,11 +333,14 @@ export class Builder {
     return {
       ...this.#base,
       inputs: [...this.#inputs],
-      outputs: this.#outputs.map(({ value, info }) => ({
-        ...info,
-        name: value.name,
-        ...(value.type ? { type: value.type } : {}),
-      })),
+      // What users ask for comes first, wherever in the network a buffer was updated.
+      outputs: this.#outputs
+        .map(({ value, info }) => ({
+          ...info,
+          name: value.name,
+          ...(value.type ? { type: value.type } : {}),
+        }))
+        .sort((a, b) => Number(isUpdate(a)) - Number(isUpdate(b))),
       nodes: this.#drafts.map(({ node, inputs, outputs }) => ({
         ...node,
         inputs: inputs.map((input) => input?.name ?? ''),
@@ -373,8 +387,8 @@ export class Builder {
       )
       this.#add({ node, inputs: values, outputs: made })
     }
-    if (outputs === 'clear') return
-    for (const info of graph.outputs) this.#outputs.push({ value: this.value(info.name), info })
+    for (const info of graph.outputs.filter((one) => outputs === 'keep' || isUpdate(one)))
+      this.#outputs.push({ value: this.value(info.name), info })
   }
 
   #add(draft: Draft): void {
@@ -461,6 +475,10 @@ export class Builder {
     }
     return candidate
   }
+}
+
+function isUpdate({ metadata }: ValueInfo): boolean {
+  return metadata?.has(UPDATES_KEY) ?? false
 }
 
 /** Names that a sub-graph and those inside it define. */

@@ -1,4 +1,4 @@
-import type { Graph, Initializer } from '../graph/index.ts'
+import type { Graph, Initializer, Parameter } from '../graph/index.ts'
 import type { Mode } from './types.ts'
 
 export interface BuildOptions {
@@ -26,6 +26,8 @@ export interface BuiltModel {
   readonly graph: Graph
   /** Tensors of the checkpoint that nothing asked for. */
   readonly unused: readonly string[]
+  /** Weights and buffers: their names in the graph, which are PyTorch's, and shapes, in the order of use. */
+  readonly parameters: readonly Parameter[]
   /** Layer just below the head: what timm gives with `num_classes=0`, [batch, channels]. */
   readonly penultimate?: string
   /** What timm's `forward_features` gives: the unpooled map [batch, channels, height, width] or all tokens. */

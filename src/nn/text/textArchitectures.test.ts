@@ -1,12 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../base/index.ts'
-import { Builder, compose, cut, feed, type Graph, layers, resolveLayer, tap } from '../../graph/index.ts'
+import {
+  Builder,
+  compose,
+  cut,
+  feed,
+  type Graph,
+  layers,
+  parametersOf,
+  resolveLayer,
+  tap,
+} from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import {
   type BuiltModel,
-  DROPOUT_KEY,
+  MASK_COUNTER,
   pool,
   textArchitecture,
   textArchitectures,
@@ -139,20 +149,21 @@ describe.each(Object.keys(textArchitectures))('%s', (type) => {
     expect(textArchitecture(type)(reference.config, tensors, { strict: false }).unused).toEqual([])
   })
 
-  it('asks for dropout masks in training mode where its configuration has dropout', () => {
+  it('drops in training mode where its configuration has dropout', () => {
     const dropouts = { hidden_dropout_prob: 0.1, embedding_dropout: 0.1, attention_dropout: 0.1 }
     const { graph } = textArchitecture(type)({ ...reference.config, ...dropouts }, undefined, {
       mode: 'training',
     })
-    const masks = graph.inputs.filter(({ metadata }) => metadata?.get(DROPOUT_KEY) === '0.1')
-    expect(masks.length).toBeGreaterThan(0)
+    expect(graph.inputs.at(-1)!.name).toBe(MASK_COUNTER)
+    const thresholds = graph.nodes.filter(({ op }) => op === 'GreaterOrEqual').map(({ inputs }) => inputs[1])
+    expect(thresholds).toContain(`constant/uint32(${Math.round(0.1 * 2 ** 32)})`)
   })
 })
 
 describe('options', () => {
   it('holds each parameter of ALBERT once, however many layers share it', () => {
     const { graph } = textArchitecture('albert')(cases['albert']!.config, weights('albert'))
-    const parameters = [...graph.initializers.keys()].filter((name) => !name.startsWith('constant/'))
+    const parameters = parametersOf(graph).map(({ name }) => name)
     // Without a pooler's bias and weight all are asked for.
     expect(parameters.toSorted()).toEqual(Object.keys(cases['albert']!.shapes).toSorted())
     const names = layers(graph).map(({ name }) => name)
