@@ -220,24 +220,15 @@ describe('a vision transformer behind a network', () => {
   })
 })
 
-/** The batch normalisations of a graph, with the names of what they read and write. */
+/** The batch normalisations of a graph in training mode, with the names of what they read and write. */
 function batchNorms(graph: Graph) {
   return graph.nodes.flatMap(({ op, name, inputs, outputs, attributes }) => {
-    const [x, weight, bias, mean, variance] = inputs
+    const [x, weight, bias] = inputs as [string, string, string]
     const epsilon = attributes['epsilon']?.type === 'float' ? attributes['epsilon'].value : 1e-5
+    const buffer = (what: string) => weight.replace(/weight$/, what)
+    const [mean, variance] = [buffer('running_mean'), buffer('running_var')]
     return op === 'BatchNormalization'
-      ? [
-          {
-            name,
-            x: x!,
-            y: outputs[0]!,
-            weight: weight!,
-            bias: bias!,
-            mean: mean!,
-            variance: variance!,
-            epsilon,
-          },
-        ]
+      ? [{ name, x, y: outputs[0]!, weight, bias, mean, variance, epsilon }]
       : []
   })
 }
@@ -336,6 +327,7 @@ describe.each(classifiers.map((one) => [title(one), one] as const))('%s, while t
   const normed = batchNorms(build(one, undefined).graph).length > 0
   it.runIf(normed)('normalises by the batch, and updates all its buffers as PyTorch does', async () => {
     const { graph } = build(one, weights(one), { mode: 'training' })
+    expect(batchNorms(graph)).toHaveLength(batchNorms(build(one, undefined).graph).length)
     const drops = graph.inputs.some(({ name }) => name === MASK_COUNTER)
     const feeds = {
       pixel_values: picture(one),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Builder, updatesOf, type Value } from '../../graph/index.ts'
+import { Builder, initializersToInputs, op, parametersOf, updatesOf, type Value } from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import {
@@ -92,6 +92,38 @@ describe('layers', () => {
     for (const [name, value] of Object.entries(expected)) expect(found[name], name).toBeCloseTo(value, 5)
     expect(found['n.num_batches_tracked']).toBe(8)
     expect(Object.fromEntries(await train(0.01))['n.running_mean']).toBeCloseTo(0.99 * 5 + 0.01 * 3, 5)
+  })
+
+  it('batchNorm2d leaves what it is fed alone, and tells layers apart whose buffers start alike', async () => {
+    const b = new Builder()
+    const parameters = parametersFrom(b, undefined, { mode: 'training' })
+    const x = b.input('x', 'float32', ['batch', 2, 1, 2])
+    b.output('y', batchNorm2d(parameters, 'b', op.add(batchNorm2d(parameters, 'a', x), 3)))
+    const graph = b.build()
+    const feed = () => tensor('float32', [2, 2, 1, 2], [1, 2, 3, 6, 5, 4, 9, 8])
+    const means = (results: Readonly<Record<string, Tensor>>) =>
+      ['a', 'b'].map((name) => Array.from(results[`${name}.running_mean.next`]!.data as Float32Array))
+    const expected = [
+      [0.3, 0.65],
+      [0.3, 0.3],
+    ]
+    const near = (found: number[][]) =>
+      found.forEach((row, i) => {
+        for (const [j, value] of row.entries()) expect(value).toBeCloseTo(expected[i]![j]!, 5)
+      })
+    near(means(await evaluate(graph, { x: feed() })))
+    const buffers = parametersOf(graph).filter(({ role }) => role === 'buffer')
+    const fed = initializersToInputs(
+      graph,
+      buffers.map(({ name }) => name),
+    )
+    const feeds: Record<string, Tensor> = {
+      ...Object.fromEntries(buffers.map(({ name }) => [name, graph.initializers.get(name) as Tensor])),
+      x: feed(),
+    }
+    near(means(await evaluate(fed, feeds)))
+    expect(Array.from(feeds['a.running_mean']!.data as Float32Array)).toEqual([0, 0])
+    expect(Array.from(feeds['b.running_var']!.data as Float32Array)).toEqual([1, 1])
   })
 
   it('dropout drops only while training, and refuses what is no probability', () => {

@@ -232,7 +232,7 @@ export function batchNorm2d(
     if (parameters.mode === 'inference') {
       return op.batchNormalization(x, weight, bias, mean, variance, { epsilon })
     }
-    const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, mean, variance, { epsilon })
+    const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, { epsilon })
     const total = op.cast(op.div(op.size(x), channels[0]!), 'float32')
     const unbiased = op.mul(biased, op.div(total, op.sub(total, 1)))
     const blend = (running: Value, batch: Value) =>
