@@ -15,15 +15,10 @@ import { evaluate } from '../runtime/index.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
 import { findCnn } from './cnn/cnnArchitectures.ts'
 import { buildLeNet } from './cnn/leNet.ts'
-import {
-  type BuildOptions,
-  type BuiltModel,
-  buildOpenClip,
-  findVit,
-  MASK_COUNTER,
-  visionArchitectures,
-} from './index.ts'
+import { type BuildOptions, type BuiltModel, buildOpenClip, MASK_COUNTER } from './index.ts'
 import { formula } from './testing/formula.ts'
+import { visionArchitectures } from './vit/vitArchitectures.ts'
+import { findVit } from './vit/vitNames.ts'
 
 /** Names of a state's tensors as a tree, with their shapes. */
 interface State {
@@ -223,13 +218,12 @@ describe('a vision transformer behind a network', () => {
 /** The batch normalisations of a graph in training mode, with the names of what they read and write. */
 function batchNorms(graph: Graph) {
   return graph.nodes.flatMap(({ op, name, inputs, outputs, attributes }) => {
+    if (op !== 'BatchNormalization') return []
     const [x, weight, bias] = inputs as [string, string, string]
     const epsilon = attributes['epsilon']?.type === 'float' ? attributes['epsilon'].value : 1e-5
     const buffer = (what: string) => weight.replace(/weight$/, what)
     const [mean, variance] = [buffer('running_mean'), buffer('running_var')]
-    return op === 'BatchNormalization'
-      ? [{ name, x, y: outputs[0]!, weight, bias, mean, variance, epsilon }]
-      : []
+    return [{ name, x, y: outputs[0]!, weight, bias, mean, variance, epsilon }]
   })
 }
 

@@ -6,8 +6,9 @@ import type { ErrorCode } from '../../base/index.ts'
 import { type Graph, layers, parametersOf } from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { tensor } from '../../tensor/index.ts'
-import { bertConfig, bertPresets, buildBert, MASK_COUNTER } from '../index.ts'
+import { bertConfig, buildBert, MASK_COUNTER } from '../index.ts'
 import { checkpoint } from '../testing/safetensors.ts'
+import { bertPresets } from './bertPresets.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const testdata = (name: string) => join(here, '../testdata', name)
