@@ -1,7 +1,7 @@
 /** Roles of a graph's tensors: the one place that says which are parameters. */
 import type { Graph, ValueInfo } from './types.ts'
 
-/** What a parameter is to training: a weight is trained, a buffer (running statistics) is kept up by the graph itself. */
+/** Role of a parameter in training: a weight is trained, a buffer (running statistics) is kept up by the graph itself. */
 export type Role = 'weight' | 'buffer'
 
 /** A named tensor that a model is saved with. */

@@ -24,7 +24,7 @@ export interface NamedArchitecture {
 }
 
 /**
- * Whose names are meant: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or `lenet`; a
+ * Kind of a name: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or `lenet`; a
  * text model's name on the hub (`distilbert-base-cased`).
  */
 export type NameOf = 'transformers' | 'timm' | 'hub'

@@ -1,4 +1,6 @@
+// Door of nn/: layers, parameters, and the architectures built from them.
 export * from './architectures.ts'
+
 export { activation } from './layers/activations.ts'
 export * from './layers/attention.ts'
 export * from './layers/images.ts'

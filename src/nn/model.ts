@@ -1,4 +1,6 @@
+// Types of built models: options, graphs with named places, stages.
 import type { Graph, Initializer, Parameter } from '../graph/index.ts'
+
 import type { Mode } from './types.ts'
 
 export interface BuildOptions {
@@ -30,7 +32,7 @@ export interface BuiltModel {
   readonly parameters: readonly Parameter[]
   /** Layer just below the head: what timm gives with `num_classes=0`, [batch, channels]. */
   readonly penultimate?: string
-  /** What timm's `forward_features` gives: the unpooled map [batch, channels, height, width] or all tokens. */
+  /** Output of timm's `forward_features`: the unpooled map [batch, channels, height, width] or all tokens. */
   readonly features?: string
   readonly stages?: readonly Stage[]
   /** Feature maps are [batch, height, width, channels], as in timm's Swin Transformers. Default: channels stand before. */

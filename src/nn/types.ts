@@ -1,3 +1,4 @@
+// Types of architectures: modes, parameters and how fresh ones are drawn.
 import type { Builder, Value } from '../graph/index.ts'
 
 /** `training` adds dropout and batch statistics. */
@@ -49,11 +50,11 @@ export interface Parameters {
   /** In `training` mode, layers use the statistics of their batch and update their buffers. */
   readonly mode: Mode
   /**
-   * What an optimiser trains: the checkpoint's tensor of that name (an error when its shape differs), or one drawn from `init` where
+   * A tensor that an optimiser trains: the checkpoint's tensor of that name (an error when its shape differs), or one drawn from `init` where
    * there is no checkpoint. The value is float32 whatever the checkpoint stores.
    */
   weight(name: string, shape: readonly number[], init?: Initialization): Value
-  /** What a layer keeps beside its weights and updates itself (running statistics), found like a weight. */
+  /** A tensor that a layer keeps beside its weights and updates itself (running statistics), found like a weight. */
   buffer(name: string, shape: readonly number[], init?: Initialization, options?: BufferOptions): Value
   /**
    * The next value of a buffer: in `training` mode an output of the graph, `<buffer>.next`, whose metadata names the buffer

@@ -1,10 +1,12 @@
+// Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../../base/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import type { KnownModel } from '../memory.ts'
 import { loadSharp } from '../pictures/image.ts'
 import { PicturePreparation } from '../pictures/pictures.ts'
 import { planChunks } from '../text/chunk.ts'
-import { TextPreparation } from '../text/text.ts'
+import { fedInputs, TextPreparation } from '../text/text.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
 import type { EmbedderOptions } from '../types.ts'
 import type { Preparation } from './preparation.ts'
@@ -16,6 +18,10 @@ import type { Preparation } from './preparation.ts'
 const BATCH_TOKENS = 512
 /** Pixels in a batch: 4 pictures of 224 × 224. Larger ones are no faster, and leave workers idle at the end. */
 const BATCH_PIXELS = 4 * 224 * 224
+/** Tokens that wait: about three minutes' work for MiniLM on two processors, and 32 MB. */
+const WAITING_TOKENS = 2 ** 22
+/** Pixels that wait: 1,337 pictures of 224 × 224, and 192 MB. */
+const WAITING_PIXELS = 2 ** 26
 
 /** Loads what prepares inputs; the session is needed only to finish it. */
 export async function preparer(
@@ -29,8 +35,9 @@ export async function preparer(
         input: name,
       })
     await loadSharp()
-    const { batchPixels = BATCH_PIXELS, maxPixels } = options
-    return ({ concurrency }) => new PicturePreparation({ image, batchPixels, maxPixels, concurrency })
+    const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
+    return ({ concurrency }) =>
+      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency })
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
@@ -52,21 +59,38 @@ export async function preparer(
   }
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const fed = inputs.find(({ type }) => type && 'dtype' in type && /float/.test(type.dtype))
-    if (fed) {
-      throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${fed.name}, not texts.`, {
-        input: fed.name,
+    const unknown = inputs.filter((input) => !fedInputs.includes(input.name))
+    const [first] = unknown
+    if (first && unknown.every(isFloat)) {
+      throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
+        input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
       })
+    }
+    if (first) {
+      const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+      throw new PipiloError(
+        'INPUT_UNKNOWN',
+        `${name} asks for ${list}, and Pipilo does not know what goes there.`,
+        {
+          input: first.name,
+          hint: `Texts fill ${fedInputs.join(', ')}: export the model with these alone, or run its graph.`,
+        },
+      )
     }
     return new TextPreparation({
       tokenizer: loaded,
       inputs: inputs.map((input) => input.name),
       maxLength,
       batchTokens,
+      maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,
       text,
       chunks,
       concurrency,
     })
   }
+}
+
+function isFloat({ type }: ValueInfo): boolean {
+  return type?.kind === 'tensor' && /float/.test(type.dtype)
 }

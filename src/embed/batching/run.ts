@@ -1,15 +1,19 @@
-import { abortError, Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { abortError, onAbort, orAborted, type PipiloError, throwIfAborted } from '../../base/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
-import type { Matrix, Tensor } from '../../tensor/index.ts'
 import type { AnyInput, Input } from '../types.ts'
+import { Backlog } from './backlog.ts'
+import { BatchSession, type Result } from './batchSession.ts'
+import { Gathering } from './gathering.ts'
 import type { Preparation, Unit } from './preparation.ts'
+import { type Numbers, numbersOf } from './rows.ts'
 import { windows } from './sourceWindows.ts'
 
-/** What became of one input: a vector, or one a chunk. */
+/** Outcome of one input: a vector, or one for each chunk, or an error. */
 export interface Outcome<I> {
   readonly index: number
   readonly input: I
-  readonly rows: readonly { readonly unit: Unit; readonly vector: Float32Array | Matrix }[]
+  readonly rows: readonly { readonly unit: Unit; readonly vector: Numbers }[]
   readonly error?: PipiloError
 }
 
@@ -22,7 +26,7 @@ export interface RunOptions {
   readonly onDone?: (count: number) => void
 }
 
-/** What takes inputs to their vectors. */
+/** Way from inputs to their vectors. */
 export interface Work {
   /** Length of the vectors, where it is known already. */
   readonly dimensions?: number | undefined
@@ -36,15 +40,25 @@ export interface Work {
 
 /** Takes inputs through preparation and session, several batches at a time. */
 export class Runner<In = Input> {
-  readonly #session: Session
   readonly #preparation: Preparation<In>
-  readonly #limiter: Limiter
+  readonly #gathering: Gathering<Result>
+  readonly #backlog: Backlog
+  #width: number | undefined
 
-  constructor(session: Session, preparation: Preparation<In>) {
-    this.#session = session
+  /** @param width length of the vectors; default: as the graph says it, or as the first result is long */
+  constructor(session: Session, preparation: Preparation<In>, width?: number) {
+    this.#width = width ?? lastSize(session.outputs[0])
     this.#preparation = preparation
-    // One more than run: its feeds wait at the session when a worker becomes free.
-    this.#limiter = new Limiter(session.concurrency + 1)
+    const batches = new BatchSession(session, (batch) => preparation.feeds(batch))
+    this.#gathering = new Gathering(session.concurrency, preparation.limits, (units, signal) =>
+      batches.run(units, signal),
+    )
+    this.#backlog = new Backlog(preparation.limits)
+  }
+
+  /** Length of the vectors, once it is known. */
+  get dimensions(): number | undefined {
+    return this.#width
   }
 
   /** Outcomes of a window of inputs after the other, in the order of the inputs. */
@@ -54,9 +68,8 @@ export class Runner<In = Input> {
   ): AsyncGenerator<Outcome<I>[]> {
     const { window, ahead } = this.#preparation
     const stop = new AbortController()
-    const follow = () => stop.abort(abortError(options.signal!))
     throwIfAborted(options.signal)
-    options.signal?.addEventListener('abort', follow)
+    const unfollow = onAbort(options.signal, () => stop.abort(abortError(options.signal)))
     const source = windows(inputs, { ...window, weigh: (input) => this.#preparation.weigh(input) })
     const running: Promise<Outcome<I>[]>[] = []
     let base = 0
@@ -79,26 +92,31 @@ export class Runner<In = Input> {
           if (turn.taken.done) {
             ended = true
           } else {
-            const work = this.#window(turn.taken.value, base, { ...options, signal: stop.signal })
+            const inputs = turn.taken.value
+            const expected = inputs.reduce((sum, input) => sum + this.#preparation.expect(input), 0)
+            // Admitted as a whole, by what it brings at first.
+            if (base === 0) this.#backlog.enter(stop.signal, expected)
+            else this.#backlog.add(stop.signal, expected)
+            const work = this.#window(inputs, { ...options, base, expected, signal: stop.signal })
             work.catch(() => {})
             running.push(work)
-            base += turn.taken.value.length
+            base += inputs.length
           }
         }
       }
     } finally {
-      options.signal?.removeEventListener('abort', follow)
+      unfollow()
       next?.catch(() => {})
       // What still runs for a caller who has gone is dropped.
-      stop.abort(new PipiloError('ABORTED', 'The work was cancelled.'))
+      stop.abort(abortError())
+      this.#backlog.leave(stop.signal)
       source.return(undefined).catch(() => {})
     }
   }
 
   async #window<I extends In>(
     inputs: readonly I[],
-    base: number,
-    { skip, prompt, onDone, signal }: RunOptions & { signal: AbortSignal },
+    { skip, prompt, onDone, signal, base, expected }: WindowOptions,
   ): Promise<Outcome<I>[]> {
     const preparation = this.#preparation
     const errors = new Map<number, PipiloError>()
@@ -113,25 +131,38 @@ export class Runner<In = Input> {
       signal,
       onError,
     })
-    const vectors = new Map<Unit, Float32Array | Matrix>()
+    this.#backlog.add(signal, sizeOf(units) - expected)
+    const vectors = new Map<Unit, Numbers>()
     const left = new Map<number, number>()
     for (const { owner } of units) left.set(owner, (left.get(owner) ?? 0) + 1)
+    const place = (owner: number) => preparation.indexOf?.(inputs[owner]!) ?? base + owner
     const runBatch = async (batch: Unit[]) => {
-      const { embedding } = await this.#session.run(preparation.feeds(batch), ['embedding'], { signal })
+      const begun = () => this.#backlog.add(signal, -sizeOf(batch))
+      const results = await this.#gathering.run(batch, signal, begun)
       let done = 0
-      for (const [row, unit] of batch.entries()) {
-        vectors.set(unit, vectorOf(embedding!, row, unit))
-        const more = left.get(unit.owner)! - 1
-        left.set(unit.owner, more)
+      for (const { result, unit, row, count } of results) {
+        const { owner } = unit
+        if (errors.has(owner)) continue
+        try {
+          const numbers = numbersOf(result, row, unit, { count, width: this.#width, index: place(owner) })
+          this.#width ??= numbers instanceof Float32Array ? numbers.length : numbers.columns
+          vectors.set(unit, numbers)
+        } catch (error) {
+          onError(owner, error as PipiloError)
+          continue
+        }
+        const more = left.get(owner)! - 1
+        left.set(owner, more)
         if (more === 0) done++
       }
       onDone?.(done)
     }
-    await Promise.all(
-      preparation.pack(units).map((batch) => this.#limiter.run(() => runBatch(batch), signal)),
-    )
-    const rows = inputs.map((): { unit: Unit; vector: Float32Array | Matrix }[] => [])
-    for (const unit of units) rows[unit.owner]!.push({ unit, vector: vectors.get(unit)! })
+    await Promise.all(preparation.pack(units).map(runBatch))
+    const rows = inputs.map((): { unit: Unit; vector: Numbers }[] => [])
+    for (const unit of units) {
+      const vector = vectors.get(unit)
+      if (vector && !errors.has(unit.owner)) rows[unit.owner]!.push({ unit, vector })
+    }
     return inputs.map((input, owner) => {
       const error = errors.get(owner)
       return { index: base + owner, input, rows: rows[owner]!, ...(error && { error }) }
@@ -139,31 +170,21 @@ export class Runner<In = Input> {
   }
 }
 
-/** What settles first; rejects when the signal fires before. */
-export async function orAborted<A, B = A>(
-  signal: AbortSignal,
-  a?: Promise<A>,
-  b?: Promise<B>,
-): Promise<A | B> {
-  let abort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(abortError(signal))
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort)
-  })
-  try {
-    return await Promise.race([aborted, ...(a ? [a] : []), ...(b ? [b] : [])])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
+/** What the window of a call has beside the call's options. */
+interface WindowOptions extends RunOptions {
+  readonly signal: AbortSignal
+  /** Index of its first input. */
+  readonly base: number
+  /** Tokens or pixels that are counted for it, until they are known. */
+  readonly expected: number
 }
 
-/** A row of [batch, dimensions], or the real tokens (all positions of a picture) of [batch, tokens, dimensions]. */
-function vectorOf({ shape, data }: Tensor, row: number, { content }: Unit): Float32Array | Matrix {
-  const numbers = data as Float32Array
-  const columns = shape.at(-1)!
-  if (shape.length < 3) return numbers.slice(row * columns, (row + 1) * columns)
-  const length = shape[1]!
-  const rows = content instanceof Uint8Array ? length : Math.min(length, content.length)
-  return { rows, columns, data: numbers.slice(row * length * columns, (row * length + rows) * columns) }
+function sizeOf(units: readonly Unit[]): number {
+  return units.reduce((sum, { size }) => sum + size, 0)
+}
+
+/** Length of the vectors, where the graph says it. */
+function lastSize(value: ValueInfo | undefined): number | undefined {
+  const last = value?.type?.kind === 'tensor' ? value.type.shape?.at(-1) : undefined
+  return typeof last === 'number' ? last : undefined
 }

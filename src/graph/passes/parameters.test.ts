@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { evaluate } from '../../runtime/index.ts'
 import { float32ToFloat16, type Tensor, tensor } from '../../tensor/index.ts'
 import {
   Builder,
@@ -23,6 +22,9 @@ import {
   updatesOf,
   widen,
 } from '../index.ts'
+import { run as runGraph } from '../testing/run.ts'
+
+const evaluate = (graph: Graph, feeds: Readonly<Record<string, Tensor>>) => runGraph(graph, feeds)
 
 const role = (name: string) => new Map([[ROLE_KEY, name]])
 const vector = (...values: number[]) => tensor('float32', [values.length], values)

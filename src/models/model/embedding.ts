@@ -1,7 +1,9 @@
+// Builds the graph of an embedding: tap, pooling, dimensions, normalisation.
 import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
 import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
 import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
+import { withFixedBatch, withRows } from './batch.ts'
 import { resolvePlace } from './places.ts'
 
 /** Name of the output that {@link embeddingGraph} makes. */
@@ -29,7 +31,7 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   }
 }
 
-/** What is embedded. */
+/** Parts of a model that an embedding is made from. */
 export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
 
 /** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
@@ -39,7 +41,8 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
-    const value = tokensOf(builder.value(name), places?.channelsLast ?? false)
+    const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)
+    const value = tokensOf(numbers, places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
     return builder.scope('pooling', () => pool(value, wanted.pool, mask))
   })
@@ -50,8 +53,24 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   if (wanted.dimensions !== undefined) result = takeFirst(result, wanted.dimensions)
   if (wanted.normalize) result = builder.scope('normalization', () => l2Normalize(result))
   builder.output(embeddingOutput, result)
-  const built = builder.build()
+  const whole = builder.build()
+  // Inputs that have a value are not fed.
+  const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name))
+  const built = withFixedBatch({ ...whole, inputs }, (name) =>
+    builder.has(name) ? builder.value(name).fact : undefined,
+  )
   return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+/** Numbers as embeddings hold them: halves and doubles, and the bytes of quantised vectors, become float32. */
+function asFloat32(value: Value, tap: string): Value {
+  const { dtype } = value
+  if (dtype === 'float32') return value
+  if (/^b?float|^u?int8$/.test(dtype)) return value.builder.scope('pooling', () => op.cast(value, 'float32'))
+  throw new PipiloError('DTYPE_MISMATCH', `Layer ${tap} is ${dtype}, and an embedding is made of floats.`, {
+    input: tap,
+    hint: 'Choose another layer; see layers().',
+  })
 }
 
 /**
@@ -89,7 +108,9 @@ export function withPreprocessing(graph: Graph, card: Card): Graph {
   if (target.type) values.set(input, { name: input, type: target.type })
   return {
     ...built,
-    inputs: built.inputs.filter(({ name }) => name !== input),
+    inputs: built.inputs
+      .filter(({ name }) => name !== input)
+      .map((info) => (info.name === 'pixels' ? withRows(info, target.shape[0]) : info)),
     nodes: [...added, ...built.nodes.slice(0, graph.nodes.length)],
     values,
   }
@@ -117,7 +138,7 @@ export function pictureInput(graph: Graph): string {
   )
 }
 
-/** Whether an input of pictures has its channels last. */
+/** True if an input of pictures has its channels last. */
 export function isChannelsLast(input: Pick<Value, 'shape'>): boolean {
   return input.shape[1] !== 3 && input.shape[3] === 3
 }

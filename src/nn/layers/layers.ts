@@ -276,7 +276,7 @@ function dropped(x: Value, p: number, mode: Mode, mask: () => Value): Value {
   return op.where(mask(), op.mul(x, 1 / (1 - p)), 0)
 }
 
-/** What a residual branch is put through. */
+/** Stochastic depth of a residual branch: the identity in inference. */
 export type Drop = (branch: Value) => Value
 
 /**

@@ -12,7 +12,7 @@ import { type Builder, op, UPDATES_KEY, type Value } from '../../graph/index.ts'
  */
 export const MASK_COUNTER = 'mask_counter'
 
-/** What the masks of a builder share. */
+/** Values that the masks of a builder share. */
 interface Source {
   /** uint64 scalars: twice the seed's multiple plus one, and the step in the upper half. */
   readonly key: Value
@@ -91,7 +91,7 @@ function randomBits(builder: Builder, name: string, count: Value): Value {
 function sourceOf(builder: Builder): Source {
   const known = sources.get(builder)
   if (known) return known
-  // What all masks share is no part of the layer that asks first.
+  // These belong to no layer, whichever asks first.
   const source = builder.outermost(() => {
     if (builder.has(MASK_COUNTER)) {
       throw new PipiloError('GRAPH_INVALID', `The graph has an input ${MASK_COUNTER} already.`, {

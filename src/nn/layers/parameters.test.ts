@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Builder } from '../../graph/index.ts'
+import { Builder, op, updatesOf } from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { float32ToFloat16, type Tensor, tensor } from '../../tensor/index.ts'
-import { parametersFrom } from '../index.ts'
+import { built, parametersFrom } from '../index.ts'
 
 const source = new Map<string, Tensor>([
   ['bert.norm.gamma', tensor('float32', [2], [1, 2])],
@@ -64,5 +64,47 @@ describe('parametersFrom', () => {
     expect(parameters.weight('fresh', [3], { kind: 'ones' }).shape).toEqual([3])
     expect(parameters.weight('half', [3], { kind: 'ones' }).shape).toEqual([3])
     expect(parameters.unused()).not.toContain('half')
+  })
+
+  it('widens what lies in memory while training, so that no Cast stands before a weight', async () => {
+    const b = new Builder()
+    const parameters = parametersFrom(b, source, { mode: 'training' })
+    b.output('y', op.add(parameters.weight('half', [2]), 0))
+    const graph = b.build()
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['Add'])
+    expect(graph.initializers.get('half')).toMatchObject({ dtype: 'float32', shape: [2] })
+    expect(Array.from((await evaluate(graph))['y']!.data as Float32Array)).toEqual([0.5, -2])
+  })
+
+  it('lists roles, and makes the next values of buffers outputs while training alone', () => {
+    const graphOf = (mode: 'training' | 'inference') => {
+      const b = new Builder()
+      const parameters = parametersFrom(b, undefined, { mode })
+      const buffer = parameters.buffer('seen', [], { kind: 'zeros' }, { dtype: 'int64' })
+      const weight = parameters.weight('scale', [], { kind: 'ones' })
+      parameters.update(buffer, op.add(buffer, 1))
+      expect(() => parametersFrom(b, undefined, { mode: 'training' }).update(weight, weight)).toThrow(
+        expect.objectContaining({ code: 'GRAPH_INVALID' }),
+      )
+      b.output('y', op.mul(weight, op.cast(buffer, 'float32')))
+      return built(b, parameters)
+    }
+    const { graph, parameters } = graphOf('training')
+    expect(parameters).toEqual([
+      { name: 'seen', role: 'buffer', shape: [] },
+      { name: 'scale', role: 'weight', shape: [] },
+    ])
+    expect(graph.outputs.map(({ name }) => name)).toEqual(['y', 'seen.next'])
+    expect([...updatesOf(graph)]).toEqual([['seen', 'seen.next']])
+    expect(graphOf('inference').graph.outputs.map(({ name }) => name)).toEqual(['y'])
+  })
+
+  it('draws an optional buffer that a checkpoint lacks, and no other', () => {
+    const parameters = parametersFrom(new Builder(), source)
+    const counted = { dtype: 'int64', optional: true } as const
+    expect(parameters.buffer('count', [], { kind: 'zeros' }, counted).dtype).toBe('int64')
+    parameters.unused()
+    parameters.buffer('running_mean', [2], { kind: 'zeros' })
+    expect(() => parameters.unused()).toThrow(expect.objectContaining({ code: 'PARAMETER_MISSING' }))
   })
 })

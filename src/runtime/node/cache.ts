@@ -1,8 +1,8 @@
-// Converted weights in a file that every session and every process maps: written once, addressed by what it is made of.
+// Converted weights in a file that every session and every process maps: written once, addressed by a hash of its sources.
 import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Derived, type Initializer, inMemory } from '../../graph/index.ts'
@@ -15,14 +15,16 @@ import {
   type TypedArray,
 } from '../../tensor/index.ts'
 import { prune } from './cacheFolder.ts'
+import { fileIdentity } from './fileIdentity.ts'
 import { chunks, isFileTensor, type Piece } from './piece.ts'
 
 // Weights start at multiples of a cache line.
 const ALIGNMENT = 64
 // The file ends with its own address: one that was cut off, or is something else, is noticed and made anew.
 const MARK = 32
+const NAME = /^([0-9a-f]{64})\.bin$/
 
-/** What a file is made of: a tensor, and how it comes from others. */
+/** A tensor of a file, and its recipe from other tensors. */
 interface Entry {
   readonly name: string
   readonly dtype: DType
@@ -92,7 +94,7 @@ async function fileOf(
       )
       await writeFileAtomic(path, content(entries, mark))
     } catch (error) {
-      // What cannot be read is an error of the weights; what cannot be written is passed over.
+      // Weights that cannot be read are an error; a folder that cannot be written is passed over.
       if (error instanceof PipiloError && ['WRITE_FAILED', 'NOT_A_FILE'].includes(error.code)) continue
       throw error
     }
@@ -102,14 +104,14 @@ async function fileOf(
   return undefined
 }
 
-/** Whether nobody else made the folder: everyone may write to the temporary folder, and its files would be trusted. */
+/** True if nobody else made the folder: everyone may write to the temporary folder, and its files would be trusted. */
 async function isOwn(folder: string): Promise<boolean> {
   const status = await stat(folder).catch(() => undefined)
   return !status || !process.getuid || status.uid === process.getuid()
 }
 
 async function address(entries: readonly Entry[]): Promise<Buffer> {
-  const hash = createHash('sha256').update('pipilo weights 1\n')
+  const hash = createHash('sha256').update('pipilo weights 2\n')
   const files = new Map<string, string>()
   for (const { dtype, shape, recipe, sources } of entries) {
     hash.update(`${dtype} ${shape.join('x')} ${recipe} `)
@@ -119,7 +121,7 @@ async function address(entries: readonly Entry[]): Promise<Buffer> {
   return hash.digest()
 }
 
-/** What tells a tensor from others: its place in a file as it stands, else its bytes. */
+/** Identity of a tensor: its place in a file and that file's identity, else a hash of its bytes. */
 async function identity(source: Initializer, files: Map<string, string>): Promise<string> {
   if (!isFileTensor(source)) {
     const bytes = bytesOf(source.data as TypedArray)
@@ -127,12 +129,17 @@ async function identity(source: Initializer, files: Map<string, string>): Promis
   }
   const { path, offset, length } = source.file
   if (!files.has(path)) {
-    const { size, mtimeMs } = await stat(path).catch((error) =>
-      Promise.reject(fileError(error, path, 'read')),
-    )
-    files.set(path, `${path} ${size} ${mtimeMs}`)
+    const known = await sourceIdentity(path).catch((error) => Promise.reject(fileError(error, path, 'read')))
+    files.set(path, known)
   }
   return `${source.dtype} ${files.get(path)} ${offset} ${length} `
+}
+
+/** The identity of a file of weights; one that was made here is told by its name, as its times change whenever it is used. */
+export async function sourceIdentity(path: string): Promise<string> {
+  const [, mark] = NAME.exec(basename(path)) ?? []
+  if (mark && (await hasMark(path, Buffer.from(mark, 'hex')))) return path
+  return fileIdentity(path)
 }
 
 function layout(entries: readonly Entry[], path: string): { files: Map<string, FileTensor>; size: number } {
@@ -158,21 +165,27 @@ function padding(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT
 }
 
-/** Whether the file is there with its size and mark; if so, notes that it was used. */
+/** True if the file is there with its size and mark; then notes that it was used. */
 async function isWhole(path: string, size: number, mark: Uint8Array): Promise<boolean> {
+  if (!(await hasMark(path, mark, size))) return false
+  const now = new Date()
+  await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
+  return true
+}
+
+/** True if a file ends with its own address. */
+async function hasMark(path: string, mark: Uint8Array, size?: number): Promise<boolean> {
   try {
     const file = await open(path)
     try {
-      if ((await file.stat()).size !== size) return false
-      const { buffer } = await file.read(Buffer.alloc(MARK), 0, MARK, size - MARK)
-      if (!buffer.equals(mark)) return false
+      const found = (await file.stat()).size
+      if (size !== undefined && found !== size) return false
+      const { buffer } = await file.read(Buffer.alloc(MARK), 0, MARK, found - MARK)
+      return buffer.equals(mark)
     } finally {
       await file.close()
     }
   } catch {
     return false
   }
-  const now = new Date()
-  await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
-  return true
 }

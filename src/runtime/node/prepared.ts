@@ -7,6 +7,7 @@ import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { writeFileAtomic } from '../../base/files/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
+import { sourceIdentity } from './cache.ts'
 import { prune } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
 
@@ -19,7 +20,7 @@ export interface Prepared {
   readonly optional: readonly string[]
 }
 
-/** What stands beside the prepared graph. */
+/** Description that lies beside the prepared graph. */
 interface Description extends Omit<Prepared, 'plan'> {
   readonly bytes: number
 }
@@ -34,12 +35,9 @@ const require = createRequire(import.meta.url)
 export async function addressOf(plan: Plan, files: Iterable<string>): Promise<string> {
   const { version } = require('onnxruntime-node/package.json') as { version: string }
   const hash = createHash('sha256').update(
-    `pipilo session 2 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
+    `pipilo session 3 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
   )
-  for (const path of files) {
-    const { size, mtimeMs } = await stat(path)
-    hash.update(`${path} ${size} ${mtimeMs}\n`)
-  }
+  for (const path of files) hash.update(`${await sourceIdentity(path)}\n`)
   return hash.update(plan.model).digest('hex')
 }
 
@@ -73,7 +71,7 @@ export async function findPrepared(
   }
 }
 
-/** Where the library shall put a plan's prepared form, or undefined when no folder can be written. */
+/** Place for the library to write a plan's prepared form, or undefined when no folder can be written. */
 export async function placeFor(cacheDir: string, address: string): Promise<Plan['prepare']> {
   const folder = join(cacheDir, 'sessions', `${address}.${process.pid}.tmp`)
   try {

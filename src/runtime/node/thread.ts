@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
+import { withoutTelemetry } from './telemetry.ts'
 
-/** How a call to a thread ended without a reply: the thread did. */
+/** Error of a call whose thread ended before it replied. */
 export class ThreadEnded extends Error {}
 
 /**
@@ -46,7 +47,7 @@ export class Thread {
     this.#worker.unref()
   }
 
-  /** Whether it can still be asked. */
+  /** True if it can still be asked. */
   get alive(): boolean {
     return this.#ended === undefined
   }
@@ -99,6 +100,8 @@ function leave(): void {
 }
 
 function startWorker(workerData: Int32Array): Worker {
+  // Here and not in the worker, whose environment is a copy that the library does not see.
+  withoutTelemetry()
   const source = import.meta.url.endsWith('.ts')
   const entry = new URL(source ? './worker.ts' : './worker.js', import.meta.url)
   // Flags of the caller's own program (`--input-type`, `--test`) are not for this thread.

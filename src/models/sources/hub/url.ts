@@ -1,11 +1,11 @@
+// Fetches single files of the web into Pipilo's cache.
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../../base/files/index.ts'
+import { fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
 import { isObject, kindOf, readJson } from '../files.ts'
 import { download } from './download.ts'
-import { withLock } from './lock.ts'
 import type { RepositoryOptions } from './repository.ts'
 import { isNetworkFailure, reasonOf, request, withRetries } from './request.ts'
 import { hubSettings, pipiloCache } from './settings.ts'
