@@ -2,7 +2,16 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { cut, feed, type Graph, layers, tap, type WriteOptions, writeOnnx } from '../../graph/index.ts'
+import {
+  cut,
+  feed,
+  type Graph,
+  layers,
+  roleOf,
+  tap,
+  type WriteOptions,
+  writeOnnx,
+} from '../../graph/index.ts'
 import { writeSafetensors } from '../formats/safetensors.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
 import {
@@ -19,9 +28,6 @@ import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 /** Keys of a saved graph's metadata: the card as JSON, and the text of `tokenizer.json`. */
 export const cardKey = 'pipilo.card'
 export const tokenizerKey = 'pipilo.tokenizer'
-
-/** How a Builder's constants are called, which are no parameters; behind a prefix, where graphs were composed. */
-const constants = /(?:^|\.)constant\//
 
 /** Parts of a {@link Model}. */
 export interface ModelParts {
@@ -92,7 +98,7 @@ export function createModel(parts: ModelParts): Model {
       await write(path, exported, exportedCard, tokenizer, options)
     },
     async saveParameters(path) {
-      const named = [...graph.initializers].filter(([name]) => !constants.test(name))
+      const named = [...graph.initializers].filter(([name]) => roleOf(graph, name))
       await writeSafetensors(path, new Map(named), new Map([['format', 'pt']]))
     },
   }

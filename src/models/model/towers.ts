@@ -96,7 +96,7 @@ export function joinTowers(text: Graph, image: Graph, scalars: ReadonlyMap<strin
   const texts = vectors('texts', 'text_batch')
   const pictures = vectors('pictures', 'image_batch')
   const parameters = parametersFrom(builder, scalars)
-  const scalar = (name: string) => parameters(name, scalars.get(name)!.shape as number[])
+  const scalar = (name: string) => parameters.weight(name, scalars.get(name)!.shape as number[])
   const cosines = op.matMul(pictures, op.transpose(texts, [1, 0]))
   const scaled = op.mul(cosines, op.exp(scalar('logit_scale')))
   builder.output(
