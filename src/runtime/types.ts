@@ -55,5 +55,53 @@ export interface Session {
   dispose(): Promise<void>
 }
 
+/** How a graph becomes a session that holds state. */
+export interface StatefulOptions extends Pick<CompileOptions, 'threads' | 'cacheDir' | 'lower' | 'profile'> {
+  /**
+   * For each input that is kept, the output that its next value comes from. An initializer may be named as well as an input:
+   * it becomes one, with its value as the first state.
+   */
+  state: Readonly<Record<string, string>>
+  /** `1`: on a thread of its own, the default. `0`: in place, on the calling thread, which it blocks. */
+  workers?: 0 | 1
+}
+
+/** One step of a {@link StatefulSession}. */
+export interface Step {
+  /** Inputs that are no state. Their arrays may be moved to another thread: do not use them afterwards. */
+  readonly feeds?: Readonly<Record<string, Tensor>>
+  /** The state that takes its new value; the rest keeps the old one. Default: all of it. `[]` evaluates and changes nothing. */
+  readonly keep?: readonly string[]
+  /** Outputs to return. Default: those that are no next value of the state. */
+  readonly fetch?: readonly string[]
+  /**
+   * Takes a step that waits for its turn out of the line, with code `ABORTED`: the state is unchanged. A step that has begun
+   * ends, counts, and gives its results.
+   */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A compiled graph that keeps named tensors between its steps, on one thread that they never leave.
+ *
+ * Calls take effect in the order in which they are made. When the thread ends, the state is lost: that call and every later
+ * one fail with code `WORKER_CRASHED`, and nothing begins anew in silence.
+ */
+export interface StatefulSession {
+  /** The inputs that each step is fed. */
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  /** The inputs that are kept. */
+  readonly state: readonly ValueInfo[]
+  /** Runs the graph once. A step that fails leaves the state as it was. */
+  step(step?: Step): Promise<Record<string, Tensor>>
+  /** Copies of the state as the calls before have left it. Default: all of it. */
+  read(names?: readonly string[]): Promise<Record<string, Tensor>>
+  /** Sets some or all of the state; the arrays are copied, and all or none is taken. */
+  write(state: Readonly<Record<string, Tensor>>): Promise<void>
+  /** Frees the session, its state and its thread. Calls made before end first; later ones fail with code `DISPOSED`. */
+  dispose(): Promise<void>
+}
+
 /** Turns a graph into something that runs. */
 export type Compile = (graph: Graph, options?: CompileOptions) => Promise<Session>

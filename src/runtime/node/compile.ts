@@ -3,7 +3,7 @@ import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import type { CompileOptions, Session } from '../types.ts'
 import { defaultCacheDir } from './cacheFolder.ts'
-import { defaults } from './defaults.ts'
+import { counts } from './counts.ts'
 import type { Plan } from './engine.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
@@ -105,12 +105,6 @@ async function openRunner(
   return { runner, optimised: Promise.resolve(true) }
 }
 
-function counts(options: CompileOptions): { workers: number; threads: number } {
-  const standard = defaults()
-  const workers = count('workers', options.workers ?? standard.workers, 0)
-  return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
-}
-
 /**
  * Bytes of weights in float32 beyond which one worker with all threads is the default: each further one would hold packed
  * weights of its own, 4.2 GB for 1.1 G parameters (`bench/large.ts`), and long products use threads well.
@@ -127,15 +121,4 @@ function isLarge({ initializers }: Graph): boolean {
   let elements = 0
   for (const { shape } of initializers.values()) elements += elementCount(shape)
   return 4 * elements > LARGE
-}
-
-function threadsFor(workers: number, standard: { workers: number; threads: number }): number {
-  return Math.max(1, Math.floor((standard.workers * standard.threads) / Math.max(1, workers)))
-}
-
-function count(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer from ${least}.`, {
-    input: name,
-  })
 }

@@ -25,7 +25,12 @@ export interface Plan {
 
 /** A session ready to run. */
 export interface Engine {
-  run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Record<string, Tensor>>
+  /** @param into arrays that some of the outputs are written into; those are not among the results */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs: readonly string[],
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>
   close(): Promise<void>
 }
 
@@ -58,11 +63,17 @@ export async function openEngine(plan: Plan): Promise<Engine> {
   const { InferenceSession, Tensor: Native } = await loadRuntime()
   const session = await InferenceSession.create(plan.model, sessionOptions(plan))
   return {
-    async run(feeds, outputs) {
+    async run(feeds, outputs, into) {
       const native: Record<string, OrtTensor> = {}
       for (const [name, feed] of Object.entries(feeds)) native[name] = toNative(Native, feed)
-      const results = await session.run(native, outputs)
-      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
+      if (!into) return toTensors(await session.run(native, outputs))
+      const fetches: Record<string, OrtTensor | null> = {}
+      for (const [name, place] of Object.entries(into)) fetches[name] = toNative(Native, place)
+      for (const name of outputs) fetches[name] ??= null
+      const results = await session.run(native, fetches)
+      return toTensors(
+        Object.fromEntries(outputs.flatMap((name) => (name in into ? [] : [[name, results[name]!]]))),
+      )
     },
     async close() {
       if (plan.profile) session.endProfiling()
@@ -110,6 +121,10 @@ function toNative(Native: typeof OrtTensor, { dtype, shape, data }: Tensor): Ort
     return Object.assign(new Native('uint16', data as Uint16Array, shape), { type: 'float16' })
   // The runtime's own spelling of dtypes is ours; it knows fewer of them and says so.
   return new Native(dtype as 'float32', data as Float32Array, shape)
+}
+
+function toTensors(results: Readonly<Record<string, OrtTensor>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
 }
 
 function toTensor(tensor: OrtTensor): Tensor {

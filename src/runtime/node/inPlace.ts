@@ -3,7 +3,6 @@ import type { Tensor } from '../../tensor/index.ts'
 import { type Engine, openEngine, type Plan } from './engine.ts'
 import { creationError, runError } from './failures.ts'
 import { aborted } from './pool.ts'
-import { messageOf } from './thread.ts'
 
 /** Runs calls one after the other; between two of them the event loop has its turn. */
 export class InPlace {
@@ -18,7 +17,7 @@ export class InPlace {
     try {
       return new InPlace(await openEngine(plan))
     } catch (error) {
-      throw creationError(messageOf(error))
+      throw creationError(error)
     }
   }
 
@@ -30,7 +29,7 @@ export class InPlace {
     const call = this.#last.then(async () => {
       if (signal?.aborted) throw aborted(signal)
       const results = await this.#engine.run(feeds, outputs).catch((error) => {
-        throw runError(messageOf(error))
+        throw runError(error)
       })
       if (signal?.aborted) throw aborted(signal)
       return results

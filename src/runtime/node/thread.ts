@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { messageOf } from './failures.ts'
 import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
 
 /** How a call to a thread ended without a reply: the thread did. */
@@ -82,11 +83,6 @@ export class Thread {
     this.#worker.unref()
     return waiting
   }
-}
-
-/** The message of anything thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 const threads = new Set<Thread>()
