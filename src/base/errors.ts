@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'GRAPH_INVALID'
   // running
   | 'RUNTIME'
+  | 'RESULT_INVALID'
   | 'WORKER_CRASHED'
   | 'DEVICE_UNAVAILABLE'
   | 'DEVICE_WRONG'
@@ -34,6 +35,7 @@ export type ErrorCode =
   | 'ABORTED'
   // inputs
   | 'INPUT_INVALID'
+  | 'INPUT_UNKNOWN'
   | 'IMAGE_INVALID'
   | 'IMAGE_TOO_LARGE'
   | 'TEXT_INVALID'
