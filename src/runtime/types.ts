@@ -1,7 +1,19 @@
 import type { Graph, ValueInfo } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
+/**
+ * Where a graph runs. `webgpu` comes with ONNX Runtime's package on Linux x64, Windows and macOS; `cuda` needs a part of it that
+ * is installed apart; `coreml` is macOS, `directml` Windows.
+ */
+export type Device = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'directml'
+
 export interface CompileOptions {
+  /**
+   * Where the graph runs; operators that the device lacks run on the CPU. Default `cpu`. A device has one worker whatever
+   * `workers` says, keeps nothing (`persist`, `early`), and should prove itself: {@link Session.prove}. All WebGPU sessions
+   * of a process take turns, and must be opened from one of its threads.
+   */
+  device?: Device
   /**
    * How many worker threads hold a session each. `0` runs in place, on the calling thread, and blocks it.
    * Default: chosen from the number of processors, see `defaults()`; one for more than 1 GiB of weights.
@@ -40,6 +52,8 @@ export interface Session {
   readonly outputs: readonly ValueInfo[]
   /** Calls that can run at the same time (the number of workers, at least 1). */
   readonly concurrency: number
+  /** Where it runs. */
+  readonly device: Device
   /** With `persist`: the address under which `reopen` finds this session. */
   readonly prepared?: string
   /**
@@ -51,12 +65,24 @@ export interface Session {
     outputs?: readonly string[],
     options?: RunOptions,
   ): Promise<Record<string, Tensor>>
+  /**
+   * Runs one input on the device and on the CPU, and compares every output: GPU backends are known to give wrong numbers in
+   * silence. Bounds, for each output and each row of it along the last axis: cosine at least 0.9999 and no difference above 1% of
+   * the largest value, for a graph whose weights are all float32; 0.99 and 10% for one with half-precision or integer weights;
+   * integers and booleans are equal. What was right is remembered for this graph with its weights, the device, its driver as
+   * far as the system tells it, and the version of ONNX Runtime. On the CPU nothing is done.
+   *
+   * @param options.recheck compare again although it was right before
+   * @throws `DEVICE_WRONG`
+   */
+  prove(feeds: Readonly<Record<string, Tensor>>, options?: { readonly recheck?: boolean }): Promise<void>
   /** Frees the native sessions and threads. Calls under way end first; later calls fail with code `DISPOSED`. */
   dispose(): Promise<void>
 }
 
 /** How a graph becomes a session that holds state. */
-export interface StatefulOptions extends Pick<CompileOptions, 'threads' | 'cacheDir' | 'lower' | 'profile'> {
+export interface StatefulOptions
+  extends Pick<CompileOptions, 'device' | 'threads' | 'cacheDir' | 'lower' | 'profile'> {
   /**
    * For each input that is kept, the output that its next value comes from. An initializer may be named as well as an input:
    * it becomes one, with its value as the first state.

@@ -1,9 +1,10 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
-import type { CompileOptions, Session } from '../types.ts'
+import type { CompileOptions, Device, Session } from '../types.ts'
 import { defaultCacheDir } from './cacheFolder.ts'
 import { counts } from './counts.ts'
+import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
@@ -12,6 +13,8 @@ import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, pla
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+  const device = checkDevice(options.device ?? 'cpu')
+  if (device !== 'cpu') return compileElsewhere(graph, device, options)
   const { workers, threads } = counts(
     isLarge(graph) ? { ...options, workers: options.workers ?? 1 } : options,
   )
@@ -43,10 +46,34 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
+/** On a device nothing is kept, and nothing is early; the graph stays at hand until the device has proved itself. */
+async function compileElsewhere(graph: Graph, device: Device, options: CompileOptions): Promise<Session> {
+  const { workers, threads } = counts(options)
+  const { planOf } = await import('./plan.ts')
+  const { plan, files } = await planOf(graph, threads, options)
+  const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
+  const session = await openSession(
+    { inputs: graph.inputs, outputs: graph.outputs, optional, plan },
+    workers,
+    {},
+  )
+  return {
+    ...session,
+    device,
+    async prove(feeds, proof = {}) {
+      const { prove } = await import('./prove.ts')
+      const address = await addressOf(plan, files)
+      const onCpu = () =>
+        compile(graph, { ...options, device: 'cpu', workers: 1, persist: false, early: false })
+      await prove({ session, device, address, graph, onCpu, cacheDir: options.cacheDir }, feeds, proof)
+    },
+  }
+}
+
 /** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
   prepared: string,
-  options: Omit<CompileOptions, 'persist' | 'lower' | 'early'> = {},
+  options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
   const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)
@@ -76,6 +103,7 @@ async function openSession(
   return {
     inputs,
     outputs,
+    device: 'cpu',
     concurrency: Math.max(1, workers),
     ...(address && { prepared: address }),
     async run(feeds, fetched = names, { signal } = {}) {
@@ -88,6 +116,7 @@ async function openSession(
       checkOutputs(outputs, fetched)
       return runner.run(feeds, fetched, signal)
     },
+    async prove() {},
     dispose() {
       disposed ??= runner.close().then(() => kept)
       return disposed

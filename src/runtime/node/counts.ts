@@ -6,7 +6,8 @@ import { defaults } from './defaults.ts'
 /** @throws `OPTION_INVALID` */
 export function counts(options: CompileOptions): { workers: number; threads: number } {
   const standard = defaults()
-  const workers = count('workers', options.workers ?? standard.workers, 0)
+  const asked = count('workers', options.workers ?? standard.workers, 0)
+  const workers = (options.device ?? 'cpu') === 'cpu' ? asked : Math.min(asked, 1)
   return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
 }
 

@@ -42,7 +42,8 @@ export function creationError(error: unknown): PipiloError {
   })
 }
 
-function sentence(message: string): string {
+/** A message as one sentence. */
+export function sentence(message: string): string {
   const text = message.replace(PREFIX, '').replaceAll(/\s+/g, ' ').trim()
   return /[.!?]$/.test(text) ? text : `${text}.`
 }

@@ -4,10 +4,12 @@ import type { Graph, Initializer, Shape, ValueInfo } from '../../graph/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { StatefulOptions, StatefulSession, Step } from '../types.ts'
 import { counts } from './counts.ts'
-import { openEngine, type Plan } from './engine.ts'
-import { creationError, runError } from './failures.ts'
+import { checkDevice } from './device.ts'
+import type { Plan } from './engine.ts'
+import { runError } from './failures.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { HeldState, type Wiring } from './heldState.ts'
+import { openHere } from './inPlace.ts'
 import { load } from './piece.ts'
 import { aborted, unsendable } from './pool.ts'
 import { movable, type Request } from './protocol.ts'
@@ -21,6 +23,7 @@ export async function compileStateful(given: Graph, options: StatefulOptions): P
       input: 'workers',
     })
   }
+  checkDevice(options.device ?? 'cpu')
   const { threads } = counts({ ...options, workers })
   const { graph, initial } = stateAsInputs(given, next)
   const wiring = checkWiring(graph, next)
@@ -245,9 +248,7 @@ function checkFit(input: ValueInfo, output: ValueInfo): void {
 }
 
 async function holdHere(plan: Plan, wiring: Wiring): Promise<Holder> {
-  const engine = await openEngine(plan).catch((error) => {
-    throw creationError(error)
-  })
+  const engine = await openHere(plan)
   const held = new HeldState(engine, wiring)
   return {
     async ask(request) {

@@ -53,8 +53,10 @@ function opened<T>(part: T | undefined): T {
 
 /** What went wrong, as an error that keeps its code, input and hint on the way. Its reader is loaded when it is needed. */
 async function failed(error: unknown, request: Request): Promise<Reply> {
-  const { creationError, runError } = await import('./failures.ts')
-  const known = request.kind === 'open' ? creationError(error) : runError(error)
+  const known =
+    request.kind === 'open'
+      ? await (await import('./device.ts')).openingError(error, request.plan)
+      : (await import('./failures.ts')).runError(error)
   return { kind: 'failed', error: known.toJSON() }
 }
 
