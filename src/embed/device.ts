@@ -1,7 +1,9 @@
 // Running a model on a device, once one input has shown that the device computes what the CPU does.
-import type { CompileOptions, Session } from '../runtime/index.ts'
+import type { Model } from '../models/index.ts'
+import { type CompileOptions, type Placement, placement, type Session } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Preparation } from './batching/preparation.ts'
+import { preparer } from './batching/preparer.ts'
 import type { EmbedderOptions, Input, RawImage } from './types.ts'
 
 /** The options of the runtime, with the device among them. */
@@ -39,6 +41,17 @@ export async function canonicalFeeds(
   const sizes = inputs.map(({ type }) => (type?.kind === 'tensor' ? type.shape?.[0] : undefined))
   const rows = sizes.find((size) => typeof size === 'number') ?? 1
   return preparation.feeds(Array.from({ length: rows }, () => unit!))
+}
+
+/** See `placementOf` in onDemand.ts. */
+export async function placementOf(model: Model, options: EmbedderOptions = {}): Promise<Placement> {
+  const one = model.towers?.[options.modality === 'text' ? 'text' : 'image'] ?? model
+  const graph = one.embedding(options)
+  const prepare = await preparer(one, options)
+  const preparation = prepare({ inputs: graph.inputs, concurrency: 1 })
+  const modality = one.modality === 'image' ? 'image' : 'text'
+  const feeds = await canonicalFeeds(graph, preparation, modality, options.signal)
+  return placement(graph, feeds, runtimeOf(options))
 }
 
 const SENTENCE = 'A towhee scratches among last year’s leaves, and in 1999 nobody wrote it down.'

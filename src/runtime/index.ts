@@ -1,4 +1,5 @@
 export { defaults } from './node/defaults.ts'
+export { devices } from './node/deviceNames.ts'
 export { fileIdentity } from './node/fileIdentity.ts'
 export { readNote, writeNote } from './node/notes.ts'
 export * from './node/onDemand.ts'

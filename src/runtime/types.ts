@@ -80,6 +80,15 @@ export interface Session {
   dispose(): Promise<void>
 }
 
+/** Where a graph's operators run on a device. */
+export interface Placement {
+  readonly device: Device
+  /** Operators that ran, after the library has joined what it can. */
+  readonly operators: number
+  /** How many of them ran on the CPU, by the operator's name. */
+  readonly onCpu: Readonly<Record<string, number>>
+}
+
 /** How a graph becomes a session that holds state. */
 export interface StatefulOptions
   extends Pick<CompileOptions, 'device' | 'threads' | 'cacheDir' | 'lower' | 'profile'> {

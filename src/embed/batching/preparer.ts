@@ -22,7 +22,7 @@ const BATCH_PIXELS = 4 * 224 * 224
 export async function preparer(
   { name, card, modality, tokenizer }: KnownModel,
   options: EmbedderOptions,
-): Promise<(session: Session) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
   if (modality === 'image') {
     const { image } = card
     if (!image)

@@ -2,11 +2,9 @@
 import { createRequire } from 'node:module'
 import { Limiter, PipiloError } from '../../base/index.ts'
 import type { Device } from '../types.ts'
+import { devices } from './deviceNames.ts'
 import { loadRuntime, type Plan, providers, smallestSession } from './engine.ts'
 import { creationError, messageOf, sentence } from './failures.ts'
-
-/** Every device that can be asked for. */
-export const devices: readonly Device[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'directml']
 
 /** @throws `OPTION_INVALID` */
 export function checkDevice(device: Device): Device {

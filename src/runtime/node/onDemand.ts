@@ -58,6 +58,17 @@ export const compileStateful = lazily(async () => (await import('./stateful.ts')
 export const reopen = lazily(async () => (await import('./compile.ts')).reopen)
 
 /**
+ * Tells which operators of a graph a device runs, and which it leaves to the CPU, by running it once.
+ *
+ * ```ts
+ * await placement(graph, feeds, { device: 'webgpu' })   // { device: 'webgpu', operators: 103, onCpu: { Gather: 2 } }
+ * ```
+ *
+ * @throws what {@link compile} and a run throw
+ */
+export const placement = lazily(async () => (await import('./placement.ts')).placement)
+
+/**
  * Runs a graph once, in place; for passes that must compute.
  *
  * ```ts
