@@ -167,13 +167,18 @@ async function torch(seconds: number): Promise<Row[]> {
   const names = chosen.map(({ name }) => name).join(',')
   const { PYTHON = 'python3' } = process.env
   return new Promise((resolve) => {
-    execFile(PYTHON, [script, names, String(seconds)], { timeout: seconds * 1000 }, (error, stdout) => {
-      const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
-      const found = lines.map((line) => JSON.parse(line) as Row)
-      if (found.length === 0)
-        say(`PyTorch: not measured (${error ? 'not installed, or no time' : 'it said nothing'})`)
-      resolve(found)
-    })
+    execFile(
+      PYTHON,
+      [script, names, String(seconds)],
+      { timeout: Math.round(seconds * 1000) },
+      (error, stdout) => {
+        const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
+        const found = lines.map((line) => JSON.parse(line) as Row)
+        if (found.length === 0)
+          say(`PyTorch: not measured (${error ? 'not installed, or no time' : 'it said nothing'})`)
+        resolve(found)
+      },
+    )
   })
 }
 

@@ -70,8 +70,8 @@ def ids(batch):
 
 
 networks = {
-    'minilm': (lambda: Encoder(384, 6, 12, False), lambda: ids(16)),
-    'bert-base': (lambda: Encoder(768, 12, 12, False), lambda: ids(8)),
+    'minilm': (lambda: Encoder(384, 6, 12, False), lambda: ids(8)),
+    'bert-base': (lambda: Encoder(768, 12, 12, False), lambda: ids(4)),
     'resnet50': (resnet50, lambda: torch.randn(8, 3, 224, 224)),
     'vit-s/16': (lambda: Encoder(384, 12, 6, True), lambda: torch.randn(8, 3, 224, 224)),
 }

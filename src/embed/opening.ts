@@ -1,3 +1,4 @@
+// Opens what an embedder needs: the model or a session left in the cache, and the preparation of inputs.
 import { PipiloError } from '../base/index.ts'
 import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
@@ -15,7 +16,7 @@ import type { EmbedderOptions } from './types.ts'
 export interface Opened {
   readonly known: KnownModel
   readonly work: Work
-  /** The model itself, which may be read only now. */
+  /** Loads the model on first call; a cached session is opened without it. */
   readonly open: () => Promise<Model>
 }
 
@@ -73,7 +74,7 @@ interface Prepared {
   readonly preparation: Preparation
 }
 
-/** What an earlier process has left; undefined where it is not there any more. */
+/** The session that an earlier process has left; undefined where it is not there any more. */
 async function reopened(
   address: string,
   known: KnownModel,
@@ -81,7 +82,7 @@ async function reopened(
 ): Promise<Prepared | undefined> {
   // On a device nothing is kept.
   if ((runtimeOf(options).device ?? 'cpu') !== 'cpu') return undefined
-  // First of all the worker gets its work: what follows, tokenizers above all, keeps this thread busy.
+  // The worker gets its work first: loading the tokenizer then keeps this thread busy.
   const found = await reopen(address, options.runtime)
   return found && both(found.opening, preparer(known, options))
 }

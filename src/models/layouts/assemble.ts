@@ -1,3 +1,4 @@
+// Assembles a model from what was read of its files, its card and the caller's options.
 import { cut } from '../../graph/index.ts'
 import { createModel, featuresOf } from '../model/model.ts'
 import { resolvePlace } from '../model/places.ts'
@@ -7,7 +8,7 @@ import type { Card, Model } from '../types.ts'
 import { readModel } from './read.ts'
 import type { Reading, ReadOptions } from './reading.ts'
 
-/** A model from its files; what its card says goes before what they say, and what the caller says before both. */
+/** A model from its files; its card's settings take precedence over the files', and the caller's over both. */
 export async function assemble(
   files: ModelFiles,
   identity: Pick<Card, 'name' | 'source'>,

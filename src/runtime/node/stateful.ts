@@ -1,5 +1,5 @@
 // Sessions that hold state: checks, turns, and the one thread (or the calling one) that each is pinned to.
-import { PipiloError } from '../../base/index.ts'
+import { abortError, onAbort, PipiloError } from '../../base/index.ts'
 import type { Graph, Initializer, Shape, ValueInfo } from '../../graph/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { StatefulOptions, StatefulSession, Step } from '../types.ts'
@@ -11,7 +11,7 @@ import { checkFeeds, checkOutputs } from './feeds.ts'
 import { HeldState, type Wiring } from './heldState.ts'
 import { openHere } from './inPlace.ts'
 import { load } from './piece.ts'
-import { aborted, unsendable } from './pool.ts'
+import { ABORTED, unsendable } from './pool.ts'
 import { movable, type Request } from './protocol.ts'
 import { ThreadEnded, takeThread } from './thread.ts'
 
@@ -80,7 +80,7 @@ class Stateful implements StatefulSession {
     fetch = this.#results,
     signal,
   }: Step = {}): Promise<Record<string, Tensor>> {
-    if (signal?.aborted) throw aborted(signal)
+    if (signal?.aborted) throw abortError(signal, ABORTED)
     this.#checkUse()
     this.#checkNames(keep ?? [])
     checkFeeds(this.inputs, feeds, this.#defaulted)
@@ -124,7 +124,7 @@ class Stateful implements StatefulSession {
   #turn(request: Ask, signal?: AbortSignal): Promise<Record<string, Tensor>> {
     let begun = false
     const call = this.#last.then(() => {
-      if (signal?.aborted) throw aborted(signal)
+      if (signal?.aborted) throw abortError(signal, ABORTED)
       begun = true
       return this.#holder.ask(request)
     })
@@ -132,11 +132,10 @@ class Stateful implements StatefulSession {
     if (!signal) return call
     // A step that waits is told at once; in its turn it finds the signal aborted and does nothing.
     return new Promise((resolve, reject) => {
-      const abort = () => {
-        if (!begun) reject(aborted(signal))
-      }
-      signal.addEventListener('abort', abort, { once: true })
-      call.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+      const heed = onAbort(signal, () => {
+        if (!begun) reject(abortError(signal, ABORTED))
+      })
+      call.then(resolve, reject).finally(heed)
     })
   }
 

@@ -3,13 +3,13 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { Limiter } from '../../base/index.ts'
+import type { Turns } from '../../base/index.ts'
 import { turnsOf } from './device.ts'
 import { messageOf } from './failures.ts'
 import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
 import { withoutTelemetry } from './telemetry.ts'
 
-/** How a call to a thread ended without a reply: the thread did. */
+/** Error of a call whose thread ended before it replied. */
 export class ThreadEnded extends Error {}
 
 /**
@@ -22,7 +22,7 @@ export class Thread {
   readonly #state = new Int32Array(new SharedArrayBuffer(8))
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined
   #ended: Error | undefined
-  #turns: Limiter | undefined
+  #turns: Turns | undefined
   /** Settles when the thread has ended. */
   readonly end: Promise<void>
 
@@ -51,7 +51,7 @@ export class Thread {
     this.#worker.unref()
   }
 
-  /** Whether it can still be asked. */
+  /** True if it can still be asked. */
   get alive(): boolean {
     return this.#ended === undefined
   }
@@ -83,7 +83,7 @@ export class Thread {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#turns ? this.#turns.run(work) : work()
+    return this.#turns ? this.#turns.run(work, { line: this }) : work()
   }
 
   /** Blocks until the thread is outside the native library, for good, so that the process can end. */
