@@ -82,30 +82,30 @@ const networks: readonly Network[] = [
   {
     name: 'minilm',
     what: 'texts of 128 tokens',
-    batch: 16,
+    batch: 8,
     build: bert(384, 6),
-    feeds: () => tokens(16, 128),
+    feeds: () => tokens(8, 128),
   },
   {
     name: 'bert-base',
     what: 'texts of 128 tokens',
-    batch: 8,
+    batch: 2,
     build: bert(768, 12),
-    feeds: () => tokens(8, 128),
+    feeds: () => tokens(2, 128),
   },
   {
     name: 'resnet50',
     what: 'pictures',
-    batch: 8,
+    batch: 4,
     build: () => findCnn('resnet50')!().graph,
-    feeds: () => pixels(8),
+    feeds: () => pixels(4),
   },
   {
     name: 'vit-s/16',
     what: 'pictures',
-    batch: 8,
+    batch: 4,
     build: () => findVit('vit_small_patch16_224')!().graph,
-    feeds: () => pixels(8),
+    feeds: () => pixels(4),
   },
 ]
 const wanted = values.models?.split(',')

@@ -71,9 +71,9 @@ def ids(batch):
 
 networks = {
     'minilm': (lambda: Encoder(384, 6, 12, False), lambda: ids(8)),
-    'bert-base': (lambda: Encoder(768, 12, 12, False), lambda: ids(4)),
-    'resnet50': (resnet50, lambda: torch.randn(8, 3, 224, 224)),
-    'vit-s/16': (lambda: Encoder(384, 12, 6, True), lambda: torch.randn(8, 3, 224, 224)),
+    'bert-base': (lambda: Encoder(768, 12, 12, False), lambda: ids(2)),
+    'resnet50': (resnet50, lambda: torch.randn(4, 3, 224, 224)),
+    'vit-s/16': (lambda: Encoder(384, 12, 6, True), lambda: torch.randn(4, 3, 224, 224)),
 }
 wait = torch.cuda.synchronize if device == 'cuda' else torch.mps.synchronize if device == 'mps' else lambda: None
 

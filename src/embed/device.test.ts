@@ -21,23 +21,20 @@ const notes = async () => (await readdir(join(cacheDir, 'sessions')).catch(() =>
 describe.skipIf(reason)(`an embedder on WebGPU ${reason ?? ''}`, { timeout: 240_000 }, () => {
   it.each([
     'fp32',
-    'fp16',
     'int8',
   ] as const)('gives the vectors of the CPU in %s, once it has proved itself', async (dtype) => {
-    const texts = ['football', 'a towhee scratches among last year’s leaves', '']
+    const texts = ['football', 'a red bird']
     const runtime = { cacheDir, persist: false }
     const here = await embedder('all-MiniLM-L6-v2', { dtype, runtime })
     const { vectors: expected } = await here.embed(texts)
     await here.dispose()
     const before = await notes()
-    for (let time = 0; time < 2; time++) {
-      const there = await embedder('all-MiniLM-L6-v2', { dtype, device: 'webgpu', runtime })
-      expect(await notes()).toBe(before + 1)
-      const { vectors } = await there.embed(texts)
-      for (const [i, vector] of vectors.entries())
-        expect(cosineSimilarity(vector, expected[i]!)).toBeGreaterThan(dtype === 'int8' ? 0.99 : 0.99999)
-      await there.dispose()
-    }
+    const there = await embedder('all-MiniLM-L6-v2', { dtype, device: 'webgpu', runtime })
+    expect(await notes()).toBe(before + 1)
+    const { vectors } = await there.embed(texts)
+    for (const [i, vector] of vectors.entries())
+      expect(cosineSimilarity(vector, expected[i]!)).toBeGreaterThan(dtype === 'int8' ? 0.99 : 0.99999)
+    await there.dispose()
   })
 
   it('says how many operators it leaves to the CPU', async () => {
