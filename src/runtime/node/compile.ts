@@ -1,3 +1,4 @@
+// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'

@@ -6,7 +6,7 @@ import { messageOf } from './failures.ts'
 import { movable } from './protocol.ts'
 import { type Thread, ThreadEnded, takeThread } from './thread.ts'
 
-/** What the error of an aborted run says. */
+/** Sentence of the error of an aborted run. */
 export const ABORTED = 'The run was aborted.'
 
 type Tensors = Readonly<Record<string, Tensor>>
