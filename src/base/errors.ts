@@ -130,7 +130,7 @@ export interface PipiloErrorJSON {
   readonly cause?: PipiloErrorJSON | PlainCause
 }
 
-/** What is kept of a cause that is no {@link PipiloError}. */
+/** Name and message, kept of a cause that is no {@link PipiloError}. */
 interface PlainCause {
   readonly name: string
   readonly message: string

@@ -36,7 +36,7 @@ export const openArgs = {
   },
 } as const
 
-/** Where a model runs, in every command that runs one. */
+/** The device option, of every command that runs a model. */
 export const deviceArgs = {
   device: {
     type: 'string',

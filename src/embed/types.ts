@@ -73,7 +73,7 @@ export interface EmbedderOptions
    */
   readonly calibration?: readonly Input[]
   /**
-   * Where the model runs: `webgpu`, `cuda`, `coreml`, `directml`. Default `cpu`. The first time, one input is run on the CPU as
+   * Device on which the model runs: `webgpu`, `cuda`, `coreml`, `directml`. Default `cpu`. The first time, one input is run on the CPU as
    * well, and a difference is an error (`DEVICE_WRONG`): `Session.prove` in `pipilo/runtime` says how large.
    */
   readonly device?: Device

@@ -3,14 +3,14 @@ import type { Graph, ValueInfo } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
 /**
- * Where a graph runs. `webgpu` comes with ONNX Runtime's package on Linux x64, Windows and macOS; `cuda` needs a part of it that
+ * Device on which a graph runs. `webgpu` comes with ONNX Runtime's package on Linux x64, Windows and macOS; `cuda` needs a part of it that
  * is installed apart; `coreml` is macOS, `directml` Windows.
  */
 export type Device = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'directml'
 
 export interface CompileOptions {
   /**
-   * Where the graph runs; operators that the device lacks run on the CPU. Default `cpu`. A device has one worker whatever
+   * Device on which the graph runs; operators that it lacks run on the CPU. Default `cpu`. A device has one worker whatever
    * `workers` says, keeps nothing (`persist`, `early`), and should prove itself: {@link Session.prove}. All WebGPU sessions
    * of a process take turns, and must be opened from one of its threads.
    */
@@ -53,7 +53,7 @@ export interface Session {
   readonly outputs: readonly ValueInfo[]
   /** Calls that can run at the same time (the number of workers, at least 1). */
   readonly concurrency: number
-  /** Where it runs. */
+  /** Device on which it runs. */
   readonly device: Device
   /** With `persist`: the address under which `reopen` finds this session. */
   readonly prepared?: string
@@ -81,7 +81,7 @@ export interface Session {
   dispose(): Promise<void>
 }
 
-/** Where a graph's operators run on a device. */
+/** Numbers of a graph's operators that run on a device and on the CPU. */
 export interface Placement {
   readonly device: Device
   /** Operators that ran, after the library has joined what it can. */

@@ -66,7 +66,7 @@ async function aboutBuild(device: Exclude<Device, 'cpu'>) {
   return { provider: providers[device], build, known: listSupportedBackends() }
 }
 
-/** What a failed check inside the library says after the place and the condition. */
+/** Message of a failed check inside the library, without its place and condition. */
 function reason(message: string): string {
   return /^\/\S+\.cc:\d+ .* was false\. (.*)$/s.exec(message)?.[1] ?? message
 }

@@ -15,7 +15,7 @@ export interface Plan {
   readonly folder?: string
   /** Threads inside one operator. */
   readonly threads: number
-  /** Where it runs, if not on the CPU. */
+  /** Device on which it runs, if not the CPU. */
   readonly device?: Exclude<Device, 'cpu'>
   /** Prefix of the profile's file. */
   readonly profile?: string
@@ -48,7 +48,7 @@ export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> 
   return runtime
 }
 
-/** What the library calls the devices. */
+/** Devices by the library's names. */
 export const providers = { webgpu: 'webgpu', cuda: 'cuda', coreml: 'coreml', directml: 'dml' } as const
 
 // A graph of one node, Neg, over one number: what the builder makes of `op.neg(b.input('x', 'float32', [1]))`.

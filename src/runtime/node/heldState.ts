@@ -20,7 +20,7 @@ export class HeldState {
   readonly #engine: Engine
   readonly #next: Wiring['next']
   readonly #open: Wiring['open']
-  /** What the next step is fed. */
+  /** Tensors that the next step is fed. */
   readonly #current = new Map<string, Tensor>()
   /** Buffers that the next step writes into; the library never sees one array as a feed and a fetch of one run. */
   readonly #spare = new Map<string, Tensor>()
@@ -70,7 +70,7 @@ export class HeldState {
       if (into[output]) this.#spare.set(name, this.#current.get(name)!)
       this.#current.set(name, value)
     }
-    // What is kept stays here: whoever fetches it as well gets a copy.
+    // Tensors that are kept stay here: whoever fetches them as well gets copies.
     const kept = new Map(keep.map((name) => [this.#next[name]!, this.#current.get(name)!]))
     return Object.fromEntries(
       fetch.map((output) => {

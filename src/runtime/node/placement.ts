@@ -1,4 +1,4 @@
-// Where the operators of a graph run: told by the library's own profile of one run.
+// Placement of a graph's operators on device and CPU, as told by the library's own profile of one run.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -9,7 +9,7 @@ import { bfloat16ToFloat32, float16ToFloat32, type Tensor } from '../../tensor/i
 import type { Device, Session } from '../types.ts'
 import { readNote, writeNote } from './notes.ts'
 
-/** What there is to prove. */
+/** A session on a device, and what it has to agree with. */
 interface Proof {
   readonly session: Pick<Session, 'run'>
   readonly device: Device
@@ -157,7 +157,7 @@ function copied(feeds: Readonly<Record<string, Tensor>>): Record<string, Tensor>
   )
 }
 
-/** What the system tells of the drivers: another one has to prove itself again. */
+/** Everything the system tells of its drivers: a device with another driver has to prove itself again. */
 async function driver(): Promise<string> {
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES, CUDA_VISIBLE_DEVICES } = process.env
   const parts = [process.platform, release(), VK_DRIVER_FILES, VK_ICD_FILENAMES, CUDA_VISIBLE_DEVICES]

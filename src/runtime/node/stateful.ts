@@ -46,7 +46,7 @@ export async function compileStateful(given: Graph, options: StatefulOptions): P
 /** The requests that concern state. */
 type Ask = Extract<Request, { kind: 'step' | 'read' | 'write' }>
 
-/** Where the state lies. It is asked one thing at a time. */
+/** Holder of the state, which is asked one thing at a time. */
 interface Holder {
   ask(request: Ask): Promise<Record<string, Tensor>>
   close(): Promise<void>

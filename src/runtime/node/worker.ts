@@ -51,7 +51,7 @@ function opened<T>(part: T | undefined): T {
   return part
 }
 
-/** What went wrong, as an error that keeps its code, input and hint on the way. Its reader is loaded when it is needed. */
+/** The reply for a failure, as an error that keeps its code, input and hint on the way. Its reader is loaded when it is needed. */
 async function failed(error: unknown, request: Request): Promise<Reply> {
   const known =
     request.kind === 'open'

@@ -1,4 +1,4 @@
-// Whether this machine can run WebGPU: with a GPU, or on the processor with the SwiftShader that comes with Chromium.
+// Finds out if this machine can run WebGPU: with a GPU, or on the processor with the SwiftShader that comes with Chromium.
 import { existsSync } from 'node:fs'
 import { compile } from '../node/compile.ts'
 import { addition } from './graphs.ts'
