@@ -1,4 +1,5 @@
-import type { Graph, Layer, WriteOptions } from '../graph/index.ts'
+import type { WriteOptions } from '../graph/files/index.ts'
+import type { Graph, Layer } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 
 /** What a model reads; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */

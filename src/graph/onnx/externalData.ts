@@ -1,7 +1,7 @@
+import { joined } from './encode.ts'
 import { GRAPH, MODEL, TENSOR } from './schema.ts'
 import { readEntry, writeEntries } from './tensors.ts'
 import { eachField, type Field, MessageWriter, memorySource, type Span } from './wire.ts'
-import { joined } from './writeFile.ts'
 
 /** What an initializer says of its external data: `location`, `offset`, `length`, and whatever else its writer has put there. */
 export type ExternalData = ReadonlyMap<string, string>

@@ -1,10 +1,8 @@
-import { existsSync, realpathSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
-import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from '../../tensor/index.ts'
 import type { Initializer, SparseTensor } from '../types.ts'
+import { fileAccess } from './fileAccess.ts'
 import { DTYPES, dataType, ENTRY, EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts'
 import { eachField, type Field, LARGE, type MessageWriter, type Span } from './wire.ts'
 
@@ -160,57 +158,17 @@ function locate(what: string, external: ReadonlyMap<string, string>, length: num
       hint: 'Read the model by its path, or name the folder of that file (`directory`).',
     })
   }
-  const parts = location.split(/[/\\]/)
-  if (isAbsolute(location) || /^[a-zA-Z]:/.test(location) || parts.includes('..')) {
-    throw invalid(`points outside of the model's folder: ${location}`)
-  }
-  const path = resolve(context.directory, location)
-  if (!existsSync(path)) {
-    throw new PipiloError('FILE_NOT_FOUND', `${what} lies in ${path}, which is not there.`, {
-      hint: 'Put the file of external data beside the model.',
-      input: path,
-    })
-  }
-  // The hub's cache links a snapshot's files to its store of blobs: the folder of the model's own target counts as well.
-  const homes = [
-    realpathSync(context.directory),
-    ...(context.path ? [dirname(realpathSync(context.path))] : []),
-  ]
-  const real = realpathSync(path)
-  if (!homes.some((home) => isInside(home, real))) {
-    throw invalid(`points outside of the model's folder: ${location} leads to ${real}`)
-  }
-  const stats = statSyncOrThrow(real)
-  if (!stats.isFile())
-    throw new PipiloError('NOT_A_FILE', `${what} lies in ${path}, which is not a file.`, { input: path })
+  const { directory, path: model } = context
+  const { path, bytes } = fileAccess().locate(what, location, directory, model)
   const offset = size(external.get('offset') ?? '0')
   const stored = external.has('length') ? size(external.get('length') ?? '') : length
   if (offset === undefined || stored === undefined)
     throw invalid('has an offset or length that is no whole number')
   if (stored !== length) throw invalid(`has ${stored} bytes where its shape needs ${length}`)
-  if (offset + length > stats.size) {
-    throw invalid(`ends at byte ${offset + length} of ${path}, which has only ${stats.size}`)
+  if (offset + length > bytes) {
+    throw invalid(`ends at byte ${offset + length} of ${path}, which has only ${bytes}`)
   }
   return { path, offset, length }
-}
-
-function statSyncOrThrow(path: string) {
-  try {
-    return statSync(path)
-  } catch (error) {
-    throw fileError(error, path, 'read')
-  }
-}
-
-function isInside(folder: string, path: string): boolean {
-  const way = relative(folder, path)
-  return (
-    way !== '' &&
-    way !== '..' &&
-    !way.startsWith(`..${sep}`) &&
-    !isAbsolute(way) &&
-    join(folder, way) === path
-  )
 }
 
 function size(text: string): number | undefined {
@@ -280,7 +238,7 @@ export function writeTensor(
 
 /** A string's bytes in UTF-8. */
 export function encode(text: string): Uint8Array {
-  return Buffer.from(text, 'utf8')
+  return new TextEncoder().encode(text)
 }
 
 /** Reads a SparseTensorProto; its name is that of its values. */

@@ -148,7 +148,17 @@ export function eachField(
     if (handle) handle(field)
     else unknown.push(raw())
   }
-  return unknown.length > 0 ? new Uint8Array(Buffer.concat(unknown)) : undefined
+  return unknown.length > 0 ? concatenated(unknown) : undefined
+}
+
+function concatenated(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
 }
 
 function* fieldsOf(message: Span): Generator<{ field: Field; raw: () => Uint8Array }> {

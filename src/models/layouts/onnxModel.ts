@@ -1,13 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { PipiloError } from '../../base/index.ts'
-import {
-  type Graph,
-  type Initializer,
-  inferShapes,
-  readOnnx,
-  type Shape,
-  type ValueInfo,
-} from '../../graph/index.ts'
+import { readOnnx } from '../../graph/files/index.ts'
+import { type Graph, type Initializer, inferShapes, type Shape, type ValueInfo } from '../../graph/index.ts'
 import { isChannelsLast, pictureInput } from '../model/embedding.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { cardKey, tokenizerKey } from '../model/model.ts'

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { cut, feed, type Graph, layers, tap, type WriteOptions, writeOnnx } from '../../graph/index.ts'
+import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
+import { cut, feed, type Graph, layers, tap } from '../../graph/index.ts'
 import { writeSafetensors } from '../formats/safetensors.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
 import {

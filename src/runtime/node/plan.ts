@@ -1,5 +1,6 @@
 // From a graph to what a session is opened from.
 import { dirname, resolve } from 'node:path'
+import '../../graph/files/index.ts'
 import { encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { lower } from '../lower/index.ts'

@@ -1,6 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import { fileError } from '../../base/files/index.ts'
+// Reads an ONNX model from bytes, wherever they are.
 import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../types.ts'
 import { readModel } from './read.ts'
@@ -27,73 +25,12 @@ export interface ParseOptions {
  */
 export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Graph {
   const name = options.name ?? 'the model'
-  const directory = options.directory === undefined ? undefined : resolve(options.directory)
-  return parse(memorySource(bytes), bytes.length, { name, directory, path: undefined })
+  const { directory } = options
+  return parseSource(memorySource(bytes), bytes.length, { name, directory, path: undefined })
 }
 
-/**
- * Reads an ONNX file, without its weights.
- *
- * ```ts
- * const graph = await readOnnx('model.onnx')
- * ```
- *
- * Tensors of more than 64 kB stay in the file, and so does external data: they become `FileTensor`s, so the files must
- * stay as they are while the graph is in use; `loadTensor` reads one. External data must lie in the model's folder.
- * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_UNREADABLE`, `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`
- */
-export async function readOnnx(path: string): Promise<Graph> {
-  const absolute = resolve(path)
-  let file: number | undefined
-  try {
-    file = openSync(absolute, 'r')
-    const stats = fstatSync(file)
-    if (stats.isDirectory()) {
-      throw new PipiloError('NOT_A_FILE', `Cannot read ${path}: it is a folder, not a file.`, {
-        hint: 'Name the .onnx file in it.',
-        input: path,
-      })
-    }
-    const context = { name: path, directory: dirname(absolute), path: absolute }
-    return parse(fileSource(absolute, file), stats.size, context)
-  } catch (error) {
-    throw fileError(error, path, 'read')
-  } finally {
-    if (file !== undefined) closeSync(file)
-  }
-}
-
-const WINDOW = 262_144
-
-/** A file as a source; small reads that follow each other share one read of the disk. */
-function fileSource(path: string, file: number): Source {
-  let window = new Uint8Array()
-  let from = 0
-  const load = (start: number, length: number) => {
-    const bytes = new Uint8Array(length)
-    let filled = 0
-    while (filled < length) {
-      const got = readSync(file, bytes, filled, length - filled, start + filled)
-      if (got === 0) break
-      filled += got
-    }
-    return bytes.subarray(0, filled)
-  }
-  return {
-    path,
-    transient: true,
-    read(start, end) {
-      if (end - start > WINDOW) return load(start, end - start)
-      if (start < from || end > from + window.length) {
-        window = load(start, WINDOW)
-        from = start
-      }
-      return window.subarray(start - from, end - from)
-    },
-  }
-}
-
-function parse(source: Source, length: number, context: ReadContext): Graph {
+/** Reads an ONNX model of `length` bytes from where it is. */
+export function parseSource(source: Source, length: number, context: ReadContext): Graph {
   if (length === 0) throw new PipiloError('FILE_EMPTY', `${context.name} is empty.`, { input: context.name })
   try {
     return readModel({ source, start: 0, end: length, depth: 0 }, context)
