@@ -32,7 +32,16 @@ export const sideDoors = ['base/files', 'tensor/files', 'graph/files']
  * What a browser will need, as modules and folders of `src/`: whatever these reach at run time, also on demand, is neither
  * Node's nor native.
  */
-export const nodeFree = ['base/index.ts', 'tensor/index.ts', 'graph/index.ts', 'nn/']
+export const nodeFree = [
+  'base/index.ts',
+  'tensor/index.ts',
+  'graph/index.ts',
+  'nn/',
+  'models/cards/',
+  'models/tokenizers/',
+  'models/formats/',
+  'models/layouts/',
+]
 
 /** Packages that run in a browser. */
 const browserPackages = ['@bufbuild/protobuf', '@huggingface/tokenizers', 'onnxruntime-common']

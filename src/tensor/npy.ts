@@ -1,6 +1,6 @@
 /** NumPy's `.npy` files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 
-import { PipiloError } from '../base/index.ts'
+import { concatenate, PipiloError } from '../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from './dtypes.ts'
 import type { DType, Tensor, TypedArray } from './tensor.ts'
 
@@ -65,11 +65,7 @@ export function npyHeader(dtype: DType, shape: readonly number[], least = 0): Ui
  * @throws `FORMAT_UNSUPPORTED` for dtypes that NumPy does not have (strings, bfloat16, float8, packed types)
  */
 export function npyBytes(tensor: Tensor): Uint8Array {
-  const [head, data] = npyChunks(tensor)
-  const bytes = new Uint8Array(head.length + data.length)
-  bytes.set(head)
-  bytes.set(data, head.length)
-  return bytes
+  return concatenate(npyChunks(tensor))
 }
 
 /** The header of a `.npy` file, and its numbers. */

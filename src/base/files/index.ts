@@ -1,2 +1,3 @@
 export * from './atomic.ts'
+export * from './cacheFolder.ts'
 export * from './ranges.ts'

@@ -2,16 +2,10 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { PipiloError } from '../errors.ts'
+import { type FileRange, giveRangeReader } from '../rangeReader.ts'
 import { fileError } from './atomic.ts'
 
-/** A stretch of a file. */
-export interface FileRange {
-  readonly path: string
-  /** First byte. */
-  readonly offset: number
-  /** In bytes. */
-  readonly length: number
-}
+giveRangeReader({ readSync: readRangeSync, stream: streamRange })
 
 const CHUNK = 4 << 20
 

@@ -16,10 +16,9 @@ import { PipiloError } from '../../base/index.ts'
 import { bytesOf, tensor } from '../../tensor/index.ts'
 import { encodeOnnx } from '../onnx/encode.ts'
 import { loadTensor, loadTensorSync, tensorOf } from '../onnx/load.ts'
-import { parseOnnx } from '../onnx/parse.ts'
 import { testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
-import { readOnnx } from './index.ts'
+import { parseOnnx, readOnnx } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-onnx-'))
 afterAll(() => rmSync(folder, { recursive: true }))

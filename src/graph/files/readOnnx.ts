@@ -3,9 +3,35 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileError, fillSync } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { parseSource } from '../onnx/parse.ts'
-import type { Source } from '../onnx/wire.ts'
+import { type ParseOptions as Options, parseSource } from '../onnx/parse.ts'
+import { memorySource, type Source } from '../onnx/wire.ts'
 import type { Graph } from '../types.ts'
+import { externalFile } from './externalFile.ts'
+
+/** What {@link parseOnnx} may need to know. */
+export interface ParseOptions extends Options {
+  /** Folder of external data. Without it a model that has any is refused. */
+  readonly directory?: string
+}
+
+/**
+ * Reads an ONNX model that is in memory, and may have its weights in a folder.
+ *
+ * ```ts
+ * const graph = parseOnnx(await response.bytes())
+ * ```
+ *
+ * Tensors share the memory of `bytes` where they are aligned. Source: onnx.proto, IR version 14.
+ * @throws `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`; `FILE_NOT_FOUND` for external data
+ */
+export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Graph {
+  const { directory, name = 'the model' } = options
+  const locate =
+    directory === undefined
+      ? undefined
+      : (what: string, location: string) => externalFile(what, location, directory, undefined)
+  return parseSource(memorySource(bytes), bytes.length, { name, locate })
+}
 
 /**
  * Reads an ONNX file, without its weights.
@@ -30,8 +56,9 @@ export async function readOnnx(path: string): Promise<Graph> {
         input: path,
       })
     }
-    const context = { name: path, directory: dirname(absolute), path: absolute }
-    return parseSource(fileSource(absolute, file), stats.size, context)
+    const locate = (what: string, location: string) =>
+      externalFile(what, location, dirname(absolute), absolute)
+    return parseSource(fileSource(absolute, file), stats.size, { name: path, locate })
   } catch (error) {
     throw fileError(error, path, 'read')
   } finally {

@@ -6,11 +6,10 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { encodeOnnx } from '../onnx/encode.ts'
 import { loadTensor } from '../onnx/load.ts'
-import { parseOnnx } from '../onnx/parse.ts'
 import { anyGraph } from '../testing/arbitrary.ts'
 import { reference, relativeError, run, testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
-import { readOnnx, writeOnnx } from './index.ts'
+import { parseOnnx, readOnnx, writeOnnx } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-write-'))
 afterAll(() => rmSync(folder, { recursive: true }))

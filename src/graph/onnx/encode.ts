@@ -1,7 +1,6 @@
 // Writes a graph as the bytes of an ONNX model.
-import { PipiloError } from '../../base/index.ts'
+import { PipiloError, rangeReader } from '../../base/index.ts'
 import type { Graph } from '../types.ts'
-import { fileAccess } from './fileAccess.ts'
 import type { ExternalChoice } from './tensors.ts'
 import { type Part, totalLength } from './wire.ts'
 import { modelParts } from './write.ts'
@@ -37,7 +36,7 @@ export function joined(parts: readonly Part[]): Uint8Array {
   let at = 0
   for (const part of parts) {
     if (part instanceof Uint8Array) bytes.set(part, at)
-    else fileAccess().readSync(part, bytes.subarray(at, at + part.length))
+    else rangeReader().readSync(part, bytes.subarray(at, at + part.length))
     at += part.length
   }
   return bytes

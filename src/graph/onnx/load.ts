@@ -1,8 +1,7 @@
 // Initializers in memory: those that lie in files are read.
-import { closest, PipiloError } from '../../base/index.ts'
+import { closest, PipiloError, rangeReader } from '../../base/index.ts'
 import { type Tensor, typedArray } from '../../tensor/index.ts'
 import type { Graph, Initializer } from '../types.ts'
-import { fileAccess } from './fileAccess.ts'
 
 /**
  * An initializer in memory: read from its file if it lies there.
@@ -17,7 +16,7 @@ export async function loadTensor(initializer: Initializer): Promise<Tensor> {
   if (!('file' in initializer)) return initializer
   const bytes = new Uint8Array(initializer.file.length)
   let at = 0
-  for await (const chunk of fileAccess().stream(initializer.file)) {
+  for await (const chunk of rangeReader().stream(initializer.file)) {
     bytes.set(chunk, at)
     at += chunk.length
   }
@@ -28,7 +27,7 @@ export async function loadTensor(initializer: Initializer): Promise<Tensor> {
 export function loadTensorSync(initializer: Initializer): Tensor {
   if (!('file' in initializer)) return initializer
   const bytes = new Uint8Array(initializer.file.length)
-  fileAccess().readSync(initializer.file, bytes)
+  rangeReader().readSync(initializer.file, bytes)
   return inMemory(initializer, bytes)
 }
 

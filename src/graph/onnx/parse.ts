@@ -7,8 +7,6 @@ import { memorySource, type Source } from './wire.ts'
 
 /** What {@link parseOnnx} may need to know. */
 export interface ParseOptions {
-  /** Folder of external data. Without it a model that has any is refused. */
-  readonly directory?: string
   /** What to call the model in errors. Default: `the model`. */
   readonly name?: string
 }
@@ -21,12 +19,10 @@ export interface ParseOptions {
  * ```
  *
  * Tensors share the memory of `bytes` where they are aligned. Source: onnx.proto, IR version 14.
- * @throws `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`; `FILE_NOT_FOUND` for external data
+ * @throws `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`; `FILE_NOT_FOUND` for weights outside of the bytes
  */
 export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Graph {
-  const name = options.name ?? 'the model'
-  const { directory } = options
-  return parseSource(memorySource(bytes), bytes.length, { name, directory, path: undefined })
+  return parseSource(memorySource(bytes), bytes.length, { name: options.name ?? 'the model' })
 }
 
 /** Reads an ONNX model of `length` bytes from where it is. */

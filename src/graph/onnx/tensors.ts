@@ -2,7 +2,6 @@ import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { PipiloError } from '../../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from '../../tensor/index.ts'
 import type { Initializer, SparseTensor } from '../types.ts'
-import { fileAccess } from './fileAccess.ts'
 import { DTYPES, dataType, ENTRY, EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts'
 import { eachField, type Field, LARGE, type MessageWriter, type Span } from './wire.ts'
 
@@ -10,10 +9,8 @@ import { eachField, type Field, LARGE, type MessageWriter, type Span } from './w
 export interface ReadContext {
   /** Path or description of the file, for errors. */
   readonly name: string
-  /** Folder for external data. */
-  readonly directory: string | undefined
-  /** The model's own path, if it came from a file. */
-  readonly path: string | undefined
+  /** The file that external data of a tensor name, and its length in bytes; undefined where there are no files. */
+  readonly locate?: ((what: string, location: string) => { path: string; bytes: number }) | undefined
 }
 
 /** Reads a TensorProto. In an attribute, its own name means nothing to the graph and is carried along. */
@@ -148,18 +145,17 @@ export function readEntry(message: Span, into: Map<string, string>): Uint8Array 
   return unknown
 }
 
-/** Checks where external data lies: inside the model's folder, and inside the file. */
+/** Checks where external data lies: in a file that the model may name, and inside of it. */
 function locate(what: string, external: ReadonlyMap<string, string>, length: number, context: ReadContext) {
   const invalid = (reason: string) => new PipiloError('FORMAT_INVALID', `${what} ${reason}.`)
   const location = external.get('location')
   if (!location) throw invalid('is external data without a location')
-  if (context.directory === undefined) {
+  if (!context.locate) {
     throw new PipiloError('FILE_NOT_FOUND', `${what} lies in the separate file ${location}.`, {
       hint: 'Read the model by its path, or name the folder of that file (`directory`).',
     })
   }
-  const { directory, path: model } = context
-  const { path, bytes } = fileAccess().locate(what, location, directory, model)
+  const { path, bytes } = context.locate(what, location)
   const offset = size(external.get('offset') ?? '0')
   const stored = external.has('length') ? size(external.get('length') ?? '') : length
   if (offset === undefined || stored === undefined)

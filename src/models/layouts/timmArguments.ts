@@ -1,5 +1,5 @@
 import { closest, PipiloError } from '../../base/index.ts'
-import { isObject } from '../sources/files.ts'
+import { isObject } from '../files.ts'
 
 type Config = Readonly<Record<string, unknown>>
 

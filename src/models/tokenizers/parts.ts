@@ -1,4 +1,4 @@
-import { isObject } from '../sources/files.ts'
+import { isObject } from '../files.ts'
 
 /** A part of a `tokenizer.json`. */
 export type Part = Readonly<Record<string, unknown>>

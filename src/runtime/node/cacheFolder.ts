@@ -1,13 +1,6 @@
 // The folder of what is made once and used again, and who goes when it grows.
 import { readdir, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
-
-/** Where converted weights are cached: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
-export function defaultCacheDir(): string {
-  const { PIPILO_CACHE, XDG_CACHE_HOME } = process.env
-  return PIPILO_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'pipilo')
-}
 
 // An entry goes when nobody used it for this long, or as the least recently used when all are larger than this.
 const MAXIMUM_AGE = 60 * 86_400_000

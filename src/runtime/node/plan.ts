@@ -1,11 +1,10 @@
 // From a graph to what a session is opened from.
 import { dirname, resolve } from 'node:path'
-import '../../graph/files/index.ts'
+import { cacheFolder } from '../../base/files/index.ts'
 import { encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { lower } from '../lower/index.ts'
 import type { CompileOptions } from '../types.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
 import { isFileTensor } from './piece.ts'
 import { placeWeights } from './weights.ts'
@@ -17,10 +16,7 @@ export async function planOf(
   options: CompileOptions,
 ): Promise<{ plan: Plan; files: ReadonlySet<string> }> {
   const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
-  const { graph: placed, folder } = await placeWeights(
-    lowered,
-    resolve(options.cacheDir ?? defaultCacheDir()),
-  )
+  const { graph: placed, folder } = await placeWeights(lowered, resolve(options.cacheDir ?? cacheFolder()))
   const files = new Set<string>()
   const model = encodeOnnx(placed, {
     external: (_, tensor) => {

@@ -1,3 +1,3 @@
 export * from './graphModel.ts'
 export * from './layersModel.ts'
-export { type ModelJson, readModelJson, shardPaths } from './modelJson.ts'
+export { type ModelJson, readModelJson } from './modelJson.ts'

@@ -1,5 +1,5 @@
 import { PipiloError } from '../../../base/index.ts'
-import { isObject } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import type { ModelJson } from './modelJson.ts'
 
 /** One output of a node. */

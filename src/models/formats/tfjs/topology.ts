@@ -1,5 +1,5 @@
 import { PipiloError } from '../../../base/index.ts'
-import { isObject } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import type { ModelJson } from './modelJson.ts'
 
 /** What a layer reads: output `tensor` of the `call`-th use of `layer`. */

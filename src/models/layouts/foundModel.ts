@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../formats/checkpoint.ts'
-import type { TwoTowerParts } from '../model/towers.ts'
+import type { TwoTowerParts } from '../model/joinTowers.ts'
 import type { Card, OpenOptions } from '../types.ts'
 import type { Modules } from './modules.ts'
 
@@ -7,7 +7,7 @@ import type { Modules } from './modules.ts'
 export type FoundCard = Omit<Card, 'name' | 'source'>
 
 /** What was read from a model's files. */
-export type Reading = Omit<TwoTowerParts, 'card'> & { readonly card: FoundCard }
+export type FoundModel = Omit<TwoTowerParts, 'card'> & { readonly card: FoundCard }
 
 /** What several ways of reading a folder look at, read once. */
 export interface FolderContents {
