@@ -62,10 +62,12 @@ export type {
   IndexFilesOptions,
   IndexProgress,
   IndexReport,
+  KeptRows,
   Metadata,
   Row,
   SearchOptions,
   Store,
+  WriteOptions,
 } from './store/index.ts'
 export { connect, indexFiles } from './store/index.ts'
 export type { Matrix, Tensor } from './tensor/index.ts'

@@ -1,5 +1,5 @@
 import { PipiloError } from '../base/index.ts'
-import type { Model } from '../models/index.ts'
+import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { preparer } from './batching/preparer.ts'
@@ -22,9 +22,17 @@ export interface Opened {
 export async function openWork(model: string | Model, options: EmbedderOptions): Promise<Opened> {
   const name = typeof model === 'string' ? model : undefined
   let opening: Promise<Model> | undefined
+  let since = 0
   const whole = () => {
-    opening ??= openModel(model, options)
+    if (!opening) {
+      since = Date.now()
+      opening = openModel(model, options)
+    }
     return opening
+  }
+  const keep = async (of: Model, prepared: string, tower?: InputModality) => {
+    await whole()
+    await remember(name!, options, { model: of, prepared, since, ...(tower && { tower }) })
   }
   const memory = name === undefined ? undefined : await recall(name, options)
   const known = memory?.known ?? (await whole())
@@ -32,28 +40,27 @@ export async function openWork(model: string | Model, options: EmbedderOptions):
   promptWords(known, options.prompt)
   if (known.modality === 'text-image') {
     checkTowers(known, options)
-    if (name !== undefined && !memory) await remember(name, options, await whole(), '')
+    if (name !== undefined && !memory) await keep(await whole(), '')
     const { tap: _, ...rest } = options
-    const work = new TowerWork(known.name, async (tower) => {
+    const width = options.dimensions ?? known.card.dimensions
+    const work = new TowerWork(known.name, width, async (tower) => {
       const left = name === undefined ? undefined : await recall(name, options, tower)
       const prepared = left && (await reopened(left.prepared, { ...known, modality: tower }, rest))
       if (prepared) return prepared
       const { towers } = await whole()
-      return compiled(towers![tower], rest, name, (session) =>
-        remember(name!, options, towers![tower], session, tower),
-      )
+      return compiled(towers![tower], rest, name, (session) => keep(towers![tower], session, tower))
     })
     return { known, work, open: whole }
   }
   const prepared = memory && (await reopened(memory.prepared, known, options))
   const { session, preparation } =
     prepared ??
-    (await compiled(await whole(), options, name, async (address) =>
-      remember(name!, options, await whole(), address),
-    ))
+    (await compiled(await whole(), options, name, async (address) => keep(await whole(), address)))
   const runner = new Runner(session, preparation)
-  const work = {
-    dimensions: lastSize(session),
+  const work: Work = {
+    get dimensions() {
+      return runner.dimensions
+    },
     run: runner.run.bind(runner) as Work['run'],
     dispose: () => session.dispose(),
   }
@@ -102,13 +109,6 @@ async function both(
     await opening.then((opened) => opened.dispose()).catch(() => {})
     throw error
   }
-}
-
-/** Length of the vectors, where the graph says it. */
-function lastSize({ outputs }: Session): number | undefined {
-  const type = outputs[0]?.type
-  const last = type && 'shape' in type ? type.shape?.at(-1) : undefined
-  return typeof last === 'number' ? last : undefined
 }
 
 function checkModality({ name, modality }: KnownModel, { modality: wanted }: EmbedderOptions): void {

@@ -3,7 +3,7 @@ import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
 import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
-import { prune, SeenIds } from './prune.ts'
+import { type KeptRows, prune, type ReadSpec, SeenIds } from './prune.ts'
 import { checkIdentity } from './store.ts'
 import type { Collection, Metadata, Row } from './types.ts'
 
@@ -27,8 +27,12 @@ export interface IndexFilesOptions {
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
    * in the folder that it starts in.
+   *
+   * What cannot be read has not gone: rows below a path that is missing or holds no file at all (a disk that is not
+   * mounted), or below a folder that cannot be read, stay, and are reported as `kept`. `'all'` removes those too whose path
+   * is missing or holds no file; never those that cannot be read.
    */
-  readonly prune?: boolean
+  readonly prune?: boolean | 'all'
   /** What to do about an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
   /** Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that are stored already are not embedded again for it. */
@@ -47,6 +51,8 @@ export interface IndexReport {
   readonly unchanged: number
   /** Rows that were removed. */
   readonly pruned: number
+  /** Rows that `prune` left where they are, because their files could not be looked for: by path, with the reason. */
+  readonly kept: readonly KeptRows[]
   /** What was left out and why; the first 10,000. */
   readonly skipped: { readonly id: string; readonly reason: string; readonly error: PipiloError }[]
   /** All that was left out. */
@@ -68,7 +74,7 @@ export async function indexFiles(
   const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run(options)
   const reading = { ...pick(options, 'as', 'cwd'), ...(signal && { signal }) }
-  const roots: string[] = []
+  const read: ReadSpec[] = []
   const seen = options.prune ? new SeenIds() : undefined
 
   let total: number | undefined
@@ -85,18 +91,18 @@ export async function indexFiles(
 
   async function* remembered() {
     for await (const spec of specs) {
-      if (seen) roots.push(spec)
+      read.push({ spec, holdsFiles: false })
       yield spec
     }
   }
-  const inputs = batches(watch(readInputs(remembered(), reading), seen), run.batch)
+  const inputs = batches(watch(readInputs(remembered(), reading), read, seen), run.batch)
   // While a batch is embedded, the next is read and looked up, and the one before is committed.
   let commit = Promise.resolve()
   try {
     for await (const batch of ahead(inputs, (batch) => run.prepare(batch))) {
       const rows = await run.embed(batch)
       await commit
-      commit = collection.upsert(rows).then(() => {
+      commit = collection.upsert(rows, signal ? { signal } : {}).then(() => {
         run.stored(batch, rows.length)
         report()
       })
@@ -112,8 +118,11 @@ export async function indexFiles(
     counting.abort()
     await commit.catch(() => {})
   }
-  const pruned = seen ? await prune(collection, roots, options.cwd ?? '.', seen) : 0
-  return run.report(pruned)
+  const { cwd = '.' } = options
+  const all = options.prune === 'all'
+  return run.report(
+    seen ? await prune(collection, read, { cwd, seen, all, signal }) : { pruned: 0, kept: [] },
+  )
 }
 
 /** An input that has to be embedded. */
@@ -148,9 +157,9 @@ class Run {
     return { done: indexed + unchanged + skipped, indexed, unchanged, skipped }
   }
 
-  report(pruned: number): IndexReport {
+  report(removal: { pruned: number; kept: KeptRows[] }): IndexReport {
     const { indexed, unchanged, skipped } = this.counts()
-    return { indexed, unchanged, pruned, skipped: this.#skipped, skippedCount: skipped }
+    return { indexed, unchanged, ...removal, skipped: this.#skipped, skippedCount: skipped }
   }
 
   /** Finds out which inputs are new or have changed. */
@@ -234,13 +243,18 @@ async function count(specs: readonly string[], options: Parameters<typeof readIn
 const isBlank = ({ line, error, input }: ReadInput): boolean =>
   line !== undefined && !error && input.trim() === ''
 
-/** Leaves out blank lines, and remembers what was there. */
+/** Leaves out blank lines, and remembers what was there, and of which of the paths that were asked for. */
 async function* watch(
   inputs: AsyncIterable<ReadInput>,
+  read: readonly ReadSpec[],
   seen: SeenIds | undefined,
 ): AsyncGenerator<ReadInput> {
   let path: string | undefined
   for await (const input of inputs) {
+    const of = read.at(-1)
+    // What has a time of change is there, whatever may be wrong with its content.
+    if (of && input.modified) of.holdsFiles = true
+    else if (of && input.error) of.error ??= input.error
     if (seen && input.path !== path) {
       if (path !== undefined) seen.add(path)
       path = input.path

@@ -1,3 +1,4 @@
 export * from './atomic.ts'
 export * from './cacheFolder.ts'
+export * from './lock.ts'
 export * from './ranges.ts'

@@ -1,7 +1,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { readInputs } from '../../embed/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
-import { connect, indexFiles, type Store } from '../../store/index.ts'
+import { connect, indexFiles, type KeptRows, type Store } from '../../store/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
 import {
   as,
@@ -49,6 +49,10 @@ export const index = command({
     ...modelArgs,
     ...promptArgs,
     prune: { type: 'boolean', description: 'Remove rows whose file or line has gone' },
+    'prune-all': {
+      type: 'boolean',
+      description: 'The same, also where a whole path is missing or empty, as of a disk that is not mounted',
+    },
     'on-error': onError,
     json: { type: 'boolean', description: 'Print what was done as JSON' },
   },
@@ -71,7 +75,7 @@ export const index = command({
         const report = await indexFiles(specs, {
           embedder,
           collection,
-          prune: args.prune === true,
+          prune: args['prune-all'] === true ? 'all' : args.prune === true,
           onError: skip,
           signal: terminal.signal,
           ...(wanted && { as: wanted }),
@@ -79,13 +83,14 @@ export const index = command({
         })
         bar.clear()
         const rows = await collection.count()
-        const { indexed, unchanged, pruned, skipped, skippedCount } = report
+        const { indexed, unchanged, pruned, kept, skipped, skippedCount } = report
         await terminal.out(
           args.json
             ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skippedCount, rows })}\n`
             : `${name}: ${indexed} indexed, ${unchanged} unchanged, ${pruned} removed; ${rows} rows in ${args.db}\n`,
         )
         reportSkipped(skipped, terminal, skippedCount)
+        if (kept.length > 0) throw keptError(kept)
       } finally {
         bar.clear()
         await collection.close()
@@ -96,6 +101,19 @@ export const index = command({
     }
   },
 })
+
+/** Rows that could not be looked for, as an error: what was asked for was not done. */
+function keptError(kept: readonly KeptRows[]): PipiloError {
+  const places = kept.map(({ path, rows, error }) => `${rows} from ${path} (${error.message})`)
+  return new PipiloError(
+    kept[0]!.error.code,
+    `Rows were kept whose files cannot be looked for: ${places.join('; ')}.`,
+    {
+      input: kept[0]!.path,
+      hint: 'Mount the disk or check the path; if all of it has gone for good, say --prune-all.',
+    },
+  )
+}
 
 /** The model that an existing collection was made with. */
 async function rememberedModel(store: Store, name: string | undefined): Promise<string | undefined> {
