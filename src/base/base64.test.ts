@@ -7,10 +7,11 @@ it('Bytes become base64 and come back.', () => {
     fc.property(fc.uint8Array(), (bytes) => {
       const text = Buffer.from(bytes).toString('base64')
       expect(encodeBase64(bytes)).toBe(text)
+      expect(decodeBase64(text)).toEqual(bytes)
       for (const decode of [decodeBase64, decodeByTable]) {
-        expect(decode(text)).toEqual(bytes)
         expect(decode(Buffer.from(text))).toEqual(bytes)
-        expect(decode(Buffer.from(bytes).toString('base64url').padEnd(text.length, '='))).toEqual(bytes)
+        const inAddresses = text.replaceAll('+', '-').replaceAll('/', '_')
+        expect(decode(Buffer.from(inAddresses))).toEqual(bytes)
       }
     }),
   )
@@ -18,7 +19,6 @@ it('Bytes become base64 and come back.', () => {
 
 it.each(['Zm9', 'Zm9!', 'Zm 9', 'Zm9\u0166', 'Z===', '====', 'Zg==Zg=='])('%s is no base64.', (text) => {
   expect(decodeBase64(text)).toBeUndefined()
-  expect(decodeByTable(text)).toBeUndefined()
   expect(decodeBase64(Buffer.from(text))).toBeUndefined()
   expect(decodeByTable(Buffer.from(text))).toBeUndefined()
 })

@@ -22,7 +22,8 @@ const native = (globalThis as { Buffer?: BufferConstructor }).Buffer
  * @see https://datatracker.ietf.org/doc/html/rfc4648#section-4
  */
 export function decodeBase64(text: string | Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-  return native && typeof text !== 'string' ? decodeNatively(native, text) : decodeByTable(text)
+  const codes = typeof text === 'string' ? new TextEncoder().encode(text) : text
+  return native ? decodeNatively(native, codes) : decodeByTable(codes)
 }
 
 function decodeNatively({ from }: BufferConstructor, text: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
@@ -34,8 +35,7 @@ function decodeNatively({ from }: BufferConstructor, text: Uint8Array): Uint8Arr
 }
 
 /** {@link decodeBase64} without help. */
-export function decodeByTable(text: string | Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-  const codes = typeof text === 'string' ? Uint8Array.from(text, codeOf) : text
+export function decodeByTable(codes: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   const { length } = codes
   if (length % 4 !== 0) return undefined
   const padding = codes[length - 1] !== PADDING ? 0 : codes[length - 2] !== PADDING ? 1 : 2
@@ -58,11 +58,6 @@ export function decodeByTable(text: string | Uint8Array): Uint8Array<ArrayBuffer
 }
 
 const PADDING = 0x3d
-
-function codeOf(letter: string): number {
-  const code = letter.charCodeAt(0)
-  return code < 256 ? code : 0
-}
 
 /** {@link decodeBase64} the other way. */
 export function encodeBase64(bytes: Uint8Array): string {

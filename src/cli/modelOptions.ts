@@ -1,3 +1,4 @@
+// Options that several commands share: the model, how it is opened and tapped, prompts, the database.
 import type { ParsedArgs } from 'citty'
 import { type Embedder, type EmbedderOptions, embedder } from '../embed/index.ts'
 import {
@@ -57,7 +58,7 @@ export const modelArgs = {
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
 } as const
 
-/** What is put before texts, in every command that embeds them. */
+/** Prompt that is put before texts, in every command that embeds them. */
 export const promptArgs = {
   prompt: {
     type: 'string',
@@ -169,7 +170,7 @@ export async function openEmbedder(
   }
 }
 
-/** Where collections live unless `--db` says otherwise. */
+/** Option `--db` of every command that opens the database. */
 export const database = {
   type: 'string',
   description: 'Folder of the database',

@@ -1,4 +1,4 @@
-// What an embedder needs to know of a model whose session lies prepared in the cache, so that a new process need not read the
+// Facts of a model whose session lies prepared in the cache, kept for the embedder, so that a new process need not read the
 // model, build its graph and optimise it again.
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import type { Card, InputModality, Modality, Model } from '../models/index.ts'
 import { fileIdentity, readNote, writeNote } from '../runtime/index.ts'
 import type { EmbedderOptions } from './types.ts'
 
-/** What is known of a model without its graph. */
+/** Facts of a model without its graph. */
 export interface KnownModel {
   readonly name: string
   readonly modality: Modality
@@ -31,7 +31,7 @@ interface Memory {
 const MOST_FILES = 64
 
 /**
- * What was remembered of a model under these options; undefined when a file of it has changed since.
+ * The facts remembered of a model under these options; undefined when a file of it has changed since.
  *
  * @param tower of a model of two towers, which has nothing prepared but its towers
  */

@@ -1,11 +1,12 @@
+// Opens what an embedder needs: the model or a session left in the cache, and the preparation of inputs.
 import { PipiloError } from '../base/index.ts'
 import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
-import { preparer } from './batching/preparer.ts'
 import { Runner, type Work } from './batching/run.ts'
 import { type KnownModel, recall, remember } from './memory.ts'
 import { openModel } from './pictures/calibration.ts'
+import { preparer } from './preparer.ts'
 import { promptWords } from './prompt.ts'
 import { TowerWork } from './towers/towerWork.ts'
 import type { EmbedderOptions } from './types.ts'
@@ -14,7 +15,7 @@ import type { EmbedderOptions } from './types.ts'
 export interface Opened {
   readonly known: KnownModel
   readonly work: Work
-  /** The model itself, which may be read only now. */
+  /** Loads the model on first call; a cached session is opened without it. */
   readonly open: () => Promise<Model>
 }
 
@@ -72,13 +73,13 @@ interface Prepared {
   readonly preparation: Preparation
 }
 
-/** What an earlier process has left; undefined where it is not there any more. */
+/** The session that an earlier process has left; undefined where it is not there any more. */
 async function reopened(
   address: string,
   known: KnownModel,
   options: EmbedderOptions,
 ): Promise<Prepared | undefined> {
-  // First of all the worker gets its work: what follows, tokenizers above all, keeps this thread busy.
+  // The worker gets its work first: loading the tokenizer then keeps this thread busy.
   const found = await reopen(address, options.runtime)
   return found && both(found.opening, preparer(known, options))
 }

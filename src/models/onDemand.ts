@@ -1,4 +1,4 @@
-// What the package itself loads of this room: the rest comes with the first call.
+// Asynchronous functions of this room's door; each loads its code with its first call.
 import { lazily } from '../base/index.ts'
 import type { Model } from './types.ts'
 
@@ -58,7 +58,7 @@ export const calibrated = lazily(async () => {
   return (model: Model, pictures: readonly Uint8Array[]) => inPrecision(model, 'int8', pictures)
 })
 
-/** Whether a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
+/** True if a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
 export const available = lazily(async () => (await import('./sources/available.ts')).available)
 
 /**

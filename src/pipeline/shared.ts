@@ -1,3 +1,4 @@
+// Shares open embedders of the same model and options within the process.
 import type { Embedder, EmbedderOptions } from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 
@@ -49,7 +50,7 @@ export async function share(model: string, options: EmbedderOptions): Promise<Sh
       },
     }
   } catch (error) {
-    // What failed to open is tried again by the next who asks.
+    // An opening that failed is tried again by the next caller.
     if (open.get(key) === mine) open.delete(key)
     throw error
   }

@@ -1,8 +1,9 @@
+// Interface of a database that collections are kept in.
 import type { EmbedderIdentity } from '../embed/index.ts'
 import type { Predicate } from './filter.ts'
 import type { Hit, Metadata, WriteOptions } from './types.ts'
 
-/** What a collection remembers about itself from its creation on. */
+/** Facts of a collection that are fixed when it is created. */
 export interface CollectionInfo {
   readonly dimensions: number
   readonly identity: EmbedderIdentity | undefined

@@ -1,3 +1,4 @@
+// Types of the store: rows, hits, filters, collections.
 import type { EmbedderIdentity } from '../embed/index.ts'
 
 export type MetadataValue = string | number | boolean | null

@@ -1,3 +1,4 @@
+// Door of base/files/: atomic writing, locks between processes.
 export * from './atomic.ts'
 export * from './cacheFolder.ts'
 export * from './lock.ts'

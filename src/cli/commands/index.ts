@@ -1,3 +1,4 @@
+// Command `index`: embeds files into a collection.
 import { PipiloError } from '../../base/index.ts'
 import { readInputs } from '../../embed/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'

@@ -1,3 +1,4 @@
+// Opens a model in int8, calibrated on the caller's pictures.
 import { PipiloError } from '../../base/index.ts'
 import { calibrated, type Model, open } from '../../models/index.ts'
 import type { EmbedderOptions } from '../types.ts'

@@ -1,10 +1,12 @@
+// Gets the bytes of a picture from a path, an address, a data URL or memory.
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { fileError } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Input, RawImage } from '../types.ts'
+import { isRawImage } from './rawImage.ts'
 
-/** Where the bytes of a picture are, and what to call it in an error. */
+/** Source of a picture's bytes, and its name in errors. */
 export interface ImageSource {
   readonly name: string
   /** A path, the bytes of a file, or pixels. */
@@ -13,12 +15,6 @@ export interface ImageSource {
 
 /** Largest picture fetched from the network, in bytes. */
 const MOST_BYTES = 256 * 2 ** 20
-
-export function isRawImage(input: unknown): input is RawImage {
-  return (
-    typeof input === 'object' && input !== null && 'width' in input && 'height' in input && 'data' in input
-  )
-}
 
 /**
  * Finds the bytes of a picture. Paths stay paths: the decoder reads them itself.

@@ -1,4 +1,4 @@
-// Writes a graph as an ONNX file, its weights inside or beside it.
+// Writes graphs as ONNX files, with weights inside or in a file beside.
 import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileError, streamRange, temporaryName, writeFileAtomic } from '../../base/files/index.ts'
@@ -18,7 +18,7 @@ const PAGE = 4096
 
 export interface WriteOptions {
   /**
-   * Whether the weights go to a file beside the model, and its name. Default: only if the model is larger than 2 GB;
+   * A file beside the model for the weights: true, false, or its name. Default: only if the model is larger than 2 GB;
    * the name is then the model's with `.data` appended.
    */
   readonly externalData?: boolean | string

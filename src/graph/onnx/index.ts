@@ -1,3 +1,4 @@
+// Door of graph/onnx/: reads and writes ONNX files, and loads initializers from them.
 export { type EncodeOptions, encodeOnnx } from './encode.ts'
 export { type ExternalData, mapExternalData } from './externalData.ts'
 export { loadTensor, loadTensorSync, tensorOf } from './load.ts'

@@ -1,4 +1,4 @@
-// Initializers in memory: those that lie in files are read.
+// Loads initializers into memory from the files where their bytes lie.
 import { closest, PipiloError, rangeReader } from '../../base/index.ts'
 import { type Tensor, typedArray } from '../../tensor/index.ts'
 import type { Graph, Initializer } from '../types.ts'

@@ -1,3 +1,4 @@
+// Reads and writes TensorProto, with its packings of numbers and its external data.
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { PipiloError } from '../../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from '../../tensor/index.ts'
@@ -5,7 +6,7 @@ import type { Initializer, SparseTensor } from '../types.ts'
 import { DTYPES, dataType, ENTRY, EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts'
 import { eachField, type Field, LARGE, type MessageWriter, type Span } from './wire.ts'
 
-/** What reading needs to know about the file. */
+/** The file that is read: its name, its bytes and its folder. */
 export interface ReadContext {
   /** Path or description of the file, for errors. */
   readonly name: string
@@ -172,7 +173,7 @@ function size(text: string): number | undefined {
   return /^\d+$/.test(text) && Number.isSafeInteger(value) ? value : undefined
 }
 
-/** Where the bytes of a tensor are, for a model whose weights are not in its own file. */
+/** Place of a tensor's bytes in a file beside the model. */
 export interface ExternalLocation {
   /** File name, relative to the folder that the runtime or reader is told. */
   readonly location: string

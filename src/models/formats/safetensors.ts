@@ -1,4 +1,4 @@
-// The safetensors format: a header of JSON, then the numbers.
+// Reads and writes safetensors files.
 import { PipiloError } from '../../base/index.ts'
 import {
   bytesOf,
@@ -11,7 +11,7 @@ import {
 } from '../../tensor/index.ts'
 import { isObject, type OpenFile, viewOf } from '../files.ts'
 
-/** What a safetensors file holds. */
+/** Content of a safetensors file. */
 export interface Safetensors {
   /** By name, in the order of the header. Nothing but the header was read. */
   readonly tensors: Map<string, FileTensor>

@@ -1,4 +1,4 @@
-// The licence of a model, where its description names one.
+// Reads a model's licence from its README.md.
 import { type ModelFiles, readText } from '../files.ts'
 
 /** The licence that the head of a model's `README.md` names, as the hub has it; `unknown` where there is none. */

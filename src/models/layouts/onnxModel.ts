@@ -1,3 +1,4 @@
+// Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
 import { type Graph, inferShapes, type Shape, type ValueInfo } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
@@ -99,7 +100,7 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
         return card as unknown as FoundCard
     }
   } catch {
-    // Told below, as for a card without its parts.
+    // The error is thrown below, as for a card without its parts.
   }
   throw new PipiloError('MODEL_INVALID', `${files.label} carries a card (${cardKey}) that cannot be read.`, {
     input: files.label,
@@ -164,7 +165,7 @@ function tokenOutput(graph: Graph): string {
   return known ?? tokens?.name ?? names[0] ?? ''
 }
 
-/** What the last linear layer before the first output reads. */
+/** Input of the last linear layer before the first output. */
 export function belowHead(graph: Graph): string | undefined {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   let node = producers.get(graph.outputs[0]?.name ?? '')

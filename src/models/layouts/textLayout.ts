@@ -1,10 +1,11 @@
+// Reads the use of a text model from its folder: length, prompts, pooling, tokenizer's options.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Pooling, TextPreprocessing } from '../types.ts'
 import { type Modules, readModules, type SentenceModule, unsupported } from './modules.ts'
 
-/** What a text model's folder says about its use. */
+/** Use of a text model as its folder states it. */
 export interface TextLayout {
   /** Sub-folder of the network's files, `''` or ending in a slash. */
   readonly network: string

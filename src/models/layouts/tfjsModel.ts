@@ -1,3 +1,4 @@
+// Reads models from TensorFlow.js files and makes their cards.
 import { type Graph, layers } from '../../graph/index.ts'
 import { isObject, type ModelFiles, readJson } from '../files.ts'
 import {
@@ -13,7 +14,7 @@ import type { ImagePreprocessing } from '../types.ts'
 import type { FoundCard, FoundModel } from './foundModel.ts'
 import { belowHead } from './onnxModel.ts'
 
-/** Whether a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
+/** True if a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
 export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> {
   const name = file.slice(file.lastIndexOf('/') + 1)
   if (name === 'model.json' || name === 'model.min.js') return true

@@ -1,3 +1,4 @@
+// Reads how a model of texts and pictures wants its inputs.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import type { ImagePreprocessing, TextPreprocessing } from '../types.ts'

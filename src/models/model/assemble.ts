@@ -1,3 +1,4 @@
+// Assembles a model from what was read of its files, its card and the caller's options.
 import { cut } from '../../graph/index.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
@@ -7,7 +8,7 @@ import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { createTwoTowers } from './towers.ts'
 
-/** A model from its files; what its card says goes before what they say, and what the caller says before both. */
+/** A model from its files; its card's settings take precedence over the files', and the caller's over both. */
 export async function assemble(
   files: ModelFiles,
   identity: Pick<Card, 'name' | 'source'>,

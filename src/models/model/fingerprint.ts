@@ -1,4 +1,4 @@
-// A hash that tells models apart without reading all of their weights.
+// Fingerprints of models, from samples of their files and the changes of their graphs.
 import { concatenate } from '../../base/index.ts'
 import type { ModelFiles } from '../files.ts'
 

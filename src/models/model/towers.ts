@@ -1,4 +1,4 @@
-// A model of two towers: each a model of its own, and both together.
+// Model of two towers, for texts and pictures in one space.
 import { PipiloError } from '../../base/index.ts'
 import { cut, tap } from '../../graph/index.ts'
 import type { Card, Model, Towers } from '../types.ts'

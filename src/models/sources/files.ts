@@ -1,4 +1,4 @@
-// Files on a disk.
+// Reads files with errors that name them: bytes, JSON, kinds of paths.
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
 import { fileError, fill } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
@@ -42,7 +42,7 @@ export async function withFile<T>(path: string, use: (file: OpenFile) => Promise
   }
 }
 
-/** What lies at a path. A path that cannot be looked at counts as nothing. */
+/** Kind of a path; undefined for one that is missing or cannot be looked at. */
 export async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file'

@@ -1,3 +1,4 @@
+// Sources of models: names parsed into npm, file, web and hub sources, and resolved to files.
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +8,7 @@ import type { ModelFiles } from '../files.ts'
 import { kindOf, withFile } from './files.ts'
 import type { Repository, RepositoryOptions } from './hub/repository.ts'
 
-/** Where a model comes from, as its name says. */
+/** Source of a model, parsed from its name. */
 export type Source =
   | { readonly kind: 'npm'; readonly specifier: string }
   | { readonly kind: 'file'; readonly path: string }
@@ -20,7 +21,7 @@ export type Source =
     }
 
 /**
- * What a model's name means, or undefined for a bare name that is no path.
+ * The source that a model's name stands for, or undefined for a bare name that is no path.
  *
  * ```ts
  * parseSource('hf:owner/name@v1/onnx/model.onnx')   // { kind: 'hub', name: 'owner/name', revision: 'v1', file: 'onnx/model.onnx' }
@@ -109,7 +110,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
         list: async (folder) => namesIn(repository.files, folder),
         async has(path) {
           if (has(path)) return true
-          // Whoever fetched a few files may have left this one out, and then the mean would be taken in silence.
+          // A partial download may lack this file, and then the mean would be taken in silence.
           if (!(await lacks(repository, path))) throw unknownPooling(label)
           return false
         },
@@ -119,7 +120,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
   }
 }
 
-/** Only of the file that says how a model pools it has to be certain. */
+/** True if a repository lacks a file. Only for `modules.json`, which says how a model pools, does it have to be certain. */
 async function lacks(repository: Repository, path: string): Promise<boolean> {
   return path !== 'modules.json' || repository.lacks(path)
 }

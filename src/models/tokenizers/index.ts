@@ -1,4 +1,4 @@
-// A model's tokenizer as `tokenizer.json`: its own, or made of an older vocabulary.
+// Door of tokenizers/: the `tokenizer.json` of a model, made from other files where it has none.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles, readBytes, readJson, readJsonObject, readText } from '../files.ts'
 import { byteLevel } from './byteLevel.ts'
@@ -11,7 +11,7 @@ import { wordPiece } from './wordPiece.ts'
 /** Names of SentencePiece models. */
 const sentencePieces = ['sentencepiece.bpe.model', 'spiece.model', 'spm.model', 'tokenizer.model']
 
-/** What OpenAI's CLIP and OpenCLIP have. */
+/** Vocabulary file of OpenAI's CLIP and OpenCLIP. */
 const openAi = 'bpe_simple_vocab_16e6.txt.gz'
 
 /** Classes of tokenizers where the files name none, by transformers' `model_type`. */

@@ -1,3 +1,4 @@
+// Lists the uncompressed entries of zip archives.
 import { PipiloError } from '../../../base/index.ts'
 import { type OpenFile, viewOf } from '../../files.ts'
 

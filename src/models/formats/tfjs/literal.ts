@@ -1,3 +1,4 @@
+// Reads the literal that a JavaScript module exports, without executing it.
 import { decodeBase64, PipiloError } from '../../../base/index.ts'
 
 /**
@@ -137,7 +138,7 @@ class LiteralReader {
     return result
   }
 
-  /** What stands between an opening character, already at the position, and `close`, parted by commas. */
+  /** Reads the items between an opening character, at the position, and `close`, separated by commas. */
   private list(close: string, item: () => void) {
     this.position++
     for (;;) {

@@ -1,4 +1,4 @@
-// The `model.json` of a TensorFlow.js model.
+// Reads the `model.json` of TensorFlow.js models.
 import { PipiloError } from '../../../base/index.ts'
 import { isObject, type ModelFiles, readJson, readText } from '../../files.ts'
 import { moduleLiteral } from './literal.ts'
@@ -14,7 +14,7 @@ export interface ModelJson {
   /** `graph`: TensorFlow's NodeDefs; `layers`: a Keras model. */
   readonly format: 'graph' | 'layers'
   readonly topology: Readonly<Record<string, unknown>>
-  /** What a graph model says of its inputs and outputs. */
+  /** Inputs and outputs that a graph model states. */
   readonly signature: unknown
   readonly weightsManifest: unknown
 }

@@ -1,3 +1,4 @@
+// Reads the weights of TensorFlow.js models from their shards.
 import { concatenate, PipiloError } from '../../../base/index.ts'
 import { float16ToFloat32, type Tensor } from '../../../tensor/index.ts'
 import { isObject } from '../../files.ts'
@@ -9,7 +10,7 @@ interface StoredWeight {
   readonly shape: readonly number[]
   readonly bytes: Uint8Array
   readonly stored: 'float32' | 'float16' | 'uint8' | 'uint16' | 'int32' | 'bool'
-  /** What the model computes with. */
+  /** Dtype that the model computes with. */
   readonly dtype: 'float32' | 'int32' | 'bool'
   /** Quantised weights are `stored × scale + min`. */
   readonly scale?: number

@@ -1,3 +1,4 @@
+// Reads the hub client's settings from the environment.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheHome, expandHome } from '../../../base/files/index.ts'
