@@ -38,7 +38,8 @@ export type {
   ZeroShotOptions,
 } from './embed/index.ts'
 export { embedder, rerank, zeroShot } from './embed/index.ts'
-export type { Graph, Layer, WriteOptions as GraphWriteOptions } from './graph/index.ts'
+export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
+export type { Graph, Layer } from './graph/index.ts'
 export type {
   Card,
   EmbeddingOptions,

@@ -3,7 +3,7 @@ import type { Model } from '../models/index.ts'
 import { type CompileOptions, type Placement, placement, type Session } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Preparation } from './batching/preparation.ts'
-import { preparer } from './batching/preparer.ts'
+import { preparer } from './preparer.ts'
 import type { EmbedderOptions, Input, RawImage } from './types.ts'
 
 /** The options of the runtime, with the device among them. */

@@ -71,7 +71,7 @@ export const rerank = lazily(async () => (await import('./towers/zeroShot.ts')).
  * Reads a `tokenizer.json`.
  * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
  */
-export const loadTokenizer = lazily(async () => (await import('./text/tokenizer.ts')).loadTokenizer)
+export const loadTokenizer = lazily(async () => (await import('./text/loadTokenizer.ts')).loadTokenizer)
 
 /**
  * Decodes a picture to RGB, and makes it what a model wants to see.

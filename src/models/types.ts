@@ -1,5 +1,6 @@
 // Types of models: cards, preprocessing, options, places, and the model itself.
-import type { Graph, Layer, WriteOptions } from '../graph/index.ts'
+import type { WriteOptions } from '../graph/files/index.ts'
+import type { Graph, Layer } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 
 /** Modality of a model; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */

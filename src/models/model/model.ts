@@ -2,18 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import {
-  cut,
-  feed,
-  type Graph,
-  layers,
-  roleOf,
-  tap,
-  type WriteOptions,
-  writeOnnx,
-} from '../../graph/index.ts'
-import { writeSafetensors } from '../formats/safetensors.ts'
+import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
+import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts'
+import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
+import { derivedFingerprint } from './derivedFingerprint.ts'
 import {
   type EmbeddedModel,
   embeddingGraph,
@@ -21,13 +14,9 @@ import {
   resolveEmbedding,
   withPreprocessing,
 } from './embedding.ts'
-import { derivedFingerprint } from './fingerprint.ts'
 import { placeName } from './placeName.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
-
-/** Keys of a saved graph's metadata: the card as JSON, and the text of `tokenizer.json`. */
-export const cardKey = 'pipilo.card'
-export const tokenizerKey = 'pipilo.tokenizer'
+import { cardKey, tokenizerKey } from './savedKeys.ts'
 
 /** Parts of a {@link Model}. */
 export interface ModelParts {

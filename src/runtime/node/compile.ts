@@ -1,9 +1,9 @@
 // Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
+import { cacheFolder } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import type { CompileOptions, Device, Session } from '../types.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
 import { counts } from './counts.ts'
 import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
@@ -27,7 +27,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const early = workers > 0 && !options.profile && (options.early ?? packedBytes(graph) >= MUCH)
   if (!options.persist) return openSession(compiled, workers, { early })
 
-  const cacheDir = options.cacheDir ?? defaultCacheDir()
+  const cacheDir = options.cacheDir ?? cacheFolder()
   const address = await addressOf(plan, files)
   const found = await findPrepared(cacheDir, address, threads)
   if (found) return openSession(found, workers, { address })
@@ -77,7 +77,7 @@ export async function reopen(
   options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
-  const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)
+  const found = await findPrepared(options.cacheDir ?? cacheFolder(), prepared, threads)
   return found && { opening: openSession(found, workers, { address: prepared }) }
 }
 

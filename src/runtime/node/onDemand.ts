@@ -1,8 +1,8 @@
 // Asynchronous functions of this room's door; each loads its code with its first call, while the worker's thread starts.
 
+import { cacheFolder } from '../../base/files/index.ts'
 import { lazily } from '../../base/index.ts'
 import type { Place } from '../../graph/index.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
 
 /**
  * Turns a graph into a session that runs it.
@@ -91,6 +91,6 @@ export const evaluate = lazily(async () => (await import('./evaluate.ts')).evalu
  *
  * @param cacheDir as in {@link CompileOptions}
  */
-export function keepDerived(cacheDir: string = defaultCacheDir()): Place {
+export function keepDerived(cacheDir: string = cacheFolder()): Place {
   return async (derived) => (await import('./cache.ts')).derivedFile(derived, cacheDir)
 }

@@ -1,0 +1,14 @@
+// What `pipilo/embed` offers: the room without what only the command line and the store ask of it.
+export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+export { decodeImage, embedder, loadTokenizer, readInputs, rerank, zeroShot } from './onDemand.ts'
+export type { DecodeOptions } from './pictures/image.ts'
+export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
+export type {
+  LabelScore,
+  Picture,
+  Reranked,
+  RerankOptions,
+  TextImageEmbedder,
+  ZeroShotOptions,
+} from './towers/zeroShot.ts'
+export type * from './types.ts'

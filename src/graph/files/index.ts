@@ -1,0 +1,2 @@
+export { type ParseOptions, parseOnnx, readOnnx } from './readOnnx.ts'
+export { type WriteOptions, writeOnnx } from './writeOnnx.ts'

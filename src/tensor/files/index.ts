@@ -1,0 +1,1 @@
+export { NpyWriter, type NpyWriterOptions, readNpy, writeNpy } from './npyFile.ts'
