@@ -5,7 +5,7 @@ import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 
 /**
- * Where the external data of a tensor are, and how many bytes the file has.
+ * The file of a tensor's external data, and how many bytes it has.
  *
  * @param what the tensor, for errors
  * @param model the model's own path, if it came from a file
