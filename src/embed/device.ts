@@ -27,7 +27,7 @@ export async function canonicalFeeds(
   { inputs }: Pick<Session, 'inputs'>,
   preparation: Preparation,
   modality: 'text' | 'image',
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Record<string, Tensor>> {
   const input: Input = modality === 'text' ? SENTENCE : picture()
   const [unit] = await preparation.prepare([input], {
