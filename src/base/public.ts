@@ -1,2 +1,2 @@
-// What `pipilo/base` offers: the one error class.
+// Door of the package, `pipilo/base`: the one error class.
 export { type ErrorCode, PipiloError, type PipiloErrorOptions } from './errors.ts'

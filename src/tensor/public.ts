@@ -1,3 +1,3 @@
-// What `pipilo/tensor` offers: the room, and its files where there are any.
+// Door of the package, `pipilo/tensor`: the room, and its files where there are any.
 export * from './files/index.ts'
 export * from './index.ts'

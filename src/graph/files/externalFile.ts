@@ -1,11 +1,11 @@
-// The file that a model's external data names: it has to lie in the model's own folder.
+// Finds the file that a model's external data names; it has to lie in the model's own folder.
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 
 /**
- * Where the external data of a tensor are, and how many bytes the file has.
+ * Path of a tensor's external data, and the length of that file in bytes.
  *
  * @param what the tensor, for errors
  * @param model the model's own path, if it came from a file

@@ -8,7 +8,7 @@ import { memorySource, type Source } from '../onnx/wire.ts'
 import type { Graph } from '../types.ts'
 import { externalFile } from './externalFile.ts'
 
-/** What {@link parseOnnx} may need to know. */
+/** Options of {@link parseOnnx}. */
 export interface ParseOptions extends Options {
   /** Folder of external data. Without it a model that has any is refused. */
   readonly directory?: string

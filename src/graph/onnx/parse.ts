@@ -5,9 +5,9 @@ import { readModel } from './read.ts'
 import type { ReadContext } from './tensors.ts'
 import { memorySource, type Source } from './wire.ts'
 
-/** What {@link parseOnnx} may need to know. */
+/** Options of {@link parseOnnx}. */
 export interface ParseOptions {
-  /** What to call the model in errors. Default: `the model`. */
+  /** Name of the model in errors. Default: `the model`. */
   readonly name?: string
 }
 
@@ -44,7 +44,7 @@ export function parseSource(source: Source, length: number, context: ReadContext
   }
 }
 
-/** What a file that is no ONNX model probably is. */
+/** Guess at a file that is no ONNX model. */
 function describe(start: string, reason: string): { what: string; hint: string } {
   if (start.startsWith('version https://git-lfs')) {
     return {

@@ -4,7 +4,7 @@ import { l2Normalize, parametersFrom } from '../../nn/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { ModelParts } from './model.ts'
 
-/** Where the towers end. */
+/** Outputs of the towers. */
 export const embeds = { text: 'text_embeds', image: 'image_embeds' } as const
 
 /** The tap of a model of two towers: the end of both. */
@@ -13,7 +13,7 @@ export const bothEmbeds = `${embeds.text},${embeds.image}`
 /** A tower: its graph, and the places that users ask for. */
 export type TowerParts = Pick<ModelParts, 'graph' | 'places'>
 
-/** What a model of two towers is made of; its towers are cut out of its graph where they are not given. */
+/** Parts of a model of two towers; its towers are cut out of its graph where they are not given. */
 export interface TwoTowerParts extends ModelParts {
   readonly towers?: { readonly text: TowerParts; readonly image: TowerParts } | undefined
 }

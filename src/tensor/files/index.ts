@@ -1,1 +1,2 @@
+// Second door of tensor/: `.npy` files.
 export { NpyWriter, type NpyWriterOptions, readNpy, writeNpy } from './npyFile.ts'

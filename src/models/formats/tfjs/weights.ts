@@ -168,7 +168,7 @@ async function readGroup(group: unknown, json: ModelJson) {
 }
 
 interface Shard {
-  /** What errors call it. */
+  /** Name in errors. */
   readonly name: string
   /** Within the model. */
   readonly path: string
