@@ -30,7 +30,7 @@ export const rooms = [
 export const sideDoors = ['base/files', 'tensor/files', 'graph/files']
 
 /**
- * Modules and folders of `src/` that a browser will need: whatever these reach at run time, also on demand, is neither
+ * The parts that a browser will need, as modules and folders of `src/`: whatever these reach at run time, also on demand, is neither
  * Node's nor native.
  */
 export const nodeFree = [
@@ -183,9 +183,9 @@ export function checkNodeFree(project: string): RoomsReport['violations'] {
   return violations
 }
 
-/** Parts of a module at run time. */
+/** Imports and globals of a module at run time. */
 interface Running {
-  /** Names of its imports, on demand too; those of types vanish before. */
+  /** Its imports, on demand too; types that are imported vanish before. */
   readonly imports: ReadonlySet<string>
   /** Node's globals that it names. */
   readonly globals: ReadonlySet<string>

@@ -39,7 +39,7 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
   return () => void all.delete(callback)
 }
 
-/** What settles first; rejects with `ABORTED` when the signal fires before. */
+/** The first promise to settle; rejects with `ABORTED` when the signal fires before. */
 export async function orAborted<A, B = A>(
   signal: AbortSignal,
   a?: Promise<A>,

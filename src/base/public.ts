@@ -1,2 +1,2 @@
-// Door of the package, `pipilo/base`: the one error class.
+// Door of `pipilo/base` for users: the one error class.
 export { type ErrorCode, PipiloError, type PipiloErrorOptions } from './errors.ts'

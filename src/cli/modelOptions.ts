@@ -8,6 +8,7 @@ import {
   type OpenOptions,
   type Pooling,
 } from '../models/index.ts'
+import { devices } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
@@ -35,6 +36,25 @@ export const openArgs = {
   },
 } as const
 
+/** The device option, of every command that runs a model. */
+export const deviceArgs = {
+  device: {
+    type: 'string',
+    description: `Where the model runs: ${devices.join(', ')} (default: cpu)`,
+    valueHint: 'device',
+  },
+} as const
+
+/** The device that the options ask for. */
+export function deviceOption({
+  device,
+}: {
+  readonly device?: string | undefined
+}): Pick<EmbedderOptions, 'device'> {
+  const known = oneOf(device, 'device', devices)
+  return known ? { device: known } : {}
+}
+
 /** Options of every command that embeds. */
 export const modelArgs = {
   model: {
@@ -56,6 +76,7 @@ export const modelArgs = {
   dimensions: { type: 'string', description: 'Keep the first n numbers and renormalise', valueHint: 'n' },
   ...openArgs,
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
+  ...deviceArgs,
 } as const
 
 /** Prompt that is put before texts, in every command that embeds them. */
@@ -159,6 +180,7 @@ export async function openEmbedder(
       ...embeddingOptions(args),
       ...openOptions(args),
       ...runtimeOptions(args),
+      ...deviceOption(args),
       ...promptOption(args),
       signal: terminal.signal,
       onProgress: ({ file, loaded, total }) =>

@@ -1,7 +1,16 @@
 // Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
 export { inputFor, takes } from './inputs/inputFor.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
-export { decodeImage, embedder, loadTokenizer, readInputs, rerank, rootOf, zeroShot } from './onDemand.ts'
+export {
+  decodeImage,
+  embedder,
+  loadTokenizer,
+  placementOf,
+  readInputs,
+  rerank,
+  rootOf,
+  zeroShot,
+} from './onDemand.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'

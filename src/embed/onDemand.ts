@@ -120,5 +120,18 @@ export async function* readInputs(
   yield* (await import('./inputs/inputs.ts')).readInputs(specs, options)
 }
 
+/**
+ * Tells which operators of an opened model a device runs, and which it leaves to the CPU, by embedding one input with it.
+ *
+ * ```ts
+ * await placementOf(await open('mobilenet-v2'), { device: 'webgpu' })   // { device: 'webgpu', operators: 103, onCpu: {} }
+ * ```
+ *
+ * Of a model of two towers it is the one of pictures, unless `modality` says `text`.
+ *
+ * @throws what {@link embedder} throws
+ */
+export const placementOf = lazily(async () => (await import('./device.ts')).placementOf)
+
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
 export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

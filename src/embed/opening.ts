@@ -4,6 +4,7 @@ import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { Runner, type Work } from './batching/run.ts'
+import { proveSession, runtimeOf } from './device.ts'
 import { type KnownModel, recall, remember } from './memory.ts'
 import { openModel } from './pictures/calibration.ts'
 import { preparer } from './preparer.ts'
@@ -79,6 +80,8 @@ async function reopened(
   known: KnownModel,
   options: EmbedderOptions,
 ): Promise<Prepared | undefined> {
+  // On a device nothing is kept.
+  if ((runtimeOf(options).device ?? 'cpu') !== 'cpu') return undefined
   // The worker gets its work first: loading the tokenizer then keeps this thread busy.
   const found = await reopen(address, options.runtime)
   return found && both(found.opening, preparer(known, options))
@@ -93,7 +96,14 @@ async function compiled(
 ): Promise<Prepared> {
   const graph = model.embedding(options)
   const persist = name !== undefined
-  const prepared = await both(compile(graph, { persist, ...options.runtime }), preparer(model, options))
+  const prepared = await both(compile(graph, { persist, ...runtimeOf(options) }), preparer(model, options))
+  try {
+    const modality = model.modality === 'image' ? 'image' : 'text'
+    await proveSession(prepared.session, prepared.preparation, modality, options)
+  } catch (error) {
+    await prepared.session.dispose()
+    throw error
+  }
   if (persist && prepared.session.prepared) await keep(prepared.session.prepared)
   return prepared
 }

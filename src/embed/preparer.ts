@@ -27,7 +27,7 @@ const WAITING_PIXELS = 2 ** 26
 export async function preparer(
   { name, card, modality, tokenizer }: KnownModel,
   options: EmbedderOptions,
-): Promise<(session: Session) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
   if (modality === 'image') {
     const { image } = card
     if (!image)

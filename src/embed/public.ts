@@ -1,4 +1,4 @@
-// Door of the package, `pipilo/embed`: the room without what only the command line and the store ask of it.
+// Door of `pipilo/embed` for users: the room without what only the command line and the store ask of it.
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 export { decodeImage, embedder, loadTokenizer, readInputs, rerank, zeroShot } from './onDemand.ts'
 export type { DecodeOptions } from './pictures/image.ts'

@@ -4,9 +4,9 @@ import type { Graph } from '../graph/index.ts'
 
 /** A file that is open for reading. */
 export interface OpenFile {
-  /** Name in errors. */
+  /** Its name in errors. */
   readonly name: string
-  /** Name in tensors that stay in it: on a disk its absolute path, symbolic links resolved. */
+  /** Its name in tensors that stay in it: on a disk its absolute path, symbolic links resolved. */
   readonly path: string
   /** Length in bytes, at least 1. */
   readonly size: number
@@ -16,7 +16,7 @@ export interface OpenFile {
 
 /** The files of a model: those of a folder, or of a repository, fetched when they are asked for. */
 export interface ModelFiles {
-  /** Name in errors. */
+  /** Their name in errors. */
   readonly label: string
   /** The folder, where it is the user's own and not a copy of what lies elsewhere. */
   readonly folder?: string

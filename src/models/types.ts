@@ -145,7 +145,7 @@ export interface Model {
   /** Tensors of the checkpoint that the architecture did not ask for. */
   readonly unused: readonly string[]
   /** For architectures that are built here: names of layers that users ask for, such as its stages and its class token. */
-  readonly places?: Omit<BuiltModel, 'graph' | 'unused'>
+  readonly places?: Omit<BuiltModel, 'graph' | 'unused' | 'parameters'>
   /**
    * For modality `text-image`: its towers, each a model of its own with the same fingerprint. The model itself has both in one graph
    * (outputs `text_embeds`, `image_embeds`, and `logits_per_image`, their scaled cosines), which `save` and `saveParameters` write; `cut` gives

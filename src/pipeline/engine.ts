@@ -1,3 +1,4 @@
+// Runs stages over a source: in order, with back-pressure, batches and concurrent calls.
 import { abortError, type Chunk, PipiloError, Queue } from '../base/index.ts'
 import { Breakdown, errorAt, FailedRow } from './failedRow.ts'
 import type { BatchOperator, OpenOperator, RowOperator } from './operator.ts'

@@ -1,3 +1,4 @@
+// State of one run: counters, progress, the signal of its end, and breaks for the event loop.
 import { breathe } from '../base/index.ts'
 import type { Progress, RunOptions } from './types.ts'
 

@@ -1,3 +1,4 @@
+// Reads a source into the first queue of a run, and closes it properly.
 import { PipiloError, type Queue } from '../base/index.ts'
 import { Breakdown, errorAt } from './failedRow.ts'
 import { MAX_CHUNK, Pace } from './pace.ts'

@@ -1,4 +1,4 @@
-// Door of the package, `pipilo/runtime`: the room without its notes and without what only an embedder reopens.
+// Door of `pipilo/runtime` for users: the room without its notes and without what only an embedder reopens.
 export { defaults } from './node/defaults.ts'
 export { compile, evaluate, keepDerived } from './node/onDemand.ts'
 export { warmUp } from './node/thread.ts'

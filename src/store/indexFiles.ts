@@ -1,3 +1,4 @@
+// Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
 import { abortError, PipiloError } from '../base/index.ts'
 import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'

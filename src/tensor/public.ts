@@ -1,3 +1,3 @@
-// Door of the package, `pipilo/tensor`: the room, and its files where there are any.
+// Door of `pipilo/tensor` for users: the room, and its files where there are any.
 export * from './files/index.ts'
 export * from './index.ts'

@@ -1,4 +1,4 @@
-// Finds the folder of what is made once and used again.
+// The folder of Pipilo's cache, of things made once and used again.
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -8,7 +8,7 @@ export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): strin
   return set ? expandHome(set) : join(cacheHome(environment), 'pipilo')
 }
 
-/** Folder of everybody's caches: `$XDG_CACHE_HOME`, else `~/.cache`. */
+/** The folder of everybody's caches: `$XDG_CACHE_HOME`, else `~/.cache`. */
 export function cacheHome(environment: NodeJS.ProcessEnv = process.env): string {
   return environment['XDG_CACHE_HOME'] ? expandHome(environment['XDG_CACHE_HOME']) : join(homedir(), '.cache')
 }

@@ -80,7 +80,7 @@ export class Queue<T = unknown> implements AsyncIterable<T> {
     this.onStop?.()
   }
 
-  /** Whether there comes a value at all; waits until that is known. */
+  /** True if another value comes; waits until that is known. */
   async begun(): Promise<boolean> {
     while (this.size === 0) {
       if (this.#failure) throw this.#failure.error
@@ -93,7 +93,7 @@ export class Queue<T = unknown> implements AsyncIterable<T> {
     return true
   }
 
-  /** What is there, at most `limit` values; waits while there is nothing. Undefined at the end. */
+  /** The values that are there, at most `limit`; waits while there are none. Undefined at the end. */
   async take(limit: number): Promise<Chunk<T> | undefined> {
     // It may be stopped between the moment when it has begun and the one when that is known here.
     while (this.size === 0) if (!(await this.begun())) return undefined

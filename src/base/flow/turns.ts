@@ -6,7 +6,7 @@ interface Waiting {
   readonly weight: number
 }
 
-/** What waits for one caller, in its order. */
+/** Tasks that wait for one caller, in their order. */
 class Line {
   readonly waiting = new Set<Waiting>()
   /** The weight of what has been started for it; undefined before the first. */
@@ -28,10 +28,10 @@ export class Turns {
   readonly #limit: number
   #running = 0
   readonly #lines = new WeakMap<object, Line>()
-  /** Lines with somebody waiting, that have had nothing or something, in the order in which they came or had their last turn. */
+  /** Lines with tasks waiting: those that have had nothing yet, and those that have, in the order of coming or of their last turn. */
   readonly #fresh = new Set<Line>()
   readonly #served = new Set<Line>()
-  /** What a line that was away has had, as it is counted: it makes up for nothing. */
+  /** Least weight that a line counts as served: one that was away makes up for nothing. */
   #floor = 0
   #freshNext = true
 

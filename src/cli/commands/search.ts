@@ -9,6 +9,7 @@ import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import {
   as,
   database,
+  deviceOption,
   modelArgs,
   oneOf,
   openArgs,
@@ -19,7 +20,7 @@ import {
 import { table } from '../table.ts'
 import { defaultCollection } from './index.ts'
 
-const { model, threads } = modelArgs
+const { model, threads, device } = modelArgs
 
 export const search = command({
   name: 'search',
@@ -52,6 +53,7 @@ export const search = command({
     ...promptArgs,
     ...openArgs,
     threads,
+    device,
     json: { type: 'boolean', description: 'Print [{ "id", "score", … }], best first' },
   },
   async run(args, terminal) {
@@ -90,6 +92,7 @@ async function answer(
     model?: string | undefined
     as?: string | undefined
     threads?: string | undefined
+    device?: string | undefined
   } & Parameters<typeof promptOption>[0],
   terminal: Terminal,
 ): Promise<{ collection: Collection; vector: Float32Array }> {
@@ -110,6 +113,7 @@ async function answer(
         normalize: identity.normalize,
         dimensions: identity.dimensions,
         ...promptOption(args),
+        ...deviceOption(args),
         signal: terminal.signal,
         runtime: { workers: 1, threads: numberOption(args.threads, 'threads') ?? 1 },
       })

@@ -52,7 +52,7 @@ export class BatchSession {
     const count = this.#rows ?? 1
     for (let from = 0; from < batch.length; from += count) {
       const part = batch.slice(from, from + count)
-      // What is missing is filled up with what is there, and not looked at.
+      // Rows that are missing are filled with the first one, and their results dropped.
       const full = Array.from({ length: count }, (_, i) => part[i] ?? part[0]!)
       const result = await this.#fetch(full, signal)
       for (const [row, unit] of part.entries()) results.push({ result, unit, row, count })
@@ -62,7 +62,7 @@ export class BatchSession {
   }
 
   /**
-   * Whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. No signal ends it:
+   * Finds out whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. No signal ends it:
    * other calls wait for it, too.
    */
   async #try(unit: Unit): Promise<void> {
@@ -81,7 +81,7 @@ export class BatchSession {
   }
 }
 
-/** Whether a graph says that as many rows come out as go in. */
+/** True if a graph says that as many rows come out as go in. */
 function keepsRows({ inputs, outputs }: Session): boolean {
   const out = firstSize(outputs[0])
   return out !== undefined && out !== '' && inputs.every((input) => firstSize(input) === out)

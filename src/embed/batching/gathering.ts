@@ -7,7 +7,7 @@ import type { Limits, Unit } from './preparation.ts'
 interface Piece<R> {
   readonly units: readonly Unit[]
   readonly signal: AbortSignal
-  /** What its longest unit is padded to at least. */
+  /** Length to which its longest unit is padded at least. */
   readonly length: number
   readonly cost: number
   /** Takes it out of its line. */
@@ -33,7 +33,7 @@ export class Gathering<R> {
   readonly #limits: Limits
   readonly #concurrency: number
   readonly #run: RunBatch<R>
-  /** What has not begun, by length, each in the order in which it came. */
+  /** Batches that have not begun, by length, each in the order of coming. */
   readonly #waiting = new Map<number, Set<Piece<R>>>()
   #cost = 0
 
@@ -95,7 +95,7 @@ export class Gathering<R> {
 
   async #start(first: Piece<R>, idle: boolean): Promise<void> {
     this.#remove(first)
-    // Where nothing else runs, others of the same turn of the event loop may still come.
+    // While nothing else runs, others of the same turn of the event loop may still come.
     if (idle) await turn()
     if (first.gone) return
     const pieces = [first, ...this.#others(first)]
@@ -106,7 +106,7 @@ export class Gathering<R> {
   /** Takes out of their lines what runs along: of other calls, the closest in length first. */
   #others(first: Piece<R>): Piece<R>[] {
     const { batch, smallest } = this.#limits
-    // What waits is shared among the workers.
+    // The work that waits is shared among the workers.
     const share = Math.ceil((this.#cost + first.cost) / this.#concurrency)
     const budget = Math.min(batch, Math.max(smallest, share))
     const found: Piece<R>[] = []
@@ -154,7 +154,7 @@ export class Gathering<R> {
       }
     } catch (error) {
       if (pieces.length === 1) pieces[0]!.reject(error)
-      // Whose units they were that failed shows when each call's run by themselves.
+      // Running each call's units by themselves shows whose failed.
       else for (const piece of pieces) if (!piece.gone) await this.#runTogether([piece])
     } finally {
       for (const stop of unfollow) stop()
@@ -169,7 +169,7 @@ export class Gathering<R> {
   }
 }
 
-/** Whether units of these lengths are no more than half padding when they run together; very short ones cost the same anyway. */
+/** True if units of these lengths are no more than half padding when they run together; very short ones cost the same anyway. */
 function isClose(a: number, b: number): boolean {
   return Math.max(a, b) <= 2 * Math.min(a, b) + 16
 }

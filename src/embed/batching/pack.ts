@@ -34,7 +34,7 @@ const FEW_ROUNDS = 8
 /** Tokens in a batch below which its own cost shows: what fits is not taken apart. */
 export const SMALLEST = 128
 
-/** What a batch costs: padding included. */
+/** Cost of a batch, padding included. */
 export function costOf(units: readonly Unit[], least: number): number {
   return units.length * units.reduce((longest, { size }) => Math.max(longest, size), least)
 }

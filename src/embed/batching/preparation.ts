@@ -16,16 +16,16 @@ export interface Unit {
   readonly place?: { readonly start: number; readonly end: number }
 }
 
-/** What the units of a batch, and those that wait, may cost together. */
+/** Most that the units of a batch, and those that wait, may cost together. */
 export interface Limits {
   readonly unit: 'tokens' | 'pixels'
   /** Cost of a batch: its units times the longest of them. A longer unit is a batch of its own. */
   readonly batch: number
-  /** What a unit is padded to at least. */
+  /** Length to which a unit is padded at least. */
   readonly least: number
   /** A batch is not made smaller than this to keep all workers busy. */
   readonly smallest: number
-  /** What several calls may have waiting. */
+  /** Most that several calls may have waiting. */
   readonly waiting: number
 }
 

@@ -57,6 +57,12 @@ class Held implements Session {
     return this.#session.outputs
   }
 
+  get device() {
+    return this.#session.device
+  }
+
+  async prove() {}
+
   get concurrency() {
     return this.#session.concurrency
   }

@@ -1,3 +1,4 @@
+// Runs inputs through preparation and session, several batches at a time, in order.
 import { abortError, onAbort, orAborted, type PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
@@ -107,7 +108,7 @@ export class Runner<In = Input> {
     } finally {
       unfollow()
       next?.catch(() => {})
-      // What still runs for a caller who has gone is dropped.
+      // Batches that still run for a caller who has gone are dropped.
       stop.abort(abortError())
       this.#backlog.leave(stop.signal)
       source.return(undefined).catch(() => {})
@@ -170,7 +171,7 @@ export class Runner<In = Input> {
   }
 }
 
-/** What the window of a call has beside the call's options. */
+/** Options of one window of a call, beside the call's own. */
 interface WindowOptions extends RunOptions {
   readonly signal: AbortSignal
   /** Index of its first input. */

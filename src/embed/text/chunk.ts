@@ -1,3 +1,4 @@
+// Cuts long texts into overlapping chunks that fit the model.
 import { breathe, PipiloError } from '../../base/index.ts'
 import type { ChunkOptions } from '../types.ts'
 import type { TextTokenizer } from './tokenizer.ts'

@@ -1,3 +1,4 @@
+// Prepares texts for a model: tokenises and batches them.
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'

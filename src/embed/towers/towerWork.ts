@@ -1,3 +1,4 @@
+// Runs the two towers of a model side by side, with results in the order of the inputs.
 import { abortError, onAbort, orAborted, type PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import type { Session } from '../../runtime/index.ts'

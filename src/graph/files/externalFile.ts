@@ -1,11 +1,11 @@
-// Finds the file that a model's external data names; it has to lie in the model's own folder.
+// The file that a model's external data names: it has to lie in the model's own folder.
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 
 /**
- * Path of a tensor's external data, and the length of that file in bytes.
+ * The file of a tensor's external data, and how many bytes it has.
  *
  * @param what the tensor, for errors
  * @param model the model's own path, if it came from a file

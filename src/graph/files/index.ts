@@ -1,3 +1,3 @@
-// Second door of graph/: ONNX files.
+// Door of graph/files: ONNX models read from files and written to them.
 export { type ParseOptions, parseOnnx, readOnnx } from './readOnnx.ts'
 export { type WriteOptions, writeOnnx } from './writeOnnx.ts'

@@ -7,7 +7,7 @@ import { memorySource, type Source } from './wire.ts'
 
 /** Options of {@link parseOnnx}. */
 export interface ParseOptions {
-  /** Name of the model in errors. Default: `the model`. */
+  /** The model's name in errors. Default: `the model`. */
   readonly name?: string
 }
 
@@ -44,7 +44,7 @@ export function parseSource(source: Source, length: number, context: ReadContext
   }
 }
 
-/** Guess at a file that is no ONNX model. */
+/** The probable kind of a file that is no ONNX model. */
 function describe(start: string, reason: string): { what: string; hint: string } {
   if (start.startsWith('version https://git-lfs')) {
     return {

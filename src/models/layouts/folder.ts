@@ -221,7 +221,7 @@ const useNotes: Readonly<Record<string, string>> = {
     "The class token of the whole picture, as in the linear probes of MAE's paper; its fine-tuning takes the mean: tap 'patch_tokens'.",
 }
 
-function placesOf({ graph: _, unused: __, ...places }: BuiltModel): FoundModel['places'] {
+function placesOf({ graph: _, unused: __, parameters: ___, ...places }: BuiltModel): FoundModel['places'] {
   return places
 }
 

@@ -174,7 +174,7 @@ function cardOf({ type, normalize }: TowerSource, { files, licence, text, image 
   } satisfies Partial<FoundCard>
 }
 
-function partsOf({ graph, unused: _, ...places }: BuiltModel): TowerParts {
+function partsOf({ graph, unused: _, parameters: __, ...places }: BuiltModel): TowerParts {
   return { graph, places }
 }
 

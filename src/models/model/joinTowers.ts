@@ -4,7 +4,7 @@ import { l2Normalize, parametersFrom } from '../../nn/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { ModelParts } from './model.ts'
 
-/** Outputs of the towers. */
+/** Names of the values at the towers' ends. */
 export const embeds = { text: 'text_embeds', image: 'image_embeds' } as const
 
 /** The tap of a model of two towers: the end of both. */
@@ -34,7 +34,7 @@ export function joinTowers(text: Graph, image: Graph, scalars: ReadonlyMap<strin
   const texts = vectors('texts', 'text_batch')
   const pictures = vectors('pictures', 'image_batch')
   const parameters = parametersFrom(builder, scalars)
-  const scalar = (name: string) => parameters(name, scalars.get(name)!.shape as number[])
+  const scalar = (name: string) => parameters.weight(name, scalars.get(name)!.shape as number[])
   const cosines = op.matMul(pictures, op.transpose(texts, [1, 0]))
   const scaled = op.mul(cosines, op.exp(scalar('logit_scale')))
   builder.output(

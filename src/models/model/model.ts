@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
-import { cut, feed, type Graph, layers, tap } from '../../graph/index.ts'
+import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts'
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
@@ -17,9 +17,6 @@ import {
 import { placeName } from './placeName.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { cardKey, tokenizerKey } from './savedKeys.ts'
-
-/** How a Builder's constants are called, which are no parameters; behind a prefix, where graphs were composed. */
-const constants = /(?:^|\.)constant\//
 
 /** Parts of a {@link Model}. */
 export interface ModelParts {
@@ -90,7 +87,7 @@ export function createModel(parts: ModelParts): Model {
       await write(path, exported, exportedCard, tokenizer, options)
     },
     async saveParameters(path) {
-      const named = [...graph.initializers].filter(([name]) => !constants.test(name))
+      const named = [...graph.initializers].filter(([name]) => roleOf(graph, name))
       await writeSafetensors(path, new Map(named), new Map([['format', 'pt']]))
     },
   }

@@ -106,10 +106,10 @@ export function towerMlp(
 export function projectFused(parameters: Parameters, queries: Value, keys: Value): [Value, Value, Value] {
   const { builder } = keys
   const features = keys.shape.at(-1) as number
-  const weight = parameters(`${builder.path}.in_proj_weight`, [3 * features, features], {
+  const weight = parameters.weight(`${builder.path}.in_proj_weight`, [3 * features, features], {
     kind: 'xavier_uniform',
   })
-  const bias = parameters(`${builder.path}.in_proj_bias`, [3 * features], { kind: 'zeros' })
+  const bias = parameters.weight(`${builder.path}.in_proj_bias`, [3 * features], { kind: 'zeros' })
   const part = (x: Value, from: number, to: number) =>
     op.add(
       op.matMul(x, op.transpose(op.slice(weight, [from], [to], { axes: [0] }), [1, 0])),

@@ -1,9 +1,11 @@
+// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
 import { cacheFolder } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
-import type { CompileOptions, Session } from '../types.ts'
-import { defaults } from './defaults.ts'
+import type { CompileOptions, Device, Session } from '../types.ts'
+import { counts } from './counts.ts'
+import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
@@ -12,6 +14,8 @@ import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, pla
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+  const device = checkDevice(options.device ?? 'cpu')
+  if (device !== 'cpu') return compileElsewhere(graph, device, options)
   const { workers, threads } = counts(
     isLarge(graph) ? { ...options, workers: options.workers ?? 1 } : options,
   )
@@ -43,10 +47,34 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
+/** On a device nothing is kept, and nothing is early; the graph stays at hand until the device has proved itself. */
+async function compileElsewhere(graph: Graph, device: Device, options: CompileOptions): Promise<Session> {
+  const { workers, threads } = counts(options)
+  const { planOf } = await import('./plan.ts')
+  const { plan, files } = await planOf(graph, threads, options)
+  const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
+  const session = await openSession(
+    { inputs: graph.inputs, outputs: graph.outputs, optional, plan },
+    workers,
+    {},
+  )
+  return {
+    ...session,
+    device,
+    async prove(feeds, proof = {}) {
+      const { prove } = await import('./prove.ts')
+      const address = await addressOf(plan, files)
+      const onCpu = () =>
+        compile(graph, { ...options, device: 'cpu', workers: 1, persist: false, early: false })
+      await prove({ session, device, address, graph, onCpu, cacheDir: options.cacheDir }, feeds, proof)
+    },
+  }
+}
+
 /** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
   prepared: string,
-  options: Omit<CompileOptions, 'persist' | 'lower' | 'early'> = {},
+  options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
   const found = await findPrepared(options.cacheDir ?? cacheFolder(), prepared, threads)
@@ -76,6 +104,7 @@ async function openSession(
   return {
     inputs,
     outputs,
+    device: 'cpu',
     concurrency: Math.max(1, workers),
     ...(address && { prepared: address }),
     async run(feeds, fetched = names, { signal } = {}) {
@@ -88,6 +117,7 @@ async function openSession(
       checkOutputs(outputs, fetched)
       return runner.run(feeds, fetched, signal)
     },
+    async prove() {},
     dispose() {
       disposed ??= runner.close().then(() => kept)
       return disposed
@@ -103,12 +133,6 @@ async function openRunner(
   if (early) return Pool.openEarly(plan, workers)
   const runner = workers === 0 ? await InPlace.open(plan) : await Pool.open(plan, workers)
   return { runner, optimised: Promise.resolve(true) }
-}
-
-function counts(options: CompileOptions): { workers: number; threads: number } {
-  const standard = defaults()
-  const workers = count('workers', options.workers ?? standard.workers, 0)
-  return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
 }
 
 /**
@@ -127,15 +151,4 @@ function isLarge({ initializers }: Graph): boolean {
   let elements = 0
   for (const { shape } of initializers.values()) elements += elementCount(shape)
   return 4 * elements > LARGE
-}
-
-function threadsFor(workers: number, standard: { workers: number; threads: number }): number {
-  return Math.max(1, Math.floor((standard.workers * standard.threads) / Math.max(1, workers)))
-}
-
-function count(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer from ${least}.`, {
-    input: name,
-  })
 }

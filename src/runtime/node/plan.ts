@@ -15,7 +15,8 @@ export async function planOf(
   threads: number,
   options: CompileOptions,
 ): Promise<{ plan: Plan; files: ReadonlySet<string> }> {
-  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
+  const { device = 'cpu' } = options
+  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph, device)
   const { graph: placed, folder } = await placeWeights(lowered, resolve(options.cacheDir ?? cacheFolder()))
   const files = new Set<string>()
   const model = encodeOnnx(placed, {
@@ -27,7 +28,14 @@ export async function planOf(
     },
   })
   const { profile } = options
-  return { plan: { model, threads, ...(folder && { folder }), ...(profile && { profile }) }, files }
+  const plan: Plan = {
+    model,
+    threads,
+    ...(folder && { folder }),
+    ...(profile && { profile }),
+    ...(device !== 'cpu' && { device }),
+  }
+  return { plan, files }
 }
 
 // Operators whose second input is a weight that the library packs, float16 and bfloat16 as float32.

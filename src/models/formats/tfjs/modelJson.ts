@@ -5,7 +5,7 @@ import { moduleLiteral } from './literal.ts'
 
 /** The parts of a model.json. */
 export interface ModelJson {
-  /** Name in errors. */
+  /** Its name in errors. */
   readonly file: string
   /** Its name within the model. */
   readonly path: string

@@ -168,7 +168,7 @@ async function readGroup(group: unknown, json: ModelJson) {
 }
 
 interface Shard {
-  /** Name in errors. */
+  /** Its name in errors. */
   readonly name: string
   /** Within the model. */
   readonly path: string

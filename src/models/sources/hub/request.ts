@@ -23,7 +23,7 @@ export interface Answer {
 const patience = 10_000
 const maxRetries = 5
 const maxRedirects = 10
-/** What the error of an aborted download says. */
+/** Sentence of the error of an aborted download. */
 export const ABORTED = 'The download was aborted.'
 
 /**
