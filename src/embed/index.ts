@@ -1,5 +1,5 @@
 // Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
-export { inputFor, takes } from './inputs/inputFor.ts'
+export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 export {
   decodeImage,

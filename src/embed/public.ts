@@ -1,6 +1,14 @@
 // Door of `pipilo/embed` for users: the room without what only the command line and the store ask of it.
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
-export { decodeImage, embedder, loadTokenizer, readInputs, rerank, zeroShot } from './onDemand.ts'
+export {
+  decodeImage,
+  embedder,
+  loadTokenizer,
+  placementOf,
+  readInputs,
+  rerank,
+  zeroShot,
+} from './onDemand.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {

@@ -1,6 +1,13 @@
 // Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
 import { abortError, PipiloError } from '../base/index.ts'
-import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
+import {
+  type Embedder,
+  inputFor,
+  type Prompt,
+  type ReadInput,
+  readInputs,
+  refuseModality,
+} from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
 import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
@@ -168,7 +175,9 @@ class Run {
     const { embedder } = this.#options
     const wanted: Fresh[] = []
     for (const input of inputs) {
-      const error = input.error ?? (takes(embedder, input.modality) ? undefined : this.#mismatch(input))
+      const error =
+        input.error ??
+        refuseModality(embedder, input, 'Index it with another model, into another collection.')
       if (error) {
         // Other kinds of files in a folder are no fault of anyone's; a damaged or missing one is.
         const ordinary = input.found && (!input.error || error.code === 'FORMAT_UNSUPPORTED')
@@ -222,16 +231,6 @@ class Run {
     if (!ordinary && this.#options.onError !== 'skip') throw error
     this.#skippedCount++
     if (this.#skipped.length < MOST_LISTED) this.#skipped.push({ id, reason: error.message, error })
-  }
-
-  #mismatch({ id, modality }: ReadInput): PipiloError {
-    const { embedder } = this.#options
-    const is = modality === 'text' ? 'text' : 'a picture'
-    const embeds = embedder.modality === 'text' ? 'text' : 'pictures'
-    return new PipiloError('INPUT_INVALID', `${id} is ${is}; ${embedder.name} embeds ${embeds}.`, {
-      input: id,
-      hint: 'Index it with another model, into another collection.',
-    })
   }
 }
 

@@ -1,6 +1,6 @@
 // Command `embed`: writes the vectors of texts and files.
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, readInputs, takes } from '../../embed/index.ts'
+import { inputFor, readInputs, refuseModality } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { command, usageError } from '../command.ts'
 import { as, modelArgs, onError, oneOf, openEmbedder, promptArgs, promptOption } from '../modelOptions.ts'
@@ -99,7 +99,13 @@ async function embedItems(
     let index = 0
     for (; !next.done; next = await iterator.next()) {
       const { id, input, modality, error } = next.value
-      const problem = error ?? mismatch(id, modality)
+      const problem =
+        error ??
+        refuseModality(
+          embedder,
+          { id, modality },
+          'Embed them apart, name a --model, or pass --on-error skip.',
+        )
       if (problem) {
         if (!skip) throw problem
         skipped.push({ id, reason: problem.message })
@@ -109,15 +115,6 @@ async function embedItems(
       yield inputFor(embedder, { input, modality })
     }
   }
-  const mismatch = (id: string, modality: InputModality): PipiloError | undefined =>
-    takes(embedder, modality)
-      ? undefined
-      : new PipiloError(
-          'INPUT_INVALID',
-          `${id} is ${modality === 'text' ? 'text' : 'a picture'}, and ${embedder.name} embeds ${embedder.modality === 'text' ? 'text' : 'pictures'}.`,
-          { hint: 'Embed them apart, name a --model, or pass --on-error skip.', input: id },
-        )
-
   try {
     let done = 0
     let truncated = 0
