@@ -21,15 +21,18 @@ export type {
   ChunkOptions,
   ChunkPlace,
   Embedder,
-  EmbedderIdentity,
   EmbedderOptions,
   EmbedOptions,
   EmbedResult,
   Input,
   LabelScore,
   Picture,
+  OpenRecipeOptions,
   Prompt,
   RawImage,
+  Recipe,
+  RecipeSource,
+  RecipeText,
   Reranked,
   RerankOptions,
   StreamResult,
@@ -37,7 +40,7 @@ export type {
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
-export { embedder, rerank, zeroShot } from './embed/index.ts'
+export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { Graph, Layer } from './graph/index.ts'
 export type {
   Card,

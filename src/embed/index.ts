@@ -1,8 +1,24 @@
 export { inputFor, takes } from './inputs/inputFor.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
-export { decodeImage, embedder, loadTokenizer, readInputs, rerank, rootOf, zeroShot } from './onDemand.ts'
+export {
+  decodeImage,
+  embedder,
+  loadTokenizer,
+  openRecipe,
+  readInputs,
+  rerank,
+  resolveEmbedder,
+  resolveRecipe,
+  rootOf,
+  zeroShot,
+} from './onDemand.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
+export { recipeDifferences } from './recipe/compare.ts'
+export type { OpenRecipeOptions, ResolvedEmbedder } from './recipe/openRecipe.ts'
+export { optionsKey, type RuntimeOptions } from './recipe/options.ts'
+export { readingKey, recipeKey, withPrompt } from './recipe/recipe.ts'
+export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

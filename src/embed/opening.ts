@@ -1,63 +1,114 @@
+// From a name and options to what an embedder is, and from there to what runs it.
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { PipiloError } from '../base/index.ts'
+import { fileError } from '../base/files/index.ts'
+import type { Graph } from '../graph/index.ts'
 import type { Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { preparer } from './batching/preparer.ts'
 import { Runner, type Work } from './batching/run.ts'
-import { type KnownModel, recall, remember } from './memory.ts'
+import { recall, remember } from './memory.ts'
 import { openModel } from './pictures/calibration.ts'
-import { promptWords } from './prompt.ts'
+import type { KnownModel } from './recipe/known.ts'
+import { recipeOf } from './recipe/recipe.ts'
+import type { Recipe } from './recipe/types.ts'
 import { TowerWork } from './towers/towerWork.ts'
 import type { EmbedderOptions } from './types.ts'
 
-/** A model that is ready to embed. */
-export interface Opened {
+/** What an embedder will be, before anything is compiled. */
+export interface Resolution {
+  readonly recipe: Recipe
   readonly known: KnownModel
-  readonly work: Work
-  /** The model itself, which may be read only now. */
-  readonly open: () => Promise<Model>
+  /** The model itself, read on first call: one that an earlier process has left prepared is opened without it. */
+  readonly model: () => Promise<Model>
+  /** Makes it ready to embed; to be called once. */
+  readonly open: () => Promise<Work>
 }
 
-/** Opens a model, or the session that an earlier process has left of it, and what prepares its inputs. */
-export async function openWork(model: string | Model, options: EmbedderOptions): Promise<Opened> {
+/** Finds out what an embedder is, from a note that an earlier process has left or from the model itself. */
+export async function resolveWork(model: string | Model, options: EmbedderOptions): Promise<Resolution> {
   const name = typeof model === 'string' ? model : undefined
-  let opening: Promise<Model> | undefined
-  const whole = () => {
-    opening ??= openModel(model, options)
-    return opening
-  }
+  const whole = once(() => openModel(model, options))
+  const graph = once(async () => (await whole()).embedding(options))
+  const read = once(async () => {
+    const found = await whole()
+    return knownOf(found, options, found.towers ? undefined : await graph())
+  })
   const memory = name === undefined ? undefined : await recall(name, options)
-  const known = memory?.known ?? (await whole())
+  const known = memory?.known ?? (await read())
   checkModality(known, options)
-  promptWords(known, options.prompt)
-  if (known.modality === 'text-image') {
-    checkTowers(known, options)
-    if (name !== undefined && !memory) await remember(name, options, await whole(), '')
+  if (known.modality === 'text-image') checkTowers(known, options)
+  const recipe = recipeOf(known, options)
+  return { recipe, known, model: whole, open: known.modality === 'text-image' ? openTowers : openSingle }
+
+  async function openSingle(): Promise<Work> {
+    const kept = memory && (await reopened(memory.prepared, known, options))
+    const { session, preparation } =
+      kept ??
+      (await compiled(await graph(), await read(), options, name, async (address) =>
+        remember(name!, options, await whole(), await read(), address),
+      ))
+    const runner = new Runner(session, preparation)
+    return {
+      dimensions: lastSize(session.outputs[0]),
+      run: runner.run.bind(runner) as Work['run'],
+      dispose: () => session.dispose(),
+    }
+  }
+
+  async function openTowers(): Promise<Work> {
+    if (name !== undefined && !memory) await remember(name, options, await whole(), known, '')
     const { tap: _, ...rest } = options
-    const work = new TowerWork(known.name, async (tower) => {
+    return new TowerWork(known.name, async (tower) => {
+      const one = { ...known, modality: tower }
       const left = name === undefined ? undefined : await recall(name, options, tower)
-      const prepared = left && (await reopened(left.prepared, { ...known, modality: tower }, rest))
-      if (prepared) return prepared
+      const kept = left && (await reopened(left.prepared, one, rest))
+      if (kept) return kept
       const { towers } = await whole()
-      return compiled(towers![tower], rest, name, (session) =>
-        remember(name!, options, towers![tower], session, tower),
+      const found = towers![tower]
+      return compiled(found.embedding(rest), one, rest, name, (address) =>
+        remember(name!, options, found, one, address, tower),
       )
     })
-    return { known, work, open: whole }
   }
-  const prepared = memory && (await reopened(memory.prepared, known, options))
-  const { session, preparation } =
-    prepared ??
-    (await compiled(await whole(), options, name, async (address) =>
-      remember(name!, options, await whole(), address),
-    ))
-  const runner = new Runner(session, preparation)
-  const work = {
-    dimensions: lastSize(session),
-    run: runner.run.bind(runner) as Work['run'],
-    dispose: () => session.dispose(),
+}
+
+/** What is known of a model without its graph. */
+async function knownOf(model: Model, options: EmbedderOptions, graph: Graph | undefined): Promise<KnownModel> {
+  const { name, modality, card, tokenizer, fingerprint, opened } = model
+  const dimensions = lastSize(graph?.outputs[0])
+  return {
+    name,
+    modality,
+    card,
+    fingerprint,
+    opened,
+    taps: model.towers ? card.tap.split(',') : [options.tap ?? card.tap].flat().map(model.resolve),
+    ...(dimensions !== undefined && { dimensions }),
+    ...(tokenizer !== undefined && { tokenizer, tokenizerHash: await hashOf(tokenizer) }),
   }
-  return { known: prepared ? known : await whole(), work, open: whole }
+}
+
+async function hashOf(path: string): Promise<string> {
+  try {
+    return createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
+      .slice(0, 32)
+  } catch (error) {
+    throw fileError(error, path, 'read')
+  }
+}
+
+/** Calls a function at most once. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }
 
 interface Prepared {
@@ -78,14 +129,14 @@ async function reopened(
 
 /** @param keep remembers the address of the session, where it has a name under which it is looked for */
 async function compiled(
-  model: Model,
+  graph: Graph,
+  known: KnownModel,
   options: EmbedderOptions,
   name: string | undefined,
   keep: (address: string) => Promise<void>,
 ): Promise<Prepared> {
-  const graph = model.embedding(options)
   const persist = name !== undefined
-  const prepared = await both(compile(graph, { persist, ...options.runtime }), preparer(model, options))
+  const prepared = await both(compile(graph, { persist, ...options.runtime }), preparer(known, options))
   if (persist && prepared.session.prepared) await keep(prepared.session.prepared)
   return prepared
 }
@@ -105,9 +156,8 @@ async function both(
 }
 
 /** Length of the vectors, where the graph says it. */
-function lastSize({ outputs }: Session): number | undefined {
-  const type = outputs[0]?.type
-  const last = type && 'shape' in type ? type.shape?.at(-1) : undefined
+function lastSize(output: Graph['outputs'][number] | undefined): number | undefined {
+  const last = output?.type && 'shape' in output.type ? output.type.shape?.at(-1) : undefined
   return typeof last === 'number' ? last : undefined
 }
 

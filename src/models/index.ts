@@ -4,7 +4,7 @@ export type { Safetensors } from './formats/safetensors.ts'
 export { placeName } from './model/placeName.ts'
 export {
   available,
-  calibrated,
+  inPrecision,
   open,
   openRepository,
   readSafetensors,

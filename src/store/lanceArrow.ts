@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
-import type { EmbedderIdentity } from '../embed/index.ts'
 import type { CollectionInfo, StoredRow } from './backend.ts'
 import { columnName, kindOf, type ScalarKind } from './lanceSql.ts'
 
@@ -15,6 +14,8 @@ export const arrow = (): typeof Arrow => {
 let loaded: typeof Arrow | undefined
 
 const infoKey = 'pipilo'
+/** Of what a collection says about itself: 1 had an identity where 2 has a recipe. */
+const VERSION = 2
 
 /** The columns every collection has; metadata adds more, one a key and kind, so that filters can use them. */
 export function schemaOf(info: CollectionInfo): Arrow.Schema {
@@ -27,7 +28,7 @@ export function schemaOf(info: CollectionInfo): Arrow.Schema {
       // Metadata as it was given, for hits: what the columns of single keys hold is for filters only.
       new Field('metadata', new Utf8(), false),
     ],
-    new Map([[infoKey, JSON.stringify({ version: 1, ...info })]]),
+    new Map([[infoKey, JSON.stringify({ version: VERSION, ...info })]]),
   )
 }
 
@@ -36,9 +37,9 @@ export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
   const text = schema.metadata.get(infoKey)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
   try {
-    const info = JSON.parse(text) as { version?: number; dimensions?: number; identity?: EmbedderIdentity }
-    if (info.version !== 1 || typeof info.dimensions !== 'number') return
-    return { dimensions: info.dimensions, identity: info.identity }
+    const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & { version?: number }
+    if ((version !== 1 && version !== VERSION) || typeof dimensions !== 'number') return
+    return { dimensions, recipe, identity }
   } catch {
     return
   }

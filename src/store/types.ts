@@ -1,4 +1,5 @@
-import type { EmbedderIdentity } from '../embed/index.ts'
+import type { Embedder, Recipe } from '../embed/index.ts'
+import type { Identity } from './backend.ts'
 
 export type MetadataValue = string | number | boolean | null
 export type Metadata = Readonly<Record<string, MetadataValue>>
@@ -45,8 +46,13 @@ export interface SearchOptions {
 export interface Collection {
   readonly name: string
   readonly dimensions: number
-  /** The embedder whose vectors these are; undefined when the collection was made from a dimension alone. */
-  readonly identity: EmbedderIdentity | undefined
+  /**
+   * What embedder these vectors are of: `openRecipe` opens it again. Undefined when the collection was made from a dimension alone, or
+   * before collections remembered recipes.
+   */
+  readonly recipe: Recipe | undefined
+  /** What a collection from before there were recipes says of its embedder; such a one is compared and searched all the same. */
+  readonly identity: Identity | undefined
   /**
    * Inserts or replaces by id; of rows with the same id the last one counts. Resolves when the rows are committed: the
    * end of the process, however it comes, loses none of them. Very large calls are committed in parts, in order.
@@ -76,8 +82,11 @@ export interface Collection {
 }
 
 export interface CollectionOptions {
-  /** The embedder whose vectors go in: its identity and dimension are remembered and checked. */
-  readonly embedder?: { readonly identity: EmbedderIdentity; readonly dimensions: number }
+  /**
+   * The embedder whose vectors go in: its recipe is remembered, and another embedder's vectors are refused (`COLLECTION_MISMATCH` says in what
+   * they differ). Prompt, limit and chunks may differ: a query is read otherwise than a document.
+   */
+  readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> & Partial<Pick<Embedder, 'model'>>
   /** Instead of an embedder. */
   readonly dimensions?: number
 }

@@ -7,7 +7,7 @@ import type { Modules } from './modules.ts'
 export type FoundCard = Omit<Card, 'name' | 'source'>
 
 /** What was read from a model's files. */
-export type Reading = Omit<TwoTowerParts, 'card'> & { readonly card: FoundCard }
+export type Reading = Omit<TwoTowerParts, 'card' | 'opened'> & { readonly card: FoundCard }
 
 /** What several ways of reading a folder look at, read once. */
 export interface FolderContents {

@@ -3,7 +3,7 @@ import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { cut, feed, type Graph, layers, tap, type WriteOptions, writeOnnx } from '../../graph/index.ts'
 import { writeSafetensors } from '../formats/safetensors.ts'
-import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
+import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import {
   type EmbeddedModel,
   embeddingGraph,
@@ -31,6 +31,7 @@ export interface ModelParts {
   /** Names of the places that users ask for, where an architecture knows them. */
   readonly places?: Model['places'] | undefined
   readonly fingerprint: string
+  readonly opened: Opened
   readonly folder?: string | undefined
 }
 
@@ -45,6 +46,7 @@ export function createModel(parts: ModelParts): Model {
       graph: next,
       places: places && placesLeft(next, places),
       fingerprint: derivedFingerprint(parts.fingerprint, change),
+      opened: { ...parts.opened, changed: true },
     })
 
   const embedding = (options: EmbeddingOptions = {}): Graph =>
@@ -60,8 +62,10 @@ export function createModel(parts: ModelParts): Model {
     unused: parts.unused,
     ...(places === undefined ? {} : { places }),
     fingerprint: parts.fingerprint,
+    opened: parts.opened,
     layers: () => layers(graph),
     placeNames: () => namedPlaces(whole),
+    resolve: (layer) => resolvePlace(whole, layer),
     cut(layer) {
       const name = resolvePlace(whole, layer)
       const next = cut(graph, name)
