@@ -26,8 +26,8 @@ export type {
   EmbedResult,
   Input,
   LabelScore,
-  Picture,
   OpenRecipeOptions,
+  Picture,
   Prompt,
   RawImage,
   Recipe,
@@ -65,10 +65,12 @@ export type {
   IndexFilesOptions,
   IndexProgress,
   IndexReport,
+  KeptRows,
   Metadata,
   Row,
   SearchOptions,
   Store,
+  WriteOptions,
 } from './store/index.ts'
 export { connect, indexFiles } from './store/index.ts'
 export type { Matrix, Tensor } from './tensor/index.ts'

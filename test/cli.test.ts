@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { describe, expect, it } from 'vitest'
@@ -290,6 +299,16 @@ describe('pipilo index and search', () => {
     cpSync(join(samples, 'pictures/bricks.jpg'), join(cwd, 'photos/cat.jpg'))
     const third = await pipilo(['index', 'photos', '--prune', '--json'], { cwd })
     expect(indexed(third.stdout)).toMatchObject({ indexed: 1, unchanged: 3, pruned: 1, rows: 4 })
+    // A disk that is not mounted leaves an empty folder.
+    renameSync(join(cwd, 'photos'), join(cwd, 'away'))
+    mkdirSync(join(cwd, 'photos'))
+    const model = ['--model', 'mobilenet-v2', '--json']
+    const unmounted = await pipilo(['index', 'photos', '--prune', ...model], { cwd })
+    expect(unmounted.status).toBe(1)
+    expect(unmounted.stderr).toContain('4 from photos (There is no file in photos.)')
+    expect(indexed(unmounted.stdout)).toMatchObject({ pruned: 0, rows: 4 })
+    const all = await pipilo(['index', 'photos', '--prune-all', ...model], { cwd })
+    expect(indexed(all.stdout)).toMatchObject({ pruned: 4, rows: 0 })
   })
 
   it('searches lines of text with a filter, and refuses another model', async () => {

@@ -27,12 +27,14 @@ export type ErrorCode =
   | 'GRAPH_INVALID'
   // running
   | 'RUNTIME'
+  | 'RESULT_INVALID'
   | 'WORKER_CRASHED'
   | 'OPERATOR_FAILED'
   | 'DISPOSED'
   | 'ABORTED'
   // inputs
   | 'INPUT_INVALID'
+  | 'INPUT_UNKNOWN'
   | 'IMAGE_INVALID'
   | 'IMAGE_TOO_LARGE'
   | 'TEXT_INVALID'

@@ -61,7 +61,6 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly model: () => Promise<Model>
   readonly recipe: Recipe
   readonly #known: KnownModel
-  readonly dimensions: number
   readonly pool: Pooling
   readonly normalize: boolean
   readonly #prompt: Prompt | undefined
@@ -86,7 +85,6 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
         },
       )
     }
-    this.dimensions = work.dimensions ?? recipe.dimensions
     this.#work = work
   }
 
@@ -96,6 +94,10 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
 
   get modality() {
     return this.#known.modality
+  }
+
+  get dimensions(): number {
+    return this.#work.dimensions ?? this.recipe.dimensions
   }
 
   get card() {
@@ -120,9 +122,10 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
       done += count
       options.onProgress?.({ done, total: inputs.length })
     }
-    // One vector an input goes to its place at once; how many there are otherwise shows at the end.
+    // One vector an input goes to its place at once; how many there are otherwise, or how long, shows at the end.
     const single = this.pool !== 'none' && this.#chunks !== 'keep'
-    const data = single ? new Float32Array(inputs.length * this.dimensions) : undefined
+    const known = single ? this.#work.dimensions : undefined
+    const data = known === undefined ? undefined : new Float32Array(inputs.length * known)
     const rows: Row[] = []
     for await (const row of this.#rows(inputs, { ...options, onDone })) {
       if (!data) {
@@ -132,6 +135,12 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
       const start = row.index * this.dimensions
       data.set(row.vector as Float32Array, start)
       rows.push({ ...row, vector: data.subarray(start, start + this.dimensions) })
+    }
+    if (single && !data) {
+      // What failed before the first result is as long as that now.
+      for (const [i, row] of rows.entries()) {
+        if (row.error) rows[i] = { ...row, vector: new Float32Array(this.dimensions).fill(Number.NaN) }
+      }
     }
     return collect(rows, this.dimensions, data, this.#chunks === 'keep')
   }

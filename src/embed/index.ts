@@ -17,7 +17,7 @@ export { refusePrompt } from './prompt.ts'
 export { recipeDifferences } from './recipe/compare.ts'
 export type { OpenRecipeOptions, ResolvedEmbedder } from './recipe/openRecipe.ts'
 export { optionsKey, type RuntimeOptions } from './recipe/options.ts'
-export { readingKey, recipeKey, withPrompt } from './recipe/recipe.ts'
+export { readingKey, recipeKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
 export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { InputModality, Model } from '../models/index.ts'
-import { readNote, writeNote } from '../runtime/index.ts'
+import { fileIdentity, readNote, writeNote } from '../runtime/index.ts'
 import type { KnownModel } from './recipe/known.ts'
 import { keptDependsOn, optionsKey } from './recipe/options.ts'
 import type { EmbedderOptions } from './types.ts'
@@ -39,17 +39,25 @@ export async function recall(
   return memory
 }
 
-/** Remembers a model whose files lie on this machine: those of a hub may have changed there. */
+/**
+ * Remembers a model whose files lie on this machine: those of a hub may have changed there.
+ *
+ * @param since when the model began to be read: a file that has changed later may not be the one that was read, and the next
+ *   opening remembers instead
+ */
 export async function remember(
   name: string,
   options: EmbedderOptions,
-  { folder }: Model,
-  known: KnownModel,
-  prepared: string,
-  tower?: InputModality,
+  {
+    model: { folder },
+    known,
+    prepared,
+    since,
+    tower,
+  }: { model: Model; known: KnownModel; prepared: string; since: number; tower?: InputModality },
 ): Promise<void> {
   const key = await keyOf(name, options, tower)
-  const files = folder && (await filesOf(folder))
+  const files = folder && (await filesOf(folder, since))
   if (!key || !files) return
   const memory: Memory = { known, prepared, folder, files }
   await writeNote(key, memory, options.runtime?.cacheDir)
@@ -78,8 +86,8 @@ async function keyOf(
     .digest('hex')
 }
 
-/** Names, sizes and times of a folder's files and those one folder below; undefined where there are too many. */
-async function filesOf(folder: string): Promise<string | undefined> {
+/** The identities of a folder's files and those one folder below; undefined where there are too many, or one changed since. */
+async function filesOf(folder: string, since = Number.POSITIVE_INFINITY): Promise<string | undefined> {
   try {
     const lines: string[] = []
     const folders = ['']
@@ -91,8 +99,9 @@ async function filesOf(folder: string): Promise<string | undefined> {
           continue
         }
         if (lines.length === MOST_FILES) return undefined
-        const { size, mtimeMs } = await stat(join(folder, path))
-        lines.push(`${path} ${size} ${mtimeMs}`)
+        const file = join(folder, path)
+        if ((await stat(file)).ctimeMs >= since) return undefined
+        lines.push(await fileIdentity(file))
       }
     }
     return lines.sort().join('\n')

@@ -1,10 +1,10 @@
 // From a name and options to what an embedder is, and from there to what runs it.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { PipiloError } from '../base/index.ts'
 import { fileError } from '../base/files/index.ts'
+import { PipiloError } from '../base/index.ts'
 import type { Graph } from '../graph/index.ts'
-import type { Model } from '../models/index.ts'
+import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { preparer } from './batching/preparer.ts'
@@ -30,12 +30,20 @@ export interface Resolution {
 /** Finds out what an embedder is, from a note that an earlier process has left or from the model itself. */
 export async function resolveWork(model: string | Model, options: EmbedderOptions): Promise<Resolution> {
   const name = typeof model === 'string' ? model : undefined
-  const whole = once(() => openModel(model, options))
+  let since = 0
+  const whole = once(() => {
+    since = Date.now()
+    return openModel(model, options)
+  })
   const graph = once(async () => (await whole()).embedding(options))
   const read = once(async () => {
     const found = await whole()
     return knownOf(found, options, found.towers ? undefined : await graph())
   })
+  const keep = async (prepared: string, tower?: InputModality) => {
+    const found = { model: await whole(), known: await read(), prepared, since }
+    await remember(name!, options, tower ? { ...found, tower } : found)
+  }
   const memory = name === undefined ? undefined : await recall(name, options)
   const known = memory?.known ?? (await read())
   checkModality(known, options)
@@ -46,37 +54,39 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
   async function openSingle(): Promise<Work> {
     const kept = memory && (await reopened(memory.prepared, known, options))
     const { session, preparation } =
-      kept ??
-      (await compiled(await graph(), await read(), options, name, async (address) =>
-        remember(name!, options, await whole(), await read(), address),
-      ))
+      kept ?? (await compiled(await graph(), await read(), options, name, keep))
     const runner = new Runner(session, preparation)
     return {
-      dimensions: lastSize(session.outputs[0]),
+      get dimensions() {
+        return runner.dimensions
+      },
       run: runner.run.bind(runner) as Work['run'],
       dispose: () => session.dispose(),
     }
   }
 
   async function openTowers(): Promise<Work> {
-    if (name !== undefined && !memory) await remember(name, options, await whole(), known, '')
+    if (name !== undefined && !memory) await keep('')
     const { tap: _, ...rest } = options
-    return new TowerWork(known.name, async (tower) => {
+    const width = options.dimensions ?? known.card.dimensions
+    return new TowerWork(known.name, width, async (tower) => {
       const one = { ...known, modality: tower }
       const left = name === undefined ? undefined : await recall(name, options, tower)
       const kept = left && (await reopened(left.prepared, one, rest))
       if (kept) return kept
       const { towers } = await whole()
-      const found = towers![tower]
-      return compiled(found.embedding(rest), one, rest, name, (address) =>
-        remember(name!, options, found, one, address, tower),
-      )
+      const { embedding } = towers![tower]
+      return compiled(embedding(rest), one, rest, name, (address) => keep(address, tower))
     })
   }
 }
 
 /** What is known of a model without its graph. */
-async function knownOf(model: Model, options: EmbedderOptions, graph: Graph | undefined): Promise<KnownModel> {
+async function knownOf(
+  model: Model,
+  options: EmbedderOptions,
+  graph: Graph | undefined,
+): Promise<KnownModel> {
   const { name, modality, card, tokenizer, fingerprint, opened } = model
   const dimensions = lastSize(graph?.outputs[0])
   return {

@@ -1,5 +1,11 @@
 // Shares embedders among all who ask for the same one in this process.
-import { type Embedder, type EmbedderOptions, optionsKey, recipeKey, resolveEmbedder } from '../embed/index.ts'
+import {
+  type Embedder,
+  type EmbedderOptions,
+  optionsKey,
+  recipeKey,
+  resolveEmbedder,
+} from '../embed/index.ts'
 import type { Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 

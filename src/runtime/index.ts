@@ -1,4 +1,5 @@
 export { defaults } from './node/defaults.ts'
+export { fileIdentity } from './node/fileIdentity.ts'
 export { readNote, writeNote } from './node/notes.ts'
 export * from './node/onDemand.ts'
 export { warmUp } from './node/thread.ts'

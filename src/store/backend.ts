@@ -1,7 +1,7 @@
 import type { Recipe } from '../embed/index.ts'
 import type { Pooling } from '../models/index.ts'
 import type { Predicate } from './filter.ts'
-import type { Hit, Metadata } from './types.ts'
+import type { Hit, Metadata, WriteOptions } from './types.ts'
 
 /** What a collection remembers about itself from its creation on. */
 export interface CollectionInfo {
@@ -36,13 +36,13 @@ export interface StoredRow {
 export interface BackendTable {
   readonly info: CollectionInfo
   /** Inserts or replaces by id; ids are distinct. Rows are committed when it resolves. Calls may overlap. */
-  upsert(rows: readonly StoredRow[]): Promise<void>
+  upsert(rows: readonly StoredRow[], options: WriteOptions): Promise<void>
   search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]>
   get(ids: readonly string[]): Promise<Map<string, StoredRow>>
   /** As {@link get}, without reading the vectors. */
   metadata(ids: readonly string[]): Promise<Map<string, Metadata>>
   rows(): AsyncIterable<{ id: string; metadata: Metadata }>
-  delete(ids: readonly string[]): Promise<void>
+  delete(ids: readonly string[], options: WriteOptions): Promise<void>
   count(): Promise<number>
   /** Brings files and index in order now, rather than when the backend thinks fit. */
   optimize(): Promise<void>

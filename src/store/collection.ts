@@ -1,7 +1,7 @@
 import { PipiloError } from '../base/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
 import { isMetadataValue, isWellFormed, parseFilter } from './filter.ts'
-import type { Collection, Hit, Metadata, Row, SearchOptions } from './types.ts'
+import type { Collection, Hit, Metadata, Row, SearchOptions, WriteOptions } from './types.ts'
 
 /** Metadata keys a row may have; every new key makes a column. */
 const MAX_KEYS = 256
@@ -33,7 +33,7 @@ export class CheckedCollection implements Collection {
     return this.#table.info.identity
   }
 
-  async upsert(rows: readonly Row[]): Promise<void> {
+  async upsert(rows: readonly Row[], options: WriteOptions = {}): Promise<void> {
     const table = this.#open()
     const last = new Map<string, StoredRow>()
     for (const [index, row] of rows.entries()) {
@@ -41,7 +41,7 @@ export class CheckedCollection implements Collection {
       const vector = checkVector(row.vector, this.dimensions, `Row ${JSON.stringify(row.id)}`, row.id)
       last.set(row.id, { id: row.id, vector, metadata: checkMetadata(row) })
     }
-    if (last.size > 0) await this.#finish(table.upsert([...last.values()]))
+    if (last.size > 0) await this.#finish(table.upsert([...last.values()], options))
   }
 
   async search(vector: Float32Array | readonly number[], options: SearchOptions = {}): Promise<Hit[]> {
@@ -67,9 +67,9 @@ export class CheckedCollection implements Collection {
     yield* this.#open().rows()
   }
 
-  async delete(ids: readonly string[]): Promise<void> {
+  async delete(ids: readonly string[], options: WriteOptions = {}): Promise<void> {
     const table = this.#open()
-    if (checkIds(ids).length > 0) await this.#finish(table.delete(ids))
+    if (checkIds(ids).length > 0) await this.#finish(table.delete(ids, options))
   }
 
   async count(): Promise<number> {

@@ -1,10 +1,19 @@
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PipiloError } from '../base/index.ts'
-import { type EmbedOptions, embedder as openModel } from '../embed/index.ts'
+import { type EmbedOptions, embedder as openModel, type Recipe } from '../embed/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { type IndexFilesOptions, type IndexProgress, indexFiles } from './indexFiles.ts'
 import { connect } from './store.ts'
@@ -20,14 +29,16 @@ function letters(modality: 'text' | 'image' = 'text') {
     name: 'letters',
     modality,
     dimensions: DIMENSIONS,
-    identity: {
-      model: 'letters',
-      fingerprint: modality,
-      tap: 'letters',
+    recipe: {
+      version: 1,
+      source: { name: 'letters', fingerprint: modality },
+      modality,
+      taps: ['letters'],
       pool: 'mean',
       normalize: false,
       dimensions: DIMENSIONS,
-    } as const,
+      dtype: 'fp32',
+    } as Recipe,
     async embed(inputs: readonly unknown[], { onError, signal }: EmbedOptions = {}) {
       signal?.throwIfAborted()
       const errors: { index: number; error: PipiloError }[] = []
@@ -84,6 +95,7 @@ describe('indexFiles', () => {
       indexed: 3,
       unchanged: 0,
       pruned: 0,
+      kept: [],
       skipped: [],
       skippedCount: 0,
     })
@@ -260,12 +272,164 @@ describe('indexFiles', () => {
 
   it('refuses a collection of another embedder, and one vector a token', async () => {
     write('a.txt', 'one')
-    const other = { ...letters(), identity: { ...embedder.identity, tap: 'vowels' } }
+    const other = { ...letters(), recipe: { ...embedder.recipe, taps: ['vowels'] } }
     await expect(run(['a.txt'], { embedder: other })).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
     const matrices = {
       ...embedder,
       embed: async () => ({ vectors: [{}], data: [], dimensions: 27, truncated: [], errors: [] }),
     } as unknown as typeof embedder
     await expect(run(['a.txt'], { embedder: matrices })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+})
+
+describe('pruning where files cannot be looked for', () => {
+  const at = (path: string) => join(cwd, path)
+  const skipping = { prune: true, onError: 'skip' } as const
+  /** Three rows of notes, one of them below a folder, and one elsewhere whose file has gone. */
+  const stored = async () => {
+    write('notes/a.txt', 'one\ntwo\n')
+    write('notes/deep/b.txt', 'three\n')
+    write('other/c.txt', 'four\n')
+    write('other/d.txt', 'five\n')
+    await run(['notes', 'other'])
+    rmSync(at('other/d.txt'))
+  }
+
+  it.each<[string, string, string, () => void]>([
+    ['a folder that is missing', 'notes', 'FILE_NOT_FOUND', () => {}],
+    ['a glob in a folder that is missing', 'notes/*.txt', 'FILE_NOT_FOUND', () => {}],
+    ['a folder that is empty', 'notes', 'FILE_NOT_FOUND', () => mkdirSync(at('notes'))],
+    [
+      'a folder of nothing but folders',
+      'notes',
+      'FILE_NOT_FOUND',
+      () => mkdirSync(at('notes/deep'), { recursive: true }),
+    ],
+    ['a glob in a folder that is empty', 'notes/**', 'FILE_NOT_FOUND', () => mkdirSync(at('notes'))],
+    ['a link that leads nowhere', 'notes', 'FILE_NOT_FOUND', () => symlinkSync(at('unmounted'), at('notes'))],
+    ['a link to itself', 'notes', 'FILE_UNREADABLE', () => symlinkSync(at('notes'), at('notes'))],
+    ['a folder below a file', 'notes/deep', 'FILE_NOT_FOUND', () => writeFileSync(at('notes'), '')],
+  ])('removes nothing below %s, says so, and goes on elsewhere', async (_, spec, code, happens) => {
+    await stored()
+    renameSync(at('notes'), at('away'))
+    happens()
+    const rows = spec === 'notes/deep' ? 1 : 3
+    expect(await run([spec, 'other'], skipping)).toMatchObject({
+      pruned: 1,
+      kept: [{ path: spec, rows, error: { code } }],
+    })
+    expect(await ids()).toEqual(['notes/a.txt:1', 'notes/a.txt:2', 'notes/deep/b.txt:1', 'other/c.txt:1'])
+    rmSync(at('notes'), { recursive: true, force: true })
+    renameSync(at('away'), at('notes'))
+    expect(await run([spec], skipping)).toMatchObject({ pruned: 0, kept: [], indexed: 0 })
+  })
+
+  it('removes nothing below a missing folder whose name looks like a glob', async () => {
+    write('notes [2020]/a.txt', 'one\n')
+    write('b.txt', 'two\n')
+    await run(['notes [2020]', 'b.txt'])
+    rmSync(at('b.txt'))
+    // It is no glob as long as it is there: what lies beside it stays.
+    expect(await run(['notes [2020]'], skipping)).toMatchObject({ pruned: 0, kept: [], unchanged: 1 })
+    renameSync(at('notes [2020]'), at('away'))
+    write('c.txt', 'three\n')
+    expect(await run(['notes [2020]', '*.txt'], skipping)).toMatchObject({
+      pruned: 1,
+      kept: [{ path: 'notes [2020]', rows: 1 }],
+    })
+    expect(await ids()).toEqual(['c.txt:1', 'notes [2020]/a.txt:1'])
+  })
+
+  it('removes nothing when a named file is missing, nor below a folder in it that a link no longer leads to', async () => {
+    write('far/b.txt', 'two\n')
+    write('notes/a.txt', 'one\n')
+    write('notes/c.txt', 'three\n')
+    symlinkSync(at('far'), at('notes/far'))
+    await run(['notes'])
+    renameSync(at('far'), at('away'))
+    rmSync(at('notes/c.txt'))
+    expect(await run(['notes'], skipping)).toMatchObject({
+      pruned: 1,
+      kept: [{ path: at('notes/far'), rows: 1, error: { code: 'FILE_NOT_FOUND' } }],
+    })
+    rmSync(at('notes/a.txt'))
+    expect(await run(['notes/a.txt'], skipping)).toMatchObject({
+      pruned: 0,
+      kept: [{ path: 'notes/a.txt', rows: 1, error: { code: 'FILE_NOT_FOUND' } }],
+    })
+    expect(await ids()).toEqual(['notes/a.txt:1', 'notes/far/b.txt:1'])
+  })
+
+  it('keeps the row of a file that is a link to nowhere', async () => {
+    write('far.txt', 'two\n')
+    write('notes/a.txt', 'one\n')
+    symlinkSync(at('far.txt'), at('notes/far.txt'))
+    await run(['notes'])
+    renameSync(at('far.txt'), at('away.txt'))
+    expect(await run(['notes'], skipping)).toMatchObject({ pruned: 0, skippedCount: 1 })
+  })
+
+  it('removes nothing below a folder that goes away, or becomes empty, while it is read', async () => {
+    for (const empty of [false, true]) {
+      await stored()
+      write('notes/new.txt', 'new\n')
+      const leaving = {
+        ...embedder,
+        embed: async (...args: Parameters<typeof embedder.embed>) => {
+          renameSync(at('notes'), at('away'))
+          if (empty) mkdirSync(at('notes'))
+          return embedder.embed(...args)
+        },
+      }
+      rmSync(at('notes/deep'), { recursive: true })
+      expect(await run(['notes'], { embedder: leaving, prune: true })).toMatchObject({
+        indexed: 1,
+        pruned: 0,
+        kept: [{ path: 'notes', rows: 1, error: { code: 'FILE_NOT_FOUND' } }],
+      })
+      rmSync(at('notes'), { recursive: true, force: true })
+      renameSync(at('away'), at('notes'))
+      rmSync(at('notes/new.txt'))
+      expect(await run(['notes'], { prune: true })).toMatchObject({ pruned: 2 })
+    }
+  })
+
+  it.skipIf(process.getuid?.() === 0)('removes nothing that may not be read', async () => {
+    await stored()
+    rmSync(at('notes/deep/b.txt'))
+    chmodSync(at('notes/a.txt'), 0)
+    chmodSync(at('notes/deep'), 0)
+    try {
+      expect(await run(['notes'], { prune: 'all', onError: 'skip' })).toMatchObject({
+        pruned: 0,
+        kept: [{ path: at('notes/deep'), rows: 1, error: { code: 'FILE_UNREADABLE' } }],
+      })
+    } finally {
+      chmodSync(at('notes/deep'), 0o700)
+    }
+  })
+
+  it("takes what is missing for gone when told 'all', but not what cannot be read", async () => {
+    await stored()
+    renameSync(at('notes'), at('away'))
+    symlinkSync(at('notes'), at('notes'))
+    const all = { prune: 'all', onError: 'skip' } as const
+    expect(await run(['notes'], all)).toMatchObject({
+      pruned: 0,
+      kept: [{ path: at('notes'), rows: 3, error: { code: 'FILE_UNREADABLE' } }],
+    })
+    rmSync(at('notes'))
+    mkdirSync(at('notes'))
+    expect(await run(['notes'], { prune: 'all' })).toMatchObject({ pruned: 3, kept: [] })
+    rmSync(at('other'), { recursive: true })
+    await expect(run(['other'], { prune: 'all' })).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+    expect(await run(['other'], all)).toMatchObject({ pruned: 2, kept: [] })
+  })
+
+  it('knows the folder of a file: URL', async () => {
+    await stored()
+    const other = pathToFileURL(at('other')).href
+    expect(await run([other, 'https://example.org/a.png'], skipping)).toMatchObject({ pruned: 1, kept: [] })
+    expect(await ids()).toHaveLength(4)
   })
 })

@@ -1,10 +1,19 @@
 import { PipiloError } from '../base/index.ts'
-import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
+import {
+  type Embedder,
+  inputFor,
+  type Prompt,
+  type ReadInput,
+  readInputs,
+  readingKey,
+  takes,
+  withPrompt,
+} from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
 import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
-import { prune, SeenIds } from './prune.ts'
-import { checkIdentity } from './store.ts'
+import { type KeptRows, prune, type ReadSpec, SeenIds } from './prune.ts'
+import { checkSameKind } from './sameKind.ts'
 import type { Collection, Metadata, Row } from './types.ts'
 
 export interface IndexProgress {
@@ -18,7 +27,8 @@ export interface IndexProgress {
 }
 
 export interface IndexFilesOptions {
-  readonly embedder: Pick<Embedder, 'name' | 'modality' | 'identity' | 'dimensions' | 'embed'>
+  readonly embedder: Pick<Embedder, 'name' | 'modality' | 'recipe' | 'dimensions' | 'embed'> &
+    Partial<Pick<Embedder, 'model'>>
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
@@ -27,11 +37,18 @@ export interface IndexFilesOptions {
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
    * in the folder that it starts in.
+   *
+   * What cannot be read has not gone: rows below a path that is missing or holds no file at all (a disk that is not
+   * mounted), or below a folder that cannot be read, stay, and are reported as `kept`. `'all'` removes those too whose path
+   * is missing or holds no file; never those that cannot be read.
    */
-  readonly prune?: boolean
+  readonly prune?: boolean | 'all'
   /** What to do about an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
-  /** Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that are stored already are not embedded again for it. */
+  /**
+   * Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that were embedded with another prompt (or limit, or
+   * chunks) are embedded again.
+   */
   readonly prompt?: Prompt
   /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures, 128 of both. */
   readonly batch?: number
@@ -47,6 +64,8 @@ export interface IndexReport {
   readonly unchanged: number
   /** Rows that were removed. */
   readonly pruned: number
+  /** Rows that `prune` left where they are, because their files could not be looked for: by path, with the reason. */
+  readonly kept: readonly KeptRows[]
   /** What was left out and why; the first 10,000. */
   readonly skipped: { readonly id: string; readonly reason: string; readonly error: PipiloError }[]
   /** All that was left out. */
@@ -62,13 +81,13 @@ export async function indexFiles(
   options: IndexFilesOptions,
 ): Promise<IndexReport> {
   const { collection, embedder, signal, onProgress } = options
-  if (collection.identity) checkIdentity(collection.name, collection.identity, embedder.identity)
+  await checkSameKind(collection.name, collection, embedder)
   // Where nothing has changed nothing is embedded, and a wrong prompt is wrong all the same.
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
   const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run(options)
   const reading = { ...pick(options, 'as', 'cwd'), ...(signal && { signal }) }
-  const roots: string[] = []
+  const read: ReadSpec[] = []
   const seen = options.prune ? new SeenIds() : undefined
 
   let total: number | undefined
@@ -85,18 +104,18 @@ export async function indexFiles(
 
   async function* remembered() {
     for await (const spec of specs) {
-      if (seen) roots.push(spec)
+      read.push({ spec, holdsFiles: false })
       yield spec
     }
   }
-  const inputs = batches(watch(readInputs(remembered(), reading), seen), run.batch)
+  const inputs = batches(watch(readInputs(remembered(), reading), read, seen), run.batch)
   // While a batch is embedded, the next is read and looked up, and the one before is committed.
   let commit = Promise.resolve()
   try {
     for await (const batch of ahead(inputs, (batch) => run.prepare(batch))) {
       const rows = await run.embed(batch)
       await commit
-      commit = collection.upsert(rows).then(() => {
+      commit = collection.upsert(rows, signal ? { signal } : {}).then(() => {
         run.stored(batch, rows.length)
         report()
       })
@@ -112,8 +131,11 @@ export async function indexFiles(
     counting.abort()
     await commit.catch(() => {})
   }
-  const pruned = seen ? await prune(collection, roots, options.cwd ?? '.', seen) : 0
-  return run.report(pruned)
+  const { cwd = '.' } = options
+  const all = options.prune === 'all'
+  return run.report(
+    seen ? await prune(collection, read, { cwd, seen, all, signal }) : { pruned: 0, kept: [] },
+  )
 }
 
 /** An input that has to be embedded. */
@@ -130,6 +152,8 @@ interface Batch {
 class Run {
   readonly batch: number
   readonly #options: IndexFilesOptions
+  /** How texts are read, where that is otherwise than the collection says. */
+  readonly #reading: Metadata
   readonly #skipped: IndexReport['skipped'] = []
   #skippedCount = 0
   #indexed = 0
@@ -137,6 +161,7 @@ class Run {
 
   constructor(options: IndexFilesOptions) {
     this.#options = options
+    this.#reading = readingOf(options)
     this.batch = options.batch ?? batchSizes[options.embedder.modality]
     if (!Number.isInteger(this.batch) || this.batch < 1) {
       throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
@@ -148,9 +173,9 @@ class Run {
     return { done: indexed + unchanged + skipped, indexed, unchanged, skipped }
   }
 
-  report(pruned: number): IndexReport {
+  report(removal: { pruned: number; kept: KeptRows[] }): IndexReport {
     const { indexed, unchanged, skipped } = this.counts()
-    return { indexed, unchanged, pruned, skipped: this.#skipped, skippedCount: skipped }
+    return { indexed, unchanged, ...removal, skipped: this.#skipped, skippedCount: skipped }
   }
 
   /** Finds out which inputs are new or have changed. */
@@ -166,7 +191,8 @@ class Run {
         continue
       }
       try {
-        wanted.push({ ...input, metadata: metadataOf(input, await sha256Of(input)) })
+        const read = input.line === undefined ? {} : this.#reading
+        wanted.push({ ...input, metadata: { ...metadataOf(input, await sha256Of(input)), ...read } })
       } catch (error) {
         this.#fail(input.id, error as PipiloError)
       }
@@ -225,6 +251,19 @@ class Run {
   }
 }
 
+/**
+ * A mark of how texts are read, where it is not what the collection was made with; of a collection that does not say, where there is a prompt
+ * or chunks.
+ */
+function readingOf({ embedder, collection, prompt }: IndexFilesOptions): Metadata {
+  if (!embedder.recipe.text) return {}
+  const recipe = prompt === undefined ? embedder.recipe : withPrompt(embedder.recipe, prompt)
+  const { chunk: _, ...text } = recipe.text!
+  const usual = collection.recipe ?? { ...recipe, text: { ...text, prompt: '' } }
+  const reading = readingKey(recipe)
+  return reading === readingKey(usual) ? {} : { reading }
+}
+
 async function count(specs: readonly string[], options: Parameters<typeof readInputs>[1]): Promise<number> {
   let inputs = 0
   for await (const input of readInputs(specs, options)) if (!isBlank(input)) inputs++
@@ -234,13 +273,18 @@ async function count(specs: readonly string[], options: Parameters<typeof readIn
 const isBlank = ({ line, error, input }: ReadInput): boolean =>
   line !== undefined && !error && input.trim() === ''
 
-/** Leaves out blank lines, and remembers what was there. */
+/** Leaves out blank lines, and remembers what was there, and of which of the paths that were asked for. */
 async function* watch(
   inputs: AsyncIterable<ReadInput>,
+  read: readonly ReadSpec[],
   seen: SeenIds | undefined,
 ): AsyncGenerator<ReadInput> {
   let path: string | undefined
   for await (const input of inputs) {
+    const of = read.at(-1)
+    // What has a time of change is there, whatever may be wrong with its content.
+    if (of && input.modified) of.holdsFiles = true
+    else if (of && input.error) of.error ??= input.error
     if (seen && input.path !== path) {
       if (path !== undefined) seen.add(path)
       path = input.path

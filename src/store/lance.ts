@@ -2,11 +2,12 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Connection, Table } from '@lancedb/lancedb'
+import { withLock } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import type { Backend, BackendTable, CollectionInfo } from './backend.ts'
 import { infoOf, schemaOf } from './lanceArrow.ts'
 import { damaged, lanceError } from './lanceErrors.ts'
-import { LanceTable } from './lanceTable.ts'
+import { type Exclusive, LanceTable } from './lanceTable.ts'
 import type { ConnectOptions } from './types.ts'
 
 /** Bytes of indices and of metadata kept in memory; LanceDB's own defaults are gigabytes. */
@@ -61,6 +62,16 @@ export class LanceBackend implements Backend {
     return this.#folder === undefined || existsSync(this.#folder)
   }
 
+  /**
+   * Runs what changes a collection while nobody else, in any process, changes it. Object storage has no locks: there
+   * LanceDB notices what another has committed, and does a write again on top of it.
+   */
+  #writing(name: string): Exclusive {
+    const folder = this.#folder
+    if (folder === undefined) return (work) => work()
+    return (work, signal) => withLock(join(folder, '.locks', `${name}.lock`), signal, work)
+  }
+
   async list(): Promise<string[]> {
     if (!this.#isThere()) return []
     const names = await this.#attempt('listed', (connection) => connection.tableNames())
@@ -88,24 +99,28 @@ export class LanceBackend implements Backend {
         },
       )
     }
-    return new LanceTable(table, info, this.#options)
+    return new LanceTable(table, info, this.#writing(name), this.#options)
   }
 
   async create(name: string, info: CollectionInfo): Promise<BackendTable> {
     const connection = await this.#connect()
-    try {
-      return new LanceTable(await connection.createEmptyTable(name, schemaOf(info)), info, this.#options)
-    } catch (error) {
-      // Another process may have been faster by a moment.
-      const table = await this.open(name).catch(() => undefined)
-      if (table) return table
-      throw lanceError(error, `The collection "${name}" could not be made in ${this.#uri}`)
-    }
+    const writing = this.#writing(name)
+    return writing(async () => {
+      try {
+        const table = await connection.createEmptyTable(name, schemaOf(info))
+        return new LanceTable(table, info, writing, this.#options)
+      } catch (error) {
+        // Another process may have been faster by a moment.
+        const table = await this.open(name).catch(() => undefined)
+        if (table) return table
+        throw lanceError(error, `The collection "${name}" could not be made in ${this.#uri}`)
+      }
+    })
   }
 
   async drop(name: string): Promise<boolean> {
     if (!(await this.list()).includes(name)) return false
-    await this.#attempt('changed', (connection) => connection.dropTable(name))
+    await this.#writing(name)(() => this.#attempt('changed', (connection) => connection.dropTable(name)))
     return true
   }
 

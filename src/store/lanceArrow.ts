@@ -17,13 +17,22 @@ const infoKey = 'pipilo'
 /** Of what a collection says about itself: 1 had an identity where 2 has a recipe. */
 const VERSION = 2
 
+/** By this on the field `id`, LanceDB notices that two merges at once insert the same new id: the later one is done again. */
+export const primaryKey = { 'lance-schema:unenforced-primary-key': 'true' } as const
+
+/** False for a collection of an earlier version. */
+export const hasKey = (schema: Arrow.Schema): boolean =>
+  schema.fields.some(
+    ({ name, metadata }) => name === 'id' && Object.keys(primaryKey).every((key) => metadata.has(key)),
+  )
+
 /** The columns every collection has; metadata adds more, one a key and kind, so that filters can use them. */
 export function schemaOf(info: CollectionInfo): Arrow.Schema {
   const { Field, FixedSizeList, Float32, Schema, Utf8 } = arrow()
   const item = new Field('item', new Float32(), true)
   return new Schema(
     [
-      new Field('id', new Utf8(), false),
+      new Field('id', new Utf8(), false, new Map(Object.entries(primaryKey))),
       new Field('vector', new FixedSizeList(info.dimensions, item), false),
       // Metadata as it was given, for hits: what the columns of single keys hold is for filters only.
       new Field('metadata', new Utf8(), false),
@@ -37,7 +46,9 @@ export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
   const text = schema.metadata.get(infoKey)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
   try {
-    const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & { version?: number }
+    const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & {
+      version?: number
+    }
     if ((version !== 1 && version !== VERSION) || typeof dimensions !== 'number') return
     return { dimensions, recipe, identity }
   } catch {
@@ -70,7 +81,7 @@ function typeOf(kind: ScalarKind): Arrow.DataType {
 
 /** Rows as an Arrow table with all of the schema's columns; what a row's metadata does not have is null. */
 export function toTable(rows: readonly StoredRow[], schema: Arrow.Schema, dimensions: number): Arrow.Table {
-  const { Float32, RecordBatch, Struct, Table, makeData, vectorFromArray } = arrow()
+  const { DataType, Float32, RecordBatch, Struct, Table, Uint8, makeData, vectorFromArray } = arrow()
   const columns = rows.map(({ metadata }) => {
     const values = new Map<string, unknown>()
     for (const [key, value] of Object.entries(metadata)) {
@@ -93,6 +104,12 @@ export function toTable(rows: readonly StoredRow[], schema: Arrow.Schema, dimens
     if (name === 'id') values = rows.map((row) => row.id)
     else if (name === 'metadata') values = rows.map((row) => JSON.stringify(row.metadata))
     else values = columns.map((row) => row.get(name) ?? null)
+    if (DataType.isBool(type) && values.every((value) => value === null)) {
+      // Arrow's writer leaves out the bits of a boolean column without a value, and LanceDB cannot read it so. Bytes are
+      // written in full, and only the schema says what they are.
+      const [length, bytes] = [rows.length, new Uint8Array(rows.length)]
+      return makeData({ type: new Uint8(), length, nullCount: length, nullBitmap: bytes, data: bytes })
+    }
     return vectorFromArray(values, type).data[0]!
   })
   const struct = makeData({ type: new Struct(schema.fields), length: rows.length, nullCount: 0, children })

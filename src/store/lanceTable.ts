@@ -3,11 +3,11 @@ import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-ar
 import { PipiloError } from '../base/index.ts'
 import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 import type { Predicate } from './filter.ts'
-import { arrow, columnsOf, missingFields, toTable } from './lanceArrow.ts'
+import { arrow, columnsOf, hasKey, missingFields, primaryKey, toTable } from './lanceArrow.ts'
 import { damaged, lanceError, retrying } from './lanceErrors.ts'
 import { sqlString, toSql } from './lanceSql.ts'
 import { Upkeep } from './lanceUpkeep.ts'
-import type { Hit, Metadata } from './types.ts'
+import type { Hit, Metadata, WriteOptions } from './types.ts'
 
 /** Bytes of vectors in one commit. */
 const COMMIT_BYTES = 32 << 20
@@ -19,32 +19,56 @@ const MOST_COLUMNS = 1000
 const PROBES = 64
 const PROBES_FILTERED = 256
 
+/** Runs work while nobody else writes to the collection; a signal ends the waiting for that. */
+export type Exclusive = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
+
 /** A collection in LanceDB: one Lance dataset. */
 export class LanceTable implements BackendTable {
   readonly info: CollectionInfo
   readonly #table: Table
+  readonly #exclusive: Exclusive
   readonly #upkeep: Upkeep
   #lastWrite: Promise<unknown> = Promise.resolve()
 
-  constructor(table: Table, info: CollectionInfo, options: { readonly indexAt?: number } = {}) {
+  constructor(
+    table: Table,
+    info: CollectionInfo,
+    exclusive: Exclusive,
+    options: { readonly indexAt?: number } = {},
+  ) {
     this.#table = table
     this.info = info
+    this.#exclusive = exclusive
     this.#upkeep = new Upkeep(table, (work) => this.#queue(work), options)
   }
 
-  /** One write after the other: those of one process need not compete for the next version. */
-  #queue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#lastWrite.then(work)
-    this.#lastWrite = result.catch(() => {})
-    return result
+  /** One write after the other, in the order of the calls; and of all handles and processes, one at a time. */
+  #queue<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    let begin = () => {}
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve
+    })
+    const result = this.#lastWrite.then(() =>
+      this.#exclusive(() => {
+        if (signal?.aborted) throw aborted(signal)
+        begin()
+        return work()
+      }, signal),
+    )
+    this.#lastWrite = result.catch(() => {}).finally(begin)
+    return signal ? Promise.race([result, abortOf(signal, begun)]) : result
   }
 
-  async upsert(rows: readonly StoredRow[]): Promise<void> {
+  async upsert(rows: readonly StoredRow[], { signal }: WriteOptions): Promise<void> {
     for (const slice of slices(rows, Math.max(1, Math.floor(COMMIT_BYTES / (4 * this.info.dimensions))))) {
-      await this.#write(`${slice.length} rows could not be stored`, async () => {
-        await this.#merge(slice)
-        return slice.length
-      })
+      await this.#write(
+        `${slice.length} rows could not be stored`,
+        async () => {
+          await this.#merge(slice)
+          return slice.length
+        },
+        signal,
+      )
     }
   }
 
@@ -66,6 +90,10 @@ export class LanceTable implements BackendTable {
   /** The table's schema, after columns for metadata that is new in `rows` have been added. */
   async #schemaFor(rows: readonly StoredRow[]): Promise<Schema> {
     let schema: Schema = await this.#table.schema()
+    if (!hasKey(schema)) {
+      await this.#table.updateFieldMetadata([{ path: 'id', metadata: primaryKey }])
+      schema = await this.#table.schema()
+    }
     const missing = missingFields(rows, columnsOf(schema))
     if (missing.length > 0) {
       if (schema.fields.length + missing.length > MOST_COLUMNS) throw this.#tooManyKeys()
@@ -84,7 +112,7 @@ export class LanceTable implements BackendTable {
     )
   }
 
-  async #write(failure: string, work: () => Promise<number>): Promise<void> {
+  async #write(failure: string, work: () => Promise<number>, signal?: AbortSignal): Promise<void> {
     const where = `in the collection "${this.#table.name}"`
     await this.#queue(async () => {
       try {
@@ -93,7 +121,7 @@ export class LanceTable implements BackendTable {
       } catch (error) {
         throw lanceError(error, `${failure} ${where}`)
       }
-    })
+    }, signal)
   }
 
   async search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]> {
@@ -156,12 +184,16 @@ export class LanceTable implements BackendTable {
     }
   }
 
-  async delete(ids: readonly string[]): Promise<void> {
+  async delete(ids: readonly string[], { signal }: WriteOptions): Promise<void> {
     for (const slice of slices([...new Set(ids)], IDS_AT_ONCE)) {
-      await this.#write(`${slice.length} rows could not be deleted`, async () => {
-        await this.#table.delete(isOneOf(slice))
-        return 0
-      })
+      await this.#write(
+        `${slice.length} rows could not be deleted`,
+        async () => {
+          await this.#table.delete(isOneOf(slice))
+          return 0
+        },
+        signal,
+      )
     }
   }
 
@@ -193,6 +225,21 @@ export class LanceTable implements BackendTable {
   #unreadable(verb: string, error: unknown): Error {
     return lanceError(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
   }
+}
+
+const aborted = (signal: AbortSignal): PipiloError =>
+  new PipiloError('ABORTED', 'Waiting for other writers was stopped; nothing more was written.', {
+    cause: signal.reason,
+  })
+
+/** Fails when the signal comes before the work has begun; after that, never ends. */
+function abortOf(signal: AbortSignal, begun: Promise<void>): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(aborted(signal))
+    begun.then(() => signal.removeEventListener('abort', stop))
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+  })
 }
 
 const isOneOf = (ids: readonly string[]): string => `id IN (${ids.map(sqlString).join(', ')})`

@@ -1,6 +1,9 @@
+// Removal of rows whose files have gone, and the evidence for that.
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { fileError } from '../base/files/index.ts'
+import { PipiloError } from '../base/index.ts'
 import { rootOf } from '../embed/index.ts'
 import type { Collection } from './types.ts'
 
@@ -41,36 +44,146 @@ export class SeenIds {
 
 const hash = (id: string): bigint => createHash('sha256').update(id).digest().readBigUInt64LE()
 
+/** A path, folder or glob that was read, and what came of it. */
+export interface ReadSpec {
+  readonly spec: string
+  /** Whether a file was there, whatever it held. */
+  holdsFiles: boolean
+  /** Why there was none. */
+  error?: PipiloError
+}
+
+/** Rows that were not removed, because it cannot be told whether their files have gone. */
+export interface KeptRows {
+  /** The path as it was given, or the folder in it that could not be read. */
+  readonly path: string
+  readonly rows: number
+  readonly error: PipiloError
+}
+
 /**
  * Removes the rows of a collection that came from files under `specs` and have gone: the file is there no more, or it
- * was read and this line was not in it. Files that are there but could not be read keep their rows.
+ * was read and this line was not in it. Files that are there but could not be read keep their rows, and so do all files
+ * below a folder that cannot be read, is missing, or holds nothing where a path was named: a disk that is not mounted
+ * looks like that. `all` takes what is missing for gone, whole folders too.
  *
  * @param seen the ids of all inputs, and the paths of files that were read to their end
- * @returns how many rows were removed
+ * @returns how many rows were removed, and which were kept for want of evidence
  */
 export async function prune(
   collection: Collection,
-  specs: readonly string[],
-  cwd: string,
-  seen: SeenIds,
-): Promise<number> {
-  const roots = new Set<string>()
-  for (const spec of specs) if (spec !== '-') roots.add(await rootOf(spec, resolve(cwd)))
+  specs: readonly ReadSpec[],
+  { cwd, seen, all, signal }: { cwd: string; seen: SeenIds; all: boolean; signal?: AbortSignal | undefined },
+): Promise<{ pruned: number; kept: KeptRows[] }> {
+  const folders = new Folders(await rootsOf(specs, resolve(cwd)), all)
   const gone: string[] = []
+  const kept = new Map<string, { rows: number; error: PipiloError }>()
   for await (const { id, metadata } of collection.rows()) {
     const { path } = metadata
     if (typeof path !== 'string' || seen.has(id)) continue
     const file = resolve(cwd, path)
-    if (isBelow(file, roots) && (seen.has(path) || !existsSync(file))) gone.push(id)
+    const roots = folders.above(file)
+    if (roots.length === 0) continue
+    const doubt = seen.has(path) ? undefined : await folders.doubt(file, roots)
+    if (doubt === undefined) gone.push(id)
+    else if (doubt !== 'there') {
+      const before = kept.get(doubt.path)
+      kept.set(doubt.path, { rows: (before?.rows ?? 0) + 1, error: doubt.error })
+    }
   }
-  await collection.delete(gone)
-  return gone.length
+  if (gone.length > 0) await collection.delete(gone, signal ? { signal } : {})
+  return { pruned: gone.length, kept: [...kept].map(([path, about]) => ({ path, ...about })) }
 }
 
-/** Whether a path is one of `roots`, or lies in one. */
-function isBelow(path: string, roots: ReadonlySet<string>): boolean {
-  for (let at = path; ; at = dirname(at)) {
-    if (roots.has(at)) return true
-    if (at === dirname(at)) return false
+/** By absolute path. Several globs may start in one folder: then one that matches something is enough. */
+async function rootsOf(specs: readonly ReadSpec[], cwd: string): Promise<Map<string, ReadSpec>> {
+  const roots = new Map<string, ReadSpec>()
+  for (const read of specs) {
+    if (read.spec === '-' || /^https?:\/\//i.test(read.spec)) continue
+    if (!read.holdsFiles && read.error?.code === 'INPUT_INVALID') continue // A file: URL that names no path.
+    const places = [await rootOf(read.spec, cwd)]
+    // What looks like a glob and matches nothing may be the name of a folder that is not there.
+    if (!read.holdsFiles) places.push(resolve(cwd, read.spec))
+    for (const place of places) if (!roots.get(place)?.holdsFiles) roots.set(place, read)
+  }
+  return roots
+}
+
+interface Doubt {
+  readonly path: string
+  readonly error: PipiloError
+}
+
+/** What can be told about files that are not where they were. */
+class Folders {
+  readonly #roots: ReadonlyMap<string, ReadSpec>
+  readonly #all: boolean
+  readonly #listed = new Map<string, Promise<{ readonly entries: number } | { readonly error: unknown }>>()
+
+  constructor(roots: ReadonlyMap<string, ReadSpec>, all: boolean) {
+    this.#roots = roots
+    this.#all = all
+  }
+
+  /** Those of the roots that a path is, or lies in. */
+  above(path: string): string[] {
+    const found: string[] = []
+    for (let at = path; ; at = dirname(at)) {
+      if (this.#roots.has(at)) found.push(at)
+      if (at === dirname(at)) return found
+    }
+  }
+
+  /** Why a file may be there still; undefined when it has gone. */
+  async doubt(file: string, roots: readonly string[]): Promise<Doubt | 'there' | undefined> {
+    const missing = (code: unknown) => code === 'ENOENT' || code === 'ENOTDIR'
+    let at = file
+    let unreadable: unknown
+    for (;;) {
+      const error = await lstat(at).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      if (error === undefined) break
+      if (!missing(codeOf(error))) unreadable = error
+      // The top of a drive that is not plugged in.
+      if (at === dirname(at)) return { path: at, error: fileError(error, at, 'list') }
+      at = dirname(at)
+    }
+    if (at === file) return 'there' // A link that leads nowhere is there, too.
+    if (!this.#all) {
+      for (const root of roots) {
+        const { spec, holdsFiles, error } = this.#roots.get(root)!
+        const nothing = !holdsFiles || root.length > at.length || (root === at && (await this.#isEmpty(at)))
+        if (nothing) return { path: spec, error: (holdsFiles ? undefined : error) ?? holdsNothing(spec) }
+      }
+    }
+    if (unreadable !== undefined) return { path: at, error: fileError(unreadable, at, 'list') }
+    const listed = await this.#list(at)
+    if ('entries' in listed || (this.#all && missing(codeOf(listed.error)))) return
+    return { path: at, error: fileError(listed.error, at, 'list') }
+  }
+
+  async #isEmpty(folder: string): Promise<boolean> {
+    const listed = await this.#list(folder)
+    return 'entries' in listed && listed.entries === 0
+  }
+
+  #list(folder: string) {
+    let listed = this.#listed.get(folder)
+    if (!listed) {
+      listed = readdir(folder).then(
+        ({ length }) => ({ entries: length }),
+        (error: unknown) => ({ error }),
+      )
+      this.#listed.set(folder, listed)
+    }
+    return listed
   }
 }
+
+const holdsNothing = (spec: string): PipiloError =>
+  new PipiloError('FILE_NOT_FOUND', `There is no file in ${spec}.`, { input: spec })
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined

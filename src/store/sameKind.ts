@@ -33,12 +33,20 @@ async function identityDifferences(has: Identity, { recipe, model }: Comparable)
   const taps = tap.split(',')
   const same = recipe.source.fingerprint === fingerprint
   const resolved = same && model && tap !== recipe.taps.join(',') ? await tapsOf(await model(), taps) : taps
-  const before: Recipe = { ...recipe, ...rest, taps: resolved, source: { ...recipe.source, name, fingerprint } }
+  const before: Recipe = {
+    ...recipe,
+    ...rest,
+    taps: resolved,
+    source: { ...recipe.source, name, fingerprint },
+  }
   return recipeDifferences(before, recipe)
 }
 
 /** What the names of taps stand for; as they are where the model does not know them. */
-async function tapsOf(model: Awaited<ReturnType<Embedder['model']>>, tap: readonly string[]): Promise<readonly string[]> {
+async function tapsOf(
+  model: Awaited<ReturnType<Embedder['model']>>,
+  tap: readonly string[],
+): Promise<readonly string[]> {
   try {
     return (await resolveRecipe(model, { tap })).taps
   } catch (error) {

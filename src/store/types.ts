@@ -43,6 +43,11 @@ export interface SearchOptions {
   readonly filter?: Filter
 }
 
+export interface WriteOptions {
+  /** Ends the waiting for other writers with `ABORTED`. A write that has begun is finished; of a large one, the part under way. */
+  readonly signal?: AbortSignal
+}
+
 export interface Collection {
   readonly name: string
   readonly dimensions: number
@@ -57,16 +62,21 @@ export interface Collection {
    * Inserts or replaces by id; of rows with the same id the last one counts. Resolves when the rows are committed: the
    * end of the process, however it comes, loses none of them. Very large calls are committed in parts, in order.
    *
+   * Writers of one collection take turns, in whatever threads, processes or machines they are, so that an id is stored
+   * once: the last write counts. In a folder they wait for a lock (`.locks` beside the collections), which a writer's
+   * death frees: at once on the same machine, after 30 s where it ran on another one or in another container. On object
+   * storage there is no lock: the database notices that another has committed, and the write is done again on top.
+   *
    * @throws `DIMENSION_MISMATCH`, or `INPUT_INVALID` for a vector that is not finite or all zeros (it has no cosine
-   * similarity), and then nothing of the call is stored; `WRITE_FAILED` when the disk is full or read-only.
+   * similarity), and then nothing of the call is stored; `WRITE_FAILED` when the disk is full or read-only; `ABORTED`.
    */
-  upsert(rows: readonly Row[]): Promise<void>
+  upsert(rows: readonly Row[], options?: WriteOptions): Promise<void>
   search(vector: Float32Array | readonly number[], options?: SearchOptions): Promise<Hit[]>
   /** In the order of `ids`; undefined for those that are not there. */
   get(
     ids: readonly string[],
   ): Promise<({ id: string; vector: Float32Array; metadata: Metadata } | undefined)[]>
-  delete(ids: readonly string[]): Promise<void>
+  delete(ids: readonly string[], options?: WriteOptions): Promise<void>
   /** The metadata alone, without reading vectors; in the order of `ids`. */
   metadata(ids: readonly string[]): Promise<(Metadata | undefined)[]>
   /** Every row's id and metadata, in no particular order. */

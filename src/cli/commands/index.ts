@@ -1,17 +1,18 @@
 import { PipiloError } from '../../base/index.ts'
 import { readInputs } from '../../embed/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
-import { connect, indexFiles, type Store } from '../../store/index.ts'
+import { connect, indexFiles, type KeptRows, type Store } from '../../store/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
 import {
   as,
   database,
+  embedderOptions,
   modelArgs,
   onError,
   oneOf,
   openVectorEmbedder,
   promptArgs,
-  promptOption,
+  type Remembered,
 } from '../modelOptions.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped } from '../skipped.ts'
@@ -49,6 +50,10 @@ export const index = command({
     ...modelArgs,
     ...promptArgs,
     prune: { type: 'boolean', description: 'Remove rows whose file or line has gone' },
+    'prune-all': {
+      type: 'boolean',
+      description: 'The same, also where a whole path is missing or empty, as of a disk that is not mounted',
+    },
     'on-error': onError,
     json: { type: 'boolean', description: 'Print what was done as JSON' },
   },
@@ -58,12 +63,13 @@ export const index = command({
     if (specs.includes('-')) throw usageError('pipilo index reads files, not standard input.')
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip'] as const) ?? 'throw'
     const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
-    promptOption(args)
+    const { prompt } = embedderOptions(args)
     const store = await connect(args.db)
     try {
-      const remembered = args.model ? undefined : await rememberedModel(store, args.collection)
-      const modality = wanted ?? (remembered || args.model ? 'text' : await firstModality(specs, terminal))
-      const embedder = await openVectorEmbedder(args, modality, terminal, args.model ?? remembered)
+      let known = args.model ? undefined : await rememberedBy(store, args.collection)
+      const modality = wanted ?? (known || args.model ? 'text' : await firstModality(specs, terminal))
+      if (!args.model) known ??= await rememberedBy(store, args.collection ?? defaultCollection[modality])
+      const embedder = await openVectorEmbedder(args, terminal, { modality, collection: known })
       const name = args.collection ?? defaultCollection[embedder.modality]
       const collection = await store.collection(name, { embedder })
       const bar = progress(terminal, 'indexing')
@@ -71,21 +77,23 @@ export const index = command({
         const report = await indexFiles(specs, {
           embedder,
           collection,
-          prune: args.prune === true,
+          prune: args['prune-all'] === true ? 'all' : args.prune === true,
           onError: skip,
           signal: terminal.signal,
           ...(wanted && { as: wanted }),
+          ...(prompt !== undefined && { prompt }),
           onProgress: ({ done, total }) => bar.update(done, total),
         })
         bar.clear()
         const rows = await collection.count()
-        const { indexed, unchanged, pruned, skipped, skippedCount } = report
+        const { indexed, unchanged, pruned, kept, skipped, skippedCount } = report
         await terminal.out(
           args.json
             ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skippedCount, rows })}\n`
             : `${name}: ${indexed} indexed, ${unchanged} unchanged, ${pruned} removed; ${rows} rows in ${args.db}\n`,
         )
         reportSkipped(skipped, terminal, skippedCount)
+        if (kept.length > 0) throw keptError(kept)
       } finally {
         bar.clear()
         await collection.close()
@@ -97,12 +105,25 @@ export const index = command({
   },
 })
 
-/** The model that an existing collection was made with. */
-async function rememberedModel(store: Store, name: string | undefined): Promise<string | undefined> {
+/** Rows that could not be looked for, as an error: what was asked for was not done. */
+function keptError(kept: readonly KeptRows[]): PipiloError {
+  const places = kept.map(({ path, rows, error }) => `${rows} from ${path} (${error.message})`)
+  return new PipiloError(
+    kept[0]!.error.code,
+    `Rows were kept whose files cannot be looked for: ${places.join('; ')}.`,
+    {
+      input: kept[0]!.path,
+      hint: 'Mount the disk or check the path; if all of it has gone for good, say --prune-all.',
+    },
+  )
+}
+
+/** What an existing collection says of its embedder. */
+async function rememberedBy(store: Store, name: string | undefined): Promise<Remembered | undefined> {
   if (name === undefined || !(await store.list()).includes(name)) return undefined
   const collection = await store.collection(name)
   await collection.close()
-  return collection.identity?.model
+  return collection
 }
 
 async function firstModality(specs: readonly string[], terminal: Terminal): Promise<InputModality> {

@@ -32,6 +32,8 @@ export interface Preparation<I = Input> {
   /** Windows under way at a time. */
   readonly ahead: number
   weigh(input: I): number
+  /** An input's place among all, where others stand between those that come here. */
+  indexOf?(input: I): number
   prepare(inputs: readonly I[], options: PrepareOptions): Promise<Unit[]>
   pack(units: readonly Unit[]): Unit[][]
   feeds(batch: readonly Unit[]): Record<string, Tensor>

@@ -1,11 +1,12 @@
 import { PipiloError } from '../../base/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import { loadSharp } from '../pictures/image.ts'
 import { PicturePreparation } from '../pictures/pictures.ts'
 import type { KnownModel } from '../recipe/known.ts'
 import { MAX_LENGTH } from '../recipe/recipe.ts'
 import { planChunks } from '../text/chunk.ts'
-import { TextPreparation } from '../text/text.ts'
+import { fedInputs, TextPreparation } from '../text/text.ts'
 import { loadTokenizer } from '../text/tokenizer.ts'
 import type { EmbedderOptions } from '../types.ts'
 import type { Preparation } from './preparation.ts'
@@ -53,12 +54,24 @@ export async function preparer(
   }
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const fed = inputs.find(({ type }) => type && 'dtype' in type && /float/.test(type.dtype))
-    if (fed) {
-      throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${fed.name}, not texts.`, {
-        input: fed.name,
+    const unknown = inputs.filter((input) => !fedInputs.includes(input.name))
+    const [first] = unknown
+    if (first && unknown.every(isFloat)) {
+      throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
+        input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
       })
+    }
+    if (first) {
+      const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+      throw new PipiloError(
+        'INPUT_UNKNOWN',
+        `${name} asks for ${list}, and Pipilo does not know what goes there.`,
+        {
+          input: first.name,
+          hint: `Texts fill ${fedInputs.join(', ')}: export the model with these alone, or run its graph.`,
+        },
+      )
     }
     return new TextPreparation({
       tokenizer: loaded,
@@ -70,4 +83,8 @@ export async function preparer(
       concurrency,
     })
   }
+}
+
+function isFloat({ type }: ValueInfo): boolean {
+  return type?.kind === 'tensor' && /float/.test(type.dtype)
 }

@@ -1,15 +1,17 @@
 import { abortError, Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
+import type { Dimension, ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
-import type { Matrix, Tensor } from '../../tensor/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
 import type { AnyInput, Input } from '../types.ts'
 import type { Preparation, Unit } from './preparation.ts'
+import { hasRows, type Numbers, numbersOf } from './rows.ts'
 import { windows } from './sourceWindows.ts'
 
 /** What became of one input: a vector, or one a chunk. */
 export interface Outcome<I> {
   readonly index: number
   readonly input: I
-  readonly rows: readonly { readonly unit: Unit; readonly vector: Float32Array | Matrix }[]
+  readonly rows: readonly { readonly unit: Unit; readonly vector: Numbers }[]
   readonly error?: PipiloError
 }
 
@@ -39,12 +41,27 @@ export class Runner<In = Input> {
   readonly #session: Session
   readonly #preparation: Preparation<In>
   readonly #limiter: Limiter
+  /** Rows that the graph takes at a time; undefined where it takes any number. */
+  #rows: number | undefined
+  /** Settles when it is known whether as many rows come out as go in. */
+  #tried: Promise<void> | undefined
+  #width: number | undefined
 
-  constructor(session: Session, preparation: Preparation<In>) {
+  /** @param width length of the vectors; default: as the graph says it, or as the first result is long */
+  constructor(session: Session, preparation: Preparation<In>, width?: number) {
     this.#session = session
+    this.#width = width ?? lastSize(session.outputs[0])
+    const [first] = session.inputs.map((input) => firstSize(input)).filter((size) => typeof size === 'number')
+    this.#rows = first
+    if (keepsRows(session)) this.#tried = Promise.resolve()
     this.#preparation = preparation
     // One more than run: its feeds wait at the session when a worker becomes free.
     this.#limiter = new Limiter(session.concurrency + 1)
+  }
+
+  /** Length of the vectors, once it is known. */
+  get dimensions(): number | undefined {
+    return this.#width
   }
 
   /** Outcomes of a window of inputs after the other, in the order of the inputs. */
@@ -113,16 +130,26 @@ export class Runner<In = Input> {
       signal,
       onError,
     })
-    const vectors = new Map<Unit, Float32Array | Matrix>()
+    const vectors = new Map<Unit, Numbers>()
     const left = new Map<number, number>()
     for (const { owner } of units) left.set(owner, (left.get(owner) ?? 0) + 1)
+    const place = (owner: number) => preparation.indexOf?.(inputs[owner]!) ?? base + owner
     const runBatch = async (batch: Unit[]) => {
-      const { embedding } = await this.#session.run(preparation.feeds(batch), ['embedding'], { signal })
+      const results = await this.#results(batch, signal)
       let done = 0
-      for (const [row, unit] of batch.entries()) {
-        vectors.set(unit, vectorOf(embedding!, row, unit))
-        const more = left.get(unit.owner)! - 1
-        left.set(unit.owner, more)
+      for (const { result, unit, row, count } of results) {
+        const { owner } = unit
+        if (errors.has(owner)) continue
+        try {
+          const numbers = numbersOf(result, row, unit, { count, width: this.#width, index: place(owner) })
+          this.#width ??= numbers instanceof Float32Array ? numbers.length : numbers.columns
+          vectors.set(unit, numbers)
+        } catch (error) {
+          onError(owner, error as PipiloError)
+          continue
+        }
+        const more = left.get(owner)! - 1
+        left.set(owner, more)
         if (more === 0) done++
       }
       onDone?.(done)
@@ -130,13 +157,76 @@ export class Runner<In = Input> {
     await Promise.all(
       preparation.pack(units).map((batch) => this.#limiter.run(() => runBatch(batch), signal)),
     )
-    const rows = inputs.map((): { unit: Unit; vector: Float32Array | Matrix }[] => [])
-    for (const unit of units) rows[unit.owner]!.push({ unit, vector: vectors.get(unit)! })
+    const rows = inputs.map((): { unit: Unit; vector: Numbers }[] => [])
+    for (const unit of units) {
+      const vector = vectors.get(unit)
+      if (vector && !errors.has(unit.owner)) rows[unit.owner]!.push({ unit, vector })
+    }
     return inputs.map((input, owner) => {
       const error = errors.get(owner)
       return { index: base + owner, input, rows: rows[owner]!, ...(error && { error }) }
     })
   }
+
+  /**
+   * The results of a batch: of all of it at once, or of as many rows at a time as the graph takes. Where fewer or more rows come out
+   * than went in, or the runtime fails with several, they run one by one from then on.
+   */
+  async #results(batch: Unit[], signal: AbortSignal): Promise<Result[]> {
+    if (this.#rows === undefined && batch.length > 1) {
+      this.#tried ??= this.#try(batch[0]!, signal)
+      await this.#tried
+    }
+    if (this.#rows === undefined) {
+      const result = await this.#fetch(batch, signal).catch((error) => {
+        if (batch.length === 1 || !(error instanceof PipiloError) || error.code !== 'RUNTIME') throw error
+        return undefined
+      })
+      if (result && (batch.length === 1 || hasRows(result, batch.length))) {
+        return batch.map((unit, row) => ({ result, unit, row, count: batch.length }))
+      }
+    }
+    const results: Result[] = []
+    const count = this.#rows ?? 1
+    for (let from = 0; from < batch.length; from += count) {
+      const part = batch.slice(from, from + count)
+      // What is missing is filled up with what is there, and not looked at.
+      const full = Array.from({ length: count }, (_, i) => part[i] ?? part[0]!)
+      const result = await this.#fetch(full, signal)
+      for (const [row, unit] of part.entries()) results.push({ result, unit, row, count })
+    }
+    this.#rows = count
+    return results
+  }
+
+  /** Whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. */
+  async #try(unit: Unit, signal: AbortSignal): Promise<void> {
+    try {
+      if (!hasRows(await this.#fetch([unit], signal), 1)) this.#rows = 1
+    } catch (error) {
+      this.#tried = undefined
+      throw error
+    }
+  }
+
+  async #fetch(batch: Unit[], signal: AbortSignal): Promise<Tensor> {
+    const { embedding } = await this.#session.run(this.#preparation.feeds(batch), ['embedding'], { signal })
+    return embedding!
+  }
+}
+
+/** The row of a result that belongs to a unit, of so many that went in. */
+interface Result {
+  readonly result: Tensor
+  readonly unit: Unit
+  readonly row: number
+  readonly count: number
+}
+
+/** Whether a graph says that as many rows come out as go in. */
+function keepsRows({ inputs, outputs }: Session): boolean {
+  const out = firstSize(outputs[0])
+  return out !== undefined && out !== '' && inputs.every((input) => firstSize(input) === out)
 }
 
 /** What settles first; rejects when the signal fires before. */
@@ -158,12 +248,12 @@ export async function orAborted<A, B = A>(
   }
 }
 
-/** A row of [batch, dimensions], or the real tokens (all positions of a picture) of [batch, tokens, dimensions]. */
-function vectorOf({ shape, data }: Tensor, row: number, { content }: Unit): Float32Array | Matrix {
-  const numbers = data as Float32Array
-  const columns = shape.at(-1)!
-  if (shape.length < 3) return numbers.slice(row * columns, (row + 1) * columns)
-  const length = shape[1]!
-  const rows = content instanceof Uint8Array ? length : Math.min(length, content.length)
-  return { rows, columns, data: numbers.slice(row * length * columns, (row * length + rows) * columns) }
+function firstSize(value: ValueInfo | undefined): Dimension | undefined {
+  return value?.type?.kind === 'tensor' ? value.type.shape?.[0] : undefined
+}
+
+/** Length of the vectors, where the graph says it. */
+function lastSize(value: ValueInfo | undefined): number | undefined {
+  const last = value?.type?.kind === 'tensor' ? value.type.shape?.at(-1) : undefined
+  return typeof last === 'number' ? last : undefined
 }

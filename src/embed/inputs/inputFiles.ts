@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
+import { filePath } from '../pictures/imageSource.ts'
 
 /** A file, or why there is none at this path. */
 export interface FoundFile {
@@ -30,8 +31,11 @@ export async function* findFiles(spec: string, cwd: string): AsyncGenerator<Foun
 
 /** See `rootOf` in onDemand.ts. */
 export async function rootOf(spec: string, cwd: string): Promise<string> {
+  if (/^file:/i.test(spec)) return filePath(spec)
+  const path = resolve(cwd, spec)
   const { isDynamicPattern } = await import('tinyglobby')
-  if (!isDynamicPattern(spec)) return resolve(cwd, spec)
+  // As in `findFiles`: what exists is no glob.
+  if (!isDynamicPattern(spec) || (await isThere(path))) return path
   const parts = spec.split('/')
   const fixed = parts.slice(
     0,
@@ -39,6 +43,12 @@ export async function rootOf(spec: string, cwd: string): Promise<string> {
   )
   return resolve(cwd, fixed.join('/') || (spec.startsWith('/') ? '/' : '.'))
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 async function* match(pattern: string, cwd: string): AsyncGenerator<FoundFile> {
   const { glob } = await import('tinyglobby')

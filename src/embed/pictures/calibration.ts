@@ -47,13 +47,24 @@ export async function openModel(model: string | Model, options: EmbedderOptions)
 
 /** Refuses options of opening that say otherwise than a model was opened. */
 function checkOpened({ name, opened, card }: Model, options: EmbedderOptions): void {
-  const has = { strict: true, size: card.image?.size, revision: undefined, card: undefined, architecture: undefined, ...opened }
+  const has = {
+    strict: true,
+    size: card.image?.size,
+    revision: undefined,
+    card: undefined,
+    architecture: undefined,
+    ...opened,
+  }
   for (const option of ['revision', 'card', 'strict', 'architecture', 'size'] as const) {
     const wanted = options[option]
     if (wanted === undefined || canonicalJson(wanted) === canonicalJson(has[option])) continue
-    throw new PipiloError('OPTION_INVALID', `${name} is open already, with another ${option} than is asked for.`, {
-      input: option,
-      hint: `Give ${option} to open().`,
-    })
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} is open already, with another ${option} than is asked for.`,
+      {
+        input: option,
+        hint: `Give ${option} to open().`,
+      },
+    )
   }
 }

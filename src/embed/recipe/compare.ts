@@ -3,7 +3,18 @@ import { canonicalJson } from './options.ts'
 import type { Recipe } from './types.ts'
 
 /** The parts that make vectors comparable, by the names that a sentence calls them. What is read of a text is not among them. */
-function partsOf({ modality, taps, pool, normalize, dimensions, dtype, calibration, image, text, source }: Recipe) {
+function partsOf({
+  modality,
+  taps,
+  pool,
+  normalize,
+  dimensions,
+  dtype,
+  calibration,
+  image,
+  text,
+  source,
+}: Recipe) {
   const { size, ...preparation } = image ?? {}
   return {
     modality,

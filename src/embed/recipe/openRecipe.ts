@@ -6,8 +6,8 @@ import { checkCounts, openResolved } from '../embedder.ts'
 import { type Resolution, resolveWork } from '../opening.ts'
 import type { Embedder, EmbedderOptions } from '../types.ts'
 import { recipeDifferences } from './compare.ts'
-import type { RuntimeOptions } from './options.ts'
-import { readingKey, recipeKey } from './recipe.ts'
+import { optionRoles, type RuntimeOptions } from './options.ts'
+import { readingKey, recipeKey, recipeOptions } from './recipe.ts'
 import type { Recipe } from './types.ts'
 
 /** What {@link resolveEmbedder} finds out. */
@@ -44,12 +44,17 @@ export async function openRecipe(
   { model, ...options }: OpenRecipeOptions = {},
 ): Promise<Embedder<Float32Array | Matrix>> {
   checkRecipe(recipe)
+  checkRuntime(options)
   const { source, calibration } = recipe
   if (calibration !== undefined && !options.calibration) {
-    throw new PipiloError('OPTION_INVALID', `${source.name} was calibrated on pictures, which its recipe does not hold.`, {
-      input: 'calibration',
-      hint: 'Give the same ones: openRecipe(recipe, { calibration }); to do without, export the model and use that.',
-    })
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${source.name} was calibrated on pictures, which its recipe does not hold.`,
+      {
+        input: 'calibration',
+        hint: 'Give the same ones: openRecipe(recipe, { calibration }); to do without, export the model and use that.',
+      },
+    )
   }
   const asked = { ...recipeOptions(recipe), ...options }
   const found = model ?? (await modelOf(recipe, asked))
@@ -57,38 +62,18 @@ export async function openRecipe(
   return openResolved(resolution.resolution, resolution.options)
 }
 
-/** The options that make an embedder of a model what a recipe says, but for the model's name. */
-export function recipeOptions({ source, taps, pool, normalize, dtype, text, ...rest }: Recipe): EmbedderOptions {
-  const { revision, card, strict, architecture, size } = source
-  const { modality, dimensions } = rest
-  return {
-    modality,
-    ...(modality !== 'text-image' && { tap: taps }),
-    pool,
-    normalize,
-    ...(dimensions > 0 && { dimensions }),
-    ...(dtype !== 'fp32' && { dtype }),
-    ...(revision !== undefined && { revision }),
-    ...(card && { card }),
-    ...(strict !== undefined && { strict }),
-    ...(architecture !== undefined && { architecture }),
-    ...(size && { size }),
-    ...(text && {
-      prompt: { text: text.prompt },
-      maxLength: text.maxLength,
-      ...(text.chunk && { chunk: text.chunk }),
-    }),
-  }
-}
-
 /** The name of the recipe's model, or the tower of it. */
 async function modelOf({ source }: Recipe, options: EmbedderOptions): Promise<string | Model> {
   const { name, tower, changed } = source
   if (changed) {
-    throw new PipiloError('OPTION_INVALID', `${name} was changed after it was opened, and its name does not give that again.`, {
-      input: name,
-      hint: 'Give the model: openRecipe(recipe, { model }), or export it and use the file.',
-    })
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} was changed after it was opened, and its name does not give that again.`,
+      {
+        input: name,
+        hint: 'Give the model: openRecipe(recipe, { model }), or export it and use the file.',
+      },
+    )
   }
   if (tower === undefined) return name
   const { towers } = await open(name, options)
@@ -109,7 +94,8 @@ async function resolveAs(
 ): Promise<{ resolution: Resolution; options: EmbedderOptions }> {
   const resolution = await resolveWork(model, options)
   const { card } = resolution.known
-  if (isSame(recipe, resolution.recipe) || typeof model !== 'string') return checked(recipe, { resolution, options })
+  if (isSame(recipe, resolution.recipe) || typeof model !== 'string')
+    return checked(recipe, { resolution, options })
   const as = { ...options, card: { ...options.card, ...preparationOf(recipe, card) } }
   return checked(recipe, { resolution: await resolveWork(model, as), options: as })
 }
@@ -145,10 +131,14 @@ function checked<R extends { resolution: Resolution }>(recipe: Recipe, found: R)
 }
 
 function mismatch(name: string, differences: readonly string[]): PipiloError {
-  return new PipiloError('RECIPE_MISMATCH', `${name} is not what the recipe was written of: ${differences.join('; ')}.`, {
-    input: name,
-    hint: 'Give the model as it was then: openRecipe(recipe, { model }).',
-  })
+  return new PipiloError(
+    'RECIPE_MISMATCH',
+    `${name} is not what the recipe was written of: ${differences.join('; ')}.`,
+    {
+      input: name,
+      hint: 'Give the model as it was then: openRecipe(recipe, { model }).',
+    },
+  )
 }
 
 function checkRecipe(recipe: Recipe): void {
@@ -162,4 +152,16 @@ function checkRecipe(recipe: Recipe): void {
       hint: 'Take what resolveRecipe gives, or the recipe of an embedder or a collection; later versions need a later Pipilo.',
     },
   )
+}
+
+/** Refuses options that the recipe settles. */
+function checkRuntime(options: EmbedderOptions): void {
+  for (const [name, role] of Object.entries(optionRoles)) {
+    if (role === 'runtime' || role === 'opening' || name === 'calibration') continue
+    if (options[name as keyof EmbedderOptions] === undefined) continue
+    throw new PipiloError('OPTION_INVALID', `${name} is what the recipe says.`, {
+      input: name,
+      hint: `Leave it out, or open another embedder: embedder(model, { ${name} }).`,
+    })
+  }
 }

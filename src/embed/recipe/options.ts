@@ -63,7 +63,9 @@ export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRo
     ...(strict === false && { strict }),
     ...(dtype !== undefined && dtype !== 'fp32' && { dtype }),
   }
-  return canonicalJson(Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])))
+  return canonicalJson(
+    Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
+  )
 }
 
 /** JSON with the keys of objects in order, and without those that are undefined: the same for the same. */

@@ -89,6 +89,38 @@ export function readingKey({ text }: Recipe): string {
 
 const keyOf = (data: unknown): string => sha256(canonicalJson(data)).slice(0, 32)
 
+/** The options that make an embedder of a model what a recipe says, but for the model's name. */
+export function recipeOptions({
+  source,
+  taps,
+  pool,
+  normalize,
+  dtype,
+  text,
+  ...rest
+}: Recipe): EmbedderOptions {
+  const { revision, card, strict, architecture, size } = source
+  const { modality, dimensions } = rest
+  return {
+    modality,
+    ...(modality !== 'text-image' && { tap: taps }),
+    pool,
+    normalize,
+    ...(dimensions > 0 && { dimensions }),
+    ...(dtype !== 'fp32' && { dtype }),
+    ...(revision !== undefined && { revision }),
+    ...(card && { card }),
+    ...(strict !== undefined && { strict }),
+    ...(architecture !== undefined && { architecture }),
+    ...(size && { size }),
+    ...(text && {
+      prompt: { text: text.prompt },
+      maxLength: text.maxLength,
+      ...(text.chunk && { chunk: text.chunk }),
+    }),
+  }
+}
+
 /**
  * The recipe with another prompt for every text.
  *

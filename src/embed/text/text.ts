@@ -20,6 +20,9 @@ export interface TextOptions {
   readonly concurrency: number
 }
 
+/** Inputs of a graph that a text fills: all its tokens are of type 0. */
+export const fedInputs: readonly string[] = ['input_ids', 'attention_mask', 'token_type_ids']
+
 /** Texts sorted together: enough that neighbours are equally long. */
 const WINDOW = { count: 1024, weight: 2 ** 21 }
 

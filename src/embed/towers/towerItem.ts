@@ -62,6 +62,10 @@ export class TowerPreparation implements Preparation<TowerItem> {
     return this.#inner.weigh(input)
   }
 
+  indexOf({ index }: TowerItem): number {
+    return index
+  }
+
   prepare(items: readonly TowerItem[], options: PrepareOptions): Promise<Unit[]> {
     const inputs = items.map(({ input }) => input)
     return this.#inner.prepare(inputs, { ...options, indexOf: (owner) => items[owner]!.index })

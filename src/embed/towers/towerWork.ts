@@ -23,13 +23,16 @@ const HELD = 2048
  * opened by the first input for it: whoever asks for texts alone never loads the network for pictures.
  */
 export class TowerWork implements Work {
+  readonly dimensions: number
   readonly #name: string
   readonly #open: (tower: InputModality) => Promise<OpenTower>
   readonly #opened = new Map<InputModality, Promise<{ session: Session; runner: Runner<TowerItem> }>>()
   #disposed = false
 
-  constructor(name: string, open: (tower: InputModality) => Promise<OpenTower>) {
+  /** @param dimensions length of the vectors of both towers */
+  constructor(name: string, dimensions: number, open: (tower: InputModality) => Promise<OpenTower>) {
     this.#name = name
+    this.dimensions = dimensions
     this.#open = open
   }
 
@@ -123,7 +126,7 @@ export class TowerWork implements Work {
     const opening = this.#open(tower).then(async ({ session, preparation }) => {
       // Disposed while it was opened: nobody else would free it.
       if (this.#disposed) await session.dispose()
-      return { session, runner: new Runner(session, new TowerPreparation(preparation)) }
+      return { session, runner: new Runner(session, new TowerPreparation(preparation), this.dimensions) }
     })
     this.#opened.set(tower, opening)
     // What failed to open is tried again by the next call.

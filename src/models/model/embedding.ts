@@ -2,6 +2,7 @@ import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
 import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
 import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
+import { withFixedBatch, withRows } from './batch.ts'
 import { resolvePlace } from './places.ts'
 
 /** Name of the output that {@link embeddingGraph} makes. */
@@ -39,7 +40,8 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
-    const value = tokensOf(builder.value(name), places?.channelsLast ?? false)
+    const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)
+    const value = tokensOf(numbers, places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
     return builder.scope('pooling', () => pool(value, wanted.pool, mask))
   })
@@ -50,8 +52,24 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   if (wanted.dimensions !== undefined) result = takeFirst(result, wanted.dimensions)
   if (wanted.normalize) result = builder.scope('normalization', () => l2Normalize(result))
   builder.output(embeddingOutput, result)
-  const built = builder.build()
+  const whole = builder.build()
+  // Inputs that have a value are not fed.
+  const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name))
+  const built = withFixedBatch({ ...whole, inputs }, (name) =>
+    builder.has(name) ? builder.value(name).fact : undefined,
+  )
   return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+/** Numbers as embeddings hold them: halves and doubles, and the bytes of quantised vectors, become float32. */
+function asFloat32(value: Value, tap: string): Value {
+  const { dtype } = value
+  if (dtype === 'float32') return value
+  if (/^b?float|^u?int8$/.test(dtype)) return value.builder.scope('pooling', () => op.cast(value, 'float32'))
+  throw new PipiloError('DTYPE_MISMATCH', `Layer ${tap} is ${dtype}, and an embedding is made of floats.`, {
+    input: tap,
+    hint: 'Choose another layer; see layers().',
+  })
 }
 
 /**
@@ -89,7 +107,9 @@ export function withPreprocessing(graph: Graph, card: Card): Graph {
   if (target.type) values.set(input, { name: input, type: target.type })
   return {
     ...built,
-    inputs: built.inputs.filter(({ name }) => name !== input),
+    inputs: built.inputs
+      .filter(({ name }) => name !== input)
+      .map((info) => (info.name === 'pixels' ? withRows(info, target.shape[0]) : info)),
     nodes: [...added, ...built.nodes.slice(0, graph.nodes.length)],
     values,
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PipiloError } from '../../base/index.ts'
 import { type Graph, halve, quantize } from '../../graph/index.ts'
-import { keepDerived } from '../../runtime/index.ts'
+import { fileIdentity, keepDerived } from '../../runtime/index.ts'
 import type { Model, Opened, Towers } from '../types.ts'
 import { pictureSamples, remembered } from './calibration.ts'
 import { derivedFingerprint } from './fingerprint.ts'
@@ -18,10 +18,14 @@ export async function inPrecision(model: Model, dtype: Precision, pictures?: Pic
   const { dtype: now } = model.opened
   if (dtype === now && !pictures) return model
   if (now !== 'fp32') {
-    throw new PipiloError('OPTION_INVALID', `${model.name} is open in ${now} already, and cannot become ${dtype}.`, {
-      input: 'dtype',
-      hint: 'Open it in fp32 (the default), or leave out dtype.',
-    })
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${model.name} is open in ${now} already, and cannot become ${dtype}.`,
+      {
+        input: 'dtype',
+        hint: 'Open it in fp32 (the default), or leave out dtype.',
+      },
+    )
   }
   if (model.towers) return bothInPrecision(model, model.towers, dtype, pictures)
   const graph =
@@ -64,7 +68,12 @@ async function inIntegers(model: Model, pictures: Pictures | undefined): Promise
   const convolves = graph.nodes.some(({ op }) => op === 'Conv') && (graph.opsets.get('') ?? 0) >= 13
   const samples = convolves ? pictureSamples(model, pictures) : []
   if (samples.length === 0) return quantize(graph, { place })
-  const said = JSON.stringify(['calibration 3', fingerprint, card.image, pictures && digest(pictures)])
+  // A fingerprint reads samples of large files: their identities see what it does not.
+  const paths = new Set(
+    [...graph.initializers.values()].flatMap((one) => ('file' in one ? [one.file.path] : [])),
+  )
+  const files = await Promise.all([...paths].map(fileIdentity))
+  const said = JSON.stringify(['calibration 4', fingerprint, files, card.image, pictures && digest(pictures)])
   const { run, keep } = await remembered(createHash('sha256').update(said).digest('hex'))
   const small = await quantize(graph, { place, samples, evaluate: run })
   await keep()

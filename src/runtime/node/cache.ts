@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Derived, type Initializer, inMemory } from '../../graph/index.ts'
@@ -15,12 +15,14 @@ import {
   type TypedArray,
 } from '../../tensor/index.ts'
 import { prune } from './cacheFolder.ts'
+import { fileIdentity } from './fileIdentity.ts'
 import { chunks, isFileTensor, type Piece } from './piece.ts'
 
 // Weights start at multiples of a cache line.
 const ALIGNMENT = 64
 // The file ends with its own address: one that was cut off, or is something else, is noticed and made anew.
 const MARK = 32
+const NAME = /^([0-9a-f]{64})\.bin$/
 
 /** What a file is made of: a tensor, and how it comes from others. */
 interface Entry {
@@ -109,7 +111,7 @@ async function isOwn(folder: string): Promise<boolean> {
 }
 
 async function address(entries: readonly Entry[]): Promise<Buffer> {
-  const hash = createHash('sha256').update('pipilo weights 1\n')
+  const hash = createHash('sha256').update('pipilo weights 2\n')
   const files = new Map<string, string>()
   for (const { dtype, shape, recipe, sources } of entries) {
     hash.update(`${dtype} ${shape.join('x')} ${recipe} `)
@@ -127,12 +129,17 @@ async function identity(source: Initializer, files: Map<string, string>): Promis
   }
   const { path, offset, length } = source.file
   if (!files.has(path)) {
-    const { size, mtimeMs } = await stat(path).catch((error) =>
-      Promise.reject(fileError(error, path, 'read')),
-    )
-    files.set(path, `${path} ${size} ${mtimeMs}`)
+    const known = await sourceIdentity(path).catch((error) => Promise.reject(fileError(error, path, 'read')))
+    files.set(path, known)
   }
   return `${source.dtype} ${files.get(path)} ${offset} ${length} `
+}
+
+/** The identity of a file of weights; one that was made here is told by its name, as its times change whenever it is used. */
+export async function sourceIdentity(path: string): Promise<string> {
+  const [, mark] = NAME.exec(basename(path)) ?? []
+  if (mark && (await hasMark(path, Buffer.from(mark, 'hex')))) return path
+  return fileIdentity(path)
 }
 
 function layout(entries: readonly Entry[], path: string): { files: Map<string, FileTensor>; size: number } {
@@ -160,19 +167,25 @@ function padding(length: number): number {
 
 /** Whether the file is there with its size and mark; if so, notes that it was used. */
 async function isWhole(path: string, size: number, mark: Uint8Array): Promise<boolean> {
+  if (!(await hasMark(path, mark, size))) return false
+  const now = new Date()
+  await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
+  return true
+}
+
+/** Whether a file ends with its own address. */
+async function hasMark(path: string, mark: Uint8Array, size?: number): Promise<boolean> {
   try {
     const file = await open(path)
     try {
-      if ((await file.stat()).size !== size) return false
-      const { buffer } = await file.read(Buffer.alloc(MARK), 0, MARK, size - MARK)
-      if (!buffer.equals(mark)) return false
+      const found = (await file.stat()).size
+      if (size !== undefined && found !== size) return false
+      const { buffer } = await file.read(Buffer.alloc(MARK), 0, MARK, found - MARK)
+      return buffer.equals(mark)
     } finally {
       await file.close()
     }
   } catch {
     return false
   }
-  const now = new Date()
-  await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
-  return true
 }

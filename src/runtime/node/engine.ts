@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { DType, Tensor, TypedArray } from '../../tensor/index.ts'
+import { withoutTelemetry } from './telemetry.ts'
 
 /** What a session is made of, as plain data that can be posted to a worker. */
 export interface Plan {
@@ -31,6 +32,7 @@ export interface Engine {
 
 /** Loads the native library (some 30 ms in a cold process) without making a session. */
 export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  withoutTelemetry()
   // Required, not imported: Node reads all of a CommonJS package twice to find what it exports for an import.
   const runtime = createRequire(import.meta.url)('onnxruntime-node') as typeof import('onnxruntime-node')
   // Every failure arrives as an exception; without this the library also prints it to the user's terminal.

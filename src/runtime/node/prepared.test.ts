@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { bytesOf, float32ToFloat16 } from '../../tensor/index.ts'
 import { addition, linear, rows } from '../testing/graphs.ts'
 import type { Session } from '../types.ts'
 import { compile, reopen } from './compile.ts'
@@ -52,6 +53,25 @@ describe.each([0, 2])('a session that persists, on %i workers', (workers) => {
 })
 
 describe('a prepared session', () => {
+  it('is found again where its weights were converted, however often those were used since', async () => {
+    const halves = bytesOf(float32ToFloat16(weight.data))
+    const path = join(cacheDir, 'weights.half')
+    await writeFile(path, halves)
+    const file = { path, offset: 0, length: halves.length }
+    const graph = linear({ dtype: 'float16', shape: weight.shape, file })
+    const { prepared } = keep(await compile(graph, { workers: 0, cacheDir, persist: true }))
+    await new Promise((later) => setTimeout(later, 20))
+    expect(keep(await compile(graph, { workers: 0, cacheDir, persist: true })).prepared).toBe(prepared)
+    const { mtime } = await stat(path)
+    await writeFile(
+      path,
+      halves.map((byte) => byte ^ 1),
+    )
+    await utimes(path, mtime, mtime)
+    const other = keep(await compile(graph, { workers: 0, cacheDir, persist: true }))
+    expect(other.prepared).not.toBe(prepared)
+  })
+
   it('is another for another graph', async () => {
     const { prepared } = keep(await compile(linear(weight), { workers: 0, cacheDir, persist: true }))
     const changed = { ...weight, data: weight.data.map((value) => value + 1) }

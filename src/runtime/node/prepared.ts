@@ -7,6 +7,7 @@ import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { writeFileAtomic } from '../../base/files/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
+import { sourceIdentity } from './cache.ts'
 import { prune } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
 
@@ -34,12 +35,9 @@ const require = createRequire(import.meta.url)
 export async function addressOf(plan: Plan, files: Iterable<string>): Promise<string> {
   const { version } = require('onnxruntime-node/package.json') as { version: string }
   const hash = createHash('sha256').update(
-    `pipilo session 2 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
+    `pipilo session 3 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
   )
-  for (const path of files) {
-    const { size, mtimeMs } = await stat(path)
-    hash.update(`${path} ${size} ${mtimeMs}\n`)
-  }
+  for (const path of files) hash.update(`${await sourceIdentity(path)}\n`)
   return hash.update(plan.model).digest('hex')
 }
 

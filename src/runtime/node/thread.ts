@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
+import { withoutTelemetry } from './telemetry.ts'
 
 /** How a call to a thread ended without a reply: the thread did. */
 export class ThreadEnded extends Error {}
@@ -99,6 +100,8 @@ function leave(): void {
 }
 
 function startWorker(workerData: Int32Array): Worker {
+  // Here and not in the worker, whose environment is a copy that the library does not see.
+  withoutTelemetry()
   const source = import.meta.url.endsWith('.ts')
   const entry = new URL(source ? './worker.ts' : './worker.js', import.meta.url)
   // Flags of the caller's own program (`--input-type`, `--test`) are not for this thread.

@@ -12,3 +12,12 @@ export function rowsOf(name: string, batch: number): Row[] {
     metadata: { batch, writer: name, [`by ${name}`]: i },
   }))
 }
+
+/** Rows whose ids are those of all writers, and whose metadata says who wrote them. */
+export function sameRows(round: string, writer: string): Row[] {
+  return Array.from({ length: 50 }, (_, i) => ({
+    id: `${round}:${i}`,
+    vector: new Float32Array(dimensions).fill(1 + i),
+    metadata: { writer, [`by ${writer}`]: true },
+  }))
+}

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deadAddress, gitBlob, type HubServer, startHub } from '../../testing/hubServer.ts'
@@ -190,10 +190,14 @@ describe('a download', () => {
     const repository = await open()
     const lock = join(cache, 'hub', '.locks', 'models--owner--name', `${gitBlob(config)}.pipilo.lock`)
     await repository.get('README.md')
-    const dead = spawn(process.execPath, ['-e', ''])
+    const holder = fileURLToPath(new URL('../../../base/files/index.ts', import.meta.url))
+    const dead = spawn(process.execPath, ['--import', 'tsx', holder, lock], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    await new Promise((held) => dead.stdout.once('data', held))
+    dead.kill('SIGKILL')
     await new Promise((done) => dead.on('exit', done))
-    const { hostname } = await import('node:os')
-    await writeFile(lock, JSON.stringify({ id: 'x', pid: dead.pid, host: hostname() }))
+    expect(await readdir(join(lock, '..'))).toEqual([basename(lock)])
     expect(await readFile(await repository.get('config.json'))).toEqual(config)
     expect(await readdir(join(lock, '..'))).toEqual([])
   })

@@ -1,10 +1,9 @@
 import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
-import { fileError, writeFileAtomic } from '../../../base/files/index.ts'
+import { fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
 import { kindOf } from '../files.ts'
 import { download, type RemoteFile } from './download.ts'
-import { withLock } from './lock.ts'
 import {
   type Answer,
   isNetworkFailure,
