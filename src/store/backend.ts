@@ -1,6 +1,6 @@
 import type { Recipe } from '../embed/index.ts'
-import type { Pooling } from '../models/index.ts'
 import type { Predicate } from './filter.ts'
+import type { Identity } from './identity.ts'
 import type { Hit, Metadata, WriteOptions } from './types.ts'
 
 /** What a collection remembers about itself from its creation on. */
@@ -9,17 +9,6 @@ export interface CollectionInfo {
   readonly recipe?: Recipe | undefined
   /** What collections of Pipilo 0.1 say in place of a recipe. */
   readonly identity?: Identity | undefined
-}
-
-/** The embedder of a collection that was made before there were recipes. */
-export interface Identity {
-  readonly model: string
-  readonly fingerprint: string
-  /** Names of layers or places as they were asked for, joined by commas. */
-  readonly tap: string
-  readonly pool: Pooling
-  readonly normalize: boolean
-  readonly dimensions: number
 }
 
 /** A row as a backend sees it: checked, its vector finite, of the right length and not zero. */

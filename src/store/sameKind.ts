@@ -1,7 +1,8 @@
 // Tells whether an embedder's vectors can be compared with those of a collection.
 import { PipiloError } from '../base/index.ts'
 import { type Embedder, type Recipe, recipeDifferences, resolveRecipe } from '../embed/index.ts'
-import type { CollectionInfo, Identity } from './backend.ts'
+import type { CollectionInfo } from './backend.ts'
+import type { Identity } from './identity.ts'
 
 /** What is looked at of an embedder. */
 export type Comparable = Pick<Embedder, 'recipe'> & Partial<Pick<Embedder, 'model'>>

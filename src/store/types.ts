@@ -1,5 +1,5 @@
 import type { Embedder, Recipe } from '../embed/index.ts'
-import type { Identity } from './backend.ts'
+import type { Identity } from './identity.ts'
 
 export type MetadataValue = string | number | boolean | null
 export type Metadata = Readonly<Record<string, MetadataValue>>

@@ -92,7 +92,10 @@ async function resolveAs(
   model: string | Model,
   options: EmbedderOptions,
 ): Promise<{ resolution: Resolution; options: EmbedderOptions }> {
-  const resolution = await resolveWork(model, options)
+  const resolution = await resolveWork(model, options).catch((error: unknown) => {
+    if (!(error instanceof PipiloError) || error.code !== 'LAYER_UNKNOWN') throw error
+    throw mismatch(recipe.source.name, [error.message.replace(/\.$/, '')], error)
+  })
   const { card } = resolution.known
   if (isSame(recipe, resolution.recipe) || typeof model !== 'string')
     return checked(recipe, { resolution, options })
@@ -130,13 +133,14 @@ function checked<R extends { resolution: Resolution }>(recipe: Recipe, found: R)
   throw mismatch(recipe.source.name, differences.length ? differences : ['another prompt, limit or chunks'])
 }
 
-function mismatch(name: string, differences: readonly string[]): PipiloError {
+function mismatch(name: string, differences: readonly string[], cause?: unknown): PipiloError {
   return new PipiloError(
     'RECIPE_MISMATCH',
     `${name} is not what the recipe was written of: ${differences.join('; ')}.`,
     {
       input: name,
       hint: 'Give the model as it was then: openRecipe(recipe, { model }).',
+      cause,
     },
   )
 }

@@ -1,6 +1,5 @@
 // What an embedder is, as plain data.
 import type { ImagePreprocessing, Modality, Opened, Pooling, TextPreprocessing } from '../../models/index.ts'
-import type { ChunkOptions } from '../types.ts'
 
 /**
  * What an embedder is, as plain data that can be written as JSON: whoever opens it again gets the same vectors.
@@ -49,7 +48,8 @@ export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding'>
   readonly lowercase: boolean
   /** Tokens read of a text or of each of its chunks. */
   readonly maxLength: number
-  readonly chunk?: ChunkOptions & Required<Pick<ChunkOptions, 'tokens' | 'pool'>>
+  /** Where long texts are split, as in `ChunkOptions`; `overlap` is missing where it is half of a small chunk. */
+  readonly chunk?: { readonly tokens: number; readonly overlap?: number; readonly pool: 'mean' | 'keep' }
   /** Words before every text unless a call says otherwise. */
   readonly prompt: string
   /** Words by the names that calls may use. */
