@@ -1,3 +1,4 @@
+// Runs benchmark programs in processes of their own, and measures time, memory and the event loop in them.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -9,20 +10,21 @@ export async function measure<Result>(
   program: string,
   args: string[] = [],
   input?: unknown,
+  env: Record<string, string> = {},
 ): Promise<Result> {
   const path = fileURLToPath(new URL(program, import.meta.url))
   const loader = path.endsWith('.ts') ? ['--import', import.meta.resolve('tsx')] : []
   const child = spawn(process.execPath, [...loader, path, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { ...process.env, SPAWNED: String(Date.now()) },
+    env: { ...process.env, ...env, SPAWNED: String(Date.now()) },
   })
   child.stdin.end(input === undefined ? '' : JSON.stringify(input))
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text
   })
-  const status = await new Promise((resolve) => child.on('close', resolve))
-  if (status !== 0) throw new Error(`${program} ended with status ${status}`)
+  const end = await new Promise((resolve) => child.on('close', (status, signal) => resolve(signal ?? status)))
+  if (end !== 0) throw new Error(`${program} ended with ${end}`)
   return JSON.parse(out.trim().split('\n').at(-1)!)
 }
 
@@ -54,14 +56,9 @@ export function watchEventLoop(): { stop(): number } {
 /** Peak resident memory of this process so far, in MB. */
 export const peakMemory = (): number => process.resourceUsage().maxRSS / 1024
 
-/** Best of `runs` timings of `work`, in milliseconds, after one run to warm up. */
-export async function best(runs: number, work: () => Promise<unknown>): Promise<number> {
-  await work()
-  let least = Number.POSITIVE_INFINITY
-  for (let run = 0; run < runs; run++) {
-    const start = performance.now()
-    await work()
-    least = Math.min(least, performance.now() - start)
-  }
-  return least
+/** The middle one of some numbers; of an even count, the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }

@@ -61,7 +61,7 @@ function spearman(a: readonly number[], b: readonly number[]): number {
   return xy / Math.sqrt(xx * yy)
 }
 
-/** What the package's weights are, and how they want pictures; its file says neither. */
+/** Architecture of the package's weights and preparation of its pictures; its file says neither. */
 const lite0 = {
   architecture: 'tf_efficientnet_lite0',
   card: {

@@ -1,5 +1,5 @@
 /**
- * Does memory stay flat? 20,000 texts of mixed length through MiniLM: resident memory a quarter of the way and at the end.
+ * Growth of memory: 20,000 texts of mixed length through MiniLM: resident memory a quarter of the way and at the end.
  *
  *     npx tsx memory.ts
  */

@@ -1,3 +1,4 @@
+// Makes photographs for benchmarks: crops of the sample pictures as JPEG files.
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

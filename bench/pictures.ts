@@ -1,19 +1,21 @@
 /**
  * Pictures to vectors, Pipilo beside transformers.js `image-feature-extraction` on the same ONNX file: 500 JPEG files of
- * 1280×960, made from the repository's sample photographs.
+ * 1280×960, made from the repository's sample photographs. Medians of as many processes on either side, turn about; memory
+ * and event loop are those of the batch size whose rate stands beside them.
  *
  *     npm run pictures        # in bench/, after npm install
+ *     npm run pictures -- 5   # as many rounds (default 3)
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cosineSimilarity, open } from 'pipilo'
 import { rename, writeOnnx } from 'pipilo/graph'
-import { measure } from './child.ts'
+import { measure, median } from './child.ts'
 import { photographs } from './photographs.ts'
 
-interface Run<Milliseconds> {
-  milliseconds: Milliseconds
+interface Run {
+  milliseconds: number
   late: number
   peak: number
   vectors: number[][]
@@ -21,6 +23,7 @@ interface Run<Milliseconds> {
 
 const root = join(tmpdir(), 'pipilo-bench-pictures')
 const batches = [1, 8, 32]
+const rounds = Number(process.argv[2] ?? 3)
 
 const files = await photographs(join(root, 'photographs'), 500)
 const model = await open('mobilenet-v2')
@@ -47,36 +50,35 @@ writeFileSync(
 // The file gives vectors: there is nothing left to pool.
 const card = { ...model.card, tap: 'last_hidden_state', pool: 'mean' }
 
-const ours = await measure<Run<number>>('pictures/run-pipilo.ts', [], { model: file, card, files })
-const theirs = await measure<Run<Record<number, number>>>('pictures/run-transformers.ts', [], {
-  folder,
-  files,
-  batches,
-})
-const again = await measure<Run<number>>('pictures/run-pipilo.ts', [], { model: file, card, files })
-const milliseconds = Math.min(ours.milliseconds, again.milliseconds)
-const fastest = batches.map((batch) => theirs.milliseconds[batch]!).sort((a, b) => a - b)[0]!
-const cosines = ours.vectors
+const ours: Run[] = []
+const peers = new Map<number, Run[]>(batches.map((size) => [size, []]))
+for (let round = 0; round < rounds; round++) {
+  ours.push(await measure<Run>('pictures/run-pipilo.ts', [], { model: file, card, files }))
+  for (const [size, runs] of peers) {
+    runs.push(await measure<Run>('pictures/run-transformers.ts', [], { folder, files, size }))
+  }
+}
+const middle = (runs: readonly Run[], what: 'milliseconds' | 'late' | 'peak') =>
+  median(runs.map((run) => run[what]))
+const milliseconds = middle(ours, 'milliseconds')
+const theirs = peers.get(batches[0]!)![0]!
+const cosines = ours[0]!.vectors
   .map((vector, i) => cosineSimilarity(Float32Array.from(vector), Float32Array.from(theirs.vectors[i]!)))
   .sort((a, b) => a - b)
 console.log(
-  `500 JPEG files of 1280×960; cosine between the sides: least ${cosines[0]!.toFixed(4)}, median ${cosines[250]!.toFixed(4)}\n`,
+  `500 JPEG files of 1280×960; cosine between the sides: least ${cosines[0]!.toFixed(4)}, median ${median(cosines).toFixed(4)}; medians of ${rounds}\n`,
 )
-const perSecond = (ms: number) => (files.length / ms) * 1000
+const measured = (runs: readonly Run[]) => ({
+  'pictures/s': ((files.length / middle(runs, 'milliseconds')) * 1000).toFixed(0),
+  'Pipilo’s rate over it': (middle(runs, 'milliseconds') / milliseconds).toFixed(2),
+  'peak memory, MB': middle(runs, 'peak').toFixed(0),
+  'event loop late by at most, ms': middle(runs, 'late').toFixed(0),
+})
 console.table({
-  'Pipilo, pictures/s': { value: perSecond(milliseconds).toFixed(0) },
+  Pipilo: measured(ours),
   ...Object.fromEntries(
-    batches.map((batch) => [
-      `transformers.js, batches of ${batch}, pictures/s`,
-      {
-        value: perSecond(theirs.milliseconds[batch]!).toFixed(0),
-        ratio: (theirs.milliseconds[batch]! / milliseconds).toFixed(2),
-      },
-    ]),
+    batches.map((size) => [`transformers.js, batches of ${size}`, measured(peers.get(size)!)]),
   ),
 })
+const fastest = Math.min(...batches.map((size) => middle(peers.get(size)!, 'milliseconds')))
 console.log(`ratio to its best: ${(fastest / milliseconds).toFixed(2)} (goal ≥ 1.5)`)
-console.log(
-  `event loop late by at most: Pipilo ${ours.late.toFixed(0)} ms, transformers.js ${theirs.late.toFixed(0)} ms`,
-)
-console.log(`peak memory: Pipilo ${ours.peak.toFixed(0)} MB, transformers.js ${theirs.peak.toFixed(0)} MB`)

@@ -1,5 +1,5 @@
 /**
- * What the pipeline itself costs: a million rows through three cheap stages, and how far resident memory grows between a
+ * Cost of the pipeline itself: a million rows through three cheap stages, and how far resident memory grows between a
  * quarter of the way and the end. `npx tsx bench/pipeline.ts [rows]`
  */
 import { dc, pipe, type Source } from '../src/pipeline/index.ts'

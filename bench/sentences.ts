@@ -1,3 +1,4 @@
+// Texts for benchmarks: sentences of STS-B, alone and mixed, drawn with a seeded generator.
 import { readFileSync } from 'node:fs'
 
 /** A small seeded generator (mulberry32), so that every run and every peer sees the same inputs. */

@@ -1,5 +1,5 @@
 /**
- * Which layer of a picture model is the best embedding: recall on pictures, layer by layer and for concatenations.
+ * Search for the best embedding layer of a picture model: recall on pictures, layer by layer and for concatenations.
  *
  *     npx tsx bench/taps.ts mobilenet_v2     # or inception_v3
  *
@@ -34,7 +34,7 @@ const kinds =
   name === 'mobilenet_v2' ? /^block_([6-9]|1\d)_(add|project_BN|expand_relu)$|^out_relu$/ : /^mixed\d+/
 const names = layers(graph).map((layer) => layer.name)
 const candidates = names.filter(
-  // Where a block ends in an addition, its projection is not its output.
+  // The projection of a block that ends in an addition is not the block's output.
   (layer) =>
     kinds.test(layer) &&
     !(layer.endsWith('_project_BN') && names.includes(layer.replace('project_BN', 'add'))),

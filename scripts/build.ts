@@ -12,7 +12,7 @@ import { sideDoors } from './rooms.ts'
 const project = fileURLToPath(new URL('..', import.meta.url))
 const [src, dist] = [join(project, 'src'), join(project, 'dist')]
 
-/** What a room imports from another one stays an import of that room's door: `files/index.ts` is built as `files.js`. */
+/** Imports from another room stay imports of that room's door: `files/index.ts` is built as `files.js`. */
 const doors = (room: string): Plugin => ({
   name: 'doors',
   setup({ onResolve }) {

@@ -55,10 +55,21 @@ function comments(text: string): { start: number; text: string }[] {
   return found
 }
 
+/** Exports that a file declares itself. */
+const declared = /^export (?:async |abstract |default )*(?:function|class|interface|type|const|let|enum) /gm
+
+/** True if a comment is the documentation of the declaration right below it. */
+function isOfDeclaration(source: string, { start, text }: { start: number; text: string }): boolean {
+  if (!text.startsWith('/**')) return false
+  return /^\n(?:export |async |abstract )*(?:function|class|interface|type|const|let|enum) /.test(
+    source.slice(start + text.length),
+  )
+}
+
 /** The faults of one file. */
 export function checkOpenings(file: string, text: string): Finding[] {
   const faults: Finding[] = []
-  const source = text.replace(/^#!.*\n/, (bang) => ' '.repeat(bang.length - 1) + '\n')
+  const source = text.replace(/^#!.*\n/, (bang) => `${' '.repeat(bang.length - 1)}\n`)
   const all = comments(source)
   const lineOf = (place: number) => source.slice(0, place).split('\n').length
   const first = all[0]
@@ -67,6 +78,8 @@ export function checkOpenings(file: string, text: string): Finding[] {
     faults.push({ file, line: 1, fault: 'does not open with a sentence that says what it is' })
   else if (!/^[^.]*\S.*?[.:](\s|$)/.test(opening))
     faults.push({ file, line: 1, fault: `opens with what is no sentence: ${opening.slice(0, 60)}` })
+  else if (isOfDeclaration(source, first!) && (source.match(declared)?.length ?? 0) > 1)
+    faults.push({ file, line: 1, fault: 'opens with the comment of its first declaration' })
   for (const comment of all) {
     const words = plain(comment.text)
     if (/^biome-ignore|^@ts-|^#region/.test(words)) continue

@@ -1,3 +1,4 @@
+// Checks the order of the rooms: a room imports only from rooms above it, through their doors.
 import { readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'

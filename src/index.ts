@@ -14,7 +14,7 @@
  * @module
  */
 
-export type { ErrorCode } from './base/index.ts'
+export type { ErrorCode, PipiloErrorOptions } from './base/index.ts'
 export { PipiloError } from './base/index.ts'
 export type {
   AnyInput,
@@ -41,25 +41,29 @@ export type {
   ZeroShotOptions,
 } from './embed/index.ts'
 export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
-export type { Graph, Layer } from './graph/index.ts'
+export type { Graph, Layer, WriteOptions as GraphWriteOptions } from './graph/index.ts'
 export type {
   Card,
   EmbeddingOptions,
+  ImagePreprocessing,
   InputModality,
   Modality,
   Model,
   OpenOptions,
   Pooling,
   SaveOptions,
+  TextPreprocessing,
   Towers,
 } from './models/index.ts'
 export { cards, open } from './models/index.ts'
 // Whole, so that users can declare operators of their own: `declare module 'pipilo' { interface Operators … }`.
 export * from './pipeline/index.ts'
-export type { Session } from './runtime/index.ts'
+export type { CompileOptions, RunOptions as SessionRunOptions, Session } from './runtime/index.ts'
 export type {
   Collection,
+  CollectionOptions,
   Condition,
+  ConnectOptions,
   Filter,
   Hit,
   IndexFilesOptions,
@@ -67,11 +71,12 @@ export type {
   IndexReport,
   KeptRows,
   Metadata,
+  MetadataValue,
   Row,
   SearchOptions,
   Store,
   WriteOptions,
 } from './store/index.ts'
 export { connect, indexFiles } from './store/index.ts'
-export type { Matrix, Tensor } from './tensor/index.ts'
+export type { DType, Matrix, Neighbor, Tensor, TypedArray, Vector } from './tensor/index.ts'
 export { cosineSimilarity, similarityMatrix, topK } from './tensor/index.ts'

@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -273,8 +274,11 @@ describe('pipilo embed', () => {
 
   it('ends cleanly on Ctrl-C, leaving no half file', async () => {
     const cwd = emptyFolder()
-    const running = start(['embed', '-', '--out', 'v.npy'], { cwd, input: null })
-    setTimeout(() => running.kill('SIGINT'), 1500)
+    const running = start(['embed', '-', '--out', 'v.jsonl'], { cwd, input: null })
+    running.write('football\n')
+    const written = () => readdirSync(cwd).map((name) => statSync(join(cwd, name)).size)
+    await expect.poll(() => written()[0] ?? 0, { timeout: 30_000 }).toBeGreaterThan(0)
+    running.kill('SIGINT')
     const { status, stderr } = await running.ended
     expect(stderr).toBe('pipilo: stopped\n')
     expect(status).toBe(130)

@@ -18,6 +18,8 @@ export interface Ended {
 export interface Started {
   readonly ended: Promise<Ended>
   kill(signal: NodeJS.Signals): void
+  /** Writes to standard input, which stays open. */
+  write(text: string): void
   /** Resolves when standard output or error holds the text. */
   prints(text: string): Promise<void>
 }
@@ -42,6 +44,7 @@ export function start(
   return {
     ended,
     kill: (signal) => void child.kill(signal),
+    write: (text) => void child.stdin.write(text),
     prints: (text) =>
       new Promise((resolve, reject) => {
         look = () => {

@@ -23,7 +23,7 @@ const { names, preparations } = JSON.parse(readFileSync(join(folder, 'preparatio
 const photographs = names.map((name) => join(folder, 'photographs', name))
 const [height, width] = [224, 224]
 
-/** What Pillow made of each photograph. */
+/** Pillow's pixels of each photograph. */
 const expectedOf = (preparation: string) =>
   names.map((name) => readFileSync(join(folder, 'pixels', preparation, `${name}.bin`)))
 

@@ -1,12 +1,13 @@
+// Embeds the pictures twice with transformers.js, in batches of one size, in a process of its own, and measures the second time.
 import { env, pipeline } from '@huggingface/transformers'
-import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
+import { peakMemory, readInput, watchEventLoop } from '../child.ts'
 
-const { folder, files, batches } = await readInput<{ folder: string; files: string[]; batches: number[] }>()
+const { folder, files, size } = await readInput<{ folder: string; files: string[]; size: number }>()
 env.allowRemoteModels = false
 env.localModelPath = folder
 const extract = await pipeline('image-feature-extraction', 'mobilenet', { dtype: 'fp32' })
 
-const embed = async (size: number) => {
+const embed = async () => {
   const vectors: number[][] = []
   for (let start = 0; start < files.length; start += size) {
     const { data, dims } = await extract(files.slice(start, start + size))
@@ -17,10 +18,10 @@ const embed = async (size: number) => {
   return vectors
 }
 
-await embed(1)
+await embed()
 const watch = watchEventLoop()
-const vectors = await embed(batches[0]!)
+const start = performance.now()
+const vectors = await embed()
+const milliseconds = performance.now() - start
 const late = watch.stop()
-const milliseconds: Record<number, number> = {}
-for (const size of batches) milliseconds[size] = await best(1, () => embed(size))
 console.log(JSON.stringify({ milliseconds, late, peak: peakMemory(), vectors }))

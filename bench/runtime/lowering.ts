@@ -1,5 +1,5 @@
 /**
- * What lowering MiniLM gains: time to compile (the second time, with converted weights cached), processor time of a run,
+ * Gain of lowering MiniLM: time to compile (the second time, with converted weights cached), processor time of a run,
  * GFLOP/s on one thread.
  *
  *     npx tsx bench/runtime/lowering.ts

@@ -1,5 +1,5 @@
 /**
- * Where a run of MiniLM spends its time, by operator and shape of its inputs.
+ * Profile of a run of MiniLM: time by operator and shape of its inputs.
  *
  *     npx tsx bench/runtime/profile.ts [batch] [length]
  */

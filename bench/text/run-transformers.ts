@@ -1,14 +1,15 @@
+// Embeds the texts twice with transformers.js, in batches of one size, in a process of its own, and measures the second time.
 import { env, pipeline } from '@huggingface/transformers'
-import { best, peakMemory, readInput, watchEventLoop } from '../child.ts'
+import { peakMemory, readInput, watchEventLoop } from '../child.ts'
 
 const texts = await readInput<string[]>()
+const [folder, size] = [process.argv[2]!, Number(process.argv[3])]
 env.allowRemoteModels = false
-env.localModelPath = process.argv[2]!
-const batches = process.argv.slice(3).map(Number)
+env.localModelPath = folder
 const extract = await pipeline('feature-extraction', 'minilm', { dtype: 'fp32' })
 const options = { pooling: 'mean', normalize: true } as const
 
-const embed = async (size: number) => {
+const embed = async () => {
   const vectors: number[][] = []
   for (let start = 0; start < texts.length; start += size) {
     vectors.push(...(await extract(texts.slice(start, start + size), options)).tolist())
@@ -16,12 +17,12 @@ const embed = async (size: number) => {
   return vectors
 }
 
-await embed(32)
+await embed()
 const watch = watchEventLoop()
-const vectors = await embed(32)
+const start = performance.now()
+const vectors = await embed()
+const milliseconds = performance.now() - start
 const late = watch.stop()
-const milliseconds: Record<number, number> = {}
-for (const size of batches)
-  milliseconds[size] = await best(size === 1 || size === 32 ? 2 : 1, () => embed(size))
+const peak = peakMemory()
 const tokens = texts.map((text) => extract.tokenizer(text).input_ids.size)
-console.log(JSON.stringify({ milliseconds, late, peak: peakMemory(), vectors, tokens }))
+console.log(JSON.stringify({ milliseconds, late, peak, vectors, tokens }))

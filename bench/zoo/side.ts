@@ -1,10 +1,11 @@
+// Processes of the two sides of the zoo benchmark, which answer lines of JSON and keep their model between them.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-/** What a side works on. */
+/** Work of a side: a model and its inputs. */
 export interface Work {
   readonly name: string
-  /** What there is `count` of, where the kind does not say it. */
+  /** Unit of `count`, where the kind does not say it. */
   readonly what?: string
   readonly kind: 'text' | 'picture' | 'file'
   readonly folder: string
@@ -20,7 +21,7 @@ export interface Work {
   readonly count: number
 }
 
-/** How a side does it. */
+/** Settings of a side, such as threads. */
 export type Way = Readonly<Record<string, number | string>>
 
 export interface Run {

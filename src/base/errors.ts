@@ -1,3 +1,5 @@
+// The error class of Pipilo and its codes.
+
 /** The stable codes of Pipilo's errors. A program may switch on them; the sentences may change. */
 export type ErrorCode =
   // files and sources
@@ -31,6 +33,7 @@ export type ErrorCode =
   | 'WORKER_CRASHED'
   | 'OPERATOR_FAILED'
   | 'DISPOSED'
+  | 'BUSY'
   | 'ABORTED'
   // inputs
   | 'INPUT_INVALID'
@@ -47,9 +50,9 @@ export type ErrorCode =
   // command line
   | 'USAGE'
 
-/** What {@link PipiloError} takes beside its code and sentence. */
+/** Options of {@link PipiloError}. */
 export interface PipiloErrorOptions {
-  /** What to do about it, in a sentence. */
+  /** Advice on how to put it right, in a sentence. */
   hint?: string
   /** The input that was wrong: a path, a name, an index. */
   input?: string | number
@@ -71,7 +74,7 @@ export class PipiloError extends Error {
   override readonly name = 'PipiloError'
   /** Stable, for programs. */
   readonly code: ErrorCode
-  /** What to do about it. */
+  /** Advice on how to put it right. */
   readonly hint: string | undefined
   /** The input that was wrong. */
   readonly input: string | number | undefined

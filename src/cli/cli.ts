@@ -1,3 +1,4 @@
+// Runs the command `pipilo`: finds the subcommand, and turns errors into messages and exit codes.
 import type { CommandDef } from 'citty'
 import { renderUsage } from 'citty'
 import { closest, PipiloError } from '../base/index.ts'

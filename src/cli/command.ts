@@ -1,7 +1,8 @@
+// Definition of a subcommand, and the reading of its arguments.
 import { type ArgsDef, type CommandDef, type ParsedArgs, parseArgs as parse, renderUsage } from 'citty'
 import { closest, PipiloError } from '../base/index.ts'
 
-/** What a command gets beside its arguments: where to write, and when to stop. */
+/** Streams to write to and the signal to stop, given to a command beside its arguments. */
 export interface Terminal {
   /** Writes to standard output; resolves when the reader has room for more. */
   out(text: string): Promise<void>

@@ -1,1 +1,2 @@
+// Door of cli/: the command line.
 export { runCli } from './cli.ts'

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// Entry of the command `pipilo`.
 import { enableCompileCache } from './compileCache.ts'
 
 enableCompileCache()

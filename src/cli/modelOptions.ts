@@ -1,3 +1,4 @@
+// Options that several commands share: the model, how it is opened and tapped, prompts, the database.
 import type { ArgsDef } from 'citty'
 import { PipiloError } from '../base/index.ts'
 import {
@@ -66,7 +67,7 @@ export const modelArgs = {
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
 } as const
 
-/** What is put before texts, in every command that embeds them. */
+/** Prompt that is put before texts, in every command that embeds them. */
 export const promptArgs = {
   prompt: {
     type: 'string',
@@ -93,12 +94,12 @@ export const onError = {
   default: 'throw',
 } as const
 
-/** What was written for some arguments, by their names. */
+/** Values as written of some arguments, by their names. */
 type Values<Args extends ArgsDef> = {
   readonly [Name in keyof Args]?: (Args[Name]['type'] extends 'boolean' ? boolean : string) | undefined
 }
 
-/** What was written for {@link modelArgs} and {@link promptArgs}. */
+/** Values as written of {@link modelArgs} and {@link promptArgs}. */
 export type ModelValues = Values<typeof modelArgs & typeof promptArgs>
 
 /** One of a few words, or a usage error that lists them. */
@@ -167,10 +168,10 @@ export function embedderOptions(args: ModelValues): EmbedderOptions {
   return { ...embeddingOptions(args), ...openOptions(args), ...runtimeOptions(args), ...promptOption(args) }
 }
 
-/** What a collection remembers of its embedder. */
+/** A collection's memory of its embedder. */
 export type Remembered = Pick<Collection, 'recipe' | 'identity'>
 
-/** What else is known of the embedder to open. */
+/** Settings beside the arguments of the embedder to open. */
 interface Wanted {
   /** Decides the model where neither the arguments nor a collection name one. */
   readonly modality: Modality
@@ -218,7 +219,7 @@ export async function openEmbedder(
   }
 }
 
-/** Where collections live unless `--db` says otherwise. */
+/** Option `--db` of every command that opens the database. */
 export const database = {
   type: 'string',
   description: 'Folder of the database',

@@ -1,3 +1,4 @@
+// Writes vectors in order as .npy, .jsonl or .parquet, or as JSON lines on standard output.
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'

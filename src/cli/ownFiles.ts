@@ -1,4 +1,4 @@
-// What lies beside the package's code. From src/cli/ as from dist/cli/, where the build puts each room into one folder.
+// Files of the package beside its code, found from src/cli/ as from dist/cli/, where the build puts each room into one folder.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

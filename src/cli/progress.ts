@@ -1,3 +1,4 @@
+// Progress line on the terminal.
 import type { Terminal } from './command.ts'
 
 /** A line on the terminal that tells how far the work is; silent in a pipe. */

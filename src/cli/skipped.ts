@@ -1,3 +1,4 @@
+// Report of skipped inputs on standard error.
 import type { Terminal } from './command.ts'
 
 /** An input that was left out, and why. */

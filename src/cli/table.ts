@@ -1,3 +1,5 @@
+// Lays out tables for the terminal.
+
 /** A column of a table: its heading, and whether it holds numbers (then it stands to the right). */
 export interface Column {
   readonly heading: string

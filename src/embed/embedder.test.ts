@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Tokenizer } from '@huggingface/tokenizers'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Model, open } from '../models/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
@@ -43,6 +44,20 @@ async function* slowly<T>(items: Iterable<T>, pause = 0): AsyncGenerator<T> {
   for (const item of items) {
     await new Promise((resolve) => setTimeout(resolve, pause))
     yield item
+  }
+}
+
+/** Calls `turn` in every turn of the event loop, and once more when it is stopped. */
+function eachTurn(turn: () => void): { stop(): void } {
+  let next = setImmediate(function again() {
+    turn()
+    next = setImmediate(again)
+  })
+  return {
+    stop() {
+      clearImmediate(next)
+      turn()
+    },
   }
 }
 
@@ -388,21 +403,37 @@ describe('ends', () => {
     expect((await text.embed(['a'])).vectors).toHaveLength(1)
   })
 
-  it('leaves the event loop free', async () => {
-    const long = 'a few more words about towhees, '.repeat(30_000)
+  it('leaves the event loop free while it prepares texts', async () => {
+    const long = 'a few more words about towhees, '.repeat(20_000)
     const e = await embedder(await text.model(), { chunk: { pool: 'keep', tokens: 256, overlap: 0 } })
+    const encode = vi.spyOn(Tokenizer.prototype, 'encode')
     const stop = new AbortController()
-    let [late, last] = [0, performance.now()]
-    const timer = setInterval(() => {
-      late = Math.max(late, performance.now() - last)
-      last = performance.now()
-    }, 1)
-    setTimeout(() => stop.abort(), 400)
-    await e.embed([long, ...texts(300)], { signal: stop.signal }).catch(() => {})
-    clearInterval(timer)
-    // Alone on a machine it is 10 ms; a busy one makes every timer late.
-    expect(late).toBeLessThan(150)
+    // Characters that the tokenizer was given: in all, and in one turn of the event loop at most.
+    let [total, most] = [0, 0]
+    const loop = eachTurn(() => {
+      const given = encode.mock.calls.reduce((sum: number, [words]: string[]) => sum + words!.length, 0)
+      encode.mockClear()
+      most = Math.max(most, given)
+      total += given
+    })
+    const onProgress = () => stop.abort()
+    await e.embed([...texts(300), long], { signal: stop.signal, onProgress }).catch(() => {})
+    loop.stop()
+    encode.mockRestore()
+    // Its words are measured one by one, then its chunks are made.
+    expect(total).toBeGreaterThan(2 * 0.8 * long.length)
+    expect(most).toBeLessThan(total / 4)
     await e.dispose()
+  })
+
+  it('leaves the event loop free while the model runs', async () => {
+    let [turns, batches] = [0, 0]
+    const loop = eachTurn(() => turns++)
+    await text.embed(texts(300), { onProgress: () => batches++ })
+    loop.stop()
+    // A model that runs on the caller's thread lets the loop turn a few times a batch.
+    expect(batches).toBeGreaterThan(5)
+    expect(turns / batches).toBeGreaterThan(50)
   })
 
   it('refuses work after it was disposed', async () => {

@@ -1,3 +1,4 @@
+// Opens embedders, and embeds lists and streams of inputs with them.
 import { PipiloError } from '../base/index.ts'
 import type { Model, Pooling } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
@@ -137,7 +138,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
       rows.push({ ...row, vector: data.subarray(start, start + this.dimensions) })
     }
     if (single && !data) {
-      // What failed before the first result is as long as that now.
+      // Vectors of inputs that failed before the first result get its length now.
       for (const [i, row] of rows.entries()) {
         if (row.error) rows[i] = { ...row, vector: new Float32Array(this.dimensions).fill(Number.NaN) }
       }
@@ -192,8 +193,19 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   }
 }
 
+const COUNTS = [
+  'dimensions',
+  'maxLength',
+  'batchTokens',
+  'batchPixels',
+  'maxPixels',
+  'maxWaitingTokens',
+  'maxWaitingPixels',
+] as const
+
+/** Refuses what is no count. */
 export function checkCounts(options: EmbedderOptions): void {
-  for (const name of ['dimensions', 'maxLength', 'batchTokens', 'batchPixels', 'maxPixels'] as const) {
+  for (const name of COUNTS) {
     const value = options[name]
     if (value === undefined || (Number.isInteger(value) && value > 0)) continue
     throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be a whole number from 1.`, {

@@ -1,3 +1,4 @@
+// Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
 export { inputFor, takes } from './inputs/inputFor.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 export {

@@ -1,4 +1,4 @@
-// What an embedder needs to know of a model whose session lies prepared in the cache, so that a new process need not read the
+// Facts of a model whose session lies prepared in the cache, kept for the embedder, so that a new process need not read the
 // model, build its graph and optimise it again.
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
@@ -24,7 +24,7 @@ interface Memory {
 const MOST_FILES = 64
 
 /**
- * What was remembered of a model under these options; undefined when a file of it has changed since.
+ * The facts remembered of a model under these options; undefined when a file of it has changed since.
  *
  * @param tower of a model of two towers, which has nothing prepared but its towers
  */

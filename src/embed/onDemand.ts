@@ -1,4 +1,4 @@
-// What the package itself loads of this room: the rest comes with the first call.
+// Functions of this room's door; each loads its code with its first call.
 
 import { lazily } from '../base/index.ts'
 import { defaults, warmUp } from '../runtime/index.ts'
@@ -128,7 +128,7 @@ export const loadTokenizer = lazily(async () => (await import('./text/tokenizer.
 export const decodeImage = lazily(async () => (await import('./pictures/image.ts')).decodeImage)
 
 /**
- * What there is to embed in files, folders and globs, one after the other.
+ * Inputs to embed from files, folders and globs, one after the other.
  *
  * ```ts
  * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.txt', 'list.csv'])) …
@@ -136,7 +136,7 @@ export const decodeImage = lazily(async () => (await import('./pictures/image.ts
  * ```
  *
  * A text file gives an input for every line (empty ones too, as they are; a byte order mark and the ends of lines are
- * taken away), a picture one. What a file is, its content says, not its name. Folders are walked in the order of names,
+ * taken away), a picture one. A file's content decides its kind, not its name. Folders are walked in the order of names,
  * without hidden files, through links but not in circles. `-` stands for the lines of standard input, `http:` and
  * `https:` addresses for pictures. What cannot be read comes as an input with an `error`, and the rest goes on: a missing or
  * empty file, a line that is not UTF-8 (`TEXT_INVALID`), a text file named like a picture (`IMAGE_INVALID`).

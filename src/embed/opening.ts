@@ -1,4 +1,4 @@
-// From a name and options to what an embedder is, and from there to what runs it.
+// Resolves a name and options to a recipe, and opens the session and preparation of inputs that it needs.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../base/files/index.ts'
@@ -17,11 +17,11 @@ import type { Recipe } from './recipe/types.ts'
 import { TowerWork } from './towers/towerWork.ts'
 import type { EmbedderOptions } from './types.ts'
 
-/** What an embedder will be, before anything is compiled. */
+/** An embedder before anything is compiled. */
 export interface Resolution {
   readonly recipe: Recipe
   readonly known: KnownModel
-  /** The model itself, read on first call: one that an earlier process has left prepared is opened without it. */
+  /** Loads the model on first call; a cached session is opened without it. */
   readonly model: () => Promise<Model>
   /** Makes it ready to embed; to be called once. */
   readonly open: () => Promise<Work>
@@ -81,7 +81,7 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
   }
 }
 
-/** What is known of a model without its graph. */
+/** The facts of a model without its graph. */
 async function knownOf(
   model: Model,
   options: EmbedderOptions,
@@ -126,13 +126,13 @@ interface Prepared {
   readonly preparation: Preparation
 }
 
-/** What an earlier process has left; undefined where it is not there any more. */
+/** The session that an earlier process has left; undefined where it is not there any more. */
 async function reopened(
   address: string,
   known: KnownModel,
   options: EmbedderOptions,
 ): Promise<Prepared | undefined> {
-  // First of all the worker gets its work: what follows, tokenizers above all, keeps this thread busy.
+  // The worker gets its work first: loading the tokenizer then keeps this thread busy.
   const found = await reopen(address, options.runtime)
   return found && both(found.opening, preparer(known, options))
 }

@@ -7,7 +7,7 @@ import type { Prompt } from './types.ts'
 /** Names of prompts that an error lists at most: instruction models have more than a hundred. */
 const MOST_LISTED = 20
 
-/** What a prompt is looked up in. */
+/** Facts of a model in which a prompt is looked up. */
 interface Prompted {
   readonly name: string
   readonly modality: Modality

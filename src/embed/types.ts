@@ -1,3 +1,4 @@
+// Types of embedders: inputs, options, results.
 import type { PipiloError } from '../base/index.ts'
 import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
 import type { CompileOptions } from '../runtime/index.ts'
@@ -17,7 +18,7 @@ export interface RawImage {
 export type Input = string | URL | Uint8Array | Blob | RawImage
 
 /**
- * What a model of two towers takes: a text or a picture, and which of the two it is.
+ * Input of a model of two towers: a text or a picture, and which of the two it is.
  *
  * ```ts
  * const { vectors } = await e.embed([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
@@ -27,11 +28,11 @@ export type TextImageInput =
   | { readonly text: string; readonly image?: never }
   | { readonly image: Input; readonly text?: never }
 
-/** What some embedder takes. Which of it does depends on the model's modality. */
+/** Input of any embedder; the model's modality decides which kinds it takes. */
 export type AnyInput = Input | TextImageInput
 
 /**
- * What is put before every text: the name of one of the model's prompts, or words as they are.
+ * Words before every text: the name of one of the model's prompts, or the words as they are.
  *
  * ```ts
  * await e.embed(['owls'], { prompt: 'query' })                 // what the model's files call query
@@ -47,7 +48,7 @@ export type Prompt = string | { readonly text: string }
 export interface EmbedderOptions
   extends OpenOptions,
     Pick<EmbeddingOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
-  /** What the model has to be for; another one is refused. With `text-image` the compiler knows what the embedder takes. */
+  /** Required modality; a model of another is refused. With `text-image` the compiler knows what the embedder takes. */
   readonly modality?: Modality
   /** Prompt of every text unless a call says otherwise. Default: the card's default prompt, if it has one. */
   readonly prompt?: Prompt
@@ -58,6 +59,13 @@ export interface EmbedderOptions
   /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 4 × 224 × 224 pixels. */
   readonly batchTokens?: number
   readonly batchPixels?: number
+  /**
+   * Tokens (texts) or pixels (images, in the model's size) that wait for a worker, over all calls but the one that has most waiting. A call
+   * that would bring more fails at once with `BUSY`; a call alone never does. Default 4,194,304 tokens, or 67,108,864 pixels, which are
+   * 1,337 pictures of 224 × 224.
+   */
+  readonly maxWaitingTokens?: number
+  readonly maxWaitingPixels?: number
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
   readonly maxPixels?: number
   /**
@@ -86,7 +94,7 @@ export interface EmbedOptions {
   readonly onProgress?: (event: { done: number; total: number }) => void
 }
 
-/** Where a chunk stands in its input: characters (UTF-16 units) from `start` to `end`, exclusive. */
+/** Place of a chunk in its input: characters (UTF-16 units) from `start` to `end`, exclusive. */
 export interface ChunkPlace {
   readonly input: number
   readonly start: number
@@ -126,14 +134,14 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array, In ext
   readonly name: string
   readonly modality: Modality
   readonly card: Card
-  /** The model itself, for its layers and its graph. It may be read only now: a prepared session needs none of it. */
+  /** The model itself, with layers and graph. Loads the model on first call; a cached session is opened without it. */
   readonly model: () => Promise<Model>
   readonly dimensions: number
   /** The values of the graph that are read, joined by commas. */
   readonly tap: string
   readonly pool: Pooling
   readonly normalize: boolean
-  /** What it is, as plain data: what a collection remembers, and what opens it again. */
+  /** Plain data that says what it is, that a collection remembers, and that opens it again. */
   readonly recipe: Recipe
   embed(inputs: readonly In[], options?: EmbedOptions): Promise<EmbedResult<V>>
   /** Results in order, memory bounded by a few batches. */

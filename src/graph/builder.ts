@@ -30,7 +30,7 @@ export class Value {
     return this.#fact.type
   }
 
-  /** What inference knows, elements of small integer tensors included. */
+  /** Its type, and the elements of small integer tensors, as far as inference knows them. */
   get fact(): Fact {
     return this.#fact
   }
@@ -67,7 +67,7 @@ export interface BuilderOptions {
   readonly name?: string
   /** Version of the standard operator set. Default 17. */
   readonly opset?: number
-  /** What the layer of a scope is called, by the scope's path; `''` for none. Default: like its path. */
+  /** Name of a scope's layer, from the scope's path; `''` for no layer. Default: the path. */
   readonly layerName?: (path: string) => string
 }
 
@@ -81,7 +81,7 @@ export interface NodeOptions {
   readonly types?: readonly ValueType[]
 }
 
-/** What {@link Builder.scope} may say about a scope. */
+/** Options of {@link Builder.scope}. */
 export interface ScopeOptions {
   /** The module's kind, as the list of layers shows it: `Linear`, `Conv2d`, `BertLayer`. */
   readonly kind?: string
@@ -270,7 +270,7 @@ export class Builder {
     })
   }
 
-  /** Whether a value has this name. */
+  /** True if a value has this name. */
   has(name: string): boolean {
     return this.#values.has(name)
   }

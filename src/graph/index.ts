@@ -1,3 +1,4 @@
+// Door of graph/: the ONNX graph, its builder and operators, shape inference, files, passes and quantisation.
 export {
   Builder,
   type BuilderOptions,

@@ -1,10 +1,11 @@
+// Types of the graph: values, nodes, attributes, initializers, layers.
 import type { DType, FileTensor, Tensor } from '../tensor/index.ts'
 
 /** A size, or a named symbol (`batch`, `sequence`) for one that is known only at run time. `''` is unknown and unnamed. */
 export type Dimension = number | string
 export type Shape = readonly Dimension[]
 
-/** What a TypeProto held beside what {@link ValueType} says (denotations, unknown fields), by level, as protobuf bytes. */
+/** Fields of a TypeProto that {@link ValueType} has no place for (denotations, unknown ones), by level, as protobuf bytes. */
 export interface CarriedType {
   readonly type?: Uint8Array
   readonly inner?: Uint8Array
@@ -122,7 +123,7 @@ export interface Graph {
   readonly irVersion?: number
   readonly producer?: { readonly name: string; readonly version: string }
   readonly doc?: string
-  /** What the file held beside the above (model version, domain, quantisation annotations, unknown fields), carried through a round trip. */
+  /** Other fields of the file (model version, domain, quantisation annotations, unknown ones), kept through a round trip. */
   readonly carried?: Readonly<Record<string, unknown>>
 }
 
@@ -130,7 +131,7 @@ export interface Graph {
 export interface Layer {
   /** Scope name, usable in `cut` and `tap`. */
   readonly name: string
-  /** What it is: the operator of its last node, or of the module when known (`Linear`, `Conv2d`, `BertLayer`). */
+  /** Kind of module when known (`Linear`, `Conv2d`, `BertLayer`), else the operator of its last node. */
   readonly kind: string
   /** Shape of its last value, where known. */
   readonly shape: Shape | undefined

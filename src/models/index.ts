@@ -1,3 +1,4 @@
+// Door of models/: opening models from any source and format, cards, the hub's settings.
 export { card, cards, defaultImageModel, defaultTextModel } from './cards/cards.ts'
 export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
 export type { Safetensors } from './formats/safetensors.ts'

@@ -1,3 +1,4 @@
+// Opens a model by its name: a card, a source, or an architecture of timm or torchvision.
 import { closest, PipiloError } from '../base/index.ts'
 import { cards, cardsHint, findCard } from './cards/cards.ts'
 import { checkPrecision } from './model/precisions.ts'

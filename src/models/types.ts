@@ -1,10 +1,11 @@
+// Types of models: cards, preprocessing, options, places, and the model itself.
 import type { Graph, Layer, WriteOptions } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 
-/** What a model reads; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */
+/** Modality of a model; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */
 export type Modality = InputModality | 'text-image'
 
-/** What an input is. */
+/** Modality of an input. */
 export type InputModality = 'text' | 'image'
 
 /**
@@ -22,10 +23,10 @@ export interface ImagePreprocessing {
    * `size / cropRatio`, keep the middle; `border`: fit inside `size / cropRatio`, pad, keep the middle. As timm has them.
    */
   readonly crop: 'squash' | 'center' | 'border'
-  /** Share of what was resized that is kept. Default 1. */
+  /** Share of the resized picture that is kept. Default 1. */
   readonly cropRatio?: number
   /**
-   * To what it is resized, in place of `size / cropRatio`: the shorter side, or height and width. As transformers has it, whose
+   * Size after resizing, in place of `size / cropRatio`: the shorter side, or height and width. As transformers has it, whose
    * crops begin at offsets rounded down.
    */
   readonly resize?: number | readonly [height: number, width: number]
@@ -94,7 +95,7 @@ export interface SaveOptions extends WriteOptions {
   readonly dimensions?: number
 }
 
-/** What {@link Model.embedding} appends to a graph so that its one output is the vector. */
+/** Options of {@link Model.embedding}: the layer, and the steps appended to it so that the graph's one output is the vector. */
 export interface EmbeddingOptions {
   /**
    * Layer or place to read, named as for {@link Model.cut}. Several are concatenated after pooling (each L2-normalised first).
@@ -135,7 +136,7 @@ export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict'
   /** The name that it was opened by. */
   readonly name: string
   readonly dtype: NonNullable<OpenOptions['dtype']>
-  /** Where pictures of the caller's calibrated it: a hash of their pixels. */
+  /** Hash of the pixels of the caller's pictures, where those calibrated it. */
   readonly calibration?: string
   /** Of a model of two towers: the one that this is. */
   readonly tower?: InputModality

@@ -1,3 +1,4 @@
+// Door of nn/: layers, parameters, and the architectures built from them.
 export { cnnArchitectures, cnnNames, findCnn } from './cnn/cnnArchitectures.ts'
 export { buildLeNet, type LeNetConfig } from './cnn/leNet.ts'
 export { activation } from './layers/activations.ts'

@@ -1,3 +1,4 @@
+// Types of built models: options, graphs with named places, stages.
 import type { Graph, Initializer } from '../graph/index.ts'
 import type { Mode } from './types.ts'
 
@@ -28,7 +29,7 @@ export interface BuiltModel {
   readonly unused: readonly string[]
   /** Layer just below the head: what timm gives with `num_classes=0`, [batch, channels]. */
   readonly penultimate?: string
-  /** What timm's `forward_features` gives: the unpooled map [batch, channels, height, width] or all tokens. */
+  /** Output of timm's `forward_features`: the unpooled map [batch, channels, height, width] or all tokens. */
   readonly features?: string
   readonly stages?: readonly Stage[]
   /** Feature maps are [batch, height, width, channels], as in timm's Swin Transformers. Default: channels stand before. */

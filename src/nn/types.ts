@@ -1,3 +1,4 @@
+// Types of architectures: modes, parameters and how fresh ones are drawn.
 import type { Builder, Value } from '../graph/index.ts'
 
 /** `training` adds dropout and batch statistics. */

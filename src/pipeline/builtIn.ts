@@ -1,3 +1,4 @@
+// Operators that come with Pipilo: embedding of texts and pictures, decoding of pictures.
 import { availableParallelism } from 'node:os'
 import { PipiloError } from '../base/index.ts'
 import {

@@ -1,3 +1,4 @@
+// Types of the operators that come with Pipilo, and their options.
 import type { EmbedderOptions, Input, RawImage, TextImageInput } from '../embed/index.ts'
 import type { InputModality, Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
@@ -32,9 +33,9 @@ export type ImageEmbeddingOptions = Omit<EmbeddingOperatorOptions, 'prompt'> & {
 /** Options of `textImageEmbedding.clip`. There is no model of texts and pictures that works offline: one has to be named. */
 export interface TextImageEmbeddingOptions
   extends Omit<EmbeddingOperatorOptions, 'modality' | 'tap' | 'pool'> {
-  /** Where the model comes from, such as `hf:openai/clip-vit-base-patch32`, or a model that is open. */
+  /** Model, as `embedder` takes it: a name such as `hf:openai/clip-vit-base-patch32`, or one that is open. */
   readonly model: string | Model
-  /** What the values are: texts, or pictures. Default: each says so itself, `{ text }` or `{ image }`. */
+  /** Kind of the values: texts, or pictures. Default: each says so itself, `{ text }` or `{ image }`. */
   readonly modality?: InputModality
 }
 
@@ -43,7 +44,7 @@ export interface ImageDecodeOptions {
   readonly maxPixels?: number
 }
 
-/** What `imageDecode` and the image embedders take. */
+/** Input of `imageDecode` and the image embedders. */
 export type ImageInput = Input
 
 /** Operators that come with Pipilo, as `ops` has them. */

@@ -1,3 +1,4 @@
+// Data collections: chains of operators over rows, run when they are read.
 import { PipiloError } from '../base/index.ts'
 import type { AnyInput, RawImage, TextImageInput } from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
@@ -78,7 +79,7 @@ export interface WindowOptions {
 }
 
 /** Run options with which failed rows are handed out. */
-export type Keep = RunOptions & { readonly onError: 'keep' }
+type Keep = RunOptions & { readonly onError: 'keep' }
 
 /** The methods of a {@link DataCollection} that are no operators. */
 export class Chain<T> implements AsyncIterable<T> {
@@ -86,6 +87,7 @@ export class Chain<T> implements AsyncIterable<T> {
   readonly #stages: readonly Stage[]
   readonly #listeners: readonly ((progress: Progress) => void)[]
 
+  /** @internal Made by {@link dc} and {@link glob}. */
   constructor(
     source: Source<unknown>,
     stages: readonly Stage[] = [],
@@ -175,7 +177,7 @@ export class Chain<T> implements AsyncIterable<T> {
   }
 }
 
-/** What `flatMap` takes apart. */
+/** Values that `flatMap` takes apart into rows. */
 export type Listing<T> = Iterable<T> | AsyncIterable<T>
 
 /** A function as an operator, for one column. */

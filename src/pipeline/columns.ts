@@ -13,11 +13,11 @@ export type Arguments<C, I> = I extends readonly unknown[]
     ? [value: C[I]]
     : never
 
-/** What an operator over the columns `I` gets for a row: the value of one column, the array of several. */
+/** Argument of an operator over the columns `I`: the value of one column, the array of several. */
 export type RowValue<C, I> =
   Arguments<C, I> extends [infer One] ? (I extends string ? One : [One]) : Arguments<C, I>
 
-/** What goes into the columns `O`: a value for one column, an array for several. */
+/** Result for the columns `O`: a value for one column, an array for several. */
 export type Result<O> = O extends readonly unknown[] ? Results<O> : unknown
 
 /** A value for each of several columns. */
@@ -58,7 +58,7 @@ export type InputArguments<C, Inputs extends readonly string[]> = {
 /** How many rows one row gives: `one`, after a filter perhaps none, after `flatMap` or `window` any number. */
 export type Yield = 'one' | 'optional' | 'many'
 
-/** What a call for one row gives. */
+/** Result of a call for one row. */
 export type CallResult<Y extends Yield, Row> = Y extends 'one'
   ? Row
   : Y extends 'optional'

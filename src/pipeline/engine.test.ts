@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { PipiloError } from '../base/index.ts'
 import { type DataCollection, dc, FailedRow, type Progress, pipe } from './index.ts'
-import { MAX_CHUNK } from './queue.ts'
+import { MAX_CHUNK } from './pace.ts'
 
 const later = <T>(value: T, milliseconds = 0): Promise<T> =>
   new Promise((resolve) => setTimeout(() => resolve(value), milliseconds))
@@ -124,14 +124,14 @@ describe('a run', () => {
     function* count(): Generator<number> {
       for (;;) yield read++
     }
-    const start = performance.now()
     const rows = dc(count())
       .map((x) => x)
       .stream()
     for (let taken = 1; taken <= 20; taken++) {
       await rows.next()
       await later(undefined, 6)
-      if (performance.now() - start > 60) expect(read - taken).toBeLessThanOrEqual(24)
+      // Ten rows tell the stages how slow their reader is.
+      if (taken > 10) expect(read - taken).toBeLessThanOrEqual(24)
     }
     await rows.return()
   })

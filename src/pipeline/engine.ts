@@ -1,7 +1,8 @@
-import { PipiloError } from '../base/index.ts'
+// Runs stages over a source: in order, with back-pressure, batches and concurrent calls.
+import { abortError, type Chunk, PipiloError, Queue } from '../base/index.ts'
 import { Breakdown, errorAt, FailedRow } from './failedRow.ts'
 import type { BatchOperator, OpenOperator, RowOperator } from './operator.ts'
-import { type Chunk, MAX_CHUNK, Pace, Queue } from './queue.ts'
+import { MAX_CHUNK, Pace } from './pace.ts'
 import { Run, type StageCount } from './run.ts'
 import { SourceReader } from './source.ts'
 import { type CallStage, DROP, type FlowStage, type Outlet, type Stage } from './stages.ts'
@@ -10,11 +11,12 @@ import type { RunOptions, Source } from './types.ts'
 /** Calls at the same time of a function that returns promises, unless its operator says otherwise. */
 const DEFAULT_CONCURRENCY = 8
 const DEFAULT_BATCH = 16
+const ABORTED = 'The pipeline was aborted.'
 
 /** Opens operators, and closes them when their time has come. */
 export interface Opener {
   open(operator: BatchOperator<unknown, unknown>): Promise<OpenOperator<unknown, unknown>>
-  /** The run has ended: closes what lives as long as it. */
+  /** Closes the operators that were opened for this run alone. */
   end(): Promise<void>
 }
 
@@ -34,7 +36,7 @@ export async function* execute(
   options: RunOptions = {},
 ): AsyncGenerator<Chunk, void, undefined> {
   const { signal } = options
-  if (signal?.aborted) throw abortion(signal)
+  if (signal?.aborted) throw abortError(signal, ABORTED)
   const run = new Run(
     stages.map((stage) => stage.name),
     options,
@@ -59,7 +61,7 @@ export async function* execute(
     failure ??= { error }
     stop()
   }
-  const onAbort = (): void => fail(abortion(signal!))
+  const onAbort = (): void => fail(abortError(signal, ABORTED))
   signal?.addEventListener('abort', onAbort, { once: true })
 
   const reader = new SourceReader(source, queues[0]!, run)
@@ -102,10 +104,6 @@ export async function* execute(
     else await reader.closed
     run.report(true)
   }
-}
-
-function abortion(signal: AbortSignal): PipiloError {
-  return new PipiloError('ABORTED', 'The pipeline was aborted.', { cause: signal.reason })
 }
 
 function isFinal(item: unknown, onError: Run['onError']): boolean {

@@ -1,7 +1,8 @@
+// Rows that failed, and the errors that say in which stage and row.
 import { PipiloError } from '../base/index.ts'
 
 /**
- * What stands in the place of a row that failed, with `onError: 'keep'`.
+ * A row that failed, handed out in its place with `onError: 'keep'`.
  *
  * ```ts
  * for (const image of await dc(paths).imageDecode().toList({ onError: 'keep' })) {
@@ -16,7 +17,7 @@ export class FailedRow {
   readonly stage: string
   /** Says which row failed in which stage and why; what the stage threw is its `cause`. */
   readonly error: PipiloError
-  /** What went into the stage. */
+  /** Input of the stage that failed. */
   readonly value: unknown
 
   constructor(row: number, stage: string, error: PipiloError, value: unknown) {

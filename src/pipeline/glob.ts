@@ -1,3 +1,4 @@
+// Collections of the paths that match patterns.
 import { PipiloError } from '../base/index.ts'
 import { type DataCollection, dc } from './collection.ts'
 

@@ -1,6 +1,9 @@
+// Door of pipeline/: data collections, pipes over columns, operators, models as functions.
 export { ops } from './builtIn.ts'
 export type * from './builtInTypes.ts'
 export {
+  type BuiltInChain,
+  type Chain,
   type Chained,
   type DataCollection,
   dc,
@@ -8,6 +11,7 @@ export {
   type MapOptions,
   type WindowOptions,
 } from './collection.ts'
+export type { Columns, Yield } from './columns.ts'
 export { FailedRow } from './failedRow.ts'
 export { type GlobOptions, glob } from './glob.ts'
 // All of it, so that `interface Operators` can be added to from outside.

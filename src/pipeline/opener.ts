@@ -1,3 +1,4 @@
+// Opens the operators of a run and closes them, once for each run or once for many.
 import type { Opener } from './engine.ts'
 import type { BatchOperator, OpenOperator } from './operator.ts'
 
@@ -12,7 +13,7 @@ export class OpenForRun implements Opener {
     if (before) return before
     const opening = Promise.resolve(operator.open())
     this.#open.set(operator, opening)
-    // What failed to open is tried again by the next run.
+    // An opening that failed is tried again by the next run.
     opening.catch(() => this.#open.delete(operator))
     return opening
   }

@@ -1,6 +1,7 @@
+// Operators: functions over rows or batches, with resources that are opened and closed.
 import { register } from './registry.ts'
 
-/** What a batch is run with. */
+/** Arguments of a run beside the rows of the batch. */
 export interface Context {
   /** Aborted when nobody waits for the result any more. */
   readonly signal: AbortSignal

@@ -1,3 +1,4 @@
+// Builds pipes: functions over named columns, chained, checked when they are built.
 import { closest, PipiloError } from '../base/index.ts'
 import { asOperator, type Listing, type MapOptions, type WindowOptions } from './collection.ts'
 import type {
@@ -33,6 +34,7 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
   readonly #steps: readonly Step[]
   readonly #yields: Yield
 
+  /** @internal Made by {@link pipe}. */
   constructor(inputs: Inputs, columns: ReadonlySet<string>, steps: readonly Step[], yields: Yield) {
     this.#inputs = inputs
     this.#columns = columns

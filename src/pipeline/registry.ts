@@ -1,6 +1,7 @@
+// Registry of operators by name, for `dc` and `ops`.
 import { closest, PipiloError } from '../base/index.ts'
 
-/** What makes an operator from options; which operator is for the caller to know. */
+/** Function that makes an operator from options; the caller knows which options and operator. */
 export type AnyFactory = (...options: never) => object
 
 const registry = new Map<string, AnyFactory>()
@@ -30,7 +31,7 @@ export function register(name: string, factory: AnyFactory): void {
 }
 
 /**
- * What stands under a name: `leaf` of the operator, or the group of operators that begin with it.
+ * The entry under a name: `leaf` of the operator, or the group of operators that begin with it.
  *
  * @throws PipiloError `OPERATOR_UNKNOWN` with the closest names
  */

@@ -1,7 +1,8 @@
+// State of one run: counters, progress, the signal of its end, and breaks for the event loop.
+import { breathe } from '../base/index.ts'
 import type { Progress, RunOptions } from './types.ts'
 
-/** The event loop turns, and progress is told, at least this often. */
-const BREATH_MS = 8
+/** Progress is told at least this often. */
 const REPORT_MS = 50
 
 /** A stage's counters. */
@@ -14,7 +15,7 @@ export interface StageCount {
   errors: number
 }
 
-/** What the stages of one run share: counters, progress, the signal of its end, and breaks for the event loop. */
+/** State that the stages of one run share. */
 export class Run {
   readonly onError: 'throw' | 'skip' | 'keep'
   readonly counts: readonly StageCount[]
@@ -23,7 +24,6 @@ export class Run {
   readonly #controller = new AbortController()
   readonly #onProgress: RunOptions['onProgress']
   #reported = performance.now()
-  #breathed = performance.now()
 
   constructor(names: readonly string[], options: RunOptions) {
     this.onError = options.onError ?? 'throw'
@@ -51,11 +51,8 @@ export class Run {
    * functions run over a long source; otherwise undefined.
    */
   breathe(): Promise<void> | undefined {
-    const now = performance.now()
-    if (this.#onProgress && now - this.#reported > REPORT_MS) this.report(false)
-    if (now - this.#breathed < BREATH_MS) return undefined
-    this.#breathed = now
-    return new Promise((resolve) => setImmediate(resolve))
+    if (this.#onProgress && performance.now() - this.#reported > REPORT_MS) this.report(false)
+    return breathe()
   }
 
   report(finished: boolean): void {

@@ -1,3 +1,4 @@
+// Runs pipes: on one row, on batches, on streams.
 import { PipiloError } from '../base/index.ts'
 import { withListeners } from './collection.ts'
 import type { CallResult, Yield } from './columns.ts'
@@ -14,7 +15,7 @@ export type KeptRow<Row> =
 /** A row inside a pipe: the values of the columns, each at its column's place. */
 export type Slots = unknown[]
 
-/** What a pipe does, see {@link makePipe}. */
+/** Columns and stages of a pipe, which {@link makePipe} runs. */
 export interface Plan {
   readonly inputs: readonly string[]
   /** The place of each column; the inputs come first. */
@@ -119,7 +120,7 @@ function leaving<Row>({ outputs, places }: Plan): (item: unknown) => Row {
   }
   return (item) => {
     if (!(item instanceof FailedRow)) return object(item as Slots) as Row
-    // What failed at the entrance has no columns yet.
+    // A row that failed at the entrance has no columns yet.
     const slots = item.stage === 'input' ? [] : (item.value as Slots)
     return { ...object(slots), error: item.error } as Row
   }

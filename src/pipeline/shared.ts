@@ -1,4 +1,4 @@
-// Shares embedders among all who ask for the same one in this process.
+// Shares open embedders of one recipe and runtime within the process.
 import {
   type Embedder,
   type EmbedderOptions,
@@ -23,7 +23,7 @@ interface Shared {
 /** Embedders that are open in this process, by what they are and how they run. */
 const open = new Map<string, Shared>()
 
-/** What has been asked for and is open or being opened, by the words of whoever asked: those need not be looked up again. */
+/** Embedders that are open or being opened, by the words in which they were asked for: those need not be looked up again. */
 const asked = new Map<string, Promise<Shared>>()
 
 /** Opened models by number, as they have no words. */
@@ -55,7 +55,7 @@ export async function share(model: string | Model, options: EmbedderOptions): Pr
   try {
     return { embedder: await mine.embedder, release }
   } catch (error) {
-    // What failed to open is tried again by the next who asks.
+    // An opening that failed is tried again by the next caller.
     forget(mine)
     throw error
   }
@@ -90,7 +90,7 @@ async function find(model: string | Model, options: EmbedderOptions): Promise<Sh
   return shared
 }
 
-/** What was asked for, as text; undefined for calibration pictures, which may be anything. */
+/** The request as text; undefined for calibration pictures, which may be anything. */
 function wordsOf(model: string | Model, options: EmbedderOptions): string | undefined {
   if (options.calibration) return undefined
   const of = typeof model === 'string' ? model : numberOf(model)

@@ -1,9 +1,10 @@
-import { PipiloError } from '../base/index.ts'
+// Reads a source into the first queue of a run, and closes it properly.
+import { PipiloError, type Queue } from '../base/index.ts'
 import { Breakdown, errorAt } from './failedRow.ts'
-import { MAX_CHUNK, Pace, type Queue } from './queue.ts'
+import { MAX_CHUNK, Pace } from './pace.ts'
 import type { Source } from './types.ts'
 
-/** What {@link SourceReader} tells and asks the run. */
+/** Part of the run that {@link SourceReader} uses. */
 export interface SourceRun {
   /** Rows read so far. */
   read: number

@@ -1,3 +1,4 @@
+// Stages of a run: calls of operators for each row, and flows that take, flatten or group rows.
 import { PipiloError } from '../base/index.ts'
 import type { Operator } from './operator.ts'
 
@@ -31,7 +32,7 @@ export interface Flow {
   readonly done?: boolean
 }
 
-/** Where a flow puts its rows. */
+/** Output of a flow. */
 export interface Outlet {
   readonly full: boolean
   add(item: unknown, row: number): void

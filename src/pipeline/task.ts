@@ -1,3 +1,4 @@
+// Models as functions: `pipeline('text-embedding')` and its relatives.
 import { closest, PipiloError } from '../base/index.ts'
 import {
   type AnyInput,
@@ -13,7 +14,7 @@ import type { Matrix } from '../tensor/index.ts'
 import { checkModality, defaultModel } from './builtIn.ts'
 import { share } from './shared.ts'
 
-/** What {@link pipeline} can be made for. */
+/** Tasks of {@link pipeline}. */
 export type Task = 'text-embedding' | 'image-embedding' | 'text-image-embedding'
 
 export interface PipelineOptions extends EmbedderOptions {

@@ -1,6 +1,7 @@
+// Types of runs: options, progress, sources.
 export interface RunOptions {
   /**
-   * What becomes of a row that fails: `throw` ends the run with its error, after the rows before it were handed out;
+   * Treatment of a row that fails: `throw` ends the run with its error, after the rows before it were handed out;
    * `skip` leaves it out (progress counts it); `keep` hands it out in its place. Default `throw`.
    */
   readonly onError?: 'throw' | 'skip' | 'keep'
@@ -28,7 +29,7 @@ export interface Progress {
   /** Rows that failed, in all stages. */
   readonly errors: number
   readonly stages: readonly StageProgress[]
-  /** Whether this is the last event of the run. */
+  /** True for the last event of the run. */
   readonly finished: boolean
 }
 

@@ -1,3 +1,4 @@
+// Door of runtime/: compiling graphs to sessions, running them, and the cache of converted weights.
 export { defaults } from './node/defaults.ts'
 export { fileIdentity } from './node/fileIdentity.ts'
 export { readNote, writeNote } from './node/notes.ts'

@@ -1,3 +1,4 @@
+// Types of sessions and of their options.
 import type { Graph, ValueInfo } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
@@ -9,7 +10,7 @@ export interface CompileOptions {
   workers?: number
   /** Threads inside one operator, for each worker. Default: chosen so that `workers × threads` is the number of processors. */
   threads?: number
-  /** Where converted weights are cached. Default: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
+  /** Folder of converted weights. Default: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
   cacheDir?: string
   /** Lower the graph to operators that ONNX Runtime is fast at. Default `true`. */
   lower?: boolean

@@ -1,13 +1,14 @@
+// Interface of a database that collections are kept in.
 import type { Recipe } from '../embed/index.ts'
 import type { Predicate } from './filter.ts'
 import type { Identity } from './identity.ts'
 import type { Hit, Metadata, WriteOptions } from './types.ts'
 
-/** What a collection remembers about itself from its creation on. */
+/** Facts of a collection that are fixed when it is created. */
 export interface CollectionInfo {
   readonly dimensions: number
   readonly recipe?: Recipe | undefined
-  /** What collections of Pipilo 0.1 say in place of a recipe. */
+  /** Identity in place of a recipe, of collections of Pipilo 0.1. */
   readonly identity?: Identity | undefined
 }
 

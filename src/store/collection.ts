@@ -1,3 +1,4 @@
+// Collections over any backend: checks rows, ids, vectors and filters before the backend sees them.
 import { PipiloError } from '../base/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
 import { isMetadataValue, isWellFormed, parseFilter } from './filter.ts'

@@ -1,3 +1,4 @@
+// Metadata of rows that come from files, and the comparison that finds a file unchanged.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { fileError } from '../base/files/index.ts'
@@ -19,7 +20,7 @@ export async function sha256Of({ input, line, path }: ReadInput): Promise<string
   return hash.digest('hex')
 }
 
-/** What is kept beside the vector of an input that came from a file. */
+/** Metadata beside the vector of an input that came from a file. */
 export function metadataOf({ input, path, line, size, modified }: ReadInput, sha256: string): Metadata {
   return {
     ...(path !== undefined && { path }),
@@ -30,7 +31,7 @@ export function metadataOf({ input, path, line, size, modified }: ReadInput, sha
   }
 }
 
-/** Whether a row is of the same content, read in the same way. */
+/** True for a row of the same content, read in the same way. */
 export const isUnchanged = (stored: Metadata | undefined, now: Metadata): boolean =>
   stored !== undefined && stored.sha256 === now.sha256 && stored.reading === now.reading
 

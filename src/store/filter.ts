@@ -1,3 +1,4 @@
+// Filters on metadata: their checks, their comparisons one by one, and their meaning.
 import { PipiloError } from '../base/index.ts'
 import type { Filter, Metadata, MetadataValue } from './types.ts'
 
@@ -93,7 +94,7 @@ function invalid(sentence: string, hint?: string): PipiloError {
 }
 
 /**
- * Whether metadata passes a filter: the meaning that every backend's translation has to have.
+ * True if metadata passes a filter: the meaning that every backend's translation has to have.
  *
  * ```ts
  * matches({ year: { gte: 2020 } }, { year: 2021 })  // true

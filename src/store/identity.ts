@@ -1,4 +1,4 @@
-// What collections of Pipilo 0.1 remember of their embedder, in place of a recipe.
+// Identity of an embedder as collections of Pipilo 0.1 remember it, in place of a recipe.
 import type { Pooling } from '../models/index.ts'
 
 /** The embedder of a collection that was made before there were recipes. */

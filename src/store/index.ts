@@ -1,3 +1,4 @@
+// Door of store/: collections of vectors in a database, and the indexing of files into them.
 export type { Backend, BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 export type { IndexFilesOptions, IndexProgress, IndexReport } from './indexFiles.ts'
 export { connect, indexFiles } from './onDemand.ts'

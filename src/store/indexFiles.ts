@@ -1,4 +1,5 @@
-import { PipiloError } from '../base/index.ts'
+// Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
+import { abortError, PipiloError } from '../base/index.ts'
 import {
   type Embedder,
   inputFor,
@@ -32,7 +33,7 @@ export interface IndexFilesOptions {
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
-  /** Takes every file for text or for a picture. Default: what its content is. */
+  /** Takes every file for text or for a picture. Default: decided by its content. */
   readonly as?: InputModality
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
@@ -43,7 +44,7 @@ export interface IndexFilesOptions {
    * is missing or holds no file; never those that cannot be read.
    */
   readonly prune?: boolean | 'all'
-  /** What to do about an input that cannot be read or embedded. Default `throw`. */
+  /** Treatment of an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
   /**
    * Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that were embedded with another prompt (or limit, or
@@ -66,7 +67,7 @@ export interface IndexReport {
   readonly pruned: number
   /** Rows that `prune` left where they are, because their files could not be looked for: by path, with the reason. */
   readonly kept: readonly KeptRows[]
-  /** What was left out and why; the first 10,000. */
+  /** Inputs that were left out and why; the first 10,000. */
   readonly skipped: { readonly id: string; readonly reason: string; readonly error: PipiloError }[]
   /** All that was left out. */
   readonly skippedCount: number
@@ -82,7 +83,7 @@ export async function indexFiles(
 ): Promise<IndexReport> {
   const { collection, embedder, signal, onProgress } = options
   await checkSameKind(collection.name, collection, embedder)
-  // Where nothing has changed nothing is embedded, and a wrong prompt is wrong all the same.
+  // Checks the prompt even if no input has changed and nothing will be embedded.
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
   const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run(options)
@@ -126,7 +127,7 @@ export async function indexFiles(
     report()
   } catch (error) {
     if (!signal?.aborted || error instanceof PipiloError) throw error
-    throw new PipiloError('ABORTED', 'Indexing was stopped; what was committed stays.', { cause: error })
+    throw abortError(signal, 'Indexing was stopped; what was committed stays.')
   } finally {
     counting.abort()
     await commit.catch(() => {})
@@ -148,7 +149,7 @@ interface Batch {
   readonly unchanged: number
 }
 
-/** What one call of {@link indexFiles} counts and decides. */
+/** Counters and decisions of one call of {@link indexFiles}. */
 class Run {
   readonly batch: number
   readonly #options: IndexFilesOptions
@@ -282,7 +283,7 @@ async function* watch(
   let path: string | undefined
   for await (const input of inputs) {
     const of = read.at(-1)
-    // What has a time of change is there, whatever may be wrong with its content.
+    // An input with a time of change is a file that exists, even if its content cannot be read.
     if (of && input.modified) of.holdsFiles = true
     else if (of && input.error) of.error ??= input.error
     if (seen && input.path !== path) {

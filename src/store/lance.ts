@@ -1,3 +1,4 @@
+// Backend on LanceDB: its connection, its list of collections, opening and creating them.
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,7 +40,7 @@ export class LanceBackend implements Backend {
   }
 
   #connect(): Promise<Connection> {
-    // What it would warn of on standard error is either an error, which it also throws, or its own affair.
+    // LanceDB's warnings on standard error are either errors, which it also throws, or of no use to the user.
     process.env.LANCEDB_LOG ??= 'error'
     this.#connection ??= import('@lancedb/lancedb')
       .then(({ connect, Session }) =>

@@ -1,3 +1,4 @@
+// Arrow schemas and tables of collections in LanceDB.
 import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
 import type { CollectionInfo, StoredRow } from './backend.ts'
@@ -41,7 +42,7 @@ export function schemaOf(info: CollectionInfo): Arrow.Schema {
   )
 }
 
-/** What a table says about itself, or undefined when it is not one of ours. */
+/** Facts of a collection from its table's schema, or undefined when the table is not one of ours. */
 export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
   const text = schema.metadata.get(infoKey)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return

@@ -1,3 +1,4 @@
+// Errors of LanceDB as ours, and the repetition of work after conflicts with other writers.
 import { PipiloError } from '../base/index.ts'
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -11,7 +12,7 @@ export const isConflict = (error: unknown): boolean =>
 /** Hint for a collection that cannot be read. */
 export const damaged = 'If its files were damaged or removed by hand, drop the collection and index again.'
 
-/** What LanceDB threw, as one of our errors: `WRITE_FAILED` when the disk refuses, otherwise `STORE_FAILED`. */
+/** An error of LanceDB as one of ours: `WRITE_FAILED` when the disk refuses, otherwise `STORE_FAILED`. */
 export function lanceError(error: unknown, sentence: string, hint?: string): PipiloError {
   if (error instanceof PipiloError) return error
   // Lance puts the kinds of errors before the reason, and the line of its own source and the chain of causes after it;

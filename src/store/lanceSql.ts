@@ -1,3 +1,4 @@
+// SQL conditions of LanceDB for filters and ids.
 import type { Predicate } from './filter.ts'
 import type { MetadataValue } from './types.ts'
 

@@ -1,6 +1,7 @@
+// One collection in LanceDB: writing, searching, reading, deleting rows.
 import type { Table } from '@lancedb/lancedb'
 import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-arrow'
-import { PipiloError } from '../base/index.ts'
+import { abortError, PipiloError } from '../base/index.ts'
 import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
 import type { Predicate } from './filter.ts'
 import { arrow, columnsOf, hasKey, missingFields, primaryKey, toTable } from './lanceArrow.ts'
@@ -50,7 +51,7 @@ export class LanceTable implements BackendTable {
     })
     const result = this.#lastWrite.then(() =>
       this.#exclusive(() => {
-        if (signal?.aborted) throw aborted(signal)
+        if (signal?.aborted) throw abortError(signal, ABORTED)
         begin()
         return work()
       }, signal),
@@ -227,15 +228,12 @@ export class LanceTable implements BackendTable {
   }
 }
 
-const aborted = (signal: AbortSignal): PipiloError =>
-  new PipiloError('ABORTED', 'Waiting for other writers was stopped; nothing more was written.', {
-    cause: signal.reason,
-  })
+const ABORTED = 'Waiting for other writers was stopped; nothing more was written.'
 
 /** Fails when the signal comes before the work has begun; after that, never ends. */
 function abortOf(signal: AbortSignal, begun: Promise<void>): Promise<never> {
   return new Promise((_, reject) => {
-    const stop = () => reject(aborted(signal))
+    const stop = () => reject(abortError(signal, ABORTED))
     begun.then(() => signal.removeEventListener('abort', stop))
     if (signal.aborted) stop()
     else signal.addEventListener('abort', stop, { once: true })

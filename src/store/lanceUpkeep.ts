@@ -1,8 +1,9 @@
+// Upkeep of a LanceDB table: merging small files, and building the vector index.
 import type { Table } from '@lancedb/lancedb'
 import type { PipiloError } from '../base/index.ts'
 import { isConflict, lanceError, retrying } from './lanceErrors.ts'
 
-/** What LanceDB calls the index of the column `vector`. */
+/** LanceDB's name of the index of the column `vector`. */
 const indexName = 'vector_idx'
 /**
  * Rows from which a collection gets an index (`bench/store.ts` prints the table behind it). Below, a search without one
@@ -93,7 +94,7 @@ export class Upkeep {
       }
       this.#failure = undefined
     } catch (error) {
-      // Still in each other's way with another process: it is due again after the next writes.
+      // Another process is still writing: the upkeep is due again after the next writes.
       if (isConflict(error)) return
       this.#failure = this.#failed(error)
     }

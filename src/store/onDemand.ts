@@ -1,4 +1,4 @@
-// What the package itself loads of this room: the rest comes with the first call.
+// Asynchronous functions of this room's door; each loads its code with its first call.
 import { lazily } from '../base/index.ts'
 
 /**

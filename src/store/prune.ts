@@ -47,7 +47,7 @@ const hash = (id: string): bigint => createHash('sha256').update(id).digest().re
 /** A path, folder or glob that was read, and what came of it. */
 export interface ReadSpec {
   readonly spec: string
-  /** Whether a file was there, whatever it held. */
+  /** True if a file was there, whatever it held. */
   holdsFiles: boolean
   /** Why there was none. */
   error?: PipiloError
@@ -102,7 +102,7 @@ async function rootsOf(specs: readonly ReadSpec[], cwd: string): Promise<Map<str
     if (read.spec === '-' || /^https?:\/\//i.test(read.spec)) continue
     if (!read.holdsFiles && read.error?.code === 'INPUT_INVALID') continue // A file: URL that names no path.
     const places = [await rootOf(read.spec, cwd)]
-    // What looks like a glob and matches nothing may be the name of a folder that is not there.
+    // A pattern that matches nothing may be the name of a folder that is not there.
     if (!read.holdsFiles) places.push(resolve(cwd, read.spec))
     for (const place of places) if (!roots.get(place)?.holdsFiles) roots.set(place, read)
   }
@@ -114,7 +114,7 @@ interface Doubt {
   readonly error: PipiloError
 }
 
-/** What can be told about files that are not where they were. */
+/** Evidence about files that are not where they were. */
 class Folders {
   readonly #roots: ReadonlyMap<string, ReadSpec>
   readonly #all: boolean

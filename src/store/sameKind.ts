@@ -1,10 +1,10 @@
-// Tells whether an embedder's vectors can be compared with those of a collection.
+// Decides if an embedder's vectors can be compared with those of a collection.
 import { PipiloError } from '../base/index.ts'
 import { type Embedder, type Recipe, recipeDifferences, resolveRecipe } from '../embed/index.ts'
 import type { CollectionInfo } from './backend.ts'
 import type { Identity } from './identity.ts'
 
-/** What is looked at of an embedder. */
+/** The part of an embedder that is looked at. */
 export type Comparable = Pick<Embedder, 'recipe'> & Partial<Pick<Embedder, 'model'>>
 
 /**
@@ -43,7 +43,7 @@ async function identityDifferences(has: Identity, { recipe, model }: Comparable)
   return recipeDifferences(before, recipe)
 }
 
-/** What the names of taps stand for; as they are where the model does not know them. */
+/** Values that the names of taps stand for; the names as they are where the model does not know them. */
 async function tapsOf(
   model: Awaited<ReturnType<Embedder['model']>>,
   tap: readonly string[],

@@ -1,3 +1,4 @@
+// Connects to a database and keeps the list of its collections.
 import { closest, PipiloError } from '../base/index.ts'
 import type { Backend, CollectionInfo } from './backend.ts'
 import { CheckedCollection } from './collection.ts'
@@ -64,7 +65,7 @@ class CheckedStore implements Store {
     const backend = this.#open()
     checkName(name)
     for (const collection of [...this.#collections]) {
-      // What failed in the background no longer matters.
+      // A failure in the background no longer matters.
       if (collection.name === name) await collection.close().catch(() => {})
     }
     if (!(await backend.drop(name))) throw await this.#unknown(name)

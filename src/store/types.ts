@@ -1,3 +1,4 @@
+// Types of the store: rows, hits, filters, collections.
 import type { Embedder, Recipe } from '../embed/index.ts'
 import type { Identity } from './identity.ts'
 
@@ -52,11 +53,11 @@ export interface Collection {
   readonly name: string
   readonly dimensions: number
   /**
-   * What embedder these vectors are of: `openRecipe` opens it again. Undefined when the collection was made from a dimension alone, or
+   * Recipe of the embedder that the vectors are of: `openRecipe` opens it again. Undefined when the collection was made from a dimension alone, or
    * before collections remembered recipes.
    */
   readonly recipe: Recipe | undefined
-  /** What a collection from before there were recipes says of its embedder; such a one is compared and searched all the same. */
+  /** Embedder of a collection from before there were recipes; such a one is compared and searched all the same. */
   readonly identity: Identity | undefined
   /**
    * Inserts or replaces by id; of rows with the same id the last one counts. Resolves when the rows are committed: the

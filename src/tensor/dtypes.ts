@@ -1,3 +1,4 @@
+// Sizes of elements and tensors in bytes, and the typed array for each dtype.
 import { PipiloError } from '../base/index.ts'
 import type { DType, TypedArray } from './tensor.ts'
 

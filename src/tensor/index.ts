@@ -1,3 +1,4 @@
+// Door of tensor/: tensors, matrices, float16 and bfloat16, .npy files, similarity.
 export * from './dtypes.ts'
 export * from './halves.ts'
 export * from './make.ts'

@@ -1,3 +1,4 @@
+// Makes tensors from numbers, and checks that shape, dtype and data fit.
 import { PipiloError } from '../base/index.ts'
 import { byteLength, elementCount, typedArray } from './dtypes.ts'
 import type { DType, Tensor } from './tensor.ts'

@@ -1,3 +1,4 @@
+// Rows of a matrix, and matrices from rows.
 import { PipiloError } from '../base/index.ts'
 import type { Matrix } from './tensor.ts'
 

@@ -145,7 +145,7 @@ function elements(dtype: DType, bytes: Uint8Array, swap: number): TypedArray {
   return typedArray(dtype, bytes)
 }
 
-/** What a header says; `swap` is the width of numbers whose bytes are in the other order, or 1. */
+/** Fields of a header; `swap` is the width of numbers whose bytes are in the other order, or 1. */
 function parseHeader(bytes: Uint8Array, name: string) {
   const invalid = (reason: string) =>
     new PipiloError('FORMAT_INVALID', `${name} is no .npy file: ${reason}.`, { input: name })

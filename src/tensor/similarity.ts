@@ -1,3 +1,4 @@
+// Cosine similarity of vectors, of lists and of matrices.
 import { PipiloError } from '../base/index.ts'
 import { row } from './matrix.ts'
 import type { Matrix } from './tensor.ts'

@@ -1,3 +1,5 @@
+// Types of tensors, in memory and in files, and of matrices.
+
 /** Every element type of ONNX (`TensorProto.DataType`), in lower case. */
 export type DType =
   | 'float32'
@@ -53,7 +55,7 @@ export interface Tensor {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly data: TypedArray | readonly (string | Uint8Array)[]
-  /** What a file said about it beside the above, carried through a round trip (fields of ONNX's TensorProto). */
+  /** Other fields of ONNX's TensorProto in the file it came from, kept through a round trip. */
   readonly carried?: Uint8Array
 }
 

@@ -1,4 +1,4 @@
-/** What the harnesses of this folder share: how far numbers are from those of the reference, and tensors. */
+/** Helpers of the harnesses of this folder: distance of numbers from the reference's, and reading of tensors. */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Initializer } from '../../../src/graph/index.ts'
@@ -14,7 +14,7 @@ export interface Distance {
 export interface Comparison extends Distance {
   /** How many values were compared. */
   readonly outputs: number
-  /** Which value does not agree, and by how much. */
+  /** The value that does not agree, and by how much. */
   readonly failure?: string
 }
 
@@ -37,7 +37,7 @@ export function distanceOf(actual: Tensor, expected: Tensor): Distance {
     deviation = Math.max(deviation, Math.abs(y - mean))
     magnitude = Math.max(magnitude, Math.abs(y))
   }
-  // Where all are the same, as weights of a single token are, nothing deviates.
+  // The deviation is zero if all are the same, as weights of a single token are.
   const scale = deviation > 1e-6 * magnitude ? deviation : magnitude || 1
   return { cosine: aa === 0 && bb === 0 ? 1 : product / Math.sqrt(aa * bb), error: difference / scale }
 }

@@ -1,5 +1,5 @@
 /**
- * What the comparisons of this folder found, family by family, as REPORT.md.
+ * Report of the comparisons of this folder, family by family, as REPORT.md.
  *
  *     npx tsx bench/parity/zoo/report.ts
  *
@@ -78,7 +78,7 @@ function table(lines: readonly Line[], what: string): string[] {
   ]
 }
 
-/** Those whose error is below that of PyTorch itself are told apart. */
+/** Lines of the models that failed, with a note where the error is below that of PyTorch itself. */
 function failures(lines: readonly Line[]): string[] {
   const failed = lines.filter(({ ok }) => !ok)
   if (failed.length === 0) return ['No failures.']

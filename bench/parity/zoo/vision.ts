@@ -14,19 +14,19 @@ type Shapes = Readonly<Record<string, readonly number[]>>
 type Config = Readonly<Record<string, unknown>>
 
 interface Request {
-  /** Where model.safetensors and values.safetensors are: inputs by name, and outputs behind `expected.`. */
+  /** Folder of model.safetensors and values.safetensors: inputs by name, and outputs behind `expected.`. */
   readonly folder: string
   readonly kind: 'named' | 'transformers' | 'clip'
   readonly name: string
   /** Every tensor of the whole model. */
   readonly shapes?: Shapes
-  /** What the reduced model changes, or the configuration of transformers. */
+  /** Changes of the reduced model, or the configuration of transformers. */
   readonly config?: Config
   readonly size?: readonly [number, number]
   /** Name, stride and channels. */
   readonly stages?: readonly (readonly [string, number, number])[]
   readonly tower?: 'text' | 'image'
-  /** What the factor of the cosines should be. */
+  /** Expected factor of the cosines. */
   readonly scale?: number
   /** A model of two towers that was reduced, as it was. */
   readonly whole?: { readonly config: Config; readonly shapes: Shapes }

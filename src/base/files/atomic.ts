@@ -1,9 +1,10 @@
+// Writes files under a temporary name and renames them, and turns errors of the file system into ours.
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type ErrorCode, PipiloError } from '../errors.ts'
 
-/** What went wrong by the system's error code: our code, the rest of the sentence, the hint. */
+/** Reasons by the system's error code: our code, the rest of the sentence, the hint. */
 const REASONS: Record<string, readonly [code: ErrorCode, reason: string, hint?: string]> = {
   ENOENT: ['FILE_NOT_FOUND', 'there is no such file or folder', 'Check the path.'],
   ENOTDIR: ['FILE_NOT_FOUND', 'a part of the path is a file, not a folder', 'Check the path.'],

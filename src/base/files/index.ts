@@ -1,2 +1,3 @@
+// Door of base/files/: atomic writing, locks between processes.
 export * from './atomic.ts'
 export * from './lock.ts'

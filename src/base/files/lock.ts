@@ -19,12 +19,15 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { PipiloError } from '../errors.ts'
+import { abortError } from '../abort.ts'
+
 import { fileError, temporaryName } from './atomic.ts'
 
 /** Milliseconds between the holder's signs of life, and of silence until a lock is freed whose holder cannot be seen. */
 const heartbeat = 2_000
 const silence = 30_000
+
+const ABORTED = 'Waiting for a lock was stopped.'
 
 /**
  * Runs `work` while holding a lock that only one can hold: among handles, threads, processes, and machines that share the disk.
@@ -60,7 +63,7 @@ type Release = () => Promise<void>
 
 async function acquire(path: string, signal: AbortSignal | undefined): Promise<Release> {
   const line = `${path}.next`
-  if (signal?.aborted) throw aborted(signal)
+  if (signal?.aborted) throw abortError(signal, ABORTED)
   if (!(await exists(line))) {
     const release = await attempt(path, new Map())
     if (release) return release
@@ -81,13 +84,10 @@ async function waitFor(path: string, signal: AbortSignal | undefined): Promise<R
     if (release) return release
     const pause = Math.min(50, 5 + (performance.now() - start) / 20)
     await sleep(pause * (0.5 + Math.random()), undefined, signal ? { signal } : {}).catch(() => {
-      throw aborted(signal)
+      throw abortError(signal, ABORTED)
     })
   }
 }
-
-const aborted = (signal: AbortSignal | undefined): PipiloError =>
-  new PipiloError('ABORTED', 'Waiting for a lock was stopped.', { cause: signal?.reason })
 
 /** Takes the lock if it is free or its holder is dead; never waits. */
 async function attempt(path: string, watched: Watched): Promise<Release | undefined> {
@@ -204,7 +204,7 @@ async function isDead(path: string, content: string, watched: Watched): Promise<
 interface Holder {
   readonly id: string
   readonly pid: number
-  /** Where `pid` means something: a machine since it was started, and on Linux a container. */
+  /** Scope in which `pid` is unique: a machine since it was started, and on Linux a container. */
   readonly place: string
   /** When the process began, where that is known: a later process may get its number. */
   readonly began?: string | undefined
@@ -230,7 +230,7 @@ async function isAlive(holder: Holder, content: string): Promise<boolean | undef
   return holder.pid === here.pid ? isOpenHere(holder.fd, content) : undefined
 }
 
-/** Whether another process's file has this content. What may not be looked at counts as open: its process lives. */
+/** True if another process's open file has this content, or may not be looked at: its process then lives. */
 async function isOpen(path: string, content: string): Promise<boolean> {
   try {
     const about = await stat(path)
@@ -245,7 +245,7 @@ async function isOpen(path: string, content: string): Promise<boolean> {
   }
 }
 
-/** Whether this process has a file of this content open; other threads share the numbers of open files. */
+/** True if this process has a file of this content open; its threads share the numbers of open files. */
 async function isOpenHere(fd: number, content: string): Promise<boolean> {
   try {
     const size = Buffer.byteLength(content)

@@ -1,3 +1,4 @@
+// Command `demo`: indexes the sample sentences and pictures, and searches them.
 import { existsSync } from 'node:fs'
 import { PipiloError } from '../../base/index.ts'
 import { embedder } from '../../embed/index.ts'
@@ -17,7 +18,7 @@ const textQueries = [
 ]
 const pictureQueries = ['bricks.jpg', 'drawing-cat.png', 'mountain-peaks.jpg']
 
-/** How the command is called from where this runs: from source the repository's script stands in for an installed command. */
+/** Command line to show in examples: the repository's script when run from source, else the installed command. */
 const called = import.meta.url.endsWith('.ts') ? 'npm run --silent pipilo --' : 'npx pipilo'
 
 export const demo = command({

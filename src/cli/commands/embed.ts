@@ -1,3 +1,4 @@
+// Command `embed`: writes the vectors of texts and files.
 import { PipiloError } from '../../base/index.ts'
 import { inputFor, readInputs, takes } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'

@@ -1,3 +1,4 @@
+// Command `export`: writes a model as an ONNX file whose output is the embedding.
 import { stat } from 'node:fs/promises'
 import { type InputModality, type Model, open } from '../../models/index.ts'
 import { command, usageError } from '../command.ts'

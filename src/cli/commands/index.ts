@@ -1,3 +1,4 @@
+// Command `index`: embeds files into a collection.
 import { PipiloError } from '../../base/index.ts'
 import { readInputs } from '../../embed/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
@@ -118,7 +119,7 @@ function keptError(kept: readonly KeptRows[]): PipiloError {
   )
 }
 
-/** What an existing collection says of its embedder. */
+/** An existing collection's memory of its embedder. */
 async function rememberedBy(store: Store, name: string | undefined): Promise<Remembered | undefined> {
   if (name === undefined || !(await store.list()).includes(name)) return undefined
   const collection = await store.collection(name)

@@ -1,3 +1,4 @@
+// Command `inspect`: shows a model's inputs, outputs, layers and places to tap.
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
 import { type Model, open, type Towers } from '../../models/index.ts'
 import { command } from '../command.ts'

@@ -1,3 +1,4 @@
+// Command `models`: lists the models that have names.
 import { available, cards } from '../../models/index.ts'
 import { command } from '../command.ts'
 import { table } from '../table.ts'

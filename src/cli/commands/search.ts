@@ -1,3 +1,4 @@
+// Command `search`: finds the nearest texts and pictures of a collection.
 import { readFile } from 'node:fs/promises'
 import { PipiloError } from '../../base/index.ts'
 import { inputFor, readInputs, refusePrompt } from '../../embed/index.ts'
@@ -119,7 +120,7 @@ async function answer(
   }
 }
 
-/** Whether a query is a picture: an address, or the path of a file that is one or is called so. */
+/** Kind of a query: a picture if it is an address, or the path of a file that is one or is called so; else a text. */
 async function kindOf(query: string, terminal: Terminal): Promise<InputModality> {
   for await (const { modality, error } of readInputs([query], { signal: terminal.signal })) {
     if (modality !== 'image') return 'text'
@@ -129,7 +130,7 @@ async function kindOf(query: string, terminal: Terminal): Promise<InputModality>
   return 'text'
 }
 
-/** Where a query without `--collection` goes: pictures for a path that looks like one, else texts, else the only one. */
+/** Collection for a query without `--collection`: pictures for a path that looks like one, else texts, else the only one. */
 async function guessCollection(store: Store, query: string, db: string): Promise<string> {
   const names = await store.list()
   if (names.length === 1) return names[0]!

@@ -1,3 +1,4 @@
+// Packs inputs into batches of about equal lengths.
 import type { Unit } from './preparation.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { Unit } from './preparation.ts'
 export function packByLength(
   units: readonly Unit[],
   budget: number,
-  { least = 1, concurrency = 1 }: { least?: number | undefined; concurrency?: number } = {},
+  { least = 1, concurrency = 1 }: { least?: number; concurrency?: number } = {},
 ): Unit[][] {
   const sorted = [...units].sort((a, b) => b.size - a.size)
   const most = pack(sorted, budget, least)
@@ -28,10 +29,15 @@ export function packByLength(
   return best
 }
 
-/** From here on an unequal end does not matter. */
+/** Rounds of batches from which on workers that finish at different times cost little. */
 const FEW_ROUNDS = 8
 /** Tokens in a batch below which its own cost shows: what fits is not taken apart. */
-const SMALLEST = 128
+export const SMALLEST = 128
+
+/** Cost of a batch, padding included. */
+export function costOf(units: readonly Unit[], least: number): number {
+  return units.length * units.reduce((longest, { size }) => Math.max(longest, size), least)
+}
 
 function pack(sorted: readonly Unit[], budget: number, least: number): Unit[][] {
   const batches: Unit[][] = []

@@ -1,3 +1,4 @@
+// Interface of the preparation of inputs, which differs between texts and pictures.
 import type { PipiloError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Input } from '../types.ts'
@@ -6,13 +7,26 @@ import type { Input } from '../types.ts'
 export interface Unit {
   /** Position of the input in its window. */
   readonly owner: number
-  /** What it costs in a batch: tokens, or pixels. */
+  /** Cost in a batch: tokens, or pixels. */
   readonly size: number
   /** Token ids, or the bytes of RGB pixels. */
   readonly content: readonly number[] | Uint8Array
   readonly truncated: boolean
-  /** Where a chunk stands in its text. */
+  /** Place of a chunk in its text. */
   readonly place?: { readonly start: number; readonly end: number }
+}
+
+/** Most that the units of a batch, and those that wait, may cost together. */
+export interface Limits {
+  readonly unit: 'tokens' | 'pixels'
+  /** Cost of a batch: its units times the longest of them. A longer unit is a batch of its own. */
+  readonly batch: number
+  /** Length to which a unit is padded at least. */
+  readonly least: number
+  /** A batch is not made smaller than this to keep all workers busy. */
+  readonly smallest: number
+  /** Most that several calls may have waiting. */
+  readonly waiting: number
 }
 
 export interface PrepareOptions {
@@ -25,13 +39,16 @@ export interface PrepareOptions {
   readonly onError: (owner: number, error: PipiloError) => void
 }
 
-/** What is different between texts and pictures on the way to the model. */
+/** Steps on the way to the model that differ between texts and pictures. */
 export interface Preparation<I = Input> {
   /** Inputs (and how heavy they are together) that are prepared, sorted and packed together. */
   readonly window: { readonly count: number; readonly weight: number }
   /** Windows under way at a time. */
   readonly ahead: number
+  readonly limits: Limits
   weigh(input: I): number
+  /** About how many tokens or pixels an input will have. */
+  expect(input: I): number
   /** An input's place among all, where others stand between those that come here. */
   indexOf?(input: I): number
   prepare(inputs: readonly I[], options: PrepareOptions): Promise<Unit[]>

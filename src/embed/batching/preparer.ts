@@ -1,3 +1,4 @@
+// Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../../base/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
@@ -18,6 +19,10 @@ import type { Preparation } from './preparation.ts'
 const BATCH_TOKENS = 512
 /** Pixels in a batch: 4 pictures of 224 × 224. Larger ones are no faster, and leave workers idle at the end. */
 const BATCH_PIXELS = 4 * 224 * 224
+/** Tokens that wait: about three minutes' work for MiniLM on two processors, and 32 MB. */
+const WAITING_TOKENS = 2 ** 22
+/** Pixels that wait: 1,337 pictures of 224 × 224, and 192 MB. */
+const WAITING_PIXELS = 2 ** 26
 
 /** Loads what prepares inputs; the session is needed only to finish it. */
 export async function preparer(
@@ -31,8 +36,9 @@ export async function preparer(
         input: name,
       })
     await loadSharp()
-    const { batchPixels = BATCH_PIXELS, maxPixels } = options
-    return ({ concurrency }) => new PicturePreparation({ image, batchPixels, maxPixels, concurrency })
+    const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
+    return ({ concurrency }) =>
+      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency })
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
@@ -78,6 +84,7 @@ export async function preparer(
       inputs: inputs.map((input) => input.name),
       maxLength,
       batchTokens,
+      maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,
       text,
       chunks,
       concurrency,

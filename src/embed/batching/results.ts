@@ -1,3 +1,4 @@
+// Collects rows into results: means of chunks, one array for all vectors, errors.
 import type { PipiloError } from '../../base/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import type { AnyInput, ChunkPlace, EmbedResult } from '../types.ts'
@@ -46,7 +47,7 @@ export function meanOf(chunks: readonly Row[], normalize: boolean): Row {
 }
 
 /**
- * What `embed` gives from its rows.
+ * The result of `embed`, from its rows.
  * @param data the rows' numbers where they lie in one array already
  */
 export function collect(

@@ -6,7 +6,7 @@ import type { Unit } from './preparation.ts'
 /** Numbers of one input: a vector, or a row for each of its tokens or positions. */
 export type Numbers = Float32Array | Matrix
 
-/** Whether a result has a row for each of so many inputs. */
+/** True if a result has a row for each of `count` inputs. */
 export function hasRows({ shape }: Tensor, count: number): boolean {
   return shape[0] === count
 }
@@ -52,7 +52,7 @@ export function numbersOf(
   return { rows, columns, data: numbers(row * length, rows) }
 }
 
-/** Whether no number is NaN or infinite. */
+/** True if no number is NaN or infinite. */
 function allFinite(numbers: Float32Array): boolean {
   // Zero times a number is zero, unless that is not finite: a sum has no branch to wait for.
   let sum = 0

@@ -1,13 +1,16 @@
-import { abortError, Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
-import type { Dimension, ValueInfo } from '../../graph/index.ts'
+// Runs inputs through preparation and session, several batches at a time, in order.
+import { abortError, onAbort, orAborted, type PipiloError, throwIfAborted } from '../../base/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
-import type { Tensor } from '../../tensor/index.ts'
 import type { AnyInput, Input } from '../types.ts'
+import { Backlog } from './backlog.ts'
+import { BatchSession, type Result } from './batchSession.ts'
+import { Gathering } from './gathering.ts'
 import type { Preparation, Unit } from './preparation.ts'
-import { hasRows, type Numbers, numbersOf } from './rows.ts'
+import { type Numbers, numbersOf } from './rows.ts'
 import { windows } from './sourceWindows.ts'
 
-/** What became of one input: a vector, or one a chunk. */
+/** Outcome of one input: a vector, or one for each chunk, or an error. */
 export interface Outcome<I> {
   readonly index: number
   readonly input: I
@@ -24,7 +27,7 @@ export interface RunOptions {
   readonly onDone?: (count: number) => void
 }
 
-/** What takes inputs to their vectors. */
+/** Way from inputs to their vectors. */
 export interface Work {
   /** Length of the vectors, where it is known already. */
   readonly dimensions?: number | undefined
@@ -38,25 +41,20 @@ export interface Work {
 
 /** Takes inputs through preparation and session, several batches at a time. */
 export class Runner<In = Input> {
-  readonly #session: Session
   readonly #preparation: Preparation<In>
-  readonly #limiter: Limiter
-  /** Rows that the graph takes at a time; undefined where it takes any number. */
-  #rows: number | undefined
-  /** Settles when it is known whether as many rows come out as go in. */
-  #tried: Promise<void> | undefined
+  readonly #gathering: Gathering<Result>
+  readonly #backlog: Backlog
   #width: number | undefined
 
   /** @param width length of the vectors; default: as the graph says it, or as the first result is long */
   constructor(session: Session, preparation: Preparation<In>, width?: number) {
-    this.#session = session
     this.#width = width ?? lastSize(session.outputs[0])
-    const [first] = session.inputs.map((input) => firstSize(input)).filter((size) => typeof size === 'number')
-    this.#rows = first
-    if (keepsRows(session)) this.#tried = Promise.resolve()
     this.#preparation = preparation
-    // One more than run: its feeds wait at the session when a worker becomes free.
-    this.#limiter = new Limiter(session.concurrency + 1)
+    const batches = new BatchSession(session, (batch) => preparation.feeds(batch))
+    this.#gathering = new Gathering(session.concurrency, preparation.limits, (units, signal) =>
+      batches.run(units, signal),
+    )
+    this.#backlog = new Backlog(preparation.limits)
   }
 
   /** Length of the vectors, once it is known. */
@@ -71,9 +69,8 @@ export class Runner<In = Input> {
   ): AsyncGenerator<Outcome<I>[]> {
     const { window, ahead } = this.#preparation
     const stop = new AbortController()
-    const follow = () => stop.abort(abortError(options.signal!))
     throwIfAborted(options.signal)
-    options.signal?.addEventListener('abort', follow)
+    const unfollow = onAbort(options.signal, () => stop.abort(abortError(options.signal)))
     const source = windows(inputs, { ...window, weigh: (input) => this.#preparation.weigh(input) })
     const running: Promise<Outcome<I>[]>[] = []
     let base = 0
@@ -96,26 +93,31 @@ export class Runner<In = Input> {
           if (turn.taken.done) {
             ended = true
           } else {
-            const work = this.#window(turn.taken.value, base, { ...options, signal: stop.signal })
+            const inputs = turn.taken.value
+            const expected = inputs.reduce((sum, input) => sum + this.#preparation.expect(input), 0)
+            // Admitted as a whole, by what it brings at first.
+            if (base === 0) this.#backlog.enter(stop.signal, expected)
+            else this.#backlog.add(stop.signal, expected)
+            const work = this.#window(inputs, { ...options, base, expected, signal: stop.signal })
             work.catch(() => {})
             running.push(work)
-            base += turn.taken.value.length
+            base += inputs.length
           }
         }
       }
     } finally {
-      options.signal?.removeEventListener('abort', follow)
+      unfollow()
       next?.catch(() => {})
-      // What still runs for a caller who has gone is dropped.
-      stop.abort(new PipiloError('ABORTED', 'The work was cancelled.'))
+      // Batches that still run for a caller who has gone are dropped.
+      stop.abort(abortError())
+      this.#backlog.leave(stop.signal)
       source.return(undefined).catch(() => {})
     }
   }
 
   async #window<I extends In>(
     inputs: readonly I[],
-    base: number,
-    { skip, prompt, onDone, signal }: RunOptions & { signal: AbortSignal },
+    { skip, prompt, onDone, signal, base, expected }: WindowOptions,
   ): Promise<Outcome<I>[]> {
     const preparation = this.#preparation
     const errors = new Map<number, PipiloError>()
@@ -130,12 +132,14 @@ export class Runner<In = Input> {
       signal,
       onError,
     })
+    this.#backlog.add(signal, sizeOf(units) - expected)
     const vectors = new Map<Unit, Numbers>()
     const left = new Map<number, number>()
     for (const { owner } of units) left.set(owner, (left.get(owner) ?? 0) + 1)
     const place = (owner: number) => preparation.indexOf?.(inputs[owner]!) ?? base + owner
     const runBatch = async (batch: Unit[]) => {
-      const results = await this.#results(batch, signal)
+      const begun = () => this.#backlog.add(signal, -sizeOf(batch))
+      const results = await this.#gathering.run(batch, signal, begun)
       let done = 0
       for (const { result, unit, row, count } of results) {
         const { owner } = unit
@@ -154,9 +158,7 @@ export class Runner<In = Input> {
       }
       onDone?.(done)
     }
-    await Promise.all(
-      preparation.pack(units).map((batch) => this.#limiter.run(() => runBatch(batch), signal)),
-    )
+    await Promise.all(preparation.pack(units).map(runBatch))
     const rows = inputs.map((): { unit: Unit; vector: Numbers }[] => [])
     for (const unit of units) {
       const vector = vectors.get(unit)
@@ -167,89 +169,19 @@ export class Runner<In = Input> {
       return { index: base + owner, input, rows: rows[owner]!, ...(error && { error }) }
     })
   }
-
-  /**
-   * The results of a batch: of all of it at once, or of as many rows at a time as the graph takes. Where fewer or more rows come out
-   * than went in, or the runtime fails with several, they run one by one from then on.
-   */
-  async #results(batch: Unit[], signal: AbortSignal): Promise<Result[]> {
-    if (this.#rows === undefined && batch.length > 1) {
-      this.#tried ??= this.#try(batch[0]!, signal)
-      await this.#tried
-    }
-    if (this.#rows === undefined) {
-      const result = await this.#fetch(batch, signal).catch((error) => {
-        if (batch.length === 1 || !(error instanceof PipiloError) || error.code !== 'RUNTIME') throw error
-        return undefined
-      })
-      if (result && (batch.length === 1 || hasRows(result, batch.length))) {
-        return batch.map((unit, row) => ({ result, unit, row, count: batch.length }))
-      }
-    }
-    const results: Result[] = []
-    const count = this.#rows ?? 1
-    for (let from = 0; from < batch.length; from += count) {
-      const part = batch.slice(from, from + count)
-      // What is missing is filled up with what is there, and not looked at.
-      const full = Array.from({ length: count }, (_, i) => part[i] ?? part[0]!)
-      const result = await this.#fetch(full, signal)
-      for (const [row, unit] of part.entries()) results.push({ result, unit, row, count })
-    }
-    this.#rows = count
-    return results
-  }
-
-  /** Whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. */
-  async #try(unit: Unit, signal: AbortSignal): Promise<void> {
-    try {
-      if (!hasRows(await this.#fetch([unit], signal), 1)) this.#rows = 1
-    } catch (error) {
-      this.#tried = undefined
-      throw error
-    }
-  }
-
-  async #fetch(batch: Unit[], signal: AbortSignal): Promise<Tensor> {
-    const { embedding } = await this.#session.run(this.#preparation.feeds(batch), ['embedding'], { signal })
-    return embedding!
-  }
 }
 
-/** The row of a result that belongs to a unit, of so many that went in. */
-interface Result {
-  readonly result: Tensor
-  readonly unit: Unit
-  readonly row: number
-  readonly count: number
+/** Options of one window of a call, beside the call's own. */
+interface WindowOptions extends RunOptions {
+  readonly signal: AbortSignal
+  /** Index of its first input. */
+  readonly base: number
+  /** Tokens or pixels that are counted for it, until they are known. */
+  readonly expected: number
 }
 
-/** Whether a graph says that as many rows come out as go in. */
-function keepsRows({ inputs, outputs }: Session): boolean {
-  const out = firstSize(outputs[0])
-  return out !== undefined && out !== '' && inputs.every((input) => firstSize(input) === out)
-}
-
-/** What settles first; rejects when the signal fires before. */
-export async function orAborted<A, B = A>(
-  signal: AbortSignal,
-  a?: Promise<A>,
-  b?: Promise<B>,
-): Promise<A | B> {
-  let abort = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(abortError(signal))
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort)
-  })
-  try {
-    return await Promise.race([aborted, ...(a ? [a] : []), ...(b ? [b] : [])])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
-
-function firstSize(value: ValueInfo | undefined): Dimension | undefined {
-  return value?.type?.kind === 'tensor' ? value.type.shape?.[0] : undefined
+function sizeOf(units: readonly Unit[]): number {
+  return units.reduce((sum, { size }) => sum + size, 0)
 }
 
 /** Length of the vectors, where the graph says it. */

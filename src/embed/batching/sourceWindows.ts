@@ -1,3 +1,4 @@
+// Cuts a source of inputs into windows that are prepared together.
 import { setTimeout } from 'node:timers/promises'
 
 /** How long in milliseconds a window waits for a slow source before it goes as it is. */

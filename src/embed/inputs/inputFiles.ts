@@ -1,3 +1,4 @@
+// Finds the files that a path, folder or glob stands for.
 import { readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileError } from '../../base/files/index.ts'

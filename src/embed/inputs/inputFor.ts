@@ -1,8 +1,9 @@
+// Fits inputs that were found in files to the embedder that takes them.
 import type { InputModality, Modality } from '../../models/index.ts'
 import type { Input, TextImageInput } from '../types.ts'
 
 /**
- * What an embedder takes for an input that was found: a model of texts and pictures has to be told which of the two it is.
+ * An input that was found, as the embedder takes it: a model of texts and pictures has to be told which of the two it is.
  *
  * ```ts
  * embedder.embed(found.map((each) => inputFor(embedder, each)))
@@ -15,7 +16,7 @@ export function inputFor<I extends Input>(
   return embedder.modality === 'text-image' ? ({ [modality]: input } as unknown as TextImageInput) : input
 }
 
-/** Whether an embedder takes an input of this kind. */
+/** True if an embedder takes an input of this kind. */
 export function takes(embedder: { readonly modality: Modality }, modality: InputModality): boolean {
   return embedder.modality === 'text-image' || embedder.modality === modality
 }

@@ -1,3 +1,4 @@
+// Reads the lines of text files and of standard input.
 import { createReadStream } from 'node:fs'
 
 /** A line of text, or why it is none. */

@@ -1,10 +1,11 @@
+// Tells texts from pictures by the first bytes of a file, or by its name.
 import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
 
 /** Bytes of a file that are looked at. */
 const HEAD = 4096
 
-/** Whether a file's name says that it is a picture. */
+/** True if a file's name says that it is a picture. */
 export function hasPictureName(path: string): boolean {
   return pictureEndings.has(extname(path).toLowerCase())
 }
@@ -13,7 +14,7 @@ const pictureEndings = new Set(
   '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2'.split(' '),
 )
 
-/** What a file is by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
+/** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
 export async function contentOf(path: string): Promise<'text' | 'image' | 'utf-16' | 'other'> {
   const file = await open(path)
   try {

@@ -1,3 +1,4 @@
+// Reads the inputs of files, folders, globs, addresses and standard input.
 import { relative, resolve, sep } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
@@ -9,11 +10,11 @@ import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
 
 export interface ReadInputsOptions {
-  /** Takes every file for text (a row a line) or for a picture. Default: what its content is. */
+  /** Takes every file for text (a row a line) or for a picture. Default: decided by its content. */
   readonly as?: InputModality
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
-  /** Where the lines of `-` come from. Default: standard input. */
+  /** Source of the lines of `-`. Default: standard input. */
   readonly stdin?: AsyncIterable<Uint8Array | string>
   readonly signal?: AbortSignal
 }

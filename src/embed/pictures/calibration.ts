@@ -1,3 +1,4 @@
+// Opens a model in int8, calibrated on the caller's pictures.
 import { PipiloError } from '../../base/index.ts'
 import { inPrecision, type Model, open } from '../../models/index.ts'
 import { canonicalJson } from '../recipe/options.ts'

@@ -1,3 +1,4 @@
+// Resizes and crops pictures to the size that a model wants, as Pillow would.
 import type { Sharp } from 'sharp'
 import type { ImagePreprocessing } from '../../models/index.ts'
 import type { RawImage } from '../types.ts'
@@ -24,10 +25,10 @@ export async function pixels(image: Sharp): Promise<RawImage> {
 /**
  * The RGB bytes of an opened picture, resized and cropped to what a model wants to see, as Pillow would.
  *
- * A side that becomes shorter is sharp's work, on a thread of its own: it differs from Pillow by a grey level, at the
- * picture's rim and where it first halves a large picture by a few. Of a side that becomes longer sharp knows another
- * idea (its pixels lie elsewhere, and of Lanczos it makes bicubic), and of the nearest pixel, too: those are done here, in
- * a time that goes with what comes out. Drawings (SVG) are drawn at the size that is wanted.
+ * sharp resizes a side that becomes shorter, on a thread of its own: it differs from Pillow by a grey level, at the
+ * picture's rim and where it first halves a large picture by a few. A side that becomes longer sharp resizes differently
+ * (its pixels lie elsewhere, and Lanczos becomes bicubic), and so it does the nearest pixel: those are done here, in
+ * a time proportional to the output. Drawings (SVG) are drawn at the size that is wanted.
  */
 export async function fitImage(image: Sharp, preprocessing: ImagePreprocessing): Promise<RawImage> {
   const { interpolation, size, crop } = preprocessing
@@ -76,11 +77,11 @@ function window({ to, start, length }: Side): { first: number; count: number } {
 }
 
 interface Task {
-  /** What sharp makes of a side's length, and the part of that which it hands on. */
+  /** Length that sharp resizes a side to, and the part of it that sharp hands on. */
   readonly width: number
   readonly first: number
   readonly count: number
-  /** What is left to do. */
+  /** Resizing that is left to do here. */
   readonly rest?: Side
 }
 

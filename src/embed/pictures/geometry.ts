@@ -1,3 +1,4 @@
+// Sizes and windows of pictures on their way to a model, rounded as timm, torchvision and transformers round.
 import type { ImagePreprocessing } from '../../models/index.ts'
 
 /** One side of a picture on its way to a model. */
@@ -6,7 +7,7 @@ export interface Side {
   readonly from: number
   /** Length after resizing. */
   readonly to: number
-  /** Where the model's window begins in what was resized; below 0 there is a border before the picture. */
+  /** Start of the model's window in the resized side; below 0 there is a border before the picture. */
   readonly start: number
   /** Length of the window. */
   readonly length: number
@@ -20,7 +21,7 @@ export interface Geometry {
 type Size = readonly [height: number, width: number]
 
 /**
- * To which size a picture is resized and which part of that a model sees, to the pixel as timm and torchvision round, or as
+ * The size to which a picture is resized and the part of it that a model sees, to the pixel as timm and torchvision round, or as
  * transformers does where the preprocessing says `resize`.
  *
  * ```ts
@@ -35,7 +36,7 @@ export function geometry(width: number, height: number, preprocessing: ImagePrep
   const [toHeight, toWidth] = resizedTo([height, width], preprocessing)
   const side = (from: number, to: number, length: number): Side => {
     const spare = to - length
-    // What is too small is padded first, the odd pixel after it; transformers rounds down, torchvision to the even number.
+    // A picture that is too small is padded, the odd pixel after it; transformers rounds down, torchvision to the even number.
     const start = resize === undefined && spare > 0 ? roundHalfEven(spare / 2) : Math.trunc(spare / 2)
     // Not -0.
     return { from, to, start: start + 0, length }

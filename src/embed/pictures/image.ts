@@ -1,6 +1,7 @@
+// Decodes pictures with sharp.
 import { availableParallelism } from 'node:os'
 import type { SharpConstructor } from 'sharp'
-import { Limiter, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Input, RawImage } from '../types.ts'
 import { background, fitImage, pixels } from './fitImage.ts'
@@ -9,7 +10,7 @@ import { capital, firstBytes, type ImageSource, imageSource } from './imageSourc
 export interface DecodeOptions {
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
   readonly maxPixels?: number
-  /** What to call a picture without a name in an error. Default `the picture`. */
+  /** Name in errors of a picture without a name. Default `the picture`. */
   readonly label?: string
   readonly signal?: AbortSignal
 }
@@ -18,9 +19,10 @@ const MOST_PIXELS = 16_383 ** 2
 
 /**
  * Pictures decoded at a time, over the whole process: one more than processors hides the reading of files. Each takes
- * one of libuv's threads (4 unless UV_THREADPOOL_SIZE says otherwise), and one is left for files.
+ * one of libuv's threads (4 unless UV_THREADPOOL_SIZE says otherwise), and one is left for files. Pictures of one signal are one
+ * caller's: those of another do not wait for all of them.
  */
-const decoding = new Limiter(
+const decoding = new Turns(
   Math.max(1, Math.min(availableParallelism() + 1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)),
 )
 
@@ -50,7 +52,7 @@ export async function decodeImage(
   const source = await imageSource(input, label, signal)
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const sharp = await loadSharp()
-  return decoding.run(async () => {
+  const decode = async () => {
     try {
       const { data } = source
       const raw = typeof data === 'string' || data instanceof Uint8Array ? undefined : data
@@ -65,14 +67,15 @@ export async function decodeImage(
     } catch (error) {
       throw await explain(error as Error, source, maxPixels)
     }
-  }, signal)
+  }
+  return decoding.run(decode, signal && { line: signal, signal })
 }
 
 function empty({ name }: ImageSource): PipiloError {
   return new PipiloError('FILE_EMPTY', `${capital(name)} is empty.`, { input: name })
 }
 
-/** Our error for what sharp said, which often does not know more than that it could not. */
+/** The error for a failure of sharp, whose message often says no more than that it failed. */
 async function explain(error: Error, source: ImageSource, maxPixels: number): Promise<PipiloError> {
   const { name } = source
   const options = { input: name, cause: error }

@@ -1,10 +1,11 @@
+// Gets the bytes of a picture from a path, an address, a data URL or memory.
 import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { fileError } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Input, RawImage } from '../types.ts'
 
-/** Where the bytes of a picture are, and what to call it in an error. */
+/** Source of a picture's bytes, and its name in errors. */
 export interface ImageSource {
   readonly name: string
   /** A path, the bytes of a file, or pixels. */

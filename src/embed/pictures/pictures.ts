@@ -1,7 +1,8 @@
+// Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import type { Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
 import { decodeImage } from './image.ts'
 
@@ -9,6 +10,7 @@ export interface PictureOptions {
   readonly image: ImagePreprocessing
   readonly batchPixels: number
   readonly maxPixels: number | undefined
+  readonly maxWaitingPixels: number
   /** Batches that the session runs at a time. */
   readonly concurrency: number
 }
@@ -17,6 +19,7 @@ export interface PictureOptions {
 export class PicturePreparation implements Preparation {
   readonly window: Preparation['window']
   readonly ahead: number
+  readonly limits: Limits
   readonly #options: PictureOptions
 
   constructor(options: PictureOptions) {
@@ -26,10 +29,17 @@ export class PicturePreparation implements Preparation {
     const count = Math.max(1, Math.floor(options.batchPixels / (height * width)))
     this.window = { count, weight: Number.POSITIVE_INFINITY }
     this.ahead = options.concurrency + 2
+    const each = height * width
+    const { maxWaitingPixels: waiting } = options
+    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting }
   }
 
   weigh(): number {
     return 1
+  }
+
+  expect(): number {
+    return this.limits.least
   }
 
   async prepare(inputs: readonly Input[], { indexOf, signal, onError }: PrepareOptions): Promise<Unit[]> {

@@ -1,3 +1,4 @@
+// Resizes RGB bytes as Pillow does, to the bit.
 import type { ImagePreprocessing } from '../../models/index.ts'
 import type { Geometry, Side } from './geometry.ts'
 
@@ -125,7 +126,7 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
 }
 
-/** Halves away from zero, as C casts what it has added a half to. */
+/** Rounds halves away from zero, as C code does that adds a half and casts. */
 function roundAway(value: number): number {
   return Math.trunc(value < 0 ? value - 0.5 : value + 0.5)
 }

@@ -1,4 +1,4 @@
-// Says in what two recipes differ, where their vectors cannot be compared.
+// Compares two recipes, and says in what they differ, where their vectors cannot be compared.
 import { canonicalJson } from './options.ts'
 import type { Recipe } from './types.ts'
 
@@ -43,7 +43,7 @@ export function recipeDifferences(has: Recipe, wanted: Recipe): string[] {
   const [a, b] = [partsOf(has), partsOf(wanted)] as Record<string, unknown>[]
   const names = [...new Set([...Object.keys(a!), ...Object.keys(b!)])]
   const differing = names.filter((name) => {
-    // What only running tells is not known to differ.
+    // A length that only running tells is not known to differ.
     if (name === 'dimensions' && (a![name] === undefined || b![name] === undefined)) return false
     return canonicalJson(a![name] ?? null) !== canonicalJson(b![name] ?? null)
   })

@@ -1,7 +1,7 @@
-// What an embedder needs to know of a model once its graph has been seen: plain data, kept in notes.
+// Facts that an embedder needs of a model once its graph has been seen: plain data, kept in notes.
 import type { Card, Modality, Opened } from '../../models/index.ts'
 
-/** What is known of a model without its graph. */
+/** Facts of a model without its graph. */
 export interface KnownModel {
   readonly name: string
   readonly modality: Modality

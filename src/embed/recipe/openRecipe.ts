@@ -1,4 +1,4 @@
-// From options to a recipe, and from a recipe to an embedder.
+// Resolves options to a recipe, and opens the embedder of a recipe.
 import { PipiloError } from '../../base/index.ts'
 import { type Card, type Model, open } from '../../models/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
@@ -10,7 +10,7 @@ import { optionRoles, type RuntimeOptions } from './options.ts'
 import { readingKey, recipeKey, recipeOptions } from './recipe.ts'
 import type { Recipe } from './types.ts'
 
-/** What {@link resolveEmbedder} finds out. */
+/** The recipe of an embedder that is not open yet. */
 export interface ResolvedEmbedder {
   readonly recipe: Recipe
   /** To be called once. */
@@ -32,7 +32,7 @@ export async function resolveRecipe(model: string | Model, options: EmbedderOpti
   return (await resolveEmbedder(model, options)).recipe
 }
 
-/** What may be said beside a recipe. */
+/** Options beside a recipe. */
 export interface OpenRecipeOptions extends RuntimeOptions, Pick<EmbedderOptions, 'calibration'> {
   /** Another name of the same model: its folder has moved, say. */
   readonly model?: string | Model
@@ -103,7 +103,7 @@ async function resolveAs(
   return checked(recipe, { resolution: await resolveWork(model, as), options: as })
 }
 
-/** What of a card a recipe decides. */
+/** The part of a card that a recipe decides. */
 function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Partial<Card> {
   const { maxLength, lowercase, clean, padding, prompts } = text ?? {}
   const usual = own?.defaultPrompt !== undefined && prompts && Object.hasOwn(prompts, own.defaultPrompt)

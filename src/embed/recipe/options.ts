@@ -1,4 +1,4 @@
-// What each option of an embedder is about: the one table that keys of recipes, of sharing and of notes go by.
+// Table of the options of an embedder by what they are about: keys of recipes, of sharing and of notes go by it.
 import type { CompileOptions } from '../../runtime/index.ts'
 import type { EmbedderOptions } from '../types.ts'
 
@@ -26,6 +26,8 @@ export const optionRoles = {
   chunk: 'inputs',
   batchTokens: 'runtime',
   batchPixels: 'runtime',
+  maxWaitingTokens: 'runtime',
+  maxWaitingPixels: 'runtime',
   maxPixels: 'runtime',
   runtime: 'runtime',
   modality: 'opening',
@@ -34,7 +36,7 @@ export const optionRoles = {
   signal: 'opening',
 } as const satisfies Record<keyof EmbedderOptions, OptionRole>
 
-/** Whether a session that is kept depends on an option of the runtime. An option that is missing here does not compile. */
+/** Options of the runtime; true for those that a kept session depends on. An option that is missing here does not compile. */
 export const keptDependsOn = {
   workers: false,
   threads: false,

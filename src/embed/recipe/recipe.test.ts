@@ -40,6 +40,8 @@ type Meanings = { readonly [Name in keyof EmbedderOptions]?: readonly (readonly 
 const runtimeWords: Meanings = {
   batchTokens: [[undefined, 64, 2048]],
   batchPixels: [[undefined, 1024]],
+  maxWaitingTokens: [[undefined, 4096]],
+  maxWaitingPixels: [[undefined, 1e7]],
   maxPixels: [[undefined, 1e6]],
   runtime: [[undefined, { workers: 0 }, { workers: 1, threads: 1, early: false }]],
   offline: [[undefined, true]],

@@ -35,7 +35,7 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
 
 function imageRecipe(image: ImagePreprocessing): NonNullable<Recipe['image']> {
   const { size, crop, cropRatio = 1, resize, interpolation, mean, std, background = [255, 255, 255] } = image
-  // Where it says to what pictures are resized, the share that is kept says nothing.
+  // A size to resize to leaves the share that is kept without effect.
   const kept = resize === undefined ? { cropRatio } : { resize }
   return { size, crop, ...kept, interpolation, mean, std, background }
 }

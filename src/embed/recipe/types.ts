@@ -1,8 +1,8 @@
-// What an embedder is, as plain data.
+// Types of recipes: an embedder as plain data.
 import type { ImagePreprocessing, Modality, Opened, Pooling, TextPreprocessing } from '../../models/index.ts'
 
 /**
- * What an embedder is, as plain data that can be written as JSON: whoever opens it again gets the same vectors.
+ * An embedder as plain data that can be written as JSON: whoever opens it again gets the same vectors.
  *
  * ```ts
  * const recipe = await resolveRecipe('all-MiniLM-L6-v2', { dimensions: 128 })
@@ -24,7 +24,7 @@ export interface Recipe {
   /** Length of a vector; 0 where only running the model tells. */
   readonly dimensions: number
   readonly dtype: Opened['dtype']
-  /** Where pictures of the caller's calibrated the model: a hash of their pixels. */
+  /** Hash of the pixels of the caller's pictures, where those calibrated the model. */
   readonly calibration?: string
   /** How pictures are prepared, with the size that the model is built for. */
   readonly image?: Required<Omit<ImagePreprocessing, 'resize' | 'cropRatio'>> &
@@ -48,7 +48,7 @@ export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding'>
   readonly lowercase: boolean
   /** Tokens read of a text or of each of its chunks. */
   readonly maxLength: number
-  /** Where long texts are split, as in `ChunkOptions`; `overlap` is missing where it is half of a small chunk. */
+  /** Chunks that long texts are split into, as in `ChunkOptions`; `overlap` is missing where it is half of a small chunk. */
   readonly chunk?: { readonly tokens: number; readonly overlap?: number; readonly pool: 'mean' | 'keep' }
   /** Words before every text unless a call says otherwise. */
   readonly prompt: string

@@ -1,3 +1,4 @@
+// BERT's normalisation of texts and its splitting into words.
 import { IDEOGRAPHS, MARKS, PUNCTUATION, REMOVED, UNDECOMPOSED } from './bertUnicode.ts'
 
 /** `normalizer` of a `tokenizer.json` whose type is `BertNormalizer`. */
@@ -15,7 +16,7 @@ const marks = new RegExp(`[${MARKS}]`, 'gu')
 const decomposed = new RegExp(`[^${UNDECOMPOSED}]+`, 'gu')
 const words = new RegExp(`[${PUNCTUATION}]|[^\\s${PUNCTUATION}]+`, 'gu')
 
-/** What BERT's tokenizer does to a text before it looks for words. */
+/** Normalises a text as BERT's tokenizer does before it looks for words. */
 export function bertNormalize(text: string, config: BertNormalizerConfig): string {
   let result = text
   if (!plain.test(text)) {

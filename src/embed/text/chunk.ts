@@ -1,4 +1,5 @@
-import { breather, PipiloError } from '../../base/index.ts'
+// Cuts long texts into overlapping chunks that fit the model.
+import { breathe, PipiloError } from '../../base/index.ts'
 import type { ChunkOptions } from '../types.ts'
 import type { TextTokenizer } from './tokenizer.ts'
 
@@ -62,7 +63,6 @@ export async function chunkText(
     })
   }
   const words = await measureWords(text, tokenizer, left)
-  const breathe = breather()
   const chunks: Chunk[] = []
   // The first word that no chunk holds yet.
   let fresh = 0
@@ -74,7 +74,7 @@ export async function chunkText(
       words[first]?.start ?? 0,
       words[last - 1]?.end ?? text.length,
     ]
-    // Where words are not independent of each other, together they may have more tokens than they were counted for.
+    // Words that are not independent of each other may have more tokens together than they were counted for.
     let ids = tokenizer.content(prompt + text.slice(...slice()))
     while (ids.length > room && last - first > 1) {
       if (last - 1 > fresh) last--
@@ -98,7 +98,6 @@ export async function chunkText(
 
 async function measureWords(text: string, tokenizer: TextTokenizer, most: number): Promise<Word[]> {
   const words: Word[] = []
-  const breathe = breather()
   const measure = (start: number, end: number): void => {
     const tokens = tokenizer.content(text.slice(start, end)).length
     let middle = start + Math.ceil((end - start) / 2)

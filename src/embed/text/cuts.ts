@@ -1,3 +1,4 @@
+// Finds where a text can be cut without changing its tokens.
 import { IDEOGRAPHS } from './bertUnicode.ts'
 
 /** The parts of a `tokenizer.json` that Pipilo itself looks at. */

@@ -1,3 +1,5 @@
+// SentencePiece's precompiled normalisation of texts.
+
 /** A step of a `tokenizer.json` whose type is `Precompiled`. */
 export interface PrecompiledConfig {
   /** In base64: the length of a double array, the double array, replacements that end in a zero byte. */

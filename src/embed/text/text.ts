@@ -1,8 +1,9 @@
-import { breather, PipiloError, throwIfAborted } from '../../base/index.ts'
+// Prepares texts for a model: tokenises and batches them.
+import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import { packByLength } from '../batching/pack.ts'
-import type { Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import { packByLength, SMALLEST } from '../batching/pack.ts'
+import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import { isRawImage } from '../pictures/imageSource.ts'
 import type { Input } from '../types.ts'
 import { type ChunkPlan, chunkText } from './chunk.ts'
@@ -14,6 +15,7 @@ export interface TextOptions {
   readonly inputs: readonly string[]
   readonly maxLength: number
   readonly batchTokens: number
+  readonly maxWaitingTokens: number
   readonly text: TextPreprocessing | undefined
   readonly chunks: ChunkPlan | undefined
   /** Batches that the session runs at a time. */
@@ -26,18 +28,31 @@ export const fedInputs: readonly string[] = ['input_ids', 'attention_mask', 'tok
 /** Texts sorted together: enough that neighbours are equally long. */
 const WINDOW = { count: 1024, weight: 2 ** 21 }
 
+/** Characters of a token, roughly: what a text costs before its tokens are known. */
+const CHARACTERS = 4
+
 /** Texts to token ids, in slices that leave the event loop its turns. */
 export class TextPreparation implements Preparation {
   readonly window = WINDOW
   readonly ahead = 2
+  readonly limits: Limits
   readonly #options: TextOptions
 
   constructor(options: TextOptions) {
     this.#options = options
+    const { batchTokens, maxWaitingTokens, text } = options
+    const least = text?.padding?.length ?? 1
+    this.limits = { unit: 'tokens', batch: batchTokens, least, smallest: SMALLEST, waiting: maxWaitingTokens }
   }
 
   weigh(input: Input): number {
     return typeof input === 'string' ? input.length : 0
+  }
+
+  expect(input: Input): number {
+    const { maxLength, chunks } = this.#options
+    const tokens = Math.ceil(this.weigh(input) / CHARACTERS) + 2
+    return chunks ? tokens : Math.min(tokens, maxLength)
   }
 
   async prepare(
@@ -45,9 +60,10 @@ export class TextPreparation implements Preparation {
     { indexOf, prompt, signal, onError }: PrepareOptions,
   ): Promise<Unit[]> {
     const { tokenizer, maxLength, chunks } = this.#options
-    const breathe = breather()
     const units: Unit[] = []
     for (const [owner, input] of inputs.entries()) {
+      const pause = breathe()
+      if (pause) await pause
       throwIfAborted(signal)
       if (typeof input !== 'string') {
         onError(owner, notText(input, indexOf(owner)))
@@ -59,15 +75,13 @@ export class TextPreparation implements Preparation {
         const { ids, truncated } = tokenizer.encode(prompt + input, maxLength)
         units.push({ owner, content: ids, size: ids.length, truncated })
       }
-      const pause = breathe()
-      if (pause) await pause
     }
     return units
   }
 
   pack(units: readonly Unit[]): Unit[][] {
-    const { batchTokens, text, concurrency } = this.#options
-    return packByLength(units, batchTokens, { least: text?.padding?.length, concurrency })
+    const { batch, least } = this.limits
+    return packByLength(units, batch, { least, concurrency: this.#options.concurrency })
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {

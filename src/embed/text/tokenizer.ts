@@ -1,8 +1,8 @@
+// Tokenizer of texts, over the library's, corrected where Python's gives other tokens.
 import { readFile } from 'node:fs/promises'
-import { setImmediate } from 'node:timers/promises'
 import type { Tokenizer } from '@huggingface/tokenizers'
 import { fileError } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
+import { PipiloError, turn } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
 import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
@@ -41,7 +41,7 @@ export class TextTokenizer {
   readonly padId: number
   readonly #tokenizer: Tokenizer
   readonly #cuts: RegExp | undefined
-  /** What stands before a space has the same tokens without what follows. */
+  /** The text before a space has the same tokens without the rest. */
   readonly #hasBeginnings: boolean
   readonly #clean: (text: string) => string
 
@@ -127,7 +127,7 @@ export class TextTokenizer {
 /** Python's `string.punctuation`. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/g
 
-/** What is done to a text before the tokenizer sees it. */
+/** Cleaning of a text before the tokenizer sees it. */
 function cleaner({ lowercase, clean }: TokenizerOptions): (text: string) => string {
   if (clean) {
     const underscore = clean === 'canonicalize' ? ' ' : ''
@@ -148,9 +148,9 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
   try {
     const file = JSON.parse(json) as TokenizerFile
     // Parsing and building 30,000 entries are two stretches of work: the event loop turns between them.
-    await setImmediate()
+    await turn()
     const tokenizer = new Tokenizer(file, {})
-    await setImmediate()
+    await turn()
     return new TextTokenizer(tokenizer, file, options)
   } catch (cause) {
     throw new PipiloError(

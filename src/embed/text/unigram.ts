@@ -1,3 +1,5 @@
+// Unigram tokenisation as TensorFlow.js' Universal Sentence Encoder does it.
+
 /** The parts of a Unigram model that {@link unigramLattice} needs. */
 export interface UnigramConfig {
   readonly type: 'Unigram'
@@ -7,12 +9,12 @@ export interface UnigramConfig {
   readonly reserved: number
 }
 
-/** Whether the model of a `tokenizer.json` was made for {@link unigramLattice}. */
+/** True if the model of a `tokenizer.json` was made for {@link unigramLattice}. */
 export function isLattice(model: { readonly type?: string } | undefined): model is UnigramConfig {
   return model?.type === 'Unigram' && 'reserved' in model
 }
 
-/** Whether no piece goes on behind a space, so that words are cut into pieces from left to right, whatever follows. */
+/** True if no piece goes on behind a space, so that words are cut into pieces from left to right, whatever follows. */
 export function keepsWords({ vocab }: UnigramConfig): boolean {
   return vocab.every(([piece]) => !piece.includes('▁', 1))
 }

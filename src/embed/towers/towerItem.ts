@@ -1,6 +1,7 @@
+// Inputs of a model of two towers, sorted to the tower that they are for.
 import { PipiloError } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
-import type { Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import { isRawImage } from '../pictures/imageSource.ts'
 import type { AnyInput, Input } from '../types.ts'
 
@@ -14,7 +15,7 @@ export interface TowerItem {
 }
 
 /**
- * Which tower an input is for.
+ * The tower that an input is for, and the input as that tower takes it.
  *
  * @throws PipiloError `INPUT_INVALID` for what does not say whether it is a text or a picture, `TEXT_INVALID`
  */
@@ -51,15 +52,21 @@ export class TowerPreparation implements Preparation<TowerItem> {
   readonly #inner: Preparation
   readonly window: Preparation['window']
   readonly ahead: number
+  readonly limits: Limits
 
   constructor(inner: Preparation) {
     this.#inner = inner
     this.window = inner.window
     this.ahead = inner.ahead
+    this.limits = inner.limits
   }
 
   weigh({ input }: TowerItem): number {
     return this.#inner.weigh(input)
+  }
+
+  expect({ input }: TowerItem): number {
+    return this.#inner.expect(input)
   }
 
   indexOf({ index }: TowerItem): number {

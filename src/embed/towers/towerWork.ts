@@ -1,8 +1,9 @@
-import { abortError, Lane, PipiloError, throwIfAborted } from '../../base/index.ts'
+// Runs the two towers of a model side by side, with results in the order of the inputs.
+import { abortError, onAbort, orAborted, type PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import type { Preparation } from '../batching/preparation.ts'
-import { type Outcome, orAborted, Runner, type RunOptions, type Work } from '../batching/run.ts'
+import { type Outcome, Runner, type RunOptions, type Work } from '../batching/run.ts'
 import type { AnyInput } from '../types.ts'
 import { type TowerItem, TowerPreparation, towerOf } from './towerItem.ts'
 
@@ -41,19 +42,18 @@ export class TowerWork implements Work {
     options: RunOptions,
   ): AsyncGenerator<Outcome<I>[]> {
     const stop = new AbortController()
-    const follow = () => stop.abort(abortError(options.signal!))
     throwIfAborted(options.signal)
-    options.signal?.addEventListener('abort', follow)
-    const lanes = { text: new Lane<TowerItem>(WAITING.text), image: new Lane<TowerItem>(WAITING.image) }
-    const failed = new Lane<Outcome<I>>(HELD)
+    const unfollow = onAbort(options.signal, () => stop.abort(abortError(options.signal)))
+    const lanes = { text: new Queue<TowerItem>(WAITING.text), image: new Queue<TowerItem>(WAITING.image) }
+    const failed = new Queue<Outcome<I>>(HELD)
     const all = [lanes.text, lanes.image, failed]
     const through = (tower: InputModality) =>
       new Held(this.#through<I>(tower, lanes[tower], { ...options, signal: stop.signal }))
-    const streams = [through('text'), through('image'), new Held(oneByOne(failed))]
+    const streams = [through('text'), through('image'), new Held(whole(failed))]
     const sorting = this.#sort(inputs, lanes, failed, options, stop.signal)
     sorting.then(
       () => all.map((lane) => lane.end()),
-      (error: unknown) => all.map((lane) => lane.end(error)),
+      (error: unknown) => all.map((lane) => lane.fail(error)),
     )
     let next = 0
     try {
@@ -71,9 +71,9 @@ export class TowerWork implements Work {
         }
       }
     } finally {
-      options.signal?.removeEventListener('abort', follow)
-      stop.abort(new PipiloError('ABORTED', 'The work was cancelled.'))
-      for (const lane of all) lane.end()
+      unfollow()
+      stop.abort(abortError())
+      for (const lane of all) lane.stop()
       for (const stream of streams) stream.leave()
     }
   }
@@ -86,7 +86,7 @@ export class TowerWork implements Work {
 
   async *#through<I extends AnyInput>(
     tower: InputModality,
-    lane: Lane<TowerItem>,
+    lane: Queue<TowerItem>,
     options: RunOptions,
   ): AsyncGenerator<Outcome<I>[]> {
     if (!(await lane.begun())) return
@@ -99,8 +99,8 @@ export class TowerWork implements Work {
   /** Puts each input into the lane of its tower, as long as both have room. */
   async #sort<I extends AnyInput>(
     inputs: AsyncIterable<I> | Iterable<I>,
-    lanes: Readonly<Record<InputModality, Lane<TowerItem>>>,
-    failed: Lane<Outcome<I>>,
+    lanes: Readonly<Record<InputModality, Queue<TowerItem>>>,
+    failed: Queue<Outcome<I>>,
     { skip, onDone }: RunOptions,
     signal: AbortSignal,
   ): Promise<void> {
@@ -109,12 +109,15 @@ export class TowerWork implements Work {
       if (signal.aborted) return
       try {
         const { tower, item } = towerOf(given, index, this.#name)
-        const room = lanes[tower].push(item)
-        if (lanes[tower].full) await room
+        lanes[tower].put({ items: [item], rows: [index] })
+        const room = lanes[tower].room()
+        if (room) await room
       } catch (error) {
         if (!skip) throw error
         onDone?.(1)
-        await failed.push({ index, input: given, rows: [], error: error as PipiloError })
+        const outcome = { index, input: given, rows: [], error: error as PipiloError }
+        failed.put({ items: [outcome], rows: [index] })
+        await failed.room()
       }
       index++
     }
@@ -129,14 +132,15 @@ export class TowerWork implements Work {
       return { session, runner: new Runner(session, new TowerPreparation(preparation), this.dimensions) }
     })
     this.#opened.set(tower, opening)
-    // What failed to open is tried again by the next call.
+    // An opening that failed is tried again by the next call.
     opening.catch(() => this.#opened.delete(tower))
     return opening
   }
 }
 
-async function* oneByOne<T>(lane: Lane<T>): AsyncGenerator<T[]> {
-  for await (const item of lane) yield [item]
+/** All that is there at a time. */
+async function* whole<T>(queue: Queue<T>): AsyncGenerator<T[]> {
+  for (let chunk = await queue.take(HELD); chunk; chunk = await queue.take(HELD)) yield chunk.items
 }
 
 /** Outcomes that were taken from where they are made and not handed out yet, in order. */

@@ -1,3 +1,4 @@
+// Zero-shot classification and reranking of pictures with models of texts and pictures.
 import { PipiloError } from '../../base/index.ts'
 import { cosineSimilarity, l2Normalize } from '../../tensor/index.ts'
 import type { Embedder, Input, Prompt, TextImageInput } from '../types.ts'

@@ -5,7 +5,7 @@ import { expandFunctions } from './functions.ts'
 import { Call, type Fact, factOf } from './rule.ts'
 import { ruleOf } from './table.ts'
 
-/** How {@link inferShapes} takes mistakes. */
+/** Options of {@link inferShapes}. */
 export interface InferOptions {
   /** Throw when a node's inputs do not fit together, instead of leaving its outputs' types unknown. Default `false`. */
   readonly strict?: boolean
@@ -28,7 +28,7 @@ export function inferShapes(graph: Graph, options: InferOptions = {}): Graph {
   return annotate(graph, inferFacts(graph, options))
 }
 
-/** What is known of every value of the graph, by name. */
+/** Facts of every value of the graph, by name. */
 export function inferFacts(graph: Graph, options: InferOptions = {}): Map<string, Fact> {
   const inference = new Inference(graph, options.strict ?? false)
   return inference.graph(graph, new Map())
@@ -105,7 +105,7 @@ class Inference {
   }
 }
 
-/** What inference found, completed by what the graph declares. */
+/** The inferred fact, completed by the type that the graph declares. */
 function merge(fact: Fact | undefined, declared: ValueType | undefined): Fact {
   const found = fact?.type
   if (!found) return declared ? { type: declared, content: fact?.content } : (fact ?? {})

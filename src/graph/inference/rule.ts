@@ -1,10 +1,10 @@
-/** What a shape rule is: from what is known of a node's inputs to what is known of its outputs. */
+/** Shape rules: functions from the facts known of a node's inputs to those of its outputs. */
 import { type ErrorCode, PipiloError } from '../../base/index.ts'
 import type { DType } from '../../tensor/index.ts'
 import type { Attribute, Dimension, Graph, Initializer, Node, Shape, ValueType } from '../types.ts'
 import { symbol } from './dimension.ts'
 
-/** What is known of a value. */
+/** The type of a value and its elements, as far as known before a run. */
 export interface Fact {
   readonly type?: ValueType | undefined
   /** Elements of a small tensor of rank 0 or 1 (shape arithmetic), as far as known; `''` is an unknown one. */
@@ -28,7 +28,7 @@ export function tensor(
   return content && content.length <= CONTENT_LIMIT ? { type, content } : { type }
 }
 
-/** What is known of an initializer, its elements too where they are few and in memory. */
+/** The fact of an initializer, with its elements where they are few and in memory. */
 export function factOf(initializer: Initializer): Fact {
   const { dtype, shape } = initializer
   const small = shape.length <= 1 && 'data' in initializer && (shape[0] ?? 1) <= CONTENT_LIMIT

@@ -1,3 +1,4 @@
+// Door of graph/onnx/: reads and writes ONNX files, and loads initializers from them.
 export { type ExternalData, mapExternalData } from './externalData.ts'
 export { loadTensor, loadTensorSync, tensorOf } from './load.ts'
 export { type ParseOptions, parseOnnx, readOnnx } from './readFile.ts'

@@ -1,3 +1,4 @@
+// Loads initializers into memory from the files where their bytes lie.
 import { closeSync, openSync, readSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'

@@ -1,3 +1,4 @@
+// Reads ModelProto, GraphProto, NodeProto and AttributeProto into a graph.
 import { PipiloError } from '../../base/index.ts'
 import type {
   Attribute,
@@ -14,7 +15,7 @@ import { type ReadContext, readEntry, readSparse, readTensor } from './tensors.t
 import { readType } from './types.ts'
 import { eachField, type Span } from './wire.ts'
 
-/** What a file held beside what {@link Graph} has a place for, by level, as protobuf bytes. */
+/** Fields of a file that {@link Graph} has no place for, by level, as protobuf bytes. */
 export interface Carried {
   readonly model?: Uint8Array
   readonly graph?: Uint8Array

@@ -1,3 +1,4 @@
+// Reads ONNX models from bytes and from files, and names what is wrong with those that are none.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
@@ -7,11 +8,11 @@ import { readModel } from './read.ts'
 import type { ReadContext } from './tensors.ts'
 import { memorySource, type Source } from './wire.ts'
 
-/** What {@link parseOnnx} may need to know. */
+/** Options of {@link parseOnnx}. */
 export interface ParseOptions {
   /** Folder of external data. Without it a model that has any is refused. */
   readonly directory?: string
-  /** What to call the model in errors. Default: `the model`. */
+  /** Name of the model in errors. Default: `the model`. */
   readonly name?: string
 }
 
@@ -111,7 +112,7 @@ function parse(source: Source, length: number, context: ReadContext): Graph {
   }
 }
 
-/** What a file that is no ONNX model probably is. */
+/** The probable kind of a file that is no ONNX model, from its first characters. */
 function describe(start: string, reason: string): { what: string; hint: string } {
   if (start.startsWith('version https://git-lfs')) {
     return {

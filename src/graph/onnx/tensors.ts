@@ -1,3 +1,4 @@
+// Reads and writes TensorProto, with its packings of numbers and its external data.
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
@@ -8,7 +9,7 @@ import type { Initializer, SparseTensor } from '../types.ts'
 import { DTYPES, dataType, ENTRY, EXTERNAL, SPARSE_TENSOR, TENSOR } from './schema.ts'
 import { eachField, type Field, LARGE, type MessageWriter, type Span } from './wire.ts'
 
-/** What reading needs to know about the file. */
+/** The file that is read: its name, its bytes and its folder. */
 export interface ReadContext {
   /** Path or description of the file, for errors. */
   readonly name: string
@@ -218,7 +219,7 @@ function size(text: string): number | undefined {
   return /^\d+$/.test(text) && Number.isSafeInteger(value) ? value : undefined
 }
 
-/** Where the bytes of a tensor are, for a model whose weights are not in its own file. */
+/** Place of a tensor's bytes in a file beside the model. */
 export interface ExternalLocation {
   /** File name, relative to the folder that the runtime or reader is told. */
   readonly location: string

@@ -1,3 +1,4 @@
+// Reads and writes TypeProto: tensors, sequences, maps, optional values.
 import type { CarriedType, Dimension, Shape, ValueType } from '../types.ts'
 import { DIMENSION, DTYPES, dataType, ELEMENT_TYPE, MAP_TYPE, SHAPE, TENSOR_TYPE, TYPE } from './schema.ts'
 import { eachField, type MessageWriter, type Span } from './wire.ts'

@@ -9,11 +9,11 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { PipiloError } from '../../base/index.ts'
 
-/** Where bytes come from. */
+/** Bytes that can be read by their place: those in memory, or a file. */
 export interface Source {
   /** Set if the bytes lie in a file and large fields are better left there. */
   readonly path?: string
-  /** Whether the bytes handed out are the source's own buffer, which must not be kept. */
+  /** True if the bytes handed out are the source's own buffer, which must not be kept. */
   readonly transient: boolean
   read(start: number, end: number): Uint8Array
 }
@@ -110,7 +110,7 @@ export class Field {
     this.each((reader) => narrow(BigInt(reader.int64())), out)
   }
 
-  /** Whether a repeated field of fixed-size numbers is packed, so that its bytes are the array. */
+  /** True if a repeated field of fixed-size numbers is packed, so that its bytes are the array. */
   get packed(): boolean {
     return this.#wire === WireType.LengthDelimited
   }

@@ -1,3 +1,4 @@
+// Writes a graph as a ModelProto in pieces, with weights by reference.
 import type { Attribute, Graph, GraphFunction, Node, ValueInfo } from '../types.ts'
 import type { Carried } from './read.ts'
 import { ATTRIBUTE, ATTRIBUTE_TYPES, ENTRY, FUNCTION, GRAPH, MODEL, NODE, VALUE_INFO } from './schema.ts'

@@ -1,3 +1,4 @@
+// Writes graphs as ONNX bytes and files, with weights inside or in a file beside.
 import { rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fileError, temporaryName, writeFileAtomic } from '../../base/files/index.ts'
@@ -64,7 +65,7 @@ function checkedLength(parts: readonly Part[], name: string): number {
 
 export interface WriteOptions {
   /**
-   * Whether the weights go to a file beside the model, and its name. Default: only if the model is larger than 2 GB;
+   * A file beside the model for the weights: true, false, or its name. Default: only if the model is larger than 2 GB;
    * the name is then the model's with `.data` appended.
    */
   readonly externalData?: boolean | string

@@ -1,4 +1,4 @@
-/** What the functions of `op` share: operands, attributes, and what depends on the operator set's version. */
+/** Helpers of the functions of `op`: operands, attributes, and differences between versions of the operator set. */
 import { PipiloError } from '../../base/index.ts'
 import type { Builder, Value } from '../builder.ts'
 import type { Attribute } from '../types.ts'
@@ -71,7 +71,7 @@ export function since(
   )
 }
 
-/** Whether an argument is a value of a graph. */
+/** True if an argument is a value of a graph. */
 export function isValue(value: unknown): value is Value {
   return typeof value === 'object' && value !== null && 'builder' in value
 }

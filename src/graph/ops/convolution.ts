@@ -4,7 +4,7 @@ import type { Value } from '../builder.ts'
 import type { Attribute } from '../types.ts'
 import { apply, applyMany, type Integers, int, integers, ints, isValue, string } from './apply.ts'
 
-/** Where a window stands. Pads are [begin of each axis…, end of each axis…]. */
+/** Placement of a window. Pads are [begin of each axis…, end of each axis…]. */
 export interface WindowOptions {
   /** Default 1 each. */
   readonly strides?: readonly number[]

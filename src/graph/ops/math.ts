@@ -78,7 +78,7 @@ export const sin = unary('Sin')
 export const cos = unary('Cos')
 /** The error function. */
 export const erf = unary('Erf')
-/** Whether it is not a number, as bool. */
+/** True where an element is NaN, as bool. */
 export const isNotANumber = unary('IsNaN')
 
 /** Limits to `[low, high]`; either may be left out. */

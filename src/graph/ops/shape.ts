@@ -97,7 +97,7 @@ export function pad(
   return apply('Pad', [x, integers(pads, x.builder), filling], { mode: string(mode) })
 }
 
-/** What {@link slice} takes along the axes `axes` (default: the first ones). */
+/** Options of {@link slice}: the range taken along each of `axes` (default: the first ones). */
 export interface SliceOptions {
   readonly axes?: readonly number[]
   /** Default 1 each. */

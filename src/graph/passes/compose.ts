@@ -1,3 +1,4 @@
+// Pass that joins two graphs: outputs of the first become inputs of the second.
 import { PipiloError } from '../../base/index.ts'
 import type { Dimension, Graph, GraphFunction, Node, Shape, ValueInfo, ValueType } from '../types.ts'
 import { functionKey } from './prune.ts'
@@ -47,7 +48,7 @@ export function compose(
     ...pairs.map(([output, input]) => [input, output] as const),
     ...shared.map((n) => [n, n] as const),
   ])
-  // What is fed needs no default value any more.
+  // An input that is fed needs no default value any more.
   const defaults = new Map([...b.initializers].filter(([name]) => !fed.has(name)))
   const second = symbolsApart(left, { ...b, initializers: defaults }, unified)
   const right = apart(left, second, fed, options.prefix ?? `${b.name || 'second'}.`)

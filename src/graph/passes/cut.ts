@@ -1,3 +1,4 @@
+// Passes that make inner values outputs: `cut` in place of the graph's own, `tap` beside them.
 import { inferShapes } from '../inference/infer.ts'
 import type { Graph, ValueInfo } from '../types.ts'
 import { resolveLayer } from './layers.ts'

@@ -1,3 +1,4 @@
+// Pass that makes inner values inputs, so that a graph can be entered in the middle.
 import { PipiloError } from '../../base/index.ts'
 import { inferShapes } from '../inference/infer.ts'
 import type { Graph } from '../types.ts'

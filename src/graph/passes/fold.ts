@@ -1,3 +1,4 @@
+// Pass that computes the constant part of a graph once and keeps the results as initializers.
 import type { Tensor } from '../../tensor/index.ts'
 import type { Graph, Initializer, Node } from '../types.ts'
 import { functionKey, prune } from './prune.ts'

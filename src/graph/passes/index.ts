@@ -1,3 +1,4 @@
+// Door of graph/passes/: functions from graph to graph, and the list of layers.
 export { type ComposeOptions, compose } from './compose.ts'
 export { cut, tap } from './cut.ts'
 export { feed } from './feed.ts'

@@ -1,3 +1,4 @@
+// Lists the layers of a graph from its nodes' names, and finds the value that a layer's name stands for.
 import { closest, PipiloError } from '../../base/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { KIND_KEY } from '../builder.ts'
@@ -139,7 +140,7 @@ function dotted(segments: readonly string[]): string {
   return kept.join('.')
 }
 
-/** What the exporter of PyTorch 2 (dynamo) writes into a node's metadata: lists in Python's spelling. */
+/** Scopes that the exporter of PyTorch 2 (dynamo) writes into a node's metadata: lists in Python's spelling. */
 function exportedScopes(node: Node): { scopes: string[]; kinds: string[] } | undefined {
   const scopes = pythonList(node.metadata?.get('pkg.torch.onnx.name_scopes'))
   if (!scopes) return undefined

@@ -1,3 +1,4 @@
+// Prints a graph as text, one line a node.
 import {
   bfloat16ToFloat32,
   type DType,

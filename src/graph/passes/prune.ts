@@ -1,3 +1,4 @@
+// Pass that deletes what the outputs of a graph do not need.
 import type { Graph, GraphFunction, Node, ValueInfo } from '../types.ts'
 import { mapSubgraphs, reads, subgraphs } from './walk.ts'
 
@@ -71,7 +72,7 @@ function usedFunctions(graph: Graph): readonly GraphFunction[] {
   return graph.functions.filter((fn) => used.has(fn))
 }
 
-/** What identifies a function of a model. */
+/** The key of a model's function. */
 export function functionKey(domain: string, name: string, overload = ''): string {
   return `${domain}\n${name}\n${overload}`
 }

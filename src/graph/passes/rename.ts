@@ -1,3 +1,4 @@
+// Pass that gives values and nodes other names, in sub-graphs too.
 import { closest, PipiloError } from '../../base/index.ts'
 import type { Graph, Node, ValueInfo } from '../types.ts'
 import { defined, mapSubgraphs } from './walk.ts'

@@ -1,4 +1,4 @@
-/** What passes ask about nodes: the graphs inside them, and the names that they read from outside. */
+// Helpers of passes: the graphs inside nodes, the names that nodes read, the types of values.
 
 import type { Attribute, Graph, Node, ValueInfo, ValueType } from '../types.ts'
 
@@ -50,7 +50,7 @@ export function typeOf(graph: Graph, name: string): ValueType | undefined {
   return infoOf(graph, name)?.type
 }
 
-/** What a graph says about a value: as an output, an input, an inner value or an initializer. */
+/** Type of a value as the graph declares it: for an output, an input, an inner value or an initializer. */
 export function infoOf(graph: Graph, name: string): ValueInfo | undefined {
   const named = (info: ValueInfo) => info.name === name && info.type !== undefined
   const info = graph.outputs.find(named) ?? graph.inputs.find(named) ?? graph.values.get(name)

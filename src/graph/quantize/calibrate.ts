@@ -1,3 +1,4 @@
+// Measures on samples the ranges that values take, and the mean shift that rounding causes.
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import { prune } from '../passes/index.ts'
 import { defined } from '../passes/walk.ts'

@@ -1,3 +1,4 @@
+// Finds the convolutions of a graph, with the padding, bias and batch normalisation to be merged into them.
 import { loadTensor } from '../onnx/index.ts'
 import { loadTensorSync } from '../onnx/load.ts'
 import type { Node } from '../types.ts'
@@ -13,7 +14,7 @@ export interface Convolution {
   readonly norm: Normalization | undefined
   /** Padding of the input before the convolution's own: begins, then ends. */
   readonly pads: readonly number[] | undefined
-  /** What it writes: the last of the merged nodes' value. */
+  /** Value that it writes: that of the last merged node. */
   readonly output: string
 }
 
@@ -148,7 +149,7 @@ export function integerConvolution(
       sources,
       async make() {
         const data = (await compute())[key]
-        // The last one is made: what is large goes.
+        // All have been made: frees the large arrays.
         if (key === (hasBias ? 'biasScales' : 'scales')) made = undefined
         return { dtype, shape, data }
       },

@@ -1,8 +1,9 @@
+// Initializers that are computed from others, and the places where they are kept: in memory, or in a file.
 import type { DType, Tensor } from '../../tensor/index.ts'
 import { loadTensor } from '../onnx/index.ts'
 import type { Initializer } from '../types.ts'
 
-/** An initializer that is still to be computed from others: a pass names it, {@link Place} says where it comes to lie. */
+/** An initializer that is still to be computed from others: a pass names it, a {@link Place} computes and keeps it. */
 export interface Derived {
   readonly name: string
   readonly dtype: DType

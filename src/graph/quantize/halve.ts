@@ -1,3 +1,4 @@
+// Pass that keeps float32 weights as float16.
 import { bytesPerElement, elementCount, float32ToFloat16 } from '../../tensor/index.ts'
 import { prune } from '../passes/index.ts'
 import { reads } from '../passes/walk.ts'
@@ -7,7 +8,7 @@ import { FLOAT, Rewriter } from './rewriter.ts'
 import { floats } from './symmetric.ts'
 
 export interface HalveOptions {
-  /** Where the new weights come to lie. Default: in memory. */
+  /** Place of the new weights. Default: in memory. */
   readonly place?: Place
 }
 

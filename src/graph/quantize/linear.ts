@@ -1,3 +1,4 @@
+// Quantises products with a constant matrix (`MatMul`, `Gemm`) to int8, activations row by row.
 import type { Node } from '../types.ts'
 import { lastLoaded } from './derived.ts'
 import { FLOAT, type NewNode, type Rewriter, type Weight } from './rewriter.ts'

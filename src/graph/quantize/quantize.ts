@@ -1,3 +1,4 @@
+// Pass that turns a graph into int8: products, tables, and with samples also convolutions.
 import { PipiloError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { prune } from '../passes/index.ts'
@@ -19,7 +20,7 @@ export interface QuantizeOptions {
   readonly samples?: AsyncIterable<Sample> | Iterable<Sample>
   /** Runs a graph on a sample. */
   readonly evaluate?: Run
-  /** Where the new weights come to lie. Default: in memory. */
+  /** Place of the new weights. Default: in memory. */
   readonly place?: Place
 }
 

@@ -1,3 +1,4 @@
+// Rewrites nodes of a graph in a pass: finds constant weights, adds nodes and the tensors that they read.
 import { type DType, type Tensor, tensor } from '../../tensor/index.ts'
 import { captured, defined, reads, subgraphs, typeOf } from '../passes/walk.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo } from '../types.ts'
@@ -8,11 +9,11 @@ export interface Weight {
   /** Name of the initializer. */
   readonly name: string
   readonly source: Initializer
-  /** Whether a matrix is read turned over. */
+  /** True if a matrix is read transposed. */
   readonly transposed: boolean
 }
 
-/** What one pass puts in place of some nodes of a graph. */
+/** The nodes and tensors that one pass puts in place of some nodes of a graph. */
 export class Rewriter {
   readonly graph: Graph
   /** Tensors that the new nodes read and that are still to be made. */
@@ -186,7 +187,7 @@ export class Rewriter {
   }
 }
 
-/** What {@link Rewriter.node} may be told. */
+/** Options of {@link Rewriter.node}. */
 export interface NewNode {
   readonly attributes?: Readonly<Record<string, Attribute>>
   readonly outputs?: readonly string[]

@@ -1,3 +1,4 @@
+// Mixes neighbouring channels by an orthogonal matrix before they are rounded, so that outliers cost less precision.
 import type { Shape } from '../types.ts'
 import type { NewNode, Rewriter } from './rewriter.ts'
 
@@ -12,7 +13,7 @@ import type { NewNode, Rewriter } from './rewriter.ts'
  */
 const BLOCK = 16
 
-/** Where a product reads this many times more numbers than it gives, mixing them takes longer than it is worth. */
+/** Most inputs per output of a product that are mixed; with more, mixing takes longer than it is worth. */
 const MOST = 2
 
 /** How many neighbours are mixed in what a product reads; 0 where none are. */

@@ -1,3 +1,4 @@
+// Quantises convolutions and what follows them, with ranges of activations found on samples.
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import { loadTensor } from '../onnx/index.ts'
 import type { Graph, Node } from '../types.ts'
@@ -6,9 +7,9 @@ import { type Convolutions, findConvolutions, integerConvolution } from './convo
 import type { Rewriter } from './rewriter.ts'
 import { floats, quantizeRows } from './symmetric.ts'
 
-/** Operators that go on in integers when all that they read is quantised. */
+/** Operators that are computed in integers if all their inputs are quantised. */
 const CARRYING = new Set(['Add', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Concat'])
-/** Of these the result has the scale of what they read. */
+/** Operators whose result has the scale of their input. */
 const SAME_SCALE = new Set(['MaxPool'])
 
 /**
@@ -98,7 +99,7 @@ function roundedWeight(weight: Tensor): Tensor {
   return tensor('float32', weight.shape, numbers)
 }
 
-/** What convolutions read and write, and what goes on from there in integers. */
+/** Values that convolutions read and write, and those computed from them in integers. */
 function quantizedValues(
   rewriter: Rewriter,
   byNode: Convolutions['byNode'],

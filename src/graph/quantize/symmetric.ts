@@ -1,3 +1,4 @@
+// Symmetric int8: numbers with a scale for each row, and matrices turned over for it.
 import {
   bfloat16ToFloat32,
   elementCount,

@@ -1,3 +1,4 @@
+// Quantises tables that rows are gathered from (embeddings) to int8 with a scale for each row.
 import type { Node } from '../types.ts'
 import { lastLoaded } from './derived.ts'
 import { FLOAT, type Rewriter } from './rewriter.ts'

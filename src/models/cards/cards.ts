@@ -1,3 +1,4 @@
+// Cards of the models that Pipilo knows by name.
 import { closest, PipiloError } from '../../base/index.ts'
 import type { Card } from '../types.ts'
 

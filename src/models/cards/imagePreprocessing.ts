@@ -1,3 +1,4 @@
+// Checks the preprocessing of pictures that a card or a caller gives.
 import { PipiloError } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../types.ts'
 

@@ -1,3 +1,4 @@
+// Finds and reads a model's checkpoint: safetensors or what `torch.save` wrote, in one file or in shards.
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import { isObject, readJsonObject } from '../sources/files.ts'
@@ -25,7 +26,7 @@ const usual = [
 /** Files of a training run that hold no model. */
 const asides = /^(?:training_args|optimizer|scheduler|rng_state.*|scaler|random_states.*|adapter_model)\./
 
-/** Whether a name is that of a checkpoint, by its ending. */
+/** True if a name is that of a checkpoint, by its ending. */
 export function isCheckpoint(name: string): boolean {
   return /\.(?:safetensors|bin|pt|pth|safetensors\.index\.json|bin\.index\.json)$/.test(name)
 }

@@ -1,3 +1,4 @@
+// Reads and writes safetensors files.
 import type { FileHandle } from 'node:fs/promises'
 import { writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
@@ -12,7 +13,7 @@ import {
 } from '../../tensor/index.ts'
 import { isObject, readAt, withFile } from '../sources/files.ts'
 
-/** What a safetensors file holds. */
+/** Content of a safetensors file. */
 export interface Safetensors {
   /** By name, in the order of the header. Nothing but the header was read. */
   readonly tensors: Map<string, FileTensor>

@@ -1,3 +1,4 @@
+// Finds the builder of an architecture by transformers' type, timm's or torchvision's name.
 import { PipiloError } from '../../base/index.ts'
 import {
   type BuildModel,
@@ -18,7 +19,7 @@ export interface Architecture {
   readonly modality: 'text' | 'image' | 'both'
   /** For architectures by name, the configuration is what differs from what the name says, by timm's names. */
   readonly build: BuildModel
-  /** What the name says, where it says it. */
+  /** Configuration that the name stands for, if it stands for one. */
   readonly preset?: Readonly<Record<string, unknown>>
 }
 
@@ -73,7 +74,7 @@ function refusePooling(architecture: string, pooling: unknown): void {
   )
 }
 
-/** Those of two towers are not for pictures alone. */
+/** True for an architecture of pictures alone, not of two towers. */
 function isVision(type: string): boolean {
   return Object.hasOwn(visionArchitectures, type) && !/^(?:clip|siglip)/.test(type)
 }

@@ -1,3 +1,4 @@
+// Assembles a model from what was read of its files, its card and the caller's options.
 import { cut } from '../../graph/index.ts'
 import { createModel, featuresOf } from '../model/model.ts'
 import { resolvePlace } from '../model/places.ts'
@@ -7,10 +8,10 @@ import type { Card, Model, Opened, OpenOptions } from '../types.ts'
 import { readModel } from './read.ts'
 import type { Reading, ReadOptions } from './reading.ts'
 
-/** What of the options of opening is about what is read. */
+/** Options of opening that are about what is read. */
 type AssembleOptions = ReadOptions & Pick<OpenOptions, 'revision'>
 
-/** A model from its files; what its card says goes before what they say, and what the caller says before both. */
+/** A model from its files; its card's settings take precedence over the files', and the caller's over both. */
 export async function assemble(
   files: ModelFiles,
   identity: Pick<Card, 'name' | 'source'>,
@@ -30,7 +31,7 @@ export async function assemble(
   return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
 }
 
-/** What opens the model again, without what says nothing. */
+/** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
   const { revision, card, strict, architecture, size } = options
   return {

@@ -1,3 +1,4 @@
+// Finds where a checkpoint's tensors contradict its configuration, for errors that say so.
 import { PipiloError } from '../../base/index.ts'
 import type { Graph, Initializer } from '../../graph/index.ts'
 import { isObject } from '../sources/files.ts'
@@ -5,11 +6,11 @@ import { isObject } from '../sources/files.ts'
 type Config = Readonly<Record<string, unknown>>
 type Tensors = ReadonlyMap<string, Initializer>
 
-/** What configurations call the number of blocks, the width of tokens, and the number of words, the side of a patch. */
+/** Names in configurations of the number of blocks and of the width of tokens. */
 const depths = ['num_hidden_layers', 'n_layers', 'depth']
 const widths = ['hidden_size', 'embed_dim', 'dim']
 
-/** Where a block's number stands in a tensor's name (in DINOv2 behind that of its chunk), and where those of its stage and itself. */
+/** Patterns of the number of a block in a tensor's name (in DINOv2 behind that of its chunk), and of those of stage and block. */
 const block =
   /^(?!.*stages?\.)(?:.*?\.)?(?:layers?\.|encoder_layer_|blocks\.(?:\d+\.(?=\d+\.norm1\.))?)(\d+)\./
 const stagedBlock = /^(?:.*?\.)?(?:stages?\.|layers\.|layer)(\d+)\.(?:blocks\.)?(\d+)\./

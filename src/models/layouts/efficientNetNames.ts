@@ -1,3 +1,4 @@
+// Names of parameters in efficientnet_pytorch, turned into timm's.
 import type { Initializer } from '../../graph/index.ts'
 
 /** Names outside of the blocks. */

@@ -1,3 +1,4 @@
+// Reads models from folders in the layout of transformers, sentence-transformers or timm.
 import { closest, PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import type { BuiltModel } from '../../nn/index.ts'
@@ -187,7 +188,7 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
   }
 }
 
-/** What the files say about the preparation of pictures, else what is usual. */
+/** Preparation of pictures as the files state it, else the usual one. */
 async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
   const { of, stated, path, name } = network
   const usual = useNotes[name]
@@ -208,7 +209,7 @@ async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> 
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }
 }
 
-/** Why the embedding is what it is, where papers differ. */
+/** Reasons for the choice of the embedding, where papers differ. */
 const useNotes: Readonly<Record<string, string>> = {
   vit_mae:
     "The class token of the whole picture, as in the linear probes of MAE's paper; its fine-tuning takes the mean: tap 'patch_tokens'.",
@@ -218,7 +219,7 @@ function placesOf({ graph: _, unused: __, ...places }: BuiltModel): Reading['pla
   return places
 }
 
-/** Of the architecture, its configuration, further settings, and the weights. */
+/** Fingerprint of the architecture, its configuration, further settings, and the weights. */
 function fingerprintOf(
   { name, config }: Network,
   settings: unknown,

@@ -1,3 +1,4 @@
+// Reads a model's licence from its README.md.
 import { readFile } from 'node:fs/promises'
 import type { ModelFiles } from '../sources/sources.ts'
 

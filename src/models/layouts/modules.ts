@@ -1,3 +1,4 @@
+// Reads the `modules.json` of sentence-transformers: pooling, normalisation, dense layers.
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import { readCheckpoint } from '../formats/checkpoint.ts'
@@ -23,7 +24,7 @@ export type SentenceModule =
   | { readonly kind: 'LayerNorm'; readonly path: string; readonly tensors: ReadonlyMap<string, Initializer> }
   | { readonly kind: 'Normalize'; readonly path: string }
 
-/** What `modules.json` says. */
+/** Content of `modules.json`. */
 export interface Modules {
   /** Folder of the network's files, `''` or ending in a slash. */
   readonly network: string
@@ -31,7 +32,7 @@ export interface Modules {
   readonly networkKind: string
   readonly pool: Pooling
   readonly normalize: boolean
-  /** What {@link pool} and {@link normalize} cannot say: the modules to be added to the graph, all of them. */
+  /** Modules to be added to the graph, all of them, where {@link pool} and {@link normalize} cannot express them. */
   readonly modules: readonly SentenceModule[]
   /** Absolute paths of the weights of these modules. */
   readonly paths: readonly string[]

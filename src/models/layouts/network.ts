@@ -1,3 +1,4 @@
+// Finds the architecture and configuration of the network in a model's files.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, readJsonObject } from '../sources/files.ts'
 import type { ModelFiles } from '../sources/sources.ts'
@@ -13,13 +14,13 @@ export interface Network {
   /** Sub-folder, `''` or ending in a slash. */
   readonly path: string
   readonly modules: Modules | undefined
-  /** What `config.json` says; empty where there is none. */
+  /** Content of `config.json`; empty where there is none. */
   readonly stated: Config
-  /** What the architecture is built with: that of transformers, or what differs from what timm's name says. */
+  /** Configuration that the architecture is built with: transformers' own, or the differences from that of timm's name. */
   readonly config: Config
-  /** What the configuration calls the architecture. */
+  /** Name of the architecture in the configuration. */
   readonly name: string
-  /** Whose name that is. */
+  /** Library that the name comes from. */
   readonly of: 'transformers' | 'timm'
   readonly architecture: Architecture | undefined
 }

@@ -1,3 +1,4 @@
+// Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { realpath } from 'node:fs/promises'
 import { PipiloError } from '../../base/index.ts'
 import {
@@ -108,7 +109,7 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
         return card as unknown as FoundCard
     }
   } catch {
-    // Told below, as for a card without its parts.
+    // The error is thrown below, as for a card without its parts.
   }
   throw new PipiloError('MODEL_INVALID', `${files.label} carries a card (${cardKey}) that cannot be read.`, {
     input: files.label,
@@ -173,7 +174,7 @@ function tokenOutput(graph: Graph): string {
   return known ?? tokens?.name ?? names[0] ?? ''
 }
 
-/** What the last linear layer before the first output reads. */
+/** Input of the last linear layer before the first output. */
 export function belowHead(graph: Graph): string | undefined {
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
   let node = producers.get(graph.outputs[0]?.name ?? '')

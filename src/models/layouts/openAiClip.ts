@@ -1,3 +1,4 @@
+// Configuration of OpenAI's CLIP from the shapes of its tensors.
 import type { Initializer } from '../../graph/index.ts'
 
 /**

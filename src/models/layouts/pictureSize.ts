@@ -1,3 +1,4 @@
+// Checks the size of pictures that a caller asks for, and builds the network for it.
 import { PipiloError } from '../../base/index.ts'
 import type { BuiltModel } from '../../nn/index.ts'
 

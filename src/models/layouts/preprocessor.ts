@@ -1,3 +1,4 @@
+// Reads the preparation of pictures from transformers' `preprocessor_config.json`.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, readJsonObject } from '../sources/files.ts'
 import type { ModelFiles } from '../sources/sources.ts'
@@ -88,7 +89,7 @@ type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: S
 function geometryOf(config: Config): Geometry {
   const kind = String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
   const crops = config['do_center_crop'] === true
-  // Old files have one number, and each class has its own idea of it.
+  // Old files have one number, which each class reads in its own way.
   const isShorter = byShorterSide.test(kind) || (crops && kind === '')
   const shortest = shortestEdge(config['size'], isShorter)
   const square = shortest === undefined ? sizeOf(config['size']) : ([shortest, shortest] as const)

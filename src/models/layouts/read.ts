@@ -1,3 +1,4 @@
+// Reads a model from its files, whichever format they have.
 import { PipiloError } from '../../base/index.ts'
 import { isCheckpoint } from '../formats/checkpoint.ts'
 import type { ModelFiles } from '../sources/sources.ts'

@@ -1,3 +1,4 @@
+// Adds the modules of sentence-transformers behind a text network.
 import { PipiloError } from '../../base/index.ts'
 import { Builder, type Graph, op, type Value } from '../../graph/index.ts'
 import { l2Normalize, layerNorm, linear, type Parameters, parametersFrom, pool } from '../../nn/index.ts'
@@ -6,7 +7,7 @@ import type { PoolingMode, SentenceModule } from './modules.ts'
 /** The output that {@link withModules} adds. */
 const sentenceEmbedding = 'sentence_embedding'
 
-/** What PyTorch's activations compute, by their classes. */
+/** PyTorch's activations by their classes. */
 const activations: Readonly<Record<string, (x: Value) => Value>> = {
   Identity: (x) => x,
   Tanh: op.tanh,

@@ -1,3 +1,4 @@
+// Reads the use of a text model from its folder: length, prompts, pooling, tokenizer's options.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, readJsonObject } from '../sources/files.ts'
 import type { ModelFiles } from '../sources/sources.ts'
@@ -5,7 +6,7 @@ import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Pooling, TextPreprocessing } from '../types.ts'
 import { type Modules, readModules, type SentenceModule, unsupported } from './modules.ts'
 
-/** What a text model's folder says about its use. */
+/** Use of a text model as its folder states it. */
 export interface TextLayout {
   /** Sub-folder of the network's files, `''` or ending in a slash. */
   readonly network: string

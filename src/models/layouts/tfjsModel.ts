@@ -1,3 +1,4 @@
+// Reads models from TensorFlow.js files and makes their cards.
 import { posix } from 'node:path'
 import { type Graph, layers } from '../../graph/index.ts'
 import {
@@ -16,7 +17,7 @@ import type { ImagePreprocessing } from '../types.ts'
 import { belowHead } from './onnxModel.ts'
 import type { FoundCard, Reading } from './reading.ts'
 
-/** Whether a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
+/** True if a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
 export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> {
   const name = posix.basename(file)
   if (name === 'model.json' || name === 'model.min.js') return true

@@ -1,3 +1,4 @@
+// Reads the `config.json` of timm repositories.
 import { PipiloError } from '../../base/index.ts'
 import { isObject } from '../sources/files.ts'
 import type { ModelFiles } from '../sources/sources.ts'
@@ -15,7 +16,7 @@ export const imageNet: ImagePreprocessing = {
   std: [0.229, 0.224, 0.225],
 }
 
-/** What the `config.json` of a timm repository says beside the architecture. */
+/** Content of a timm repository's `config.json` beside the architecture. */
 export interface TimmConfig {
   readonly image: ImagePreprocessing
   readonly licence: string

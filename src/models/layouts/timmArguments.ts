@@ -1,3 +1,4 @@
+// Translates timm's model arguments into configurations of the architectures here.
 import { closest, PipiloError } from '../../base/index.ts'
 import { isObject } from '../sources/files.ts'
 
@@ -46,7 +47,7 @@ const norms: Readonly<Record<string, string>> = {
 }
 
 /**
- * What a timm `config.json` changes about the architecture that it names: its `model_args`, and what timm itself takes from its
+ * Changes that a timm `config.json` makes to the architecture that it names: its `model_args`, and what timm takes from its
  * `pretrained_cfg`.
  *
  * @throws PipiloError `FORMAT_UNSUPPORTED` for an argument that is not known here, rather than other numbers

@@ -1,3 +1,4 @@
+// Reads how a model of texts and pictures wants its inputs.
 import { PipiloError } from '../../base/index.ts'
 import { isObject } from '../sources/files.ts'
 import type { ModelFiles } from '../sources/sources.ts'

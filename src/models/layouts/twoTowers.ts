@@ -1,3 +1,4 @@
+// Reads models of texts and pictures: CLIP, SigLIP and OpenCLIP, whole or one tower.
 import { type BuiltModel, buildClip, buildClipImage, buildClipText, buildOpenClip } from '../../nn/index.ts'
 import { type Checkpoint, findCheckpoint } from '../formats/checkpoint.ts'
 import { fingerprint } from '../model/fingerprint.ts'
@@ -18,7 +19,7 @@ import { refuseUnused } from './unused.ts'
 
 type Config = Readonly<Record<string, unknown>>
 
-/** What the files say of a model of texts and pictures, or of one tower of it. */
+/** Configuration and checkpoint of a model of texts and pictures, or of one tower of it. */
 export interface TowerSource {
   /** transformers' `model_type`, or whose names the checkpoint has. */
   readonly type: (typeof towerTypes)[number] | 'open_clip'
@@ -40,7 +41,7 @@ export const towerTypes = [
 ] as const
 
 /**
- * Whether files are those of CLIP or SigLIP: a `config.json` of transformers (also behind the `modules.json` of sentence-transformers),
+ * Finds the files of CLIP or SigLIP: a `config.json` of transformers (also behind the `modules.json` of sentence-transformers),
  * OpenCLIP's `open_clip_config.json`, or a checkpoint alone whose tensors have OpenAI's names.
  *
  * @param file the checkpoint, where the source names it

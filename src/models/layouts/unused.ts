@@ -1,3 +1,4 @@
+// Refuses checkpoints with tensors that the network does not use, except for known heads.
 import { PipiloError } from '../../base/index.ts'
 
 /**

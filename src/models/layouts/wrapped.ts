@@ -1,3 +1,4 @@
+// Finds the network within the checkpoint of a wrapper, such as Lightning's or DINO's.
 import type { Initializer } from '../../graph/index.ts'
 
 /** The tensors with which networks for pictures begin, by the names of timm and torchvision. */
@@ -7,10 +8,10 @@ const first =
 const bare = new RegExp(`^${first}$`)
 const behind = new RegExp(`^(.+?\\.)${first}$`)
 
-/** The part that learned from another one, or follows it slowly, where a checkpoint holds both; a teacher's is the better one. */
+/** Names of the less wanted part where a checkpoint holds two networks: a student beside its teacher, a momentum copy. */
 const aside = /(?:student|target|momentum|encoder_k)/
 
-/** Less of a checkpoint is no network, but a layer that begins like one. */
+/** A prefix that covers less than this share of the tensors is not taken for the network. */
 const leastShare = 0.3
 
 /**

@@ -9,7 +9,7 @@ import {
   type ValueInfo,
 } from '../../graph/index.ts'
 
-/** What is known of a value of the graph, by its name. */
+/** Fact of a value of the graph, by its name. */
 type Known = (name: string) => Fact | undefined
 
 /**
@@ -45,7 +45,7 @@ function fixedRows(graph: Graph, known: Known): number | undefined {
   return lost || graph.nodes.some((node) => fixesRows(node, batches, known)) ? 1 : undefined
 }
 
-/** Whether a `Reshape` makes a fixed number of what is as many as there are inputs: 0 keeps their number, -1 follows it. */
+/** True if a `Reshape` fixes the size of a batch dimension: 0 keeps the size, -1 follows it. */
 function fixesRows(
   { op, domain, inputs, attributes }: Node,
   batches: ReadonlySet<string>,

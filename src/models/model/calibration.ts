@@ -1,3 +1,4 @@
+// Feeds of pictures that calibrate int8 models, made here or given, and the memory of their results.
 import type { Run, Sample } from '../../graph/index.ts'
 import { evaluate, readNote, writeNote } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
@@ -84,7 +85,7 @@ function leaves(height: number, width: number, seed: number): Float32Array {
 const LEAVES = 2000
 
 /**
- * A way to run graphs that remembers its few small results, in order, so that a later process calibrates without running.
+ * A function that runs graphs and remembers its few small results, in order, so that a later process calibrates without running.
  *
  * @param key what was run, and on what
  */

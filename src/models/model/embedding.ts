@@ -1,3 +1,4 @@
+// Builds the graph of an embedding: tap, pooling, dimensions, normalisation.
 import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
 import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
@@ -30,7 +31,7 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   }
 }
 
-/** What is embedded. */
+/** Parts of a model that an embedding is made from. */
 export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
 
 /** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
@@ -137,7 +138,7 @@ export function pictureInput(graph: Graph): string {
   )
 }
 
-/** Whether an input of pictures has its channels last. */
+/** True if an input of pictures has its channels last. */
 export function isChannelsLast(input: Pick<Value, 'shape'>): boolean {
   return input.shape[1] !== 3 && input.shape[3] === 3
 }

@@ -1,3 +1,4 @@
+// Fingerprints of models, from samples of their files and the changes of their graphs.
 import { createHash, type Hash } from 'node:crypto'
 import { readAt, withFile } from '../sources/files.ts'
 

@@ -1,3 +1,4 @@
+// Model over its graph, card and places: layers, cuts, embeddings, saving.
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
@@ -22,7 +23,7 @@ export const tokenizerKey = 'pipilo.tokenizer'
 /** How a Builder's constants are called, which are no parameters; behind a prefix, where graphs were composed. */
 const constants = /(?:^|\.)constant\//
 
-/** What a {@link Model} is made of. */
+/** Parts of a {@link Model}. */
 export interface ModelParts {
   readonly card: Card
   readonly graph: Graph
@@ -154,7 +155,7 @@ async function write(
   await writeOnnx({ ...graph, metadata }, path, externalData === undefined ? {} : { externalData })
 }
 
-/** What an input is called that takes the place of a layer: for a text model's words as in transformers. */
+/** Name of an input that takes the place of a layer: for a text model's words as in transformers. */
 function inputName(layer: string): string {
   const name = placeName(layer)
   return name === 'token_embeddings' ? 'inputs_embeds' : name

@@ -1,3 +1,4 @@
+// Names of places in a model that users tap, and the layers that they stand for.
 import { closest, PipiloError } from '../../base/index.ts'
 import { type Graph, layers, resolveLayer } from '../../graph/index.ts'
 import type { Model } from '../types.ts'
@@ -65,7 +66,7 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
   })
 }
 
-/** What is left of the places in a part of the graph. Lists end where the first is missing, so that numbers stay right. */
+/** Places that a part of the graph still has. Lists end where the first is missing, so that numbers stay right. */
 export function placesLeft(graph: Graph, places: Places): Places {
   const isThere = (layer: string | undefined) => layer !== undefined && findLayer(graph, layer) !== undefined
   const kept: Record<string, unknown> = {}

@@ -1,3 +1,4 @@
+// Changes a model's precision to fp16 or int8, with weights that are made once and cached.
 import { createHash } from 'node:crypto'
 import { PipiloError } from '../../base/index.ts'
 import { type Graph, halve, quantize } from '../../graph/index.ts'

@@ -1,7 +1,8 @@
+// Precisions that a model can be opened in.
 import { PipiloError } from '../../base/index.ts'
 import type { OpenOptions } from '../types.ts'
 
-/** What {@link OpenOptions.dtype} may say. */
+/** Values of {@link OpenOptions.dtype}. */
 export type Precision = NonNullable<OpenOptions['dtype']>
 
 /** Precisions that a model can be opened in. */

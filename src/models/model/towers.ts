@@ -1,3 +1,4 @@
+// Model of two towers, for texts and pictures in one space.
 import { PipiloError } from '../../base/index.ts'
 import { Builder, compose, cut, type Graph, type Initializer, op, tap } from '../../graph/index.ts'
 import { l2Normalize, parametersFrom } from '../../nn/index.ts'
@@ -6,7 +7,7 @@ import type { Card, Model, Towers } from '../types.ts'
 import { createModel, type ModelParts } from './model.ts'
 import { findLayer } from './places.ts'
 
-/** Where the towers end. */
+/** Outputs of the towers. */
 const embeds = { text: 'text_embeds', image: 'image_embeds' } as const
 
 /** The tap of a model of two towers: the end of both. */
@@ -15,7 +16,7 @@ export const bothEmbeds = `${embeds.text},${embeds.image}`
 /** A tower: its graph, and the places that users ask for. */
 export type TowerParts = Pick<ModelParts, 'graph' | 'places'>
 
-/** What a model of two towers is made of; its towers are cut out of its graph where they are not given. */
+/** Parts of a model of two towers; its towers are cut out of its graph where they are not given. */
 export interface TwoTowerParts extends ModelParts {
   readonly towers?: { readonly text: TowerParts; readonly image: TowerParts } | undefined
 }

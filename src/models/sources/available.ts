@@ -1,3 +1,4 @@
+// Looks for a card's files on this machine.
 import { existsSync } from 'node:fs'
 import type { Card } from '../types.ts'
 import { isInPackage } from './npm.ts'

@@ -1,3 +1,4 @@
+// Reads files with errors that name them: bytes, JSON, kinds of paths.
 import { type FileHandle, open, readFile, realpath, stat } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
@@ -73,7 +74,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What lies at a path. A path that cannot be looked at counts as nothing. */
+/** Kind of a path; undefined for one that is missing or cannot be looked at. */
 export async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file'

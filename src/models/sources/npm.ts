@@ -1,3 +1,4 @@
+// Finds files of installed npm packages, and those that come with Pipilo's build.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +32,7 @@ export function findInPackage(specifier: string): string {
   })
 }
 
-/** Whether {@link findInPackage} finds it. */
+/** True if {@link findInPackage} finds it. */
 export function isInPackage(specifier: string): boolean {
   return typeof lookInPackage(specifier) === 'string'
 }

@@ -1,3 +1,4 @@
+// Sources of models: names parsed into npm, file, web and hub sources, and resolved to files.
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +7,7 @@ import { kindOf } from './files.ts'
 import type { Repository, RepositoryOptions } from './hub/repository.ts'
 import { expandHome } from './hub/settings.ts'
 
-/** Where a model comes from, as its name says. */
+/** Source of a model, parsed from its name. */
 export type Source =
   | { readonly kind: 'npm'; readonly specifier: string }
   | { readonly kind: 'file'; readonly path: string }
@@ -20,7 +21,7 @@ export type Source =
 
 /** The files of a model: those of a folder, or of a repository, fetched when they are asked for. */
 export interface ModelFiles {
-  /** What errors call it. */
+  /** Name of the model in errors. */
   readonly label: string
   /** The folder, where it is the user's own and not a copy of what lies elsewhere. */
   readonly folder?: string
@@ -34,7 +35,7 @@ export interface ModelFiles {
 }
 
 /**
- * What a model's name means, or undefined for a bare name that is no path.
+ * The source that a model's name stands for, or undefined for a bare name that is no path.
  *
  * ```ts
  * parseSource('hf:owner/name@v1/onnx/model.onnx')   // { kind: 'hub', name: 'owner/name', revision: 'v1', file: 'onnx/model.onnx' }
@@ -123,7 +124,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
         list: async (folder) => namesIn(repository.files, folder),
         async has(path) {
           if (has(path)) return true
-          // Whoever fetched a few files may have left this one out, and then the mean would be taken in silence.
+          // A partial download may lack this file, and then the mean would be taken in silence.
           if (!(await lacks(repository, path))) throw unknownPooling(label)
           return false
         },
@@ -133,7 +134,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
   }
 }
 
-/** Only of the file that says how a model pools it has to be certain. */
+/** True if a repository lacks a file. Only for `modules.json`, which says how a model pools, does it have to be certain. */
 async function lacks(repository: Repository, path: string): Promise<boolean> {
   return path !== 'modules.json' || repository.lacks(path)
 }

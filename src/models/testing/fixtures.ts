@@ -1,3 +1,4 @@
+// Fixtures of tests: folders of small models, copies of them with some files replaced.
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

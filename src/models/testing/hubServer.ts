@@ -1,3 +1,4 @@
+// Small hub on the loopback address, for tests of downloads.
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,3 +1,4 @@
+// Fixtures of two-tower models with Python's results.
 import { cp, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +8,7 @@ import { testdata } from './fixtures.ts'
 export const towerNames = ['clip', 'siglip', 'open-clip', 'openai'] as const
 export type TowerName = (typeof towerNames)[number]
 
-/** What Python makes of the texts and of the pictures (see make_two_towers.py), one row each. */
+/** Python's vectors of the texts and of the pictures (see make_two_towers.py), one row each. */
 export interface TowerReference {
   readonly input_ids: number[][]
   readonly text_embeds: number[][]

@@ -1,3 +1,4 @@
+// Fixtures of vision models with PyTorch's results.
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { type Graph, loadTensor } from '../../graph/index.ts'
@@ -10,7 +11,7 @@ import { testdata } from './fixtures.ts'
 /** Folder of one of the models that testdata/make_vision_models.py makes. */
 export const vision = (name: string): string => testdata(join('vision', name))
 
-/** What PyTorch computes with such a model. */
+/** PyTorch's results with such a model. */
 export async function references(name: string): Promise<Map<string, Tensor>> {
   const { tensors } = await readSafetensors(join(vision(name), 'references.safetensors'))
   const loaded = [...tensors].map(async ([key, value]) => [key, await loadTensor(value)] as const)

@@ -1,3 +1,4 @@
+// Makes a `tokenizer.json` from `vocab.json` and `merges.txt`: byte-level BPE.
 import {
   addedTokens,
   around,
@@ -18,7 +19,7 @@ const QWEN_WORDS = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{
 interface Style {
   readonly normalizer: Part | null
   readonly pre_tokenizer: Part
-  /** What a word's last token ends in. */
+  /** Ending of a word's last token. */
   readonly suffix: string
   readonly unknown: string | null
   /** Special tokens before and after a text. */

@@ -1,3 +1,4 @@
+// Door of tokenizers/: the `tokenizer.json` of a model, made from other files where it has none.
 import { createHash } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,7 +17,7 @@ import { wordPiece } from './wordPiece.ts'
 /** Names of SentencePiece models. */
 const sentencePieces = ['sentencepiece.bpe.model', 'spiece.model', 'spm.model', 'tokenizer.model']
 
-/** What OpenAI's CLIP and OpenCLIP have. */
+/** Vocabulary file of OpenAI's CLIP and OpenCLIP. */
 const openAi = 'bpe_simple_vocab_16e6.txt.gz'
 
 /** Classes of tokenizers where the files name none, by transformers' `model_type`. */

@@ -11,7 +11,7 @@ const PAIRS = 49_152 - 256 - 2
 const LARGEST = 64 * 2 ** 20
 
 /**
- * What ftfy does with quotes and control characters before CLIP reads a text. Its other repairs (broken encodings, ligatures, letters of
+ * Repairs by ftfy of quotes and control characters before CLIP reads a text. Its others (broken encodings, ligatures, letters of
  * full width) and the entities of HTML are left to the caller.
  */
 const REPAIRS = [
@@ -61,7 +61,7 @@ function unpacked(packed: Uint8Array, label: string): string {
   }
 }
 
-/** What stands for each byte, as in GPT-2: itself where it is printed, then letters from 256 on for the others. */
+/** Letter for each byte, as in GPT-2: the byte's own if it is printable, letters from 256 on for the others. */
 function byteLetters(): string[] {
   const printed = [...Array(256).keys()].filter(
     (byte) => (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad),

@@ -1,3 +1,4 @@
+// Parts of a `tokenizer.json` that several kinds of tokenizers share.
 import { isObject } from '../sources/files.ts'
 
 /** A part of a `tokenizer.json`. */
@@ -26,7 +27,7 @@ export interface AddedToken {
   readonly special: boolean
 }
 
-/** What the files beside a vocabulary say: `tokenizer_config.json`, `special_tokens_map.json`. */
+/** Settings in the files beside a vocabulary: `tokenizer_config.json`, `special_tokens_map.json`. */
 export interface Settings {
   /** Class of transformers, without `Tokenizer` and `Fast`: `Bert`, `XLMRoberta`; `''` where it is not known. */
   readonly kind: string
@@ -46,7 +47,7 @@ export function flag(settings: Settings, name: string, usual: boolean): boolean 
   return typeof value === 'boolean' ? value : usual
 }
 
-/** Where the files say so (`added_tokens_decoder`) what they say, else the special tokens that the vocabulary holds. */
+/** Added tokens as the files state them (`added_tokens_decoder`), else the special tokens that the vocabulary holds. */
 export function addedTokens(
   settings: Settings,
   special: readonly string[],

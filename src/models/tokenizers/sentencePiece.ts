@@ -1,3 +1,4 @@
+// Makes a `tokenizer.json` from a SentencePiece model.
 import { PipiloError } from '../../base/index.ts'
 import {
   addedTokens,
@@ -11,7 +12,7 @@ import {
 } from './parts.ts'
 import { PIECE, readSentencePiece, type SentencePieceModel } from './sentencePieceModel.ts'
 
-/** What SigLIP drops from a text: Python's `string.punctuation`. */
+/** Characters that SigLIP drops from a text: Python's `string.punctuation`. */
 const PUNCTUATION = '[!-/:-@\\[-`{-~]'
 
 /** A capital sigma at a word's end, which Python's `str.lower`, unlike the step `Lowercase`, makes a final one. */

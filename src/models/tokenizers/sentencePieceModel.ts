@@ -1,3 +1,4 @@
+// Reads the protobuf of SentencePiece models.
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 
 /** Kinds of pieces (`ModelProto.SentencePiece.Type`). */

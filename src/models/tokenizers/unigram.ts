@@ -1,3 +1,4 @@
+// Makes a `tokenizer.json` for TensorFlow.js' Universal Sentence Encoder.
 import { PipiloError } from '../../base/index.ts'
 import { type TokenizerJson, tokenizerJson } from './parts.ts'
 

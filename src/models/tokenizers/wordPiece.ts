@@ -1,3 +1,4 @@
+// Makes a `tokenizer.json` from BERT's `vocab.txt`.
 import {
   addedTokens,
   around,

@@ -1,11 +1,11 @@
-/** What the convolutional architectures share: from a preset and a checkpoint to a graph with a classifier on top. */
+/** Common part of the convolutional architectures: from a preset and a checkpoint to a graph with a classifier on top. */
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { conv2d, dropout, type LayerInit, linear } from '../layers/layers.ts'
 import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import type { BuildOptions, BuiltModel, Stage } from '../model.ts'
 import type { Mode } from '../types.ts'
 
-/** What every configuration of a convolutional architecture says, by the names of timm's `default_cfgs`. */
+/** Common fields of the configurations of convolutional architectures, by the names of timm's `default_cfgs`. */
 export interface CnnConfig {
   readonly num_classes: number
   /** Height and width of the pictures. */
@@ -22,7 +22,7 @@ export interface CnnConfig {
 
 export type Checkpoint = ReadonlyMap<string, Initializer>
 
-/** What a forward pass is given. */
+/** Inputs of a forward pass. */
 export interface CnnInputs {
   /** float32 [batch, 3, height, width] */
   readonly pixels: Value
@@ -30,11 +30,11 @@ export interface CnnInputs {
   readonly mode: Mode
 }
 
-/** What a forward pass gives. */
+/** Outputs of a forward pass. */
 export interface CnnOutputs {
   /** The last feature map, [batch, channels, height, width]. */
   readonly features: Value
-  /** What the classifier reads, [batch, channels]. */
+  /** Input of the classifier, [batch, channels]. */
   readonly penultimate: Value
   readonly stages: readonly Stage[]
 }
@@ -52,7 +52,7 @@ export interface CnnOptions {
   readonly convolutional?: boolean
 }
 
-/** Where wrappers keep the network. */
+/** Prefixes that wrappers put before the names of the network's parameters. */
 const PREFIXES = ['', 'module.', 'model.', 'encoder.', 'backbone.', 'visual.trunk.']
 
 /**

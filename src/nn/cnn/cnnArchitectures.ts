@@ -51,7 +51,7 @@ function torchvision(name: string, preset: TorchvisionMobileConfig): CnnArchitec
       if (!tensorOf(checkpoint, 'features.0.0.weight')) {
         return buildEfficientNet(config as MobileConfig, checkpoint, options)
       }
-      // What differs from timm's preset was asked for.
+      // Settings that differ from timm's preset were asked for.
       const asked = Object.entries(config).filter(([key, value]) => value !== timm[key as keyof MobileConfig])
       return buildTorchvisionMobile({ ...preset, ...Object.fromEntries(asked) }, checkpoint, options)
     },

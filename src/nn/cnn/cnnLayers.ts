@@ -8,7 +8,7 @@ import type { Parameters } from '../types.ts'
 const channelsOf = (x: Value) => x.shape[1] as number
 const imageOf = (x: Value) => [x.shape[2] as number, x.shape[3] as number] as const
 
-/** What an activation is as a module: a scope of its own. */
+/** An activation as a module, in a scope of its own. */
 export function act(name: string, kind: string, x: Value): Value {
   return x.builder.scope(name, () => activation(kind)(x))
 }

@@ -39,7 +39,7 @@ export interface ConvNeXtConfig extends CnnConfig {
 
 const INIT: LayerInit = { weight: { kind: 'truncated_normal', std: 0.02 }, bias: { kind: 'zeros' } }
 
-/** Where a library keeps the parts. */
+/** Names of the modules in a library. */
 interface Names {
   readonly stem: string
   readonly downsample: (stage: number) => string

@@ -68,7 +68,7 @@ export interface MobileConfig extends CnnConfig, SpecOptions {
   readonly pruned?: boolean
 }
 
-/** What the layers read. */
+/** Inputs and configuration that the layers read. */
 export interface Net extends CnnInputs {
   readonly config: MobileConfig
   readonly checkpoint: Checkpoint | undefined
@@ -130,7 +130,7 @@ export function conv(net: Net, name: string, x: Value, channels: number, unit: C
   })
 }
 
-/** Where more channels leave than enter, the groups are counted among those that leave. */
+/** Number of groups: one for each input channel of a depthwise convolution, else output channels over those of a group. */
 function groupsOf(group: number, inputs: number, outputs: number): number {
   return (group === 1 ? inputs : outputs) / group
 }

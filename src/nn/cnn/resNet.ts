@@ -174,7 +174,7 @@ function poolStem(net: Net, x: Value): Value {
   )
 }
 
-/** Where a block stands. */
+/** Position and sizes of a block. */
 interface BlockPlace {
   readonly planes: number
   readonly stride: number

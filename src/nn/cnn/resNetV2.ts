@@ -52,7 +52,7 @@ const CONV: LayerInit = {
 }
 const HEAD: LayerInit = { weight: { kind: 'normal', std: 0.01 }, bias: { kind: 'zeros' } }
 
-/** What the network in front of a larger one is made of. */
+/** Inputs and configuration of the network in front of a larger one. */
 export interface ResNetV2Net extends CnnInputs {
   readonly config: ResNetV2Options & Pick<CnnConfig, 'drop_path_rate'>
 }
@@ -139,7 +139,7 @@ function normAct(
   return active ? x.builder.scope(name, () => activation('relu')(normed)) : normed
 }
 
-/** What the stem gives before its pooling, of which layer, and behind it. */
+/** The stem: its value before pooling with the layer's name, and the pooled value. */
 function stem(net: ResNetV2Net): { name: string; convolved: Value; pooled: Value } {
   const { stem_type = '', preact = true } = net.config
   const channels = scaled(net, 64)
@@ -167,7 +167,7 @@ function poolStem(stem_type: string, x: Value): Value {
   return maxPool2d('pool', padded, 3, 2)
 }
 
-/** Where a block stands. */
+/** Position and sizes of a block. */
 interface BlockPlace {
   readonly channels: number
   readonly stride: number

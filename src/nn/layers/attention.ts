@@ -9,7 +9,7 @@ import { dropout } from './layers.ts'
 export const MASKED = -3.4028234663852886e38
 
 /**
- * What is added to attention's scores: 0 where a token counts, {@link MASKED} where it is padding.
+ * Bias of attention's scores: 0 where a token counts, {@link MASKED} where it is padding.
  *
  * @param mask [batch, sequence], 1 for tokens and 0 for padding, any dtype
  * @returns float32 [batch, 1, 1, sequence]

@@ -194,7 +194,7 @@ export function samePads(image: Pair, kernel: Pair, stride: Pair, dilation: Pair
   return [...before, ...total.map((pad, axis) => pad - before[axis]!)]
 }
 
-/** What {@link batchNorm2d} gives while training: the normalised values, and statistics to keep. */
+/** Result of {@link batchNorm2d} while training: the normalised values, and statistics to keep. */
 export interface BatchNormStatistics {
   /** Mean of the batch, [channels]. */
   readonly mean: Value
@@ -265,7 +265,7 @@ export function dropPath(x: Value, p: number, mode: Mode): Value {
   return mode === 'inference' ? x : masked(x, p, 'drop_path_mask', shape)
 }
 
-/** What a residual branch is put through. */
+/** Stochastic depth of a residual branch: the identity in inference. */
 export type Drop = (branch: Value) => Value
 
 /**

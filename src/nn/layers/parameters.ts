@@ -1,4 +1,4 @@
-/** Where an architecture's parameters come from: a checkpoint, or fresh numbers. */
+/** Parameters of an architecture, from a checkpoint or freshly drawn. */
 
 import { closest, PipiloError } from '../../base/index.ts'
 import { type Builder, type Initializer, op, type Value } from '../../graph/index.ts'
@@ -9,7 +9,7 @@ import { draw } from './initialization.ts'
 export interface ParametersOptions {
   /** Prefixes that the checkpoint may put before every name (`bert.`). The first that fits a name is used. Default none. */
   readonly prefixes?: readonly string[]
-  /** What checkpoint and graph call a parameter that the architecture calls otherwise. Default: the same. */
+  /** Name in the checkpoint and the graph of a parameter that the architecture calls otherwise. Default: the same. */
   readonly rename?: (name: string) => string
   /** Further names under which the checkpoint may hold a parameter. `gamma` and `beta` for norms are always tried. */
   readonly aliases?: (name: string) => readonly string[]
@@ -18,7 +18,7 @@ export interface ParametersOptions {
   /** Seed of fresh parameters. Default 0. */
   readonly seed?: number
   /**
-   * Where the checkpoint lacks a parameter or has it in another shape: `true` (the default) is an error that lists all of them
+   * Treatment of parameters that the checkpoint lacks or has in another shape: `true` (the default) is an error that lists them
    * once everything was asked for, at {@link CheckpointParameters.unused}; `false` draws them.
    */
   readonly strict?: boolean
@@ -26,7 +26,7 @@ export interface ParametersOptions {
 
 /** Parameters, and what was asked of them. */
 export interface CheckpointParameters extends Parameters {
-  /** Whether the checkpoint has it. `true` without a checkpoint: it would be drawn. */
+  /** True if the checkpoint has it, or if there is no checkpoint: it would be drawn. */
   has(name: string): boolean
   /**
    * The checkpoint's tensors that nobody asked for, buffers that need not be read left out: what a builder calls when it is done.

@@ -94,7 +94,7 @@ export function relativePositionIndex(builder: Builder, window: Grid, classToken
   return builder.constant({ dtype: 'int32', shape: [count, count], data: index })
 }
 
-/** What is added to scores [batch, heads, positions, positions]: rows of `table` [offsets, heads] by {@link relativePositionIndex}. */
+/** Bias of scores [batch, heads, positions, positions]: rows of `table` [offsets, heads] by {@link relativePositionIndex}. */
 export function relativePositionBias(table: Value, index: Value): Value {
   return op.unsqueeze(op.transpose(op.gather(table, index), [2, 0, 1]), [0])
 }

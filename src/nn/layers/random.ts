@@ -1,3 +1,5 @@
+// Seeded random numbers, equal on every platform.
+
 /**
  * A seeded generator of random numbers: xoshiro128** (https://prng.di.unimi.it) with its state filled by SplitMix32 from a
  * hash (FNV-1a) of the seed and a name. Equal seeds and names give equal numbers on every platform; which other

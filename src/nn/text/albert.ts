@@ -16,7 +16,7 @@ import {
   type TextInputs,
 } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names. */
+/** Fields of transformers' `config.json`, by its names. */
 export interface AlbertConfig extends BertConfig {
   /** Features of the embeddings, mapped to `hidden_size` before the first layer. */
   readonly embedding_size: number

@@ -17,7 +17,7 @@ import {
   type TextOutputs,
 } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names. */
+/** Fields of transformers' `config.json`, by its names. */
 export interface BertConfig {
   readonly vocab_size: number
   readonly hidden_size: number
@@ -34,7 +34,7 @@ export interface BertConfig {
   readonly initializer_range: number
 }
 
-/** What BERT and its relatives take where a configuration is silent. */
+/** Defaults of BERT and its relatives for fields that a configuration lacks. */
 export const BERT_DEFAULTS = {
   type_vocab_size: 2,
   hidden_act: 'gelu',
@@ -116,7 +116,7 @@ type EncoderConfig = Omit<BertConfig, 'vocab_size' | 'max_position_embeddings' |
 }
 
 /**
- * What BERT and RoBERTa share: all after the embeddings.
+ * The encoder of BERT and RoBERTa: all after the embeddings.
  *
  * @param embeddings [batch, sequence, hidden_size]
  * @param attentionMask [batch, sequence], 1 for tokens and 0 for padding

@@ -8,7 +8,7 @@ import type { Mode, Parameters } from '../types.ts'
 import { readConfig } from './textConfig.ts'
 import { absolutePositions, buildTextModel, normalInit, numbered, type TextInputs } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names. */
+/** Fields of transformers' `config.json`, by its names. */
 export interface DistilBertConfig {
   readonly vocab_size: number
   readonly max_position_embeddings: number

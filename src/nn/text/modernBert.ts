@@ -16,7 +16,7 @@ import type { Initialization, Mode, Parameters } from '../types.ts'
 import { fieldsOf, invalid, type LayerType, layerTypes, readConfig } from './textConfig.ts'
 import { buildTextModel, numbered, type TextInputs } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names; `layer_types` and `rotary` from either of its spellings. */
+/** Fields of transformers' `config.json`, by its names; `layer_types` and `rotary` from either of its spellings. */
 export interface ModernBertConfig {
   readonly vocab_size: number
   readonly hidden_size: number
@@ -134,7 +134,7 @@ export function buildModernBert(
   )
 }
 
-/** What a layer needs to know of positions. */
+/** Mask and rotation of a layer. */
 interface Positions {
   /** [batch, 1, queries or 1, keys] */
   readonly mask: Value

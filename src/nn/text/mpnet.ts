@@ -17,7 +17,7 @@ import {
   type TextInputs,
 } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names. */
+/** Fields of transformers' `config.json`, by its names. */
 export interface MpnetConfig extends Omit<BertConfig, 'type_vocab_size'> {
   /** Rows of the table of relative positions; transformers uses the first 32, whatever it says. */
   readonly relative_attention_num_buckets: number
@@ -122,7 +122,7 @@ function mpnet(
   })
 }
 
-/** What relative positions add to the scores of every layer: [heads, queries, keys]. */
+/** Bias of relative positions, added to the scores of every layer: [heads, queries, keys]. */
 function relativeBias(config: MpnetConfig, parameters: Parameters, x: Value): Value {
   const { builder } = x
   const { num_attention_heads, relative_attention_num_buckets: rows, initializer_range: std } = config

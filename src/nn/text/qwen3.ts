@@ -16,7 +16,7 @@ import type { Mode, Parameters } from '../types.ts'
 import { fieldsOf, invalid, type LayerType, layerTypes, readConfig } from './textConfig.ts'
 import { buildTextModel, normalInit, numbered, type TextInputs } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names; `layer_types` and `rotary` from either of its spellings. */
+/** Fields of transformers' `config.json`, by its names; `layer_types` and `rotary` from either of its spellings. */
 export interface Qwen3Config {
   readonly vocab_size: number
   readonly hidden_size: number

@@ -10,7 +10,7 @@ import { BERT_DEFAULTS, BERT_ONLY, BERT_SIZES, type BertConfig, bertEncoder, ber
 import { invalid, readConfig } from './textConfig.ts'
 import { buildTextModel, positionsBesidePadding, type TextInputs } from './textModel.ts'
 
-/** What transformers' `config.json` says, by its names. */
+/** Fields of transformers' `config.json`, by its names. */
 export interface RobertaConfig extends BertConfig {
   /** Id of the padding, after which positions are counted: row `pad_token_id + 1` is the first. */
   readonly pad_token_id: number

@@ -10,7 +10,7 @@ import { buildQwen3 } from './qwen3.ts'
 import { buildRoberta, buildXlmRoberta } from './roberta.ts'
 
 /**
- * What builds a text model, by the `model_type` of its `config.json`.
+ * Builders of text models, by the `model_type` of their `config.json`.
  *
  * ```ts
  * const { graph, unused, hiddenStates } = textArchitectures['distilbert']!(config, tensors)

@@ -2,13 +2,13 @@
 import { PipiloError } from '../../base/index.ts'
 import { activation } from '../layers/activations.ts'
 
-/** What an architecture reads of a configuration. */
+/** Rules by which an architecture reads a configuration. */
 export interface ConfigRules<Config> {
-  /** What errors call it. */
+  /** Name of the architecture in errors. */
   readonly architecture: string
   /** Positive integers that must be there. */
   readonly sizes: readonly (keyof Config & string)[]
-  /** What transformers takes where the file is silent; a value there must be of the same type. */
+  /** Defaults of transformers for fields that the file lacks; a value in the file must be of the same type. */
   readonly defaults: Readonly<Partial<Config>>
   /** Options that are supported with one value only; a file that is silent is fine. */
   readonly only?: Readonly<Record<string, string | number | boolean>>

@@ -1,4 +1,4 @@
-/** What the text architectures share: inputs, outputs, and the pieces that several of them have. */
+/** Common part of the text architectures: inputs, outputs, and the pieces that several of them have. */
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { type LayerInit, linear } from '../layers/layers.ts'
 import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
@@ -21,13 +21,13 @@ export interface TextOutputs {
   readonly pooler_output?: Value
 }
 
-/** What makes a graph of a text architecture. */
+/** Recipe for the graph of a text architecture. */
 export interface TextModel {
   /** Name of the graph, and the prefix under which transformers' larger models keep the encoder. */
   readonly name: string
   /** Further prefixes of that kind. */
   readonly prefixes?: readonly string[]
-  /** Whether it has an input `token_type_ids`. Default `false`. */
+  /** True if it has an input `token_type_ids`. Default `false`. */
   readonly tokenTypes?: boolean
   readonly build: (
     builder: Builder,
@@ -38,7 +38,7 @@ export interface TextModel {
   readonly layers: Required<Pick<BuiltModel, 'hiddenStates' | 'attentions' | 'tokenEmbeddings'>>
 }
 
-/** Where sentence-transformers and wrappers keep the encoder. */
+/** Prefixes that sentence-transformers and wrappers put before the names of the encoder's parameters. */
 const PREFIXES = ['', 'model.', 'auto_model.', '0.auto_model.']
 
 /**

@@ -27,7 +27,7 @@ import {
   towerPositions,
 } from './twoTowers.ts'
 
-/** What both towers of transformers' models say of themselves. */
+/** Fields of both towers' configurations in transformers. */
 interface TowerConfig {
   readonly hidden_size: number
   readonly num_hidden_layers: number
@@ -53,7 +53,7 @@ type Kind = 'clip' | 'siglip'
 
 const TOWER = { num_hidden_layers: 12, layer_norm_eps: 1e-5, hidden_act: 'quick_gelu' }
 const SIZES = ['hidden_size', 'num_hidden_layers', 'num_attention_heads', 'intermediate_size'] as const
-/** What transformers takes where a configuration is silent. */
+/** Defaults of transformers for fields that a configuration lacks. */
 const DEFAULTS = {
   clip: {
     text: {
@@ -145,13 +145,13 @@ function kindOf(json: unknown): Kind {
   return `${fieldsOf(json)['model_type']}`.startsWith('siglip') ? 'siglip' : 'clip'
 }
 
-/** What a tower's layers and parameters are called: checkpoints of one tower alone may leave the tower away. */
+/** Names of a tower's layers and parameters: checkpoints of one tower alone may leave out the tower's prefix. */
 function towerNames(tower: 'text_model' | 'vision_model', checkpoint: Checkpoint | undefined) {
   const whole = !checkpoint || [...checkpoint.keys()].some((name) => name.startsWith(`${tower}.`))
   return (name: string) => (whole ? name : name.replace(new RegExp(`^${tower}(?:\\.|$)`), ''))
 }
 
-/** Whether a tower ends in its projection: both towers together do; one alone where its checkpoint has it. */
+/** True if a tower ends in its projection: always in a whole CLIP; in one tower alone if its checkpoint has it. */
 function projects(whole: Readonly<Record<string, unknown>>, parameters: CheckpointParameters, name: string) {
   return whole['model_type'] === 'clip' || parameters.has(`${name}.weight`)
 }

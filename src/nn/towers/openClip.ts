@@ -55,7 +55,7 @@ interface VisionConfig {
 type Checkpoint = ReadonlyMap<string, Initializer>
 type Fields = Readonly<Record<string, unknown>>
 
-/** Whether a configuration is OpenCLIP's: `open_clip_config.json`, or its `model_cfg`. */
+/** True if a configuration is OpenCLIP's: `open_clip_config.json`, or its `model_cfg`. */
 export function isOpenClip(json: unknown): boolean {
   return 'vision_cfg' in modelConfig(json)
 }

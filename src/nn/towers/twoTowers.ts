@@ -1,4 +1,4 @@
-/** What the models of texts and pictures in one space share: towers of pre-norm blocks, and the scale of their cosines. */
+/** Common part of the models of texts and pictures in one space: towers of pre-norm blocks, and the scale of cosines. */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { type Initializer, op, type Value } from '../../graph/index.ts'
 import { bfloat16ToFloat32, float16ToFloat32, type TypedArray } from '../../tensor/index.ts'
@@ -143,7 +143,7 @@ export function firstPositions(table: Value, input: Value): Value {
   return op.slice(table, [0], op.shape(input, 1, 2), { axes: [0] })
 }
 
-/** Where the text ends: its token of that id, the first if there are several; else its largest id. */
+/** Hidden state at the end of the text: at its first token of that id; without an id, at its largest id. */
 export function endOfText(input: Value, hidden: Value, end: number | undefined): Value {
   const ids = op.cast(input, 'int32')
   const scores = end === undefined ? ids : op.cast(op.equal(ids, end), 'float32')

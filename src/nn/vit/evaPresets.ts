@@ -106,7 +106,7 @@ const inner: Preset = { ...headless, fc_norm: false, final_norm: false }
 const scaled: Preset = { ...inner, init_values: 0.1 }
 const wide: Preset = { embed_dim: 1536, depth: 50, num_heads: 16, mlp_ratio: 8960 / 1536, class_token: false }
 
-/** What differs from timm's defaults of vision transformers, and does not follow from the name. */
+/** Settings that differ from timm's defaults of vision transformers, and do not follow from the name. */
 export const EVA_PRESETS: Readonly<Record<string, Preset>> = {
   eva02_base_patch14_224: { ...eva02Large, ...headless },
   eva02_base_patch14_448: eva02Large,

@@ -15,7 +15,7 @@ export interface ImageRotaryConfig {
   readonly temperature: number
   /** Added to rows and columns. Default 0. */
   readonly grid_offset?: number
-  /** Which comes first, rows (`ij`) or columns (`xy`). Default `ij`. */
+  /** Order of the axes: rows first (`ij`) or columns first (`xy`). Default `ij`. */
   readonly grid_indexing?: 'ij' | 'xy'
   /** The grid of pretraining: others are counted in its steps. */
   readonly ref_feat_shape?: Grid
@@ -68,7 +68,7 @@ export function imageRotation(
   return () => rotation
 }
 
-/** Where patches are, in the order in which angles are made of it. */
+/** Coordinates of the patches, in the order in which angles are made of them. */
 function placesOf(config: ImageRotaryConfig, [rows, columns]: Grid): (readonly [number, number])[] {
   const { type, grid_offset = 0, grid_indexing = 'ij', ref_feat_shape } = config
   const place = (at: number, axis: 0 | 1) => {

@@ -40,7 +40,7 @@ export interface SwinConfig extends SwinBlockConfig {
   readonly extra_norm_period: number
   /** The last block of every stage does, not only that of the last stage. Version `cr`. */
   readonly extra_norm_stage: boolean
-  /** Whose names layers and parameters have where no checkpoint tells. Default timm's. */
+  /** Library whose names layers and parameters have where no checkpoint tells. Default timm. */
   readonly names?: 'torchvision'
 }
 
@@ -84,7 +84,7 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
   const naming = torchvision ? torchvisionSwin : timmNaming
   const { version = SWIN_DEFAULTS.version } = given
   const cr = version === 'cr'
-  // What timm's `cr` leaves to PyTorch is drawn as PyTorch does.
+  // Parameters that timm's `cr` leaves to PyTorch are drawn as PyTorch does.
   const config: SwinConfig = { ...SWIN_DEFAULTS, ...given, torchvision, ...(cr ? { init: {} } : {}) }
   const { init = VIT_INIT } = config
   const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options

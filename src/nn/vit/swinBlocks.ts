@@ -7,7 +7,7 @@ import type { Initialization, Mode, Parameters } from '../types.ts'
 import { attendInWindows, mergeSquares, type Windows, windowOf, windowsOf } from './swinWindows.ts'
 import { mlp, tokensOf, VIT_INIT } from './vitLayers.ts'
 
-/** What the blocks of a stage have in common. */
+/** Common settings of the blocks of a stage. */
 export interface StagePlan {
   readonly heads: number
   readonly window: Grid
@@ -53,7 +53,7 @@ export interface SwinParts {
   readonly merge: (x: Value, grid: Grid) => Value
   /** Squares are merged at the end of a stage (transformers) or at the start of the next (timm, the default). */
   readonly mergeLast?: boolean
-  /** What follows the blocks of a stage. */
+  /** Layer after the blocks of a stage. */
   readonly after?: (x: Value, stage: number) => Value
   /** Maps are [batch, channels, rows, columns]. Default: channels stand last. */
   readonly channelsFirst?: boolean
@@ -116,7 +116,7 @@ export function mergePatches(
   return version === 1 ? reduce(norm(squares)) : norm(reduce(squares))
 }
 
-/** What the blocks of a model have in common. */
+/** Common settings of the blocks of a model. */
 export interface SwinBlockConfig {
   readonly mlp_ratio: number
   readonly qkv_bias: boolean
@@ -131,14 +131,14 @@ export interface SwinBlockConfig {
   readonly init?: LayerInit
 }
 
-/** Where a block stands. */
+/** Position of a block, and the settings that depend on it. */
 export interface SwinBlockPlace {
   readonly plan: StagePlan
   readonly shifted: boolean
   readonly stage: number
   /** Stochastic depth of a branch. */
   readonly drop: Drop
-  /** What the block gives is normalised: `norm3`. Version 2 only. */
+  /** The block's output is normalised: `norm3`. Version 2 only. */
   readonly extraNorm: boolean
   readonly mode: Mode
 }
@@ -184,7 +184,7 @@ const postNormBlock =
     return extraNorm ? layerNorm(parameters, 'norm3', z) : z
   }
 
-/** What attention gives in windows, as tokens of the map. */
+/** Attention's output in windows, laid back as tokens of the map. */
 function laidBack({ torchvision }: SwinBlockConfig, windows: Windows, x: Value): Value {
   return torchvision ? x.builder.scope('attn', () => windows.reverse(x)) : windows.reverse(x)
 }

@@ -8,7 +8,7 @@ export interface Windows {
   readonly partition: (x: Value) => Value
   /** Back to [batch, rows × columns, channels]. */
   readonly reverse: (x: Value) => Value
-  /** Where windows hold tokens that are no neighbours: [windows, 1, tokens, tokens], 0 or -100. */
+  /** Bias of scores in windows that hold tokens that are no neighbours: [windows, 1, tokens, tokens], 0 or -100. */
   readonly mask: Value | undefined
 }
 
@@ -28,7 +28,7 @@ export function windowsOf(
 ): Windows {
   const [rows, columns] = grid
   const counts = [Math.ceil(rows / window[0]), Math.ceil(columns / window[1])] as const
-  // Which map the shift goes round: the one that is filled up to whole windows, or the tokens' own.
+  // The map in which the shift wraps: the one filled up to whole windows, or the tokens' own.
   const around = options.fillFirst ? [counts[0] * window[0], counts[1] * window[1]] : grid
   const [area, windows] = [window[0] * window[1], counts[0] * counts[1]]
   const filler = rows * columns
@@ -64,7 +64,7 @@ export function windowsOf(
   }
 }
 
-/** Which of the three parts of an axis a position belongs to, that a shift brought together. */
+/** Number of the part of an axis that a position belongs to, of the three parts that a shift brings together. */
 function region(position: number, size: number, window: number, shift: number): number {
   if (shift === 0 || position >= size - shift) return 2
   return position < size - window ? 0 : 1

@@ -21,7 +21,7 @@ import { classCount, type PictureConfig, patchGrid, readVisionConfig, storedTens
 import { gridOf } from './vit.ts'
 import { patchEmbed, prependTokens, type ScoreBias } from './vitLayers.ts'
 
-/** What these architectures read of a `config.json`. */
+/** Fields of a `config.json` that these architectures read. */
 export interface TransformersVitConfig {
   readonly hidden_size: number
   readonly num_hidden_layers: number
@@ -71,7 +71,7 @@ const DEFAULTS: TransformersVitConfig = {
 /** How a `model_type` differs from the others. */
 interface Family {
   readonly title: string
-  /** What classifiers call the model. */
+  /** Name of the model within a classifier, as the prefix of its parameters. */
   readonly prefix: string
   readonly defaults?: Partial<TransformersVitConfig>
   readonly block: (parameters: Parameters, config: Config, x: Value, bias: ScoreBias | undefined) => Value

@@ -54,13 +54,13 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly attn_pool_num_heads?: number
   /** Hidden features of its MLP over those of the tokens. Default: as in the blocks. */
   readonly attn_pool_mlp_ratio?: number
-  /** Whose names layers and parameters have where no checkpoint tells. */
+  /** Library whose names layers and parameters have where no checkpoint tells. */
   readonly names: VitNames
   /** Registers have no positions, but the class token does: DINOv2's own checkpoints. */
   readonly no_embed_reg: boolean
   /** Positions for other sizes are resampled with antialiasing. */
   readonly interpolate_antialias: boolean
-  /** What DINOv2 adds to the sides of the grid for which positions are resampled. */
+  /** Amount that DINOv2 adds to the sides of the grid for which positions are resampled. */
   readonly interpolate_offset: number
 }
 
@@ -109,7 +109,7 @@ export const VIT_DEFAULTS: VitConfig = {
 
 type Checkpoint = ReadonlyMap<string, Initializer>
 
-/** Where larger models keep the vision transformer. */
+/** Prefixes that larger models put before the names of the vision transformer's parameters. */
 const PREFIXES = ['', 'module.', 'visual.trunk.']
 
 /**
@@ -190,7 +190,7 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
   }
 }
 
-/** Whether fresh parameters are those of BEiT and EVA. */
+/** True if fresh parameters are drawn as those of BEiT and EVA. */
 const deep = ({ block }: VitConfig) => block === 'beit' || block.startsWith('eva')
 
 const SMALL_HEAD: LayerInit = {

@@ -7,7 +7,7 @@ import type { Parameters } from '../types.ts'
 import { layerScale, mlp, type Norm, normHeads, selfAttention, VIT_INIT } from './vitLayers.ts'
 import type { BlockPositions } from './vitPositions.ts'
 
-/** What blocks of EVA may vary beside, by timm's names. */
+/** Further settings of the blocks of EVA, by timm's names. */
 export interface EvaConfig {
   /** `eva`: keys have no bias; `rope`: they do as the others. */
   readonly attn_type: 'eva' | 'rope'
@@ -34,7 +34,7 @@ export const EVA_DEFAULTS: EvaConfig = {
   attn_only_layer_scale: false,
 }
 
-/** What all blocks of a model have in common, by timm's names. */
+/** Common settings of the blocks of a model, by timm's names. */
 export interface BlockConfig extends EvaConfig {
   readonly num_heads: number
   /** Hidden features of the MLP over those of the tokens. */
@@ -52,7 +52,7 @@ export interface BlockConfig extends EvaConfig {
   readonly attn: 'attn' | 'diff'
 }
 
-/** What a block is given beside its tokens. */
+/** Inputs of a block beside its tokens. */
 export interface BlockContext extends BlockPositions {
   /** Stochastic depth of a branch. */
   readonly drop: Drop

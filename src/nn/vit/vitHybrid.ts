@@ -30,7 +30,7 @@ export function backboneStride(backbone: Backbone): number {
   return 4 << Math.max(0, backbone.config.layers.length - 1)
 }
 
-/** What {@link hybridEmbed} is given. */
+/** Options of {@link hybridEmbed}. */
 export interface HybridEmbedOptions {
   readonly backbone: Backbone
   readonly features: number

@@ -84,7 +84,7 @@ export function layerScale(parameters: Parameters, name: string, x: Value, initi
 /** Added to the scores of attention; a function makes it in the scope of the attention. */
 export type ScoreBias = Value | (() => Value)
 
-/** What {@link selfAttention} may vary. */
+/** Options of {@link selfAttention}. */
 export interface SelfAttentionOptions {
   readonly heads: number
   /** Default `true`. */
@@ -161,7 +161,7 @@ export function normHeads(parameters: Parameters, name: string, x: Value, heads:
   return op.reshape(norm(parameters, name, split), [0, 0, features])
 }
 
-/** What {@link mlp} may vary. */
+/** Options of {@link mlp}. */
 export interface MlpOptions {
   readonly hidden: number
   readonly act: string

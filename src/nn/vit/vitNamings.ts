@@ -1,4 +1,4 @@
-/** What other libraries call the modules and parameters of vision transformers and Swin Transformers that timm has as well. */
+/** Names in other libraries of the modules and parameters of vision and Swin Transformers that timm has as well. */
 import type { Initializer } from '../../graph/index.ts'
 import { storedTensor } from './visionConfig.ts'
 
@@ -82,11 +82,11 @@ function dinov2(chunkOf: ReadonlyMap<string, string>, gated: boolean): Naming {
   }
 }
 
-/** Whose names a vision transformer may have. */
+/** Libraries whose names a vision transformer may have. */
 export type VitNames = 'timm' | 'torchvision' | 'dinov2'
 
 /**
- * Whose names a checkpoint has, or those that are wanted where there is none.
+ * Naming of a checkpoint, or the wanted one where there is no checkpoint.
  *
  * @param prefixes that may stand before its names
  * @param options.gated the MLPs have gates

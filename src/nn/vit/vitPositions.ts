@@ -1,4 +1,4 @@
-/** What tells the blocks of a vision transformer where its tokens are: biases of scores, and rotations. */
+/** Positions of tokens for the blocks of a vision transformer: biases of scores, and rotations. */
 import { type Builder, op, type Value } from '../../graph/index.ts'
 import { type Grid, relativePositionBias, relativePositionIndex } from '../layers/positions.ts'
 import type { Parameters } from '../types.ts'
@@ -20,14 +20,14 @@ export interface PositionConfig {
   readonly rel_pos_dim: number
 }
 
-/** What a block is told of positions. */
+/** Bias and rotation by which a block knows positions. */
 export interface BlockPositions {
   readonly bias?: ScoreBias
   readonly rotation?: ImageRotation
 }
 
 /**
- * What each block is told of positions.
+ * Bias and rotation of each block.
  *
  * @param prefix tokens before those of the patches
  */

@@ -1,3 +1,4 @@
+// Pass that replaces casts of float16 and bfloat16 weights by weights converted once.
 import type { Initializer, Node } from '../../graph/index.ts'
 import type { Lowered } from '../node/weights.ts'
 

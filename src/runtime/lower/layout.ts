@@ -1,3 +1,4 @@
+// Pass that keeps the preprocessing of pictures channels-first before convolutions in integers.
 import type { Node } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { Lowered } from '../node/weights.ts'
@@ -44,7 +45,7 @@ export function holdLayout({ graph, halves }: Lowered): Lowered {
   return { graph: { ...graph, nodes, initializers }, halves }
 }
 
-/** Whether a node combines pictures with a number for each channel. */
+/** True if a node combines pictures with a number for each channel. */
 function isPerChannel({ op, domain, inputs }: Node, { graph }: Lowered): boolean {
   if (domain !== '' || !['Add', 'Sub', 'Mul', 'Div'].includes(op)) return false
   const shape = graph.initializers.get(inputs[1] ?? '')?.shape

@@ -1,3 +1,4 @@
+// Pass that multiplies by transposed weights without a transposed copy.
 import type { Node } from '../../graph/index.ts'
 import type { Lowered } from '../node/weights.ts'
 

@@ -1,12 +1,12 @@
-// ONNX Runtime's kernels read packed weights in whole cache lines, and crash where they do not start on one. It allocates them so,
-// but in the file of a prepared session it puts one after the other.
+// Alignment of packed weights in a prepared session's file. ONNX Runtime reads them in whole cache lines, and crashes where
+// they do not start on one; it aligns them in memory, but writes one after the other into the file.
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { writeFileAtomic } from '../../base/files/index.ts'
 import { type ExternalData, mapExternalData } from '../../graph/index.ts'
 
 /** Bytes of a cache line, and of the longest vector register. */
 const LINE = 64
-/** What the library aligns to pages shall stay so. */
+/** Bytes of a page: weights that the library aligned to pages stay so. */
 const PAGE = 4096
 
 interface Region {

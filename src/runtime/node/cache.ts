@@ -1,4 +1,4 @@
-// Converted weights in a file that every session and every process maps: written once, addressed by what it is made of.
+// Converted weights in a file that every session and every process maps: written once, addressed by a hash of its sources.
 import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,7 +24,7 @@ const ALIGNMENT = 64
 const MARK = 32
 const NAME = /^([0-9a-f]{64})\.bin$/
 
-/** What a file is made of: a tensor, and how it comes from others. */
+/** A tensor of a file, and its recipe from other tensors. */
 interface Entry {
   readonly name: string
   readonly dtype: DType
@@ -94,7 +94,7 @@ async function fileOf(
       )
       await writeFileAtomic(path, content(entries, mark))
     } catch (error) {
-      // What cannot be read is an error of the weights; what cannot be written is passed over.
+      // Weights that cannot be read are an error; a folder that cannot be written is passed over.
       if (error instanceof PipiloError && ['WRITE_FAILED', 'NOT_A_FILE'].includes(error.code)) continue
       throw error
     }
@@ -104,7 +104,7 @@ async function fileOf(
   return undefined
 }
 
-/** Whether nobody else made the folder: everyone may write to the temporary folder, and its files would be trusted. */
+/** True if nobody else made the folder: everyone may write to the temporary folder, and its files would be trusted. */
 async function isOwn(folder: string): Promise<boolean> {
   const status = await stat(folder).catch(() => undefined)
   return !status || !process.getuid || status.uid === process.getuid()
@@ -121,7 +121,7 @@ async function address(entries: readonly Entry[]): Promise<Buffer> {
   return hash.digest()
 }
 
-/** What tells a tensor from others: its place in a file as it stands, else its bytes. */
+/** Identity of a tensor: its place in a file and that file's identity, else a hash of its bytes. */
 async function identity(source: Initializer, files: Map<string, string>): Promise<string> {
   if (!isFileTensor(source)) {
     const bytes = bytesOf(source.data as TypedArray)
@@ -165,7 +165,7 @@ function padding(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT
 }
 
-/** Whether the file is there with its size and mark; if so, notes that it was used. */
+/** True if the file is there with its size and mark; then notes that it was used. */
 async function isWhole(path: string, size: number, mark: Uint8Array): Promise<boolean> {
   if (!(await hasMark(path, mark, size))) return false
   const now = new Date()
@@ -173,7 +173,7 @@ async function isWhole(path: string, size: number, mark: Uint8Array): Promise<bo
   return true
 }
 
-/** Whether a file ends with its own address. */
+/** True if a file ends with its own address. */
 async function hasMark(path: string, mark: Uint8Array, size?: number): Promise<boolean> {
   try {
     const file = await open(path)

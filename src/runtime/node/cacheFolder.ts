@@ -1,21 +1,21 @@
-// The folder of what is made once and used again, and who goes when it grows.
+// The cache's folder, and the deletion of files that have not been used for long.
 import { readdir, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** Where converted weights are cached: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
+/** Folder of converted weights: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
 export function defaultCacheDir(): string {
   const { PIPILO_CACHE, XDG_CACHE_HOME } = process.env
   return PIPILO_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'pipilo')
 }
 
-// An entry goes when nobody used it for this long, or as the least recently used when all are larger than this.
+// An entry is deleted when it has not been used for this long, or as the least recently used when all are larger than this.
 const MAXIMUM_AGE = 60 * 86_400_000
 const MAXIMUM_BYTES = 10 * 2 ** 30
-// Another process may be about to map what was used this recently.
+// An entry that was used this recently may be about to be mapped by another process.
 const IN_USE = 3_600_000
 
-/** Deletes what nobody uses. A failure is nobody's loss: it is tried again when the next file is made. */
+/** Deletes unused entries. A failure does no harm: the deletion is tried again when the next file is made. */
 export async function prune(folder: string, keep: string): Promise<void> {
   const entries: { path: string; size: number; age: number }[] = []
   for (const name of await readdir(folder).catch(() => [])) {

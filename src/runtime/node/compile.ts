@@ -1,4 +1,5 @@
-import { PipiloError } from '../../base/index.ts'
+// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
+import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import type { CompileOptions, Session } from '../types.ts'
@@ -7,7 +8,7 @@ import { defaults } from './defaults.ts'
 import type { Plan } from './engine.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
-import { aborted, Pool } from './pool.ts'
+import { ABORTED, Pool } from './pool.ts'
 import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, placeFor } from './prepared.ts'
 
 /** See `compile` in onDemand.ts. */
@@ -37,7 +38,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
         optimised ? keepPrepared(cacheDir, address, prepare, compiled) : dropPrepared(prepare),
     })
   } catch {
-    // The disk may have filled up. Whatever else it was shows again.
+    // The disk may have filled up: tried again without keeping the session. Any other error comes again then.
     await dropPrepared(prepare)
     return openSession(compiled, workers, { early })
   }
@@ -54,9 +55,9 @@ export async function reopen(
 }
 
 interface Opening {
-  /** Whether the session is there before it is optimised. */
+  /** True if the session is there before it is optimised. */
   readonly early?: boolean
-  /** Where the prepared form is or will be. */
+  /** Address of the prepared form, there or to come. */
   readonly address?: string
   /** Called when the session has been optimised, or could not be. */
   readonly keep?: (optimised: boolean) => Promise<void>
@@ -83,7 +84,7 @@ async function openSession(
         throw new PipiloError('DISPOSED', 'The session has been disposed.', {
           hint: 'Compile the graph again.',
         })
-      if (signal?.aborted) throw aborted(signal)
+      if (signal?.aborted) throw abortError(signal, ABORTED)
       checkFeeds(inputs, feeds, defaulted)
       checkOutputs(outputs, fetched)
       return runner.run(feeds, fetched, signal)

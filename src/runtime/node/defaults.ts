@@ -1,3 +1,4 @@
+// Default numbers of workers and threads of a session.
 import { availableParallelism } from 'node:os'
 
 /**

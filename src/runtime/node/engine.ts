@@ -6,7 +6,7 @@ import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { DType, Tensor, TypedArray } from '../../tensor/index.ts'
 import { withoutTelemetry } from './telemetry.ts'
 
-/** What a session is made of, as plain data that can be posted to a worker. */
+/** Description of a session as plain data that can be posted to a worker. */
 export interface Plan {
   /** The ONNX file's bytes; large weights are external. */
   readonly model: Uint8Array

@@ -1,3 +1,4 @@
+// Runs a graph once on the calling thread.
 import type { Graph } from '../../graph/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { compile } from './compile.ts'

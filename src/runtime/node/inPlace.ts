@@ -1,8 +1,9 @@
 // A session on the calling thread, which it blocks while it runs.
+import { abortError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { type Engine, openEngine, type Plan } from './engine.ts'
 import { creationError, runError } from './failures.ts'
-import { aborted } from './pool.ts'
+import { ABORTED } from './pool.ts'
 import { messageOf } from './thread.ts'
 
 /** Runs calls one after the other; between two of them the event loop has its turn. */
@@ -28,11 +29,11 @@ export class InPlace {
     signal?: AbortSignal,
   ): Promise<Record<string, Tensor>> {
     const call = this.#last.then(async () => {
-      if (signal?.aborted) throw aborted(signal)
+      if (signal?.aborted) throw abortError(signal, ABORTED)
       const results = await this.#engine.run(feeds, outputs).catch((error) => {
         throw runError(messageOf(error))
       })
-      if (signal?.aborted) throw aborted(signal)
+      if (signal?.aborted) throw abortError(signal, ABORTED)
       return results
     })
     this.#last = call.catch(() => {})

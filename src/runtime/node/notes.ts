@@ -1,4 +1,4 @@
-// Small JSON files beside the prepared sessions: what somebody wants to know of one before opening it.
+// Notes: small JSON files beside the prepared sessions in the cache, read before a session is opened.
 import { mkdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../base/files/index.ts'
@@ -8,7 +8,7 @@ const pathOf = (key: string, cacheDir = defaultCacheDir()): string =>
   join(cacheDir, 'sessions', `${key}.note.json`)
 
 /**
- * Keeps a note in the cache; it goes when nobody reads it for long. A cache that cannot be written keeps none.
+ * Keeps a note in the cache; it is deleted when nobody reads it for long. A cache that cannot be written keeps none.
  *
  * ```ts
  * await writeNote(key, { prepared: session.prepared })

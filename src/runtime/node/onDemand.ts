@@ -1,4 +1,4 @@
-// What the package itself loads of this room: the rest comes with the first call, while the worker's thread starts.
+// Asynchronous functions of this room's door; each loads its code with its first call, while the worker's thread starts.
 
 import { lazily } from '../../base/index.ts'
 import type { Place } from '../../graph/index.ts'

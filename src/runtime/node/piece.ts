@@ -25,7 +25,7 @@ export interface Piece {
   readonly source: Initializer
 }
 
-/** Whether an initializer's data lie in a file. */
+/** True if an initializer's data lie in a file. */
 export function isFileTensor(tensor: Initializer): tensor is FileTensor {
   return 'file' in tensor
 }

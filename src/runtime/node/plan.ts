@@ -1,4 +1,4 @@
-// From a graph to what a session is opened from.
+// Makes the plan that a session is opened from: the encoded graph, and the files of its weights.
 import { dirname, resolve } from 'node:path'
 import { encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
@@ -9,7 +9,7 @@ import type { Plan } from './engine.ts'
 import { isFileTensor } from './piece.ts'
 import { placeWeights } from './weights.ts'
 
-/** What a session of the graph is opened from, and the files that hold its external weights. */
+/** The plan of the graph's session, and the files that hold its external weights. */
 export async function planOf(
   graph: Graph,
   threads: number,
@@ -33,7 +33,7 @@ export async function planOf(
   return { plan: { model, threads, ...(folder && { folder }), ...(profile && { profile }) }, files }
 }
 
-// Where the second input is a weight that the library packs, and float16 and bfloat16 are float32 to it.
+// Operators whose second input is a weight that the library packs, float16 and bfloat16 as float32.
 const PACKING = new Set(['Conv', 'MatMul', 'Gemm'])
 
 /** Bytes of the weights that optimising the graph copies into other layouts. */

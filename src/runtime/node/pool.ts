@@ -1,10 +1,13 @@
 // Spreads the calls of one session over worker threads.
-import { PipiloError } from '../../base/index.ts'
+import { abortError, PipiloError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Plan } from './engine.ts'
 import { creationError, runError } from './failures.ts'
 import { movable } from './protocol.ts'
 import { messageOf, type Thread, ThreadEnded, takeThread } from './thread.ts'
+
+/** Sentence of the error of an aborted run. */
+export const ABORTED = 'The run was aborted.'
 
 type Tensors = Readonly<Record<string, Tensor>>
 
@@ -44,7 +47,7 @@ export class Pool {
     const pool = new Pool(plan, size)
     pool.#threads = 1
     pool.#idle.push(await pool.#openThread())
-    // Written once is enough.
+    // The prepared form is written once, by the first session.
     pool.#plan = { ...plan, prepare: undefined }
     return pool
   }
@@ -67,7 +70,7 @@ export class Pool {
       const abort = () => {
         const place = this.#queue.indexOf(call)
         if (place >= 0) this.#queue.splice(place, 1)
-        call.reject(aborted(signal))
+        call.reject(abortError(signal, ABORTED))
         this.#settleDispose()
       }
       function settle<T>(action: (value: T) => void) {
@@ -188,9 +191,4 @@ function crashed(error: unknown): PipiloError {
     hint: 'The next call starts a new one. If it keeps happening, memory may be short: use fewer workers or smaller batches.',
     cause: error,
   })
-}
-
-/** The error of a run whose signal was aborted. */
-export function aborted(signal: AbortSignal | undefined): PipiloError {
-  return new PipiloError('ABORTED', 'The run was aborted.', { cause: signal?.reason })
 }

@@ -20,7 +20,7 @@ export interface Prepared {
   readonly optional: readonly string[]
 }
 
-/** What stands beside the prepared graph. */
+/** Description that lies beside the prepared graph. */
 interface Description extends Omit<Prepared, 'plan'> {
   readonly bytes: number
 }
@@ -71,7 +71,7 @@ export async function findPrepared(
   }
 }
 
-/** Where the library shall put a plan's prepared form, or undefined when no folder can be written. */
+/** Place for the library to write a plan's prepared form, or undefined when no folder can be written. */
 export async function placeFor(cacheDir: string, address: string): Promise<Plan['prepare']> {
   const folder = join(cacheDir, 'sessions', `${address}.${process.pid}.tmp`)
   try {

@@ -18,7 +18,7 @@ export type Reply =
   | { readonly kind: 'failed'; readonly message: string }
 
 /**
- * What a worker shares with the caller's thread, so that the process can end in the middle of a call.
+ * Flags that a worker shares with the caller's thread, so that the process can end in the middle of a call.
  *
  * A thread that is ended inside the native library takes the process down with it (`terminate called after throwing an
  * instance of 'Napi::Error'`). So the caller's thread, before it ends, sets `LEAVING` and waits until no thread is `BUSY`;

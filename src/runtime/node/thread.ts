@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
 import { withoutTelemetry } from './telemetry.ts'
 
-/** How a call to a thread ended without a reply: the thread did. */
+/** Error of a call whose thread ended before it replied. */
 export class ThreadEnded extends Error {}
 
 /**
@@ -47,7 +47,7 @@ export class Thread {
     this.#worker.unref()
   }
 
-  /** Whether it can still be asked. */
+  /** True if it can still be asked. */
   get alive(): boolean {
     return this.#ended === undefined
   }

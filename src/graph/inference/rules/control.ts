@@ -3,7 +3,7 @@ import { dtypeOf } from '../../onnx/schema.ts'
 import type { Dimension, Graph, Shape, ValueType } from '../../types.ts'
 import { type Call, type Fact, type Rule, tensor } from '../rule.ts'
 
-/** What holds for a value that is either of two. */
+/** The fact that holds for both of two values. */
 function either(call: Call, index: number, a: Fact | undefined, b: Fact | undefined): Fact {
   const [left, right] = [a?.type, b?.type]
   if (left?.kind !== 'tensor' || right?.kind !== 'tensor') {

@@ -1,1 +1,2 @@
+// Door of pickle/: reading of what `torch.save` wrote.
 export { readTorch } from './torch.ts'

@@ -1,3 +1,4 @@
+// Objects that PyTorch's pickles name: tensors, storages, dtypes, and the functions that rebuild them.
 import { bytesPerElement, type DType } from '../../../tensor/index.ts'
 import { Known, type Vocabulary } from './unpickle.ts'
 
@@ -7,7 +8,7 @@ export interface Storage {
   readonly dtype: DType
   /** Length in bytes. */
   readonly length: number
-  /** Where it begins within the bytes of its key (views of old files). */
+  /** First byte within the bytes of its key (views of old files). */
   readonly start: number
 }
 

@@ -1,10 +1,11 @@
+// Finds the parameters in what a checkpoint holds.
 import { PipiloError } from '../../../base/index.ts'
 import { TorchTensor } from './objects.ts'
 
-/** Where training scripts put the parameters among what else they keep, in the order of preference. */
+/** Keys under which training scripts put the parameters, in the order of preference. */
 const PLACES = ['state_dict', 'model_state_dict', 'model', 'teacher', 'net', 'network', 'module', 'weights']
 
-/** What wrappers put before every name. */
+/** Prefixes that wrappers put before every name. */
 const PREFIXES = ['module.', '_orig_mod.']
 
 /**

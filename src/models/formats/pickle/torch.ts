@@ -1,3 +1,4 @@
+// Reads the tensors of files that `torch.save` wrote, without executing anything in them.
 import { PipiloError } from '../../../base/index.ts'
 import type { Initializer } from '../../../graph/index.ts'
 import { bytesPerElement, elementCount, type Tensor, typedArray } from '../../../tensor/index.ts'
@@ -7,7 +8,7 @@ import { stateDict } from './stateDict.ts'
 import { Truncated, type Unpickled, unpickle } from './unpickle.ts'
 import { readZip } from './zip.ts'
 
-/** What `torch.save` writes first, before version 1.6. */
+/** First number that `torch.save` writes before version 1.6. */
 const MAGIC = 0x1950a86a20f9469cfc6cn
 
 /** Longest description (all but the numbers) that is read into memory, in bytes. */
@@ -48,7 +49,7 @@ export async function readTorch(path: string): Promise<Map<string, Initializer>>
 
 interface Contents {
   readonly value: unknown
-  /** Where the bytes of each storage lie. */
+  /** Places of the bytes of each storage. */
   readonly storages: ReadonlyMap<string, { readonly offset: number; readonly length: number }>
 }
 

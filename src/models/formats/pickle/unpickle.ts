@@ -1,9 +1,10 @@
+// Reads Python pickles into plain values; only known names are taken, and nothing is executed.
 import { PipiloError } from '../../../base/index.ts'
 
 /** A Python object that a pickle may name: a class or function that is called, or a constant. */
 export class Known {
   readonly name: string
-  /** What a call of it gives. Without it, calling is refused. */
+  /** Result of a call. Without it, calling is refused. */
   readonly call: ((args: readonly unknown[]) => unknown) | undefined
 
   constructor(name: string, call?: (args: readonly unknown[]) => unknown) {
@@ -12,7 +13,7 @@ export class Known {
   }
 }
 
-/** What a pickle may mean beyond numbers, strings and plain containers. */
+/** Objects that a pickle may name beyond numbers, strings and plain containers. */
 export interface Vocabulary {
   /** The object of a name such as `collections.OrderedDict`; undefined is refused. */
   find(name: string): unknown
@@ -274,7 +275,7 @@ class Unpickler {
     return this.#stack.splice(this.#stack.length - count)
   }
 
-  /** What stands above the last mark, which goes away; `above` values on top of that stay. */
+  /** Takes the mark and the values above it off the stack and returns the values; `above` more on top of them stay. */
   #marked(above = 0): unknown[] {
     const mark = this.#stack.lastIndexOf(MARK)
     if (mark < 0) throw this.#invalid('looks for a mark that is not there')

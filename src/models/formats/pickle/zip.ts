@@ -1,3 +1,4 @@
+// Lists the uncompressed entries of zip archives.
 import type { FileHandle } from 'node:fs/promises'
 import { PipiloError } from '../../../base/index.ts'
 import { readAt } from '../../sources/files.ts'

@@ -1,3 +1,4 @@
+// Keras' activations as operators of ONNX.
 import { op, type Value } from '../../../graph/index.ts'
 import { channelAxis } from './layout.ts'
 import type { Settings } from './settings.ts'

@@ -1,3 +1,4 @@
+// Reads TensorFlow.js graph models into graphs.
 import { PipiloError } from '../../../base/index.ts'
 import { Builder, type Dimension, type Graph, prune } from '../../../graph/index.ts'
 import { FeatureMap, type Laid, OwnOrder, Weight } from './laid.ts'
@@ -87,7 +88,7 @@ function refuseUnknownOperators(graph: NodeGraph): void {
 /** Nodes that give what comes from outside. */
 const INPUTS: ReadonlySet<string> = new Set(['Placeholder', 'Const'])
 
-/** What stands in for placeholders. */
+/** Inputs in the place of placeholders. */
 interface Inputs {
   /** Adds the inputs to the graph and says which values, by the names of nodes, they are. */
   readonly add: (builder: Builder) => ReadonlyMap<string, Laid>
@@ -177,7 +178,7 @@ function pictureGraph(graph: NodeGraph, weights: Weights, picture: PictureInput)
   return many && isOpen ? many : taking(batch)
 }
 
-/** What is computed, or undefined where it does not fit the shapes. */
+/** The result, or undefined where the computation does not fit the shapes. */
 function attempt<T>(compute: () => T): T | undefined {
   try {
     return compute()

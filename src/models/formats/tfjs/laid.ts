@@ -1,10 +1,11 @@
+// Values in TensorFlow's order of axes or in ONNX's, turned only where an operator asks for it.
 import { type Builder, op, type Shape, type Value } from '../../../graph/index.ts'
 import type { Tensor } from '../../../tensor/index.ts'
 import { channelsFirst, channelsLast } from './layout.ts'
 import type { WeightLayout, Weights } from './weights.ts'
 
 /**
- * What a TensorFlow node gives, in either order of its axes. TensorFlow has pictures as [batch, height, width, channels], ONNX
+ * Output of a TensorFlow node, in either order of its axes. TensorFlow has pictures as [batch, height, width, channels], ONNX
  * convolves [batch, channels, height, width]: what an operator makes in the second order stays so until one asks for the
  * first, so that networks of convolutions need no transposition.
  */
@@ -17,7 +18,7 @@ export abstract class Laid {
   abstract readonly value: Value
   /** As [batch, channels, height, width]; what has fewer axes as what broadcasts to that in the same way. */
   abstract readonly map: Value
-  /** Whether the rows are known to differ from each other, as those of `Where` do. */
+  /** True if the rows are known to differ from each other, as those of `Where` do. */
   readonly distinct: boolean = false
 
   get rank(): number {

@@ -1,3 +1,4 @@
+// One use of a Keras layer: its inputs, settings and weights.
 import type { Builder, Value } from '../../../graph/index.ts'
 import type { Tensor } from '../../../tensor/index.ts'
 import { channelAxis } from './layout.ts'
@@ -5,7 +6,7 @@ import { Settings } from './settings.ts'
 import type { KerasLayer } from './topology.ts'
 import type { WeightLayout, Weights } from './weights.ts'
 
-/** What the function of a layer kind is given: one use of a layer. */
+/** Argument of the function of a layer kind. */
 export class LayerCall {
   readonly settings: Settings
   readonly inputs: readonly Value[]

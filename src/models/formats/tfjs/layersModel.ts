@@ -1,3 +1,4 @@
+// Reads TensorFlow.js layers models (Keras) into graphs.
 import { PipiloError } from '../../../base/index.ts'
 import { Builder, type Graph, type Value } from '../../../graph/index.ts'
 import { LayerCall } from './layerCall.ts'
@@ -25,7 +26,7 @@ export interface TfjsLayersModel {
 
 const PIXELS = 'pixel_values'
 
-/** What may stand between the last features and the classes. */
+/** Kinds of layers between the last features and the classes. */
 const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
 
 /**

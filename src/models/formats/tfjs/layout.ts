@@ -1,3 +1,4 @@
+// Transposes values between channels last and channels first.
 import { op, type Value } from '../../../graph/index.ts'
 
 /** [batch, channels, height, width] → [batch, height, width, channels]; other ranks stay as they are. */

@@ -1,3 +1,4 @@
+// Reads the literal that a JavaScript module exports, without executing it.
 import { PipiloError } from '../../../base/index.ts'
 
 /**
@@ -142,7 +143,7 @@ class LiteralReader {
     return result
   }
 
-  /** What stands between an opening character, already at the position, and `close`, parted by commas. */
+  /** Reads the items between an opening character, at the position, and `close`, separated by commas. */
   private list(close: string, item: () => void) {
     this.position++
     for (;;) {

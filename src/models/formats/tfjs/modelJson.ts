@@ -1,3 +1,4 @@
+// Reads the `model.json` of TensorFlow.js models.
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { PipiloError } from '../../../base/index.ts'
@@ -8,12 +9,12 @@ import { moduleLiteral } from './literal.ts'
 export interface ModelJson {
   /** Absolute path of the file. */
   readonly file: string
-  /** Where the shards lie. */
+  /** Folder of the shards. */
   readonly folder: string
   /** `graph`: TensorFlow's NodeDefs; `layers`: a Keras model. */
   readonly format: 'graph' | 'layers'
   readonly topology: Readonly<Record<string, unknown>>
-  /** What a graph model says of its inputs and outputs. */
+  /** Inputs and outputs that a graph model states. */
   readonly signature: unknown
   readonly weightsManifest: unknown
 }

@@ -1,3 +1,4 @@
+// One node of a TensorFlow graph with its inputs and attributes, as the rules of operators read it.
 import { PipiloError } from '../../../base/index.ts'
 import type { Builder, Dimension, Value } from '../../../graph/index.ts'
 import type { DType } from '../../../tensor/index.ts'
@@ -25,7 +26,7 @@ const DTYPES: readonly (readonly [number, string, DType])[] = [
   [19, 'DT_HALF', 'float32'],
 ]
 
-/** What the rule of an operator is given: one node, its inputs and its attributes, checked as they are read. */
+/** Argument of an operator's rule: one node, its inputs and its attributes, checked as they are read. */
 export class NodeCall {
   readonly node: NodeDef
   readonly builder: Builder

@@ -1,3 +1,4 @@
+// Reads the nodes of a TensorFlow graph and sorts out its outputs.
 import { PipiloError } from '../../../base/index.ts'
 import { isObject } from '../../sources/files.ts'
 import type { ModelJson } from './modelJson.ts'
@@ -113,7 +114,7 @@ function statedOutputs(signature: unknown): NodeOutput[] | undefined {
   return names.length > 0 ? names.map(readOutput) : undefined
 }
 
-/** Where nothing states the outputs, they are what no node reads. */
+/** Outputs of a graph that states none: the nodes that no other reads. */
 function ends(nodes: ReadonlyMap<string, NodeDef>): NodeOutput[] {
   const read = new Set([...nodes.values()].flatMap(({ inputs }) => inputs.map(({ node }) => node)))
   return [...nodes.values()]

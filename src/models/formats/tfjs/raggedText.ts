@@ -1,3 +1,4 @@
+// Turns the ragged inputs of Universal Sentence Encoders into padded token ids.
 import { type Builder, op } from '../../../graph/index.ts'
 import { PADDING } from '../../tokenizers/unigram.ts'
 import { type Laid, OwnOrder } from './laid.ts'

@@ -1,3 +1,4 @@
+// Settings of Keras layers, checked as they are read.
 import { PipiloError } from '../../../base/index.ts'
 import { isObject } from '../../sources/files.ts'
 import type { KerasLayer } from './topology.ts'

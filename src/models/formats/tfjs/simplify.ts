@@ -1,3 +1,4 @@
+// Pass over TensorFlow's nodes that merges a clipped ReLU into Relu6.
 import type { NodeDef, NodeGraph } from './nodeDefs.ts'
 import type { Weights } from './weights.ts'
 

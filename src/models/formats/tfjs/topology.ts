@@ -1,8 +1,9 @@
+// Reads the layers of a Keras model from its topology.
 import { PipiloError } from '../../../base/index.ts'
 import { isObject } from '../../sources/files.ts'
 import type { ModelJson } from './modelJson.ts'
 
-/** What a layer reads: output `tensor` of the `call`-th use of `layer`. */
+/** Input of a layer: output `tensor` of the `call`-th use of `layer`. */
 export interface LayerOutput {
   readonly layer: string
   readonly call: number
@@ -17,7 +18,7 @@ export interface KerasLayer {
   readonly config: Readonly<Record<string, unknown>>
   /** A list of inputs for each time the layer is used: several when its weights are shared. */
   readonly calls: readonly (readonly LayerOutput[])[]
-  /** What the first of the calls is numbered: 1 for most models used as layers, which Keras has called once itself. */
+  /** Number of the first of the calls: 1 for most models used as layers, which Keras has called once itself. */
   readonly firstCall: 0 | 1
   /** For a model used as a layer. */
   readonly model?: KerasModel

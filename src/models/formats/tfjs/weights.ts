@@ -1,3 +1,4 @@
+// Reads the weights of TensorFlow.js models from their shards.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PipiloError } from '../../../base/index.ts'
@@ -10,7 +11,7 @@ interface StoredWeight {
   readonly shape: readonly number[]
   readonly bytes: Buffer
   readonly stored: 'float32' | 'float16' | 'uint8' | 'uint16' | 'int32' | 'bool'
-  /** What the model computes with. */
+  /** Dtype that the model computes with. */
   readonly dtype: 'float32' | 'int32' | 'bool'
   /** Quantised weights are `stored × scale + min`. */
   readonly scale?: number

@@ -1,3 +1,5 @@
+// Windows of TensorFlow's convolutions: their sizes and SAME padding.
+
 /** A height and a width. */
 export type Pair = readonly [height: number, width: number]
 

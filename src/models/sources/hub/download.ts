@@ -1,3 +1,4 @@
+// Downloads files: resumed, checked, renamed when whole.
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
@@ -5,7 +6,7 @@ import { fileError } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
 import { PassingError, type RequestContext, request, stalling, withRetries } from './request.ts'
 
-/** What a server says of a file before it is fetched. */
+/** Address, size and checksum of a file that a server states before it is fetched. */
 export interface RemoteFile {
   readonly url: string
   /** Hexadecimal: a SHA-256 (64 digits) or git's SHA-1 of a blob (40 digits). */
@@ -138,7 +139,7 @@ function rangeStart(response: Response): number {
   return Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? -1)
 }
 
-/** What is wrong with the file, or undefined. */
+/** Fault of the file, or undefined. */
 async function verify(path: string, { checksum, size }: RemoteFile): Promise<string | undefined> {
   const actual = await sizeOf(path)
   if (size !== undefined && actual !== size) return `${actual} bytes instead of ${size}`

@@ -1,3 +1,4 @@
+// Repositories of the hub at one commit, in the cache that Python's client shares.
 import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
@@ -38,7 +39,7 @@ export interface Repository {
   readonly files: readonly string[]
   /** Absolute path of a file in the cache, downloaded first if it is not there. */
   get(file: string): Promise<string>
-  /** Whether it is certain that it lacks a file: the cache alone knows only what somebody has noted in it. */
+  /** True if it is certain that it lacks a file: the cache alone knows only what somebody has noted in it. */
   lacks(file: string): Promise<boolean>
 }
 
@@ -94,12 +95,12 @@ export async function openRepository(name: string, options: RepositoryOptions = 
   }
 }
 
-/** Where Python's client, too, notes that a repository lacks a file. */
+/** Path of the note, which Python's client makes too, that a repository lacks a file. */
 function absencePath(folder: string, commit: string, file: string): string {
   return join(folder, '.no_exist', commit, file)
 }
 
-/** What the hub says, through its own client. */
+/** Commit and files of a repository, asked of the hub through its own client. */
 async function repositoryInfo(
   name: string,
   revision: string,

@@ -1,7 +1,8 @@
+// HTTP requests with redirects, retries and time limits.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PipiloError } from '../../../base/index.ts'
+import { abortError, PipiloError } from '../../../base/index.ts'
 
-/** What every request of a download needs. */
+/** Settings of every request of a download. */
 export interface RequestContext {
   /** Sent as a bearer token, to `tokenOrigin` only: never to the CDN that a download is redirected to. */
   readonly token?: string | undefined
@@ -22,6 +23,8 @@ export interface Answer {
 const patience = 10_000
 const maxRetries = 5
 const maxRedirects = 10
+/** Sentence of the error of an aborted download. */
+export const ABORTED = 'The download was aborted.'
 
 /**
  * One HTTP request, redirects followed by hand so that each host sees only the headers meant for it.
@@ -93,13 +96,13 @@ export async function withRetries<T>(
     try {
       return await attempt()
     } catch (error) {
-      if (context.signal?.aborted) throw aborted(context.signal)
+      if (context.signal?.aborted) throw abortError(context.signal, ABORTED)
       failures = progressed() ? 1 : failures + 1
       if (!isPassing(error) || failures > maxRetries) throw error
       await sleep((context.backoff ?? 500) * 2 ** (failures - 1), undefined, {
         ...(context.signal ? { signal: context.signal } : {}),
       }).catch(() => {
-        throw aborted(context.signal)
+        throw abortError(context.signal, ABORTED)
       })
     }
   }
@@ -120,14 +123,14 @@ export async function stalling<T>(
     const signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal
     return await work(signal, () => timer.refresh())
   } catch (error) {
-    if (outer?.aborted) throw aborted(outer)
+    if (outer?.aborted) throw abortError(outer, ABORTED)
     throw controller.signal.aborted ? stalled : error
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** Whether an error says that the network, not the server, failed. */
+/** True if an error says that the network, not the server, failed. */
 export function isNetworkFailure(error: unknown): boolean {
   return error instanceof PassingError || (error instanceof TypeError && error.cause !== undefined)
 }
@@ -137,11 +140,6 @@ export function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message
   return cause instanceof Error ? cause.message : String(cause)
-}
-
-/** The error of a call whose signal was aborted. */
-export function aborted(signal: AbortSignal | undefined): PipiloError {
-  return new PipiloError('ABORTED', 'The download was aborted.', { cause: signal?.reason })
 }
 
 /**

@@ -1,3 +1,4 @@
+// Reads the hub client's settings from the environment.
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'

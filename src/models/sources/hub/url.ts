@@ -1,3 +1,4 @@
+// Fetches single files of the web into Pipilo's cache.
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'

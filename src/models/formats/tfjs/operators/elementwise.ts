@@ -55,7 +55,7 @@ function slope(call: NodeCall): number {
   return call.float(call.node.op === 'LeakyRelu' ? 'alpha' : 'leakyrelu_alpha', 0.2)
 }
 
-/** What follows a fused operator: the bias, then an activation, whose own parameters come last among the inputs. */
+/** Applies the rest of a fused operator: the bias, then an activation, whose own parameters come last among the inputs. */
 export function finish(call: NodeCall, result: Laid, firstExtra: number): Laid {
   const fused = call.texts('fused_ops')
   let next = firstExtra

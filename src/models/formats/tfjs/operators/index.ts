@@ -1,3 +1,4 @@
+// Rules of TensorFlow's operators by name, and the operators that have none.
 import type { Rules } from '../nodeCall.ts'
 import { convolutionRules } from './convolution.ts'
 import { elementwiseRules } from './elementwise.ts'

@@ -5,7 +5,7 @@ import type { NodeCall, OperatorRule, Rules } from '../nodeCall.ts'
 
 type Reduce = (x: Value, axes: readonly number[], options: { readonly keepDims: boolean }) => Value
 
-/** Where each of TensorFlow's axes of a picture stands in a feature map. */
+/** Axis in a feature map of each of TensorFlow's axes of a picture. */
 const MAP_AXES = [0, 2, 3, 1]
 
 function reduction(reduce: Reduce): OperatorRule {
@@ -23,7 +23,7 @@ function reduction(reduce: Reduce): OperatorRule {
           { keepDims },
         ),
       )
-    // What is left stands in the same order when the channels go, or all of space.
+    // The remaining axes keep their order if the channels are reduced, or all of space.
     const inOrder = axes.includes(3) || (axes.includes(1) && axes.includes(2))
     return inOrder
       ? reduce(

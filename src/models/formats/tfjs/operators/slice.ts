@@ -20,7 +20,7 @@ export function slice(call: NodeCall): Value {
   return op.slice(x, call.value(1), op.where(op.equal(count, -1), FAR, op.add(call.value(1), count)))
 }
 
-/** What each entry of a strided slice does. */
+/** Effect of one entry of a strided slice. */
 interface Entry {
   readonly index: number
   readonly kind: 'slice' | 'pick' | 'insert' | 'rest'

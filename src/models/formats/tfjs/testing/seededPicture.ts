@@ -1,3 +1,4 @@
+// Pictures made by a formula, for references and tests without files.
 import type { Tensor } from '../../../../tensor/index.ts'
 
 /**

@@ -1,22 +1,26 @@
-/** Rows on their way: `items[i]` came from row `rows[i]` of the source. */
-export interface Chunk {
-  readonly items: unknown[]
+// A bounded queue between one that puts in and one that takes out.
+
+/** Values on their way: `items[i]` has the number `rows[i]` in its source. */
+export interface Chunk<T = unknown> {
+  readonly items: T[]
   readonly rows: number[]
 }
 
-/** Rows that travel together at most, and the most that a stage of cheap functions asks for. */
-export const MAX_CHUNK = 64
-
 /**
- * The bounded queue between two stages: one writer, one reader.
+ * The bounded queue between one writer and one reader.
  *
- * The writer waits for {@link room} and may then put one chunk of at most `want` rows, so there are never more than
- * `2 × want - 1` rows inside. Stopping it drops what is inside, wakes both sides, and stops what lies upstream.
+ * ```ts
+ * await queue.room(); queue.put({ items: ['a'], rows: [0] })     // the writer; queue.end() when it has finished
+ * for (let chunk = await queue.take(64); chunk; chunk = await queue.take(64)) work(chunk)     // the reader
+ * ```
+ *
+ * The writer waits for {@link room} and may then put one chunk of at most `want` values, so there are never more than
+ * `2 × want - 1` inside. Stopping it drops what is inside, wakes both sides, and stops what lies upstream.
  */
-export class Queue {
-  /** Rows that the reader asks for at a time. */
+export class Queue<T = unknown> implements AsyncIterable<T> {
+  /** Values that the reader asks for at a time. */
   want: number
-  /** Rows inside. */
+  /** Values inside. */
   size = 0
   /** Nobody reads any more: the writer should end. */
   stopped = false
@@ -24,8 +28,9 @@ export class Queue {
   cutShort = false
   /** Called once when nobody reads any more. */
   onStop: (() => void) | undefined
-  #chunks: Chunk[] = []
+  #chunks: Chunk<T>[] = []
   #ended = false
+  #failure: { readonly error: unknown } | undefined
   #wakeReader: (() => void) | undefined
   #wakeWriter: (() => void) | undefined
 
@@ -41,8 +46,8 @@ export class Queue {
     })
   }
 
-  put(chunk: Chunk): void {
-    if (this.stopped || chunk.items.length === 0) return
+  put(chunk: Chunk<T>): void {
+    if (this.stopped || this.#ended || chunk.items.length === 0) return
     this.#chunks.push(chunk)
     this.size += chunk.items.length
     this.#wakeReader?.()
@@ -52,6 +57,15 @@ export class Queue {
   end(): void {
     this.#ended = true
     this.#wakeReader?.()
+  }
+
+  /** The writer has failed: the reader gets the error instead of what is inside. */
+  fail(error: unknown): void {
+    if (this.#ended) return
+    this.#failure = { error }
+    this.#chunks = []
+    this.size = 0
+    this.end()
   }
 
   /** The reader has finished. */
@@ -66,15 +80,23 @@ export class Queue {
     this.onStop?.()
   }
 
-  /** What is there, at most `limit` rows; waits while there is nothing. Undefined at the end. */
-  async take(limit: number): Promise<Chunk | undefined> {
+  /** True if another value comes; waits until that is known. */
+  async begun(): Promise<boolean> {
     while (this.size === 0) {
-      if (this.#ended || this.stopped) return undefined
+      if (this.#failure) throw this.#failure.error
+      if (this.#ended || this.stopped) return false
       await new Promise<void>((resolve) => {
         this.#wakeReader = resolve
       })
       this.#wakeReader = undefined
     }
+    return true
+  }
+
+  /** The values that are there, at most `limit`; waits while there are none. Undefined at the end. */
+  async take(limit: number): Promise<Chunk<T> | undefined> {
+    // It may be stopped between the moment when it has begun and the one when that is known here.
+    while (this.size === 0) if (!(await this.begun())) return undefined
     const chunk = this.#cut(limit)
     this.size -= chunk.items.length
     if (this.size < this.want && this.#wakeWriter) {
@@ -84,7 +106,11 @@ export class Queue {
     return chunk
   }
 
-  #cut(limit: number): Chunk {
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for (let chunk = await this.take(1); chunk; chunk = await this.take(1)) yield chunk.items[0]!
+  }
+
+  #cut(limit: number): Chunk<T> {
     const head = this.#chunks[0]!
     if (head.items.length > limit) {
       this.#chunks[0] = { items: head.items.slice(limit), rows: head.rows.slice(limit) }
@@ -95,28 +121,10 @@ export class Queue {
     while (this.#chunks.length > 0 && head.items.length + this.#chunks[0]!.items.length <= limit) {
       const next = this.#chunks.shift()!
       for (let i = 0; i < next.items.length; i++) {
-        head.items.push(next.items[i])
+        head.items.push(next.items[i]!)
         head.rows.push(next.rows[i]!)
       }
     }
     return head
-  }
-}
-
-/**
- * How many rows to take at a time: as many as take about a millisecond, between 1 and `max`. So cheap functions run
- * over long chunks, and slow ones hand on each row as it is ready.
- */
-export class Pace {
-  limit = 1
-  readonly #max: number
-
-  constructor(max: number = MAX_CHUNK) {
-    this.#max = max
-  }
-
-  took(milliseconds: number, rows: number): void {
-    if (milliseconds > 4) this.limit = Math.max(1, this.limit >> 1)
-    else if (milliseconds < 1 && rows >= this.limit) this.limit = Math.min(this.#max, this.limit * 2)
   }
 }

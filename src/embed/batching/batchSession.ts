@@ -1,0 +1,92 @@
+// A session that gives a row for each unit of a batch, however many its graph takes at a time.
+import { PipiloError } from '../../base/index.ts'
+import type { Dimension, ValueInfo } from '../../graph/index.ts'
+import type { Session } from '../../runtime/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+import type { Unit } from './preparation.ts'
+import { hasRows } from './rows.ts'
+
+/** The row of a result that belongs to a unit, of so many that went in. */
+export interface Result {
+  readonly result: Tensor
+  readonly unit: Unit
+  readonly row: number
+  readonly count: number
+}
+
+/** Runs batches of any size on a session. */
+export class BatchSession {
+  readonly #session: Session
+  readonly #feeds: (batch: readonly Unit[]) => Record<string, Tensor>
+  /** Rows that the graph takes at a time; undefined where it takes any number. */
+  #rows: number | undefined
+  /** Settles when it is known whether as many rows come out as go in. */
+  #tried: Promise<void> | undefined
+
+  constructor(session: Session, feeds: (batch: readonly Unit[]) => Record<string, Tensor>) {
+    this.#session = session
+    this.#feeds = feeds
+    this.#rows = session.inputs.map((input) => firstSize(input)).find((size) => typeof size === 'number')
+    if (keepsRows(session)) this.#tried = Promise.resolve()
+  }
+
+  /**
+   * The results of a batch: of all of it at once, or of as many rows at a time as the graph takes. Where fewer or more rows come out
+   * than went in, or the runtime fails with several, they run one by one from then on.
+   */
+  async run(batch: readonly Unit[], signal: AbortSignal): Promise<Result[]> {
+    if (this.#rows === undefined && batch.length > 1) {
+      this.#tried ??= this.#try(batch[0]!)
+      await this.#tried
+    }
+    if (this.#rows === undefined) {
+      const result = await this.#fetch(batch, signal).catch((error) => {
+        if (batch.length === 1 || !(error instanceof PipiloError) || error.code !== 'RUNTIME') throw error
+        return undefined
+      })
+      if (result && (batch.length === 1 || hasRows(result, batch.length))) {
+        return batch.map((unit, row) => ({ result, unit, row, count: batch.length }))
+      }
+    }
+    const results: Result[] = []
+    const count = this.#rows ?? 1
+    for (let from = 0; from < batch.length; from += count) {
+      const part = batch.slice(from, from + count)
+      // Rows that are missing are filled with the first one, and their results dropped.
+      const full = Array.from({ length: count }, (_, i) => part[i] ?? part[0]!)
+      const result = await this.#fetch(full, signal)
+      for (const [row, unit] of part.entries()) results.push({ result, unit, row, count })
+    }
+    this.#rows = count
+    return results
+  }
+
+  /**
+   * Finds out whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. No signal ends it:
+   * other calls wait for it, too.
+   */
+  async #try(unit: Unit): Promise<void> {
+    try {
+      if (!hasRows(await this.#fetch([unit]), 1)) this.#rows = 1
+    } catch (error) {
+      this.#tried = undefined
+      throw error
+    }
+  }
+
+  async #fetch(batch: readonly Unit[], signal?: AbortSignal): Promise<Tensor> {
+    const options = signal ? { signal } : {}
+    const { embedding } = await this.#session.run(this.#feeds(batch), ['embedding'], options)
+    return embedding!
+  }
+}
+
+/** True if a graph says that as many rows come out as go in. */
+function keepsRows({ inputs, outputs }: Session): boolean {
+  const out = firstSize(outputs[0])
+  return out !== undefined && out !== '' && inputs.every((input) => firstSize(input) === out)
+}
+
+function firstSize(value: ValueInfo | undefined): Dimension | undefined {
+  return value?.type?.kind === 'tensor' ? value.type.shape?.[0] : undefined
+}
