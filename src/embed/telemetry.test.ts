@@ -21,7 +21,7 @@ const embeds = (workers: number) => `
   await e.dispose()`
 
 /** What a process that runs a program leaves below folders of its own for HOME and TMPDIR, and what it prints. */
-async function traces(program: string, given: Record<string, string> = {}) {
+async function traces(program: string, given: Record<string, string> = {}, words: string[] = []) {
   const folder = await mkdtemp(join(scratch, 'run-'))
   const at = (name: string) => join(folder, name)
   await Promise.all(['home', 'temporary', 'cache'].map((name) => mkdir(at(name))))
@@ -40,7 +40,7 @@ async function traces(program: string, given: Record<string, string> = {}) {
     TSX_DISABLE_CACHE: '1',
     ...given,
   }
-  const flags = ['--import', tsx, '--input-type=module', '--eval', code]
+  const flags = ['--import', tsx, '--input-type=module', '--eval', code, ...words]
   const { stdout } = await promisify(execFile)(process.execPath, flags, { env, timeout: 30_000 })
   const left = await Promise.all(['home', 'temporary'].map((name) => readdir(at(name), { recursive: true })))
   return { left: left.flat().filter((path) => !path.startsWith('tsx-')), printed: stdout.trim() }
@@ -56,6 +56,11 @@ describe('telemetry of ONNX Runtime', () => {
   it('is what a user says', async () => {
     const { printed } = await traces(embeds(1), { ORT_DISABLE_TELEMETRY: '0' })
     expect(printed).toBe('0')
+  })
+
+  it('does not end a process whose command line is long, as it does when it is on', async () => {
+    const { printed } = await traces(embeds(0), {}, ['a'.repeat(100_000)])
+    expect(printed).toBe('1')
   })
 
   it('is off in a worker of the user that shares the environment', async () => {
