@@ -2,7 +2,6 @@
 export { card, cards, defaultImageModel, defaultTextModel } from './cards/cards.ts'
 export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
 export type { Safetensors } from './formats/safetensors.ts'
-export { placeName } from './model/placeName.ts'
 export {
   available,
   inPrecision,
