@@ -3,7 +3,7 @@
  * Node a third of a millisecond. Then puts the default image model's files beside it, so that a packed Pipilo works alone.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
@@ -50,13 +50,19 @@ rmSync(dist, { recursive: true, force: true })
 const types = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']
 execFileSync(process.execPath, types, { cwd: project, stdio: 'inherit' })
 const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-/** Besides a room's door: what starts on its own, and doors to what touches files. */
+/** Besides a room's door and what of it the package shows: what starts on its own, and doors to what touches files. */
 const more: Record<string, string[]> = { runtime: ['node/worker.ts'], cli: ['main.ts'] }
 for (const [room = '', ...wing] of sideDoors.map((door) => door.split('/'))) {
   more[room] = [...(more[room] ?? []), `${wing.join('/')}/index.ts`]
 }
 await bundle('', ['index.ts'])
-for (const { name } of rooms) await bundle(name, ['index.ts', ...(more[name] ?? [])])
+for (const { name } of rooms) {
+  const entries = ['index.ts', 'public.ts', ...(more[name] ?? [])]
+  await bundle(
+    name,
+    entries.filter((entry) => existsSync(join(src, name, entry))),
+  )
+}
 chmodSync(join(dist, 'cli/main.js'), 0o755)
 
 // nsfwjs cannot be a dependency of the package: its peer, TensorFlow.js, would weigh on every user's install.

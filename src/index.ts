@@ -35,13 +35,15 @@ export type {
   RecipeText,
   Reranked,
   RerankOptions,
+  RuntimeOptions,
   StreamResult,
   TextImageEmbedder,
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
 export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
-export type { Graph, Layer, WriteOptions as GraphWriteOptions } from './graph/index.ts'
+export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
+export type { Graph, Layer } from './graph/index.ts'
 export type {
   Card,
   EmbeddingOptions,
@@ -49,6 +51,7 @@ export type {
   InputModality,
   Modality,
   Model,
+  Opened,
   OpenOptions,
   Pooling,
   SaveOptions,
@@ -64,6 +67,7 @@ export type {
   CollectionOptions,
   Condition,
   ConnectOptions,
+  EmbedderIdentity,
   Filter,
   Hit,
   IndexFilesOptions,

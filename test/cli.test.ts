@@ -12,7 +12,8 @@ import {
 import { join } from 'node:path'
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet'
 import { describe, expect, it } from 'vitest'
-import { cosineSimilarity, readNpy } from '../src/tensor/index.ts'
+import { readNpy } from '../src/tensor/files/index.ts'
+import { cosineSimilarity } from '../src/tensor/index.ts'
 import { emptyFolder, lines, pipilo, project, samples, start } from './pipilo.ts'
 
 interface Line {

@@ -5,9 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { roleOf } from '../src/graph/index.ts'
 import { writeSafetensors } from '../src/models/index.ts'
 import { startHub } from '../src/models/testing/hubServer.ts'
-import { buildDistilBert } from '../src/nn/index.ts'
+import { architecture } from '../src/nn/index.ts'
 import type { Tensor } from '../src/tensor/index.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -55,8 +56,8 @@ async function smallDistilBert(): Promise<Record<string, Uint8Array>> {
     hidden_dim: 64,
     max_position_embeddings: 64,
   }
-  const { graph } = buildDistilBert(config)
-  const parameters = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+  const { graph } = architecture('distilbert').build(config)
+  const parameters = [...graph.initializers].filter(([name]) => roleOf(graph, name))
   await writeSafetensors(join(folder, 'distilbert.safetensors'), new Map(parameters) as Map<string, Tensor>)
   return {
     ...vocabulary,

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { embedder } from '../../src/embed/index.ts'
 import tokens from '../../src/embed/testdata/tokens.json' with { type: 'json' }
-import { cosineSimilarity, readNpy } from '../../src/tensor/index.ts'
+import { cosineSimilarity, readNpy } from '../../src/tensor/public.ts'
 import { mixedTexts } from '../sentences.ts'
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))

@@ -31,6 +31,8 @@ export type ErrorCode =
   | 'RUNTIME'
   | 'RESULT_INVALID'
   | 'WORKER_CRASHED'
+  | 'DEVICE_UNAVAILABLE'
+  | 'DEVICE_WRONG'
   | 'OPERATOR_FAILED'
   | 'DISPOSED'
   | 'BUSY'
@@ -85,4 +87,66 @@ export class PipiloError extends Error {
     this.hint = options.hint
     this.input = options.input
   }
+
+  /**
+   * The error as plain data, for logs and other threads; {@link fromJSON} makes an error of it again.
+   *
+   * ```ts
+   * JSON.stringify(error)   // {"name":"PipiloError","code":"OFFLINE","message":"…","hint":"…","input":"hf:nobody/nothing"}
+   * ```
+   *
+   * A cause keeps its name and message, and what it is made of if it is a PipiloError; no stack goes along.
+   */
+  toJSON(): PipiloErrorJSON {
+    const { name, code, message, hint, input, cause } = this
+    return {
+      name,
+      code,
+      message,
+      ...(hint !== undefined && { hint }),
+      ...(input !== undefined && { input }),
+      ...(cause !== undefined && { cause: plainCause(cause) }),
+    }
+  }
+
+  /** The error that {@link toJSON} wrote: code, message, hint, input and cause are the same. */
+  static fromJSON({ code, message, hint, input, cause }: PipiloErrorJSON): PipiloError {
+    const ending = ` ${hint}`
+    const sentence = hint && message.endsWith(ending) ? message.slice(0, -ending.length) : message
+    return new PipiloError(code, sentence, {
+      ...(hint !== undefined && { hint }),
+      ...(input !== undefined && { input }),
+      ...(cause !== undefined && { cause: isPlainError(cause) ? PipiloError.fromJSON(cause) : named(cause) }),
+    })
+  }
+}
+
+/** A {@link PipiloError} as plain data. */
+export interface PipiloErrorJSON {
+  readonly name: 'PipiloError'
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint?: string
+  readonly input?: string | number
+  readonly cause?: PipiloErrorJSON | PlainCause
+}
+
+/** Name and message, kept of a cause that is no {@link PipiloError}. */
+interface PlainCause {
+  readonly name: string
+  readonly message: string
+}
+
+function plainCause(cause: unknown): PipiloErrorJSON | PlainCause {
+  if (cause instanceof PipiloError) return cause.toJSON()
+  if (cause instanceof Error) return { name: cause.name, message: cause.message }
+  return { name: 'Error', message: String(cause) }
+}
+
+function isPlainError(cause: PipiloErrorJSON | PlainCause): cause is PipiloErrorJSON {
+  return cause.name === 'PipiloError' && 'code' in cause
+}
+
+function named({ name, message }: PlainCause): Error {
+  return Object.defineProperty(new Error(message), 'name', { value: name })
 }

@@ -1,9 +1,12 @@
 // Door of base/: errors, aborting, limits of concurrency, suggestions for misspelt names.
 export * from './abort.ts'
+export { decodeBase64, encodeBase64 } from './base64.ts'
+export { concatenate } from './bytes.ts'
 export * from './closest.ts'
 export * from './errors.ts'
 export * from './flow/breathe.ts'
 export * from './flow/queue.ts'
 export * from './flow/turns.ts'
 export * from './lazily.ts'
+export { type FileRange, giveRangeReader, rangeReader } from './rangeReader.ts'
 export * from './sha256.ts'

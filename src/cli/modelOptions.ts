@@ -16,6 +16,7 @@ import {
   type OpenOptions,
   type Pooling,
 } from '../models/index.ts'
+import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { numberOption, type Terminal, usageError } from './command.ts'
@@ -44,6 +45,21 @@ export const openArgs = {
   },
 } as const
 
+/** The device option, of every command that runs a model. */
+export const deviceArgs = {
+  device: {
+    type: 'string',
+    description: `Where the model runs: ${devices.join(', ')} (default: cpu)`,
+    valueHint: 'device',
+  },
+} as const
+
+/** The device that the options ask for. */
+export function deviceOption({ device }: Values<typeof deviceArgs>): Pick<EmbedderOptions, 'device'> {
+  const known = oneOf(device, 'device', devices)
+  return known ? { device: known } : {}
+}
+
 /** Options of every command that embeds. */
 export const modelArgs = {
   model: {
@@ -65,6 +81,7 @@ export const modelArgs = {
   dimensions: { type: 'string', description: 'Keep the first n numbers and renormalise', valueHint: 'n' },
   ...openArgs,
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
+  ...deviceArgs,
 } as const
 
 /** Prompt that is put before texts, in every command that embeds them. */
@@ -165,7 +182,13 @@ function runtimeOptions(args: Values<Pick<typeof modelArgs, 'threads'>>): Pick<E
 
 /** The embedder that the arguments ask for: the one place where arguments become options. */
 export function embedderOptions(args: ModelValues): EmbedderOptions {
-  return { ...embeddingOptions(args), ...openOptions(args), ...runtimeOptions(args), ...promptOption(args) }
+  return {
+    ...embeddingOptions(args),
+    ...openOptions(args),
+    ...runtimeOptions(args),
+    ...deviceOption(args),
+    ...promptOption(args),
+  }
 }
 
 /** A collection's memory of its embedder. */
@@ -190,9 +213,10 @@ export async function openEmbedder(
   { modality, collection, runtime }: Wanted,
 ): Promise<Embedder<Float32Array | Matrix>> {
   const bar = progress(terminal, 'downloading')
-  const { prompt, runtime: threads, ...said } = embedderOptions(args)
+  const { prompt, runtime: threads, device, ...said } = embedderOptions(args)
   const running: RuntimeOptions = {
     ...((runtime ?? threads) && { runtime: { ...threads, ...runtime } }),
+    ...(device && { device }),
     signal: terminal.signal,
     onProgress: ({ file, loaded, total }) =>
       bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),

@@ -179,6 +179,7 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--dtype', 'int8'],
     ],
     threads: [embedText, ['--threads', 'none']],
+    device: [embedText, ['--device', 'none']],
     out: [embedText, ['--out', 'v.npy']],
     'on-error': [
       ['bad.txt', '--model', 't'],
@@ -200,6 +201,7 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--model', 't'],
     ],
     threads: [indexText, ['--threads', 'none']],
+    device: [indexText, ['--device', 'none']],
     dtype: [indexText, ['--dtype', 'int8']],
     prune: [['notes.txt'], ['--prune']],
     'prune-all': [['old', '--model', 't', '--prune'], ['--prune-all']],
@@ -232,11 +234,13 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--dtype', 'int8'],
     ],
     threads: [searchText, ['--threads', 'none']],
+    device: [searchText, ['--device', 'none']],
     json: [['towhee'], ['--json']],
   },
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
     size: [['i'], ['--size', '64']],
+    device: [['i'], ['--device', 'cpu']],
     graph: [['i'], ['--graph']],
     json: [['i'], ['--json']],
   },
@@ -283,6 +287,7 @@ it('turns all arguments of a model into options in one place', () => {
     architecture: 'resnet50',
     size: '224x288',
     threads: '3',
+    device: 'webgpu',
     'prompt-text': 'query: ',
   }
   expect(embedderOptions(written)).toEqual({
@@ -294,6 +299,7 @@ it('turns all arguments of a model into options in one place', () => {
     architecture: 'resnet50',
     size,
     runtime: { workers: 3, threads: 1 },
+    device: 'webgpu',
     prompt: { text: 'query: ' },
   })
   expect(embedderOptions({ tap: 'a', prompt: 'query' })).toEqual({ tap: 'a', prompt: 'query' })

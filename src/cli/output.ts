@@ -4,7 +4,8 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { fileError } from '../base/files/index.ts'
-import { type Matrix, NpyWriter } from '../tensor/index.ts'
+import { NpyWriter } from '../tensor/files/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 import { type Terminal, usageError } from './command.ts'
 
 /** Takes vectors one by one, in order. Nothing appears under the final name before `close`. */

@@ -6,6 +6,7 @@ export {
   embedder,
   loadTokenizer,
   openRecipe,
+  placementOf,
   readInputs,
   rerank,
   resolveEmbedder,
@@ -13,10 +14,10 @@ export {
   rootOf,
   zeroShot,
 } from './onDemand.ts'
+export type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
 export { recipeDifferences } from './recipe/compare.ts'
-export type { OpenRecipeOptions, ResolvedEmbedder } from './recipe/openRecipe.ts'
 export { optionsKey, type RuntimeOptions } from './recipe/options.ts'
 export { readingKey, recipeKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
 export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'

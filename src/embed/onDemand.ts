@@ -47,10 +47,10 @@ export const embedder = (async (model: string, options: EmbedderOptions = {}) =>
  *
  * @throws what {@link embedder} throws before it compiles
  */
-export const resolveRecipe = lazily(async () => (await import('./recipe/openRecipe.ts')).resolveRecipe)
+export const resolveRecipe = lazily(async () => (await import('./openRecipe.ts')).resolveRecipe)
 
 /** Says what an embedder is, and opens it when it is asked to. See {@link resolveRecipe}. */
-export const resolveEmbedder = lazily(async () => (await import('./recipe/openRecipe.ts')).resolveEmbedder)
+export const resolveEmbedder = lazily(async () => (await import('./openRecipe.ts')).resolveEmbedder)
 
 /**
  * Opens the embedder of a recipe.
@@ -66,7 +66,7 @@ export const resolveEmbedder = lazily(async () => (await import('./recipe/openRe
  *   recipe of a later version, of a model that was cut after it was opened (give it as `model`), or with `calibration` pictures that are not given;
  *   what {@link embedder} throws
  */
-export const openRecipe = lazily(async () => (await import('./recipe/openRecipe.ts')).openRecipe)
+export const openRecipe = lazily(async () => (await import('./openRecipe.ts')).openRecipe)
 
 /**
  * Tells which label fits a picture, without training: CLIP's and SigLIP's zero-shot classification.
@@ -103,7 +103,7 @@ export const rerank = lazily(async () => (await import('./towers/zeroShot.ts')).
  * Reads a `tokenizer.json`.
  * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
  */
-export const loadTokenizer = lazily(async () => (await import('./text/tokenizer.ts')).loadTokenizer)
+export const loadTokenizer = lazily(async () => (await import('./text/loadTokenizer.ts')).loadTokenizer)
 
 /**
  * Decodes a picture to RGB, and makes it what a model wants to see.
@@ -151,6 +151,19 @@ export async function* readInputs(
 ): AsyncGenerator<ReadInput> {
   yield* (await import('./inputs/inputs.ts')).readInputs(specs, options)
 }
+
+/**
+ * Tells which operators of an opened model a device runs, and which it leaves to the CPU, by embedding one input with it.
+ *
+ * ```ts
+ * await placementOf(await open('mobilenet-v2'), { device: 'webgpu' })   // { device: 'webgpu', operators: 103, onCpu: {} }
+ * ```
+ *
+ * Of a model of two towers it is the one of pictures, unless `modality` says `text`.
+ *
+ * @throws what {@link embedder} throws
+ */
+export const placementOf = lazily(async () => (await import('./device.ts')).placementOf)
 
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
 export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

@@ -7,10 +7,11 @@ import type { Graph } from '../graph/index.ts'
 import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
-import { preparer } from './batching/preparer.ts'
 import { Runner, type Work } from './batching/run.ts'
+import { proveSession, runtimeOf } from './device.ts'
 import { recall, remember } from './memory.ts'
 import { openModel } from './pictures/calibration.ts'
+import { preparer } from './preparer.ts'
 import type { KnownModel } from './recipe/known.ts'
 import { recipeOf } from './recipe/recipe.ts'
 import type { Recipe } from './recipe/types.ts'
@@ -132,6 +133,8 @@ async function reopened(
   known: KnownModel,
   options: EmbedderOptions,
 ): Promise<Prepared | undefined> {
+  // On a device nothing is kept.
+  if ((runtimeOf(options).device ?? 'cpu') !== 'cpu') return undefined
   // The worker gets its work first: loading the tokenizer then keeps this thread busy.
   const found = await reopen(address, options.runtime)
   return found && both(found.opening, preparer(known, options))
@@ -146,7 +149,14 @@ async function compiled(
   keep: (address: string) => Promise<void>,
 ): Promise<Prepared> {
   const persist = name !== undefined
-  const prepared = await both(compile(graph, { persist, ...options.runtime }), preparer(known, options))
+  const prepared = await both(compile(graph, { persist, ...runtimeOf(options) }), preparer(known, options))
+  try {
+    const modality = known.modality === 'image' ? 'image' : 'text'
+    await proveSession(prepared.session, prepared.preparation, modality, options)
+  } catch (error) {
+    await prepared.session.dispose()
+    throw error
+  }
   if (persist && prepared.session.prepared) await keep(prepared.session.prepared)
   return prepared
 }

@@ -1,7 +1,7 @@
 // Types of embedders: inputs, options, results.
 import type { PipiloError } from '../base/index.ts'
 import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
-import type { CompileOptions } from '../runtime/index.ts'
+import type { CompileOptions, Device } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { Recipe } from './recipe/types.ts'
 
@@ -73,6 +73,13 @@ export interface EmbedderOptions
    * that Pipilo makes itself. They are decoded at each opening; to keep what they gave, `export` the model.
    */
   readonly calibration?: readonly Input[]
+  /**
+   * Device on which the model runs: `webgpu`, `cuda`, `coreml`, `directml`. Default `cpu`. The first time, one input is run on the CPU as
+   * well, and a difference is an error (`DEVICE_WRONG`): `Session.prove` in `pipilo/runtime` says how large.
+   */
+  readonly device?: Device
+  /** Compare the device with the CPU again although it was right before. Default `false`. */
+  readonly recheck?: boolean
   readonly runtime?: CompileOptions
 }
 

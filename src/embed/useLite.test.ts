@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { type Model, open } from '../models/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
-import { loadTokenizer } from './text/tokenizer.ts'
+import { loadTokenizer } from './text/loadTokenizer.ts'
 import { unigramLattice } from './text/unigram.ts'
 
 const references = JSON.parse(await readFile(new URL('testdata/use-lite.json', import.meta.url), 'utf8')) as {

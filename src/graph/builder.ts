@@ -5,6 +5,7 @@ import { inferFacts } from './inference/infer.ts'
 import { Call, type Fact, factOf } from './inference/rule.ts'
 import { ruleOf } from './inference/table.ts'
 import { captured, defined, subgraphs } from './passes/walk.ts'
+import { constantName, UPDATES_KEY } from './roles.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from './types.ts'
 
 /** A value of a graph that is being built. */
@@ -90,8 +91,6 @@ export interface ScopeOptions {
 /** Key of a node's metadata: the kinds of the scopes around it, `<trailing path segments to drop>:<kind>` each. */
 export const KIND_KEY = 'pipilo.kind'
 
-const CONSTANTS = 'constant/'
-
 interface Draft {
   readonly node: Omit<Node, 'inputs' | 'outputs'>
   readonly inputs: readonly (Value | undefined)[]
@@ -119,6 +118,8 @@ export class Builder {
   readonly #drafts: Draft[] = []
   readonly #initializers = new Map<string, Initializer>()
   readonly #values = new Map<string, Value>()
+  /** Metadata of initializers. */
+  readonly #said = new Map<string, ReadonlyMap<string, string>>()
   readonly #produced = new Set<Value>()
   readonly #nodeNames = new Set<string>()
   readonly #counts = new Map<string, number>()
@@ -156,7 +157,7 @@ export class Builder {
   /**
    * Extends a graph: `b.value(name)` finds its values, new names never clash with its own.
    *
-   * @param options.outputs `keep` (the default) its outputs, or `clear` them
+   * @param options.outputs `keep` (the default) its outputs, or `clear` all but the updates of buffers
    */
   static from(graph: Graph, options: { readonly outputs?: 'keep' | 'clear' } = {}): Builder {
     const builder = new Builder(graph)
@@ -183,10 +184,11 @@ export class Builder {
     return this.#define(name, { type })
   }
 
-  /** Adds a tensor of the graph: a weight, in memory or left in its file. */
-  initializer(name: string, tensor: Initializer): Value {
+  /** Adds a tensor of the graph: a weight, in memory or left in its file; `metadata` says something about it (its role). */
+  initializer(name: string, tensor: Initializer, metadata?: ReadonlyMap<string, string>): Value {
     this.#claim(name)
     this.#initializers.set(name, tensor)
+    if (metadata) this.#said.set(name, metadata)
     return this.#define(name, factOf(tensor))
   }
 
@@ -197,14 +199,14 @@ export class Builder {
    */
   constant(value: number | boolean | readonly number[] | Tensor, dtype: DType = 'int64'): Value {
     if (typeof value === 'object' && 'data' in value) {
-      return this.initializer(this.#fresh(`${CONSTANTS}tensor`), value)
+      return this.initializer(this.#fresh(constantName('tensor')), value)
     }
     const scalar = typeof value !== 'object'
     const elements = scalar ? [Number(value)] : value
-    const text = `${CONSTANTS}${dtype}${scalar ? `(${elements[0]})` : `[${elements}]`}`
+    const text = constantName(`${dtype}${scalar ? `(${elements[0]})` : `[${elements}]`}`)
     const known = text.length <= 80 ? this.#values.get(text) : undefined
     if (known) return known
-    const name = text.length <= 80 ? text : this.#fresh(`${CONSTANTS}${dtype}`)
+    const name = text.length <= 80 ? text : this.#fresh(constantName(dtype))
     const bits = dtype === 'float16' ? float32ToFloat16(Float32Array.from(elements)) : undefined
     const shape = scalar ? [] : [elements.length]
     return this.initializer(name, bits ? { dtype, shape, data: bits } : tensor(dtype, shape, elements))
@@ -229,6 +231,17 @@ export class Builder {
       return body()
     } finally {
       this.#scope = outer
+    }
+  }
+
+  /** Runs `build` outside of all scopes: for what several layers share. */
+  outermost<T>(build: () => T): T {
+    const inner = this.#scope
+    this.#scope = []
+    try {
+      return build()
+    } finally {
+      this.#scope = inner
     }
   }
 
@@ -278,8 +291,10 @@ export class Builder {
   /**
    * Makes a value an output called `name`. The node that produces it then writes to that name; an `Identity` is added
    * only for what has to keep its own name (inputs, initializers, values that are outputs already).
+   *
+   * @param metadata what it says to those who fetch it
    */
-  output(name: string, value: Value): Value {
+  output(name: string, value: Value, metadata?: ReadonlyMap<string, string>): Value {
     this.#own(value)
     let result = value
     if (value.name !== name) {
@@ -294,7 +309,7 @@ export class Builder {
     } else if (this.#outputs.some((output) => output.value === value)) {
       return value
     }
-    this.#outputs.push({ value: result })
+    this.#outputs.push({ value: result, ...(metadata ? { info: { name, metadata } } : {}) })
     return result
   }
 
@@ -307,7 +322,9 @@ export class Builder {
       ...this.#inputs.map(({ name }) => name),
       ...this.#outputs.map(({ value }) => value.name),
     ])
-    const values = new Map([...this.#base.values].filter(([name]) => this.#values.has(name)))
+    const unused = (name: string) => this.#initializers.has(name) && !used.has(name)
+    const values = new Map([...this.#base.values].filter(([name]) => this.#values.has(name) && !unused(name)))
+    for (const [name, metadata] of this.#said) if (used.has(name)) values.set(name, { name, metadata })
     for (const value of this.#produced) {
       if (outer.has(value.name)) values.delete(value.name)
       else if (value.type)
@@ -316,11 +333,14 @@ export class Builder {
     return {
       ...this.#base,
       inputs: [...this.#inputs],
-      outputs: this.#outputs.map(({ value, info }) => ({
-        ...info,
-        name: value.name,
-        ...(value.type ? { type: value.type } : {}),
-      })),
+      // Users' outputs come first, wherever in the network a buffer was updated.
+      outputs: this.#outputs
+        .map(({ value, info }) => ({
+          ...info,
+          name: value.name,
+          ...(value.type ? { type: value.type } : {}),
+        }))
+        .sort((a, b) => Number(isUpdate(a)) - Number(isUpdate(b))),
       nodes: this.#drafts.map(({ node, inputs, outputs }) => ({
         ...node,
         inputs: inputs.map((input) => input?.name ?? ''),
@@ -367,8 +387,8 @@ export class Builder {
       )
       this.#add({ node, inputs: values, outputs: made })
     }
-    if (outputs === 'clear') return
-    for (const info of graph.outputs) this.#outputs.push({ value: this.value(info.name), info })
+    for (const info of graph.outputs.filter((one) => outputs === 'keep' || isUpdate(one)))
+      this.#outputs.push({ value: this.value(info.name), info })
   }
 
   #add(draft: Draft): void {
@@ -455,6 +475,10 @@ export class Builder {
     }
     return candidate
   }
+}
+
+function isUpdate({ metadata }: ValueInfo): boolean {
+  return metadata?.has(UPDATES_KEY) ?? false
 }
 
 /** Names that a sub-graph and those inside it define. */

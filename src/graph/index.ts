@@ -12,6 +12,17 @@ export type { Fact } from './inference/rule.ts'
 export * from './onnx/index.ts'
 export * as op from './ops/all.ts'
 export type { Integers, Operand } from './ops/apply.ts'
+export { EMITTED_OPERATORS, type EmittedOperator, type RuleTable } from './ops/emitted.ts'
 export * from './passes/index.ts'
 export * from './quantize/index.ts'
+export {
+  constantName,
+  type Parameter,
+  parametersOf,
+  ROLE_KEY,
+  type Role,
+  roleOf,
+  UPDATES_KEY,
+  updatesOf,
+} from './roles.ts'
 export * from './types.ts'

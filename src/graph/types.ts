@@ -113,7 +113,7 @@ export interface Graph {
   readonly nodes: readonly Node[]
   readonly initializers: ReadonlyMap<string, Initializer>
   readonly sparseInitializers: ReadonlyMap<string, SparseTensor>
-  /** Types of inner values, as far as known. Inputs and outputs are not repeated here. */
+  /** Types of inner values, as far as known, and what is said of initializers. Inputs and outputs are not repeated here. */
   readonly values: ReadonlyMap<string, ValueInfo>
   /** Version by operator domain; `''` is `ai.onnx`. */
   readonly opsets: ReadonlyMap<string, number>

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { buildLeNet, findVit } from '../nn/index.ts'
+import { roleOf } from '../graph/index.ts'
+import { architecture as architectureOf } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from './index.ts'
 import { rejection, useFolder } from './testing/fixtures.ts'
@@ -102,8 +103,8 @@ describe('a configuration that contradicts the tensors', () => {
     ['dinov2_vits14', (name: string) => name.replace(/^blocks\.(\d)/, 'blocks.$1.$1')],
   ])('is counted by the names of others: %s', async (architecture, renamed) => {
     const small = { embed_dim: 8, depth: 2, num_heads: 2 }
-    const { graph } = findVit(architecture, small)!(undefined, { size: [28, 28] })
-    const drawn = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+    const { graph } = architectureOf(architecture).build(small, undefined, { size: [28, 28] })
+    const drawn = [...graph.initializers].filter(([name]) => roleOf(graph, name))
     const path = await variant({ 'config.json': { architecture, model_args: { ...small, depth: 3 } } })
     const tensors = new Map(drawn.map(([name, value]) => [renamed(name), value as Tensor]))
     await writeSafetensors(join(path, 'model.safetensors'), tensors)
@@ -196,8 +197,8 @@ it('shards that are missing are all named', async () => {
 })
 
 it('a network of grey pictures is one to run, and says that it embeds no photographs', async () => {
-  const { graph } = buildLeNet({})
-  const parameters = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+  const { graph } = architectureOf('lenet').build({})
+  const parameters = [...graph.initializers].filter(([name]) => roleOf(graph, name))
   const path = join(await variant({}), 'lenet.safetensors')
   await writeSafetensors(path, new Map(parameters) as Map<string, Tensor>)
   const model = await open(path, { architecture: 'lenet' })

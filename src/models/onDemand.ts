@@ -72,7 +72,9 @@ export const available = lazily(async () => (await import('./sources/available.t
  * `FORMAT_UNSUPPORTED` for an element type that is not known
  * @see https://github.com/huggingface/safetensors#format
  */
-export const readSafetensors = lazily(async () => (await import('./formats/safetensors.ts')).readSafetensors)
+export const readSafetensors = lazily(
+  async () => (await import('./sources/safetensorsFile.ts')).readSafetensors,
+)
 
 /**
  * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.
@@ -85,5 +87,5 @@ export const readSafetensors = lazily(async () => (await import('./formats/safet
  * tensor's data is not as long as its shape says
  */
 export const writeSafetensors = lazily(
-  async () => (await import('./formats/safetensors.ts')).writeSafetensors,
+  async () => (await import('./sources/safetensorsFile.ts')).writeSafetensors,
 )

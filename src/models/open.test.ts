@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { writeOnnx } from '../graph/index.ts'
+import { writeOnnx } from '../graph/files/index.ts'
 import { type FileTensor, type Tensor, tensor } from '../tensor/index.ts'
 import { cards, open, readSafetensors, writeSafetensors } from './index.ts'
 import {

@@ -1,10 +1,11 @@
 // Opens a model by its name: a card, a source, or an architecture of timm or torchvision.
+import { expandHome } from '../base/files/index.ts'
 import { closest, PipiloError } from '../base/index.ts'
 import { cards, cardsHint, findCard } from './cards/cards.ts'
+import type { ModelFiles } from './files.ts'
 import { checkPrecision } from './model/precisions.ts'
 import { kindOf } from './sources/files.ts'
-import { expandHome } from './sources/hub/settings.ts'
-import { type ModelFiles, parseSource, resolveSource, type Source } from './sources/sources.ts'
+import { parseSource, resolveSource, type Source } from './sources/sources.ts'
 import type { Model, OpenOptions } from './types.ts'
 
 /** See `open` in onDemand.ts. */
@@ -16,7 +17,7 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   const known = findCard(name)
   const { source, files } = await locate(known?.source ?? name, options)
   // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
-  const { assemble } = await import('./layouts/assemble.ts')
+  const { assemble } = await import('./model/assemble.ts')
   const model = await assemble(files, { name, source: sourceName(source) }, known, options)
   if (options.dtype === undefined || options.dtype === 'fp32') return model
   const { inPrecision } = await import('./model/precision.ts')

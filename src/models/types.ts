@@ -1,5 +1,6 @@
 // Types of models: cards, preprocessing, options, places, and the model itself.
-import type { Graph, Layer, WriteOptions } from '../graph/index.ts'
+import type { WriteOptions } from '../graph/files/index.ts'
+import type { Graph, Layer } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 
 /** Modality of a model; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */
@@ -157,7 +158,7 @@ export interface Model {
   /** Tensors of the checkpoint that the architecture did not ask for. */
   readonly unused: readonly string[]
   /** For architectures that are built here: names of layers that users ask for, such as its stages and its class token. */
-  readonly places?: Omit<BuiltModel, 'graph' | 'unused'>
+  readonly places?: Omit<BuiltModel, 'graph' | 'unused' | 'parameters'>
   /**
    * For modality `text-image`: its towers, each a model of its own with the same fingerprint. The model itself has both in one graph
    * (outputs `text_embeds`, `image_embeds`, and `logits_per_image`, their scaled cosines), which `save` and `saveParameters` write; `cut` gives

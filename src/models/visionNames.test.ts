@@ -2,7 +2,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Initializer } from '../graph/index.ts'
-import { findCnn, findVit } from '../nn/index.ts'
+import { roleOf } from '../graph/index.ts'
+import { architecture } from '../nn/index.ts'
 import type { FileTensor, Tensor } from '../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from './index.ts'
 import { rejection, useFolder } from './testing/fixtures.ts'
@@ -64,12 +65,11 @@ describe('timm’s names on the hub', () => {
 })
 
 describe('a checkpoint alone', () => {
-  const fresh = () =>
-    new Map(
-      [...findCnn('mobilenetv3_small_050', { num_classes: 3 })!().graph.initializers].filter(
-        ([name]) => !name.startsWith('constant/'),
-      ),
-    ) as ReadonlyMap<string, Tensor>
+  const fresh = () => {
+    const { graph } = architecture('mobilenetv3_small_050').build({ num_classes: 3 })
+    const drawn = [...graph.initializers].filter(([name]) => roleOf(graph, name))
+    return new Map(drawn) as ReadonlyMap<string, Tensor>
+  }
 
   it.each([
     'mobilenetv3_small_050-8427ecf0.safetensors',
@@ -89,8 +89,8 @@ describe('a checkpoint alone', () => {
 
   it('of Facebook’s DINOv2 is known by its name, with its registers', async () => {
     const path = join(folder.path, 'dinov2_vits14_reg4_pretrain.safetensors')
-    const small = findVit('dinov2_vits14_reg', { embed_dim: 8, depth: 1, num_heads: 2 })!().graph
-    const drawn = [...small.initializers].filter(([name]) => !name.startsWith('constant/'))
+    const small = architecture('dinov2_vits14_reg').build({ embed_dim: 8, depth: 1, num_heads: 2 }).graph
+    const drawn = [...small.initializers].filter(([name]) => roleOf(small, name))
     await writeSafetensors(path, new Map(drawn) as ReadonlyMap<string, Tensor>)
     const asked = /register_tokens is \[1, 4, 8\], but the configuration asks for \[1, 4, 384\]/
     for (const options of [{}, { architecture: 'dinov2_vits14_reg' }])

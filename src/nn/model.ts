@@ -1,5 +1,6 @@
 // Types of built models: options, graphs with named places, stages.
-import type { Graph, Initializer } from '../graph/index.ts'
+import type { Graph, Initializer, Parameter } from '../graph/index.ts'
+
 import type { Mode } from './types.ts'
 
 export interface BuildOptions {
@@ -27,6 +28,8 @@ export interface BuiltModel {
   readonly graph: Graph
   /** Tensors of the checkpoint that nothing asked for. */
   readonly unused: readonly string[]
+  /** Weights and buffers: their names in the graph, which are PyTorch's, and shapes, in the order of use. */
+  readonly parameters: readonly Parameter[]
   /** Layer just below the head: what timm gives with `num_classes=0`, [batch, channels]. */
   readonly penultimate?: string
   /** Output of timm's `forward_features`: the unpooled map [batch, channels, height, width] or all tokens. */

@@ -45,13 +45,30 @@ export type Initialization =
    */
   | { readonly kind: 'rotations'; readonly temperature: number }
 
-/**
- * Gives an architecture its parameters: the checkpoint's tensor of that name (an error when its shape differs), or one
- * drawn from `init` where there is no checkpoint. The value is float32 whatever the checkpoint stores.
- *
- * @param name PyTorch's name, such as `encoder.layer.0.attention.self.query.weight`
- */
-export type Parameters = (name: string, shape: readonly number[], init?: Initialization) => Value
+/** Gives an architecture its parameters, by PyTorch's names (`encoder.layer.0.attention.self.query.weight`). */
+export interface Parameters {
+  /** In `training` mode, layers use the statistics of their batch and update their buffers. */
+  readonly mode: Mode
+  /**
+   * A tensor that an optimiser trains: the checkpoint's tensor of that name (an error when its shape differs), or one drawn from `init` where
+   * there is no checkpoint. The value is float32 whatever the checkpoint stores.
+   */
+  weight(name: string, shape: readonly number[], init?: Initialization): Value
+  /** A tensor that a layer keeps beside its weights and updates itself (running statistics), found like a weight. */
+  buffer(name: string, shape: readonly number[], init?: Initialization, options?: BufferOptions): Value
+  /**
+   * The next value of a buffer: in `training` mode an output of the graph, `<buffer>.next`, whose metadata names the buffer
+   * (`updatesOf`); nothing in `inference` mode.
+   */
+  update(buffer: Value, next: Value): void
+}
+
+export interface BufferOptions {
+  /** Default `float32`. */
+  readonly dtype?: 'float32' | 'int64'
+  /** It is drawn where a checkpoint lacks it, as PyTorch does for counters of old checkpoints. Default `false`. */
+  readonly optional?: boolean
+}
 
 /** An architecture: a function that adds its nodes to a builder and returns named values. */
 export type Architecture<Config, Inputs, Outputs> = (

@@ -1,12 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { cut, feed, type Graph, type Initializer, layers, resolveLayer } from '../graph/index.ts'
+import {
+  cut,
+  feed,
+  type Graph,
+  type Initializer,
+  layers,
+  parametersOf,
+  resolveLayer,
+  tap,
+  updatesOf,
+} from '../graph/index.ts'
 import { evaluate } from '../runtime/index.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
 import { findCnn } from './cnn/cnnArchitectures.ts'
 import { buildLeNet } from './cnn/leNet.ts'
-import { type BuildOptions, type BuiltModel, DROPOUT_KEY, findVit, visionArchitectures } from './index.ts'
+import { type BuildOptions, type BuiltModel, buildOpenClip, MASK_COUNTER } from './index.ts'
 import { formula } from './testing/formula.ts'
+import { visionArchitectures } from './vit/vitArchitectures.ts'
+import { findVit } from './vit/vitNames.ts'
 
 /** Names of a state's tensors as a tree, with their shapes. */
 interface State {
@@ -131,7 +143,7 @@ describe.each(
     const found = layers(graph).map(({ name }) => name)
     expect(found.filter((name) => !one.modules!.includes(name) && !OWN.test(name))).toEqual([])
     expect(stages!.every(({ name }) => found.includes(name))).toBe(true)
-    const parameters = [...graph.initializers.keys()].filter((name) => !name.startsWith('constant/'))
+    const parameters = parametersOf(graph).map(({ name }) => name)
     const stored = [...shapesOf(one.state).keys()].filter((name) => !name.endsWith('relative_coords_table'))
     expect(parameters.sort()).toEqual(stored.sort())
   })
@@ -203,47 +215,171 @@ describe('a vision transformer behind a network', () => {
   })
 })
 
-/** Zeros and ones for dropout's masks, the picture for the picture. */
-function trainingFeeds(graph: Graph, one: Case): Record<string, Tensor> {
-  return Object.fromEntries(
-    graph.inputs.map(({ name, type, metadata }) => {
-      if (name === 'pixel_values') return [name, picture(one)]
-      expect(metadata?.has(DROPOUT_KEY), name).toBe(true)
-      const known = type && 'shape' in type ? type.shape : undefined
-      const shape = known!.map((size) => (typeof size === 'number' ? size : 2))
-      return [
-        name,
-        tensor(
-          'float32',
-          shape,
-          Array.from({ length: elementCount(shape) }, (_, i) => 2 * (i % 2)),
-        ),
-      ]
-    }),
-  )
+/** The batch normalisations of a graph in training mode, with the names of what they read and write. */
+function batchNorms(graph: Graph) {
+  return graph.nodes.flatMap(({ op, name, inputs, outputs, attributes }) => {
+    if (op !== 'BatchNormalization') return []
+    const [x, weight, bias] = inputs as [string, string, string]
+    const epsilon = attributes['epsilon']?.type === 'float' ? attributes['epsilon'].value : 1e-5
+    const buffer = (what: string) => weight.replace(/weight$/, what)
+    const [mean, variance] = [buffer('running_mean'), buffer('running_var')]
+    return [{ name, x, y: outputs[0]!, weight, bias, mean, variance, epsilon }]
+  })
 }
 
-describe.each(
-  cases.filter(({ values }) => 'logits' in values).map((one) => [title(one), one] as const),
-)('%s, while training', (_, one) => {
-  it('is a graph that runs: batch statistics, and masks for what is dropped', async () => {
-    const config = { ...one.config, drop_path_rate: 0.2 }
+/** Mean and sum of squared differences of each channel of [batch, channels, …], in double precision. */
+function statistics({ shape, data }: Tensor) {
+  const [batch, channels, ...space] = shape as [number, number, ...number[]]
+  const places = elementCount(space)
+  const values = data as Float32Array
+  return Array.from({ length: channels }, (_, channel) => {
+    const own: number[] = []
+    for (let i = 0; i < batch; i++)
+      own.push(...values.subarray((i * channels + channel) * places, (i * channels + channel + 1) * places))
+    const mean = own.reduce((sum, value) => sum + value, 0) / own.length
+    const squares = own.reduce((sum, value) => sum + (value - mean) ** 2, 0)
+    return { mean, squares, count: own.length }
+  })
+}
+
+/**
+ * Every batch normalisation of a graph in training mode gives the batch's own statistics to what follows, and PyTorch's new running
+ * ones: differences are taken from what it read itself, so errors do not add up on the way.
+ */
+async function expectBatchStatistics(graph: Graph, feeds: Record<string, Tensor>, momentum = 0.1) {
+  const norms = batchNorms(graph)
+  const updates = updatesOf(graph)
+  const buffers = parametersOf(graph).filter(({ role }) => role === 'buffer')
+  expect(new Set(buffers.map(({ name }) => name))).toEqual(
+    new Set(
+      norms.flatMap(({ mean, variance }) => [
+        mean,
+        variance,
+        mean.replace(/running_mean$/, 'num_batches_tracked'),
+      ]),
+    ),
+  )
+  expect([...updates.keys()].filter((name) => name !== MASK_COUNTER).sort()).toEqual(
+    buffers.map(({ name }) => name).sort(),
+  )
+  const results = await evaluate(tap(graph, ...norms.flatMap(({ x, y }) => [x, y])), feeds)
+  const close = (found: number, wanted: number, scale: number, what: string) =>
+    expect(Math.abs(found - wanted), what).toBeLessThan(2e-4 * Math.max(Math.abs(wanted), scale))
+  for (const norm of norms) {
+    const given = (name: string) => (graph.initializers.get(name) as Tensor).data as Float32Array
+    const next = (name: string) => results[updates.get(name)!]!.data as Float32Array
+    const read = statistics(results[norm.x]!)
+    const written = statistics(results[norm.y]!)
+    for (const [channel, { mean, squares, count }] of read.entries()) {
+      const deviation = Math.sqrt(squares / count)
+      const keep = (name: string) => (1 - momentum) * given(name)[channel]!
+      close(next(norm.mean)[channel]!, keep(norm.mean) + momentum * mean, momentum * deviation, norm.mean)
+      const variance = keep(norm.variance) + (momentum * squares) / (count - 1)
+      close(next(norm.variance)[channel]!, variance, 0, norm.variance)
+      const scaled = (given(norm.weight)[channel]! * deviation) / Math.sqrt(deviation ** 2 + norm.epsilon)
+      const spread = Math.sqrt(written[channel]!.squares / count)
+      close(written[channel]!.mean, given(norm.bias)[channel]!, Math.abs(scaled) + 1e-3, `${norm.name}: mean`)
+      close(spread, Math.abs(scaled), 1e-2, `${norm.name}: deviation`)
+    }
+  }
+}
+
+const classifiers = cases.filter(({ values }) => 'logits' in values)
+describe.each(classifiers.map((one) => [title(one), one] as const))('%s, while training', (_, one) => {
+  const config = { ...one.config, drop_path_rate: 0.2 }
+
+  it('is a graph that runs: masks by one counter, and the same result again', async () => {
     const { graph } = build({ ...one, config }, undefined, { mode: 'training', classes: 3, seed: 1 })
-    const masks = graph.inputs.flatMap(({ name, metadata }) =>
-      name.endsWith('drop_path_mask') ? [Number(metadata!.get(DROPOUT_KEY))] : [],
+    const skipped = new Set(layers(graph).flatMap(({ name }) => (/drop_path_mask/.test(name) ? [name] : [])))
+    const rates = graph.nodes.flatMap(({ op, name, inputs }) =>
+      op === 'GreaterOrEqual' && skipped.has(name.slice(0, name.lastIndexOf('/')))
+        ? [Number(/\((\d+)\)/.exec(inputs[1]!)![1]) / 2 ** 32]
+        : [],
     )
     // Blocks of timm's residual networks and transformers may be skipped, the last ones most often.
     const skips = one.source === 'timm' && !/dense|minimal|test_/.test(one.name)
-    if (skips) expect(masks.length, 'masks').toBeGreaterThan(0)
-    expect(Math.max(0, ...masks)).toBeLessThanOrEqual(0.2)
-    expect([...masks].sort((a, b) => a - b)).toEqual(masks)
+    if (skips) expect(rates.length, 'masks').toBeGreaterThan(0)
+    expect(Math.max(0, ...rates)).toBeLessThanOrEqual(0.2 + 2 ** -32)
+    expect([...rates].sort((a, b) => a - b)).toEqual(rates)
+    const drops = graph.inputs.some(({ name }) => name === MASK_COUNTER)
+    expect(graph.inputs.map(({ name }) => name)).toEqual(['pixel_values', ...(drops ? [MASK_COUNTER] : [])])
     expect(graph.outputs.find(({ name }) => name === 'logits')!.type).toEqual({
       kind: 'tensor',
       dtype: 'float32',
       shape: ['batch', 3],
     })
-    const { logits } = await evaluate(graph, trainingFeeds(graph, one))
+    const feeds = () => ({
+      pixel_values: picture(one),
+      ...(drops ? { [MASK_COUNTER]: tensor('int64', [2], [1, 2]) } : {}),
+    })
+    const { logits } = await evaluate(cut(graph, 'logits'), feeds())
     expect(logits!.shape).toEqual([2, 3])
     expect((logits!.data as Float32Array).every(Number.isFinite)).toBe(true)
+    expect((await evaluate(cut(graph, 'logits'), feeds()))['logits']).toEqual(logits)
   })
+
+  const normed = batchNorms(build(one, undefined).graph).length > 0
+  it.runIf(normed)('normalises by the batch, and updates all its buffers as PyTorch does', async () => {
+    const { graph } = build(one, weights(one), { mode: 'training' })
+    expect(batchNorms(graph)).toHaveLength(batchNorms(build(one, undefined).graph).length)
+    const drops = graph.inputs.some(({ name }) => name === MASK_COUNTER)
+    const feeds = {
+      pixel_values: picture(one),
+      ...(drops ? { [MASK_COUNTER]: tensor('int64', [2], [1, 2]) } : {}),
+    }
+    await expectBatchStatistics(graph, feeds, one.name === 'mobilenet_v3_small' ? 0.01 : 0.1)
+  })
+})
+
+it('CLIP’s ResNets normalise by the batch while training, too', async () => {
+  const vision_cfg = { image_size: 64, layers: [1, 1, 1, 1], width: 16, head_width: 16, patch_size: null }
+  const text_cfg = { context_length: 8, vocab_size: 16, width: 16, heads: 2, layers: 1 }
+  const { image } = buildOpenClip({ embed_dim: 8, vision_cfg, text_cfg }, undefined, { mode: 'training' })
+  expect(batchNorms(image.graph)).toHaveLength(3 + 4 * 3 + 4)
+  const shape = [2, 3, 64, 64]
+  await expectBatchStatistics(image.graph, {
+    pixel_values: tensor('float32', shape, formula('pixel_values', shape)),
+  })
+})
+
+interface Step {
+  readonly name: string
+  readonly size: [number, number]
+  /** First elements of each buffer after one step. */
+  readonly statistics: Readonly<Record<string, number[]>>
+}
+const steps: readonly Step[] = JSON.parse(
+  readFileSync(new URL('testdata/batch-norm.json', import.meta.url), 'utf8'),
+)
+
+it.each(
+  steps.map((step) => [step.name, step] as const),
+)('%s has PyTorch’s buffers after a step', async (name, step) => {
+  const { size } = step
+  const make = findCnn(name)!
+  // torchvision's, where timm has another network of the name, is told by its checkpoint's names.
+  const drawn = make(undefined, { size, classes: 3, mode: 'training' })
+  const checkpoint = new Map(
+    drawn.parameters.map(({ name, shape }) => [
+      name,
+      shape.length === 0 ? tensor('int64', [], [0]) : tensor('float32', [...shape], formula(name, shape)),
+    ]),
+  )
+  const { graph, unused } = make(checkpoint, { size, classes: 3, mode: 'training' })
+  expect(unused).toEqual([])
+  const updates = updatesOf(graph)
+  expect([...updates.keys()].filter((key) => key !== MASK_COUNTER).sort()).toEqual(
+    Object.keys(step.statistics).sort(),
+  )
+  const shape = [2, 3, ...size]
+  const results = await evaluate(graph, {
+    pixel_values: tensor('float32', shape, formula('pixel_values', shape)),
+    ...(updates.has(MASK_COUNTER) ? { [MASK_COUNTER]: tensor('int64', [2], [0, 0]) } : {}),
+  })
+  for (const [buffer, wanted] of Object.entries(step.statistics)) {
+    const found = Array.from(results[updates.get(buffer)!]!.data as Float32Array, Number)
+    for (const [i, value] of wanted.entries()) {
+      expect(Math.abs(found[i]! - value), buffer).toBeLessThan(1e-3 * Math.max(Math.abs(value), 0.01))
+    }
+  }
 })

@@ -4,7 +4,9 @@ import type { Initializer } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { findCnn } from './cnn/cnnArchitectures.ts'
 import { buildLeNet } from './cnn/leNet.ts'
-import { type BuildOptions, findVit, visionArchitectures } from './index.ts'
+import type { BuildOptions } from './index.ts'
+import { visionArchitectures } from './vit/vitArchitectures.ts'
+import { findVit } from './vit/vitNames.ts'
 
 /** One value for all elements; mean, deviation, least, greatest; or only the shape of what is too large to be drawn here. */
 type Drawn = number | [mean: number, deviation: number, low: number, high: number] | { shape: number[] }

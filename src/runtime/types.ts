@@ -2,7 +2,19 @@
 import type { Graph, ValueInfo } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
+/**
+ * Device on which a graph runs. `webgpu` comes with ONNX Runtime's package on Linux x64, Windows and macOS; `cuda` needs a part of it that
+ * is installed apart; `coreml` is macOS, `directml` Windows.
+ */
+export type Device = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'directml'
+
 export interface CompileOptions {
+  /**
+   * Device on which the graph runs; operators that it lacks run on the CPU. Default `cpu`. A device has one worker whatever
+   * `workers` says, keeps nothing (`persist`, `early`), and should prove itself: {@link Session.prove}. All WebGPU sessions
+   * of a process take turns, and must be opened from one of its threads.
+   */
+  device?: Device
   /**
    * How many worker threads hold a session each. `0` runs in place, on the calling thread, and blocks it.
    * Default: chosen from the number of processors, see `defaults()`; one for more than 1 GiB of weights.
@@ -41,6 +53,8 @@ export interface Session {
   readonly outputs: readonly ValueInfo[]
   /** Calls that can run at the same time (the number of workers, at least 1). */
   readonly concurrency: number
+  /** Device on which it runs. */
+  readonly device: Device
   /** With `persist`: the address under which `reopen` finds this session. */
   readonly prepared?: string
   /**
@@ -52,7 +66,76 @@ export interface Session {
     outputs?: readonly string[],
     options?: RunOptions,
   ): Promise<Record<string, Tensor>>
+  /**
+   * Runs one input on the device and on the CPU, and compares every output: GPU backends are known to give wrong numbers in
+   * silence. Bounds, for each output and each row of it along the last axis: cosine at least 0.9999 and no difference above 1% of
+   * the largest value, for a graph whose weights are all float32; 0.99 and 10% for one with half-precision or integer weights;
+   * integers and booleans are equal. What was right is remembered for this graph with its weights, the device, its driver as
+   * far as the system tells it, and the version of ONNX Runtime. On the CPU nothing is done.
+   *
+   * @param options.recheck compare again although it was right before
+   * @throws `DEVICE_WRONG`
+   */
+  prove(feeds: Readonly<Record<string, Tensor>>, options?: { readonly recheck?: boolean }): Promise<void>
   /** Frees the native sessions and threads. Calls under way end first; later calls fail with code `DISPOSED`. */
+  dispose(): Promise<void>
+}
+
+/** Numbers of a graph's operators that run on a device and on the CPU. */
+export interface Placement {
+  readonly device: Device
+  /** Operators that ran, after the library has joined what it can. */
+  readonly operators: number
+  /** How many of them ran on the CPU, by the operator's name. */
+  readonly onCpu: Readonly<Record<string, number>>
+}
+
+/** How a graph becomes a session that holds state. */
+export interface StatefulOptions
+  extends Pick<CompileOptions, 'device' | 'threads' | 'cacheDir' | 'lower' | 'profile'> {
+  /**
+   * For each input that is kept, the output that its next value comes from. An initializer may be named as well as an input:
+   * it becomes one, with its value as the first state.
+   */
+  state: Readonly<Record<string, string>>
+  /** `1`: on a thread of its own, the default. `0`: in place, on the calling thread, which it blocks. */
+  workers?: 0 | 1
+}
+
+/** One step of a {@link StatefulSession}. */
+export interface Step {
+  /** Inputs that are no state. Their arrays may be moved to another thread: do not use them afterwards. */
+  readonly feeds?: Readonly<Record<string, Tensor>>
+  /** The state that takes its new value; the rest keeps the old one. Default: all of it. `[]` evaluates and changes nothing. */
+  readonly keep?: readonly string[]
+  /** Outputs to return. Default: those that are no next value of the state. */
+  readonly fetch?: readonly string[]
+  /**
+   * Takes a step that waits for its turn out of the line, with code `ABORTED`: the state is unchanged. A step that has begun
+   * ends, counts, and gives its results.
+   */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A compiled graph that keeps named tensors between its steps, on one thread that they never leave.
+ *
+ * Calls take effect in the order in which they are made. When the thread ends, the state is lost: that call and every later
+ * one fail with code `WORKER_CRASHED`, and nothing begins anew in silence.
+ */
+export interface StatefulSession {
+  /** The inputs that each step is fed. */
+  readonly inputs: readonly ValueInfo[]
+  readonly outputs: readonly ValueInfo[]
+  /** The inputs that are kept. */
+  readonly state: readonly ValueInfo[]
+  /** Runs the graph once. A step that fails leaves the state as it was. */
+  step(step?: Step): Promise<Record<string, Tensor>>
+  /** Copies of the state as the calls before have left it. Default: all of it. */
+  read(names?: readonly string[]): Promise<Record<string, Tensor>>
+  /** Sets some or all of the state; the arrays are copied, and all or none is taken. */
+  write(state: Readonly<Record<string, Tensor>>): Promise<void>
+  /** Frees the session, its state and its thread. Calls made before end first; later ones fail with code `DISPOSED`. */
   dispose(): Promise<void>
 }
 

@@ -2,7 +2,7 @@
 import type { Pooling } from '../models/index.ts'
 
 /** The embedder of a collection that was made before there were recipes. */
-export interface Identity {
+export interface EmbedderIdentity {
   readonly model: string
   readonly fingerprint: string
   /** Names of layers or places as they were asked for, joined by commas. */

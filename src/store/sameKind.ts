@@ -2,7 +2,7 @@
 import { PipiloError } from '../base/index.ts'
 import { type Embedder, type Recipe, recipeDifferences, resolveRecipe } from '../embed/index.ts'
 import type { CollectionInfo } from './backend.ts'
-import type { Identity } from './identity.ts'
+import type { EmbedderIdentity } from './identity.ts'
 
 /** The part of an embedder that is looked at. */
 export type Comparable = Pick<Embedder, 'recipe'> & Partial<Pick<Embedder, 'model'>>
@@ -29,7 +29,7 @@ export async function checkSameKind(
 }
 
 /** In what an embedder differs from what an early collection says, which knows its tap by the name that it was asked for. */
-async function identityDifferences(has: Identity, { recipe, model }: Comparable): Promise<string[]> {
+async function identityDifferences(has: EmbedderIdentity, { recipe, model }: Comparable): Promise<string[]> {
   const { model: name, fingerprint, tap, ...rest } = has
   const taps = tap.split(',')
   const same = recipe.source.fingerprint === fingerprint

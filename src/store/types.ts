@@ -1,6 +1,6 @@
 // Types of the store: rows, hits, filters, collections.
 import type { Embedder, Recipe } from '../embed/index.ts'
-import type { Identity } from './identity.ts'
+import type { EmbedderIdentity } from './identity.ts'
 
 export type MetadataValue = string | number | boolean | null
 export type Metadata = Readonly<Record<string, MetadataValue>>
@@ -58,7 +58,7 @@ export interface Collection {
    */
   readonly recipe: Recipe | undefined
   /** Embedder of a collection from before there were recipes; such a one is compared and searched all the same. */
-  readonly identity: Identity | undefined
+  readonly identity: EmbedderIdentity | undefined
   /**
    * Inserts or replaces by id; of rows with the same id the last one counts. Resolves when the rows are committed: the
    * end of the process, however it comes, loses none of them. Very large calls are committed in parts, in order.

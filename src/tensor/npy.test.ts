@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { bytesOf, elementCount, typedArray } from './dtypes.ts'
+import { NpyWriter, readNpy, writeNpy } from './files/index.ts'
 import { tensor } from './make.ts'
-import { NpyWriter, npyBytes, parseNpy, readNpy, writeNpy } from './npy.ts'
+import { npyBytes, parseNpy } from './npy.ts'
 import type { DType } from './tensor.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-npy-'))

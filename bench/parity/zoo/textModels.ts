@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { resolveLayer, tap } from '../../../src/graph/index.ts'
 import { readSafetensors } from '../../../src/models/index.ts'
-import { textArchitecture, textPresets } from '../../../src/nn/index.ts'
+import { architecture } from '../../../src/nn/index.ts'
+import { textPresets } from '../../../src/nn/text/textPresets.ts'
 import { evaluate } from '../../../src/runtime/index.ts'
 import type { Tensor } from '../../../src/tensor/index.ts'
 import { answerLines, compareAll, expectAllUsed, readTensor, withoutNumbers } from './compare.ts'
@@ -21,7 +22,7 @@ const UNKNOWN = 'cls.predictions.decoder.bias'
 async function compareCase(folder: string) {
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'))
   const { tensors } = await readSafetensors(join(folder, 'model.safetensors'))
-  const built = textArchitecture(config.model_type)(config, tensors)
+  const built = architecture(config.model_type, 'transformers').build(config, tensors)
   if (!built.unused.includes(UNKNOWN)) throw new Error(`${UNKNOWN} was used`)
   expectAllUsed({ unused: built.unused.filter((name) => name !== UNKNOWN) })
   const [hidden, attentions] = [built.hiddenStates!, built.attentions!]
@@ -48,6 +49,6 @@ await answerLines((request: Request) => {
   if ('presets' in request) return textPresets
   if ('folder' in request) return compareCase(request.folder)
   const preset = textPresets[request.preset]
-  expectAllUsed(textArchitecture(preset.model_type)(preset, withoutNumbers(request.shapes)))
+  expectAllUsed(architecture(preset.model_type, 'transformers').build(preset, withoutNumbers(request.shapes)))
   return {}
 })

@@ -1,3 +1,5 @@
 // Door of base/files/: atomic writing, locks between processes.
 export * from './atomic.ts'
+export * from './cacheFolder.ts'
 export * from './lock.ts'
+export * from './ranges.ts'

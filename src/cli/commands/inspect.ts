@@ -1,8 +1,10 @@
 // Command `inspect`: shows a model's inputs, outputs, layers and places to tap.
+import { placementOf } from '../../embed/index.ts'
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
 import { type Model, open, type Towers } from '../../models/index.ts'
+import type { Placement } from '../../runtime/index.ts'
 import { command } from '../command.ts'
-import { openArgs, openOptions } from '../modelOptions.ts'
+import { deviceArgs, deviceOption, openArgs, openOptions } from '../modelOptions.ts'
 import { table } from '../table.ts'
 
 const shapeText = (shape: readonly Dimension[] | undefined): string =>
@@ -60,6 +62,16 @@ function towersText(towers: ReturnType<typeof describeTowers>): string[] {
   return [...lines, `logits  cosine × ${logitScale.toPrecision(4)}, ${bias}`]
 }
 
+function placementText({ device, operators, onCpu }: Placement): string {
+  const counts = Object.entries(onCpu).sort(([, a], [, b]) => b - a)
+  const left = counts.reduce((sum, [, count]) => sum + count, 0)
+  const which =
+    counts.length > 0 && device !== 'cpu'
+      ? ` (${counts.map(([op, count]) => `${op} ${count}`).join(', ')})`
+      : ''
+  return `device  ${device}: ${operators} operators, ${left} of them on the CPU${which}`
+}
+
 const placesOf = (model: Model): Place[] => [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
 
 export const inspect = command({
@@ -69,6 +81,7 @@ export const inspect = command({
     'pipilo inspect all-MiniLM-L6-v2',
     'pipilo inspect resnet50.onnx --json',
     'pipilo inspect mobilenet-v2 --graph',
+    'pipilo inspect mobilenet-v2 --device webgpu',
   ],
   args: {
     model: {
@@ -78,8 +91,15 @@ export const inspect = command({
     },
     architecture: openArgs.architecture,
     size: openArgs.size,
+    device: {
+      ...deviceArgs.device,
+      description: 'Run the model once there, and say how many operators it leaves to the CPU',
+    },
     graph: { type: 'boolean', description: 'Print every node instead' },
-    json: { type: 'boolean', description: 'Print { inputs, outputs, places, stages, layers } as JSON' },
+    json: {
+      type: 'boolean',
+      description: 'Print { inputs, outputs, places, stages, layers, placement } as JSON',
+    },
   },
   async run({ model: name, graph, json, ...args }, terminal) {
     const model = await open(name, { ...openOptions(args), signal: terminal.signal })
@@ -91,9 +111,21 @@ export const inspect = command({
     const places = placesOf(model)
     const towers = model.towers && describeTowers(model.towers)
     const { stages = [] } = model.places ?? {}
+    const placement =
+      args.device === undefined
+        ? undefined
+        : await placementOf(model, { ...deviceOption(args), signal: terminal.signal })
     if (graph) return terminal.out(`${printGraph(model.graph)}\n`)
     if (json) {
-      const all = { inputs, outputs, places, stages, layers, ...(towers && { towers }) }
+      const all = {
+        inputs,
+        outputs,
+        places,
+        stages,
+        layers,
+        ...(towers && { towers }),
+        ...(placement && { placement }),
+      }
       return terminal.out(`${JSON.stringify(all, null, 2)}\n`)
     }
     const { card } = model
@@ -114,6 +146,7 @@ export const inspect = command({
         ),
         ...placesText(places),
         ...(towers ? towersText(towers) : []),
+        ...(placement ? [placementText(placement)] : []),
         '',
         table(
           [

@@ -6,9 +6,9 @@ import { Builder, op } from '../../graph/index.ts'
 import { type Model, open } from '../../models/index.ts'
 import { compile, type Session } from '../../runtime/index.ts'
 import { cosineSimilarity, tensor } from '../../tensor/index.ts'
+import { preparer } from '../preparer.ts'
 import type { EmbedderOptions } from '../types.ts'
 import type { Preparation } from './preparation.ts'
-import { preparer } from './preparer.ts'
 import { type Outcome, Runner, type RunOptions } from './run.ts'
 
 let model: Model
@@ -56,6 +56,12 @@ class Held implements Session {
   get outputs() {
     return this.#session.outputs
   }
+
+  get device() {
+    return this.#session.device
+  }
+
+  async prove() {}
 
   get concurrency() {
     return this.#session.concurrency
@@ -291,7 +297,7 @@ async function words(): Promise<Model> {
   b.input('attention_mask', 'int64', ['batch', 'sequence'])
   const table = b.initializer('words', tensor('float32', [4, 2], [0, 0, 1, 0, 0, 1, 1, 1]))
   b.output('hidden', op.gather(table, ids))
-  const { writeOnnx } = await import('../../graph/index.ts')
+  const { writeOnnx } = await import('../../graph/files/index.ts')
   const path = join(folder, 'words.onnx')
   await writeOnnx(b.build(), path)
   return open(path)

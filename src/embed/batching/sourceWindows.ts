@@ -1,6 +1,4 @@
 // Cuts a source of inputs into windows that are prepared together.
-import { setTimeout } from 'node:timers/promises'
-
 /** How long in milliseconds a window waits for a slow source before it goes as it is. */
 const PATIENCE = 20
 
@@ -52,7 +50,7 @@ export async function* windows<I>(
           break
         }
         if (full(result.value)) break
-        late ??= setTimeout(PATIENCE, 'late' as const, { ref: false })
+        late ??= patience()
       }
       if (window.length > 0) yield take()
     }
@@ -66,4 +64,13 @@ export async function* windows<I>(
       iterator.return?.()?.catch(() => {})
     }
   }
+}
+
+/** Resolves when a slow source has had its time; no program stays for that alone. */
+function patience(): Promise<'late'> {
+  return new Promise((resolve) => {
+    const timer: unknown = setTimeout(resolve, PATIENCE, 'late')
+    // A browser's timer is a number.
+    if (typeof timer === 'object') (timer as NodeJS.Timeout).unref()
+  })
 }

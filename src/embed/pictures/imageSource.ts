@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { fileError } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Input, RawImage } from '../types.ts'
+import { isRawImage } from './rawImage.ts'
 
 /** Source of a picture's bytes, and its name in errors. */
 export interface ImageSource {
@@ -14,12 +15,6 @@ export interface ImageSource {
 
 /** Largest picture fetched from the network, in bytes. */
 const MOST_BYTES = 256 * 2 ** 20
-
-export function isRawImage(input: unknown): input is RawImage {
-  return (
-    typeof input === 'object' && input !== null && 'width' in input && 'height' in input && 'data' in input
-  )
-}
 
 /**
  * Finds the bytes of a picture. Paths stay paths: the decoder reads them itself.

@@ -29,15 +29,18 @@ export const optionRoles = {
   maxWaitingTokens: 'runtime',
   maxWaitingPixels: 'runtime',
   maxPixels: 'runtime',
+  device: 'runtime',
   runtime: 'runtime',
   modality: 'opening',
   offline: 'opening',
+  recheck: 'opening',
   onProgress: 'opening',
   signal: 'opening',
 } as const satisfies Record<keyof EmbedderOptions, OptionRole>
 
 /** Options of the runtime; true for those that a kept session depends on. An option that is missing here does not compile. */
 export const keptDependsOn = {
+  device: true,
   workers: false,
   threads: false,
   cacheDir: false,
@@ -47,12 +50,22 @@ export const keptDependsOn = {
   persist: false,
 } as const satisfies Record<keyof CompileOptions, boolean>
 
-type Names<Role extends OptionRole> = {
-  [Name in keyof typeof optionRoles]: (typeof optionRoles)[Name] extends Role ? Name : never
-}[keyof typeof optionRoles]
-
 /** Options that say how an embedder runs and how it is opened, not what it is. */
-export type RuntimeOptions = Pick<EmbedderOptions, Names<'runtime' | 'opening'>>
+export type RuntimeOptions = Pick<
+  EmbedderOptions,
+  | 'batchTokens'
+  | 'batchPixels'
+  | 'maxPixels'
+  | 'maxWaitingTokens'
+  | 'maxWaitingPixels'
+  | 'device'
+  | 'recheck'
+  | 'runtime'
+  | 'modality'
+  | 'offline'
+  | 'onProgress'
+  | 'signal'
+>
 
 /** The options of some roles, in the order of their names and without those that say nothing, as a key. */
 export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRole[]): string {

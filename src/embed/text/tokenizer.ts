@@ -1,7 +1,5 @@
 // Tokenizer of texts, over the library's, corrected where Python's gives other tokens.
-import { readFile } from 'node:fs/promises'
 import type { Tokenizer } from '@huggingface/tokenizers'
-import { fileError } from '../../base/files/index.ts'
 import { PipiloError, turn } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
 import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
@@ -45,7 +43,7 @@ export class TextTokenizer {
   readonly #hasBeginnings: boolean
   readonly #clean: (text: string) => string
 
-  /** @internal Made by {@link loadTokenizer}: users of the package need no types of the library. */
+  /** @internal Made by {@link parseTokenizer}: users of the package need no types of the library. */
   constructor(tokenizer: Tokenizer, file: TokenizerFile, options: TokenizerOptions = {}) {
     correctSteps(tokenizer, file)
     this.#tokenizer = tokenizer
@@ -137,14 +135,18 @@ function cleaner({ lowercase, clean }: TokenizerOptions): (text: string) => stri
   return lowercase ? (text) => text.toLowerCase() : (text) => text
 }
 
-/** See `loadTokenizer` in onDemand.ts. */
-export async function loadTokenizer(path: string, options: TokenizerOptions = {}): Promise<TextTokenizer> {
-  const [{ Tokenizer }, json] = await Promise.all([
-    import('@huggingface/tokenizers'),
-    readFile(path, 'utf8').catch((error: unknown) => {
-      throw fileError(error, path, 'read')
-    }),
-  ])
+/**
+ * A tokenizer of the text of a `tokenizer.json`.
+ *
+ * @param name what errors call it
+ * @throws PipiloError `FORMAT_INVALID`
+ */
+export async function parseTokenizer(
+  json: string,
+  name: string,
+  options: TokenizerOptions = {},
+): Promise<TextTokenizer> {
+  const { Tokenizer } = await import('@huggingface/tokenizers')
   try {
     const file = JSON.parse(json) as TokenizerFile
     // Parsing and building 30,000 entries are two stretches of work: the event loop turns between them.
@@ -155,11 +157,8 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
   } catch (cause) {
     throw new PipiloError(
       'FORMAT_INVALID',
-      `${path} is not a tokenizer that can be read: ${(cause as Error).message}.`,
-      {
-        input: path,
-        cause,
-      },
+      `${name} is not a tokenizer that can be read: ${(cause as Error).message}.`,
+      { input: name, cause },
     )
   }
 }

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { resolveSource, tokenizerPath } from '../../models/index.ts'
-import { loadTokenizer } from './tokenizer.ts'
+import { loadTokenizer } from './loadTokenizer.ts'
 
 // Made by bench/parity/tokenizer_files.py: --lines 50 --vocabulary 760 --rules few
 const folder = fileURLToPath(new URL('../testdata/vocabularies', import.meta.url))

@@ -2,7 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
-import { isRawImage } from '../pictures/imageSource.ts'
+import { isRawImage } from '../pictures/rawImage.ts'
 import type { AnyInput, Input } from '../types.ts'
 
 /** An input of a model of two towers, on its way through one of them. */

@@ -14,6 +14,14 @@ export interface Fact {
 /** The types of a node's outputs; missing ones are unknown. */
 export type Rule = (call: Call) => readonly (Fact | undefined)[]
 
+/** One rule for operators of these names. */
+export function forEach<Name extends string>(
+  names: readonly Name[],
+  rule: Rule,
+): Readonly<Record<NoInfer<Name>, Rule>> {
+  return Object.fromEntries(names.map((name) => [name, rule])) as Record<Name, Rule>
+}
+
 /** Elements followed through shape arithmetic at most. */
 export const CONTENT_LIMIT = 1024
 

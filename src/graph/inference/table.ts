@@ -1,4 +1,5 @@
 /** The one table of shape rules, by domain and operator. */
+import type { RuleTable } from '../ops/emitted.ts'
 import type { Rule } from './rule.ts'
 import { contrib } from './rules/contrib.ts'
 import { control } from './rules/control.ts'
@@ -11,7 +12,7 @@ import { reduction } from './rules/reduction.ts'
 import { sequence } from './rules/sequence.ts'
 import { shape } from './rules/shape.ts'
 
-const standard: Readonly<Record<string, Rule>> = {
+const standard: RuleTable<Rule> = {
   ...elementwise,
   ...reduction,
   ...shape,
@@ -23,7 +24,7 @@ const standard: Readonly<Record<string, Rule>> = {
   ...control,
 }
 
-const domains: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+const domains: Readonly<Record<string, Readonly<Partial<Record<string, Rule>>>>> = {
   '': standard,
   'ai.onnx': standard,
   'com.microsoft': contrib,

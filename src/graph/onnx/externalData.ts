@@ -1,8 +1,8 @@
 // Changes the external-data entries of an encoded ONNX model in its bytes, without decoding the rest.
+import { joined } from './encode.ts'
 import { GRAPH, MODEL, TENSOR } from './schema.ts'
 import { readEntry, writeEntries } from './tensors.ts'
 import { eachField, type Field, MessageWriter, memorySource, type Span } from './wire.ts'
-import { joined } from './writeFile.ts'
 
 /** External-data entries of an initializer: `location`, `offset`, `length`, and any others that its writer has put there. */
 export type ExternalData = ReadonlyMap<string, string>

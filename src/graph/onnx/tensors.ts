@@ -1,8 +1,5 @@
 // Reads and writes TensorProto, with its packings of numbers and its external data.
-import { existsSync, realpathSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { BinaryReader } from '@bufbuild/protobuf/wire'
-import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from '../../tensor/index.ts'
 import type { Initializer, SparseTensor } from '../types.ts'
@@ -13,10 +10,8 @@ import { eachField, type Field, LARGE, type MessageWriter, type Span } from './w
 export interface ReadContext {
   /** Path or description of the file, for errors. */
   readonly name: string
-  /** Folder for external data. */
-  readonly directory: string | undefined
-  /** The model's own path, if it came from a file. */
-  readonly path: string | undefined
+  /** The file that external data of a tensor name, and its length in bytes; undefined where there are no files. */
+  readonly locate?: ((what: string, location: string) => { path: string; bytes: number }) | undefined
 }
 
 /** Reads a TensorProto. In an attribute, its own name means nothing to the graph and is carried along. */
@@ -151,67 +146,26 @@ export function readEntry(message: Span, into: Map<string, string>): Uint8Array 
   return unknown
 }
 
-/** Checks where external data lies: inside the model's folder, and inside the file. */
+/** Checks where external data lies: in a file that the model may name, and inside of it. */
 function locate(what: string, external: ReadonlyMap<string, string>, length: number, context: ReadContext) {
   const invalid = (reason: string) => new PipiloError('FORMAT_INVALID', `${what} ${reason}.`)
   const location = external.get('location')
   if (!location) throw invalid('is external data without a location')
-  if (context.directory === undefined) {
+  if (!context.locate) {
     throw new PipiloError('FILE_NOT_FOUND', `${what} lies in the separate file ${location}.`, {
       hint: 'Read the model by its path, or name the folder of that file (`directory`).',
     })
   }
-  const parts = location.split(/[/\\]/)
-  if (isAbsolute(location) || /^[a-zA-Z]:/.test(location) || parts.includes('..')) {
-    throw invalid(`points outside of the model's folder: ${location}`)
-  }
-  const path = resolve(context.directory, location)
-  if (!existsSync(path)) {
-    throw new PipiloError('FILE_NOT_FOUND', `${what} lies in ${path}, which is not there.`, {
-      hint: 'Put the file of external data beside the model.',
-      input: path,
-    })
-  }
-  // The hub's cache links a snapshot's files to its store of blobs: the folder of the model's own target counts as well.
-  const homes = [
-    realpathSync(context.directory),
-    ...(context.path ? [dirname(realpathSync(context.path))] : []),
-  ]
-  const real = realpathSync(path)
-  if (!homes.some((home) => isInside(home, real))) {
-    throw invalid(`points outside of the model's folder: ${location} leads to ${real}`)
-  }
-  const stats = statSyncOrThrow(real)
-  if (!stats.isFile())
-    throw new PipiloError('NOT_A_FILE', `${what} lies in ${path}, which is not a file.`, { input: path })
+  const { path, bytes } = context.locate(what, location)
   const offset = size(external.get('offset') ?? '0')
   const stored = external.has('length') ? size(external.get('length') ?? '') : length
   if (offset === undefined || stored === undefined)
     throw invalid('has an offset or length that is no whole number')
   if (stored !== length) throw invalid(`has ${stored} bytes where its shape needs ${length}`)
-  if (offset + length > stats.size) {
-    throw invalid(`ends at byte ${offset + length} of ${path}, which has only ${stats.size}`)
+  if (offset + length > bytes) {
+    throw invalid(`ends at byte ${offset + length} of ${path}, which has only ${bytes}`)
   }
   return { path, offset, length }
-}
-
-function statSyncOrThrow(path: string) {
-  try {
-    return statSync(path)
-  } catch (error) {
-    throw fileError(error, path, 'read')
-  }
-}
-
-function isInside(folder: string, path: string): boolean {
-  const way = relative(folder, path)
-  return (
-    way !== '' &&
-    way !== '..' &&
-    !way.startsWith(`..${sep}`) &&
-    !isAbsolute(way) &&
-    join(folder, way) === path
-  )
 }
 
 function size(text: string): number | undefined {
@@ -281,7 +235,7 @@ export function writeTensor(
 
 /** A string's bytes in UTF-8. */
 export function encode(text: string): Uint8Array {
-  return Buffer.from(text, 'utf8')
+  return new TextEncoder().encode(text)
 }
 
 /** Reads a SparseTensorProto; its name is that of its values. */

@@ -7,7 +7,7 @@
  */
 
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { PipiloError } from '../../base/index.ts'
+import { concatenate, type FileRange, PipiloError } from '../../base/index.ts'
 
 /** Bytes that can be read by their place: those in memory, or a file. */
 export interface Source {
@@ -148,7 +148,7 @@ export function eachField(
     if (handle) handle(field)
     else unknown.push(raw())
   }
-  return unknown.length > 0 ? new Uint8Array(Buffer.concat(unknown)) : undefined
+  return unknown.length > 0 ? concatenate(unknown) : undefined
 }
 
 function* fieldsOf(message: Span): Generator<{ field: Field; raw: () => Uint8Array }> {
@@ -195,13 +195,6 @@ function head(reader: BinaryReader, source: Source, origin: number, end: number,
   }
   if (next > end) throw new RangeError(`field ${number} ends after its message`)
   return { number, wire, content: { source, start, end: next, depth }, next }
-}
-
-/** A range of a file that is to be copied into what is written. */
-export interface FileRange {
-  readonly path: string
-  readonly offset: number
-  readonly length: number
 }
 
 /** A piece of an encoded message. */

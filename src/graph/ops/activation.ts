@@ -2,9 +2,10 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Value } from '../builder.ts'
 import { apply, float, int } from './apply.ts'
+import type { EmittedOperator } from './emitted.ts'
 import { add, div, erf, mul, pow } from './math.ts'
 
-const unary = (op: string) => (x: Value) => apply(op, [x])
+const unary = (op: EmittedOperator) => (x: Value) => apply(op, [x])
 
 /** `max(x, 0)` */
 export const relu = unary('Relu')
@@ -68,7 +69,7 @@ export function mish(x: Value): Value {
 }
 
 /** Before operator set 13, Softmax flattens all axes from the given one on: right for the last axis alone. */
-function overAxis(op: string, x: Value, axis: number): Value {
+function overAxis(op: EmittedOperator, x: Value, axis: number): Value {
   if (x.builder.opset >= 13) return apply(op, [x], { axis: int(axis) })
   const last = x.shape.length - 1
   if (axis === -1 || axis === last) return apply(op, [x], { axis: int(last) })

@@ -2,6 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Builder, Value } from '../builder.ts'
 import type { Attribute } from '../types.ts'
+import type { EmittedOperator } from './emitted.ts'
 
 /** A value, or a number that becomes a constant of the other operand's dtype. */
 export type Operand = Value | number
@@ -14,7 +15,7 @@ type Attributes = Readonly<Record<string, Attribute | undefined>>
 
 /** Adds a node with one output. */
 export function apply(
-  op: string,
+  op: EmittedOperator,
   inputs: readonly (Value | undefined)[],
   attributes: Attributes = {},
 ): Value {
@@ -23,7 +24,7 @@ export function apply(
 
 /** Adds a node with several outputs. */
 export function applyMany(
-  op: string,
+  op: EmittedOperator,
   inputs: readonly (Value | undefined)[],
   attributes: Attributes,
   outputs: number,
@@ -36,7 +37,7 @@ export function applyMany(
 }
 
 /** Both operands as values of one dtype. */
-export function pair(op: string, a: Operand, b: Operand): [Value, Value] {
+export function pair(op: EmittedOperator, a: Operand, b: Operand): [Value, Value] {
   const known = typeof a === 'number' ? b : a
   if (typeof known === 'number') throw noValue(op)
   return [operand(a, known), operand(b, known)]
@@ -76,13 +77,13 @@ export function isValue(value: unknown): value is Value {
   return typeof value === 'object' && value !== null && 'builder' in value
 }
 
-function builderOf(inputs: readonly (Value | undefined)[], op: string): Builder {
+function builderOf(inputs: readonly (Value | undefined)[], op: EmittedOperator): Builder {
   const first = inputs.find((input) => input)
   if (!first) throw noValue(op)
   return first.builder
 }
 
-function noValue(op: string): PipiloError {
+function noValue(op: EmittedOperator): PipiloError {
   return new PipiloError('GRAPH_INVALID', `${op} was given numbers only; one operand must be a value.`)
 }
 

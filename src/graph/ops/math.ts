@@ -4,9 +4,10 @@ import type { DType } from '../../tensor/index.ts'
 import type { Value } from '../builder.ts'
 import { dataType } from '../onnx/schema.ts'
 import { apply, int, type Operand, operand, pair, string } from './apply.ts'
+import type { EmittedOperator } from './emitted.ts'
 
-const binary = (op: string) => (a: Operand, b: Operand) => apply(op, pair(op, a, b))
-const unary = (op: string) => (x: Value) => apply(op, [x])
+const binary = (op: EmittedOperator) => (a: Operand, b: Operand) => apply(op, pair(op, a, b))
+const unary = (op: EmittedOperator) => (x: Value) => apply(op, [x])
 
 /** `a + b`, broadcasting. Numbers become constants of the other operand's dtype. */
 export const add = binary('Add')
@@ -131,6 +132,11 @@ export function gemm(
 /** Sum of products in Einstein's notation: `einsum('bhqd,bhkd->bhqk', q, k)`. */
 export function einsum(equation: string, ...inputs: Value[]): Value {
   return apply('Einsum', inputs, { equation: string(equation) })
+}
+
+/** The bits of unsigned integers (uint8, uint32, uint64) moved by `count` places; zeros come in. */
+export function bitShift(x: Value, count: Operand, direction: 'left' | 'right'): Value {
+  return apply('BitShift', [x, operand(count, x)], { direction: string(direction.toUpperCase()) })
 }
 
 /** Running sum along `axis`. */

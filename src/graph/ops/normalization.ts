@@ -2,8 +2,9 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Value } from '../builder.ts'
 import { apply, applyMany, float, int } from './apply.ts'
-import { add, div, mul, sqrt, sub } from './math.ts'
+import { abs, add, div, mul, sqrt, sub } from './math.ts'
 import { reduceMean } from './reduction.ts'
+import { reshape, slice } from './shape.ts'
 
 export interface BatchNormalizationOptions {
   /** Default 1e-5. */
@@ -23,25 +24,33 @@ export function batchNormalization(
 }
 
 /**
- * The same with the batch's own statistics (operator set 14), and the statistics: `running · momentum + batch · (1 - momentum)`.
- * The variance is the population's (divided by n).
+ * The same with the batch's own statistics (operator set 14), and these: mean and variance of the population (divided by n),
+ * [channels] each.
  *
- * @param options.momentum default 0: the outputs are the batch's mean and variance
+ * The operator blends them into running ones. ONNX Runtime (1.30) writes the result over the memory of what it is given as those,
+ * be it a feed or an initializer, which equal initializers share: two layers that start from zeros got one mean. So it is given
+ * scraps of `x` that nothing else reads, at a momentum of 0; keeping running statistics is the caller's work.
  */
 export function batchNormalizationTraining(
   x: Value,
   scale: Value,
   bias: Value,
-  mean: Value,
-  variance: Value,
-  options: BatchNormalizationOptions & { readonly momentum?: number } = {},
+  options: BatchNormalizationOptions = {},
 ): [y: Value, mean: Value, variance: Value] {
   const attributes = {
     epsilon: float(options.epsilon),
-    momentum: float(options.momentum ?? 0),
+    momentum: { type: 'float', value: 0 } as const,
     training_mode: int(1),
   }
-  return applyMany('BatchNormalization', [x, scale, bias, mean, variance], attributes, 3) as [
+  const others = x.shape.map((_, axis) => axis).filter((axis) => axis !== 1)
+  const first = slice(
+    x,
+    others.map(() => 0),
+    others.map(() => 1),
+    { axes: others },
+  )
+  const scrap = reshape(first, [-1])
+  return applyMany('BatchNormalization', [x, scale, bias, scrap, abs(scrap)], attributes, 3) as [
     Value,
     Value,
     Value,

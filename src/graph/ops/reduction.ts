@@ -3,6 +3,7 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Value } from '../builder.ts'
 import { apply, applyMany, type Integers, int, integers, since } from './apply.ts'
+import type { EmittedOperator } from './emitted.ts'
 
 /** Options of the reductions. */
 export interface ReduceOptions {
@@ -11,7 +12,7 @@ export interface ReduceOptions {
 }
 
 /** `ReduceSum` takes its axes as an input from operator set 13, the others from 18. */
-function reduction(op: string, version: number) {
+function reduction(op: EmittedOperator, version: number) {
   return (x: Value, axes?: Integers, options: ReduceOptions = {}): Value => {
     const [input, attribute] = since(version, 'axes', axes, x.builder)
     return apply(op, [x, input], { axes: attribute, keepdims: int(options.keepDims ?? false) })
@@ -43,7 +44,7 @@ export interface ArgumentOptions extends ReduceOptions {
   readonly last?: boolean
 }
 
-function argument(op: string) {
+function argument(op: EmittedOperator) {
   return (x: Value, axis: number, options: ArgumentOptions = {}): Value =>
     apply(op, [x], {
       axis: int(axis),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { tensor } from '../../tensor/index.ts'
 import { Builder } from '../builder.ts'
-import { readOnnx } from '../onnx/index.ts'
+import { readOnnx } from '../files/index.ts'
 import * as op from '../ops/all.ts'
 import { reference, relativeError, run, testdata } from '../testing/run.ts'
 import { compose } from './compose.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { encodeOnnx, parseOnnx, readOnnx } from '../onnx/index.ts'
+import { readOnnx } from '../files/index.ts'
+import { encodeOnnx, parseOnnx } from '../onnx/index.ts'
 import { reference, relativeError, run, testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
 import { cut, tap } from './cut.ts'

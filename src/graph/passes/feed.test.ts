@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readOnnx } from '../onnx/index.ts'
+import { readOnnx } from '../files/index.ts'
 import { reference, relativeError, run, testdata } from '../testing/run.ts'
 import { feed } from './feed.ts'
 import { resolveLayer } from './layers.ts'

@@ -2,11 +2,9 @@
 import { closest, PipiloError } from '../../base/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { KIND_KEY } from '../builder.ts'
+import { roleOf } from '../roles.ts'
 import type { Graph, Layer, Node } from '../types.ts'
 import { defined, infoOf, reads, typeOf } from './walk.ts'
-
-/** Names of initializers that the builder makes for constants, behind a prefix where graphs were composed: no parameters. */
-const CONSTANTS = /(?:^|\.)constant\//
 
 /** A scope while it is collected. */
 interface Scope {
@@ -29,8 +27,7 @@ interface Scope {
  * layer of its own, named like it, or like its output if it has no name. A scope's value is the last one in it that is
  * read outside of it; its shape is given where the graph knows it (see `inferShapes`).
  *
- * Parameters are the elements of floating-point and 8-bit (or smaller) initializers, counted where they are read first;
- * scalars and what the builder made as a constant do not count.
+ * Parameters are the elements of the initializers that have a role (see {@link roleOf}), counted where they are read first.
  */
 export function layers(graph: Graph): Layer[] {
   const readers = readersOf(graph)
@@ -114,8 +111,7 @@ function ownName(node: Node): string {
 
 function parametersOf(graph: Graph, name: string): number {
   const tensor = graph.initializers.get(name)
-  if (!tensor || tensor.shape.length === 0 || CONSTANTS.test(name)) return 0
-  return /^(b?float|complex|u?int[248]$)/.test(tensor.dtype) ? elementCount(tensor.shape) : 0
+  return tensor && roleOf(graph, name) ? elementCount(tensor.shape) : 0
 }
 
 /** The scopes around a node, from the outermost: `a`, `a.b`, `a.b.c`. */

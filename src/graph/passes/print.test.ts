@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readOnnx } from '../onnx/index.ts'
+import { readOnnx } from '../files/index.ts'
 import { testdata } from '../testing/run.ts'
 import { printGraph, printType } from './print.ts'
 

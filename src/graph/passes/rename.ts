@@ -1,5 +1,6 @@
 // Pass that gives values and nodes other names, in sub-graphs too.
 import { closest, PipiloError } from '../../base/index.ts'
+import { UPDATES_KEY } from '../roles.ts'
 import type { Graph, Node, ValueInfo } from '../types.ts'
 import { defined, mapSubgraphs } from './walk.ts'
 
@@ -55,7 +56,11 @@ export function allValues(graph: Graph): Set<string> {
 /** Every value's name changed, in sub-graphs too, unless they give the name to a value of their own. */
 export function renameValues(graph: Graph, change: (name: string) => string): Graph {
   const to = (name: string) => (name === '' ? '' : change(name))
-  const info = (value: ValueInfo): ValueInfo => ({ ...value, name: to(value.name) })
+  const info = (value: ValueInfo): ValueInfo => {
+    const updated = value.metadata?.get(UPDATES_KEY)
+    const metadata = updated !== undefined && new Map(value.metadata).set(UPDATES_KEY, to(updated))
+    return { ...value, name: to(value.name), ...(metadata ? { metadata } : {}) }
+  }
   const keys = <T>(map: ReadonlyMap<string, T>) => new Map([...map].map(([name, value]) => [to(name), value]))
   const node = (old: Node): Node =>
     mapSubgraphs({ ...old, inputs: old.inputs.map(to), outputs: old.outputs.map(to) }, (inner) => {

@@ -54,7 +54,7 @@ export function typeOf(graph: Graph, name: string): ValueType | undefined {
 export function infoOf(graph: Graph, name: string): ValueInfo | undefined {
   const named = (info: ValueInfo) => info.name === name && info.type !== undefined
   const info = graph.outputs.find(named) ?? graph.inputs.find(named) ?? graph.values.get(name)
-  if (info) return info
+  if (info?.type) return info
   const tensor = graph.initializers.get(name)
-  return tensor && { name, type: { kind: 'tensor', dtype: tensor.dtype, shape: tensor.shape } }
+  return tensor ? { ...info, name, type: { kind: 'tensor', dtype: tensor.dtype, shape: tensor.shape } } : info
 }

@@ -57,8 +57,15 @@ export async function halve(graph: Graph, options: HalveOptions = {}): Promise<G
   if (derived.length === 0) return graph
   const made = await place(derived)
   const initializers = new Map([...graph.initializers, ...made])
-  for (const { outputs } of casts) initializers.delete(outputs[0]!)
-  return prune({ ...graph, nodes: [...casts, ...graph.nodes], initializers }, { keepInputs: true })
+  const values = new Map(graph.values)
+  for (const { inputs, outputs } of casts) {
+    initializers.delete(outputs[0]!)
+    // Its role goes with the weight.
+    const said = values.get(outputs[0]!)
+    if (said) values.set(inputs[0]!, { ...said, name: inputs[0]! })
+    values.delete(outputs[0]!)
+  }
+  return prune({ ...graph, nodes: [...casts, ...graph.nodes], initializers, values }, { keepInputs: true })
 }
 
 /** Bytes below which a weight stays: also shapes, axes and scalars, which the runtime's optimiser reads. */

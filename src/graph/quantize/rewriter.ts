@@ -1,6 +1,7 @@
 // Rewrites nodes of a graph in a pass: finds constant weights, adds nodes and the tensors that they read.
 import { type DType, type Tensor, tensor } from '../../tensor/index.ts'
 import { captured, defined, reads, subgraphs, typeOf } from '../passes/walk.ts'
+import { constantName } from '../roles.ts'
 import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo } from '../types.ts'
 import type { Derived } from './derived.ts'
 
@@ -119,7 +120,7 @@ export class Rewriter {
 
   /** A constant number, made once however often it is asked for. */
   scalar(dtype: 'float32' | 'uint8' | 'int8', value: number): string {
-    return this.#once(`constant/${dtype}(${value})`, () => tensor(dtype, [], [value]))
+    return this.#once(constantName(`${dtype}(${value})`), () => tensor(dtype, [], [value]))
   }
 
   /** The maximum over the last axis, which stays with size 1. */
@@ -139,12 +140,12 @@ export class Rewriter {
 
   /** A constant list of integers, made once. */
   integers(values: readonly number[]): string {
-    return this.#once(`constant/int64[${values}]`, () => tensor('int64', [values.length], values))
+    return this.#once(constantName(`int64[${values}]`), () => tensor('int64', [values.length], values))
   }
 
   /** A constant table of numbers, made once under its name. */
   table(name: string, shape: readonly number[], numbers: () => Float32Array): string {
-    return this.#once(`constant/${name}`, () => tensor('float32', shape, numbers()))
+    return this.#once(constantName(name), () => tensor('float32', shape, numbers()))
   }
 
   #once(key: string, make: () => Tensor): string {

@@ -1,15 +1,14 @@
 // Finds and reads a model's checkpoint: safetensors or what `torch.save` wrote, in one file or in shards.
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
-import { isObject, readJsonObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { readTorch } from './pickle/index.ts'
-import { readSafetensors } from './safetensors.ts'
+import { parseSafetensors } from './safetensors.ts'
 
 /** The tensors of a checkpoint, left in their files as far as possible. */
 export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, Initializer>
-  /** Absolute paths of the files that hold them. */
+  /** Names of the files that hold them, within the model. */
   readonly paths: readonly string[]
 }
 
@@ -63,10 +62,9 @@ export function findCheckpoint(files: ModelFiles, names: readonly string[]): str
  */
 export async function readCheckpoint(files: ModelFiles, path: string): Promise<Checkpoint> {
   if (!path.endsWith('.index.json')) {
-    const file = await files.get(path)
-    return { tensors: await readTensors(file), paths: [file] }
+    return { tensors: await readTensors(files, path), paths: [path] }
   }
-  const places = weightMap(files, path, await readJsonObject(await files.get(path)))
+  const places = weightMap(files, path, await readJsonObject(files, path))
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
   const names = [...new Set(places.values())].sort()
   const missing: string[] = []
@@ -81,9 +79,8 @@ export async function readCheckpoint(files: ModelFiles, path: string): Promise<C
   const shards = new Map<string, ReadonlyMap<string, Initializer>>()
   const paths: string[] = []
   for (const name of names) {
-    const file = await files.get(folder + name)
-    paths.push(file)
-    shards.set(name, await readTensors(file))
+    paths.push(folder + name)
+    shards.set(name, await readTensors(files, folder + name))
   }
   const tensors = new Map<string, Initializer>()
   const absent: string[] = []
@@ -99,8 +96,13 @@ export async function readCheckpoint(files: ModelFiles, path: string): Promise<C
 }
 
 /** The tensors of one file, by its ending. */
-export async function readTensors(file: string): Promise<ReadonlyMap<string, Initializer>> {
-  return file.endsWith('.safetensors') ? (await readSafetensors(file)).tensors : readTorch(file)
+export async function readTensors(
+  files: ModelFiles,
+  path: string,
+): Promise<ReadonlyMap<string, Initializer>> {
+  return files.open(path, async (file) =>
+    path.endsWith('.safetensors') ? (await parseSafetensors(file)).tensors : readTorch(file),
+  )
 }
 
 function weightMap(

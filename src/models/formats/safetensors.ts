@@ -1,6 +1,4 @@
 // Reads and writes safetensors files.
-import type { FileHandle } from 'node:fs/promises'
-import { writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import {
   bytesOf,
@@ -11,7 +9,7 @@ import {
   type FileTensor,
   type Tensor,
 } from '../../tensor/index.ts'
-import { isObject, readAt, withFile } from '../sources/files.ts'
+import { isObject, type OpenFile, viewOf } from '../files.ts'
 
 /** Content of a safetensors file. */
 export interface Safetensors {
@@ -47,31 +45,28 @@ const dtypes: ReadonlyMap<string, DType> = new Map([
   ['C64', 'complex64'],
 ])
 
-/** See `readSafetensors` in onDemand.ts. */
-export async function readSafetensors(path: string): Promise<Safetensors> {
-  return withFile(path, async (file) => {
-    const header = await readHeader(path, file.handle, file.size)
-    const dataStart = 8 + header.length
-    const entries = parseHeader(path, header)
-    checkOffsets(path, entries, file.size - dataStart)
-    const tensors = new Map<string, FileTensor>()
-    for (const { name, dtype, shape, begin, end } of entries.tensors) {
-      tensors.set(name, {
-        dtype,
-        shape,
-        file: { path: file.path, offset: dataStart + begin, length: end - begin },
-      })
-    }
-    return { tensors, metadata: entries.metadata }
-  })
+/** The header of a safetensors file. See `readSafetensors` in ../onDemand.ts. */
+export async function parseSafetensors(file: OpenFile): Promise<Safetensors> {
+  const header = await readHeader(file)
+  const dataStart = 8 + header.length
+  const entries = parseHeader(file.name, header)
+  checkOffsets(file.name, entries, file.size - dataStart)
+  const tensors = new Map<string, FileTensor>()
+  for (const { name, dtype, shape, begin, end } of entries.tensors) {
+    tensors.set(name, {
+      dtype,
+      shape,
+      file: { path: file.path, offset: dataStart + begin, length: end - begin },
+    })
+  }
+  return { tensors, metadata: entries.metadata }
 }
 
-/** See `writeSafetensors` in onDemand.ts. */
-export async function writeSafetensors(
-  path: string,
+/** The start of a safetensors file, and the tensors in the order in which they follow it. */
+export function safetensorsParts(
   tensors: ReadonlyMap<string, Tensor | FileTensor>,
-  metadata: ReadonlyMap<string, string> = new Map(),
-): Promise<void> {
+  metadata: ReadonlyMap<string, string>,
+): { readonly start: Uint8Array; readonly tensors: readonly (Tensor | FileTensor)[] } {
   const names = new Map([...dtypes].map(([name, dtype]) => [dtype, name]))
   const rows = [...tensors].map(([name, tensor]) => {
     const type = names.get(tensor.dtype)
@@ -93,21 +88,12 @@ export async function writeSafetensors(
     header.push([name, { dtype: type, shape: tensor.shape, data_offsets: [offset, offset + length] }])
     offset += length
   }
-  const json = Buffer.from(JSON.stringify(Object.fromEntries(header)))
-  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ')
-  json.copy(padded)
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(padded.length))
-  await writeFileAtomic(path, pieces())
-
-  async function* pieces(): AsyncGenerator<Uint8Array> {
-    yield length
-    yield padded
-    for (const { tensor } of rows) {
-      if ('file' in tensor) yield* readPieces(tensor)
-      else yield bytesOf(tensor.data as ArrayBufferView)
-    }
-  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)))
+  const padded = Math.ceil(json.length / 8) * 8
+  const start = new Uint8Array(8 + padded).fill(0x20)
+  viewOf(start).setBigUint64(0, BigInt(padded), true)
+  start.set(json, 8)
+  return { start, tensors: rows.map(({ tensor }) => tensor) }
 }
 
 interface Entry {
@@ -123,19 +109,19 @@ interface Header {
   readonly metadata: Map<string, string>
 }
 
-async function readHeader(path: string, handle: FileHandle, size: number): Promise<Buffer> {
-  if (size < 8) throw invalid(path, `has ${size} bytes, too few for a safetensors header`)
-  const length = (await readAt(handle, 0, 8)).readBigUInt64LE()
+async function readHeader({ name, size, read }: OpenFile): Promise<Uint8Array> {
+  if (size < 8) throw invalid(name, `has ${size} bytes, too few for a safetensors header`)
+  const length = viewOf(await read(0, 8)).getBigUint64(0, true)
   if (length > maxHeader) {
-    throw invalid(path, `claims a header of ${length} bytes; the format allows ${maxHeader}`)
+    throw invalid(name, `claims a header of ${length} bytes; the format allows ${maxHeader}`)
   }
   if (Number(length) > size - 8) {
-    throw invalid(path, `is cut off: its header has ${length} bytes, and ${size - 8} are there`)
+    throw invalid(name, `is cut off: its header has ${length} bytes, and ${size - 8} are there`)
   }
-  return readAt(handle, 8, Number(length))
+  return read(8, Number(length))
 }
 
-function parseHeader(path: string, bytes: Buffer): Header {
+function parseHeader(path: string, bytes: Uint8Array): Header {
   let text: string
   let header: unknown
   try {
@@ -231,15 +217,6 @@ function duplicateKey(json: string): string | undefined {
 
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
-}
-
-/** The bytes of a tensor in a file, a few megabytes at a time. */
-async function* readPieces({ file }: FileTensor): AsyncGenerator<Uint8Array> {
-  const most = 1 << 22
-  for (let done = 0; done < file.length; done += most) {
-    const length = Math.min(most, file.length - done)
-    yield await withFile(file.path, ({ handle }) => readAt(handle, file.offset + done, length))
-  }
 }
 
 function invalid(path: string, complaint: string, cause?: unknown): PipiloError {

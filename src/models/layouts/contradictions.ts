@@ -1,7 +1,7 @@
 // Finds where a checkpoint's tensors contradict its configuration, for errors that say so.
 import { PipiloError } from '../../base/index.ts'
 import type { Graph, Initializer } from '../../graph/index.ts'
-import { isObject } from '../sources/files.ts'
+import { isObject } from '../files.ts'
 
 type Config = Readonly<Record<string, unknown>>
 type Tensors = ReadonlyMap<string, Initializer>

@@ -2,21 +2,20 @@
 import { closest, PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import type { BuiltModel } from '../../nn/index.ts'
+import { isObject, type ModelFiles } from '../files.ts'
 import { type Checkpoint, findCheckpoint, readCheckpoint } from '../formats/checkpoint.ts'
 import { fingerprint } from '../model/fingerprint.ts'
-import { isObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
 import type { ImagePreprocessing } from '../types.ts'
 import { knownNames, knownTypes } from './architectures.ts'
 import { checkClasses, explained } from './contradictions.ts'
 import { timmNames } from './efficientNetNames.ts'
+import type { FolderContents, FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
 import { readModules } from './modules.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, pictureSize, readOnnxModel } from './onnxModel.ts'
 import { buildForSize, checkSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
-import type { FolderContents, FoundCard, Reading, ReadOptions } from './reading.ts'
 import { withLayout } from './sentence.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
@@ -33,7 +32,11 @@ import { unwrapped } from './wrapped.ts'
  * @throws PipiloError `MODEL_INVALID` for an architecture that is not known, with those that are; `PARAMETER_MISSING`,
  * `SHAPE_MISMATCH` and `PARAMETER_UNUSED` for a checkpoint that does not fit; those of the formats
  */
-export async function readFolder(files: ModelFiles, options: ReadOptions, file?: string): Promise<Reading> {
+export async function readFolder(
+  files: ModelFiles,
+  options: ReadOptions,
+  file?: string,
+): Promise<FoundModel> {
   checkSize(options.size)
   const checkpoints = new Map<string, Promise<Checkpoint>>()
   const contents: FolderContents = {
@@ -112,7 +115,7 @@ async function buildText(
   network: Network,
   checkpoint: Checkpoint,
   options: ReadOptions,
-): Promise<Reading> {
+): Promise<FoundModel> {
   const layout = await readTextLayout(files, network.modules)
   const built = build(files, network, checkpoint, options)
   const { graph, tap } = withLayout(built.graph, 'last_hidden_state', layout)
@@ -121,7 +124,10 @@ async function buildText(
     unused: built.unused,
     places: placesOf(built),
     tokenizer: layout.tokenizer,
-    fingerprint: await fingerprintOf(network, layout.modules, [...checkpoint.paths, ...layout.modulePaths]),
+    fingerprint: await fingerprintOf(files, network, layout.modules, [
+      ...checkpoint.paths,
+      ...layout.modulePaths,
+    ]),
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'text',
@@ -142,7 +148,7 @@ async function buildImage(
   network: Network,
   checkpoint: Checkpoint,
   options: ReadOptions,
-): Promise<Reading> {
+): Promise<FoundModel> {
   const { image, licence, notes } = await imageUse(files, network)
   const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors)) : checkpoint
   const built = buildForSize(
@@ -159,7 +165,7 @@ async function buildImage(
     unused: built.unused,
     places: placesOf(built),
     tokenizer: undefined,
-    fingerprint: await fingerprintOf(network, size, checkpoint.paths),
+    fingerprint: await fingerprintOf(files, network, size, checkpoint.paths),
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'image',
@@ -215,18 +221,19 @@ const useNotes: Readonly<Record<string, string>> = {
     "The class token of the whole picture, as in the linear probes of MAE's paper; its fine-tuning takes the mean: tap 'patch_tokens'.",
 }
 
-function placesOf({ graph: _, unused: __, ...places }: BuiltModel): Reading['places'] {
+function placesOf({ graph: _, unused: __, parameters: ___, ...places }: BuiltModel): FoundModel['places'] {
   return places
 }
 
 /** Fingerprint of the architecture, its configuration, further settings, and the weights. */
 function fingerprintOf(
+  files: ModelFiles,
   { name, config }: Network,
   settings: unknown,
   paths: readonly string[],
 ): Promise<string> {
   const text = JSON.stringify(settings, (_, value: unknown) => (value instanceof Map ? undefined : value))
-  return fingerprint([name, JSON.stringify(config), text], paths)
+  return fingerprint([name, JSON.stringify(config), text], files, paths)
 }
 
 function unknownArchitecture(files: ModelFiles, { name, of }: Network): PipiloError {

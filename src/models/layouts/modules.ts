@@ -1,9 +1,8 @@
 // Reads the `modules.json` of sentence-transformers: pooling, normalisation, dense layers.
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
+import { isObject, type ModelFiles, readJson, readJsonObject } from '../files.ts'
 import { readCheckpoint } from '../formats/checkpoint.ts'
-import { isObject, readJson, readJsonObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
 import type { Pooling } from '../types.ts'
 
 /** Modes of sentence-transformers' pooling, by its names. */
@@ -98,7 +97,7 @@ export async function readModules(files: ModelFiles): Promise<Modules> {
 }
 
 async function listed(files: ModelFiles): Promise<{ readonly kind: string; readonly path: string }[]> {
-  const list = await readJson(await files.get('modules.json'))
+  const list = await readJson(files, 'modules.json')
   if (!Array.isArray(list)) throw broken(files, 'is not a list')
   return list.map((module: unknown) => {
     const { type, path } = isObject(module) ? module : {}
@@ -110,7 +109,7 @@ async function listed(files: ModelFiles): Promise<{ readonly kind: string; reado
 }
 
 async function poolingModes(files: ModelFiles, path: string): Promise<PoolingMode[]> {
-  const config = await readJsonObject(await files.get(path))
+  const config = await readJsonObject(files, path)
   if (config['include_prompt'] === false) {
     throw unsupported(files, `leaves the prompt out of its pooling (include_prompt in ${path})`)
   }
@@ -125,7 +124,7 @@ async function poolingModes(files: ModelFiles, path: string): Promise<PoolingMod
 }
 
 async function dense(files: ModelFiles, path: string): Promise<{ activation: string; residual: boolean }> {
-  const config = await readJsonObject(await files.get(`${path}config.json`))
+  const config = await readJsonObject(files, `${path}config.json`)
   const reads = config['module_input_name'] ?? 'sentence_embedding'
   if (reads !== 'sentence_embedding' || (config['module_output_name'] ?? reads) !== reads) {
     throw unsupported(files, `has a Dense module on ${String(reads)} (${path}config.json)`)

@@ -1,10 +1,9 @@
 // Finds the architecture and configuration of the network in a model's files.
 import { PipiloError } from '../../base/index.ts'
-import { isObject, readJsonObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { type Architecture, findByName, findByType, knownNames } from './architectures.ts'
+import type { FolderContents, ReadOptions } from './foundModel.ts'
 import type { Modules } from './modules.ts'
-import type { FolderContents, ReadOptions } from './reading.ts'
 import { timmArguments } from './timmArguments.ts'
 
 type Config = Readonly<Record<string, unknown>>
@@ -40,7 +39,7 @@ export async function findNetwork(
 ): Promise<Network> {
   const path = modules?.network ?? ''
   const stated = (await files.has(`${path}config.json`))
-    ? await readJsonObject(await files.get(`${path}config.json`))
+    ? await readJsonObject(files, `${path}config.json`)
     : undefined
   const name =
     options.architecture ??

@@ -1,23 +1,14 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
-import { realpath } from 'node:fs/promises'
 import { PipiloError } from '../../base/index.ts'
-import {
-  type Graph,
-  type Initializer,
-  inferShapes,
-  readOnnx,
-  type Shape,
-  type ValueInfo,
-} from '../../graph/index.ts'
+import { type Graph, inferShapes, type Shape, type ValueInfo } from '../../graph/index.ts'
+import { isObject, type ModelFiles } from '../files.ts'
 import { isChannelsLast, pictureInput } from '../model/embedding.ts'
 import { fingerprint } from '../model/fingerprint.ts'
-import { cardKey, tokenizerKey } from '../model/model.ts'
-import { isObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
-import { keepTokenizer, tokenizerPath } from '../tokenizers/index.ts'
+import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
+import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Card, Modality } from '../types.ts'
+import type { FoundCard, FoundModel } from './foundModel.ts'
 import { readPreprocessor } from './preprocessor.ts'
-import type { FoundCard, Reading } from './reading.ts'
 import { withLayout } from './sentence.ts'
 import { readTextLayout, type TextLayout } from './textLayout.ts'
 import { imageNet } from './timm.ts'
@@ -47,8 +38,7 @@ export async function readOnnxModel(
   file: string,
   overrides: Partial<Card>,
   layout?: TextLayout,
-): Promise<Reading> {
-  const path = await files.get(file)
+): Promise<FoundModel> {
   // Weights outside the file lie beside it under names that begin with its own.
   const slash = file.lastIndexOf('/') + 1
   const folder = file.slice(0, Math.max(slash - 1, 0))
@@ -57,7 +47,7 @@ export async function readOnnxModel(
       await files.get(file.slice(0, slash) + name)
     }
   }
-  const read = await withRealPaths(inferShapes(await readOnnx(path)))
+  const read = inferShapes(await files.graph(file))
   const saved = savedCard(read, files)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
@@ -65,13 +55,14 @@ export async function readOnnxModel(
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
-  const paths = new Set([await realpath(path), ...outside])
+  const own = await files.open(file, async ({ path }) => path)
+  const paths = new Set([own, ...outside])
   return {
     graph,
     card: found,
     unused: [],
     tokenizer: await findTokenizer(graph, files, folder, layout),
-    fingerprint: await fingerprint(['onnx'], [...paths]),
+    fingerprint: await fingerprint(['onnx'], files, [...paths]),
   }
 }
 
@@ -202,25 +193,8 @@ async function findTokenizer(
   layout: TextLayout | undefined,
 ): Promise<string | undefined> {
   const text = graph.metadata.get(tokenizerKey)
-  if (text !== undefined) return keepTokenizer(text)
+  if (text !== undefined) return files.keep(text)
   return layout?.tokenizer ?? tokenizerPath(files, folder === '' ? '' : `${folder}/`)
-}
-
-/** The hub's cache holds symbolic links, behind which ONNX Runtime refuses to look for weights. */
-async function withRealPaths(graph: Graph): Promise<Graph> {
-  const real = new Map<string, string>()
-  const initializers = new Map<string, Initializer>()
-  for (const [name, tensor] of graph.initializers) {
-    if (!('file' in tensor)) {
-      initializers.set(name, tensor)
-      continue
-    }
-    const { path } = tensor.file
-    const resolved = real.get(path) ?? (await realpath(path))
-    real.set(path, resolved)
-    initializers.set(name, { ...tensor, file: { ...tensor.file, path: resolved } })
-  }
-  return { ...graph, initializers }
 }
 
 function shapeOf(info: ValueInfo | undefined): Shape | undefined {

@@ -1,7 +1,6 @@
 // Reads the preparation of pictures from transformers' `preprocessor_config.json`.
 import { PipiloError } from '../../base/index.ts'
-import { isObject, readJsonObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import type { ImagePreprocessing } from '../types.ts'
 
 /** PIL's numbers for ways to resize. */
@@ -77,10 +76,10 @@ async function findConfig(
   folder: string,
 ): Promise<{ path: string; config: Config } | undefined> {
   const path = `${folder}preprocessor_config.json`
-  if (await files.has(path)) return { path, config: await readJsonObject(await files.get(path)) }
+  if (await files.has(path)) return { path, config: await readJsonObject(files, path) }
   const newer = `${folder}processor_config.json`
   if (!(await files.has(newer))) return undefined
-  const { image_processor: config } = await readJsonObject(await files.get(newer))
+  const { image_processor: config } = await readJsonObject(files, newer)
   return isObject(config) ? { path: newer, config } : undefined
 }
 

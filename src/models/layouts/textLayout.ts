@@ -1,7 +1,6 @@
 // Reads the use of a text model from its folder: length, prompts, pooling, tokenizer's options.
 import { PipiloError } from '../../base/index.ts'
-import { isObject, readJsonObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Pooling, TextPreprocessing } from '../types.ts'
 import { type Modules, readModules, type SentenceModule, unsupported } from './modules.ts'
@@ -141,5 +140,5 @@ async function firstObject(
 }
 
 async function readObject(files: ModelFiles, path: string): Promise<Record<string, unknown> | undefined> {
-  return (await files.has(path)) ? readJsonObject(await files.get(path)) : undefined
+  return (await files.has(path)) ? readJsonObject(files, path) : undefined
 }

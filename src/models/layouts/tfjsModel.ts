@@ -1,28 +1,25 @@
 // Reads models from TensorFlow.js files and makes their cards.
-import { posix } from 'node:path'
 import { type Graph, layers } from '../../graph/index.ts'
+import { isObject, type ModelFiles, readJson } from '../files.ts'
 import {
   type ModelJson,
   readModelJson,
   readTfjsGraphModel,
   readTfjsLayersModel,
-  shardPaths,
   type TfjsGraphModel,
 } from '../formats/tfjs/index.ts'
 import { fingerprint } from '../model/fingerprint.ts'
-import { isObject, readJson } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { ImagePreprocessing } from '../types.ts'
+import type { FoundCard, FoundModel } from './foundModel.ts'
 import { belowHead } from './onnxModel.ts'
-import type { FoundCard, Reading } from './reading.ts'
 
 /** True if a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
 export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> {
-  const name = posix.basename(file)
+  const name = file.slice(file.lastIndexOf('/') + 1)
   if (name === 'model.json' || name === 'model.min.js') return true
   if (!name.endsWith('.json')) return false
-  const content = await readJson(await files.get(file))
+  const content = await readJson(files, file)
   return isObject(content) && 'modelTopology' in content
 }
 
@@ -31,36 +28,33 @@ export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> 
  *
  * @param file its model.json, by any name, or the JavaScript module in its place
  */
-export async function readTfjs(files: ModelFiles, file: string): Promise<Reading> {
-  const json = await readModelJson(await files.get(file))
-  // The shards lie beside it; those of a repository are fetched first.
-  const folder = posix.dirname(file) === '.' ? '' : posix.dirname(file)
-  const shards = shardPaths(json).flatMap((path) => [path, `${path}.min.js`, `${path}.js`])
-  const there = await files.list(folder)
-  for (const name of shards) if (there.includes(name)) await files.get(posix.join(folder, name))
-  return json.format === 'graph' ? readGraph(files, json, folder) : readLayers(files, json)
+export async function readTfjs(files: ModelFiles, file: string): Promise<FoundModel> {
+  const json = await readModelJson(files, file)
+  return json.format === 'graph'
+    ? readGraph(files, json, file.slice(0, file.lastIndexOf('/') + 1))
+    : readLayers(files, json)
 }
 
-async function readLayers(files: ModelFiles, json: ModelJson): Promise<Reading> {
+async function readLayers(files: ModelFiles, json: ModelJson): Promise<FoundModel> {
   const model = await readTfjsLayersModel(json)
   return {
     graph: model.graph,
     unused: model.unused,
     tokenizer: undefined,
-    fingerprint: await fingerprint(['tfjs'], model.files),
+    fingerprint: await fingerprint(['tfjs'], files, model.files),
     card: pictureCard(`TensorFlow.js layers model of ${files.label}`, model.penultimate, model.inputSize),
   }
 }
 
-async function readGraph(files: ModelFiles, json: ModelJson, folder: string): Promise<Reading> {
+async function readGraph(files: ModelFiles, json: ModelJson, folder: string): Promise<FoundModel> {
   const model = await readTfjsGraphModel(json)
   const { graph } = model
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
   return {
     graph,
     unused: model.unused,
-    tokenizer: isText ? await tokenizerPath(files, folder === '' ? '' : `${folder}/`) : undefined,
-    fingerprint: await fingerprint(['tfjs graph'], model.files),
+    tokenizer: isText ? await tokenizerPath(files, folder) : undefined,
+    fingerprint: await fingerprint(['tfjs graph'], files, model.files),
     card: isText ? textCard(files, model) : graphPictureCard(files, model),
   }
 }

@@ -1,7 +1,6 @@
 // Reads the `config.json` of timm repositories.
 import { PipiloError } from '../../base/index.ts'
-import { isObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles } from '../files.ts'
 import type { ImagePreprocessing } from '../types.ts'
 
 type Config = Readonly<Record<string, unknown>>

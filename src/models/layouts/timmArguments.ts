@@ -1,6 +1,6 @@
 // Translates timm's model arguments into configurations of the architectures here.
 import { closest, PipiloError } from '../../base/index.ts'
-import { isObject } from '../sources/files.ts'
+import { isObject } from '../files.ts'
 
 type Config = Readonly<Record<string, unknown>>
 

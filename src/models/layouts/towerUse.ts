@@ -1,7 +1,6 @@
 // Reads how a model of texts and pictures wants its inputs.
 import { PipiloError } from '../../base/index.ts'
-import { isObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles } from '../files.ts'
 import type { ImagePreprocessing, TextPreprocessing } from '../types.ts'
 
 type Config = Readonly<Record<string, unknown>>

@@ -1,18 +1,17 @@
 // Reads models of texts and pictures: CLIP, SigLIP and OpenCLIP, whole or one tower.
 import { type BuiltModel, buildClip, buildClipImage, buildClipText, buildOpenClip } from '../../nn/index.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { type Checkpoint, findCheckpoint } from '../formats/checkpoint.ts'
 import { fingerprint } from '../model/fingerprint.ts'
-import { bothEmbeds, joinTowers, logitTensors, type TowerParts } from '../model/towers.ts'
-import { isObject, readJsonObject } from '../sources/files.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { bothEmbeds, joinTowers, logitTensors, type TowerParts } from '../model/joinTowers.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { ImagePreprocessing, TextPreprocessing } from '../types.ts'
+import type { FolderContents, FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
 import { unsupported } from './modules.ts'
 import { lastSize } from './onnxModel.ts'
 import { openAiConfig } from './openAiClip.ts'
 import { readPreprocessor } from './preprocessor.ts'
-import type { FolderContents, FoundCard, Reading, ReadOptions } from './reading.ts'
 import { firstPresent } from './textLayout.ts'
 import { clipPictures, openClipPictures, openClipTexts, siglipPictures, towerTexts } from './towerUse.ts'
 import { refuseUnused } from './unused.ts'
@@ -55,7 +54,7 @@ export async function findTowers(
   if (options.architecture !== undefined) return undefined
   const path = modules?.network ?? ''
   const read = async (name: string) =>
-    (await files.has(path + name)) ? readJsonObject(await files.get(path + name)) : undefined
+    (await files.has(path + name)) ? readJsonObject(files, path + name) : undefined
   const config = await read('config.json')
   const type = towerTypes.find((known) => known === config?.['model_type'])
   const open = await read('open_clip_config.json')
@@ -88,7 +87,7 @@ export async function readTowers(
   source: TowerSource,
   { readTensors }: FolderContents,
   options: ReadOptions,
-): Promise<Reading> {
+): Promise<FoundModel> {
   const { type, config, path } = source
   const checkpoint = await readTensors(source.weights)
   const { tensors } = checkpoint
@@ -140,7 +139,7 @@ interface Use {
   readonly image: ImagePreprocessing | undefined
 }
 
-async function oneTower(source: TowerSource, built: BuiltModel, use: Use): Promise<Reading> {
+async function oneTower(source: TowerSource, built: BuiltModel, use: Use): Promise<FoundModel> {
   const tap = built.penultimate ?? 'last_hidden_state'
   return {
     ...partsOf(built),
@@ -159,7 +158,7 @@ async function common({ type, config }: TowerSource, use: Use, unused: readonly 
   return {
     unused,
     tokenizer: use.tokenizer,
-    fingerprint: await fingerprint(described, use.checkpoint.paths),
+    fingerprint: await fingerprint(described, use.files, use.checkpoint.paths),
   }
 }
 
@@ -175,7 +174,7 @@ function cardOf({ type, normalize }: TowerSource, { files, licence, text, image 
   } satisfies Partial<FoundCard>
 }
 
-function partsOf({ graph, unused: _, ...places }: BuiltModel): TowerParts {
+function partsOf({ graph, unused: _, parameters: __, ...places }: BuiltModel): TowerParts {
   return { graph, places }
 }
 
@@ -193,7 +192,7 @@ async function picturesOf(
 async function textsOf(files: ModelFiles, { type, config, path }: TowerSource): Promise<TextPreprocessing> {
   const read = async (name: string): Promise<Config> => {
     const place = await firstPresent(files, [path + name, name])
-    return place === undefined ? {} : readJsonObject(await files.get(place))
+    return place === undefined ? {} : readJsonObject(files, place)
   }
   const stated = { ...(await read('special_tokens_map.json')), ...(await read('tokenizer_config.json')) }
   if (type === 'open_clip') return openClipTexts(config, stated)

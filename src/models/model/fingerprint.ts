@@ -1,6 +1,6 @@
 // Fingerprints of models, from samples of their files and the changes of their graphs.
-import { createHash, type Hash } from 'node:crypto'
-import { readAt, withFile } from '../sources/files.ts'
+import { concatenate } from '../../base/index.ts'
+import type { ModelFiles } from '../files.ts'
 
 /** Bytes read from a file's start and end, and the number and length of the slices in between. */
 const edge = 65_536
@@ -16,29 +16,25 @@ const slice = 256
  */
 export async function fingerprint(
   descriptions: readonly string[],
+  files: Pick<ModelFiles, 'open'>,
   paths: readonly string[],
 ): Promise<string> {
-  const hash = createHash('sha256')
-  for (const text of descriptions) hash.update(`${text.length}:${text}`)
-  for (const path of paths) await addFile(hash, path)
-  return hash.digest('hex').slice(0, 32)
-}
-
-/** The fingerprint of what a model became by a change of its graph. */
-export function derivedFingerprint(base: string, change: string): string {
-  return createHash('sha256').update(`${base}:${change}`).digest('hex').slice(0, 32)
-}
-
-async function addFile(hash: Hash, path: string): Promise<void> {
-  await withFile(path, async ({ handle, size }) => {
-    hash.update(`${size};`)
-    if (size <= 2 * edge + slices * slice) {
-      hash.update(await readAt(handle, 0, size))
-      return
-    }
-    hash.update(await readAt(handle, 0, edge))
-    const step = Math.floor((size - 2 * edge) / slices)
-    for (let i = 0; i < slices; i++) hash.update(await readAt(handle, edge + i * step, slice))
-    hash.update(await readAt(handle, size - edge, edge))
-  })
+  const utf8 = new TextEncoder()
+  const parts: Uint8Array[] = descriptions.map((text) => utf8.encode(`${text.length}:${text}`))
+  for (const path of paths) {
+    await files.open(path, async ({ size, read }) => {
+      parts.push(utf8.encode(`${size};`))
+      if (size <= 2 * edge + slices * slice) {
+        parts.push(await read(0, size))
+        return
+      }
+      parts.push(await read(0, edge))
+      const step = Math.floor((size - 2 * edge) / slices)
+      for (let i = 0; i < slices; i++) parts.push(await read(edge + i * step, slice))
+      parts.push(await read(size - edge, edge))
+    })
+  }
+  const digest = await crypto.subtle.digest('SHA-256', concatenate(parts))
+  const hexadecimal = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0'))
+  return hexadecimal.join('').slice(0, 32)
 }

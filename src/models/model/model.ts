@@ -2,9 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { cut, feed, type Graph, layers, tap, type WriteOptions, writeOnnx } from '../../graph/index.ts'
-import { writeSafetensors } from '../formats/safetensors.ts'
+import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
+import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts'
+import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
+import { derivedFingerprint } from './derivedFingerprint.ts'
 import {
   type EmbeddedModel,
   embeddingGraph,
@@ -12,16 +14,9 @@ import {
   resolveEmbedding,
   withPreprocessing,
 } from './embedding.ts'
-import { derivedFingerprint } from './fingerprint.ts'
 import { placeName } from './placeName.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
-
-/** Keys of a saved graph's metadata: the card as JSON, and the text of `tokenizer.json`. */
-export const cardKey = 'pipilo.card'
-export const tokenizerKey = 'pipilo.tokenizer'
-
-/** How a Builder's constants are called, which are no parameters; behind a prefix, where graphs were composed. */
-const constants = /(?:^|\.)constant\//
+import { cardKey, tokenizerKey } from './savedKeys.ts'
 
 /** Parts of a {@link Model}. */
 export interface ModelParts {
@@ -96,7 +91,7 @@ export function createModel(parts: ModelParts): Model {
       await write(path, exported, exportedCard, tokenizer, options)
     },
     async saveParameters(path) {
-      const named = [...graph.initializers].filter(([name]) => !constants.test(name))
+      const named = [...graph.initializers].filter(([name]) => roleOf(graph, name))
       await writeSafetensors(path, new Map(named), new Map([['format', 'pt']]))
     },
   }

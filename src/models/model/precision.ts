@@ -5,10 +5,11 @@ import { type Graph, halve, quantize } from '../../graph/index.ts'
 import { fileIdentity, keepDerived } from '../../runtime/index.ts'
 import type { Model, Opened, Towers } from '../types.ts'
 import { pictureSamples, remembered } from './calibration.ts'
-import { derivedFingerprint } from './fingerprint.ts'
+import { derivedFingerprint } from './derivedFingerprint.ts'
+import { joinTowers, logitTensors } from './joinTowers.ts'
 import { createModel } from './model.ts'
 import { checkPrecision, type Precision } from './precisions.ts'
-import { createTwoTowers, joinTowers, logitTensors } from './towers.ts'
+import { createTwoTowers } from './towers.ts'
 
 /** Pictures that calibrate, instead of those made here: RGB bytes of height × width × 3, of the size that the card says. */
 type Pictures = readonly Uint8Array[]

@@ -1,8 +1,8 @@
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { loadTensor } from '../../graph/index.ts'
-import { findVit } from '../../nn/index.ts'
+import { loadTensor, roleOf } from '../../graph/index.ts'
+import { architecture } from '../../nn/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from '../index.ts'
 import { embedTexts, expectRows, sentenceTransformers, useFolder } from '../testing/fixtures.ts'
@@ -60,8 +60,8 @@ describe('a model that was saved', () => {
       { 'stages.1': 'blocks.1', forward_features: 'norm/LayerNormalization' },
     ],
   ])('has the names of torchvision or Facebook throughout where its checkpoint has: %s', async (name, args, names, places) => {
-    const { graph } = findVit(name, args)!(undefined, { size: [32, 32], classes: 3 })
-    const drawn = [...graph.initializers].filter(([name]) => !name.startsWith('constant/'))
+    const { graph } = architecture(name).build(args, undefined, { size: [32, 32], classes: 3 })
+    const drawn = [...graph.initializers].filter(([name]) => roleOf(graph, name))
     const copy = await folder.variant({
       'model.safetensors': null,
       'config.json': { architecture: name, model_args: { ...args, img_size: 32 } },

@@ -2,10 +2,11 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { expandHome } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { kindOf } from './files.ts'
+import type { ModelFiles } from '../files.ts'
+import { kindOf, withFile } from './files.ts'
 import type { Repository, RepositoryOptions } from './hub/repository.ts'
-import { expandHome } from './hub/settings.ts'
 
 /** Source of a model, parsed from its name. */
 export type Source =
@@ -18,21 +19,6 @@ export type Source =
       readonly revision?: string | undefined
       readonly file?: string | undefined
     }
-
-/** The files of a model: those of a folder, or of a repository, fetched when they are asked for. */
-export interface ModelFiles {
-  /** Name of the model in errors. */
-  readonly label: string
-  /** The folder, where it is the user's own and not a copy of what lies elsewhere. */
-  readonly folder?: string
-  /** The file that the source names, if it names one. */
-  readonly file: string | undefined
-  /** Names of the files in a sub-folder; `''` is the model's own folder. */
-  list(folder: string): Promise<readonly string[]>
-  has(path: string): Promise<boolean>
-  /** Absolute path of a file, fetched first if need be. */
-  get(path: string): Promise<string>
-}
 
 /**
  * The source that a model's name stands for, or undefined for a bare name that is no path.
@@ -99,13 +85,13 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
       const { fetchUrl } = await import('./hub/url.ts')
       const path = await fetchUrl(source.url, options)
       const only = basename(path)
-      return {
+      return onDisk({
         label: source.url,
         file: only,
         list: async (folder) => (folder === '' ? [only] : []),
         has: async (file) => file === only,
         get: async (file) => join(dirname(path), file),
-      }
+      })
     }
     case 'hub': {
       const revision = source.revision ?? options.revision
@@ -118,7 +104,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
           input: source.file,
         })
       }
-      return {
+      return onDisk({
         label,
         file: source.file,
         list: async (folder) => namesIn(repository.files, folder),
@@ -129,7 +115,7 @@ export async function resolveSource(source: Source, options: RepositoryOptions =
           return false
         },
         get: (path) => repository.get(path),
-      }
+      })
     }
   }
 }
@@ -162,7 +148,7 @@ async function localFiles(path: string, label: string): Promise<ModelFiles> {
   // Exports lie in a folder of their own below the configuration and tokenizer that belong to them.
   const inner = kind === 'file' && basename(folder) === 'onnx' ? 'onnx/' : ''
   const root = inner ? dirname(folder) : folder
-  return {
+  return onDisk({
     label,
     folder: root,
     file: kind === 'file' ? inner + basename(path) : undefined,
@@ -172,6 +158,22 @@ async function localFiles(path: string, label: string): Promise<ModelFiles> {
     },
     has: async (file) => (await kindOf(join(root, file))) === 'file',
     get: async (file) => join(root, file),
+  })
+}
+
+/** The files of a model that lie on a disk once they are got. */
+function onDisk(files: Omit<ModelFiles, 'open' | 'graph' | 'keep'>): ModelFiles {
+  return {
+    ...files,
+    open: async (path, use) => withFile(isAbsolute(path) ? path : await files.get(path), use),
+    async graph(path) {
+      const { readGraph } = await import('./graphFile.ts')
+      return readGraph(await files.get(path))
+    },
+    async keep(text) {
+      const { keepTokenizer } = await import('./keptTokenizer.ts')
+      return keepTokenizer(text)
+    },
   }
 }
 

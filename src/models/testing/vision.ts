@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { type Graph, loadTensor } from '../../graph/index.ts'
 import { compile } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
-import { readSafetensors } from '../formats/safetensors.ts'
+import { readSafetensors } from '../sources/safetensorsFile.ts'
 import type { Model } from '../types.ts'
 import { testdata } from './fixtures.ts'
 

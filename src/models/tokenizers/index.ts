@@ -1,12 +1,6 @@
 // Door of tokenizers/: the `tokenizer.json` of a model, made from other files where it has none.
-import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { isObject, kindOf, readJson, readJsonObject, withFile } from '../sources/files.ts'
-import { pipiloCache } from '../sources/hub/settings.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import { isObject, type ModelFiles, readBytes, readJson, readJsonObject, readText } from '../files.ts'
 import { byteLevel } from './byteLevel.ts'
 import { openAiBpe } from './openAiBpe.ts'
 import type { Settings, TokenizerJson } from './parts.ts'
@@ -36,57 +30,49 @@ export async function tokenizerPath(files: ModelFiles, folder = ''): Promise<str
   }
   for (const place of new Set([folder, ''])) {
     const made = await fromVocabulary(files, place)
-    if (made) return keepTokenizer(JSON.stringify(made))
+    if (made) return files.keep(JSON.stringify(made))
   }
   return undefined
 }
 
-/** Writes the text of a `tokenizer.json` into the cache, under its hash: readers want a file. */
-export async function keepTokenizer(text: string): Promise<string> {
-  const folder = join(pipiloCache(), 'tokenizers')
-  const path = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.json`)
-  if ((await kindOf(path)) === 'file') return path
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, folder, 'write')
-  })
-  await writeFileAtomic(path, text)
-  return path
-}
-
 /** The equivalent of `tokenizer.json` for an older vocabulary, or undefined where there is none. */
 export async function fromVocabulary(files: ModelFiles, folder: string): Promise<TokenizerJson | undefined> {
-  const read = async (name: string) =>
-    withFile(await files.get(folder + name), ({ handle }) => readFile(handle))
+  const text = (name: string) => readText(files, folder + name)
   const has = (name: string) => files.has(folder + name)
   if (await has('vocab.txt')) {
-    return wordPiece((await read('vocab.txt')).toString(), await settingsOf(files, folder))
+    return wordPiece(await text('vocab.txt'), await settingsOf(files, folder))
   }
   if ((await has('vocab.json')) && (await has('merges.txt'))) {
-    const vocab = await readJsonObject(await files.get(`${folder}vocab.json`))
+    const vocab = await readJsonObject(files, `${folder}vocab.json`)
     if (!isVocabulary(vocab)) {
       throw new PipiloError('FORMAT_INVALID', `vocab.json of ${files.label} is no vocabulary.`, {
         input: files.label,
       })
     }
-    return byteLevel(vocab, (await read('merges.txt')).toString(), await settingsOf(files, folder))
+    return byteLevel(vocab, await text('merges.txt'), await settingsOf(files, folder))
   }
   if (await has('vocab.json')) {
-    const vocab = await readJson(await files.get(`${folder}vocab.json`))
+    const vocab = await readJson(files, `${folder}vocab.json`)
     if (Array.isArray(vocab)) return unigram(vocab, `vocab.json of ${files.label}`)
   }
-  if (await has(openAi)) return openAiBpe(await read(openAi), `${openAi} of ${files.label}`)
+  if (await has(openAi))
+    return openAiBpe(await readBytes(files, folder + openAi), `${openAi} of ${files.label}`)
   for (const name of sentencePieces) {
     if (!(await has(name))) continue
     const settings = await settingsOf(files, folder)
     const kind = settings.kind || (name === 'sentencepiece.bpe.model' ? 'XLMRoberta' : '')
-    return sentencePiece(await read(name), { ...settings, kind }, `${name} of ${files.label}`)
+    return sentencePiece(
+      await readBytes(files, folder + name),
+      { ...settings, kind },
+      `${name} of ${files.label}`,
+    )
   }
   return undefined
 }
 
 async function settingsOf(files: ModelFiles, folder: string): Promise<Settings> {
   const read = async (name: string): Promise<Record<string, unknown>> =>
-    (await files.has(folder + name)) ? readJsonObject(await files.get(folder + name)) : {}
+    (await files.has(folder + name)) ? readJsonObject(files, folder + name) : {}
   const config = { ...(await read('special_tokens_map.json')), ...(await read('tokenizer_config.json')) }
   const named = config['tokenizer_class']
   if (typeof named === 'string') {

@@ -1,5 +1,4 @@
 /** The vocabulary that OpenAI published beside CLIP, `bpe_simple_vocab_16e6.txt.gz`: pairs alone, whose ids follow from their order. */
-import { gunzipSync } from 'node:zlib'
 import { PipiloError } from '../../base/index.ts'
 import { byteLevel } from './byteLevel.ts'
 import type { TokenizerJson } from './parts.ts'
@@ -31,8 +30,8 @@ const REPAIRS = [
  * @throws PipiloError `FORMAT_INVALID`
  * @see https://github.com/openai/CLIP/blob/main/clip/simple_tokenizer.py
  */
-export function openAiBpe(packed: Uint8Array, label: string): TokenizerJson {
-  const pairs = unpacked(packed, label)
+export async function openAiBpe(packed: Uint8Array<ArrayBuffer>, label: string): Promise<TokenizerJson> {
+  const pairs = (await unpacked(packed, label))
     .split('\n')
     .slice(1, PAIRS + 1)
     .filter((line) => line !== '')
@@ -53,12 +52,19 @@ export function openAiBpe(packed: Uint8Array, label: string): TokenizerJson {
   return { ...made, normalizer: { type: 'Sequence', normalizers: [...REPAIRS, made.normalizer] } }
 }
 
-function unpacked(packed: Uint8Array, label: string): string {
+async function unpacked(packed: Uint8Array<ArrayBuffer>, label: string): Promise<string> {
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  let length = 0
   try {
-    return gunzipSync(packed, { maxOutputLength: LARGEST }).toString()
+    for await (const piece of new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))) {
+      length += piece.length
+      if (length > LARGEST) throw new RangeError(`It unpacks to more than ${LARGEST} bytes.`)
+      pieces.push(piece)
+    }
   } catch (cause) {
     throw new PipiloError('FORMAT_INVALID', `${label} cannot be unpacked.`, { input: label, cause })
   }
+  return new Blob(pieces).text()
 }
 
 /** Letter for each byte, as in GPT-2: the byte's own if it is printable, letters from 256 on for the others. */

@@ -1,5 +1,5 @@
 // Parts of a `tokenizer.json` that several kinds of tokenizers share.
-import { isObject } from '../sources/files.ts'
+import { isObject } from '../files.ts'
 
 /** A part of a `tokenizer.json`. */
 export type Part = Readonly<Record<string, unknown>>

@@ -1,5 +1,5 @@
 // Makes a `tokenizer.json` from a SentencePiece model.
-import { PipiloError } from '../../base/index.ts'
+import { encodeBase64, PipiloError } from '../../base/index.ts'
 import {
   addedTokens,
   around,
@@ -44,7 +44,7 @@ export function sentencePiece(bytes: Uint8Array, settings: Settings, label: stri
   const ids = new Map(style.vocab.map(([piece], id) => [piece, id]))
   const idOf = (token: string) => ids.get(token)
   const user = model.pieces.filter(({ type }) => type === PIECE.userDefined).map(({ text }) => text)
-  const charsmap = Buffer.from(model.charsmap).toString('base64')
+  const charsmap = encodeBase64(model.charsmap)
   return tokenizerJson({
     added_tokens: addedTokens(settings, [...style.special, ...user], idOf),
     normalizer: {

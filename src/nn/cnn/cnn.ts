@@ -1,7 +1,7 @@
 /** Common part of the convolutional architectures: from a preset and a checkpoint to a graph with a classifier on top. */
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { conv2d, dropout, type LayerInit, linear } from '../layers/layers.ts'
-import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
+import { built, type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import type { BuildOptions, BuiltModel, Stage } from '../model.ts'
 import type { Mode } from '../types.ts'
 
@@ -67,17 +67,16 @@ export function buildCnn(
   cnn: CnnOptions,
   forward: (inputs: CnnInputs) => CnnOutputs,
 ): BuiltModel {
-  const { mode = 'inference', seed = 0, strict = true, size = config.input_size } = options
+  const { mode = 'inference', size = config.input_size } = options
   const { classifier, drop_rate = 0 } = config
   const { name, aliases, ignore = [], init, convolutional = false } = cnn
   const classes = options.classes ?? classesOf(checkpoint, config)
   const builder = new Builder({ name })
   const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
     prefixes: PREFIXES,
     ...(aliases ? { aliases } : {}),
     ignore: options.classes === 0 ? [...ignore, classifierPattern(classifier)] : ignore,
-    seed,
-    strict,
   })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const { features, penultimate, stages } = forward({ pixels, parameters, mode })
@@ -89,8 +88,7 @@ export function buildCnn(
     builder.output('logits', logits)
   }
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: penultimate.name,
     features: features.name,
     stages,

@@ -1,7 +1,7 @@
 /** The convolutional architectures by timm's and torchvision's names. */
 
 import type { BuildModel } from '../model.ts'
-import type { BuildNamed } from '../vit/vitArchitectures.ts'
+import type { BuildNamed } from '../vit/vitNames.ts'
 import { alexNetPresets, buildAlexNet } from './alexNet.ts'
 import { type CnnConfig, tensorOf } from './cnn.ts'
 import { buildConvNeXt } from './convNeXt.ts'
@@ -81,7 +81,7 @@ export const cnnArchitectures: ReadonlyMap<string, CnnArchitecture> = new Map<st
 ])
 
 /**
- * The convolutional network of this name, or `undefined` for names that are none of {@link cnnNames}.
+ * The convolutional network of this name, or `undefined` for names that are not known.
  *
  * ```ts
  * const { graph, penultimate, stages } = findCnn('resnet50.a1_in1k')!(tensors)
@@ -96,9 +96,4 @@ export function findCnn(
 ): BuildNamed | undefined {
   const found = cnnArchitectures.get(name.split('.')[0]!)
   return found && ((checkpoint, options) => found.build({ ...found.preset, ...changes }, checkpoint, options))
-}
-
-/** The names that {@link findCnn} knows. */
-export function cnnNames(): string[] {
-  return [...cnnArchitectures.keys()]
 }

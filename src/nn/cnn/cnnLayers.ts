@@ -131,7 +131,7 @@ export function layerNorm2d(parameters: Parameters, name: string, x: Value, epsi
 
 /** Parameters of a norm, one number for each channel, below the current scope. */
 const channelParameters = (parameters: Parameters, x: Value) => (what: string, kind: OnesOrZeros) =>
-  op.reshape(parameters(`${x.builder.path}.${what}`, [channelsOf(x)], { kind }), [channelsOf(x), 1, 1])
+  op.reshape(parameters.weight(`${x.builder.path}.${what}`, [channelsOf(x)], { kind }), [channelsOf(x), 1, 1])
 
 type OnesOrZeros = 'ones' | 'zeros'
 
@@ -250,7 +250,7 @@ export function efficientChannelAttention(
     const adapted = Math.floor((Math.log2(channels) + 1) / 2)
     const kernel = kernelSize ?? Math.max(3, adapted % 2 === 1 ? adapted : adapted + 1)
     const weights = builder.scope('conv', { kind: 'Conv1d' }, () => {
-      const weight = parameters(`${builder.path}.weight`, [1, 1, kernel], {
+      const weight = parameters.weight(`${builder.path}.weight`, [1, 1, kernel], {
         kind: 'kaiming_uniform',
         a: Math.sqrt(5),
       })

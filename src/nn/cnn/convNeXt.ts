@@ -183,7 +183,10 @@ function block(net: Net, x: Value, i: number, j: number, drop: Drop): Value {
 function scale({ config, names, parameters, pixels }: Net, channels: number, value: number): Value {
   const stored = names === TORCHVISION ? [channels, 1, 1] : [channels]
   const wanted = config.conv_mlp ? [channels, 1, 1] : [channels]
-  const gamma = parameters(`${pixels.builder.path}.${names.scale}`, stored, { kind: 'constant', value })
+  const gamma = parameters.weight(`${pixels.builder.path}.${names.scale}`, stored, {
+    kind: 'constant',
+    value,
+  })
   return stored.length === wanted.length ? gamma : op.reshape(gamma, wanted)
 }
 
@@ -208,7 +211,7 @@ function responseNorm(parameters: Parameters, name: string, x: Value, axis: numb
   return builder.scope(name, { kind: 'GlobalResponseNorm' }, () => {
     const channels = x.shape[axis] as number
     const weigh = (what: string) => {
-      const parameter = parameters(`${builder.path}.${what}`, [channels], { kind: 'zeros' })
+      const parameter = parameters.weight(`${builder.path}.${what}`, [channels], { kind: 'zeros' })
       return axis === 1 ? op.reshape(parameter, [channels, 1, 1]) : parameter
     }
     const norms = op.reduceL2(x, axis === 1 ? [2, 3] : [1, 2], { keepDims: true })
@@ -228,7 +231,7 @@ function channelNorm({ config, parameters }: Net, name: string, x: Value, axis =
   const { builder } = x
   return builder.scope(name, { kind: norm === 'rms' ? 'RmsNorm' : 'SimpleNorm' }, () => {
     const channels = x.shape[axis] as number
-    const weight = parameters(`${builder.path}.weight`, [channels], { kind: 'ones' })
+    const weight = parameters.weight(`${builder.path}.weight`, [channels], { kind: 'ones' })
     const mean = (value: Value) => op.reduceMean(value, [axis], { keepDims: true })
     const squares = (value: Value) => mean(op.mul(value, value))
     // PyTorch's variance divides by n - 1.

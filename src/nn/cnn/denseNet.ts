@@ -94,8 +94,8 @@ function conv(
   return conv2d(parameters, name, x, channels, { kernel, stride, padding, bias: false, init: CONV })
 }
 
-function normAct({ parameters, mode }: CnnInputs, name: string, x: Value): Value {
-  const normed = batchNorm2d(parameters, name, x, { mode })
+function normAct({ parameters }: CnnInputs, name: string, x: Value): Value {
+  const normed = batchNorm2d(parameters, name, x)
   return x.builder.scope(name, () => activation('relu')(normed))
 }
 

@@ -271,7 +271,7 @@ function layerScale({ config, parameters }: Net, x: Value): Value {
   const { builder } = x
   return builder.scope('layer_scale', { kind: 'LayerScale2d' }, () => {
     const channels = x.shape[1] as number
-    const gamma = parameters(`${builder.path}.gamma`, [channels], { kind: 'constant', value })
+    const gamma = parameters.weight(`${builder.path}.gamma`, [channels], { kind: 'constant', value })
     return op.mul(x, op.reshape(gamma, [channels, 1, 1]))
   })
 }

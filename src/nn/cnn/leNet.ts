@@ -2,7 +2,7 @@
 import { Builder, op, type Value } from '../../graph/index.ts'
 import { activation } from '../layers/activations.ts'
 import { conv2d, linear } from '../layers/layers.ts'
-import { parametersFrom } from '../layers/parameters.ts'
+import { built, parametersFrom } from '../layers/parameters.ts'
 import type { BuildModel } from '../model.ts'
 
 export interface LeNetConfig {
@@ -40,11 +40,14 @@ export const LENET_DEFAULTS: LeNetConfig = {
  */
 export const buildLeNet: BuildModel<Partial<LeNetConfig>> = (given, checkpoint, options = {}) => {
   const config = { ...LENET_DEFAULTS, ...given }
-  const { seed = 0, strict = true, size = config.input_size } = options
+  const { size = config.input_size } = options
   const classes = options.classes ?? checkpoint?.get('fc3.weight')?.shape[0] ?? config.num_classes
   const builder = new Builder({ name: 'lenet' })
   const ignore = options.classes === 0 ? [/^fc3\./] : []
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict, ignore })
+  const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
+    ignore,
+  })
   const active = (i: number, x: Value) => builder.scope(`act${i}`, () => activation(config.act)(x))
   const convolve = (i: number, x: Value, channels: number) => {
     const y = active(i, conv2d(parameters, `conv${i}`, x, channels, { kernel: 5 }))
@@ -60,8 +63,7 @@ export const buildLeNet: BuildModel<Partial<LeNetConfig>> = (given, checkpoint, 
   if (classes === 0) builder.output('embedding', penultimate)
   else builder.output('logits', linear(parameters, 'fc3', penultimate, classes))
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: penultimate.name,
     features: features.name,
     stages: [

@@ -43,6 +43,8 @@ export interface MobileConfig extends CnnConfig, SpecOptions {
   readonly norm_group?: number
   /** Default 1e-5. */
   readonly bn_eps?: number
+  /** Share of the batch in new running statistics, while training. Default 0.1. */
+  readonly bn_momentum?: number
   readonly aa_layer?: AntiAliasing
   /** Channel attention. Default `se`. */
   readonly attn?: 'se' | 'gc'
@@ -174,7 +176,11 @@ function expertConv(
   const inputs = depthwise ? 1 : (x.shape[1] as number)
   return builder.scope(name, { kind: 'CondConv2d' }, () => {
     const init = normal(net, size, channels, depthwise ? channels : 1)
-    const stored = net.parameters(`${builder.path}.weight`, [experts, channels * inputs * size * size], init)
+    const stored = net.parameters.weight(
+      `${builder.path}.weight`,
+      [experts, channels * inputs * size * size],
+      init,
+    )
     const perChannel = op.reshape(stored, [experts, channels, inputs * size * size])
     const ordered = depthwise ? op.transpose(perChannel, [1, 0, 2]) : perChannel
     const weight = op.reshape(ordered, [experts * channels, inputs, size, size])
@@ -199,12 +205,15 @@ function expertConv(
 
 /** A norm, and the activation within it as in timm's `BatchNormAct2d`. */
 export function normAct(net: Net, name: string, x: Value, act?: string): Value {
-  const { norm = 'batch', norm_group = 8, bn_eps } = net.config
+  const { norm = 'batch', norm_group = 8, bn_eps, bn_momentum } = net.config
   const groups = (x.shape[1] as number) / norm_group
   if (norm === 'evo') return evoNorm(net.parameters, name, x, groups, act !== undefined)
   const normed =
     norm === 'batch'
-      ? batchNorm2d(net.parameters, name, x, { mode: net.mode, ...(bn_eps ? { epsilon: bn_eps } : {}) })
+      ? batchNorm2d(net.parameters, name, x, {
+          ...(bn_eps ? { epsilon: bn_eps } : {}),
+          ...(bn_momentum ? { momentum: bn_momentum } : {}),
+        })
       : norm === 'group'
         ? groupNorm(net.parameters, name, x, groups)
         : layerNorm2d(net.parameters, name, x, 1e-5)

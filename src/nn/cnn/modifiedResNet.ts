@@ -82,7 +82,7 @@ function attentionPool2d(parameters: Parameters, map: Value, options: ModifiedRe
     const tokens = op.concat([op.reduceMean(cells, [1], { keepDims: true }), cells], 1)
     const name = `${builder.path}.positional_embedding`
     const table = (rowCount: number) =>
-      parameters(name, [rowCount, width], { kind: 'normal', std: width ** -0.5 })
+      parameters.weight(name, [rowCount, width], { kind: 'normal', std: width ** -0.5 })
     const placed = op.add(tokens, towerPositions(table, count, [side, side], [rows, columns], 1, true))
     const mean = op.slice(placed, [0], [1], { axes: [1] })
     const project = (part: string, x: Value) =>

@@ -137,7 +137,7 @@ function stored(net: Net, x: Value, name: string): readonly number[] | undefined
 
 function norm(net: Net, name: string, x: Value, scale: 'ones' | 'zeros' = 'ones'): Value {
   if (net.config.norm === 'group') return groupNorm(net.parameters, name, x, 32, scale)
-  return batchNorm2d(net.parameters, name, x, { mode: net.mode, init: { kind: scale } })
+  return batchNorm2d(net.parameters, name, x, { init: { kind: scale } })
 }
 
 function stemOf(net: Net): Value {

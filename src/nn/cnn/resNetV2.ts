@@ -128,14 +128,14 @@ function normAct(
   active = true,
   scale: 'ones' | 'zeros' = 'ones',
 ): Value {
-  const { parameters, mode } = net
+  const { parameters } = net
   const { norm = 'group' } = net.config
   if (norm === 'evo') return evoNorm(parameters, name, x, 32, active)
   if (norm === 'frn') return filterResponseNorm(parameters, name, x, active)
   const normed =
     norm === 'group'
       ? groupNorm(parameters, name, x, 32, scale)
-      : batchNorm2d(parameters, name, x, { mode, init: { kind: scale } })
+      : batchNorm2d(parameters, name, x, { init: { kind: scale } })
   return active ? x.builder.scope(name, () => activation('relu')(normed)) : normed
 }
 

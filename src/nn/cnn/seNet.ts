@@ -77,7 +77,7 @@ interface ConvOptions {
 
 /** Convolution and norm. */
 function step(
-  { parameters, mode }: CnnInputs,
+  { parameters }: CnnInputs,
   names: readonly [conv: string, norm: string],
   x: Value,
   channels: number,
@@ -93,7 +93,7 @@ function step(
     bias: false,
     init: INIT,
   })
-  return batchNorm2d(parameters, names[1], y, { mode })
+  return batchNorm2d(parameters, names[1], y)
 }
 
 const numbered = (i: number) => [`conv${i}`, `bn${i}`] as const

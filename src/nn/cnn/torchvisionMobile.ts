@@ -45,10 +45,19 @@ function of(preset: MobileConfig, variant: Partial<TorchvisionMobileConfig>): To
   }
 }
 
-const efficient = (name: string, size: number, drop_rate: number, bn_eps = 1e-5) =>
-  of(efficientNetPresets.get(name)!, { input_size: [size, size], drop_rate, bn_eps, linear_init: 'uniform' })
+/** torchvision's norms of the larger networks. */
+const SLOW_NORM = { bn_eps: 1e-3, bn_momentum: 0.01 } as const
+
+const efficient = (name: string, size: number, drop_rate: number, norm: Partial<MobileConfig> = {}) =>
+  of(efficientNetPresets.get(name)!, {
+    input_size: [size, size],
+    drop_rate,
+    bn_eps: 1e-5,
+    linear_init: 'uniform',
+    ...norm,
+  })
 const v3 = (name: string) =>
-  of(mobileNetPresets.get(name)!, { flat: true, classifier: 'classifier.3', bn_eps: 1e-3 })
+  of(mobileNetPresets.get(name)!, { flat: true, classifier: 'classifier.3', ...SLOW_NORM })
 
 /** Configurations by torchvision's names. */
 export const torchvisionMobilePresets: ReadonlyMap<string, TorchvisionMobileConfig> = new Map(
@@ -61,12 +70,12 @@ export const torchvisionMobilePresets: ReadonlyMap<string, TorchvisionMobileConf
     efficientnet_b2: efficient('efficientnet_b2', 288, 0.3),
     efficientnet_b3: efficient('efficientnet_b3', 300, 0.3),
     efficientnet_b4: efficient('efficientnet_b4', 380, 0.4),
-    efficientnet_b5: efficient('efficientnet_b5', 456, 0.4, 1e-3),
-    efficientnet_b6: efficient('efficientnet_b6', 528, 0.5, 1e-3),
-    efficientnet_b7: efficient('efficientnet_b7', 600, 0.5, 1e-3),
-    efficientnet_v2_s: efficient('efficientnetv2_s', 384, 0.2, 1e-3),
-    efficientnet_v2_m: efficient('efficientnetv2_m', 480, 0.3, 1e-3),
-    efficientnet_v2_l: efficient('efficientnetv2_l', 480, 0.4, 1e-3),
+    efficientnet_b5: efficient('efficientnet_b5', 456, 0.4, SLOW_NORM),
+    efficientnet_b6: efficient('efficientnet_b6', 528, 0.5, SLOW_NORM),
+    efficientnet_b7: efficient('efficientnet_b7', 600, 0.5, SLOW_NORM),
+    efficientnet_v2_s: efficient('efficientnetv2_s', 384, 0.2, { bn_eps: 1e-3 }),
+    efficientnet_v2_m: efficient('efficientnetv2_m', 480, 0.3, { bn_eps: 1e-3 }),
+    efficientnet_v2_l: efficient('efficientnetv2_l', 480, 0.4, { bn_eps: 1e-3 }),
   }),
 )
 

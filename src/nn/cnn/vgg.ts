@@ -68,7 +68,7 @@ export const buildVgg: BuildModel<VggConfig> = (config, checkpoint, options = {}
   })
 }
 
-function body(config: VggConfig, { pixels, parameters, mode }: CnnInputs) {
+function body(config: VggConfig, { pixels, parameters }: CnnInputs) {
   return pixels.builder.scope('features', { kind: 'Sequential' }, () => {
     const stages: Stage[] = []
     let x: Value = pixels
@@ -76,7 +76,7 @@ function body(config: VggConfig, { pixels, parameters, mode }: CnnInputs) {
     for (const [i, depth] of config.depths.entries()) {
       for (let j = 0; j < depth; j++) {
         x = conv2d(parameters, `${at++}`, x, CHANNELS[i]!, { kernel: 3, padding: 1, init: CONV })
-        if (config.batch_norm) x = batchNorm2d(parameters, `${at++}`, x, { mode })
+        if (config.batch_norm) x = batchNorm2d(parameters, `${at++}`, x)
         x = act(`${at++}`, 'relu', x)
       }
       stages.push(stage(`features.${at - 1}`, x, 1 << i))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Builder, type Value } from '../../graph/index.ts'
+import { Builder, initializersToInputs, op, parametersOf, updatesOf, type Value } from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import {
@@ -48,7 +48,7 @@ describe('layers', () => {
     expect({ shape, data }).toEqual({ shape: [1, 2, 2, 2], data: [4, 4, 4, 4, 8, 8, 8, 8] })
   })
 
-  it('batchNorm2d uses running statistics, or the batch’s own and hands them on', async () => {
+  it('batchNorm2d uses running statistics in inference', async () => {
     const one = (value: number) => tensor('float32', [1], [value])
     const weights = {
       'n.weight': one(2),
@@ -60,27 +60,79 @@ describe('layers', () => {
       batchNorm2d(p, 'n', x, { epsilon: 0 }),
     )
     expect(inference.data).toEqual([1, 5])
-    const variance = await run([2, 1, 1, 2], [1, 2, 3, 6], weights, (x, p) => {
-      let kept: Value | undefined
-      batchNorm2d(p, 'n', x, { mode: 'training', onStatistics: (_, { variance }) => (kept = variance) })
-      return kept!
-    })
-    expect(variance.data[0]).toBeCloseTo(14 / 3, 5)
   })
 
-  it('dropout multiplies by a mask that is fed, and only while training', async () => {
+  it('batchNorm2d uses the batch’s statistics while training, and updates its buffers by them', async () => {
+    const one = (value: number) => tensor('float32', [1], [value])
+    const weights = new Map([
+      ['n.weight', one(2)],
+      ['n.bias', one(1)],
+      ['n.running_mean', one(5)],
+      ['n.running_var', one(4)],
+      ['n.num_batches_tracked', tensor('int64', [], [7])],
+    ])
+    const train = async (momentum?: number) => {
+      const b = new Builder()
+      const parameters = parametersFrom(b, weights, { mode: 'training' })
+      const x = b.input('x', 'float32', ['batch', 1, 1, 2])
+      b.output('y', batchNorm2d(parameters, 'n', x, { epsilon: 0, ...(momentum ? { momentum } : {}) }))
+      const graph = b.build()
+      expect(graph.outputs.map(({ name }) => name)).toEqual([
+        'y',
+        'n.running_mean.next',
+        'n.running_var.next',
+        'n.num_batches_tracked.next',
+      ])
+      const results = await evaluate(graph, { x: tensor('float32', [2, 1, 1, 2], [1, 2, 3, 6]) })
+      return [...updatesOf(graph)].map(([name, output]) => [name, Number(results[output]!.data[0])] as const)
+    }
+    // The mean is 3, the squared differences add up to 14: over n - 1 = 3 elements.
+    const expected = { 'n.running_mean': 0.9 * 5 + 0.1 * 3, 'n.running_var': 0.9 * 4 + (0.1 * 14) / 3 }
+    const found = Object.fromEntries(await train())
+    for (const [name, value] of Object.entries(expected)) expect(found[name], name).toBeCloseTo(value, 5)
+    expect(found['n.num_batches_tracked']).toBe(8)
+    expect(Object.fromEntries(await train(0.01))['n.running_mean']).toBeCloseTo(0.99 * 5 + 0.01 * 3, 5)
+  })
+
+  it('batchNorm2d leaves what it is fed alone, and tells layers apart whose buffers start alike', async () => {
     const b = new Builder()
-    const x = b.input('x', 'float32', [2])
-    expect(dropout(x, 0.5, 'inference')).toBe(x)
-    b.output(
-      'y',
-      b.scope('head', () => dropout(x, 0.5, 'training')),
+    const parameters = parametersFrom(b, undefined, { mode: 'training' })
+    const x = b.input('x', 'float32', ['batch', 2, 1, 2])
+    b.output('y', batchNorm2d(parameters, 'b', op.add(batchNorm2d(parameters, 'a', x), 3)))
+    const graph = b.build()
+    const feed = () => tensor('float32', [2, 2, 1, 2], [1, 2, 3, 6, 5, 4, 9, 8])
+    const means = (results: Readonly<Record<string, Tensor>>) =>
+      ['a', 'b'].map((name) => Array.from(results[`${name}.running_mean.next`]!.data as Float32Array))
+    const expected = [
+      [0.3, 0.65],
+      [0.3, 0.3],
+    ]
+    const near = (found: number[][]) =>
+      found.forEach((row, i) => {
+        for (const [j, value] of row.entries()) expect(value).toBeCloseTo(expected[i]![j]!, 5)
+      })
+    near(means(await evaluate(graph, { x: feed() })))
+    const buffers = parametersOf(graph).filter(({ role }) => role === 'buffer')
+    const fed = initializersToInputs(
+      graph,
+      buffers.map(({ name }) => name),
     )
-    const { y } = await evaluate(b.build(), {
-      x: tensor('float32', [2], [3, 4]),
-      'head.dropout_mask': tensor('float32', [2], [0, 2]),
-    })
-    expect(Array.from(y!.data as Float32Array)).toEqual([0, 8])
+    const feeds: Record<string, Tensor> = {
+      ...Object.fromEntries(buffers.map(({ name }) => [name, graph.initializers.get(name) as Tensor])),
+      x: feed(),
+    }
+    near(means(await evaluate(fed, feeds)))
+    expect(Array.from(feeds['a.running_mean']!.data as Float32Array)).toEqual([0, 0])
+    expect(Array.from(feeds['b.running_var']!.data as Float32Array)).toEqual([1, 1])
+  })
+
+  it('dropout drops only while training, and refuses what is no probability', () => {
+    const x = new Builder().input('x', 'float32', [2])
+    expect(dropout(x, 0.5, 'inference')).toBe(x)
+    expect(dropout(x, 0, 'training')).toBe(x)
+    for (const p of [-0.1, 1.1, Number.NaN]) {
+      expect(() => dropout(x, p, 'training')).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
+    }
   })
 
   it.each([

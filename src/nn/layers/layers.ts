@@ -5,9 +5,10 @@
  */
 
 import { PipiloError } from '../../base/index.ts'
-import { op, type Shape, type Value } from '../../graph/index.ts'
+import { op, type Value } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import type { Initialization, Mode, Parameters } from '../types.ts'
+import { keepMask, keepRows } from './masks.ts'
 
 /** How weight and bias are drawn when there is no checkpoint. */
 export interface LayerInit {
@@ -43,14 +44,14 @@ export function linear(
     const inputs = size(x, -1)
     const bound = 1 / Math.sqrt(inputs)
     const { weight: weightInit, bias: biasInit } = options.init ?? {}
-    const weight = parameters(
+    const weight = parameters.weight(
       `${builder.path}.weight`,
       [features, inputs],
       weightInit ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
     )
     const product = op.matMul(x, op.transpose(weight, [1, 0]))
     if (options.bias === false) return product
-    const bias = parameters(
+    const bias = parameters.weight(
       `${builder.path}.bias`,
       [features],
       biasInit ?? { kind: 'uniform', a: -bound, b: bound },
@@ -69,7 +70,7 @@ export function embedding(
   init: Initialization = { kind: 'normal', std: 1 },
 ): Value {
   return indices.builder.scope(name, { kind: 'Embedding' }, () =>
-    op.gather(parameters(`${indices.builder.path}.weight`, [count, features], init), indices),
+    op.gather(parameters.weight(`${indices.builder.path}.weight`, [count, features], init), indices),
   )
 }
 
@@ -90,9 +91,9 @@ export function layerNorm(
   return x.builder.scope(name, { kind: 'LayerNorm' }, () => {
     const { path } = x.builder
     const features = size(x, -1)
-    const weight = parameters(`${path}.weight`, [features], options.init ?? { kind: 'ones' })
+    const weight = parameters.weight(`${path}.weight`, [features], options.init ?? { kind: 'ones' })
     const bias =
-      options.bias === false ? undefined : parameters(`${path}.bias`, [features], { kind: 'zeros' })
+      options.bias === false ? undefined : parameters.weight(`${path}.bias`, [features], { kind: 'zeros' })
     return op.layerNormalization(x, weight, bias, { epsilon })
   })
 }
@@ -100,7 +101,7 @@ export function layerNorm(
 /** Normalisation by the root of the mean square, over the last axis (https://arxiv.org/abs/1910.07467). */
 export function rmsNorm(parameters: Parameters, name: string, x: Value, epsilon: number): Value {
   return x.builder.scope(name, { kind: 'RMSNorm' }, () => {
-    const weight = parameters(`${x.builder.path}.weight`, [size(x, -1)], { kind: 'ones' })
+    const weight = parameters.weight(`${x.builder.path}.weight`, [size(x, -1)], { kind: 'ones' })
     // In this order ONNX Runtime makes one operator of it.
     const meanSquare = op.reduceMean(op.pow(x, 2), [-1], { keepDims: true })
     return op.mul(op.div(x, op.sqrt(op.add(meanSquare, epsilon))), weight)
@@ -149,7 +150,7 @@ export function conv2d(
     const dilation = both(options.dilation ?? 1)
     const inputs = size(x, 1) / groups
     const bound = 1 / Math.sqrt(inputs * kernel[0] * kernel[1])
-    const weight = parameters(
+    const weight = parameters.weight(
       `${path}.weight`,
       [channels, inputs, ...kernel],
       init?.weight ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
@@ -157,7 +158,11 @@ export function conv2d(
     const bias =
       options.bias === false
         ? undefined
-        : parameters(`${path}.bias`, [channels], init?.bias ?? { kind: 'uniform', a: -bound, b: bound })
+        : parameters.weight(
+            `${path}.bias`,
+            [channels],
+            init?.bias ?? { kind: 'uniform', a: -bound, b: bound },
+          )
     const { standardize } = options
     const used = standardize === undefined ? weight : standardized(weight, standardize)
     return op.conv(x, used, bias, {
@@ -194,75 +199,81 @@ export function samePads(image: Pair, kernel: Pair, stride: Pair, dilation: Pair
   return [...before, ...total.map((pad, axis) => pad - before[axis]!)]
 }
 
-/** Result of {@link batchNorm2d} while training: the normalised values, and statistics to keep. */
-export interface BatchNormStatistics {
-  /** Mean of the batch, [channels]. */
-  readonly mean: Value
-  /** Variance of the batch divided by n − 1, as PyTorch keeps it, [channels]. */
-  readonly variance: Value
+export interface BatchNormOptions {
+  /** Default 1e-5. */
+  readonly epsilon?: number
+  /** Share of the batch's statistics in the new running ones. Default 0.1, as in PyTorch. */
+  readonly momentum?: number
+  /** How the scale is drawn when there is no checkpoint. Default: ones. */
+  readonly init?: Initialization
 }
 
 /**
  * Batch normalisation over [batch, channels, height, width] (https://arxiv.org/abs/1502.03167).
  *
- * In `training` mode it uses the batch's own statistics and hands them to `onStatistics`: keeping the running ones
- * (`running_mean`, `running_var`) is the trainer's work.
- *
- * @param options.epsilon default 1e-5
+ * In `training` mode it uses the batch's own statistics and updates its buffers as PyTorch does: `running_mean` and `running_var` by
+ * the batch's mean and its variance divided by n − 1, and `num_batches_tracked` by one. A single value for each channel has no such
+ * variance: PyTorch refuses it, here the new `running_var` is not finite.
  */
 export function batchNorm2d(
   parameters: Parameters,
   name: string,
   x: Value,
-  options: {
-    readonly epsilon?: number
-    readonly mode?: Mode
-    readonly onStatistics?: (path: string, statistics: BatchNormStatistics) => void
-    /** How the scale is drawn when there is no checkpoint. Default: ones. */
-    readonly init?: Initialization
-  } = {},
+  options: BatchNormOptions = {},
 ): Value {
   return x.builder.scope(name, { kind: 'BatchNorm2d' }, () => {
-    const { builder } = x
-    const { path } = builder
-    const { epsilon = 1e-5, mode = 'inference', onStatistics, init = { kind: 'ones' } } = options
+    const { path } = x.builder
+    const { epsilon = 1e-5, momentum = 0.1, init = { kind: 'ones' } } = options
     const channels = [size(x, 1)]
-    const weight = parameters(`${path}.weight`, channels, init)
-    const bias = parameters(`${path}.bias`, channels, { kind: 'zeros' })
-    const mean = parameters(`${path}.running_mean`, channels, { kind: 'zeros' })
-    const variance = parameters(`${path}.running_var`, channels, { kind: 'ones' })
-    if (mode === 'inference') return op.batchNormalization(x, weight, bias, mean, variance, { epsilon })
-    const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, mean, variance, { epsilon })
-    if (onStatistics) {
-      const total = op.cast(op.div(op.size(x), channels[0]!), 'float32')
-      const unbiased = op.mul(biased, op.div(total, op.sub(total, 1)))
-      onStatistics(path, { mean: batchMean, variance: unbiased })
+    const weight = parameters.weight(`${path}.weight`, channels, init)
+    const bias = parameters.weight(`${path}.bias`, channels, { kind: 'zeros' })
+    const mean = parameters.buffer(`${path}.running_mean`, channels, { kind: 'zeros' })
+    const variance = parameters.buffer(`${path}.running_var`, channels, { kind: 'ones' })
+    if (parameters.mode === 'inference') {
+      return op.batchNormalization(x, weight, bias, mean, variance, { epsilon })
     }
+    const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, { epsilon })
+    const total = op.cast(op.div(op.size(x), channels[0]!), 'float32')
+    const unbiased = op.mul(biased, op.div(total, op.sub(total, 1)))
+    const blend = (running: Value, batch: Value) =>
+      op.add(op.mul(running, 1 - momentum), op.mul(batch, momentum))
+    parameters.update(mean, blend(mean, batchMean))
+    parameters.update(variance, blend(variance, unbiased))
+    const counted = { dtype: 'int64', optional: true } as const
+    const count = parameters.buffer(`${path}.num_batches_tracked`, [], { kind: 'zeros' }, counted)
+    parameters.update(count, op.add(count, 1))
     return y
   })
 }
 
-/** Key of an input's metadata: the probability with which {@link dropout} drops. */
-export const DROPOUT_KEY = 'pipilo.dropout'
-
 /**
- * Drops elements with probability `p` while training; `x` itself otherwise.
+ * Drops elements with probability `p` while training, and divides what is kept by 1 - p; `x` itself otherwise.
  *
- * The mask is an input of the graph, `<scope>.dropout_mask` of the shape of `x`, float32: 0 where dropped, `1 / (1 - p)` where
- * kept. Its metadata has `p` under {@link DROPOUT_KEY}. (ONNX Runtime's own Dropout gives another mask in each run, even
+ * The mask is drawn in the graph from the input {@link MASK_COUNTER}. (ONNX Runtime's own Dropout gives another mask in each run, even
  * with a seed, so a training step would not repeat.)
  */
 export function dropout(x: Value, p: number, mode: Mode): Value {
-  return mode === 'inference' ? x : masked(x, p, 'dropout_mask', x.shape)
+  return dropped(x, p, mode, () => keepMask(x, p, 'dropout_mask'))
 }
 
 /**
  * Drops a residual branch for some of the batch while training (stochastic depth, https://arxiv.org/abs/1603.09382), as
- * {@link dropout} does it: the mask `<scope>.drop_path_mask` has one number for each row of the batch.
+ * {@link dropout} does it, with one decision for each row of the batch.
  */
 export function dropPath(x: Value, p: number, mode: Mode): Value {
-  const shape = x.shape.map((size, axis) => (axis === 0 ? size : 1))
-  return mode === 'inference' ? x : masked(x, p, 'drop_path_mask', shape)
+  return dropped(x, p, mode, () => keepRows(x, p, 'drop_path_mask'))
+}
+
+function dropped(x: Value, p: number, mode: Mode, mask: () => Value): Value {
+  if (!(p >= 0 && p <= 1)) {
+    throw new PipiloError('OPTION_INVALID', `The probability of dropping is ${p}, not from 0 to 1.`, {
+      input: x.builder.path,
+    })
+  }
+  if (mode === 'inference' || p === 0) return x
+  if (p === 1) return op.mul(x, 0)
+  // Choosing by a bool, not multiplying by floats: for the way back a quarter of the memory is kept.
+  return op.where(mask(), op.mul(x, 1 / (1 - p)), 0)
 }
 
 /** Stochastic depth of a residual branch: the identity in inference. */
@@ -283,13 +294,4 @@ export function stochasticDepth(
   const last = Math.max(1, sum(depths) - 1)
   return (stage, block) => (branch) =>
     dropPath(branch, rate * ((sum(depths.slice(0, stage)) + block) / last), mode)
-}
-
-function masked(x: Value, p: number, what: string, shape: Shape): Value {
-  if (p === 0) return x
-  const { builder } = x
-  const base = `${builder.path ? `${builder.path}.` : ''}${what}`
-  let name = base
-  for (let i = 2; builder.has(name); i++) name = `${base}_${i}`
-  return op.mul(x, builder.input(name, 'float32', shape, new Map([[DROPOUT_KEY, String(p)]])))
 }

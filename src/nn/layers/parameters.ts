@@ -1,9 +1,20 @@
 /** Parameters of an architecture, from a checkpoint or freshly drawn. */
 
 import { closest, PipiloError } from '../../base/index.ts'
-import { type Builder, type Initializer, op, type Value } from '../../graph/index.ts'
-import { elementCount } from '../../tensor/index.ts'
-import type { Initialization, Parameters } from '../types.ts'
+import {
+  type Builder,
+  type Initializer,
+  op,
+  parametersOf,
+  ROLE_KEY,
+  type Role,
+  UPDATES_KEY,
+  type Value,
+  widened,
+} from '../../graph/index.ts'
+import { elementCount, tensor as tensorOf } from '../../tensor/index.ts'
+import type { BuiltModel } from '../model.ts'
+import type { BufferOptions, Initialization, Mode, Parameters } from '../types.ts'
 import { draw } from './initialization.ts'
 
 export interface ParametersOptions {
@@ -22,6 +33,8 @@ export interface ParametersOptions {
    * once everything was asked for, at {@link CheckpointParameters.unused}; `false` draws them.
    */
   readonly strict?: boolean
+  /** `training` widens what lies in memory at once, and makes updates of buffers outputs. Default `inference`. */
+  readonly mode?: Mode
 }
 
 /** Parameters, and what was asked of them. */
@@ -36,7 +49,7 @@ export interface CheckpointParameters extends Parameters {
   unused(): string[]
 }
 
-/** Buffers that PyTorch stores beside parameters and that graphs do not need. */
+/** Buffers that PyTorch stores and that graphs make themselves or need only while training. */
 const BUFFERS = [
   /\bposition_ids$/,
   /\bnum_batches_tracked$/,
@@ -49,11 +62,12 @@ const BUFFERS = [
  *
  * ```ts
  * const parameters = parametersFrom(builder, tensors, { prefixes: ['', 'bert.'] })
- * const weight = parameters('pooler.dense.weight', [384, 384])
+ * const weight = parameters.weight('pooler.dense.weight', [384, 384])
  * parameters.unused() // ['cls.predictions.bias']
  * ```
  *
- * A tensor is added under the name that was asked for; one that is not float32 gets a `Cast` right behind it. Asking again
+ * A tensor is added under the name that was asked for, with its role; one that is not float32 gets a `Cast` right behind it (while
+ * training only if it lies in a file: see `widen`). Asking again
  * for a name gives the same value. Fresh ones depend on `seed` and their name only. What the checkpoint lacks is zero until
  * `unused()` complains about all of it.
  *
@@ -71,8 +85,9 @@ export function parametersFrom(
     ignore = [],
     seed = 0,
     strict = true,
+    mode = 'inference',
   } = options
-  const given = new Map<string, Value>()
+  const given = new Map<string, { readonly value: Value; readonly role: Role }>()
   const taken = new Set<string>()
   const lacking: string[] = []
   const misshapen: Misshapen[] = []
@@ -93,31 +108,60 @@ export function parametersFrom(
     })
   }
 
-  const take = (name: string, shape: readonly number[], init: Initialization | undefined): Initializer => {
-    if (!source) return fresh(name, shape, init)
+  const take = (
+    name: string,
+    shape: readonly number[],
+    init: Initialization | undefined,
+    { dtype = 'float32', optional = false }: BufferOptions,
+  ): Initializer => {
+    if (!source) return asDtype(fresh(name, shape, init), dtype)
     const key = find(name)
     const tensor = key === undefined ? undefined : source.get(key)
     if (key !== undefined) taken.add(key)
-    if (tensor && isShape(tensor.shape, shape)) return tensor
-    if (!strict) return fresh(name, shape, init)
+    if (tensor && isShape(tensor.shape, shape)) {
+      return mode === 'training' && dtype === 'float32' && 'data' in tensor ? widened(tensor) : tensor
+    }
+    if (!strict || (!tensor && optional)) return asDtype(fresh(name, shape, init), dtype)
     if (tensor) misshapen.push({ name, found: tensor.shape, wanted: shape })
     else lacking.push(name)
-    return { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) }
+    const count = elementCount(shape)
+    return { dtype, shape, data: dtype === 'int64' ? new BigInt64Array(count) : new Float32Array(count) }
   }
 
-  const parameters = (asked: string, shape: readonly number[], init?: Initialization): Value => {
+  const ask = (
+    role: Role,
+    asked: string,
+    shape: readonly number[],
+    init?: Initialization,
+    options: BufferOptions = {},
+  ): Value => {
     const name = rename(asked)
-    let value = given.get(name)
+    let value = given.get(name)?.value
     if (!value) {
-      value = op.cast(builder.initializer(name, take(name, shape, init)), 'float32')
-      given.set(name, value)
+      const tensor = take(name, shape, init, options)
+      const stored = builder.initializer(name, tensor, new Map([[ROLE_KEY, role]]))
+      value = op.cast(stored, options.dtype ?? 'float32')
+      given.set(name, { value, role })
     }
     if (isShape(value.shape, shape)) return value
     throw mismatch([{ name, found: value.shape, wanted: shape }])
   }
 
-  return Object.assign(parameters, {
-    has: (name: string) => source === undefined || find(rename(name)) !== undefined,
+  return {
+    mode,
+    weight: (name, shape, init) => ask('weight', name, shape, init),
+    buffer: (name, shape, init, options) => ask('buffer', name, shape, init, options),
+    update(buffer, next) {
+      if (mode === 'inference') return
+      const name = [...given].find(([, { value }]) => value === buffer)?.[0]
+      if (name === undefined) {
+        throw new PipiloError('GRAPH_INVALID', `${buffer.name} is no buffer that was asked for.`, {
+          input: buffer.name,
+        })
+      }
+      builder.output(`${name}.next`, next, new Map([[UPDATES_KEY, name]]))
+    },
+    has: (name) => source === undefined || find(rename(name)) !== undefined,
     unused: () => {
       if (source && lacking.length > 0) throw missing(lacking, misshapen, source)
       if (misshapen.length > 0) throw mismatch(misshapen)
@@ -125,7 +169,26 @@ export function parametersFrom(
         (name) => !taken.has(name) && ![...BUFFERS, ...ignore].some((pattern) => pattern.test(name)),
       )
     },
-  })
+  }
+}
+
+/**
+ * The end of an architecture: its graph, the checkpoint's tensors that nobody asked for, and the list of its parameters.
+ *
+ * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
+ */
+export function built(
+  builder: Builder,
+  parameters: CheckpointParameters,
+): Pick<BuiltModel, 'graph' | 'unused' | 'parameters'> {
+  const graph = builder.build()
+  return { graph, unused: parameters.unused(), parameters: parametersOf(graph) }
+}
+
+/** Numbers that were drawn, as integers where these are asked for. */
+function asDtype(drawn: Initializer, dtype: 'float32' | 'int64'): Initializer {
+  if (dtype === 'float32' || !('data' in drawn)) return drawn
+  return tensorOf(dtype, drawn.shape, Array.from(drawn.data as Float32Array))
 }
 
 /** TensorFlow's names for the scale and shift of norms, in old checkpoints. */

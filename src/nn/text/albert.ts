@@ -125,7 +125,10 @@ function albert(
       const group = Math.floor(step / (num_hidden_layers / num_hidden_groups))
       const shared = `encoder.albert_layer_groups.${group}.albert_layers.${i % inner_group_num}.`
       const own = `encoder.layer.${i}.`
-      const sharing: Parameters = (name, shape, init) => parameters(name.replace(own, shared), shape, init)
+      const sharing: Parameters = {
+        ...parameters,
+        weight: (name, shape, init) => parameters.weight(name.replace(own, shared), shape, init),
+      }
       hidden = builder.scope(`layer.${i}`, { kind: 'AlbertLayer' }, () =>
         layer(config, sharing, hidden, mask, mode),
       )

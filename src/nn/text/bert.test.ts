@@ -3,11 +3,12 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../base/index.ts'
-import type { Graph } from '../../graph/index.ts'
+import { type Graph, layers, parametersOf } from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { tensor } from '../../tensor/index.ts'
-import { bertConfig, bertPresets, buildBert, DROPOUT_KEY } from '../index.ts'
+import { bertConfig, buildBert, MASK_COUNTER } from '../index.ts'
 import { checkpoint } from '../testing/safetensors.ts'
+import { bertPresets } from './bertPresets.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const testdata = (name: string) => join(here, '../testdata', name)
@@ -81,7 +82,8 @@ describe('buildBert', () => {
     ]) {
       expect(scopes).toContain(scope)
     }
-    const shapes = [...graph.values.values()].map(({ type }) => type?.kind === 'tensor' && type.shape)
+    const inner = [...graph.values.values()].filter(({ name }) => !graph.initializers.has(name))
+    const shapes = inner.map(({ type }) => type?.kind === 'tensor' && type.shape)
     expect(shapes.every((shape) => shape && !shape.includes(''))).toBe(true)
     expect(graph.outputs.map(({ type }) => type)).toEqual([
       { kind: 'tensor', dtype: 'float32', shape: ['batch', 'sequence', 8] },
@@ -98,9 +100,15 @@ describe('buildBert', () => {
     expect(other).not.toEqual(a)
   })
 
-  it('asks for dropout masks in training mode', () => {
+  it('drops in training mode where transformers does, by one counter', () => {
     const { graph } = buildBert(TINY, undefined, { mode: 'training' })
-    const masks = graph.inputs.filter(({ metadata }) => metadata?.has(DROPOUT_KEY))
+    expect(graph.inputs.map(({ name }) => name)).toEqual([
+      'input_ids',
+      'attention_mask',
+      'token_type_ids',
+      MASK_COUNTER,
+    ])
+    const masks = layers(graph).filter(({ kind }) => kind === 'Mask')
     expect(masks.map(({ name }) => name)).toEqual([
       'embeddings.dropout_mask',
       ...[0, 1].flatMap((i) => [
@@ -109,8 +117,27 @@ describe('buildBert', () => {
         `encoder.layer.${i}.output.dropout_mask`,
       ]),
     ])
-    expect(masks[1]!.type).toMatchObject({ shape: ['batch', 2, 'sequence', 'sequence'] })
-    expect(masks[0]!.metadata?.get(DROPOUT_KEY)).toBe('0.1')
+    expect(masks[1]!.shape).toEqual(['batch', 2, 'sequence', 'sequence'])
+    const thresholds = graph.nodes.filter(({ op }) => op === 'GreaterOrEqual').map(({ inputs }) => inputs[1])
+    expect(new Set(thresholds)).toEqual(new Set([`constant/uint32(${Math.round(0.1 * 2 ** 32)})`]))
+  })
+
+  it('has no parameters but weights, in its order', () => {
+    const { graph, parameters } = buildBert(TINY)
+    expect(parameters.every(({ role }) => role === 'weight')).toBe(true)
+    expect(parameters.slice(0, 2)).toEqual([
+      {
+        name: 'embeddings.word_embeddings.weight',
+        role: 'weight',
+        shape: [TINY.vocab_size, TINY.hidden_size],
+      },
+      {
+        name: 'embeddings.token_type_embeddings.weight',
+        role: 'weight',
+        shape: [TINY.type_vocab_size, TINY.hidden_size],
+      },
+    ])
+    expect(parametersOf(graph)).toEqual(parameters)
   })
 
   it('says what is wrong with a configuration or a checkpoint', () => {

@@ -127,7 +127,10 @@ function relativeBias(config: MpnetConfig, parameters: Parameters, x: Value): Va
   const { builder } = x
   const { num_attention_heads, relative_attention_num_buckets: rows, initializer_range: std } = config
   return builder.scope('relative_attention_bias', { kind: 'Embedding' }, () => {
-    const table = parameters(`${builder.path}.weight`, [rows, num_attention_heads], { kind: 'normal', std })
+    const table = parameters.weight(`${builder.path}.weight`, [rows, num_attention_heads], {
+      kind: 'normal',
+      std,
+    })
     // Beyond the largest distance all positions share a bucket, so the bias of each distance is a small constant table.
     const distances = Array.from({ length: 2 * MAX_DISTANCE + 1 }, (_, i) => bucket(i - MAX_DISTANCE))
     const biases = op.transpose(op.gather(table, builder.constant(distances)), [1, 0])

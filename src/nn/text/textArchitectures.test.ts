@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { ErrorCode } from '../../base/index.ts'
-import { Builder, compose, cut, feed, type Graph, layers, resolveLayer, tap } from '../../graph/index.ts'
+import {
+  Builder,
+  compose,
+  cut,
+  feed,
+  type Graph,
+  layers,
+  parametersOf,
+  resolveLayer,
+  tap,
+} from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
-import {
-  type BuiltModel,
-  DROPOUT_KEY,
-  pool,
-  textArchitecture,
-  textArchitectures,
-  textPresets,
-} from '../index.ts'
+import { architecture, type BuiltModel, MASK_COUNTER, pool } from '../index.ts'
 import { formula } from '../testing/formula.ts'
 import { bucket } from './mpnet.ts'
+import { textArchitectures } from './textArchitectures.ts'
+import { textPresets } from './textPresets.ts'
 
 interface Case {
   readonly config: Readonly<Record<string, unknown>>
@@ -71,7 +76,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): vo
 describe.each(Object.keys(textArchitectures))('%s', (type) => {
   const reference = cases[type]!
   const build = (prefix?: string, options = {}): BuiltModel =>
-    textArchitecture(type)(reference.config, weights(type, prefix), options)
+    architecture(type, 'transformers').build(reference.config, weights(type, prefix), options)
 
   it('gives the numbers of transformers: outputs, every hidden state, every attention map', async () => {
     const { graph, unused, hiddenStates, attentions } = build()
@@ -98,7 +103,7 @@ describe.each(Object.keys(textArchitectures))('%s', (type) => {
   it('reads names below a prefix, and reports what it does not ask for', () => {
     const prefix = type === 'modernbert' || type === 'qwen3' ? 'model.' : `${type.replace('xlm-', '')}.`
     const tensors = weights(type, prefix).set('lm_head.weight', tensor('float32', [1], [0]))
-    const { unused } = textArchitecture(type)(reference.config, tensors)
+    const { unused } = architecture(type, 'transformers').build(reference.config, tensors)
     expect(unused).toEqual(['lm_head.weight'])
   })
 
@@ -123,7 +128,8 @@ describe.each(Object.keys(textArchitectures))('%s', (type) => {
   })
 
   it('draws fresh parameters by the seed, and what a checkpoint lacks where it need not fit', async () => {
-    const fresh = (seed: number) => textArchitecture(type)(reference.config, undefined, { seed }).graph
+    const fresh = (seed: number) =>
+      architecture(type, 'transformers').build(reference.config, undefined, { seed }).graph
     const states = async (graph: Graph) => (await run(graph, feedsOf(type)))('last_hidden_state').data
     const [once, again, other] = await Promise.all([1, 1, 2].map((seed) => states(fresh(seed))))
     expect(again).toEqual(once)
@@ -133,26 +139,37 @@ describe.each(Object.keys(textArchitectures))('%s', (type) => {
     const [name, shape] = Object.entries(reference.shapes).find(([key]) => /layer.*\.weight$/.test(key))!
     const tensors = weights(type)
     tensors.delete(name)
-    expect(() => textArchitecture(type)(reference.config, tensors)).toThrow(withCode('PARAMETER_MISSING'))
+    expect(() => architecture(type, 'transformers').build(reference.config, tensors)).toThrow(
+      withCode('PARAMETER_MISSING'),
+    )
     tensors.set(name, tensor('float32', [...shape, 1], formula(name, shape)))
-    expect(() => textArchitecture(type)(reference.config, tensors)).toThrow(withCode('SHAPE_MISMATCH'))
-    expect(textArchitecture(type)(reference.config, tensors, { strict: false }).unused).toEqual([])
+    expect(() => architecture(type, 'transformers').build(reference.config, tensors)).toThrow(
+      withCode('SHAPE_MISMATCH'),
+    )
+    expect(
+      architecture(type, 'transformers').build(reference.config, tensors, { strict: false }).unused,
+    ).toEqual([])
   })
 
-  it('asks for dropout masks in training mode where its configuration has dropout', () => {
+  it('drops in training mode where its configuration has dropout', () => {
     const dropouts = { hidden_dropout_prob: 0.1, embedding_dropout: 0.1, attention_dropout: 0.1 }
-    const { graph } = textArchitecture(type)({ ...reference.config, ...dropouts }, undefined, {
-      mode: 'training',
-    })
-    const masks = graph.inputs.filter(({ metadata }) => metadata?.get(DROPOUT_KEY) === '0.1')
-    expect(masks.length).toBeGreaterThan(0)
+    const { graph } = architecture(type, 'transformers').build(
+      { ...reference.config, ...dropouts },
+      undefined,
+      {
+        mode: 'training',
+      },
+    )
+    expect(graph.inputs.at(-1)!.name).toBe(MASK_COUNTER)
+    const thresholds = graph.nodes.filter(({ op }) => op === 'GreaterOrEqual').map(({ inputs }) => inputs[1])
+    expect(thresholds).toContain(`constant/uint32(${Math.round(0.1 * 2 ** 32)})`)
   })
 })
 
 describe('options', () => {
   it('holds each parameter of ALBERT once, however many layers share it', () => {
-    const { graph } = textArchitecture('albert')(cases['albert']!.config, weights('albert'))
-    const parameters = [...graph.initializers.keys()].filter((name) => !name.startsWith('constant/'))
+    const { graph } = architecture('albert', 'transformers').build(cases['albert']!.config, weights('albert'))
+    const parameters = parametersOf(graph).map(({ name }) => name)
     // Without a pooler's bias and weight all are asked for.
     expect(parameters.toSorted()).toEqual(Object.keys(cases['albert']!.shapes).toSorted())
     const names = layers(graph).map(({ name }) => name)
@@ -160,7 +177,7 @@ describe('options', () => {
   })
 
   it('gives Qwen3 one last-token embedding, whichever side is padded', async () => {
-    const { graph } = textArchitecture('qwen3')(cases['qwen3']!.config, weights('qwen3'))
+    const { graph } = architecture('qwen3', 'transformers').build(cases['qwen3']!.config, weights('qwen3'))
     const builder = Builder.from(graph, { outputs: 'clear' })
     builder.output(
       'embedding',
@@ -191,7 +208,7 @@ describe('options', () => {
 
   it('starts DistilBERT’s sinusoidal positions as sines and cosines', () => {
     const config = { ...cases['distilbert']!.config, sinusoidal_pos_embds: true }
-    const { graph } = textArchitecture('distilbert')(config)
+    const { graph } = architecture('distilbert', 'transformers').build(config)
     const table = graph.initializers.get('embeddings.position_embeddings.weight') as Tensor
     const row = [...(table.data as Float32Array).subarray(16, 20)]
     expectClose(row, [Math.sin(1), Math.cos(1), Math.sin(10 ** -0.5), Math.cos(10 ** -0.5)])
@@ -203,7 +220,9 @@ describe('options', () => {
       const layers = { n_layers: 1, num_hidden_layers: 1 }
       const widths = { dim: 192, hidden_dim: 8, hidden_size: 192, intermediate_size: 8 }
       const small = { ...preset, ...layers, ...widths, vocab_size: 8, max_position_embeddings: 8 }
-      const { graph } = textArchitecture(preset.model_type)(small, new Map(), { strict: false })
+      const { graph } = architecture(preset.model_type, 'transformers').build(small, new Map(), {
+        strict: false,
+      })
       expect(graph.name, name).toBe(preset.model_type)
     }
   })
@@ -211,14 +230,14 @@ describe('options', () => {
 
 describe('errors', () => {
   const refuse = (type: string, change: Readonly<Record<string, unknown>>) =>
-    expect(() => textArchitecture(type)({ ...cases[type]!.config, ...change }))
+    expect(() => architecture(type, 'transformers').build({ ...cases[type]!.config, ...change }))
 
   it('name the architectures that are known, and the closest', () => {
-    expect(() => textArchitecture('robreta')).toThrow(withCode('MODEL_INVALID'))
-    expect(() => textArchitecture('robreta')).toThrow(
+    expect(() => architecture('robreta', 'transformers')).toThrow(withCode('MODEL_INVALID'))
+    expect(() => architecture('robreta', 'transformers')).toThrow(
       /architecture robreta is not known; known: albert, bert, .*Did you mean roberta.*ONNX/,
     )
-    expect(() => textArchitecture('toString')).toThrow(withCode('MODEL_INVALID'))
+    expect(() => architecture('toString', 'transformers')).toThrow(withCode('MODEL_INVALID'))
   })
 
   it('say which option is missing, wrong or not supported', () => {

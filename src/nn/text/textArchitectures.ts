@@ -1,5 +1,4 @@
 /** The text architectures by transformers' `model_type`. */
-import { closest, PipiloError } from '../../base/index.ts'
 import type { BuildModel } from '../model.ts'
 import { buildAlbert } from './albert.ts'
 import { bertConfig, buildBert } from './bert.ts'
@@ -29,21 +28,4 @@ export const textArchitectures: Readonly<Record<string, BuildModel>> = {
   qwen3: buildQwen3,
   roberta: buildRoberta,
   'xlm-roberta': buildXlmRoberta,
-}
-
-/**
- * The builder of a `model_type`.
- *
- * @throws PipiloError `MODEL_INVALID` with the closest names and those that are known
- */
-export function textArchitecture(modelType: string): BuildModel {
-  if (Object.hasOwn(textArchitectures, modelType)) return textArchitectures[modelType]!
-  const known = Object.keys(textArchitectures)
-  const near = closest(modelType, known)
-  const guess = near.length > 0 ? `Did you mean ${near.join(' or ')}? ` : ''
-  throw new PipiloError(
-    'MODEL_INVALID',
-    `The architecture ${modelType} is not known; known: ${known.join(', ')}.`,
-    { input: modelType, hint: `${guess}Export the model to ONNX and open that.` },
-  )
 }

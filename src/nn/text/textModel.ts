@@ -1,7 +1,7 @@
 /** Common part of the text architectures: inputs, outputs, and the pieces that several of them have. */
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { type LayerInit, linear } from '../layers/layers.ts'
-import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
+import { built, type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import type { BuildOptions, BuiltModel } from '../model.ts'
 import type { Initialization, Mode, Parameters } from '../types.ts'
 
@@ -52,13 +52,12 @@ export function buildTextModel(
   checkpoint: ReadonlyMap<string, Initializer> | undefined,
   options: BuildOptions = {},
 ): BuiltModel {
-  const { mode = 'inference', seed = 0, strict = true } = options
+  const { mode = 'inference' } = options
   const { name, prefixes = [], tokenTypes = false, layers } = model
   const builder = new Builder({ name })
   const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
     prefixes: [...PREFIXES, `${name}.`, ...prefixes],
-    seed,
-    strict,
   })
   const tokens = (input: string) => builder.input(input, 'int64', ['batch', 'sequence'])
   const inputs = {
@@ -68,7 +67,7 @@ export function buildTextModel(
   }
   const outputs = model.build(builder, parameters, inputs, mode)
   for (const [output, value] of Object.entries(outputs)) builder.output(output, value)
-  return { graph: builder.build(), unused: parameters.unused(), ...layers }
+  return { ...built(builder, parameters), ...layers }
 }
 
 /** How transformers draws the linear layers of its BERT-like models. */
@@ -94,7 +93,7 @@ export function absolutePositions(
 ): Value {
   const { builder } = x
   return builder.scope('position_embeddings', { kind: 'Embedding' }, () => {
-    const table = parameters(`${builder.path}.weight`, [count, features], init)
+    const table = parameters.weight(`${builder.path}.weight`, [count, features], init)
     // Position i is row i: a slice of the table, not a Gather of a Range, which ONNX Runtime's optimiser breaks.
     return op.slice(table, [0], op.shape(x, 1, 2), { axes: [0] })
   })

@@ -5,7 +5,7 @@
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { additiveMask, multiHeadAttention } from '../layers/attention.ts'
 import { conv2d, embedding, layerNorm, linear } from '../layers/layers.ts'
-import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
+import { built, type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import { pool } from '../layers/pooling.ts'
 import type { BuildOptions, BuiltModel } from '../model.ts'
 import { fieldsOf, invalid, readConfig } from '../text/textConfig.ts'
@@ -177,10 +177,12 @@ export function buildClipText(
       activations: ['hidden_act'],
     },
   )
-  const { seed = 0, strict = true } = options
   const rename = towerNames('text_model', checkpoint)
   const builder = new Builder({ name: `${kind}-text`, layerName: rename })
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict, rename })
+  const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
+    rename,
+  })
   const { hidden_size: width, max_position_embeddings: longest, layer_norm_eps } = config
   const ids = builder.input('input_ids', 'int64', ['batch', kind === 'clip' ? 'sequence' : longest])
   let mask: Value | undefined
@@ -196,7 +198,10 @@ export function buildClipText(
         std: 0.02,
       })
       const positions = builder.scope('position_embedding', { kind: 'Embedding' }, () => {
-        const table = parameters(`${builder.path}.weight`, [longest, width], { kind: 'normal', std: 0.02 })
+        const table = parameters.weight(`${builder.path}.weight`, [longest, width], {
+          kind: 'normal',
+          std: 0.02,
+        })
         return kind === 'clip' ? firstPositions(table, ids) : op.unsqueeze(table, [0])
       })
       return op.add(tokens, positions)
@@ -222,8 +227,7 @@ export function buildClipText(
   builder.output('last_hidden_state', x)
   if (kind === 'clip') builder.output('pooler_output', pooled)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: embeds.name,
     features: x.name,
     hiddenStates,
@@ -251,10 +255,13 @@ export function buildClipImage(
     activations: ['hidden_act'],
     pictures: DEFAULTS[kind].pictures,
   })
-  const { seed = 0, strict = true, size = config.image_size } = options
+  const { size = config.image_size } = options
   const rename = towerNames('vision_model', checkpoint)
   const builder = new Builder({ name: `${kind}-image`, layerName: rename })
-  const parameters = parametersFrom(builder, checkpoint, { seed, strict, rename })
+  const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
+    rename,
+  })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   const { hidden_size: width, patch_size, layer_norm_eps } = config
   const grid = patchGrid(size, patch_size)
@@ -268,12 +275,13 @@ export function buildClipImage(
       const own = patchGrid(config.image_size, patch_size)
       const positions = builder.scope('position_embedding', { kind: 'Embedding' }, () => {
         const name = `${builder.path}.weight`
-        const table = (count: number) => parameters(name, [count, width], { kind: 'normal', std: 0.02 })
+        const table = (count: number) =>
+          parameters.weight(name, [count, width], { kind: 'normal', std: 0.02 })
         return towerPositions(table, checkpoint?.get(rename(name))?.shape[0], own, grid, prefix, false)
       })
       if (prefix === 0) return op.add(patches, positions)
       const [ahead, behind] = op.split(positions, [1, grid[0] * grid[1]], 1) as [Value, Value]
-      const token = parameters(`${builder.path}.class_embedding`, [width], {
+      const token = parameters.weight(`${builder.path}.class_embedding`, [width], {
         kind: 'normal',
         std: width ** -0.5,
       })
@@ -305,8 +313,7 @@ export function buildClipImage(
   if (kind === 'clip') builder.output('pooler_output', pooled)
   if ((kind === 'siglip' && !headless) || isProjected) builder.output('image_embeds', embeds)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: embeds.name,
     features: features.name,
     ...(kind === 'clip' ? { classToken: pooled.name } : {}),
@@ -356,7 +363,7 @@ function poolingHead(parameters: Parameters, config: TowerConfig, x: Value, epsi
   const { builder } = x
   const { hidden_size: width, num_attention_heads: heads } = config
   return builder.scope('head', { kind: 'AttentionPooling' }, () => {
-    const probe = parameters(`${builder.path}.probe`, [1, 1, width], { kind: 'xavier_uniform' })
+    const probe = parameters.weight(`${builder.path}.probe`, [1, 1, width], { kind: 'xavier_uniform' })
     const attended = builder.scope('attention', { kind: 'MultiheadAttention' }, () => {
       const [query, key, value] = projectFused(parameters, probe, x)
       return linear(parameters, 'out_proj', multiHeadAttention(query, key, value, { heads }), width)

@@ -7,7 +7,7 @@ import { PipiloError } from '../../base/index.ts'
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { modifiedResNet } from '../cnn/modifiedResNet.ts'
 import { conv2d, embedding, layerNorm, linear } from '../layers/layers.ts'
-import { parametersFrom } from '../layers/parameters.ts'
+import { built, parametersFrom } from '../layers/parameters.ts'
 import { pool } from '../layers/pooling.ts'
 import type { BuildOptions, BuiltModel } from '../model.ts'
 import { fieldsOf, readConfig } from '../text/textConfig.ts'
@@ -121,16 +121,18 @@ function buildText(config: Fields, checkpoint: Checkpoint | undefined, options: 
       divides: [['width', 'heads']],
     },
   )
-  const { seed = 0, strict = true } = options
   const builder = new Builder({ name: 'clip-text' })
-  const parameters = parametersFrom(builder, checkpoint, { prefixes: [...PREFIXES, 'text.'], seed, strict })
+  const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
+    prefixes: [...PREFIXES, 'text.'],
+  })
   const { width, context_length: longest } = text
   const last = text.pool_type === 'last'
   const ids = builder.input('input_ids', 'int64', ['batch', last ? longest : 'sequence'])
   const drawn = { kind: 'normal', std: 0.02 } as const
   const tokens = embedding(parameters, 'token_embedding', ids, text.vocab_size, width, drawn)
   let x = builder.scope('positional_embedding', () => {
-    const table = parameters('positional_embedding', [longest, width], { kind: 'normal', std: 0.01 })
+    const table = parameters.weight('positional_embedding', [longest, width], { kind: 'normal', std: 0.01 })
     return op.add(tokens, last ? table : firstPositions(table, ids))
   })
   const mask = text.no_causal_mask ? undefined : causalMask(ids, longest)
@@ -167,8 +169,7 @@ function buildText(config: Fields, checkpoint: Checkpoint | undefined, options: 
   builder.output('text_embeds', embeds)
   builder.output('last_hidden_state', features)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: embeds.name,
     features: features.name,
     hiddenStates,
@@ -196,9 +197,12 @@ function buildImage(config: Fields, checkpoint: Checkpoint | undefined, options:
       only: { attentional_pool: false, qk_norm: false, pos_embed_type: 'learnable' },
     },
   )
-  const { seed = 0, strict = true, size = [vision.image_size, vision.image_size] } = options
+  const { size = [vision.image_size, vision.image_size] } = options
   const builder = new Builder({ name: 'clip-image' })
-  const parameters = parametersFrom(builder, checkpoint, { prefixes: PREFIXES, seed, strict })
+  const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
+    prefixes: PREFIXES,
+  })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
   if (Array.isArray(layers)) {
     const { embeds, features, stages } = builder.scope('visual', { kind: 'ModifiedResNet' }, () =>
@@ -212,8 +216,7 @@ function buildImage(config: Fields, checkpoint: Checkpoint | undefined, options:
       }),
     )
     builder.output('image_embeds', embeds)
-    const graph = builder.build()
-    return { graph, unused: parameters.unused(), penultimate: embeds.name, features: features.name, stages }
+    return { ...built(builder, parameters), penultimate: embeds.name, features: features.name, stages }
   }
   const depth = typeof layers === 'number' ? layers : 12
   const model = builder.scope('visual', { kind: 'VisionTransformer' }, () =>
@@ -221,8 +224,7 @@ function buildImage(config: Fields, checkpoint: Checkpoint | undefined, options:
   )
   builder.output('image_embeds', model.embeds)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: model.embeds.name,
     features: model.features.name,
     classToken: model.classToken.name,
@@ -255,14 +257,14 @@ function visionTransformer(
   const patches = tokensOf(conv2d(parameters, 'conv1', pixels, width, options))
   const entered = builder.scope('positional_embedding', () => {
     const positions = towerPositions(
-      (count) => parameters('visual.positional_embedding', [count, width], { kind: 'normal', std }),
+      (count) => parameters.weight('visual.positional_embedding', [count, width], { kind: 'normal', std }),
       storedTensor(checkpoint, PREFIXES, 'visual.positional_embedding')?.shape[0],
       own,
       grid,
       1,
       true,
     )
-    const token = parameters('visual.class_embedding', [width], { kind: 'normal', std })
+    const token = parameters.weight('visual.class_embedding', [width], { kind: 'normal', std })
     const [ahead, behind] = op.split(positions, [1, grid[0] * grid[1]], 1) as [Value, Value]
     return prependTokens(op.add(op.reshape(token, [1, 1, width]), ahead), op.add(patches, behind))
   })
@@ -306,19 +308,22 @@ function buildTrunk(
   if (!find || (projection !== 'linear' && projection !== 'none' && projection !== ''))
     throw elsewhere('image', name)
   const size = options.size ?? (typeof side === 'number' ? ([side, side] as const) : undefined)
-  const built = find(checkpoint, { ...options, ...(size ? { size } : {}), classes: 0 })
-  const builder = Builder.from(built.graph, { outputs: 'clear' })
-  const parameters = parametersFrom(builder, checkpoint, { prefixes: PREFIXES, seed: options.seed ?? 0 })
-  const pooled = builder.value(built.penultimate!)
+  const trunk = find(checkpoint, { ...options, ...(size ? { size } : {}), classes: 0 })
+  const builder = Builder.from(trunk.graph, { outputs: 'clear' })
+  const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
+    prefixes: PREFIXES,
+  })
+  const pooled = builder.value(trunk.penultimate!)
   const weight = 'visual.head.proj'
   const embeds =
     projection === 'linear' ? linear(parameters, weight, pooled, embedDim(config), { bias: false }) : pooled
   builder.output('image_embeds', embeds)
-  const left = new Set(parameters.unused())
+  const whole = built(builder, parameters)
   return {
-    ...built,
-    graph: builder.build(),
-    unused: built.unused.filter((key) => left.has(key)),
+    ...trunk,
+    ...whole,
+    unused: trunk.unused.filter((key) => whole.unused.includes(key)),
     penultimate: embeds.name,
   }
 }
@@ -340,7 +345,7 @@ function project(parameters: Parameters, name: string, x: Value, features: numbe
   const width = x.shape.at(-1) as number
   const path = builder.path ? `${builder.path}.${name}` : name
   return builder.scope(name, { kind: 'Linear' }, () =>
-    op.matMul(x, parameters(path, [width, features], { kind: 'normal', std: width ** -0.5 })),
+    op.matMul(x, parameters.weight(path, [width, features], { kind: 'normal', std: width ** -0.5 })),
   )
 }
 

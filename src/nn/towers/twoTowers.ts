@@ -1,6 +1,5 @@
 /** Common part of the models of texts and pictures in one space: towers of pre-norm blocks, and the scale of cosines. */
-import { closeSync, openSync, readSync } from 'node:fs'
-import { type Initializer, op, type Value } from '../../graph/index.ts'
+import { type Initializer, loadTensorSync, op, type Value } from '../../graph/index.ts'
 import { bfloat16ToFloat32, float16ToFloat32, type TypedArray } from '../../tensor/index.ts'
 import { activation } from '../layers/activations.ts'
 import { MASKED, multiHeadAttention } from '../layers/attention.ts'
@@ -107,10 +106,10 @@ export function towerMlp(
 export function projectFused(parameters: Parameters, queries: Value, keys: Value): [Value, Value, Value] {
   const { builder } = keys
   const features = keys.shape.at(-1) as number
-  const weight = parameters(`${builder.path}.in_proj_weight`, [3 * features, features], {
+  const weight = parameters.weight(`${builder.path}.in_proj_weight`, [3 * features, features], {
     kind: 'xavier_uniform',
   })
-  const bias = parameters(`${builder.path}.in_proj_bias`, [3 * features], { kind: 'zeros' })
+  const bias = parameters.weight(`${builder.path}.in_proj_bias`, [3 * features], { kind: 'zeros' })
   const part = (x: Value, from: number, to: number) =>
     op.add(
       op.matMul(x, op.transpose(op.slice(weight, [from], [to], { axes: [0] }), [1, 0])),
@@ -172,18 +171,8 @@ export function towerPositions(
 export function scalarOf(tensor: Initializer | undefined): number | undefined {
   if (!tensor) return undefined
   const bytes = new Uint8Array(8)
-  if ('file' in tensor) {
-    const { path, offset, length } = tensor.file
-    const file = openSync(path, 'r')
-    try {
-      readSync(file, bytes, 0, Math.min(length, 8), offset)
-    } finally {
-      closeSync(file)
-    }
-  } else {
-    const data = tensor.data as TypedArray
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, Math.min(data.byteLength, 8)))
-  }
+  const data = loadTensorSync(tensor).data as TypedArray
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, Math.min(data.byteLength, 8)))
   switch (tensor.dtype) {
     case 'float16':
       return float16ToFloat32(new Uint16Array(bytes.buffer, 0, 1))[0]

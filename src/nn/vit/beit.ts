@@ -14,7 +14,10 @@ export const beitBlock: Block = (parameters, config, norm, x, index, { bias, dro
     config.init_values
       ? op.mul(
           y,
-          parameters(`${builder.path}.${name}`, [features], { kind: 'constant', value: config.init_values }),
+          parameters.weight(`${builder.path}.${name}`, [features], {
+            kind: 'constant',
+            value: config.init_values,
+          }),
         )
       : y
   const attended = selfAttention(parameters, 'attn', norm(parameters, 'norm1', x), {

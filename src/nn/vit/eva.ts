@@ -18,7 +18,7 @@ export const evaBlock: Block = (parameters, config, norm, x, index, context) => 
     if (!value || (name === 'gamma_2' && config.attn_only_layer_scale)) return y
     return op.mul(
       y,
-      parameters(`${builder.path}.${name}`, [x.shape.at(-1) as number], { kind: 'constant', value }),
+      parameters.weight(`${builder.path}.${name}`, [x.shape.at(-1) as number], { kind: 'constant', value }),
     )
   }
   const attended = attention(parameters, config, norm, norm(parameters, 'norm1', x), index, context)

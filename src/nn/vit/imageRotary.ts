@@ -90,7 +90,7 @@ function mixedRotation(
   config: ImageRotaryConfig,
   { grid, prefix, heads, features, depth }: Shape,
 ): (block: number) => ImageRotation {
-  const all = parameters(`${builder.path}.freqs`, [2, depth, heads, features / 2], {
+  const all = parameters.weight(`${builder.path}.freqs`, [2, depth, heads, features / 2], {
     kind: 'rotations',
     temperature: config.temperature,
   })

@@ -5,7 +5,7 @@
  */
 import { Builder, op } from '../../graph/index.ts'
 import { conv2d, layerNorm, linear, stochasticDepth } from '../layers/layers.ts'
-import { parametersFrom } from '../layers/parameters.ts'
+import { built, parametersFrom } from '../layers/parameters.ts'
 import type { Grid } from '../layers/positions.ts'
 import type { BuildModel } from '../model.ts'
 import {
@@ -87,13 +87,12 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
   // Parameters that timm's `cr` leaves to PyTorch are drawn as PyTorch does.
   const config: SwinConfig = { ...SWIN_DEFAULTS, ...given, torchvision, ...(cr ? { init: {} } : {}) }
   const { init = VIT_INIT } = config
-  const { mode = 'inference', seed = 0, strict = true, size = config.img_size } = options
+  const { mode = 'inference', size = config.img_size } = options
   const classes = options.classes ?? classesOf(checkpoint, config.num_classes, naming.name('head.fc'))
   const builder = new Builder({ name: 'swin', layerName: naming.name })
   const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
     rename: naming.name,
-    seed,
-    strict,
     ignore: [
       /\b(attn_mask|relative_coords_table|relative_coordinates_log)$/,
       ...(options.classes === 0 ? [/\bhead\./] : []),
@@ -127,8 +126,7 @@ export const buildSwin: BuildModel<Partial<SwinConfig>> = (given, checkpoint, op
   const logits = classes === 0 ? undefined : linear(parameters, 'head.fc', penultimate, classes, { init })
   builder.output(logits ? 'logits' : 'embedding', logits ?? penultimate)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: penultimate.name,
     features: features.name,
     ...(cr ? {} : { channelsLast: true }),

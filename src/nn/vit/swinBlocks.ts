@@ -219,7 +219,7 @@ export function tableOf(
 ): Value {
   const shape = [(2 * window[0] - 1) * (2 * window[1] - 1), heads]
   const name = `${builder.path}.relative_position_bias_table`
-  return parameters(name, shape, init)
+  return parameters.weight(name, shape, init)
 }
 
 /** `WindowAttention` of version 2: positions from an MLP (https://arxiv.org/abs/2111.09883). */
@@ -231,13 +231,13 @@ const cosineAttention: WindowAttention = (parameters, config, x, { mask }, { pla
     const fused = linear(parameters, 'qkv', x, 3 * channels, { bias: false, init: VIT_INIT })
     const [query, key, value] = op.split(fused, [channels, channels, channels], 3) as [Value, Value, Value]
     const vector = (name: string, size: number) =>
-      parameters(`${builder.path}.${name}`, [size], { kind: 'zeros' })
+      parameters.weight(`${builder.path}.${name}`, [size], { kind: 'zeros' })
     const [queryBias, , valueBias] = config.torchvision
       ? op.split(vector('qkv.bias', 3 * channels), 3, 0)
       : []
     const biased = (name: string, y: Value, bias: Value | undefined) =>
       config.qkv_bias ? op.add(y, bias ?? vector(name, channels)) : y
-    const scale = parameters(`${builder.path}.logit_scale`, [heads, 1, 1], LOGIT_SCALE)
+    const scale = parameters.weight(`${builder.path}.logit_scale`, [heads, 1, 1], LOGIT_SCALE)
     const pretrained = config.pretrained_window_sizes?.[stage] ?? 0
     const attended = attendByCosine(
       [biased('q_bias', query, queryBias), key, biased('v_bias', value, valueBias)],
@@ -264,7 +264,11 @@ const crAttention: WindowAttention = (parameters, { init = {} }, x, { mask }, { 
       const hidden = op.relu(linear(parameters, 'fc1', offsets, 384, { init }))
       return linear(parameters, 'fc2', dropout(hidden, 0.125, mode), heads, { init })
     })
-    const scale = op.reshape(parameters(`${builder.path}.logit_scale`, [heads], LOGIT_SCALE), [heads, 1, 1])
+    const scale = op.reshape(parameters.weight(`${builder.path}.logit_scale`, [heads], LOGIT_SCALE), [
+      heads,
+      1,
+      1,
+    ])
     const positions = relativePositionBias(table, index)
     const attended = attendByCosine(parts, { heads, scale, mask, positions })
     return linear(parameters, 'proj', attended, channels, { init })

@@ -2,7 +2,7 @@
 import { Builder, op, type Value } from '../../graph/index.ts'
 import { activation } from '../layers/activations.ts'
 import { conv2d, type LayerInit, layerNorm, linear } from '../layers/layers.ts'
-import { parametersFrom } from '../layers/parameters.ts'
+import { built, parametersFrom } from '../layers/parameters.ts'
 import { relativePositionBias } from '../layers/positions.ts'
 import type { BuildModel } from '../model.ts'
 import { fieldsOf, invalid } from '../text/textConfig.ts'
@@ -52,13 +52,12 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
   })
   const depths = integers(json, 'depths', [2, 2, 6, 2])
   const heads = integers(json, 'num_heads', [3, 6, 12, 24])
-  const { seed = 0, strict = true, size = config.image_size } = options
+  const { size = config.image_size } = options
   const classes = classCount(json, checkpoint, options.classes, ['classifier.weight'])
   const builder = new Builder({ name: 'swin' })
   const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
     prefixes: ['', 'swin.'],
-    seed,
-    strict,
     ignore: [/\bmask_token$/, /^decoder\./, ...(options.classes === 0 ? [/^classifier\./] : [])],
   })
   const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
@@ -90,8 +89,7 @@ export const buildTransformersSwin: BuildModel = (json, checkpoint, options = {}
   builder.output('pooler_output', pooled)
   if (logits) builder.output('logits', logits)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: pooled.name,
     features: features.name,
     channelsLast: true,

@@ -7,7 +7,7 @@ import { Builder, op, type Value } from '../../graph/index.ts'
 import { activation } from '../layers/activations.ts'
 import { multiHeadAttention } from '../layers/attention.ts'
 import { type LayerInit, layerNorm, linear } from '../layers/layers.ts'
-import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
+import { built, type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import { pool } from '../layers/pooling.ts'
 import {
   type Grid,
@@ -210,14 +210,13 @@ export function transformersVit(type: keyof typeof FAMILIES): BuildModel {
       activations: ['hidden_act', 'pooler_act'],
       pictures: { image_size: 224, patch_size: 16 },
     })
-    const { seed = 0, strict = true, size = config.image_size } = options
+    const { size = config.image_size } = options
     const classes = classCount(json, checkpoint, options.classes, CLASSIFIERS)
     const builder = new Builder({ name: type })
     const prefixes = ['', family.prefix]
     const parameters = parametersFrom(builder, checkpoint, {
+      ...options,
       prefixes,
-      seed,
-      strict,
       ignore: [/\bmask_token$/, ...(family.ignore ?? []), ...(options.classes === 0 ? [/classifier\./] : [])],
     })
     const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
@@ -242,8 +241,7 @@ export function transformersVit(type: keyof typeof FAMILIES): BuildModel {
     if (heads.pooled) builder.output('pooler_output', heads.pooled)
     if (heads.logits) builder.output('logits', heads.logits)
     return {
-      graph: builder.build(),
-      unused: parameters.unused(),
+      ...built(builder, parameters),
       penultimate: heads.penultimate.name,
       features: features.name,
       classToken: heads.classToken.name,
@@ -272,7 +270,10 @@ function norm(parameters: Parameters, config: Config, name: string, x: Value): V
 
 function scaled(parameters: Parameters, name: string, x: Value, value: number): Value {
   const { path } = x.builder
-  return op.mul(x, parameters(`${path}.${name}`, [x.shape.at(-1) as number], { kind: 'constant', value }))
+  return op.mul(
+    x,
+    parameters.weight(`${path}.${name}`, [x.shape.at(-1) as number], { kind: 'constant', value }),
+  )
 }
 
 function attention(
@@ -314,7 +315,7 @@ function embed(
   const { builder } = pixels
   const { hidden_size, patch_size, image_size, initializer_range: std } = config
   const token = (name: string, count = 1, start: Initialization = { kind: 'truncated_normal', std }) =>
-    parameters(
+    parameters.weight(
       `${builder.path}.${name}`,
       [1, count, hidden_size],
       family.zeros?.test(name) ? { kind: 'zeros' } : start,
@@ -354,7 +355,7 @@ function scoreBias(
   const make = () =>
     builder.scope('relative_position_bias', () =>
       relativePositionBias(
-        parameters(`${builder.path}.relative_position_bias_table`, shape, { kind: 'zeros' }),
+        parameters.weight(`${builder.path}.relative_position_bias_table`, shape, { kind: 'zeros' }),
         index,
       ),
     )

@@ -4,7 +4,7 @@
  */
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
 import { type LayerInit, linear, stochasticDepth } from '../layers/layers.ts'
-import { type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
+import { built, type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import { pool } from '../layers/pooling.ts'
 import { type Grid, resamplePositions } from '../layers/positions.ts'
 import type { BuildModel } from '../model.ts'
@@ -132,18 +132,17 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  */
 export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
   const stated: VitConfig = { ...VIT_DEFAULTS, ...given }
-  const { mode = 'inference', seed = 0, strict = true, size = stated.img_size } = options
+  const { mode = 'inference', size = stated.img_size } = options
   const asked = { wanted: stated.names, gated: stated.mlp === 'glu' }
   const { names, naming } = vitNaming(checkpoint, PREFIXES, asked)
   const config = names === 'dinov2' ? { ...stated, no_embed_class: false, no_embed_reg: true } : stated
   const classes = options.classes ?? classesOf(checkpoint, config.num_classes, naming.name('head'))
   const builder = new Builder({ name: 'vit', layerName: naming.name })
   const parameters = parametersFrom(builder, checkpoint, {
+    ...options,
     prefixes: PREFIXES,
     rename: naming.name,
     ...(naming.aliases ? { aliases: naming.aliases } : {}),
-    seed,
-    strict,
     // Of pretraining, or of heads that are not wanted.
     ignore: [/\bmask_token$/, ...(options.classes === 0 ? [/\bhead(_dist)?\./] : [])],
   })
@@ -175,8 +174,7 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
   const heads = head(parameters, config, norm, late, { features, classToken, patchTokens }, classes)
   builder.output(heads.logits ? 'logits' : 'embedding', heads.logits ?? heads.penultimate)
   return {
-    graph: builder.build(),
-    unused: parameters.unused(),
+    ...built(builder, parameters),
     penultimate: heads.penultimate.name,
     features: features.name,
     ...(classToken ? { classToken: classToken.name } : {}),
@@ -269,11 +267,11 @@ function tokenParameters(parameters: Parameters, config: VitConfig): Value | und
   const normal = { kind: 'normal', std: 1e-6 } as const
   const truncated = { kind: 'truncated_normal', std: 0.02 } as const
   const start = deep(config) ? truncated : normal
-  if (class_token) tokens.push(parameters('cls_token', [1, 1, embed_dim], start))
+  if (class_token) tokens.push(parameters.weight('cls_token', [1, 1, embed_dim], start))
   if (distilled) {
-    tokens.push(parameters('dist_token', [1, 1, embed_dim], truncated))
+    tokens.push(parameters.weight('dist_token', [1, 1, embed_dim], truncated))
   }
-  if (reg_tokens) tokens.push(parameters('reg_token', [1, reg_tokens, embed_dim], start))
+  if (reg_tokens) tokens.push(parameters.weight('reg_token', [1, reg_tokens, embed_dim], start))
   return tokens.length > 1 ? op.concat(tokens, 1) : tokens[0]
 }
 
@@ -291,7 +289,7 @@ function positionTable(
   const count = stored ?? own[0] * own[1] + prefix
   const from = gridOf(count - prefix, [grid, own]) ?? own
   const shape = [1, from[0] * from[1] + prefix, config.embed_dim]
-  const table = parameters('pos_embed', shape, { kind: 'truncated_normal', std: 0.02 })
+  const table = parameters.weight('pos_embed', shape, { kind: 'truncated_normal', std: 0.02 })
   const scales = [from[0] / (grid[0] + offset), from[1] / (grid[1] + offset)] as const
   return resamplePositions(table, from, grid, { prefix, antialias, scales })
 }

@@ -5,8 +5,6 @@ import { buildClipImage } from '../towers/clip.ts'
 import { buildTransformersSwin } from './transformersSwin.ts'
 import { transformersVit } from './transformersVit.ts'
 
-export { type BuildNamed, findVit, vitNames } from './vitNames.ts'
-
 /**
  * Architectures for pictures by the `model_type` of transformers' `config.json`.
  *

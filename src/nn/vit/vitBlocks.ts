@@ -110,7 +110,7 @@ function differential(
   const keys = halves(key, 'k_norm', [0, 2, 3, 1])
   const map = (i: 0 | 1) => op.softmax(op.mul(op.matMul(queries[i], keys[i]), depth ** -0.5))
   const vector = (name: string) =>
-    parameters(builder.path ? `${builder.path}.${name}` : name, [depth], { kind: 'normal', std: 0.1 })
+    parameters.weight(builder.path ? `${builder.path}.${name}` : name, [depth], { kind: 'normal', std: 0.1 })
   const product = (i: 1 | 2) =>
     op.exp(op.reduceSum(op.mul(vector(`lambda_q${i}`), vector(`lambda_k${i}`)), [0]))
   const initial = 0.8 - 0.6 * Math.exp(-0.3 * index)
@@ -183,7 +183,7 @@ const parallel: Block = (parameters, config, norm, x, index, context) => {
   ]
   const biased = qkv_bias
     ? first
-    : op.add(first, parameters(`${builder.path}.mlp_bias`, [inside], { kind: 'zeros' }))
+    : op.add(first, parameters.weight(`${builder.path}.mlp_bias`, [inside], { kind: 'zeros' }))
   const activated = activation(config.act)(biased)
   const options = { bias: proj_bias, init: VIT_INIT }
   let sum: Value

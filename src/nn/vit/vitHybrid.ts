@@ -75,7 +75,7 @@ function backboneMap(parameters: CheckpointParameters, pixels: Value, options: H
     const last = i + 1 === backbone.convolutions.length
     return x.builder.scope(`${i}`, { kind: 'ConvNormAct' }, () => {
       const convolved = conv2d(parameters, 'conv', x, channels, { kernel: stride, stride, bias: last })
-      return last ? convolved : act('bn', 'gelu', batchNorm2d(parameters, 'bn', convolved, { mode }))
+      return last ? convolved : act('bn', 'gelu', batchNorm2d(parameters, 'bn', convolved))
     })
   }, pixels)
 }

@@ -76,7 +76,10 @@ export function layerScale(parameters: Parameters, name: string, x: Value, initi
   return builder.scope(name, { kind: 'LayerScale' }, () =>
     op.mul(
       x,
-      parameters(`${builder.path}.gamma`, [x.shape.at(-1) as number], { kind: 'constant', value: initial }),
+      parameters.weight(`${builder.path}.gamma`, [x.shape.at(-1) as number], {
+        kind: 'constant',
+        value: initial,
+      }),
     ),
   )
 }
@@ -146,7 +149,7 @@ export function biasedQkv(
   const fused = qkv(parameters, x, false)
   const [query, key, value] = op.split(fused, [features, features, features], 2) as [Value, Value, Value]
   if (!biased) return [query, key, value]
-  const bias = (name: string) => parameters(`${builder.path}.${name}`, [features], { kind: 'zeros' })
+  const bias = (name: string) => parameters.weight(`${builder.path}.${name}`, [features], { kind: 'zeros' })
   return [op.add(query, bias('q_bias')), key, op.add(value, bias('v_bias'))]
 }
 
@@ -216,7 +219,10 @@ export function attentionPool(
   return builder.scope(name, { kind: 'AttentionPoolLatent' }, () => {
     const features = x.shape.at(-1) as number
     const std = features ** -0.5
-    const latent = parameters(`${builder.path}.latent`, [1, 1, features], { kind: 'truncated_normal', std })
+    const latent = parameters.weight(`${builder.path}.latent`, [1, 1, features], {
+      kind: 'truncated_normal',
+      std,
+    })
     const query = linear(parameters, 'q', latent, features, { init: VIT_INIT })
     const pair = linear(parameters, 'kv', x, 2 * features, { init: VIT_INIT })
     const [key, value] = op.split(pair, [features, features], 2) as [Value, Value]

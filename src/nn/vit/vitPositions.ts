@@ -63,7 +63,7 @@ function scoreBias(
     const rows = (2 * grid[0] - 1) * (2 * grid[1] - 1) + 3
     const make = () =>
       relativePositionBias(
-        parameters(`${builder.path}.relative_position_bias_table`, [rows, heads], { kind: 'zeros' }),
+        parameters.weight(`${builder.path}.relative_position_bias_table`, [rows, heads], { kind: 'zeros' }),
         index,
       )
     return config.shared_rel_pos ? builder.scope('rel_pos_bias', make) : make

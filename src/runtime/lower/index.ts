@@ -5,15 +5,20 @@
 // times as long as Add and LayerNormalization.
 import { type Graph, prune } from '../../graph/index.ts'
 import type { Lowered } from '../node/weights.ts'
+import type { Device } from '../types.ts'
 import { foldHalves } from './halves.ts'
 import { holdLayout } from './layout.ts'
 import { fuseTransposedWeights } from './transposed.ts'
 
 const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [foldHalves, fuseTransposedWeights, holdLayout]
 
+/** Other devices have none of the CPU's own operators; what they share is that halves need not be widened by each session. */
+const ELSEWHERE: typeof PASSES = [foldHalves]
+
 /** Rewrites a graph for the runtime; the numbers stay the same. */
-export function lower(graph: Graph): Lowered {
-  const { graph: lowered, halves } = PASSES.reduce<Lowered>((before, pass) => pass(before), {
+export function lower(graph: Graph, device: Device = 'cpu'): Lowered {
+  const passes = device === 'cpu' ? PASSES : ELSEWHERE
+  const { graph: lowered, halves } = passes.reduce<Lowered>((before, pass) => pass(before), {
     graph,
     halves: new Set(),
   })

@@ -1,13 +1,6 @@
 // The cache's folder, and the deletion of files that have not been used for long.
 import { readdir, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
-
-/** Folder of converted weights: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
-export function defaultCacheDir(): string {
-  const { PIPILO_CACHE, XDG_CACHE_HOME } = process.env
-  return PIPILO_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'pipilo')
-}
 
 // An entry is deleted when it has not been used for this long, or as the least recently used when all are larger than this.
 const MAXIMUM_AGE = 60 * 86_400_000

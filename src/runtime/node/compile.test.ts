@@ -93,6 +93,12 @@ describe.each([
         /Node "encoder\.words\/Gather" \(Gather\) failed: .*indices element out of data bounds/,
       ),
     )
+    const { code, input, hint } = await session.run({ index: tensor('int64', [1], [9]) }).then(
+      () => expect.unreachable(),
+      (thrown: PipiloError) => thrown,
+    )
+    expect([code, input]).toEqual(['RUNTIME', 'encoder.words/Gather'])
+    expect(hint).toMatch(/shapes and values of the inputs/)
     expect((await session.run({ index: tensor('int64', [1], [1]) })).y?.data).toEqual(Float32Array.of(3, 4))
   })
 

@@ -1,10 +1,11 @@
 // Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
+import { cacheFolder } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
-import type { CompileOptions, Session } from '../types.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
-import { defaults } from './defaults.ts'
+import type { CompileOptions, Device, Session } from '../types.ts'
+import { counts } from './counts.ts'
+import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
@@ -13,6 +14,8 @@ import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, pla
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+  const device = checkDevice(options.device ?? 'cpu')
+  if (device !== 'cpu') return compileElsewhere(graph, device, options)
   const { workers, threads } = counts(
     isLarge(graph) ? { ...options, workers: options.workers ?? 1 } : options,
   )
@@ -24,7 +27,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const early = workers > 0 && !options.profile && (options.early ?? packedBytes(graph) >= MUCH)
   if (!options.persist) return openSession(compiled, workers, { early })
 
-  const cacheDir = options.cacheDir ?? defaultCacheDir()
+  const cacheDir = options.cacheDir ?? cacheFolder()
   const address = await addressOf(plan, files)
   const found = await findPrepared(cacheDir, address, threads)
   if (found) return openSession(found, workers, { address })
@@ -44,13 +47,37 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
+/** On a device nothing is kept, and nothing is early; the graph stays at hand until the device has proved itself. */
+async function compileElsewhere(graph: Graph, device: Device, options: CompileOptions): Promise<Session> {
+  const { workers, threads } = counts(options)
+  const { planOf } = await import('./plan.ts')
+  const { plan, files } = await planOf(graph, threads, options)
+  const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
+  const session = await openSession(
+    { inputs: graph.inputs, outputs: graph.outputs, optional, plan },
+    workers,
+    {},
+  )
+  return {
+    ...session,
+    device,
+    async prove(feeds, proof = {}) {
+      const { prove } = await import('./prove.ts')
+      const address = await addressOf(plan, files)
+      const onCpu = () =>
+        compile(graph, { ...options, device: 'cpu', workers: 1, persist: false, early: false })
+      await prove({ session, device, address, graph, onCpu, cacheDir: options.cacheDir }, feeds, proof)
+    },
+  }
+}
+
 /** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
   prepared: string,
-  options: Omit<CompileOptions, 'persist' | 'lower' | 'early'> = {},
+  options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
-  const found = await findPrepared(options.cacheDir ?? defaultCacheDir(), prepared, threads)
+  const found = await findPrepared(options.cacheDir ?? cacheFolder(), prepared, threads)
   return found && { opening: openSession(found, workers, { address: prepared }) }
 }
 
@@ -77,6 +104,7 @@ async function openSession(
   return {
     inputs,
     outputs,
+    device: 'cpu',
     concurrency: Math.max(1, workers),
     ...(address && { prepared: address }),
     async run(feeds, fetched = names, { signal } = {}) {
@@ -89,6 +117,7 @@ async function openSession(
       checkOutputs(outputs, fetched)
       return runner.run(feeds, fetched, signal)
     },
+    async prove() {},
     dispose() {
       disposed ??= runner.close().then(() => kept)
       return disposed
@@ -104,12 +133,6 @@ async function openRunner(
   if (early) return Pool.openEarly(plan, workers)
   const runner = workers === 0 ? await InPlace.open(plan) : await Pool.open(plan, workers)
   return { runner, optimised: Promise.resolve(true) }
-}
-
-function counts(options: CompileOptions): { workers: number; threads: number } {
-  const standard = defaults()
-  const workers = count('workers', options.workers ?? standard.workers, 0)
-  return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
 }
 
 /**
@@ -128,15 +151,4 @@ function isLarge({ initializers }: Graph): boolean {
   let elements = 0
   for (const { shape } of initializers.values()) elements += elementCount(shape)
   return 4 * elements > LARGE
-}
-
-function threadsFor(workers: number, standard: { workers: number; threads: number }): number {
-  return Math.max(1, Math.floor((standard.workers * standard.threads) / Math.max(1, workers)))
-}
-
-function count(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer from ${least}.`, {
-    input: name,
-  })
 }

@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { DType, Tensor, TypedArray } from '../../tensor/index.ts'
+import type { Device } from '../types.ts'
 import { withoutTelemetry } from './telemetry.ts'
 
 /** Description of a session as plain data that can be posted to a worker. */
@@ -14,6 +15,8 @@ export interface Plan {
   readonly folder?: string
   /** Threads inside one operator. */
   readonly threads: number
+  /** Device on which it runs, if not the CPU. */
+  readonly device?: Exclude<Device, 'cpu'>
   /** Prefix of the profile's file. */
   readonly profile?: string
   /** Write the optimised graph and its packed weights: the graph's path, and the name of the weights' file beside it. */
@@ -26,7 +29,12 @@ export interface Plan {
 
 /** A session ready to run. */
 export interface Engine {
-  run(feeds: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Promise<Record<string, Tensor>>
+  /** @param into arrays that some of the outputs are written into; those are not among the results */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs: readonly string[],
+    into?: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>>
   close(): Promise<void>
 }
 
@@ -40,6 +48,9 @@ export async function loadRuntime(): Promise<typeof import('onnxruntime-node')> 
   return runtime
 }
 
+/** Devices by the library's names. */
+export const providers = { webgpu: 'webgpu', cuda: 'cuda', coreml: 'coreml', directml: 'dml' } as const
+
 // A graph of one node, Neg, over one number: what the builder makes of `op.neg(b.input('x', 'float32', [1]))`.
 const SMALLEST =
   'CAgSBnBpcGlsbzo3ChAKAXgSAXkaA05lZyIDTmVnEgFnWg8KAXgSCgoICAESBAoCCAFiDwoBeRIKCggIARIECgIIAUICEBE='
@@ -49,8 +60,13 @@ const SMALLEST =
  * more than any other, whatever its graph.
  */
 export async function primeRuntime(): Promise<void> {
+  await smallestSession()
+}
+
+/** Makes a session of the smallest graph, and ends it. Throws ONNX Runtime's own error where there is no such device. */
+export async function smallestSession(device?: Exclude<Device, 'cpu'>): Promise<void> {
   const { InferenceSession } = await loadRuntime()
-  const plan: Plan = { model: Buffer.from(SMALLEST, 'base64'), threads: 1 }
+  const plan: Plan = { model: Buffer.from(SMALLEST, 'base64'), threads: 1, ...(device && { device }) }
   const session = await InferenceSession.create(plan.model, sessionOptions(plan))
   await session.release()
 }
@@ -60,11 +76,17 @@ export async function openEngine(plan: Plan): Promise<Engine> {
   const { InferenceSession, Tensor: Native } = await loadRuntime()
   const session = await InferenceSession.create(plan.model, sessionOptions(plan))
   return {
-    async run(feeds, outputs) {
+    async run(feeds, outputs, into) {
       const native: Record<string, OrtTensor> = {}
       for (const [name, feed] of Object.entries(feeds)) native[name] = toNative(Native, feed)
-      const results = await session.run(native, outputs)
-      return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
+      if (!into) return toTensors(await session.run(native, outputs))
+      const fetches: Record<string, OrtTensor | null> = {}
+      for (const [name, place] of Object.entries(into)) fetches[name] = toNative(Native, place)
+      for (const name of outputs) fetches[name] ??= null
+      const results = await session.run(native, fetches)
+      return toTensors(
+        Object.fromEntries(outputs.flatMap((name) => (name in into ? [] : [[name, results[name]!]]))),
+      )
     },
     async close() {
       if (plan.profile) session.endProfiling()
@@ -86,7 +108,8 @@ function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
   }
   if (plan.early) session.disable_prepacking = '1'
   return {
-    executionProviders: ['cpu'],
+    // One alone: of several, the package leaves out in silence what it does not have. The CPU is always there for the rest.
+    executionProviders: [plan.device ? providers[plan.device] : 'cpu'],
     executionMode: 'sequential',
     interOpNumThreads: 1,
     // Plans of memory are kept for each shape that occurs: without them 400 batches of random lengths settle at 79 MB of
@@ -98,7 +121,7 @@ function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
       session,
       // On the CPU that operator takes five times as long as the Add and LayerNormalization it replaces: MiniLM with
       // 16 × 32 tokens on one thread ran at 196 GFLOP/s with it, at 229 without (`bench/runtime/profile.ts`).
-      optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' },
+      ...(!plan.device && { optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' } }),
     },
     ...(plan.prepare && { optimizedModelFilePath: plan.prepare.model }),
     ...((plan.prepared || plan.early) && { graphOptimizationLevel: 'disabled' }),
@@ -112,6 +135,10 @@ function toNative(Native: typeof OrtTensor, { dtype, shape, data }: Tensor): Ort
     return Object.assign(new Native('uint16', data as Uint16Array, shape), { type: 'float16' })
   // The runtime's own spelling of dtypes is ours; it knows fewer of them and says so.
   return new Native(dtype as 'float32', data as Float32Array, shape)
+}
+
+function toTensors(results: Readonly<Record<string, OrtTensor>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toTensor(tensor)]))
 }
 
 function toTensor(tensor: OrtTensor): Tensor {

@@ -5,7 +5,9 @@ import { PipiloError } from '../../base/index.ts'
 const PREFIX = /^(Load model from .*? failed:|Error: |Exception during initialization: )/s
 
 /** The error of a run: {@link PipiloError} `RUNTIME`, naming the node where the message does. */
-export function runError(message: string): PipiloError {
+export function runError(error: unknown): PipiloError {
+  if (error instanceof PipiloError) return error
+  const message = messageOf(error)
   const node = /while running (\S+) node\. Name:\s*'([^']*)'\s*Status Message:\s*(.*)/s.exec(message)
   if (!node) return new PipiloError('RUNTIME', `ONNX Runtime could not run the graph: ${sentence(message)}`)
   const [, op, name = '', reason = ''] = node
@@ -16,7 +18,9 @@ export function runError(message: string): PipiloError {
 }
 
 /** The error of making a session: `OPERATOR_UNSUPPORTED` or `GRAPH_INVALID`, naming node and operator where known. */
-export function creationError(message: string): PipiloError {
+export function creationError(error: unknown): PipiloError {
+  if (error instanceof PipiloError) return error
+  const message = messageOf(error)
   const unsupported =
     /Could not find an implementation for (?<op>[\w.:]+)\(\S+ node with name '(?<name>[^']*)'/.exec(
       message,
@@ -38,7 +42,13 @@ export function creationError(message: string): PipiloError {
   })
 }
 
-function sentence(message: string): string {
+/** A message as one sentence. */
+export function sentence(message: string): string {
   const text = message.replace(PREFIX, '').replaceAll(/\s+/g, ' ').trim()
   return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
+/** The message of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

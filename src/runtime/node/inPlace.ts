@@ -1,10 +1,10 @@
 // A session on the calling thread, which it blocks while it runs.
 import { abortError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import { openingError, turnsOf } from './device.ts'
 import { type Engine, openEngine, type Plan } from './engine.ts'
-import { creationError, runError } from './failures.ts'
+import { runError } from './failures.ts'
 import { ABORTED } from './pool.ts'
-import { messageOf } from './thread.ts'
 
 /** Runs calls one after the other; between two of them the event loop has its turn. */
 export class InPlace {
@@ -16,11 +16,7 @@ export class InPlace {
   }
 
   static async open(plan: Plan): Promise<InPlace> {
-    try {
-      return new InPlace(await openEngine(plan))
-    } catch (error) {
-      throw creationError(messageOf(error))
-    }
+    return new InPlace(await openHere(plan))
   }
 
   run(
@@ -31,7 +27,7 @@ export class InPlace {
     const call = this.#last.then(async () => {
       if (signal?.aborted) throw abortError(signal, ABORTED)
       const results = await this.#engine.run(feeds, outputs).catch((error) => {
-        throw runError(messageOf(error))
+        throw runError(error)
       })
       if (signal?.aborted) throw abortError(signal, ABORTED)
       return results
@@ -43,5 +39,20 @@ export class InPlace {
   async close(): Promise<void> {
     await this.#last
     await this.#engine.close()
+  }
+}
+
+/** A session on this thread that takes its turns on its device. Throws as {@link PipiloError}. */
+export async function openHere(plan: Plan): Promise<Engine> {
+  const turns = turnsOf(plan)
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => (turns ? turns.run(work) : work())
+  const engine = await inTurn(() =>
+    openEngine(plan).catch(async (error) => {
+      throw await openingError(error, plan)
+    }),
+  )
+  return {
+    run: (feeds, outputs, into) => inTurn(() => engine.run(feeds, outputs, into)),
+    close: () => inTurn(() => engine.close()),
   }
 }

@@ -1,10 +1,9 @@
 // Notes: small JSON files beside the prepared sessions in the cache, read before a session is opened.
 import { mkdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../../base/files/index.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
+import { cacheFolder, writeFileAtomic } from '../../base/files/index.ts'
 
-const pathOf = (key: string, cacheDir = defaultCacheDir()): string =>
+const pathOf = (key: string, cacheDir = cacheFolder()): string =>
   join(cacheDir, 'sessions', `${key}.note.json`)
 
 /**

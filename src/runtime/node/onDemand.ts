@@ -1,8 +1,8 @@
 // Asynchronous functions of this room's door; each loads its code with its first call, while the worker's thread starts.
 
+import { cacheFolder } from '../../base/files/index.ts'
 import { lazily } from '../../base/index.ts'
 import type { Place } from '../../graph/index.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
 
 /**
  * Turns a graph into a session that runs it.
@@ -23,6 +23,26 @@ import { defaultCacheDir } from './cacheFolder.ts'
 export const compile = lazily(async () => (await import('./compile.ts')).compile)
 
 /**
+ * Turns a graph into a session that keeps some of its tensors between calls: weights and moments of a training step, or a
+ * counter.
+ *
+ * ```ts
+ * const session = await compileStateful(graph, { state: { weight: 'weight.next', moment: 'moment.next' } })
+ * await session.write({ weight, moment })
+ * for (const feeds of batches) console.log((await session.step({ feeds, fetch: ['loss'] })).loss)
+ * const trained = await session.read(['weight'])
+ * await session.dispose()
+ * ```
+ *
+ * State whose shape the graph fixes lives in two sets of buffers that change places with each step, so that nothing is
+ * allocated or copied; state with a named size (`[cached, 64]`) may grow.
+ *
+ * @throws what {@link compile} throws; `OPTION_INVALID` or `INPUT_INVALID` where the state names what the graph does not have,
+ *   `DTYPE_MISMATCH` or `SHAPE_MISMATCH` where an output cannot be the input's next value
+ */
+export const compileStateful = lazily(async () => (await import('./stateful.ts')).compileStateful)
+
+/**
  * Opens a session that an earlier one, compiled with `persist`, has left: without its graph, and without the time that reading
  * and building it takes.
  *
@@ -36,6 +56,17 @@ export const compile = lazily(async () => (await import('./compile.ts')).compile
  *   more to make it from
  */
 export const reopen = lazily(async () => (await import('./compile.ts')).reopen)
+
+/**
+ * Tells which operators of a graph a device runs, and which it leaves to the CPU, by running it once.
+ *
+ * ```ts
+ * await placement(graph, feeds, { device: 'webgpu' })   // { device: 'webgpu', operators: 103, onCpu: { Gather: 2 } }
+ * ```
+ *
+ * @throws what {@link compile} and a run throw
+ */
+export const placement = lazily(async () => (await import('./placement.ts')).placement)
 
 /**
  * Runs a graph once, in place; for passes that must compute.
@@ -60,6 +91,6 @@ export const evaluate = lazily(async () => (await import('./evaluate.ts')).evalu
  *
  * @param cacheDir as in {@link CompileOptions}
  */
-export function keepDerived(cacheDir: string = defaultCacheDir()): Place {
+export function keepDerived(cacheDir: string = cacheFolder()): Place {
   return async (derived) => (await import('./cache.ts')).derivedFile(derived, cacheDir)
 }

@@ -1,7 +1,5 @@
 // The bytes of a weight as a session takes it.
-import { open } from 'node:fs/promises'
-import { fileError } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
+import { streamRange } from '../../base/files/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import {
   bfloat16ToFloat32,
@@ -71,25 +69,5 @@ async function* sourceChunks(source: Initializer): AsyncGenerator<TypedArray> {
     for (let at = 0; at < data.length; at += elements) yield data.subarray(at, at + elements)
     return
   }
-  const { path, offset, length } = source.file
-  try {
-    const file = await open(path)
-    try {
-      const buffer = new Uint8Array(Math.min(CHUNK, length))
-      for (let at = 0; at < length; at += CHUNK) {
-        const wanted = Math.min(CHUNK, length - at)
-        const { bytesRead } = await file.read(buffer, 0, wanted, offset + at)
-        if (bytesRead < wanted)
-          throw new PipiloError('FORMAT_INVALID', `${path} ends before byte ${offset + length}.`, {
-            hint: 'The file is cut off: fetch it again.',
-            input: path,
-          })
-        yield typedArray(source.dtype, buffer.subarray(0, wanted))
-      }
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    throw fileError(error, path, 'read')
-  }
+  for await (const bytes of streamRange(source.file, CHUNK)) yield typedArray(source.dtype, bytes)
 }

@@ -1,10 +1,10 @@
 // Makes the plan that a session is opened from: the encoded graph, and the files of its weights.
 import { dirname, resolve } from 'node:path'
+import { cacheFolder } from '../../base/files/index.ts'
 import { encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { lower } from '../lower/index.ts'
 import type { CompileOptions } from '../types.ts'
-import { defaultCacheDir } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
 import { isFileTensor } from './piece.ts'
 import { placeWeights } from './weights.ts'
@@ -15,11 +15,9 @@ export async function planOf(
   threads: number,
   options: CompileOptions,
 ): Promise<{ plan: Plan; files: ReadonlySet<string> }> {
-  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph)
-  const { graph: placed, folder } = await placeWeights(
-    lowered,
-    resolve(options.cacheDir ?? defaultCacheDir()),
-  )
+  const { device = 'cpu' } = options
+  const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph, device)
+  const { graph: placed, folder } = await placeWeights(lowered, resolve(options.cacheDir ?? cacheFolder()))
   const files = new Set<string>()
   const model = encodeOnnx(placed, {
     external: (_, tensor) => {
@@ -30,7 +28,14 @@ export async function planOf(
     },
   })
   const { profile } = options
-  return { plan: { model, threads, ...(folder && { folder }), ...(profile && { profile }) }, files }
+  const plan: Plan = {
+    model,
+    threads,
+    ...(folder && { folder }),
+    ...(profile && { profile }),
+    ...(device !== 'cpu' && { device }),
+  }
+  return { plan, files }
 }
 
 // Operators whose second input is a weight that the library packs, float16 and bfloat16 as float32.

@@ -2,9 +2,9 @@
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Plan } from './engine.ts'
-import { creationError, runError } from './failures.ts'
+import { messageOf } from './failures.ts'
 import { movable } from './protocol.ts'
-import { messageOf, type Thread, ThreadEnded, takeThread } from './thread.ts'
+import { type Thread, ThreadEnded, takeThread } from './thread.ts'
 
 /** Sentence of the error of an aborted run. */
 export const ABORTED = 'The run was aborted.'
@@ -110,7 +110,7 @@ export class Pool {
       const { tensors, moved } = movable(call.feeds)
       const reply = await thread.request({ kind: 'run', feeds: tensors, outputs: call.outputs }, moved)
       if (reply.kind === 'done') call.resolve(reply.outputs)
-      else call.reject(runError(reply.message))
+      else call.reject(PipiloError.fromJSON(reply.error))
     } catch (error) {
       call.reject(crashed(error))
     }
@@ -167,7 +167,7 @@ export class Pool {
     if (plan.early) this.#early.add(thread)
     if (reply.kind === 'done') return thread
     await thread.close()
-    throw creationError(reply.message)
+    throw PipiloError.fromJSON(reply.error)
   }
 
   #settleDispose(): void {
@@ -182,13 +182,17 @@ export class Pool {
 }
 
 function crashed(error: unknown): PipiloError {
-  if (!(error instanceof ThreadEnded))
-    return new PipiloError('INPUT_INVALID', `The feeds could not be sent to a worker: ${messageOf(error)}.`, {
-      hint: 'Arrays that an earlier run was given have been moved and cannot be used again.',
-      cause: error,
-    })
+  if (!(error instanceof ThreadEnded)) return unsendable(error)
   return new PipiloError('WORKER_CRASHED', `The worker that ran the model ended: ${error.message}.`, {
     hint: 'The next call starts a new one. If it keeps happening, memory may be short: use fewer workers or smaller batches.',
+    cause: error,
+  })
+}
+
+/** The error of feeds that cannot be posted. */
+export function unsendable(error: unknown): PipiloError {
+  return new PipiloError('INPUT_INVALID', `The feeds could not be sent to a worker: ${messageOf(error)}.`, {
+    hint: 'Arrays that an earlier run was given have been moved and cannot be used again.',
     cause: error,
   })
 }

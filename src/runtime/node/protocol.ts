@@ -1,21 +1,31 @@
 // The messages between the caller's thread and a worker.
+import type { PipiloErrorJSON } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Plan } from './engine.ts'
+import type { Wiring } from './heldState.ts'
 
-/** To a worker. It is sent one `open`, then one `run` at a time, then `close`. */
+/** To a worker. It is sent one `open`, then one `run` at a time (or what concerns its state), then `close`. */
 export type Request =
-  | { readonly kind: 'open'; readonly plan: Plan }
+  | { readonly kind: 'open'; readonly plan: Plan; readonly wiring?: Wiring | undefined }
   | {
       readonly kind: 'run'
       readonly feeds: Readonly<Record<string, Tensor>>
       readonly outputs: readonly string[]
     }
+  | {
+      readonly kind: 'step'
+      readonly feeds: Readonly<Record<string, Tensor>>
+      readonly keep: readonly string[]
+      readonly fetch: readonly string[]
+    }
+  | { readonly kind: 'read'; readonly names: readonly string[] }
+  | { readonly kind: 'write'; readonly tensors: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'close' }
 
-/** From a worker: one reply to each `open` and `run`. A closed worker's reply is its end. */
+/** From a worker: one reply to each request. A closed worker's reply is its end. */
 export type Reply =
   | { readonly kind: 'done'; readonly outputs: Readonly<Record<string, Tensor>> }
-  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'failed'; readonly error: PipiloErrorJSON }
 
 /**
  * Flags that a worker shares with the caller's thread, so that the process can end in the middle of a call.

@@ -3,6 +3,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import type { Turns } from '../../base/index.ts'
+import { turnsOf } from './device.ts'
+import { messageOf } from './failures.ts'
 import { BUSY, LEAVING, type Reply, type Request } from './protocol.ts'
 import { withoutTelemetry } from './telemetry.ts'
 
@@ -19,6 +22,7 @@ export class Thread {
   readonly #state = new Int32Array(new SharedArrayBuffer(8))
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined
   #ended: Error | undefined
+  #turns: Turns | undefined
   /** Settles when the thread has ended. */
   readonly end: Promise<void>
 
@@ -52,8 +56,13 @@ export class Thread {
     return this.#ended === undefined
   }
 
-  /** Sends a request; `moved` changes owner. Rejects with {@link ThreadEnded} when the thread ends first. */
+  /** Sends a request in the turn of its device; `moved` changes owner. Rejects with {@link ThreadEnded} when the thread ends first. */
   request(request: Request, moved: ArrayBuffer[] = []): Promise<Reply> {
+    if (request.kind === 'open') this.#turns = turnsOf(request.plan)
+    return this.#inTurn(() => this.#ask(request, moved))
+  }
+
+  #ask(request: Request, moved: ArrayBuffer[]): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (this.#ended) return reject(this.#ended)
       // Throws, and so rejects, when a buffer has been moved away before.
@@ -64,11 +73,17 @@ export class Thread {
   }
 
   /** Frees the session and ends the thread. */
-  async close(): Promise<void> {
-    if (this.#ended) return
-    this.#worker.ref()
-    this.#worker.postMessage({ kind: 'close' } satisfies Request)
-    await this.end
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#ended) return
+      this.#worker.ref()
+      this.#worker.postMessage({ kind: 'close' } satisfies Request)
+      await this.end
+    })
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turns ? this.#turns.run(work, { line: this }) : work()
   }
 
   /** Blocks until the thread is outside the native library, for good, so that the process can end. */
@@ -83,11 +98,6 @@ export class Thread {
     this.#worker.unref()
     return waiting
   }
-}
-
-/** The message of anything thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 const threads = new Set<Thread>()

@@ -60,7 +60,7 @@ const embedNormalization: Rule = (call) => {
 const binary = (call: Call) => broadcast(call, call.shape(0), call.shape(1))
 const broadcasting: Rule = (call) => [tensor(call.dtype(0), binary(call))]
 
-export const contrib: Readonly<Record<string, Rule>> = {
+export const contrib = {
   Gelu: same,
   FastGelu: same,
   QuickGelu: same,
@@ -92,7 +92,7 @@ export const contrib: Readonly<Record<string, Rule>> = {
   QLinearMul: broadcasting,
   QuantizeLinear: (call) => [tensor(call.dtype(2) ?? 'uint8', call.shape(0))],
   DequantizeLinear: (call) => [tensor(call.dtype(1), call.shape(0))],
-}
+} satisfies Readonly<Record<string, Rule>>
 
 const half = (size: Dimension): Dimension => (typeof size === 'number' ? size / 2 : '')
 

@@ -140,7 +140,7 @@ const optionalOf: Rule = (call) => {
   return [type ? { type: { kind: 'optional', element: type } } : {}]
 }
 
-export const control: Readonly<Record<string, Rule>> = {
+export const control = {
   If: conditional,
   Loop: loop,
   Scan: scan,
@@ -160,4 +160,4 @@ export const control: Readonly<Record<string, Rule>> = {
     const type = call.inputs[0]?.type
     return [type?.kind === 'optional' ? { type: type.element } : { type }]
   },
-}
+} satisfies Readonly<Record<string, Rule>>

@@ -183,7 +183,7 @@ const integer =
   (weight: number, dtype: (call: Call) => DType | undefined): Rule =>
   (call) => [tensor(dtype(call), convolve(call, weight))]
 
-export const convolution: Readonly<Record<string, Rule>> = {
+export const convolution = {
   Conv: conv,
   ConvTranspose: convTranspose,
   ConvInteger: integer(1, () => 'int32'),
@@ -208,4 +208,4 @@ export const convolution: Readonly<Record<string, Rule>> = {
   GridSample: gridSample,
   AffineGrid: affineGrid,
   DeformConv: deformConv,
-}
+} satisfies Readonly<Record<string, Rule>>

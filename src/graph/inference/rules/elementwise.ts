@@ -3,7 +3,7 @@ import type { DType } from '../../../tensor/index.ts'
 import { dtypeOf } from '../../onnx/schema.ts'
 import type { Dimension } from '../../types.ts'
 import * as dimension from '../dimension.ts'
-import { broadcast, type Call, CONTENT_LIMIT, type Fact, type Rule, tensor } from '../rule.ts'
+import { broadcast, type Call, CONTENT_LIMIT, type Fact, forEach, type Rule, tensor } from '../rule.ts'
 
 type Fold = (a: Dimension, b: Dimension) => Dimension
 
@@ -120,7 +120,7 @@ const same: Rule = (call): readonly Fact[] => [
   { type: call.inputs[0]?.type, content: call.inputs[0]?.content },
 ]
 
-export const elementwise: Readonly<Record<string, Rule>> = {
+export const elementwise = {
   Add: binary(dimension.add),
   Sub: binary(dimension.subtract),
   Mul: binary(dimension.multiply),
@@ -160,13 +160,60 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Round: float,
   Sqrt: unary((a) => (typeof a === 'number' ? Math.sqrt(a) : '')),
   Identity: same,
-  ...Object.fromEntries(
-    `Acos Acosh Asin Asinh Atan Atanh Cos Cosh Sin Sinh Tan Tanh Erf Exp Log Reciprocal Sign Relu LeakyRelu
-     ThresholdedRelu Elu Celu Selu Gelu Sigmoid HardSigmoid HardSwish Mish Swish Shrink Softplus Softsign
-     BitwiseNot LogSoftmax Softmax Hardmax CumSum CumProd Trilu LpNormalization LRN MeanVarianceNormalization
-     GroupNormalization InstanceNormalization RMSNormalization ScatterElements ScatterND Scatter
-     ReverseSequence RandomNormalUpdate TensorScatter`
-      .split(/\s+/)
-      .map((name) => [name, float]),
+  ...forEach(
+    [
+      'Acos',
+      'Acosh',
+      'Asin',
+      'Asinh',
+      'Atan',
+      'Atanh',
+      'Cos',
+      'Cosh',
+      'Sin',
+      'Sinh',
+      'Tan',
+      'Tanh',
+      'Erf',
+      'Exp',
+      'Log',
+      'Reciprocal',
+      'Sign',
+      'Relu',
+      'LeakyRelu',
+      'ThresholdedRelu',
+      'Elu',
+      'Celu',
+      'Selu',
+      'Gelu',
+      'Sigmoid',
+      'HardSigmoid',
+      'HardSwish',
+      'Mish',
+      'Swish',
+      'Shrink',
+      'Softplus',
+      'Softsign',
+      'BitwiseNot',
+      'LogSoftmax',
+      'Softmax',
+      'Hardmax',
+      'CumSum',
+      'CumProd',
+      'Trilu',
+      'LpNormalization',
+      'LRN',
+      'MeanVarianceNormalization',
+      'GroupNormalization',
+      'InstanceNormalization',
+      'RMSNormalization',
+      'ScatterElements',
+      'ScatterND',
+      'Scatter',
+      'ReverseSequence',
+      'RandomNormalUpdate',
+      'TensorScatter',
+    ],
+    float,
   ),
-}
+} satisfies Readonly<Record<string, Rule>>

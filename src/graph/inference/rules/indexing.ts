@@ -83,7 +83,7 @@ const unique: Rule = (call) => {
 
 const nonMaxSuppression: Rule = (call) => [tensor('int64', [call.fresh(0, 0), 3])]
 
-export const indexing: Readonly<Record<string, Rule>> = {
+export const indexing = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherND,
@@ -92,4 +92,4 @@ export const indexing: Readonly<Record<string, Rule>> = {
   Compress: compress,
   Unique: unique,
   NonMaxSuppression: nonMaxSuppression,
-}
+} satisfies Readonly<Record<string, Rule>>

@@ -65,11 +65,11 @@ const einsum: Rule = (call) => {
   return [tensor(dtype, at < 0 ? named : [...named.slice(0, at), ...batch, ...named.slice(at)])]
 }
 
-export const linear: Readonly<Record<string, Rule>> = {
+export const linear = {
   MatMul: matMul,
   Gemm: gemm,
   Einsum: einsum,
   MatMulInteger: integer(0, 1, 'int32'),
   QLinearMatMul: (call) => [tensor(call.dtype(7), matMulShape(call, call.shape(0), call.shape(3)))],
   Det: (call) => [tensor(call.dtype(0), call.shape(0)?.slice(0, -2))],
-}
+} satisfies Readonly<Record<string, Rule>>

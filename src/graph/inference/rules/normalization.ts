@@ -35,9 +35,9 @@ const loss: Rule = (call) => {
   return [tensor(dtype, value), tensor(dtype, scores)]
 }
 
-export const normalization: Readonly<Record<string, Rule>> = {
+export const normalization = {
   BatchNormalization: batchNormalization,
   LayerNormalization: layerNormalization,
   SoftmaxCrossEntropyLoss: loss,
   NegativeLogLikelihoodLoss: (call) => loss(call).slice(0, 1),
-}
+} satisfies Readonly<Record<string, Rule>>

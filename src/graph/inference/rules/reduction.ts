@@ -1,7 +1,7 @@
 /** Operators that reduce axes, and those that pick along one. */
 import type { Dimension, Shape } from '../../types.ts'
 import { elements, extreme } from '../dimension.ts'
-import { type Call, type Rule, tensor } from '../rule.ts'
+import { type Call, forEach, type Rule, tensor } from '../rule.ts'
 
 /** A shape without `axes`, or with 1 there. */
 function reduced(shape: Shape, axes: readonly number[], keep: boolean): Shape {
@@ -56,14 +56,23 @@ const topK: Rule = (call) => {
   return [tensor(dtype, result), tensor('int64', result)]
 }
 
-export const reduction: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(
-    ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Mean', 'Min', 'Prod', 'Sum', 'SumSquare'].map((name) => [
-      `Reduce${name}`,
-      reduce,
-    ]),
+export const reduction = {
+  ...forEach(
+    [
+      'ReduceL1',
+      'ReduceL2',
+      'ReduceLogSum',
+      'ReduceLogSumExp',
+      'ReduceMax',
+      'ReduceMean',
+      'ReduceMin',
+      'ReduceProd',
+      'ReduceSum',
+      'ReduceSumSquare',
+    ],
+    reduce,
   ),
   ArgMax: argument,
   ArgMin: argument,
   TopK: topK,
-}
+} satisfies Readonly<Record<string, Rule>>

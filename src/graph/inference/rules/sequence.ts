@@ -103,7 +103,7 @@ const same =
   (dtype?: DType): Rule =>
   (call) => [tensor(dtype ?? call.dtype(0), call.shape(0))]
 
-export const sequence: Readonly<Record<string, Rule>> = {
+export const sequence = {
   LSTM: recurrent,
   GRU: recurrent,
   RNN: recurrent,
@@ -135,4 +135,4 @@ export const sequence: Readonly<Record<string, Rule>> = {
   },
   StringConcat: same('string'),
   RegexFullMatch: same('bool'),
-}
+} satisfies Readonly<Record<string, Rule>>

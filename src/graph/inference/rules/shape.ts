@@ -328,7 +328,7 @@ const columnsToImage: Rule = (call) => {
 
 const eyeLike: Rule = (call) => [tensor(dtypeOf(call.int('dtype', 0)) ?? call.dtype(0), call.shape(0))]
 
-export const shape: Readonly<Record<string, Rule>> = {
+export const shape = {
   Reshape: reshape,
   Flatten: flatten,
   Transpose: transpose,
@@ -350,4 +350,4 @@ export const shape: Readonly<Record<string, Rule>> = {
   EyeLike: eyeLike,
   CenterCropPad: centerCropPad,
   Col2Im: columnsToImage,
-}
+} satisfies Readonly<Record<string, Rule>>

@@ -99,7 +99,7 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
   // How protocol 2 writes bytes.
   '_codecs.encode': ([text, encoding]) =>
     typeof text === 'string' && encoding === 'latin1'
-      ? new Uint8Array(Buffer.from(text, 'latin1'))
+      ? Uint8Array.from(text, (letter) => letter.charCodeAt(0))
       : undefined,
   'torch.Size': ([sizes = []]) => (isSizes(sizes) ? sizes : undefined),
   'torch.device': (args) => args.join(':'),

@@ -7,7 +7,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PipiloError } from '../../../base/index.ts'
 import { type Initializer, loadTensor } from '../../../graph/index.ts'
-import { readTorch } from './index.ts'
+import { withFile } from '../../sources/files.ts'
+import { readTorch as read } from './index.ts'
+
+const readTorch = (path: string) => withFile(path, read)
 
 const at = (name: string) => fileURLToPath(new URL(`./testdata/${name}`, import.meta.url))
 

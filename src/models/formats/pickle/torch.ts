@@ -2,7 +2,7 @@
 import { PipiloError } from '../../../base/index.ts'
 import type { Initializer } from '../../../graph/index.ts'
 import { bytesPerElement, elementCount, type Tensor, typedArray } from '../../../tensor/index.ts'
-import { type OpenFile, readAt, withFile } from '../../sources/files.ts'
+import { type OpenFile, viewOf } from '../../files.ts'
 import { type Storage, type TorchTensor, torchVocabulary } from './objects.ts'
 import { stateDict } from './stateDict.ts'
 import { Truncated, type Unpickled, unpickle } from './unpickle.ts'
@@ -23,7 +23,7 @@ const MOST_ELEMENTS = 2 ** 31
  * (transposed, strided, expanded) are read and laid out.
  *
  * ```ts
- * const tensors = await readTorch('pytorch_model.bin')
+ * const tensors = await files.open('pytorch_model.bin', readTorch)
  * tensors.get('embeddings.word_embeddings.weight')   // { dtype: 'float32', shape, file: { path, offset, length } }
  * ```
  *
@@ -34,17 +34,15 @@ const MOST_ELEMENTS = 2 ** 31
  * name), for other formats; `FORMAT_INVALID` for a file that is cut off or broken; those of reading files
  * @see https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
  */
-export async function readTorch(path: string): Promise<Map<string, Initializer>> {
-  return withFile(path, async (file) => {
-    const start = await readAt(file.handle, 0, Math.min(4, file.size))
-    const isZip = start.length === 4 && start.readUInt32LE(0) === 0x04034b50
-    const { value, storages } = isZip ? await readArchive(file, path) : await readLegacy(file, path)
-    const tensors = new Map<string, Initializer>()
-    for (const [name, tensor] of stateDict(value, path)) {
-      tensors.set(name, await place(file, storages, name, tensor, path))
-    }
-    return tensors
-  })
+export async function readTorch(file: OpenFile): Promise<Map<string, Initializer>> {
+  const start = await file.read(0, Math.min(4, file.size))
+  const isZip = start.length === 4 && viewOf(start).getUint32(0, true) === 0x04034b50
+  const { value, storages } = isZip ? await readArchive(file) : await readLegacy(file)
+  const tensors = new Map<string, Initializer>()
+  for (const [name, tensor] of stateDict(value, file.name)) {
+    tensors.set(name, await place(file, storages, name, tensor))
+  }
+  return tensors
 }
 
 interface Contents {
@@ -53,8 +51,9 @@ interface Contents {
   readonly storages: ReadonlyMap<string, { readonly offset: number; readonly length: number }>
 }
 
-async function readArchive({ handle, size }: OpenFile, label: string): Promise<Contents> {
-  const entries = await readZip(handle, size, label)
+async function readArchive(file: OpenFile): Promise<Contents> {
+  const { name: label, read } = file
+  const entries = await readZip(file)
   const pickle = entries.find(({ name }) => name.endsWith('data.pkl'))
   if (!pickle || entries.some(({ name }) => name.endsWith('constants.pkl'))) {
     throw unsupported(
@@ -64,11 +63,12 @@ async function readArchive({ handle, size }: OpenFile, label: string): Promise<C
   }
   const root = pickle.name.slice(0, -'data.pkl'.length)
   const order = entries.find(({ name }) => name === `${root}byteorder`)
-  if (order && (await readAt(handle, order.offset, Math.min(order.length, 16))).toString() !== 'little') {
+  const stated = order && new TextDecoder().decode(await read(order.offset, Math.min(order.length, 16)))
+  if (stated !== undefined && stated !== 'little') {
     throw unsupported(label, 'holds numbers in big-endian order')
   }
   if (pickle.length > MOST) throw invalid(label, `describes its tensors in ${pickle.length} bytes`)
-  const bytes = await readAt(handle, pickle.offset, pickle.length)
+  const bytes = await read(pickle.offset, pickle.length)
   const named = new Map<string, Storage>()
   let value: unknown
   try {
@@ -89,8 +89,9 @@ async function readArchive({ handle, size }: OpenFile, label: string): Promise<C
 }
 
 /** Pickles one after another (a magic number, a version, the machine, the object, the keys of storages), then the storages. */
-async function readLegacy(file: OpenFile, label: string): Promise<Contents> {
-  const { pickles, named } = await legacyPickles(file, label)
+async function readLegacy(file: OpenFile): Promise<Contents> {
+  const { name: label } = file
+  const { pickles, named } = await legacyPickles(file)
   const [, , machine, object, keys] = pickles
   if (machine!.value instanceof Map && machine!.value.get('little_endian') === false) {
     throw unsupported(label, 'holds numbers in big-endian order')
@@ -107,7 +108,7 @@ async function readLegacy(file: OpenFile, label: string): Promise<Contents> {
         `is cut off: the storage ${key} ends at ${at + 8 + storage.length} of ${file.size} bytes`,
       )
     }
-    const count = Number((await readAt(file.handle, at, 8)).readBigInt64LE())
+    const count = Number(viewOf(await file.read(at, 8)).getBigInt64(0, true))
     if (count * bytesPerElement(storage.dtype) !== storage.length) {
       throw invalid(label, `says two lengths of the storage ${key}`)
     }
@@ -119,9 +120,9 @@ async function readLegacy(file: OpenFile, label: string): Promise<Contents> {
 }
 
 /** How long the pickles are is known once they are read: the start of the file is read again, longer, until they fit. */
-async function legacyPickles({ handle, size }: OpenFile, label: string) {
+async function legacyPickles({ name: label, size, read }: OpenFile) {
   for (let length = Math.min(size, 1 << 20); ; length = Math.min(size, 2 * length)) {
-    const bytes = await readAt(handle, 0, length)
+    const bytes = await read(0, length)
     const named = new Map<string, Storage>()
     const vocabulary = torchVocabulary(named)
     try {
@@ -146,8 +147,8 @@ async function place(
   storages: Contents['storages'],
   name: string,
   { storage, dtype, offset, shape, strides }: TorchTensor,
-  label: string,
 ): Promise<Initializer> {
+  const { name: label } = file
   const width = bytesPerElement(dtype)
   const count = elementCount(shape)
   if (count === 0) return { dtype, shape, data: typedArray(dtype, 0) }
@@ -160,7 +161,7 @@ async function place(
   if (isRowMajor(shape, strides))
     return { dtype, shape, file: { path: file.path, offset: start, length: count * width } }
   if (count > MOST_ELEMENTS) throw unsupported(label, `has the tensor ${name} expanded to ${count} elements`)
-  const bytes = await readAt(file.handle, start, (last - offset + 1) * width)
+  const bytes = await file.read(start, (last - offset + 1) * width)
   return layOut(bytes, dtype, shape, strides)
 }
 

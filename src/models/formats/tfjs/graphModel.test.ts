@@ -7,8 +7,15 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { layers, resolveLayer, tap } from '../../../graph/index.ts'
 import { compile } from '../../../runtime/index.ts'
 import { type DType, type Tensor, tensor } from '../../../tensor/index.ts'
-import { readTfjsGraphModel } from './index.ts'
+import { resolveSource } from '../../sources/sources.ts'
+import { readTfjsGraphModel as read, readModelJson } from './index.ts'
 import { pixelValues, seededPicture } from './testing/seededPicture.ts'
+
+/** The model in a folder, or of a model.json. */
+async function readTfjsGraphModel(place: string) {
+  const files = await resolveSource({ kind: 'file', path: place })
+  return read(await readModelJson(files, files.file))
+}
 
 const testdata = fileURLToPath(new URL('./testdata/graph/', import.meta.url))
 const scratch = await mkdtemp(join(tmpdir(), 'pipilo-tfjs-graph-'))
@@ -130,7 +137,7 @@ describe('readTfjsGraphModel', () => {
     await rm(join(folder, 'model.json'))
     const { graph, files } = await readTfjsGraphModel(join(folder, 'face.json'))
     expect(graph.outputs.map(({ name }) => name)).toEqual(['net/head/MatMul'])
-    expect(files).toEqual([join(folder, 'face.json'), join(folder, 'group1-shard1of1.bin')])
+    expect(files).toEqual(['face.json', 'group1-shard1of1.bin'])
   })
 
   it('keeps feature maps in one order from the first convolution to the last, without transpositions', async () => {
@@ -422,7 +429,10 @@ describe('a model that cannot be read', () => {
     await truncate(shard, 0)
     await expect(readTfjsGraphModel(folder)).rejects.toMatchObject({ code: 'FILE_EMPTY' })
     await rm(shard)
-    await expect(readTfjsGraphModel(folder)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND', input: shard })
+    await expect(readTfjsGraphModel(folder)).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+      input: 'group1-shard1of1.bin',
+    })
   })
 
   it('tells a model.json that is cut off, and one without a topology', async () => {

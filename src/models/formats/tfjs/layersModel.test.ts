@@ -8,11 +8,18 @@ import { PipiloError } from '../../../base/index.ts'
 import { type Graph, layers, resolveLayer, tap } from '../../../graph/index.ts'
 import { compile } from '../../../runtime/index.ts'
 import { cosineSimilarity, float32ToFloat16, type Tensor } from '../../../tensor/index.ts'
-import { readTfjsLayersModel } from './index.ts'
+import { resolveSource } from '../../sources/sources.ts'
+import { readTfjsLayersModel as read, readModelJson } from './index.ts'
 import { pixelValues, seededPicture } from './testing/seededPicture.ts'
 
 const nsfwjs = (model: string) =>
   fileURLToPath(new URL(`../../../../node_modules/nsfwjs/dist/models/${model}`, import.meta.url))
+/** The model in a folder, or of a model.json. */
+async function readTfjsLayersModel(place: string) {
+  const files = await resolveSource({ kind: 'file', path: place })
+  return read(await readModelJson(files, files.file))
+}
+
 const testdata = fileURLToPath(new URL('./testdata/', import.meta.url))
 const scratch = await mkdtemp(join(tmpdir(), 'pipilo-tfjs-'))
 afterAll(() => rm(scratch, { recursive: true }))
@@ -109,7 +116,7 @@ describe('readTfjsLayersModel', () => {
   it('reads models packed into JavaScript modules, and sequential ones', async () => {
     const folder = await write('packed', sequential(), { 'model.min.js': 'js', 'shard.bin.js': 'js' })
     const model = await readTfjsLayersModel(folder)
-    expect(model.files).toEqual([join(folder, 'model.min.js'), join(folder, 'shard.bin.js')])
+    expect(model.files).toEqual(['model.min.js', 'shard.bin.js'])
     expect(model.penultimate).toBe('flat')
     const [result] = await run(model.graph, [pixelValues(Uint8Array.from([0, 51, 102, 153, 204, 255]), 1, 2)])
     expect(Array.from(result!['out']!.data as Float32Array)).toEqual([expect.closeTo(4.4, 5)])

@@ -3,7 +3,7 @@ import { PipiloError } from '../../../base/index.ts'
 import { Builder, type Graph, type Value } from '../../../graph/index.ts'
 import { LayerCall } from './layerCall.ts'
 import { LAYERS } from './layers.ts'
-import { type ModelJson, readModelJson } from './modelJson.ts'
+import type { ModelJson } from './modelJson.ts'
 import { type KerasLayer, type KerasModel, type LayerOutput, readKerasModel } from './topology.ts'
 import { Weights } from './weights.ts'
 
@@ -20,7 +20,7 @@ export interface TfjsLayersModel {
   readonly penultimate: string
   /** Names of the weights that no layer asked for. */
   readonly unused: readonly string[]
-  /** Absolute paths of the files that were read: the topology, then the shards. */
+  /** Names of the files that were read, within the model: the topology, then the shards. */
   readonly files: readonly string[]
 }
 
@@ -34,7 +34,7 @@ const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
  * (`model.min.js`, `group1-shard1of1.min.js`), which are read and never executed.
  *
  * ```ts
- * const { graph } = await readTfjsLayersModel('node_modules/nsfwjs/dist/models/mobilenet_v2')
+ * const { graph } = await readTfjsLayersModel(await readModelJson(files))
  * ```
  *
  * Format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter#format-conversion-examples. Layers keep their
@@ -43,12 +43,11 @@ const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
  * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`, `MODEL_INVALID`, `OPERATOR_UNSUPPORTED`
  * (with all kinds that are missing), `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
-export async function readTfjsLayersModel(place: string | ModelJson): Promise<TfjsLayersModel> {
-  const json = typeof place === 'string' ? await readModelJson(place) : place
-  const { file, folder, weightsManifest } = json
+export async function readTfjsLayersModel(json: ModelJson): Promise<TfjsLayersModel> {
+  const { file } = json
   const model = readKerasModel(json)
   refuseUnknownKinds(model, file)
-  const weights = await Weights.read(weightsManifest, folder)
+  const weights = await Weights.read(json)
   const builder = new Builder({ name: model.name })
   const input = pictureInput(model, file)
   const pixels = builder.input(PIXELS, 'float32', ['batch', input.channels, ...input.size])
@@ -59,7 +58,7 @@ export async function readTfjsLayersModel(place: string | ModelJson): Promise<Tf
     inputSize: input.size,
     penultimate: belowHead(model),
     unused: weights.unused(),
-    files: [file, ...weights.files],
+    files: [json.path, ...weights.files],
   }
 }
 

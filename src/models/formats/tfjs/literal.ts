@@ -1,5 +1,5 @@
 // Reads the literal that a JavaScript module exports, without executing it.
-import { PipiloError } from '../../../base/index.ts'
+import { decodeBase64, PipiloError } from '../../../base/index.ts'
 
 /**
  * The value that a JavaScript module exports, where that value is a plain literal: read, never executed.
@@ -30,9 +30,9 @@ export function moduleLiteral(source: string, name: string): unknown {
  *
  * @throws PipiloError `FORMAT_INVALID` when the module exports something else, or something that is no base64
  */
-export function moduleBytes(source: Buffer, name: string): Buffer {
-  // The string begins behind a bundler's short head. In latin1 a character is a byte, so positions are the buffer's.
-  const head = source.toString('latin1', 0, 4096)
+export function moduleBytes(source: Uint8Array, name: string): Uint8Array<ArrayBuffer> {
+  // The string begins behind a bundler's short head. Each byte becomes one character, so positions are the bytes'.
+  const head = String.fromCharCode(...source.subarray(0, 4096))
   const start = literalStart(head)
   const quote = start === undefined ? undefined : head[start]
   if (start === undefined || (quote !== '"' && quote !== "'")) {
@@ -40,17 +40,12 @@ export function moduleBytes(source: Buffer, name: string): Buffer {
       input: name,
     })
   }
-  const end = source.indexOf(quote, start + 1)
-  const text = source.toString('latin1', start + 1, end < 0 ? undefined : end)
-  const bytes = Buffer.from(text, 'base64')
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  // Node skips what is no base64, so a damaged string shows in the length.
-  if (end < 0 || text.length % 4 !== 0 || bytes.length !== (text.length / 4) * 3 - padding) {
-    throw new PipiloError('FORMAT_INVALID', `The base64 string in ${name} is damaged or cut off.`, {
-      input: name,
-    })
-  }
-  return bytes
+  const end = source.indexOf(quote.charCodeAt(0), start + 1)
+  const bytes = end < 0 ? undefined : decodeBase64(source.subarray(start + 1, end))
+  if (bytes) return bytes
+  throw new PipiloError('FORMAT_INVALID', `The base64 string in ${name} is damaged or cut off.`, {
+    input: name,
+  })
 }
 
 /** Position of the first character of the exported literal. */

@@ -1,16 +1,16 @@
 // Reads the `model.json` of TensorFlow.js models.
-import { readFile } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
 import { PipiloError } from '../../../base/index.ts'
-import { isObject, kindOf, readJson, withFile } from '../../sources/files.ts'
+import { isObject, type ModelFiles, readJson, readText } from '../../files.ts'
 import { moduleLiteral } from './literal.ts'
 
 /** The parts of a model.json. */
 export interface ModelJson {
-  /** Absolute path of the file. */
+  /** Its name in errors. */
   readonly file: string
-  /** Folder of the shards. */
-  readonly folder: string
+  /** Its name within the model. */
+  readonly path: string
+  /** The files among which its shards lie, in its own folder. */
+  readonly files: ModelFiles
   /** `graph`: TensorFlow's NodeDefs; `layers`: a Keras model. */
   readonly format: 'graph' | 'layers'
   readonly topology: Readonly<Record<string, unknown>>
@@ -22,11 +22,12 @@ export interface ModelJson {
 /**
  * Reads `model.json`, or the JavaScript module `model.min.js` or `model.js` in its place, which is not executed.
  *
- * @param place the folder, or the file itself, which then may have any name
+ * @param path the file, of any name; default: the one of these that is there
  * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`
  */
-export async function readModelJson(place: string): Promise<ModelJson> {
-  const { file, content } = await readContent(resolve(place))
+export async function readModelJson(files: ModelFiles, path?: string): Promise<ModelJson> {
+  const named = path ?? (await usualName(files))
+  const { file, content } = await readContent(files, named)
   const topology = isObject(content) ? content['modelTopology'] : undefined
   if (!isObject(content) || !isObject(topology)) {
     throw new PipiloError('FORMAT_INVALID', `${file} has no "modelTopology".`, {
@@ -38,7 +39,8 @@ export async function readModelJson(place: string): Promise<ModelJson> {
   const { userDefinedMetadata: metadata } = content
   return {
     file,
-    folder: dirname(file),
+    path: named,
+    files,
     format: isGraph ? 'graph' : 'layers',
     topology,
     signature: content['signature'] ?? (isObject(metadata) ? metadata['signature'] : undefined),
@@ -46,24 +48,15 @@ export async function readModelJson(place: string): Promise<ModelJson> {
   }
 }
 
-/** The shards that the manifest names, as far as it is sound. */
-export function shardPaths({ weightsManifest }: ModelJson): string[] {
-  const groups: unknown[] = Array.isArray(weightsManifest) ? weightsManifest : []
-  const paths = groups.flatMap((group) => (isObject(group) ? group['paths'] : undefined))
-  return paths.filter((path) => typeof path === 'string')
+async function usualName(files: ModelFiles): Promise<string> {
+  for (const name of ['model.json', 'model.min.js', 'model.js']) if (await files.has(name)) return name
+  throw new PipiloError('FILE_NOT_FOUND', `There is no model.json in ${files.label}.`, { input: files.label })
 }
 
-async function readContent(place: string): Promise<{ file: string; content: unknown }> {
-  if ((await kindOf(place)) === 'file') return readAny(place)
-  const json = join(place, 'model.json')
-  for (const name of ['model.json', 'model.min.js', 'model.js']) {
-    if ((await kindOf(join(place, name))) === 'file') return readAny(join(place, name))
-  }
-  throw new PipiloError('FILE_NOT_FOUND', `There is no model.json in ${place}.`, { input: json })
-}
-
-async function readAny(file: string): Promise<{ file: string; content: unknown }> {
-  if (!basename(file).endsWith('.js')) return { file, content: await readJson(file) }
-  const source = await withFile(file, ({ handle }) => readFile(handle, 'utf8'))
-  return { file, content: moduleLiteral(source, file) }
+async function readContent(files: ModelFiles, path: string): Promise<{ file: string; content: unknown }> {
+  const file = await files.open(path, async ({ name }) => name)
+  const content = path.endsWith('.js')
+    ? moduleLiteral(await readText(files, path), file)
+    : readJson(files, path)
+  return { file, content: await content }
 }

@@ -1,8 +1,8 @@
 // One node of a TensorFlow graph with its inputs and attributes, as the rules of operators read it.
-import { PipiloError } from '../../../base/index.ts'
+import { decodeBase64, PipiloError } from '../../../base/index.ts'
 import type { Builder, Dimension, Value } from '../../../graph/index.ts'
 import type { DType } from '../../../tensor/index.ts'
-import { isObject } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import { type Laid, Weight } from './laid.ts'
 import type { NodeDef } from './nodeDefs.ts'
 
@@ -157,6 +157,6 @@ export class NodeCall {
 
 /** protobuf writes bytes in base64, older converters as a list of numbers. */
 function decode(value: unknown): string {
-  if (Array.isArray(value)) return Buffer.from(value).toString()
-  return typeof value === 'string' ? Buffer.from(value, 'base64').toString() : ''
+  const bytes = Array.isArray(value) ? Uint8Array.from(value) : decodeBase64(String(value))
+  return new TextDecoder().decode(bytes)
 }

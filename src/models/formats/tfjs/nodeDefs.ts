@@ -1,6 +1,6 @@
 // Reads the nodes of a TensorFlow graph and sorts out its outputs.
 import { PipiloError } from '../../../base/index.ts'
-import { isObject } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import type { ModelJson } from './modelJson.ts'
 
 /** One output of a node. */

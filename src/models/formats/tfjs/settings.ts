@@ -1,6 +1,6 @@
 // Settings of Keras layers, checked as they are read.
 import { PipiloError } from '../../../base/index.ts'
-import { isObject } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import type { KerasLayer } from './topology.ts'
 
 /** The settings of one layer, checked as they are read. Every method throws `MODEL_INVALID` for a value of the wrong kind. */

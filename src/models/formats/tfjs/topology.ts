@@ -1,6 +1,6 @@
 // Reads the layers of a Keras model from its topology.
 import { PipiloError } from '../../../base/index.ts'
-import { isObject } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import type { ModelJson } from './modelJson.ts'
 
 /** Input of a layer: output `tensor` of the `call`-th use of `layer`. */

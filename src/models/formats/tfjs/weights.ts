@@ -1,15 +1,14 @@
 // Reads the weights of TensorFlow.js models from their shards.
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { PipiloError } from '../../../base/index.ts'
+import { concatenate, PipiloError } from '../../../base/index.ts'
 import { float16ToFloat32, type Tensor } from '../../../tensor/index.ts'
-import { isObject, kindOf, withFile } from '../../sources/files.ts'
+import { isObject } from '../../files.ts'
 import { moduleBytes } from './literal.ts'
+import type { ModelJson } from './modelJson.ts'
 
 /** A weight as it was stored, to be laid out and dequantised when a layer asks for it. */
 interface StoredWeight {
   readonly shape: readonly number[]
-  readonly bytes: Buffer
+  readonly bytes: Uint8Array
   readonly stored: 'float32' | 'float16' | 'uint8' | 'uint16' | 'int32' | 'bool'
   /** Dtype that the model computes with. */
   readonly dtype: 'float32' | 'int32' | 'bool'
@@ -33,7 +32,7 @@ const BYTES = { float32: 4, float16: 2, uint8: 1, uint16: 2, int32: 4, bool: 1 }
  * Quantised weights (uint8, uint16, float16) become float32 when they are taken, the way TensorFlow.js does it.
  */
 export class Weights {
-  /** Absolute paths of the shards. */
+  /** Names of the shards within the model. */
   readonly files: readonly string[]
   private readonly weights: ReadonlyMap<string, StoredWeight>
   private readonly taken = new Set<string>()
@@ -44,16 +43,16 @@ export class Weights {
   }
 
   /**
-   * @param manifest `weightsManifest` of model.json
-   * @param folder where the shards lie
+   * @param json whose `weightsManifest` says where the weights are
    * @throws PipiloError `MODEL_INVALID` for a broken manifest or a shard of another length, `FILE_NOT_FOUND` for a missing one
    */
-  static async read(manifest: unknown, folder: string): Promise<Weights> {
-    if (!Array.isArray(manifest)) throw broken(folder, 'it has no list "weightsManifest"')
-    const groups = await Promise.all(manifest.map((group: unknown) => readGroup(group, folder)))
+  static async read(json: ModelJson): Promise<Weights> {
+    const { weightsManifest: manifest, file } = json
+    if (!Array.isArray(manifest)) throw broken(file, 'it has no list "weightsManifest"')
+    const groups = await Promise.all(manifest.map((group: unknown) => readGroup(group, json)))
     const weights = new Map<string, StoredWeight>()
     for (const [name, weight] of groups.flatMap((group) => group.weights)) {
-      if (weights.has(name)) throw broken(folder, `it lists the weight ${name} twice`)
+      if (weights.has(name)) throw broken(file, `it lists the weight ${name} twice`)
       weights.set(name, weight)
     }
     return new Weights(
@@ -142,61 +141,73 @@ function laidOut(weight: StoredWeight, layout: WeightLayout): Tensor {
   return { dtype: 'float32', shape: laid, data }
 }
 
-async function readGroup(group: unknown, folder: string) {
+async function readGroup(group: unknown, json: ModelJson) {
+  const { file } = json
   if (!isObject(group) || !Array.isArray(group['paths']) || !Array.isArray(group['weights'])) {
-    throw broken(folder, 'an entry of its "weightsManifest" lacks "paths" or "weights"')
+    throw broken(file, 'an entry of its "weightsManifest" lacks "paths" or "weights"')
   }
-  const shards = await Promise.all(group['paths'].map((path: unknown) => readShard(path, folder)))
-  const bytes = shards.length === 1 ? shards[0]!.bytes : Buffer.concat(shards.map((shard) => shard.bytes))
+  const shards = await Promise.all(group['paths'].map((path: unknown) => readShard(path, json)))
+  const bytes = shards.length === 1 ? shards[0]!.bytes : concatenate(shards.map((shard) => shard.bytes))
   const weights: [string, StoredWeight][] = []
   let offset = 0
   for (const entry of group['weights'] as unknown[]) {
-    const { name, shape, stored, ...rest } = readSpec(entry, folder)
+    const { name, shape, stored, ...rest } = readSpec(entry, file)
     const length = shape.reduce((product, size) => product * size, 1) * BYTES[stored]
     weights.push([name, { shape, stored, bytes: bytes.subarray(offset, offset + length), ...rest }])
     offset += length
   }
   if (offset !== bytes.length) {
-    const paths = shards.map((shard) => shard.file).join(', ')
+    const paths = shards.map((shard) => shard.name).join(', ')
     throw new PipiloError(
       'MODEL_INVALID',
       `The shards ${paths} hold ${bytes.length} bytes, but model.json describes ${offset}.`,
-      { input: folder, hint: 'A download may have been cut off: fetch the shards again.' },
+      { input: file, hint: 'A download may have been cut off: fetch the shards again.' },
     )
   }
-  return { weights, files: shards.map((shard) => shard.file) }
+  return { weights, files: shards.map((shard) => shard.path) }
+}
+
+interface Shard {
+  /** Its name in errors. */
+  readonly name: string
+  /** Within the model. */
+  readonly path: string
+  readonly bytes: Uint8Array
 }
 
 /** A shard as raw bytes, or as a JavaScript module that exports them in base64. */
-async function readShard(path: unknown, folder: string): Promise<{ file: string; bytes: Buffer }> {
+async function readShard(shard: unknown, { file, path: model, files }: ModelJson): Promise<Shard> {
   if (
-    typeof path !== 'string' ||
-    path === '' ||
-    path.split(/[\\/]/).includes('..') ||
-    /^([\\/]|\w+:)/.test(path)
+    typeof shard !== 'string' ||
+    shard === '' ||
+    shard.split(/[\\/]/).includes('..') ||
+    /^([\\/]|\w+:)/.test(shard)
   ) {
-    throw broken(folder, `it names a shard outside of its folder, ${JSON.stringify(path)}`)
+    throw broken(file, `it names a shard outside of its folder, ${JSON.stringify(shard)}`)
   }
+  const folder = model.slice(0, model.lastIndexOf('/') + 1)
   for (const ending of ['', '.min.js', '.js']) {
-    const file = join(folder, path + ending)
-    if ((await kindOf(file)) !== 'file') continue
-    const bytes = await withFile(file, ({ handle }) => readFile(handle))
-    return { file, bytes: file.endsWith('.js') ? moduleBytes(bytes, file) : bytes }
+    const path = folder + shard + ending
+    if (!(await files.has(path))) continue
+    return files.open(path, async ({ name, size, read }) => {
+      const bytes = await read(0, size)
+      return { name, path, bytes: path.endsWith('.js') ? moduleBytes(bytes, name) : bytes }
+    })
   }
-  throw new PipiloError('FILE_NOT_FOUND', `The shard ${path} that model.json names is not in ${folder}.`, {
-    input: join(folder, path),
+  throw new PipiloError('FILE_NOT_FOUND', `The shard ${shard} that ${file} names is not there.`, {
+    input: shard,
   })
 }
 
-function readSpec(entry: unknown, folder: string) {
+function readSpec(entry: unknown, file: string) {
   if (!isObject(entry) || typeof entry['name'] !== 'string' || !isShape(entry['shape'])) {
-    throw broken(folder, 'a weight in its "weightsManifest" lacks a name or a shape')
+    throw broken(file, 'a weight in its "weightsManifest" lacks a name or a shape')
   }
   const { name, shape, dtype, quantization } = entry
   const stored = isObject(quantization) ? quantization['dtype'] : dtype
   if (typeof stored !== 'string' || !Object.hasOwn(BYTES, stored)) {
     throw new PipiloError('FORMAT_UNSUPPORTED', `The weight ${name} is stored as ${String(stored)}.`, {
-      input: folder,
+      input: file,
       hint: `Weights may be ${Object.keys(BYTES).join(', ')}.`,
     })
   }
@@ -210,7 +221,7 @@ function readSpec(entry: unknown, folder: string) {
   if (!isObject(quantization) || stored === 'float16') return common
   const { scale, min } = quantization
   if (typeof scale !== 'number' || typeof min !== 'number') {
-    throw broken(folder, `the quantisation of the weight ${name} lacks "scale" or "min"`)
+    throw broken(file, `the quantisation of the weight ${name} lacks "scale" or "min"`)
   }
   return { ...common, scale, min }
 }
@@ -263,6 +274,6 @@ function dequantise(elements: Elements, { stored, scale, min }: StoredWeight): F
   return result
 }
 
-function broken(folder: string, what: string): PipiloError {
-  return new PipiloError('MODEL_INVALID', `The model in ${folder} is broken: ${what}.`, { input: folder })
+function broken(file: string, what: string): PipiloError {
+  return new PipiloError('MODEL_INVALID', `The model of ${file} is broken: ${what}.`, { input: file })
 }

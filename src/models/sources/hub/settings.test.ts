@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { hubSettings, pipiloCache } from './settings.ts'
+import { hubSettings } from './settings.ts'
 
 const home = homedir()
 
@@ -38,12 +38,5 @@ describe('an endpoint', () => {
     await expect(hubSettings({ HF_ENDPOINT: 'huggingface.co' })).rejects.toMatchObject({
       code: 'OPTION_INVALID',
     })
-  })
-})
-
-describe('pipiloCache', () => {
-  it('is PIPILO_CACHE, else below the cache of the user', () => {
-    expect(pipiloCache({ PIPILO_CACHE: '/p' })).toBe('/p')
-    expect(pipiloCache({ XDG_CACHE_HOME: '/xdg' })).toBe('/xdg/pipilo')
   })
 })

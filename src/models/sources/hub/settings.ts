@@ -1,7 +1,7 @@
 // Reads the hub client's settings from the environment.
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { cacheHome, expandHome } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
 
 /**
@@ -36,21 +36,6 @@ export async function hubSettings(environment: NodeJS.ProcessEnv = process.env):
     token: await readToken(environment, home),
     offline: isSet(environment['HF_HUB_OFFLINE']) || isSet(environment['TRANSFORMERS_OFFLINE']),
   }
-}
-
-/** Pipilo's own cache: `$PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
-export function pipiloCache(environment: NodeJS.ProcessEnv = process.env): string {
-  const set = environment['PIPILO_CACHE']
-  return set ? expandHome(set) : join(cacheHome(environment), 'pipilo')
-}
-
-function cacheHome(environment: NodeJS.ProcessEnv): string {
-  return environment['XDG_CACHE_HOME'] ? expandHome(environment['XDG_CACHE_HOME']) : join(homedir(), '.cache')
-}
-
-/** An absolute path; `~` is the home folder. */
-export function expandHome(path: string): string {
-  return resolve(path === '~' || /^~[/\\]/.test(path) ? join(homedir(), path.slice(1)) : path)
 }
 
 function endpoint(url: string): string {

@@ -1,14 +1,15 @@
 // Fetches single files of the web into Pipilo's cache.
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
+import { cacheFolder, fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
-import { isObject, kindOf, readJson } from '../files.ts'
+import { isObject } from '../../files.ts'
+import { kindOf } from '../files.ts'
 import { download } from './download.ts'
 import type { RepositoryOptions } from './repository.ts'
 import { isNetworkFailure, reasonOf, request, withRetries } from './request.ts'
-import { hubSettings, pipiloCache } from './settings.ts'
+import { hubSettings } from './settings.ts'
 
 /**
  * The local path of one file of the web, kept in Pipilo's cache (`$PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`).
@@ -24,7 +25,7 @@ export async function fetchUrl(url: string, options: RepositoryOptions = {}): Pr
   if (protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
     throw new PipiloError('INPUT_INVALID', `${url} is not encrypted.`, { input: url, hint: 'Use https:.' })
   }
-  const folder = join(pipiloCache(), 'downloads', createHash('sha256').update(url).digest('hex').slice(0, 32))
+  const folder = join(cacheFolder(), 'downloads', createHash('sha256').update(url).digest('hex').slice(0, 32))
   const target = join(folder, decodeURIComponent(basename(pathname)).replace(/[^\w.-]/g, '_') || 'file')
   const record = join(folder, 'source.json')
   const cached = (await kindOf(target)) === 'file'
@@ -88,7 +89,9 @@ async function stateOf(
 }
 
 async function storedVersion(record: string): Promise<string | undefined> {
-  const value = await readJson(record).catch(() => undefined)
+  const value: unknown = await readFile(record, 'utf8')
+    .then(JSON.parse, () => undefined)
+    .catch(() => undefined)
   return isObject(value) && typeof value['version'] === 'string' ? value['version'] : undefined
 }
 

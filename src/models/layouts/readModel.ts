@@ -1,10 +1,10 @@
 // Reads a model from its files, whichever format they have.
 import { PipiloError } from '../../base/index.ts'
+import type { ModelFiles } from '../files.ts'
 import { isCheckpoint } from '../formats/checkpoint.ts'
-import type { ModelFiles } from '../sources/sources.ts'
 import { readFolder } from './folder.ts'
+import type { FoundModel, ReadOptions } from './foundModel.ts'
 import { findOnnx, readOnnxModel } from './onnxModel.ts'
-import type { Reading, ReadOptions } from './reading.ts'
 import { firstPresent } from './textLayout.ts'
 import { isTfjs, readTfjs } from './tfjsModel.ts'
 
@@ -14,7 +14,7 @@ import { isTfjs, readTfjs } from './tfjsModel.ts'
  *
  * @throws PipiloError `MODEL_INVALID`, `FORMAT_UNSUPPORTED`, and those of the formats
  */
-export async function readModel(files: ModelFiles, options: ReadOptions = {}): Promise<Reading> {
+export async function readModel(files: ModelFiles, options: ReadOptions = {}): Promise<FoundModel> {
   const { file } = files
   const overrides = options.card ?? {}
   if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)

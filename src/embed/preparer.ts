@@ -1,16 +1,16 @@
 // Chooses and loads the preparation of a model's inputs.
-import { PipiloError } from '../../base/index.ts'
-import type { ValueInfo } from '../../graph/index.ts'
-import type { Session } from '../../runtime/index.ts'
-import { loadSharp } from '../pictures/image.ts'
-import { PicturePreparation } from '../pictures/pictures.ts'
-import type { KnownModel } from '../recipe/known.ts'
-import { MAX_LENGTH } from '../recipe/recipe.ts'
-import { planChunks } from '../text/chunk.ts'
-import { fedInputs, TextPreparation } from '../text/text.ts'
-import { loadTokenizer } from '../text/tokenizer.ts'
-import type { EmbedderOptions } from '../types.ts'
-import type { Preparation } from './preparation.ts'
+import { PipiloError } from '../base/index.ts'
+import type { ValueInfo } from '../graph/index.ts'
+import type { Session } from '../runtime/index.ts'
+import type { Preparation } from './batching/preparation.ts'
+import { loadSharp } from './pictures/image.ts'
+import { PicturePreparation } from './pictures/pictures.ts'
+import type { KnownModel } from './recipe/known.ts'
+import { MAX_LENGTH } from './recipe/recipe.ts'
+import { planChunks } from './text/chunk.ts'
+import { loadTokenizer } from './text/loadTokenizer.ts'
+import { fedInputs, TextPreparation } from './text/text.ts'
+import type { EmbedderOptions } from './types.ts'
 
 /**
  * Tokens in a batch. Processor time for 512 sentences of 35 tokens on two workers: 1.44 s for 256 to 512, 1.51 s for 768, 1.56 s for 1,024,
@@ -28,7 +28,7 @@ const WAITING_PIXELS = 2 ** 26
 export async function preparer(
   { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
-): Promise<(session: Session) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
   if (modality === 'image') {
     const { image } = card
     if (!image)

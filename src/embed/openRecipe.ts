@@ -1,14 +1,14 @@
 // Resolves options to a recipe, and opens the embedder of a recipe.
-import { PipiloError } from '../../base/index.ts'
-import { type Card, type Model, open } from '../../models/index.ts'
-import type { Matrix } from '../../tensor/index.ts'
-import { checkCounts, openResolved } from '../embedder.ts'
-import { type Resolution, resolveWork } from '../opening.ts'
-import type { Embedder, EmbedderOptions } from '../types.ts'
-import { recipeDifferences } from './compare.ts'
-import { optionRoles, type RuntimeOptions } from './options.ts'
-import { readingKey, recipeKey, recipeOptions } from './recipe.ts'
-import type { Recipe } from './types.ts'
+import { PipiloError } from '../base/index.ts'
+import { type Card, type Model, open } from '../models/index.ts'
+import type { Matrix } from '../tensor/index.ts'
+import { checkCounts, openResolved } from './embedder.ts'
+import { type Resolution, resolveWork } from './opening.ts'
+import { recipeDifferences } from './recipe/compare.ts'
+import { optionRoles, type RuntimeOptions } from './recipe/options.ts'
+import { readingKey, recipeKey, recipeOptions } from './recipe/recipe.ts'
+import type { Recipe } from './recipe/types.ts'
+import type { Embedder, EmbedderOptions } from './types.ts'
 
 /** The recipe of an embedder that is not open yet. */
 export interface ResolvedEmbedder {

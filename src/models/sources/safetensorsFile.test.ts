@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadTensor } from '../../graph/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import { findInPackage } from '../sources/npm.ts'
-import { readSafetensors, writeSafetensors } from './safetensors.ts'
+import { readSafetensors, writeSafetensors } from './safetensorsFile.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 // Types of a reading: the parts of a model and the card found in its files.
 import type { Checkpoint } from '../formats/checkpoint.ts'
-import type { TwoTowerParts } from '../model/towers.ts'
+import type { TwoTowerParts } from '../model/joinTowers.ts'
 import type { Card, OpenOptions } from '../types.ts'
 import type { Modules } from './modules.ts'
 
@@ -8,7 +8,7 @@ import type { Modules } from './modules.ts'
 export type FoundCard = Omit<Card, 'name' | 'source'>
 
 /** Parts of a model as read from its files. */
-export type Reading = Omit<TwoTowerParts, 'card' | 'opened'> & { readonly card: FoundCard }
+export type FoundModel = Omit<TwoTowerParts, 'card' | 'opened'> & { readonly card: FoundCard }
 
 /** Contents of a folder that several ways of reading look at, read once. */
 export interface FolderContents {

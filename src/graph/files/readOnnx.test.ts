@@ -14,11 +14,11 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { PipiloError } from '../../base/index.ts'
 import { bytesOf, tensor } from '../../tensor/index.ts'
+import { encodeOnnx } from '../onnx/encode.ts'
+import { loadTensor, loadTensorSync, tensorOf } from '../onnx/load.ts'
 import { testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
-import { loadTensor, loadTensorSync, tensorOf } from './load.ts'
-import { parseOnnx, readOnnx } from './readFile.ts'
-import { encodeOnnx } from './writeFile.ts'
+import { parseOnnx, readOnnx } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-onnx-'))
 afterAll(() => rmSync(folder, { recursive: true }))

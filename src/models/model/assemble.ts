@@ -1,12 +1,12 @@
 // Assembles a model from what was read of its files, its card and the caller's options.
 import { cut } from '../../graph/index.ts'
-import { createModel, featuresOf } from '../model/model.ts'
-import { resolvePlace } from '../model/places.ts'
-import { createTwoTowers } from '../model/towers.ts'
-import type { ModelFiles } from '../sources/sources.ts'
+import type { ModelFiles } from '../files.ts'
+import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
+import { readModel } from '../layouts/readModel.ts'
 import type { Card, Model, Opened, OpenOptions } from '../types.ts'
-import { readModel } from './read.ts'
-import type { Reading, ReadOptions } from './reading.ts'
+import { createModel, featuresOf } from './model.ts'
+import { resolvePlace } from './places.ts'
+import { createTwoTowers } from './towers.ts'
 
 /** Options of opening that are about what is read. */
 type AssembleOptions = ReadOptions & Pick<OpenOptions, 'revision'>
@@ -46,7 +46,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
 }
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
-function tapSize({ graph, places }: Reading, card: Card): number {
+function tapSize({ graph, places }: FoundModel, card: Card): number {
   const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
   return featuresOf(cut(graph, tap), places) ?? 0
 }

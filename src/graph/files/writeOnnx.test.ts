@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { encodeOnnx } from '../onnx/encode.ts'
+import { loadTensor } from '../onnx/load.ts'
 import { anyGraph } from '../testing/arbitrary.ts'
 import { reference, relativeError, run, testdata } from '../testing/run.ts'
 import type { Graph } from '../types.ts'
-import { loadTensor } from './load.ts'
-import { parseOnnx, readOnnx } from './readFile.ts'
-import { encodeOnnx, writeOnnx } from './writeFile.ts'
+import { parseOnnx, readOnnx, writeOnnx } from './index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-write-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,0 +1,2 @@
+// Door of `pipilo/base` for users: the one error class.
+export { type ErrorCode, PipiloError, type PipiloErrorOptions } from './errors.ts'

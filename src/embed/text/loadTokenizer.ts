@@ -1,0 +1,16 @@
+// Loads a tokenizer from its file.
+import { readFile } from 'node:fs/promises'
+import { fileError } from '../../base/files/index.ts'
+import { parseTokenizer, type TextTokenizer, type TokenizerOptions } from './tokenizer.ts'
+
+/** See `loadTokenizer` in onDemand.ts. */
+export async function loadTokenizer(path: string, options: TokenizerOptions = {}): Promise<TextTokenizer> {
+  // The library loads while the file is read.
+  const [json] = await Promise.all([
+    readFile(path, 'utf8').catch((error: unknown) => {
+      throw fileError(error, path, 'read')
+    }),
+    import('@huggingface/tokenizers'),
+  ])
+  return parseTokenizer(json, path, options)
+}

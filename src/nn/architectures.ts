@@ -1,0 +1,145 @@
+/** The registry of architectures: the one way to find one by name, and to build it. */
+import { closest, PipiloError } from '../base/index.ts'
+import { cnnArchitectures } from './cnn/cnnArchitectures.ts'
+import { buildLeNet, LENET_DEFAULTS } from './cnn/leNet.ts'
+import type { BuildModel } from './model.ts'
+import { bertPresets } from './text/bertPresets.ts'
+import { textArchitectures } from './text/textArchitectures.ts'
+import { textPresets } from './text/textPresets.ts'
+import { swinPresets } from './vit/swinPresets.ts'
+import { visionArchitectures } from './vit/vitArchitectures.ts'
+import { findVit, vitNames } from './vit/vitNames.ts'
+import { vitPresets } from './vit/vitPresets.ts'
+
+/** An architecture that is built here. */
+export interface NamedArchitecture {
+  readonly modality: 'text' | 'image'
+  /**
+   * Builds the graph. Where there is a {@link preset}, the configuration is what differs from it (`{}` for nothing); else it is transformers'
+   * `config.json`.
+   */
+  readonly build: BuildModel
+  /** The configuration that the name stands for. */
+  readonly preset?: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Kind of a name: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or `lenet`; a
+ * text model's name on the hub (`distilbert-base-cased`).
+ */
+export type NameOf = 'transformers' | 'timm' | 'hub'
+
+/**
+ * The architecture of a name.
+ *
+ * ```ts
+ * const { build, preset } = architecture('resnet50')
+ * const { graph, parameters } = build({ num_classes: 10 }, undefined, { mode: 'training', seed: 1 })
+ * architecture('distilbert').build(JSON.parse(config), tensors)
+ * ```
+ *
+ * @param of whose name it is. Default: anybody's
+ * @throws PipiloError `MODEL_INVALID` with the closest names
+ */
+export function architecture(name: string, of?: NameOf): NamedArchitecture {
+  const found = findArchitecture(name, of)
+  if (found) return found
+  const near = closest(name, architectureNames(of))
+  const guess = near.length > 0 ? `Did you mean ${near.join(' or ')}? ` : ''
+  const others = architectureNames().length - typeNames().length
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `The architecture ${name} is not known; known: ${typeNames().join(', ')}, and ${others} names of timm, torchvision and the hub.`,
+    { input: name, hint: `${guess}Export the model to ONNX and open that.` },
+  )
+}
+
+/** {@link architecture}, or `undefined` for a name that is not known. */
+export function findArchitecture(name: string, of?: NameOf): NamedArchitecture | undefined {
+  for (const one of of === undefined ? (['transformers', 'timm', 'hub'] as const) : [of]) {
+    const found = finders[one](name)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** The names that {@link findArchitecture} knows: those of one kind, or all. */
+export function architectureNames(of?: NameOf): string[] {
+  if (of === 'transformers') return typeNames()
+  if (of === 'hub') return [...Object.keys(textPresets), ...Object.keys(bertPresets)]
+  if (of === 'timm') return [...new Set([...vitNames(), ...cnnArchitectures.keys(), LENET])]
+  return [...architectureNames('transformers'), ...architectureNames('timm'), ...architectureNames('hub')]
+}
+
+const LENET = 'lenet'
+
+const finders = { transformers: ofType, timm: ofTimm, hub: ofHub } as const
+
+function ofType(type: string): NamedArchitecture | undefined {
+  if (Object.hasOwn(textArchitectures, type)) return { modality: 'text', build: textArchitectures[type]! }
+  return isPicture(type) ? { modality: 'image', build: visionArchitectures[type]! } : undefined
+}
+
+function ofTimm(tagged: string): NamedArchitecture | undefined {
+  const [name = ''] = tagged.split('.')
+  if (name === LENET) return { modality: 'image', build: buildLeNet, preset: { ...LENET_DEFAULTS } }
+  const vit = vitPresets.get(name) ?? swinPresets.get(name)
+  if (vit) {
+    return {
+      modality: 'image',
+      build: (changes, ...rest) => {
+        if (!vitPresets.has(name)) refusePooling(name, changes['global_pool'])
+        return findVit(name, changes)!(...rest)
+      },
+      preset: { ...vit },
+    }
+  }
+  const cnn = cnnArchitectures.get(name)
+  return (
+    cnn && {
+      modality: 'image',
+      build: (changes, ...rest) => {
+        refusePooling(name, changes['global_pool'])
+        return cnn.build({ ...cnn.preset, ...changes }, ...rest)
+      },
+      preset: { ...cnn.preset },
+    }
+  )
+}
+
+function ofHub(name: string): NamedArchitecture | undefined {
+  const presets: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    ...textPresets,
+    ...Object.fromEntries(
+      Object.entries(bertPresets).map(([key, preset]) => [key, { model_type: 'bert', ...preset }]),
+    ),
+  }
+  const preset = Object.hasOwn(presets, name) ? presets[name] : undefined
+  const build = preset && textArchitectures[String(preset['model_type'])]
+  return (
+    build && {
+      modality: 'text',
+      build: (changes, ...rest) => build({ ...preset, ...changes }, ...rest),
+      preset,
+    }
+  )
+}
+
+function typeNames(): string[] {
+  return [...Object.keys(textArchitectures), ...Object.keys(visionArchitectures).filter(isPicture)]
+}
+
+/** Those of two towers are not for pictures alone. */
+function isPicture(type: string): boolean {
+  return Object.hasOwn(visionArchitectures, type) && !/^(?:clip|siglip)/.test(type)
+}
+
+/** Only vision transformers are built with other poolings than the mean: another one would give other numbers in silence. */
+function refusePooling(name: string, pooling: unknown): void {
+  if (pooling === undefined || pooling === 'avg') return
+  throw new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${name} is built with the mean as its pooling, not with ${JSON.stringify(pooling)} (global_pool).`,
+    { input: name, hint: 'Export it to ONNX and open that.' },
+  )
+}

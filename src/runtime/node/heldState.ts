@@ -1,0 +1,105 @@
+// The named tensors that a session with state keeps between its steps, in two sets of buffers on the session's own thread.
+//
+// Imported by worker.ts: it must lean on the engine alone, so that a worker starts quickly.
+import type { Shape } from '../../graph/index.ts'
+import type { Tensor, TypedArray } from '../../tensor/index.ts'
+import type { Engine } from './engine.ts'
+
+type Tensors = Readonly<Record<string, Tensor>>
+
+/** How a graph's outputs come back as its inputs. */
+export interface Wiring {
+  /** The output that each kept input's next value comes from. */
+  readonly next: Readonly<Record<string, string>>
+  /** Shapes of the inputs that may differ from step to step; the library allocates each of their values. */
+  readonly open: Readonly<Record<string, Shape>>
+}
+
+/** Tensors kept under the name of the input that takes them; each comes from one of the graph's outputs. */
+export class HeldState {
+  readonly #engine: Engine
+  readonly #next: Wiring['next']
+  readonly #open: Wiring['open']
+  /** Tensors that the next step is fed. */
+  readonly #current = new Map<string, Tensor>()
+  /** Buffers that the next step writes into; the library never sees one array as a feed and a fetch of one run. */
+  readonly #spare = new Map<string, Tensor>()
+
+  constructor(engine: Engine, { next, open }: Wiring) {
+    this.#engine = engine
+    this.#next = next
+    this.#open = open
+  }
+
+  /** Takes tensors as the state's values; their arrays are this object's from now on. */
+  write(tensors: Tensors): void {
+    for (const [name, tensor] of Object.entries(tensors)) this.#current.set(name, tensor)
+  }
+
+  /** Copies of the values. */
+  read(names: readonly string[]): Record<string, Tensor> {
+    return Object.fromEntries(names.map((name) => [name, copy(this.#current.get(name)!)]))
+  }
+
+  /**
+   * Runs the graph on feeds and state. Only when the run has succeeded do the new values of what is kept take the place of
+   * the old ones.
+   */
+  async step(
+    feeds: Tensors,
+    keep: readonly string[],
+    fetch: readonly string[],
+  ): Promise<Record<string, Tensor>> {
+    const into: Record<string, Tensor> = {}
+    const allocated: string[] = []
+    for (const name of keep) {
+      const current = this.#current.get(name)!
+      const output = this.#next[name]!
+      if (this.#open[name] || Array.isArray(current.data)) allocated.push(output)
+      else into[output] = this.#spare.get(name) ?? alike(current)
+    }
+    const asked = [...new Set([...fetch, ...allocated])]
+    const results = await this.#engine.run({ ...feeds, ...Object.fromEntries(this.#current) }, asked, into)
+    for (const name of keep) {
+      const value = results[this.#next[name]!]
+      if (value && this.#open[name]) await checkNext(name, value.shape, this.#open[name])
+    }
+    for (const name of keep) {
+      const output = this.#next[name]!
+      const value = into[output] ?? results[output]!
+      if (into[output]) this.#spare.set(name, this.#current.get(name)!)
+      this.#current.set(name, value)
+    }
+    // Tensors that are kept stay here: whoever fetches them as well gets copies.
+    const kept = new Map(keep.map((name) => [this.#next[name]!, this.#current.get(name)!]))
+    return Object.fromEntries(
+      fetch.map((output) => {
+        const value = kept.get(output)
+        return [output, value ? copy(value) : results[output]!]
+      }),
+    )
+  }
+}
+
+/** Loaded when it is needed: see the head of this file. */
+async function checkNext(name: string, given: readonly number[], declared: Shape): Promise<void> {
+  const fits = (size: number, axis: number) => typeof declared[axis] !== 'number' || declared[axis] === size
+  if (given.length === declared.length && given.every(fits)) return
+  const { PipiloError } = await import('../../base/index.ts')
+  throw new PipiloError(
+    'SHAPE_MISMATCH',
+    `The next value of the state "${name}" has shape [${given.join(', ')}]; the graph takes [${declared.map((d) => d || '?').join(', ')}].`,
+    { input: name, hint: 'The state is as it was before the step.' },
+  )
+}
+
+function copy({ dtype, shape, data }: Tensor): Tensor {
+  return { dtype, shape, data: data.slice() as Tensor['data'] }
+}
+
+/** A tensor of the same dtype and shape, with an array of its own. */
+function alike({ dtype, shape, data }: Tensor): Tensor {
+  const array = data as TypedArray
+  const Typed = array.constructor as new (length: number) => TypedArray
+  return { dtype, shape, data: new Typed(array.length) }
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { expect, it } from 'vitest'
+
+const project = fileURLToPath(new URL('..', import.meta.url))
+const { exports } = JSON.parse(readFileSync(`${project}/package.json`, 'utf8')) as {
+  exports: Record<string, string | { default: string; browser?: { default: string } }>
+}
+
+/** Every door of the package, and the source that it is built from. */
+const doors = Object.entries(exports).flatMap(([name, door]) => {
+  if (typeof door === 'string') return []
+  const source = (built: string) => `${project}src/${built.slice('./dist/'.length, -'.js'.length)}.ts`
+  const main = { name: name.replace('.', 'pipilo'), source: source(door.default) }
+  return door.browser
+    ? [main, { name: `${main.name} (browser)`, source: source(door.browser.default) }]
+    : [main]
+})
+
+function exportedNames(sources: readonly string[]): string[][] {
+  const file = ts.readConfigFile(`${project}/tsconfig.json`, ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent({ ...file.config, include: [] }, ts.sys, project)
+  const program = ts.createProgram(sources, options)
+  const checker = program.getTypeChecker()
+  return sources.map((source) => {
+    const symbol = checker.getSymbolAtLocation(program.getSourceFile(source)!)
+    return symbol ? checker.getExportsOfModule(symbol).map(({ name }) => name) : []
+  })
+}
+
+// When a name is meant to come or go: npx vitest run test/doors.test.ts -u
+it('The doors of the package offer the names in doors.txt, and nothing that only its rooms need.', async () => {
+  const names = exportedNames(doors.map(({ source }) => source))
+  const list = doors.map(
+    ({ name }, i) =>
+      `${name}\n${names[i]!.sort()
+        .map((each) => `  ${each}\n`)
+        .join('')}`,
+  )
+  await expect(list.join('\n')).toMatchFileSnapshot('doors.txt')
+  const inner = [
+    'lazily',
+    'temporaryName',
+    'writeFileAtomic',
+    'placeName',
+    'readNote',
+    'writeNote',
+    'takes',
+    'rootOf',
+  ]
+  expect(names.flat().filter((name) => inner.includes(name))).toEqual([])
+  for (const some of names) expect(some.length).toBeGreaterThan(1)
+})
