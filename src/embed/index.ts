@@ -5,14 +5,22 @@ export {
   decodeImage,
   embedder,
   loadTokenizer,
+  openRecipe,
   placementOf,
   readInputs,
   rerank,
+  resolveEmbedder,
+  resolveRecipe,
   rootOf,
   zeroShot,
 } from './onDemand.ts'
+export type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
+export { recipeDifferences } from './recipe/compare.ts'
+export { optionsKey, type RuntimeOptions } from './recipe/options.ts'
+export { readingKey, recipeKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
+export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

@@ -4,12 +4,18 @@ export {
   decodeImage,
   embedder,
   loadTokenizer,
+  openRecipe,
   placementOf,
   readInputs,
   rerank,
+  resolveRecipe,
   zeroShot,
 } from './onDemand.ts'
+export type { OpenRecipeOptions } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
+export type { RuntimeOptions } from './recipe/options.ts'
+export { recipeKey } from './recipe/recipe.ts'
+export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

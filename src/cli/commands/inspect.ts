@@ -102,7 +102,7 @@ export const inspect = command({
     },
   },
   async run({ model: name, graph, json, ...args }, terminal) {
-    const model = await open(name, { ...openOptions(args as never), signal: terminal.signal })
+    const model = await open(name, { ...openOptions(args), signal: terminal.signal })
     const layers = model
       .layers()
       .map(({ name, kind, shape, parameters }) => ({ name, kind, shape: shape ?? null, parameters }))
