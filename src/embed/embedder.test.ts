@@ -5,10 +5,10 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Model, open } from '../models/index.ts'
-import { cosineSimilarity } from '../tensor/index.ts'
+import { cosineSimilarity, type Matrix } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
 import references from './testdata/minilm.json' with { type: 'json' }
-import type { Embedder, EmbedOptions, Input } from './types.ts'
+import type { Embedder, EmbedOptions, Input, StreamResult } from './types.ts'
 
 let text: Embedder
 let image: Embedder
@@ -96,6 +96,27 @@ describe('texts', () => {
       expect(cosineSimilarity(vectors[i]!, alone)).toBeGreaterThan(0.999999)
     }
     expect(events.slice(-2)).toEqual([60, 60])
+  })
+
+  it('has the vectors of one call as views of one array, and those of a stream each in memory of its own', async () => {
+    const inputs = texts(30)
+    const tokens = await embedder('all-MiniLM-L6-v2', { pool: 'none', runtime: { workers: 1 } })
+    const chunks = await embedder('all-MiniLM-L6-v2', {
+      chunk: { tokens: 8, pool: 'keep' },
+      runtime: { workers: 1 },
+    })
+    for (const e of [text, tokens, chunks]) {
+      const { vectors, data } = await e.embed(inputs)
+      const numbers = vectors.map((one) => (one instanceof Float32Array ? one : one.data))
+      expect(new Set(numbers.map(({ buffer }) => buffer))).toEqual(new Set([data.buffer]))
+      // A row that somebody keeps is no reason to keep its batch.
+      const rows = (await all<StreamResult<string, Float32Array | Matrix>>(e.stream(inputs))).map(
+        ({ vector }) => (vector instanceof Float32Array ? vector : vector.data),
+      )
+      expect(rows.map(({ byteLength }) => byteLength)).toEqual(rows.map(({ buffer }) => buffer.byteLength))
+      expect(rows.map(({ length }) => length)).toEqual(numbers.map(({ length }) => length))
+    }
+    await Promise.all([tokens.dispose(), chunks.dispose()])
   })
 
   it('takes nothing and gives nothing', async () => {

@@ -3,6 +3,7 @@ import { PipiloError } from '../base/index.ts'
 import type { Model, Pooling } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { collect, meanOf, type Row, rowsOf } from './batching/results.ts'
+import { alone } from './batching/rows.ts'
 import type { Outcome, Work } from './batching/run.ts'
 import { type Resolution, resolveWork } from './opening.ts'
 import { promptWords } from './prompt.ts'
@@ -152,7 +153,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   ): AsyncGenerator<StreamResult<I, Float32Array | Matrix>> {
     for await (const { input, tokens, place, ...row } of this.#rows(inputs, options)) {
       const chunk = place && { input: row.index, ...place, tokens }
-      yield { ...row, input: input as I, ...(chunk && { chunk }) }
+      yield { ...row, vector: alone(row.vector), input: input as I, ...(chunk && { chunk }) }
     }
   }
 

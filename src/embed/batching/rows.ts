@@ -12,8 +12,8 @@ export function hasRows({ shape }: Tensor, count: number): boolean {
 }
 
 /**
- * The numbers of one unit: a row of [batch, dimensions], or the real tokens (all positions of a picture) of
- * [batch, tokens, dimensions].
+ * The numbers of one unit, as a view of the result: a row of [batch, dimensions], or the real tokens (all positions of a picture)
+ * of [batch, tokens, dimensions].
  *
  * @param count the units that went in
  * @param width length of the vectors, where it is known
@@ -38,7 +38,7 @@ export function numbersOf(
   if (width !== undefined && columns !== width)
     throw invalid(`${columns} numbers instead of ${width}`, 'Its width depends on the input: pool it.')
   const numbers = (from: number, rows: number): Float32Array => {
-    const part = data.slice(from * columns, (from + rows) * columns)
+    const part = data.subarray(from * columns, (from + rows) * columns)
     if (!allFinite(part)) {
       const hint =
         'The model computes beyond what its numbers hold: open it in fp32, or choose another layer.'
@@ -50,6 +50,13 @@ export function numbersOf(
   const length = shape[1]!
   const rows = content instanceof Uint8Array ? length : Math.min(length, content.length)
   return { rows, columns, data: numbers(row * length, rows) }
+}
+
+/** The same numbers in an array that holds nothing else: a view would keep all of its batch in memory. */
+export function alone<N extends Numbers>(numbers: N): N
+export function alone(numbers: Numbers): Numbers {
+  if (!(numbers instanceof Float32Array)) return { ...numbers, data: alone(numbers.data) }
+  return numbers.byteLength === numbers.buffer.byteLength ? numbers : numbers.slice()
 }
 
 /** True if no number is NaN or infinite. */

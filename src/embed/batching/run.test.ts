@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Builder, op } from '../../graph/index.ts'
 import { type Model, open } from '../../models/index.ts'
 import { compile, type Session } from '../../runtime/index.ts'
-import { cosineSimilarity, tensor } from '../../tensor/index.ts'
+import { cosineSimilarity, type Matrix, tensor } from '../../tensor/index.ts'
 import { preparer } from '../preparer.ts'
 import type { EmbedderOptions } from '../types.ts'
 import type { Preparation } from './preparation.ts'
@@ -37,6 +37,8 @@ const turns = async (count: number) => {
 class Held implements Session {
   /** Texts of each run. */
   readonly rows: number[] = []
+  /** Memory of what each run gave. */
+  readonly given: ArrayBufferLike[] = []
   /** The second token of the first text of each run. */
   readonly words: number[] = []
   readonly #session: Session
@@ -72,7 +74,9 @@ class Held implements Session {
     this.rows.push(shape[0]!)
     this.words.push(Number(data[Math.min(1, shape[1]! - 1)]))
     if (!this.#open) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    return this.#session.run(feeds, outputs, options)
+    const results = await this.#session.run(feeds, outputs, options)
+    this.given.push(...Object.values(results).map(({ data }) => (data as Float32Array).buffer))
+    return results
   }
 
   /** Lets one run go. */
@@ -101,6 +105,22 @@ async function runnerOf(on: Held, options: EmbedderOptions = {}, of: Model = mod
 
 const texts = (count: number) =>
   Array.from({ length: count }, (_, i) => `${i} ${'towhee '.repeat((i * 7) % 23)}`)
+
+it('Rows are views of what their batch gave, vectors and matrices alike: nobody has copied them yet.', async () => {
+  for (const pool of ['mean', 'none'] as const) {
+    const graph = model.embedding({ pool })
+    for (const workers of [0, 1]) {
+      const own = await compile(graph, { workers, threads: 1 })
+      const counted = new Held(own)
+      const { embed } = await runnerOf(counted)
+      const found = (await embed(texts(40))) as (Float32Array | Matrix)[]
+      const memory = found.map((one) => (one instanceof Float32Array ? one : one.data).buffer)
+      expect(new Set(memory)).toEqual(new Set(counted.given))
+      expect(new Set(memory).size).toBeLessThan(40)
+      await own.dispose()
+    }
+  }
+})
 
 describe('calls take turns', () => {
   it('a small one begins when one of those that run ends, not after all that is queued', async () => {

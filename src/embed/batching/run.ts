@@ -10,7 +10,7 @@ import type { Preparation, Unit } from './preparation.ts'
 import { type Numbers, numbersOf } from './rows.ts'
 import { windows } from './sourceWindows.ts'
 
-/** Outcome of one input: a vector, or one for each chunk, or an error. */
+/** Outcome of one input: a vector, or one for each chunk, or an error. Vectors are views of their batch's result: copy what is kept. */
 export interface Outcome<I> {
   readonly index: number
   readonly input: I
