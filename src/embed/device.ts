@@ -7,8 +7,8 @@ import { preparer } from './preparer.ts'
 import type { EmbedderOptions, Input, RawImage } from './types.ts'
 
 /** The options of the runtime, with the device among them. */
-export function runtimeOf({ device, runtime }: EmbedderOptions): CompileOptions {
-  return { ...runtime, ...(device && { device }) }
+export function runtimeOf({ device, dtype, runtime }: EmbedderOptions): CompileOptions {
+  return { ...(dtype === 'fp16' && { half: true }), ...runtime, ...(device && { device }) }
 }
 
 /** Has a session's device prove itself on one text or picture that is always the same. @throws `DEVICE_WRONG` */
@@ -27,7 +27,7 @@ export async function canonicalFeeds(
   { inputs }: Pick<Session, 'inputs'>,
   preparation: Preparation,
   modality: 'text' | 'image',
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Record<string, Tensor>> {
   const input: Input = modality === 'text' ? SENTENCE : picture()
   const [unit] = await preparation.prepare([input], {
