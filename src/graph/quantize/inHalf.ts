@@ -272,9 +272,36 @@ class Halving {
     const fixed = reads(node).length > 0 && reads(node).every((name) => scope.lane(name) === 'constant')
     const read = rule ? floatInputs(node, rule.floats) : reads(node)
     const lanes = read.filter((name) => scope.dtype(name) === 'float32').map((name) => scope.lane(name))
+    const [first = ''] = node.outputs
+    if (scope.dtype(first) === 'float32' && this.#normalises(scope, node)) {
+      this.#half(scope, first, node)
+      scope.set(first, 'half')
+      return
+    }
     for (const [i, name] of node.outputs.entries()) {
       if (name !== '') scope.set(name, fixed ? 'constant' : wideLane(node, i, rule !== undefined, lanes))
     }
+  }
+
+  /**
+   * True for the quotient of a norm written in parts, of a value that is a half. ONNX Runtime makes one operator of the parts
+   * and takes the half itself, beside gain and shift as they are: so these have to be halves, or it refuses the graph.
+   */
+  #normalises(scope: Scope, { op, domain, inputs }: Node): boolean {
+    if (domain !== '' || (op !== 'Div' && op !== 'Mul')) return false
+    const maker = (name = '') => this.#rewriter.maker(name)
+    const isRoot = (name = '') => maker(name)?.op === 'Sqrt'
+    const isInverse = (name = '') => {
+      const { op = '', inputs = [] } = maker(name) ?? {}
+      return op === 'Pow' || (op === 'Reciprocal' && isRoot(inputs[0])) || (op === 'Div' && isRoot(inputs[1]))
+    }
+    const isHalf = (name = '') => {
+      const centred = maker(name)?.op === 'Sub' ? maker(name)!.inputs[0]! : name
+      return scope.lane(name) === 'half' || scope.lane(centred) === 'half'
+    }
+    const [a, b] = inputs
+    if (op === 'Div') return isRoot(b) && isHalf(a)
+    return (isInverse(b) && isHalf(a)) || (isInverse(a) && isHalf(b))
   }
 
   #inner(scope: Scope, graph: Graph): Graph {
