@@ -31,7 +31,8 @@ describe.skipIf(reason)(`an embedder on WebGPU ${reason ?? ''}`, { timeout: 240_
     await here.dispose()
     const before = await notes()
     const there = await embedder('all-MiniLM-L6-v2', { dtype, device: 'webgpu', runtime })
-    expect(await notes()).toBe(before + 1)
+    // In fp16 without halves it is the graph that has proved itself in fp32.
+    if (dtype !== 'fp16') expect(await notes()).toBe(before + 1)
     const { vectors } = await there.embed(texts)
     for (const [i, vector] of vectors.entries())
       expect(cosineSimilarity(vector, expected[i]!)).toBeGreaterThan(dtype === 'fp32' ? 0.99999 : 0.99)

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { inHalf } from '../../graph/index.ts'
 import { nodeByNode } from '../../graph/testing/nodeByNode.ts'
-import { evaluate } from '../../runtime/index.ts'
+import { evaluate, keepDerived } from '../../runtime/index.ts'
 import { cosineSimilarity, type Tensor, tensor } from '../../tensor/index.ts'
 import { open } from '../open.ts'
 
@@ -39,9 +39,10 @@ it.each([
   ['mobilenet-v2', picture],
 ] as const)('%s in half has the vectors of float32, and no half is infinite', async (name, feeds) => {
   const graph = (await open(name)).embedding()
-  const half = await inHalf(graph)
+  const half = await inHalf(graph, { place: keepDerived() })
   const [here, there] = [await evaluate(graph, { ...feeds }), await evaluate(half, { ...feeds })]
   const { outputs, halves, largestHalf } = await nodeByNode(half, { ...feeds })
+  expect([...half.initializers.values()].filter((one) => 'file' in one).length).toBeGreaterThan(10)
   expect(largestHalf).toBeLessThan(0x7c00)
   expect(halves).toBeGreaterThan(100)
   const exact = vectors(here['embedding']!)
