@@ -44,6 +44,7 @@ export const nodeFree = [
   'models/layouts/',
   'embed/batching/',
   'embed/prompt.ts',
+  'embed/recipe/',
   'embed/text/bert.ts',
   'embed/text/chunk.ts',
   'embed/text/text.ts',

@@ -21,23 +21,27 @@ export type {
   ChunkOptions,
   ChunkPlace,
   Embedder,
-  EmbedderIdentity,
   EmbedderOptions,
   EmbedOptions,
   EmbedResult,
   Input,
   LabelScore,
+  OpenRecipeOptions,
   Picture,
   Prompt,
   RawImage,
+  Recipe,
+  RecipeSource,
+  RecipeText,
   Reranked,
   RerankOptions,
+  RuntimeOptions,
   StreamResult,
   TextImageEmbedder,
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
-export { embedder, rerank, zeroShot } from './embed/index.ts'
+export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
 export type { Graph, Layer } from './graph/index.ts'
 export type {
@@ -47,6 +51,7 @@ export type {
   InputModality,
   Modality,
   Model,
+  Opened,
   OpenOptions,
   Pooling,
   SaveOptions,
@@ -62,6 +67,7 @@ export type {
   CollectionOptions,
   Condition,
   ConnectOptions,
+  EmbedderIdentity,
   Filter,
   Hit,
   IndexFilesOptions,

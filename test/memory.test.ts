@@ -25,7 +25,7 @@ const image = { width: 4, height: 4, channels: 3, data: Uint8Array.from({ length
 const { vectors } = await e.embed([image])
 const layers = (await e.model()).layers().length
 await e.dispose()
-console.log(JSON.stringify({ vector: [...vectors[0]], identity: e.identity, layers }))
+console.log(JSON.stringify({ vector: [...vectors[0]], recipe: e.recipe, layers }))
 `
 
 it('opens a prepared session in the next process, until a file of the model changes', async () => {
@@ -42,7 +42,7 @@ it('opens a prepared session in the next process, until a file of the model chan
       cwd: folder,
       env: { ...process.env, PIPILO_CACHE: cache, ...env },
     })
-    return JSON.parse(stdout) as { vector: number[]; identity: object; layers: number }
+    return JSON.parse(stdout) as { vector: number[]; recipe: object; layers: number }
   }
   const first = await run()
   expect(first.vector).toHaveLength(24)
@@ -60,7 +60,7 @@ it('opens a prepared session in the next process, until a file of the model chan
   renameSync(join(folder, 'other'), join(folder, 'model.onnx'))
   const changed = await run()
   expect(changed.vector).toHaveLength(32)
-  expect(changed.identity).not.toEqual(first.identity)
+  expect(changed.recipe).not.toEqual(first.recipe)
 })
 
 it('opens the towers of a model that were used before, one by one', async () => {
@@ -84,7 +84,7 @@ it('opens the towers of a model that were used before, one by one', async () => 
      const { vectors } = await e.embed(process.argv.slice(2).map((name) => inputs[name]))
      await e.dispose()
      const model = read.filter((path) => /clip.*config.json$/.test(path)).length
-     console.log(JSON.stringify({ vectors: vectors.map((vector) => [...vector]), identity: e.identity, model }))`,
+     console.log(JSON.stringify({ vectors: vectors.map((vector) => [...vector]), recipe: e.recipe, model }))`,
   )
   const cache = join(folder, 'cache')
   const run = async (...inputs: string[]) => {
@@ -93,7 +93,7 @@ it('opens the towers of a model that were used before, one by one', async () => 
       cwd: folder,
       env,
     })
-    return JSON.parse(stdout) as { vectors: number[][]; identity: object; model: number }
+    return JSON.parse(stdout) as { vectors: number[][]; recipe: object; model: number }
   }
   const sessions = () => readdirSync(join(cache, 'sessions')).filter((name) => name.endsWith('.onnx')).length
   const words = await run('text')
@@ -101,7 +101,7 @@ it('opens the towers of a model that were used before, one by one', async () => 
   const both = await run('text', 'image')
   expect(sessions()).toBe(2)
   expect(both.vectors[0]).toEqual(words.vectors[0])
-  expect(both.identity).toEqual(words.identity)
+  expect(both.recipe).toEqual(words.recipe)
   expect(words.model).toBeGreaterThan(0)
   expect(await run('image', 'text')).toEqual({ ...both, model: 0, vectors: both.vectors.toReversed() })
 })

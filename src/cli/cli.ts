@@ -6,7 +6,7 @@ import { type Command, helpOf, parseArguments, type Terminal, usageError } from 
 import { version } from './ownFiles.ts'
 
 /** Subcommands, loaded when they are called: `pipilo --help` loads none of what they need. */
-const commands: Record<string, () => Promise<Command>> = {
+export const commands: Record<string, () => Promise<Command>> = {
   demo: async () => (await import('./commands/demo.ts')).demo,
   embed: async () => (await import('./commands/embed.ts')).embed,
   index: async () => (await import('./commands/index.ts')).index,

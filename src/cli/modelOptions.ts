@@ -1,6 +1,14 @@
 // Options that several commands share: the model, how it is opened and tapped, prompts, the database.
-import type { ParsedArgs } from 'citty'
-import { type Embedder, type EmbedderOptions, embedder } from '../embed/index.ts'
+import type { ArgsDef } from 'citty'
+import { PipiloError } from '../base/index.ts'
+import {
+  type Embedder,
+  type EmbedderOptions,
+  embedder,
+  openRecipe,
+  type RuntimeOptions,
+  recipeOptions,
+} from '../embed/index.ts'
 import {
   defaultImageModel,
   defaultTextModel,
@@ -9,6 +17,7 @@ import {
   type Pooling,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
+import type { Collection } from '../store/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
@@ -46,11 +55,7 @@ export const deviceArgs = {
 } as const
 
 /** The device that the options ask for. */
-export function deviceOption({
-  device,
-}: {
-  readonly device?: string | undefined
-}): Pick<EmbedderOptions, 'device'> {
+export function deviceOption({ device }: Values<typeof deviceArgs>): Pick<EmbedderOptions, 'device'> {
   const known = oneOf(device, 'device', devices)
   return known ? { device: known } : {}
 }
@@ -106,8 +111,13 @@ export const onError = {
   default: 'throw',
 } as const
 
-type Parsed = ParsedArgs<typeof modelArgs>
-type ParsedPrompt = { readonly [name in keyof typeof promptArgs]?: string | undefined }
+/** Values as written of some arguments, by their names. */
+type Values<Args extends ArgsDef> = {
+  readonly [Name in keyof Args]?: (Args[Name]['type'] extends 'boolean' ? boolean : string) | undefined
+}
+
+/** Values as written of {@link modelArgs} and {@link promptArgs}. */
+export type ModelValues = Values<typeof modelArgs & typeof promptArgs>
 
 /** One of a few words, or a usage error that lists them. */
 export function oneOf<const Word extends string>(
@@ -123,7 +133,7 @@ export function oneOf<const Word extends string>(
 
 /** The tap, pooling, normalisation and size that the options ask for. */
 export function embeddingOptions(
-  args: Parsed,
+  args: Values<Pick<typeof modelArgs, 'tap' | 'pool' | 'normalize' | 'dimensions'>>,
 ): Pick<EmbedderOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
   const pool = oneOf(args.pool, 'pool', poolings)
   const dimensions = numberOption(args.dimensions, 'dimensions')
@@ -137,7 +147,7 @@ export function embeddingOptions(
 
 /** The precision, architecture and size that the options ask for. */
 export function openOptions(
-  args: ParsedArgs<typeof openArgs>,
+  args: Values<typeof openArgs>,
 ): Pick<OpenOptions, 'dtype' | 'architecture' | 'size'> {
   const dtype = oneOf(args.dtype, 'dtype', precisions)
   const [, height, width = height] = /^(\d+)(?:x(\d+))?$/.exec(args.size ?? '') ?? []
@@ -151,7 +161,10 @@ export function openOptions(
 }
 
 /** The prompt that the options ask for. */
-export function promptOption({ prompt, 'prompt-text': text }: ParsedPrompt): Pick<EmbedderOptions, 'prompt'> {
+export function promptOption({
+  prompt,
+  'prompt-text': text,
+}: Values<typeof promptArgs>): Pick<EmbedderOptions, 'prompt'> {
   if (prompt !== undefined && text !== undefined) {
     throw usageError(
       '--prompt and --prompt-text contradict each other.',
@@ -162,31 +175,69 @@ export function promptOption({ prompt, 'prompt-text': text }: ParsedPrompt): Pic
 }
 
 /** Workers and threads within `--threads`: one session a thread, as measured fastest. */
-export function runtimeOptions(args: Parsed): Pick<EmbedderOptions, 'runtime'> {
+function runtimeOptions(args: Values<Pick<typeof modelArgs, 'threads'>>): Pick<EmbedderOptions, 'runtime'> {
   const threads = numberOption(args.threads, 'threads')
   return threads ? { runtime: { workers: threads, threads: 1 } } : {}
 }
 
-/** Opens the model that the options name, drawing downloads on the terminal. */
+/** The embedder that the arguments ask for: the one place where arguments become options. */
+export function embedderOptions(args: ModelValues): EmbedderOptions {
+  return {
+    ...embeddingOptions(args),
+    ...openOptions(args),
+    ...runtimeOptions(args),
+    ...deviceOption(args),
+    ...promptOption(args),
+  }
+}
+
+/** A collection's memory of its embedder. */
+export type Remembered = Pick<Collection, 'recipe' | 'identity'>
+
+/** Settings beside the arguments of the embedder to open. */
+interface Wanted {
+  /** Decides the model where neither the arguments nor a collection name one. */
+  readonly modality: Modality
+  readonly collection?: Remembered | undefined
+  readonly runtime?: EmbedderOptions['runtime']
+}
+
+/**
+ * Opens the model that the arguments name, or that a collection remembers, drawing downloads on the terminal. What a collection remembers
+ * holds unless the arguments say otherwise: then opening the collection with what is opened here is what refuses it. Of a collection with a
+ * recipe the prompt is the recipe's: another one is for the call that embeds.
+ */
 export async function openEmbedder(
-  args: Parsed & ParsedPrompt,
-  modality: Modality,
+  args: ModelValues,
   terminal: Terminal,
-  name = args.model ?? (modality === 'image' ? defaultImageModel : defaultTextModel),
+  { modality, collection, runtime }: Wanted,
 ): Promise<Embedder<Float32Array | Matrix>> {
   const bar = progress(terminal, 'downloading')
+  const { prompt, runtime: threads, device, ...said } = embedderOptions(args)
+  const running: RuntimeOptions = {
+    ...((runtime ?? threads) && { runtime: { ...threads, ...runtime } }),
+    ...(device && { device }),
+    signal: terminal.signal,
+    onProgress: ({ file, loaded, total }) =>
+      bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),
+  }
+  const { recipe, identity } = collection ?? {}
+  const usual = modality === 'image' ? defaultImageModel : defaultTextModel
   try {
-    const options: EmbedderOptions = {
-      ...embeddingOptions(args),
-      ...openOptions(args),
-      ...runtimeOptions(args),
-      ...deviceOption(args),
-      ...promptOption(args),
-      signal: terminal.signal,
-      onProgress: ({ file, loaded, total }) =>
-        bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),
+    if (recipe) {
+      const model = args.model ?? recipe.source.name
+      if (Object.keys(said).length > 0)
+        return await embedder(model, { ...recipeOptions(recipe), ...said, ...running })
+      return await openRecipe(recipe, { ...running, ...(args.model !== undefined && { model }) })
     }
-    return await embedder(name, options)
+    const remembered = identity && {
+      tap: identity.tap.split(','),
+      pool: identity.pool,
+      normalize: identity.normalize,
+      dimensions: identity.dimensions,
+    }
+    const options = { ...remembered, ...said, ...running, ...(prompt !== undefined && { prompt }) }
+    return await embedder(args.model ?? identity?.model ?? usual, options)
   } finally {
     bar.clear()
   }
@@ -206,5 +257,10 @@ export async function openVectorEmbedder(
 ): Promise<Embedder<Float32Array>> {
   if (parameters[0].pool === 'none')
     throw usageError('--pool none gives a matrix an input; a collection keeps vectors.')
-  return (await openEmbedder(...parameters)) as Embedder<Float32Array>
+  const opened = await openEmbedder(...parameters)
+  if (givesVectors(opened)) return opened
+  await opened.dispose()
+  throw new PipiloError('OPTION_INVALID', `${opened.name} gives a matrix an input (pool none), not a vector.`)
 }
+
+const givesVectors = (e: Embedder<Float32Array | Matrix>): e is Embedder<Float32Array> => e.pool !== 'none'

@@ -204,7 +204,7 @@ describe('options', () => {
     const e = await embedder(model, { dimensions: 64 })
     const [short] = (await e.embed(['towhee'])).vectors
     const [long] = (await text.embed(['towhee'])).vectors
-    expect([e.dimensions, short!.length, e.identity.dimensions]).toEqual([64, 64, 64])
+    expect([e.dimensions, short!.length, e.recipe.dimensions]).toEqual([64, 64, 64])
     expect(norm(short!)).toBeCloseTo(1, 5)
     expect(cosineSimilarity(short!, long!.subarray(0, 64))).toBeGreaterThan(0.999999)
     await e.dispose()
@@ -220,15 +220,24 @@ describe('options', () => {
       normalize: false,
     })
     const { fingerprint } = model
-    const tap = 'encoder.layer.2,last_hidden_state'
-    expect(e.identity).toEqual({
-      model: 'all-MiniLM-L6-v2',
-      fingerprint,
-      tap,
+    expect(e.recipe).toEqual({
+      version: 1,
+      source: { name: 'all-MiniLM-L6-v2', fingerprint },
+      modality: 'text',
+      taps: ['encoder.layer.2', 'penultimate'].map(model.resolve),
       pool: 'cls',
       normalize: false,
       dimensions: 768,
+      dtype: 'fp32',
+      text: {
+        tokenizer: expect.stringMatching(/^[0-9a-f]{32}$/),
+        lowercase: false,
+        maxLength: 256,
+        prompt: '',
+        prompts: {},
+      },
     })
+    expect(e.tap).toBe(e.recipe.taps.join(','))
     expect([e.modality, e.card.name, e.name]).toEqual(['text', 'all-MiniLM-L6-v2', 'all-MiniLM-L6-v2'])
     await e.dispose()
   })
@@ -448,7 +457,8 @@ describe('calibration', () => {
     await Promise.all([own.dispose(), calibrated.dispose()])
     expect(cosineSimilarity(exact!, second!)).toBeGreaterThan(0.99)
     expect(second).not.toEqual(first)
-    expect(calibrated.identity.fingerprint).not.toBe(own.identity.fingerprint)
+    expect(calibrated.recipe.calibration).toMatch(/^[0-9a-f]{64}$/)
+    expect(calibrated.recipe.source.fingerprint).not.toBe(own.recipe.source.fingerprint)
   })
 
   it.each([

@@ -1,16 +1,16 @@
 // Opens embedders, and embeds lists and streams of inputs with them.
 import { PipiloError } from '../base/index.ts'
-import { type Model, type Pooling, placeName } from '../models/index.ts'
+import type { Model, Pooling } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { collect, meanOf, type Row, rowsOf } from './batching/results.ts'
 import type { Outcome, Work } from './batching/run.ts'
-import type { KnownModel } from './memory.ts'
-import { openWork } from './opening.ts'
+import { type Resolution, resolveWork } from './opening.ts'
 import { promptWords } from './prompt.ts'
+import type { KnownModel } from './recipe/known.ts'
+import type { Recipe } from './recipe/types.ts'
 import type {
   AnyInput,
   Embedder,
-  EmbedderIdentity,
   EmbedderOptions,
   EmbedOptions,
   EmbedResult,
@@ -41,9 +41,17 @@ export async function embedder(
   options: EmbedderOptions = {},
 ): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
   checkCounts(options)
-  const { known, work, open } = await openWork(model, options)
+  return openResolved(await resolveWork(model, options), options)
+}
+
+/** The embedder of what was resolved with the same options. */
+export async function openResolved(
+  resolution: Resolution,
+  options: EmbedderOptions,
+): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
+  const work = await resolution.open()
   try {
-    return new ModelEmbedder(known, options, work, open) as Embedder | Embedder<Matrix>
+    return new ModelEmbedder(resolution, options, work) as Embedder | Embedder<Matrix>
   } catch (error) {
     await work.dispose()
     throw error
@@ -52,9 +60,8 @@ export async function embedder(
 
 class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly model: () => Promise<Model>
+  readonly recipe: Recipe
   readonly #known: KnownModel
-  readonly #stated: number
-  readonly tap: string
   readonly pool: Pooling
   readonly normalize: boolean
   readonly #prompt: Prompt | undefined
@@ -62,16 +69,12 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly #chunks: 'mean' | 'keep' | undefined
   #disposed = false
 
-  constructor(known: KnownModel, options: EmbedderOptions, work: Work, open: () => Promise<Model>) {
-    const { card } = known
-    const taps = [options.tap ?? card.tap].flat()
+  constructor({ recipe, known, model }: Resolution, options: EmbedderOptions, work: Work) {
+    this.recipe = recipe
     this.#known = known
-    this.model = open
-    this.tap = taps
-      .map((tap) => (tap === 'penultimate' ? (card.penultimate ?? tap) : placeName(tap)))
-      .join(',')
-    this.pool = options.pool ?? card.pool
-    this.normalize = options.normalize ?? card.normalize
+    this.model = model
+    this.pool = recipe.pool
+    this.normalize = recipe.normalize
     this.#prompt = options.prompt
     this.#chunks = options.chunk && (options.chunk.pool ?? 'mean')
     if (this.#chunks === 'mean' && this.pool === 'none') {
@@ -83,7 +86,6 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
         },
       )
     }
-    this.#stated = options.dimensions ?? card.dimensions
     this.#work = work
   }
 
@@ -96,16 +98,15 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   }
 
   get dimensions(): number {
-    return this.#work.dimensions ?? this.#stated
+    return this.#work.dimensions ?? this.recipe.dimensions
   }
 
   get card() {
     return this.#known.card
   }
 
-  get identity(): EmbedderIdentity {
-    const { tap, pool, normalize, dimensions } = this
-    return { model: this.name, fingerprint: this.#known.fingerprint, tap, pool, normalize, dimensions }
+  get tap(): string {
+    return this.recipe.taps.join(',')
   }
 
   async embed(
@@ -202,7 +203,8 @@ const COUNTS = [
   'maxWaitingPixels',
 ] as const
 
-function checkCounts(options: EmbedderOptions): void {
+/** Refuses what is no count. */
+export function checkCounts(options: EmbedderOptions): void {
   for (const name of COUNTS) {
     const value = options[name]
     if (value === undefined || (Number.isInteger(value) && value > 0)) continue

@@ -1,18 +1,26 @@
 // Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
-export { inputFor, takes } from './inputs/inputFor.ts'
+export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 export {
   decodeImage,
   embedder,
   loadTokenizer,
+  openRecipe,
   placementOf,
   readInputs,
   rerank,
+  resolveEmbedder,
+  resolveRecipe,
   rootOf,
   zeroShot,
 } from './onDemand.ts'
+export type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
+export { recipeDifferences } from './recipe/compare.ts'
+export { optionsKey, type RuntimeOptions } from './recipe/options.ts'
+export { readingKey, recipeKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
+export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

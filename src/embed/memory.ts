@@ -5,18 +5,11 @@ import { readdir, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Card, InputModality, Modality, Model } from '../models/index.ts'
+import type { InputModality, Model } from '../models/index.ts'
 import { fileIdentity, readNote, writeNote } from '../runtime/index.ts'
+import type { KnownModel } from './recipe/known.ts'
+import { keptDependsOn, optionsKey } from './recipe/options.ts'
 import type { EmbedderOptions } from './types.ts'
-
-/** Facts of a model without its graph. */
-export interface KnownModel {
-  readonly name: string
-  readonly modality: Modality
-  readonly card: Card
-  readonly tokenizer?: string
-  readonly fingerprint: string
-}
 
 interface Memory {
   readonly known: KnownModel
@@ -55,13 +48,17 @@ export async function recall(
 export async function remember(
   name: string,
   options: EmbedderOptions,
-  { model, prepared, since, tower }: { model: Model; prepared: string; since: number; tower?: InputModality },
+  {
+    model: { folder },
+    known,
+    prepared,
+    since,
+    tower,
+  }: { model: Model; known: KnownModel; prepared: string; since: number; tower?: InputModality },
 ): Promise<void> {
-  const { folder, modality, card, tokenizer, fingerprint } = model
   const key = await keyOf(name, options, tower)
   const files = folder && (await filesOf(folder, since))
   if (!key || !files) return
-  const known = { name: model.name, modality, card, ...(tokenizer && { tokenizer }), fingerprint }
   const memory: Memory = { known, prepared, folder, files }
   await writeNote(key, memory, options.runtime?.cacheDir)
 }
@@ -80,8 +77,10 @@ async function keyOf(
     return undefined
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
   const { mtimeMs } = await stat(fileURLToPath(import.meta.url))
-  const { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict } = options
-  const asked = { tap, pool, normalize, dimensions, card, dtype, revision, size, architecture, strict }
+  const depending = Object.entries(options.runtime ?? {}).filter(
+    ([option]) => keptDependsOn[option as keyof typeof keptDependsOn],
+  )
+  const asked = [optionsKey(options, 'graph'), depending.sort()]
   return createHash('sha256')
     .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, tower]))
     .digest('hex')

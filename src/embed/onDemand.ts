@@ -37,6 +37,38 @@ export const embedder = (async (model: string, options: EmbedderOptions = {}) =>
 }) as typeof import('./embedder.ts').embedder
 
 /**
+ * Says what an embedder of a model and options is, without making it ready to embed.
+ *
+ * ```ts
+ * const recipe = await resolveRecipe('all-MiniLM-L6-v2', { dimensions: 128 })
+ * JSON.stringify(recipe)     // plain data: model, taps, pooling, preparation, prompts, limits
+ * recipeKey(recipe)          // the same for all that gives the same vectors
+ * ```
+ *
+ * @throws what {@link embedder} throws before it compiles
+ */
+export const resolveRecipe = lazily(async () => (await import('./openRecipe.ts')).resolveRecipe)
+
+/** Says what an embedder is, and opens it when it is asked to. See {@link resolveRecipe}. */
+export const resolveEmbedder = lazily(async () => (await import('./openRecipe.ts')).resolveEmbedder)
+
+/**
+ * Opens the embedder of a recipe.
+ *
+ * ```ts
+ * const e = await openRecipe((await store.collection('birds')).recipe!)
+ * const moved = await openRecipe(recipe, { model: 'file:elsewhere/model', runtime: { workers: 1 } })
+ * ```
+ *
+ * Options say how it runs; what it is, the recipe says: also where the model's card now prepares its inputs otherwise.
+ *
+ * @throws PipiloError `RECIPE_MISMATCH` when the name gives another model now, or one without the recipe's layers; `OPTION_INVALID` for a
+ *   recipe of a later version, of a model that was cut after it was opened (give it as `model`), or with `calibration` pictures that are not given;
+ *   what {@link embedder} throws
+ */
+export const openRecipe = lazily(async () => (await import('./openRecipe.ts')).openRecipe)
+
+/**
  * Tells which label fits a picture, without training: CLIP's and SigLIP's zero-shot classification.
  *
  * ```ts

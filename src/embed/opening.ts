@@ -1,72 +1,125 @@
-// Opens what an embedder needs: the model or a session left in the cache, and the preparation of inputs.
+// Resolves a name and options to a recipe, and opens the session and preparation of inputs that it needs.
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { fileError } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
+import type { Graph } from '../graph/index.ts'
 import type { InputModality, Model } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { Runner, type Work } from './batching/run.ts'
 import { proveSession, runtimeOf } from './device.ts'
-import { type KnownModel, recall, remember } from './memory.ts'
+import { recall, remember } from './memory.ts'
 import { openModel } from './pictures/calibration.ts'
 import { preparer } from './preparer.ts'
-import { promptWords } from './prompt.ts'
+import type { KnownModel } from './recipe/known.ts'
+import { recipeOf } from './recipe/recipe.ts'
+import type { Recipe } from './recipe/types.ts'
 import { TowerWork } from './towers/towerWork.ts'
 import type { EmbedderOptions } from './types.ts'
 
-/** A model that is ready to embed. */
-export interface Opened {
+/** An embedder before anything is compiled. */
+export interface Resolution {
+  readonly recipe: Recipe
   readonly known: KnownModel
-  readonly work: Work
   /** Loads the model on first call; a cached session is opened without it. */
-  readonly open: () => Promise<Model>
+  readonly model: () => Promise<Model>
+  /** Makes it ready to embed; to be called once. */
+  readonly open: () => Promise<Work>
 }
 
-/** Opens a model, or the session that an earlier process has left of it, and what prepares its inputs. */
-export async function openWork(model: string | Model, options: EmbedderOptions): Promise<Opened> {
+/** Finds out what an embedder is, from a note that an earlier process has left or from the model itself. */
+export async function resolveWork(model: string | Model, options: EmbedderOptions): Promise<Resolution> {
   const name = typeof model === 'string' ? model : undefined
-  let opening: Promise<Model> | undefined
   let since = 0
-  const whole = () => {
-    if (!opening) {
-      since = Date.now()
-      opening = openModel(model, options)
-    }
-    return opening
-  }
-  const keep = async (of: Model, prepared: string, tower?: InputModality) => {
-    await whole()
-    await remember(name!, options, { model: of, prepared, since, ...(tower && { tower }) })
+  const whole = once(() => {
+    since = Date.now()
+    return openModel(model, options)
+  })
+  const graph = once(async () => (await whole()).embedding(options))
+  const read = once(async () => {
+    const found = await whole()
+    return knownOf(found, options, found.towers ? undefined : await graph())
+  })
+  const keep = async (prepared: string, tower?: InputModality) => {
+    const found = { model: await whole(), known: await read(), prepared, since }
+    await remember(name!, options, tower ? { ...found, tower } : found)
   }
   const memory = name === undefined ? undefined : await recall(name, options)
-  const known = memory?.known ?? (await whole())
+  const known = memory?.known ?? (await read())
   checkModality(known, options)
-  promptWords(known, options.prompt)
-  if (known.modality === 'text-image') {
-    checkTowers(known, options)
-    if (name !== undefined && !memory) await keep(await whole(), '')
+  if (known.modality === 'text-image') checkTowers(known, options)
+  const recipe = recipeOf(known, options)
+  return { recipe, known, model: whole, open: known.modality === 'text-image' ? openTowers : openSingle }
+
+  async function openSingle(): Promise<Work> {
+    const kept = memory && (await reopened(memory.prepared, known, options))
+    const { session, preparation } =
+      kept ?? (await compiled(await graph(), await read(), options, name, keep))
+    const runner = new Runner(session, preparation)
+    return {
+      get dimensions() {
+        return runner.dimensions
+      },
+      run: runner.run.bind(runner) as Work['run'],
+      dispose: () => session.dispose(),
+    }
+  }
+
+  async function openTowers(): Promise<Work> {
+    if (name !== undefined && !memory) await keep('')
     const { tap: _, ...rest } = options
     const width = options.dimensions ?? known.card.dimensions
-    const work = new TowerWork(known.name, width, async (tower) => {
+    return new TowerWork(known.name, width, async (tower) => {
+      const one = { ...known, modality: tower }
       const left = name === undefined ? undefined : await recall(name, options, tower)
-      const prepared = left && (await reopened(left.prepared, { ...known, modality: tower }, rest))
-      if (prepared) return prepared
+      const kept = left && (await reopened(left.prepared, one, rest))
+      if (kept) return kept
       const { towers } = await whole()
-      return compiled(towers![tower], rest, name, (session) => keep(towers![tower], session, tower))
+      const { embedding } = towers![tower]
+      return compiled(embedding(rest), one, rest, name, (address) => keep(address, tower))
     })
-    return { known, work, open: whole }
   }
-  const prepared = memory && (await reopened(memory.prepared, known, options))
-  const { session, preparation } =
-    prepared ??
-    (await compiled(await whole(), options, name, async (address) => keep(await whole(), address)))
-  const runner = new Runner(session, preparation)
-  const work: Work = {
-    get dimensions() {
-      return runner.dimensions
-    },
-    run: runner.run.bind(runner) as Work['run'],
-    dispose: () => session.dispose(),
+}
+
+/** The facts of a model without its graph. */
+async function knownOf(
+  model: Model,
+  options: EmbedderOptions,
+  graph: Graph | undefined,
+): Promise<KnownModel> {
+  const { name, modality, card, tokenizer, fingerprint, opened } = model
+  const dimensions = lastSize(graph?.outputs[0])
+  return {
+    name,
+    modality,
+    card,
+    fingerprint,
+    opened,
+    taps: model.towers ? card.tap.split(',') : [options.tap ?? card.tap].flat().map(model.resolve),
+    ...(dimensions !== undefined && { dimensions }),
+    ...(tokenizer !== undefined && { tokenizer, tokenizerHash: await hashOf(tokenizer) }),
   }
-  return { known: prepared ? known : await whole(), work, open: whole }
+}
+
+async function hashOf(path: string): Promise<string> {
+  try {
+    return createHash('sha256')
+      .update(await readFile(path))
+      .digest('hex')
+      .slice(0, 32)
+  } catch (error) {
+    throw fileError(error, path, 'read')
+  }
+}
+
+/** Calls a function at most once. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }
 
 interface Prepared {
@@ -89,16 +142,19 @@ async function reopened(
 
 /** @param keep remembers the address of the session, where it has a name under which it is looked for */
 async function compiled(
-  model: Model,
+  graph: Graph,
+  known: KnownModel,
   options: EmbedderOptions,
   name: string | undefined,
   keep: (address: string) => Promise<void>,
 ): Promise<Prepared> {
-  const graph = model.embedding(options)
   const persist = name !== undefined
-  const prepared = await both(compile(graph, { persist, ...runtimeOf(options) }), preparer(model, options))
+  const prepared = await both(
+    compile(graph, { persist, ...runtimeOf(options, known.opened) }),
+    preparer(known, options),
+  )
   try {
-    const modality = model.modality === 'image' ? 'image' : 'text'
+    const modality = known.modality === 'image' ? 'image' : 'text'
     await proveSession(prepared.session, prepared.preparation, modality, options)
   } catch (error) {
     await prepared.session.dispose()
@@ -120,6 +176,12 @@ async function both(
     await opening.then((opened) => opened.dispose()).catch(() => {})
     throw error
   }
+}
+
+/** Length of the vectors, where the graph says it. */
+function lastSize(output: Graph['outputs'][number] | undefined): number | undefined {
+  const last = output?.type && 'shape' in output.type ? output.type.shape?.at(-1) : undefined
+  return typeof last === 'number' ? last : undefined
 }
 
 function checkModality({ name, modality }: KnownModel, { modality: wanted }: EmbedderOptions): void {

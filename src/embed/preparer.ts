@@ -3,9 +3,10 @@ import { PipiloError } from '../base/index.ts'
 import type { ValueInfo } from '../graph/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
-import type { KnownModel } from './memory.ts'
 import { loadSharp } from './pictures/image.ts'
 import { PicturePreparation } from './pictures/pictures.ts'
+import type { KnownModel } from './recipe/known.ts'
+import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
 import { fedInputs, TextPreparation } from './text/text.ts'
@@ -25,7 +26,7 @@ const WAITING_PIXELS = 2 ** 26
 
 /** Loads what prepares inputs; the session is needed only to finish it. */
 export async function preparer(
-  { name, card, modality, tokenizer }: KnownModel,
+  { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
 ): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
   if (modality === 'image') {
@@ -50,7 +51,7 @@ export async function preparer(
     lowercase: text?.lowercase ?? false,
     ...(text?.clean ? { clean: text.clean } : {}),
   })
-  const { maxLength = text?.maxLength ?? 512, batchTokens = BATCH_TOKENS } = options
+  const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
     throw new PipiloError(
       'OPTION_INVALID',

@@ -11,7 +11,7 @@ const MOST_LISTED = 20
 interface Prompted {
   readonly name: string
   readonly modality: Modality
-  readonly card: Card
+  readonly card: Pick<Card, 'text'>
 }
 
 /**

@@ -1,7 +1,21 @@
 // Door of `pipilo/embed` for users: the room without what only the command line and the store ask of it.
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
-export { decodeImage, embedder, loadTokenizer, readInputs, rerank, zeroShot } from './onDemand.ts'
+export {
+  decodeImage,
+  embedder,
+  loadTokenizer,
+  openRecipe,
+  placementOf,
+  readInputs,
+  rerank,
+  resolveRecipe,
+  zeroShot,
+} from './onDemand.ts'
+export type { OpenRecipeOptions } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
+export type { RuntimeOptions } from './recipe/options.ts'
+export { recipeKey } from './recipe/recipe.ts'
+export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

@@ -3,6 +3,7 @@ import type { PipiloError } from '../base/index.ts'
 import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
 import type { CompileOptions, Device } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
+import type { Recipe } from './recipe/types.ts'
 
 /** A decoded picture: `data` is row-major, interleaved; 8 bits a channel. */
 export interface RawImage {
@@ -143,11 +144,12 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array, In ext
   /** The model itself, with layers and graph. Loads the model on first call; a cached session is opened without it. */
   readonly model: () => Promise<Model>
   readonly dimensions: number
+  /** The values of the graph that are read, joined by commas. */
   readonly tap: string
   readonly pool: Pooling
   readonly normalize: boolean
-  /** Identifies model, tap, pooling, normalisation and dimensions: what a collection remembers. */
-  readonly identity: EmbedderIdentity
+  /** Plain data that says what it is, that a collection remembers, and that opens it again. */
+  readonly recipe: Recipe
   embed(inputs: readonly In[], options?: EmbedOptions): Promise<EmbedResult<V>>
   /** Results in order, memory bounded by a few batches. */
   stream<I extends In>(
@@ -156,15 +158,4 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array, In ext
   ): AsyncGenerator<StreamResult<I, V>>
   dispose(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
-}
-
-export interface EmbedderIdentity {
-  /** The name that opens the model again. Not compared: a model may have several names. */
-  readonly model: string
-  /** The model's fingerprint (weights and architecture). */
-  readonly fingerprint: string
-  readonly tap: string
-  readonly pool: Pooling
-  readonly normalize: boolean
-  readonly dimensions: number
 }

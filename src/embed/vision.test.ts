@@ -39,7 +39,7 @@ describe('a photograph', () => {
 describe('an embedder of pictures', () => {
   it('reads places, several of them too, and calls them by one name', async () => {
     const e = await embedder(vision('dinov2'), { tap: ['stages.0', 'classToken'] })
-    expect(e.identity.tap).toBe('stages.0,class_token')
+    expect(e.recipe.taps).toEqual(['stages.0', 'class_token'].map((await e.model()).resolve))
     expect(e.dimensions).toBe(24)
     const { vectors } = await e.embed([cat])
     await e.dispose()
@@ -54,7 +54,7 @@ describe('an embedder of pictures', () => {
       const e = await embedder(vision('vit_reg4'), { ...(size ? { size } : {}) })
       const { vectors } = await e.embed([cat])
       await e.dispose()
-      return { vector: vectors[0]!, fingerprint: e.identity.fingerprint }
+      return { vector: vectors[0]!, fingerprint: e.recipe.source.fingerprint }
     }
     const [own, wide, again] = [await embed(), await embed([32, 64]), await embed()]
     expect(again).toEqual(own)

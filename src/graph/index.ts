@@ -16,7 +16,6 @@ export { EMITTED_OPERATORS, type EmittedOperator, type RuleTable } from './ops/e
 export * from './passes/index.ts'
 export * from './quantize/index.ts'
 export {
-  constantName,
   type Parameter,
   parametersOf,
   ROLE_KEY,

@@ -3,10 +3,9 @@ export { card, cards, defaultImageModel, defaultTextModel } from './cards/cards.
 export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
 export type { ModelFiles, OpenFile } from './files.ts'
 export type { Safetensors } from './formats/safetensors.ts'
-export { placeName } from './model/placeName.ts'
 export {
   available,
-  calibrated,
+  inPrecision,
   open,
   openRepository,
   readSafetensors,

@@ -1,6 +1,5 @@
 // Asynchronous functions of this room's door; each loads its code with its first call.
 import { lazily } from '../base/index.ts'
-import type { Model } from './types.ts'
 
 /**
  * Finds and reads a model.
@@ -49,14 +48,13 @@ export const openRepository = lazily(async () => (await import('./sources/hub/re
 export const tokenizerPath = lazily(async () => (await import('./tokenizers/index.ts')).tokenizerPath)
 
 /**
- * A model in int8 whose convolutions are calibrated on pictures; see the option `calibration` of `embedder`.
+ * A model in another precision than it was opened in.
  *
- * @param pictures RGB bytes of height × width × 3 each, of the size that the model's card says
+ * @param pictures what calibrates the convolutions of a model in int8, instead of pictures made here: RGB bytes of height × width × 3
+ *   each, of the size that the model's card says; see the option `calibration` of `embedder`
+ * @throws PipiloError `OPTION_INVALID` for a model that is in fp16 or int8 already
  */
-export const calibrated = lazily(async () => {
-  const { inPrecision } = await import('./model/precision.ts')
-  return (model: Model, pictures: readonly Uint8Array[]) => inPrecision(model, 'int8', pictures)
-})
+export const inPrecision = lazily(async () => (await import('./model/precision.ts')).inPrecision)
 
 /** True if a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
 export const available = lazily(async () => (await import('./sources/available.ts')).available)

@@ -132,6 +132,19 @@ export interface Towers {
   readonly logitBias?: number
 }
 
+/** How a model was opened, as plain data: `open(name, …)` with the same gives it again. */
+export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'size'> {
+  /** The name that it was opened by. */
+  readonly name: string
+  readonly dtype: NonNullable<OpenOptions['dtype']>
+  /** Hash of the pixels of the caller's pictures, where those calibrated it. */
+  readonly calibration?: string
+  /** Of a model of two towers: the one that this is. */
+  readonly tower?: InputModality
+  /** `true` where it is no longer what was opened: cut, tapped or fed. */
+  readonly changed?: true
+}
+
 /** A model that was found and read: its graph, and all that is known about its use. */
 export interface Model {
   readonly name: string
@@ -154,6 +167,7 @@ export interface Model {
   readonly towers?: Towers
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */
   readonly fingerprint: string
+  readonly opened: Opened
   layers(): Layer[]
   /**
    * Places that have a name beside those of the layers, and the layers that they stand for:
@@ -176,6 +190,12 @@ export interface Model {
    *   [batch, heads, queries, keys]. As in transformers.
    */
   placeNames(): ReadonlyMap<string, string>
+  /**
+   * The name of the graph's value that a layer's or place's name stands for.
+   *
+   * @throws PipiloError `LAYER_UNKNOWN` with the closest names
+   */
+  resolve(layer: string): string
   /**
    * This model with `layer` as its only output; what nothing needs is gone. Layers are named as {@link Model.layers} does, or by a
    * place (see {@link Model.placeNames}): `penultimate`, `forward_features`, `stages.2`, `class_token`, `hidden_states.3`, …
@@ -237,7 +257,7 @@ export interface OpenOptions {
   readonly size?: readonly [height: number, width: number]
   /**
    * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
-   * dot products; `fp16`: weights of half the size, computed in float32. Default `fp32`: weights as they are.
+   * dot products; `fp16`: weights of half the size, computed in float32, and in float16 on a `device` that can. Default `fp32`: weights as they are.
    */
   readonly dtype?: 'fp32' | 'fp16' | 'int8'
 }

@@ -29,7 +29,7 @@ const defaultModels: Readonly<Record<InputModality, string>> = {
 }
 
 /**
- * Batches through an embedder that is shared with whoever else asks for the same model and options. Two at a time: one
+ * Batches through an embedder that is shared with whoever else asks for the same. Two at a time: one
  * is tokenised or decoded while the other runs.
  */
 function embedding<In extends AnyInput, Out extends Float32Array | Matrix>(

@@ -1,13 +1,13 @@
 // Types of the operators that come with Pipilo, and their options.
 import type { EmbedderOptions, Input, RawImage, TextImageInput } from '../embed/index.ts'
-import type { InputModality } from '../models/index.ts'
+import type { InputModality, Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { Operator } from './operator.ts'
 
 /** Options of the embedding operators: those of an embedder, and which one. */
 export interface EmbeddingOperatorOptions extends EmbedderOptions {
-  /** A card's name, or where the model comes from: `npm:`, `hf:`, `file:`, `https:`. Default: the model of that kind that works offline. */
-  readonly model?: string
+  /** A card's name, or where the model comes from: `npm:`, `hf:`, `file:`, `https:`; or a model that is open. Default: the model of that kind that works offline. */
+  readonly model?: string | Model
   /** Inputs that are embedded together at most. Default 256 texts, 32 for matrices, 8 images. */
   readonly batch?: number
 }
@@ -33,8 +33,8 @@ export type ImageEmbeddingOptions = Omit<EmbeddingOperatorOptions, 'prompt'> & {
 /** Options of `textImageEmbedding.clip`. There is no model of texts and pictures that works offline: one has to be named. */
 export interface TextImageEmbeddingOptions
   extends Omit<EmbeddingOperatorOptions, 'modality' | 'tap' | 'pool'> {
-  /** Model, as `embedder` takes it, such as `hf:openai/clip-vit-base-patch32`. */
-  readonly model: string
+  /** Model, as `embedder` takes it: a name such as `hf:openai/clip-vit-base-patch32`, or one that is open. */
+  readonly model: string | Model
   /** Kind of the values: texts, or pictures. Default: each says so itself, `{ text }` or `{ image }`. */
   readonly modality?: InputModality
 }

@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { embedder, type RawImage } from '../embed/index.ts'
+import { type EmbedderOptions, embedder, type RawImage } from '../embed/index.ts'
+import { open } from '../models/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { dc, FailedRow, glob, ops, pipe, pipeline } from './index.ts'
 import { share } from './shared.ts'
@@ -166,6 +168,87 @@ describe('an embedder', () => {
     const again = await share('mobilenet-v2', { pool: 'mean', normalize: true })
     expect(again.embedder).not.toBe(one.embedder)
     await again.release()
+  })
+
+  it('is another one for another layer, size or calibration in an array, with the vectors of its own options', async () => {
+    // Arrays fell out of the key: the second got the first one's embedder, and its vectors.
+    const model = fileURLToPath(new URL('../models/testdata/vision/resnet50', import.meta.url))
+    const [red, green] = [join(folder, 'a.png'), join(folder, 'b.png')]
+    const pairs: readonly [EmbedderOptions, EmbedderOptions, string?][] = [
+      [{ tap: ['block_2_add'] }, { tap: ['block_4_add'] }, 'mobilenet-v2'],
+      [
+        { size: [32, 32], tap: 'stages.2' },
+        { size: [64, 64], tap: 'stages.2' },
+      ],
+      [
+        { dtype: 'int8', calibration: [red] },
+        { dtype: 'int8', calibration: [green] },
+      ],
+    ]
+    for (const [first, second, name = model] of pairs) {
+      const both = await Promise.all(
+        [first, second].map((options) => pipeline('image-embedding', { model: name, ...options })),
+      )
+      expect(both[0]!.embedder).not.toBe(both[1]!.embedder)
+      for (const [i, options] of [first, second].entries()) {
+        const alone = await embedder(name, options)
+        expect(await both[i]!(red)).toEqual((await alone.embed([red])).vectors[0])
+        await alone.dispose()
+      }
+      await Promise.all(both.map((each) => each.dispose()))
+    }
+  })
+
+  it('is one in whatever words it is asked for, and for a model that was opened', async () => {
+    const model = await open('all-MiniLM-L6-v2')
+    const shares = await Promise.all([
+      share('all-MiniLM-L6-v2', {}),
+      share('all-MiniLM-L6-v2', { tap: ['hidden_states.6'], pool: 'mean', dimensions: 384, prompt: '' }),
+      share('all-MiniLM-L6-v2', { tap: 'encoder.layer.5', signal: new AbortController().signal }),
+      share(model, {}),
+      share(model, { normalize: true }),
+    ])
+    for (const { embedder } of shares) expect(embedder).toBe(shares[0]!.embedder)
+    const other = await Promise.all([
+      share(model, { runtime: { workers: 0 } }),
+      share(model, { batchTokens: 64 }),
+      share(await open('all-MiniLM-L6-v2', { dtype: 'int8' }), {}),
+    ])
+    const all = new Set([...shares, ...other].map(({ embedder }) => embedder))
+    expect(all.size).toBe(4)
+    await Promise.all([...shares.slice(1), ...other].map(({ release }) => release()))
+    expect((await shares[0]!.embedder.embed(['a'])).vectors).toHaveLength(1)
+    await shares[0]!.release()
+    await expect(shares[0]!.embedder.embed(['a'])).rejects.toMatchObject({ code: 'DISPOSED' })
+  })
+
+  it('is not handed out when its last user leaves in the same moment', async () => {
+    const first = await share('mobilenet-v2', {})
+    const asking = share('mobilenet-v2', {})
+    const leaving = first.release()
+    const second = await asking
+    await leaving
+    expect((await second.embedder.embed([join(folder, 'a.png')])).vectors).toHaveLength(1)
+    await second.release()
+  })
+
+  it('may be of a model that was opened, in pipeline, ops and dc', async () => {
+    const model = await open('all-MiniLM-L6-v2')
+    const expected = await byHand('all-MiniLM-L6-v2', texts)
+    const embed = await pipeline('text-embedding', { model })
+    expectSame(await embed(texts), expected)
+    await embed.dispose()
+    expectSame(await dc(texts).textEmbedding.sentence({ model }).toList(), expected)
+    const index = pipe
+      .input<{ text: string }>('text')
+      .map('text', 'vector', ops.textEmbedding.sentence({ model }))
+      .output('vector')
+    expectSame([(await index(texts[0]!)).vector], expected.slice(0, 1))
+    await index.dispose()
+    const cut = (await open('mobilenet-v2')).cut('block_2_add')
+    const [vector] = await glob('a.png', { cwd: folder }).imageEmbedding.timm({ model: cut }).toList()
+    expect(vector).toHaveLength(24)
+    await expect(pipeline('image-embedding', { model })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 
   it('does not keep a process alive that is done with it', async () => {

@@ -1,17 +1,34 @@
-// Shares open embedders of the same model and options within the process.
-import type { Embedder, EmbedderOptions } from '../embed/index.ts'
+// Shares open embedders of one recipe and runtime within the process.
+import {
+  type Embedder,
+  type EmbedderOptions,
+  optionsKey,
+  recipeKey,
+  resolveEmbedder,
+} from '../embed/index.ts'
+import type { Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 
 /** An embedder, open; for `pool: 'none'` its results are matrices. */
 export type AnyEmbedder = Embedder<Float32Array | Matrix>
 
 interface Shared {
+  readonly key: string
   readonly embedder: Promise<AnyEmbedder>
+  /** Forget the words in which it was asked for. */
+  readonly words: (() => void)[]
   users: number
 }
 
-/** Embedders that are open in this process, by model and options. */
+/** Embedders that are open in this process, by what they are and how they run. */
 const open = new Map<string, Shared>()
+
+/** Embedders that are open or being opened, by the words in which they were asked for: those need not be looked up again. */
+const asked = new Map<string, Promise<Shared>>()
+
+/** Opened models by number, as they have no words. */
+const models = new WeakMap<Model, number>()
+let modelCount = 0
 
 /** A share in an embedder; whoever releases the last share disposes it. */
 export interface Share {
@@ -20,46 +37,79 @@ export interface Share {
 }
 
 /**
- * The embedder of a model and options: the one that is open already, or a new one.
+ * The embedder of a model and options: the one that is open already, or a new one. What is the same is told by recipe, so that other words
+ * for it find it too.
  *
  * Options that are functions or signals belong to whoever opens it first.
  */
-export async function share(model: string, options: EmbedderOptions): Promise<Share> {
-  const key = JSON.stringify([model, sorted(options)])
-  let shared = open.get(key)
-  if (!shared) {
-    const opening = import('../embed/index.ts').then(({ embedder }) => embedder(model, options))
-    shared = { embedder: opening as Promise<AnyEmbedder>, users: 0 }
-    open.set(key, shared)
-  }
-  const mine = shared
+export async function share(model: string | Model, options: EmbedderOptions): Promise<Share> {
+  let mine = await sharedBy(model, options)
+  // Its last user may have left in the meantime.
+  while (open.get(mine.key) !== mine) mine = await sharedBy(model, options)
   mine.users++
-  const release = async (): Promise<void> => {
-    if (--mine.users > 0) return
-    if (open.get(key) === mine) open.delete(key)
-    await (await mine.embedder).dispose()
+  let released: Promise<void> | undefined
+  const release = (): Promise<void> => {
+    released ??= leave(mine)
+    return released
   }
   try {
-    const embedder = await mine.embedder
-    let released: Promise<void> | undefined
-    return {
-      embedder,
-      release() {
-        released ??= release()
-        return released
-      },
-    }
+    return { embedder: await mine.embedder, release }
   } catch (error) {
     // An opening that failed is tried again by the next caller.
-    if (open.get(key) === mine) open.delete(key)
+    forget(mine)
     throw error
   }
 }
 
-/** Plain options in the order of their names, at every depth. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null || value instanceof AbortSignal) return undefined
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return entries.map(([name, entry]) => [name, typeof entry === 'object' ? sorted(entry) : entry])
+async function sharedBy(model: string | Model, options: EmbedderOptions): Promise<Shared> {
+  const words = wordsOf(model, options)
+  const before = words === undefined ? undefined : asked.get(words)
+  if (before) return before
+  const finding = find(model, options)
+  if (words === undefined) return finding
+  asked.set(words, finding)
+  const drop = () => {
+    if (asked.get(words) === finding) asked.delete(words)
+  }
+  finding.then((shared) => {
+    if (open.get(shared.key) === shared) shared.words.push(drop)
+    else drop()
+  }, drop)
+  return finding
+}
+
+/** Looks up what is asked for, and opens it unless it is open. */
+async function find(model: string | Model, options: EmbedderOptions): Promise<Shared> {
+  const resolved = await resolveEmbedder(model, options)
+  const key = `${recipeKey(resolved.recipe)} ${optionsKey(options, 'runtime')}`
+  const before = open.get(key)
+  if (before) return before
+  const shared: Shared = { key, embedder: resolved.open(), words: [], users: 0 }
+  shared.embedder.catch(() => {})
+  open.set(key, shared)
+  return shared
+}
+
+/** The request as text; undefined for calibration pictures, which may be anything. */
+function wordsOf(model: string | Model, options: EmbedderOptions): string | undefined {
+  if (options.calibration) return undefined
+  const of = typeof model === 'string' ? model : numberOf(model)
+  return `${JSON.stringify([of, options.modality])} ${optionsKey(options, 'graph', 'inputs', 'runtime')}`
+}
+
+function numberOf(model: Model): number {
+  const number = models.get(model) ?? ++modelCount
+  models.set(model, number)
+  return number
+}
+
+async function leave(shared: Shared): Promise<void> {
+  if (--shared.users > 0) return
+  forget(shared)
+  await (await shared.embedder).dispose()
+}
+
+function forget(shared: Shared): void {
+  if (open.get(shared.key) === shared) open.delete(shared.key)
+  for (const drop of shared.words.splice(0)) drop()
 }

@@ -9,7 +9,7 @@ import {
   refusePrompt,
   type TextImageInput,
 } from '../embed/index.ts'
-import type { Modality } from '../models/index.ts'
+import type { Modality, Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { checkModality, defaultModel } from './builtIn.ts'
 import { share } from './shared.ts'
@@ -18,8 +18,8 @@ import { share } from './shared.ts'
 export type Task = 'text-embedding' | 'image-embedding' | 'text-image-embedding'
 
 export interface PipelineOptions extends EmbedderOptions {
-  /** A card's name, or where the model comes from. Default: the default model of the task. */
-  readonly model?: string
+  /** A card's name, or where the model comes from; or a model that is open. Default: the default model of the task. */
+  readonly model?: string | Model
 }
 
 /** One input for one vector, an array for an array. */
@@ -72,7 +72,7 @@ const modalities: Readonly<Record<Task, Modality>> = {
  * const mixed = await both([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
  * ```
  *
- * The same model and options are opened once in a process, whoever asks.
+ * What gives the same vectors and runs in the same way is opened once in a process, whoever asks and in whatever words.
  *
  * @throws PipiloError `OPTION_INVALID` for an unknown task, a model of another modality, or texts and pictures without a model
  *   (npm brings none along); what `embedder` throws
@@ -80,7 +80,7 @@ const modalities: Readonly<Record<Task, Modality>> = {
 export function pipeline(
   task: 'text-image-embedding',
   options: PipelineOptions & {
-    readonly model: string
+    readonly model: string | Model
     readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
   },
 ): Promise<TextImagePipeline>

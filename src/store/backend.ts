@@ -1,12 +1,15 @@
 // Interface of a database that collections are kept in.
-import type { EmbedderIdentity } from '../embed/index.ts'
+import type { Recipe } from '../embed/index.ts'
 import type { Predicate } from './filter.ts'
+import type { EmbedderIdentity } from './identity.ts'
 import type { Hit, Metadata, WriteOptions } from './types.ts'
 
 /** Facts of a collection that are fixed when it is created. */
 export interface CollectionInfo {
   readonly dimensions: number
-  readonly identity: EmbedderIdentity | undefined
+  readonly recipe?: Recipe | undefined
+  /** Identity in place of a recipe, of collections of Pipilo 0.1. */
+  readonly identity?: EmbedderIdentity | undefined
 }
 
 /** A row as a backend sees it: checked, its vector finite, of the right length and not zero. */

@@ -26,6 +26,10 @@ export class CheckedCollection implements Collection {
     return this.#table.info.dimensions
   }
 
+  get recipe() {
+    return this.#table.info.recipe
+  }
+
   get identity() {
     return this.#table.info.identity
   }

@@ -31,8 +31,9 @@ export function metadataOf({ input, path, line, size, modified }: ReadInput, sha
   }
 }
 
+/** True for a row of the same content, read in the same way. */
 export const isUnchanged = (stored: Metadata | undefined, now: Metadata): boolean =>
-  stored !== undefined && stored.sha256 === now.sha256
+  stored !== undefined && stored.sha256 === now.sha256 && stored.reading === now.reading
 
 function clip(text: string): string {
   if (text.length <= SNIPPET) return text

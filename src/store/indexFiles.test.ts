@@ -13,7 +13,13 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PipiloError } from '../base/index.ts'
-import { type EmbedOptions, embedder as openModel } from '../embed/index.ts'
+import {
+  type Embedder,
+  type EmbedderOptions,
+  type EmbedOptions,
+  embedder as openModel,
+  type Recipe,
+} from '../embed/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { type IndexFilesOptions, type IndexProgress, indexFiles } from './indexFiles.ts'
 import { connect } from './store.ts'
@@ -29,14 +35,16 @@ function letters(modality: 'text' | 'image' = 'text') {
     name: 'letters',
     modality,
     dimensions: DIMENSIONS,
-    identity: {
-      model: 'letters',
-      fingerprint: modality,
-      tap: 'letters',
+    recipe: {
+      version: 1,
+      source: { name: 'letters', fingerprint: modality },
+      modality,
+      taps: ['letters'],
       pool: 'mean',
       normalize: false,
       dimensions: DIMENSIONS,
-    } as const,
+      dtype: 'fp32',
+    } as Recipe,
     async embed(inputs: readonly unknown[], { onError, signal }: EmbedOptions = {}) {
       signal?.throwIfAborted()
       const errors: { index: number; error: PipiloError }[] = []
@@ -157,7 +165,7 @@ describe('indexFiles', () => {
     const report = await run(['notes'])
     expect(report).toMatchObject({ indexed: 1, skippedCount: 2 })
     expect(report.skipped.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([
-      expect.stringContaining('notes/photo.png is a picture; letters embeds text.'),
+      expect.stringContaining('notes/photo.png is a picture, and letters embeds text.'),
       expect.stringContaining('notes/program is neither text nor a picture.'),
     ])
     await expect(run(['notes/photo.png'])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
@@ -268,9 +276,60 @@ describe('indexFiles', () => {
     await e.dispose()
   })
 
+  it('embeds again what was read with another prompt, limit or chunks, and only that', async () => {
+    write('a.txt', 'one towhee\ntwo towhees')
+    write('b.txt', 'three towhees')
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const open = async (options: EmbedderOptions) =>
+      (await openModel(model, { ...options, runtime: { workers: 0 } })) as Embedder
+    const made = await open({ prompt: 'document' })
+    const notes = await store.collection('prompted', { embedder: made })
+    const runs: readonly [string[], Embedder, string | undefined, object][] = [
+      [['a.txt'], made, undefined, { indexed: 2, unchanged: 0 }],
+      // With another prompt rows were called unchanged, and kept the vectors of the first.
+      [['a.txt', 'b.txt'], made, 'query', { indexed: 3, unchanged: 0 }],
+      [['a.txt', 'b.txt'], made, 'query', { indexed: 0, unchanged: 3 }],
+      [['a.txt'], made, 'document', { indexed: 2, unchanged: 0 }],
+      [
+        ['a.txt', 'b.txt'],
+        await open({ prompt: { text: 'document: ' } }),
+        undefined,
+        { indexed: 1, unchanged: 2 },
+      ],
+      [['b.txt'], await open({ prompt: 'document', maxLength: 5 }), undefined, { indexed: 1, unchanged: 0 }],
+      [
+        ['b.txt'],
+        await open({ prompt: 'document', chunk: { tokens: 6 } }),
+        undefined,
+        { indexed: 1, unchanged: 0 },
+      ],
+      [['b.txt'], made, undefined, { indexed: 1, unchanged: 0 }],
+    ]
+    for (const [paths, e, prompt, counts] of runs) {
+      const report = await run(paths, {
+        embedder: e,
+        collection: notes,
+        ...(prompt !== undefined && { prompt }),
+      })
+      expect(report).toMatchObject(counts)
+      const ids = paths.flatMap((path) => (path === 'a.txt' ? ['a.txt:1', 'a.txt:2'] : ['b.txt:1']))
+      const rows = await notes.get(ids)
+      const texts = rows.map((row) => row!.metadata.text as string)
+      const { vectors } = await e.embed(texts, prompt === undefined ? {} : { prompt })
+      for (const [i, vector] of vectors.entries())
+        expect(cosineSimilarity(rows[i]!.vector, vector)).toBeGreaterThan(0.999999)
+    }
+    // As they were made in the beginning, they carry no mark.
+    expect((await notes.metadata(['a.txt:1', 'b.txt:1'])).map((row) => row!.reading)).toEqual([
+      undefined,
+      undefined,
+    ])
+    for (const e of new Set(runs.map(([, e]) => e))) await e.dispose()
+  })
+
   it('refuses a collection of another embedder, and one vector a token', async () => {
     write('a.txt', 'one')
-    const other = { ...letters(), identity: { ...embedder.identity, tap: 'vowels' } }
+    const other = { ...letters(), recipe: { ...embedder.recipe, taps: ['vowels'] } }
     await expect(run(['a.txt'], { embedder: other })).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
     const matrices = {
       ...embedder,

@@ -1,11 +1,20 @@
 // Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
 import { abortError, PipiloError } from '../base/index.ts'
-import { type Embedder, inputFor, type Prompt, type ReadInput, readInputs, takes } from '../embed/index.ts'
+import {
+  type Embedder,
+  inputFor,
+  type Prompt,
+  type ReadInput,
+  readInputs,
+  readingKey,
+  refuseModality,
+  withPrompt,
+} from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
 import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
 import { type KeptRows, prune, type ReadSpec, SeenIds } from './prune.ts'
-import { checkIdentity } from './store.ts'
+import { checkSameKind } from './sameKind.ts'
 import type { Collection, Metadata, Row } from './types.ts'
 
 export interface IndexProgress {
@@ -19,7 +28,8 @@ export interface IndexProgress {
 }
 
 export interface IndexFilesOptions {
-  readonly embedder: Pick<Embedder, 'name' | 'modality' | 'identity' | 'dimensions' | 'embed'>
+  readonly embedder: Pick<Embedder, 'name' | 'modality' | 'recipe' | 'dimensions' | 'embed'> &
+    Partial<Pick<Embedder, 'model'>>
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
@@ -36,7 +46,10 @@ export interface IndexFilesOptions {
   readonly prune?: boolean | 'all'
   /** Treatment of an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
-  /** Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that are stored already are not embedded again for it. */
+  /**
+   * Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that were embedded with another prompt (or limit, or
+   * chunks) are embedded again.
+   */
   readonly prompt?: Prompt
   /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures, 128 of both. */
   readonly batch?: number
@@ -69,7 +82,7 @@ export async function indexFiles(
   options: IndexFilesOptions,
 ): Promise<IndexReport> {
   const { collection, embedder, signal, onProgress } = options
-  if (collection.identity) checkIdentity(collection.name, collection.identity, embedder.identity)
+  await checkSameKind(collection.name, collection, embedder)
   // Checks the prompt even if no input has changed and nothing will be embedded.
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
   const specs = typeof paths === 'string' ? [paths] : paths
@@ -140,6 +153,8 @@ interface Batch {
 class Run {
   readonly batch: number
   readonly #options: IndexFilesOptions
+  /** How texts are read, where that is otherwise than the collection says. */
+  readonly #reading: Metadata
   readonly #skipped: IndexReport['skipped'] = []
   #skippedCount = 0
   #indexed = 0
@@ -147,6 +162,7 @@ class Run {
 
   constructor(options: IndexFilesOptions) {
     this.#options = options
+    this.#reading = readingOf(options)
     this.batch = options.batch ?? batchSizes[options.embedder.modality]
     if (!Number.isInteger(this.batch) || this.batch < 1) {
       throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
@@ -168,7 +184,9 @@ class Run {
     const { embedder } = this.#options
     const wanted: Fresh[] = []
     for (const input of inputs) {
-      const error = input.error ?? (takes(embedder, input.modality) ? undefined : this.#mismatch(input))
+      const error =
+        input.error ??
+        refuseModality(embedder, input, 'Index it with another model, into another collection.')
       if (error) {
         // Other kinds of files in a folder are no fault of anyone's; a damaged or missing one is.
         const ordinary = input.found && (!input.error || error.code === 'FORMAT_UNSUPPORTED')
@@ -176,7 +194,8 @@ class Run {
         continue
       }
       try {
-        wanted.push({ ...input, metadata: metadataOf(input, await sha256Of(input)) })
+        const read = input.line === undefined ? {} : this.#reading
+        wanted.push({ ...input, metadata: { ...metadataOf(input, await sha256Of(input)), ...read } })
       } catch (error) {
         this.#fail(input.id, error as PipiloError)
       }
@@ -223,16 +242,19 @@ class Run {
     this.#skippedCount++
     if (this.#skipped.length < MOST_LISTED) this.#skipped.push({ id, reason: error.message, error })
   }
+}
 
-  #mismatch({ id, modality }: ReadInput): PipiloError {
-    const { embedder } = this.#options
-    const is = modality === 'text' ? 'text' : 'a picture'
-    const embeds = embedder.modality === 'text' ? 'text' : 'pictures'
-    return new PipiloError('INPUT_INVALID', `${id} is ${is}; ${embedder.name} embeds ${embeds}.`, {
-      input: id,
-      hint: 'Index it with another model, into another collection.',
-    })
-  }
+/**
+ * A mark of how texts are read, where it is not what the collection was made with; of a collection that does not say, where there is a prompt
+ * or chunks.
+ */
+function readingOf({ embedder, collection, prompt }: IndexFilesOptions): Metadata {
+  if (!embedder.recipe.text) return {}
+  const recipe = prompt === undefined ? embedder.recipe : withPrompt(embedder.recipe, prompt)
+  const { chunk: _, ...text } = recipe.text!
+  const usual = collection.recipe ?? { ...recipe, text: { ...text, prompt: '' } }
+  const reading = readingKey(recipe)
+  return reading === readingKey(usual) ? {} : { reading }
 }
 
 async function count(specs: readonly string[], options: Parameters<typeof readInputs>[1]): Promise<number> {

@@ -1,7 +1,6 @@
 // Arrow schemas and tables of collections in LanceDB.
 import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
-import type { EmbedderIdentity } from '../embed/index.ts'
 import type { CollectionInfo, StoredRow } from './backend.ts'
 import { columnName, kindOf, type ScalarKind } from './lanceSql.ts'
 
@@ -16,6 +15,8 @@ export const arrow = (): typeof Arrow => {
 let loaded: typeof Arrow | undefined
 
 const infoKey = 'pipilo'
+/** Of what a collection says about itself: 1 had an identity where 2 has a recipe. */
+const VERSION = 2
 
 /** By this on the field `id`, LanceDB notices that two merges at once insert the same new id: the later one is done again. */
 export const primaryKey = { 'lance-schema:unenforced-primary-key': 'true' } as const
@@ -37,7 +38,7 @@ export function schemaOf(info: CollectionInfo): Arrow.Schema {
       // Metadata as it was given, for hits: what the columns of single keys hold is for filters only.
       new Field('metadata', new Utf8(), false),
     ],
-    new Map([[infoKey, JSON.stringify({ version: 1, ...info })]]),
+    new Map([[infoKey, JSON.stringify({ version: VERSION, ...info })]]),
   )
 }
 
@@ -46,9 +47,11 @@ export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
   const text = schema.metadata.get(infoKey)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
   try {
-    const info = JSON.parse(text) as { version?: number; dimensions?: number; identity?: EmbedderIdentity }
-    if (info.version !== 1 || typeof info.dimensions !== 'number') return
-    return { dimensions: info.dimensions, identity: info.identity }
+    const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & {
+      version?: number
+    }
+    if ((version !== 1 && version !== VERSION) || typeof dimensions !== 'number') return
+    return { dimensions, recipe, identity }
   } catch {
     return
   }

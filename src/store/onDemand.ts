@@ -32,9 +32,11 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
  * round), and files that are neither, are listed as skipped; named one by one they are errors. A model of texts and pictures takes
  * both into one collection, where pictures are those with the filter `{ line: null }`.
  *
- * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is. So a run
+ * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is, unless it was read with another
+ * prompt, limit or chunks. So a run
  * that was interrupted, in whatever way, goes on after its last committed batch. Metadata of a row: `path`, `sha256`,
- * `size`, `modified` (ISO 8601), for lines also `line` and `text` (clipped to 500 characters). Memory does not grow with
+ * `size`, `modified` (ISO 8601), for lines also `line` and `text` (clipped to 500 characters), and
+ * `reading`, a mark of how texts are read where that is not what the collection was made with. Memory does not grow with
  * the number of files, but for `prune`, which keeps 8 bytes an input and the ids of rows to remove.
  *
  * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the

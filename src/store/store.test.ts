@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Recipe } from '../embed/index.ts'
 import { connect } from './store.ts'
 import type { Collection, Row, Store } from './types.ts'
 
@@ -29,14 +30,17 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-const identity = {
-  model: 'all-MiniLM-L6-v2',
-  fingerprint: 'abc',
-  tap: 'pooled',
+const recipe: Recipe = {
+  version: 1,
+  source: { name: 'all-MiniLM-L6-v2', fingerprint: 'abc' },
+  modality: 'text',
+  taps: ['pooled'],
   pool: 'mean',
   normalize: true,
   dimensions: 2,
-} as const
+  dtype: 'fp32',
+  text: { tokenizer: 'a', lowercase: false, maxLength: 256, prompt: '', prompts: {} },
+}
 
 describe('a collection', () => {
   it('finds what is near, best first, with the cosine as score and the metadata as given', async () => {
@@ -200,14 +204,14 @@ describe('a database', () => {
     const folder = emptyFolder()
     const first = await database(folder)
     for (let i = 0; i < 12; i++) await first.collection(`c${i}`, { dimensions: 3 })
-    const made = await first.collection('birds', { embedder: { identity, dimensions: 2 } })
+    const made = await first.collection('birds', { embedder: { recipe, dimensions: 2 } })
     await made.upsert([{ id: 'a', vector: [1, 0], metadata: { year: 2020 } }])
     await made.optimize()
     await first.close()
     const store = await database(folder)
     expect(await store.list()).toHaveLength(13)
     const collection = await store.collection('birds')
-    expect(collection).toMatchObject({ name: 'birds', dimensions: 2, identity })
+    expect(collection).toMatchObject({ name: 'birds', dimensions: 2, recipe })
     expect(await collection.count()).toBe(1)
     await expect(store.collection('brids')).rejects.toMatchObject({
       code: 'COLLECTION_UNKNOWN',
@@ -218,32 +222,43 @@ describe('a database', () => {
     await expect(store.drop('birds')).rejects.toMatchObject({ code: 'COLLECTION_UNKNOWN' })
   })
 
-  it.each([
-    [{ fingerprint: 'xyz' }, 'other weights of all-MiniLM-L6-v2'],
-    [{ fingerprint: 'xyz', model: 'other' }, 'model all-MiniLM-L6-v2, not other'],
-    [{ tap: 'layer.3' }, 'tap pooled, not layer.3'],
-    [{ pool: 'cls' as const }, 'pool mean, not cls'],
-    [{ normalize: false }, 'normalize true, not false'],
-    [{ dimensions: 3 }, 'dimensions 2, not 3'],
+  const { source, text } = recipe
+  it.each<[Partial<Recipe>, string]>([
+    [{ source: { ...source, fingerprint: 'xyz' } }, 'other weights of all-MiniLM-L6-v2.'],
+    [{ source: { fingerprint: 'xyz', name: 'other' } }, 'model all-MiniLM-L6-v2, not other.'],
+    [{ dtype: 'int8', source: { ...source, fingerprint: 'xyz' } }, 'another kind: dtype fp32, not int8.'],
+    [{ taps: ['layer.3', 'pooled'] }, 'tap pooled, not layer.3,pooled.'],
+    [{ pool: 'cls' }, 'pool mean, not cls.'],
+    [{ normalize: false, pool: 'max' }, 'pool mean, not max; normalize true, not false.'],
+    [{ dimensions: 3 }, 'dimensions 2, not 3.'],
+    [{ text: { ...text!, tokenizer: 'b' } }, 'tokenizer a, not b.'],
+    [{ text: { ...text!, lowercase: true } }, 'lowercase false, not true.'],
   ])('refuses vectors of another kind: %j', async (difference, words) => {
     const store = await database()
-    await store.collection('birds', { embedder: { identity, dimensions: 2 } })
-    const other = { ...identity, ...difference }
-    const call = store.collection('birds', { embedder: { identity: other, dimensions: other.dimensions } })
+    await store.collection('birds', { embedder: { recipe, dimensions: 2 } })
+    const other = { ...recipe, ...difference }
+    const call = store.collection('birds', { embedder: { recipe: other, dimensions: other.dimensions } })
     await expect(call).rejects.toMatchObject({
       code: 'COLLECTION_MISMATCH',
       message: expect.stringContaining(words),
     })
   })
 
-  it('takes the same model by another name, and a plain dimension that fits', async () => {
+  it('takes the same model by another name, read otherwise, and a plain dimension that fits', async () => {
     const store = await database()
-    await store.collection('birds', { embedder: { identity, dimensions: 2 } })
-    const embedder = {
-      identity: { ...identity, model: 'hf:sentence-transformers/all-MiniLM-L6-v2' },
-      dimensions: 2,
+    await store.collection('birds', { embedder: { recipe, dimensions: 2 } })
+    for (const same of [
+      {
+        ...recipe,
+        source: { ...source, name: 'hf:sentence-transformers/all-MiniLM-L6-v2', size: [1, 2] as const },
+      },
+      { ...recipe, text: { ...text!, prompt: 'query: ', prompts: { query: 'query: ' }, maxLength: 32 } },
+      { ...recipe, text: { ...text!, chunk: { tokens: 32, pool: 'keep' as const } } },
+    ]) {
+      expect((await store.collection('birds', { embedder: { recipe: same, dimensions: 2 } })).recipe).toEqual(
+        recipe,
+      )
     }
-    expect((await store.collection('birds', { embedder })).identity).toEqual(identity)
     await store.collection('birds', { dimensions: 2 })
     await expect(store.collection('birds', { dimensions: 3 })).rejects.toMatchObject({
       code: 'COLLECTION_MISMATCH',

@@ -1,8 +1,8 @@
 // Connects to a database and keeps the list of its collections.
 import { closest, PipiloError } from '../base/index.ts'
-import type { EmbedderIdentity } from '../embed/index.ts'
 import type { Backend, CollectionInfo } from './backend.ts'
 import { CheckedCollection } from './collection.ts'
+import { checkSameKind, mismatch } from './sameKind.ts'
 import type { Collection, CollectionOptions, ConnectOptions, Store } from './types.ts'
 
 /** See `connect` in onDemand.ts. */
@@ -44,7 +44,10 @@ class CheckedStore implements Store {
       table = await backend.create(name, wanted)
     }
     try {
-      if (wanted) checkInfo(name, table.info, wanted)
+      if (options.embedder) await checkSameKind(name, table.info, options.embedder)
+      const { dimensions } = table.info
+      if (wanted && wanted.dimensions !== dimensions)
+        throw mismatch(name, [`dimensions ${dimensions}, not ${wanted.dimensions}`])
     } catch (error) {
       await table.close()
       throw error
@@ -121,37 +124,5 @@ function infoFrom({ embedder, dimensions }: CollectionOptions): CollectionInfo |
       { hint: 'Leave out dimensions: the embedder says them.' },
     )
   }
-  return { dimensions: size, identity: embedder?.identity }
-}
-
-function checkInfo(name: string, has: CollectionInfo, wanted: CollectionInfo): void {
-  if (wanted.identity && has.identity) checkIdentity(name, has.identity, wanted.identity)
-  if (wanted.dimensions !== has.dimensions) {
-    throw mismatch(name, [`dimensions ${has.dimensions}, not ${wanted.dimensions}`])
-  }
-}
-
-/**
- * Refuses an embedder whose vectors cannot be compared with those of a collection.
- *
- * @throws `COLLECTION_MISMATCH` that says in what they differ.
- */
-export function checkIdentity(name: string, has: EmbedderIdentity, wanted: EmbedderIdentity): void {
-  const parts = ['tap', 'pool', 'normalize', 'dimensions'] as const
-  const differences = parts
-    .filter((part) => has[part] !== wanted[part])
-    .map((part) => `${part} ${has[part]}, not ${wanted[part]}`)
-  if (has.fingerprint !== wanted.fingerprint) {
-    const same = has.model === wanted.model
-    differences.unshift(same ? `other weights of ${has.model}` : `model ${has.model}, not ${wanted.model}`)
-  }
-  if (differences.length > 0) throw mismatch(name, differences)
-}
-
-function mismatch(name: string, differences: string[]): PipiloError {
-  return new PipiloError(
-    'COLLECTION_MISMATCH',
-    `The collection "${name}" holds vectors of another kind: ${differences.join('; ')}.`,
-    { input: name, hint: 'Use the embedder that it was made with, or another collection.' },
-  )
+  return { dimensions: size, recipe: embedder?.recipe }
 }

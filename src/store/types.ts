@@ -1,5 +1,6 @@
 // Types of the store: rows, hits, filters, collections.
-import type { EmbedderIdentity } from '../embed/index.ts'
+import type { Embedder, Recipe } from '../embed/index.ts'
+import type { EmbedderIdentity } from './identity.ts'
 
 export type MetadataValue = string | number | boolean | null
 export type Metadata = Readonly<Record<string, MetadataValue>>
@@ -51,7 +52,12 @@ export interface WriteOptions {
 export interface Collection {
   readonly name: string
   readonly dimensions: number
-  /** The embedder whose vectors these are; undefined when the collection was made from a dimension alone. */
+  /**
+   * Recipe of the embedder that the vectors are of: `openRecipe` opens it again. Undefined when the collection was made from a dimension alone, or
+   * before collections remembered recipes.
+   */
+  readonly recipe: Recipe | undefined
+  /** Embedder of a collection from before there were recipes; such a one is compared and searched all the same. */
   readonly identity: EmbedderIdentity | undefined
   /**
    * Inserts or replaces by id; of rows with the same id the last one counts. Resolves when the rows are committed: the
@@ -87,8 +93,11 @@ export interface Collection {
 }
 
 export interface CollectionOptions {
-  /** The embedder whose vectors go in: its identity and dimension are remembered and checked. */
-  readonly embedder?: { readonly identity: EmbedderIdentity; readonly dimensions: number }
+  /**
+   * The embedder whose vectors go in: its recipe is remembered, and another embedder's vectors are refused (`COLLECTION_MISMATCH` says in what
+   * they differ). Prompt, limit and chunks may differ: a query is read otherwise than a document.
+   */
+  readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> & Partial<Pick<Embedder, 'model'>>
   /** Instead of an embedder. */
   readonly dimensions?: number
 }

@@ -93,7 +93,7 @@ describe('writers of the same new ids', () => {
       const connection = await lancedb.connect(folder, { readConsistencyInterval: 0 })
       const table = i
         ? await connection.openTable('birds')
-        : await connection.createEmptyTable('birds', schemaOf({ dimensions, identity: undefined }))
+        : await connection.createEmptyTable('birds', schemaOf({ dimensions }))
       tables.push(new LanceTable(table, infoOf(await table.schema())!, (work) => work()))
     }
     const stored = (round: string, writer: string) =>
@@ -112,7 +112,7 @@ describe('writers of the same new ids', () => {
 
   it('store each once in a collection of an earlier version, too', async () => {
     const { Schema, Field } = arrow()
-    const now = schemaOf({ dimensions, identity: undefined })
+    const now = schemaOf({ dimensions })
     const then = new Schema(
       now.fields.map(({ name, type, nullable }) => new Field(name, type, nullable)),
       now.metadata,

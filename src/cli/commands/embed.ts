@@ -1,9 +1,18 @@
 // Command `embed`: writes the vectors of texts and files.
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, readInputs, takes } from '../../embed/index.ts'
+import { inputFor, readInputs, refuseModality } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
-import { command, usageError } from '../command.ts'
-import { as, modelArgs, onError, oneOf, openEmbedder, promptArgs, promptOption } from '../modelOptions.ts'
+import { command, type Terminal, usageError } from '../command.ts'
+import {
+  as,
+  embedderOptions,
+  type ModelValues,
+  modelArgs,
+  onError,
+  oneOf,
+  openEmbedder,
+  promptArgs,
+} from '../modelOptions.ts'
 import { type VectorOutput, vectorOutput } from '../output.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped, type Skipped } from '../skipped.ts'
@@ -51,7 +60,7 @@ export const embed = command({
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip']) === 'skip'
     if (args.text && modality === 'image') throw usageError('--text and --as image contradict each other.')
 
-    promptOption(args)
+    embedderOptions(args)
     const output = await vectorOutput(args.out, terminal)
     try {
       const items: AsyncIterable<Item> = args.text
@@ -74,8 +83,8 @@ async function* texts(words: readonly string[]): AsyncGenerator<Item> {
 async function embedItems(
   items: AsyncIterable<Item>,
   skip: boolean,
-  args: Parameters<typeof openEmbedder>[0],
-  terminal: Parameters<typeof openEmbedder>[2],
+  args: ModelValues,
+  terminal: Terminal,
   output: VectorOutput,
 ): Promise<Skipped[]> {
   const skipped: Skipped[] = []
@@ -91,7 +100,7 @@ async function embedItems(
     if (skipped.length) return skipped
     throw new PipiloError('INPUT_INVALID', 'There is nothing to embed in what was given.')
   }
-  const embedder = await openEmbedder(args, next.value.modality, terminal)
+  const embedder = await openEmbedder(args, terminal, { modality: next.value.modality })
   const bar = progress(terminal, 'embedding')
   const ids = new Map<number, string>()
 
@@ -99,7 +108,13 @@ async function embedItems(
     let index = 0
     for (; !next.done; next = await iterator.next()) {
       const { id, input, modality, error } = next.value
-      const problem = error ?? mismatch(id, modality)
+      const problem =
+        error ??
+        refuseModality(
+          embedder,
+          { id, modality },
+          'Embed them apart, name a --model, or pass --on-error skip.',
+        )
       if (problem) {
         if (!skip) throw problem
         skipped.push({ id, reason: problem.message })
@@ -109,15 +124,6 @@ async function embedItems(
       yield inputFor(embedder, { input, modality })
     }
   }
-  const mismatch = (id: string, modality: InputModality): PipiloError | undefined =>
-    takes(embedder, modality)
-      ? undefined
-      : new PipiloError(
-          'INPUT_INVALID',
-          `${id} is ${modality === 'text' ? 'text' : 'a picture'}, and ${embedder.name} embeds ${embedder.modality === 'text' ? 'text' : 'pictures'}.`,
-          { hint: 'Embed them apart, name a --model, or pass --on-error skip.', input: id },
-        )
-
   try {
     let done = 0
     let truncated = 0

@@ -44,9 +44,9 @@ export const exportCommand = command({
     if (!args.out) throw usageError('pipilo export needs -o FILE.')
     if (!args.out.endsWith('.onnx'))
       throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
-    const model = await open(args.model, { ...openOptions(args as never), signal: terminal.signal })
+    const model = await open(args.model, { ...openOptions(args), signal: terminal.signal })
     const tower = towerOf(model, oneOf(args.tower, 'tower', ['text', 'image']))
-    await tower.export(args.out, { ...embeddingOptions(args as never), preprocess: args.preprocess })
+    await tower.export(args.out, { ...embeddingOptions(args), preprocess: args.preprocess })
     const { size } = await stat(args.out)
     await terminal.out(
       args.json

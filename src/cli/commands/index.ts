@@ -7,12 +7,13 @@ import { command, type Terminal, usageError } from '../command.ts'
 import {
   as,
   database,
+  embedderOptions,
   modelArgs,
   onError,
   oneOf,
   openVectorEmbedder,
   promptArgs,
-  promptOption,
+  type Remembered,
 } from '../modelOptions.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped } from '../skipped.ts'
@@ -63,12 +64,13 @@ export const index = command({
     if (specs.includes('-')) throw usageError('pipilo index reads files, not standard input.')
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip'] as const) ?? 'throw'
     const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
-    promptOption(args)
+    const { prompt } = embedderOptions(args)
     const store = await connect(args.db)
     try {
-      const remembered = args.model ? undefined : await rememberedModel(store, args.collection)
-      const modality = wanted ?? (remembered || args.model ? 'text' : await firstModality(specs, terminal))
-      const embedder = await openVectorEmbedder(args, modality, terminal, args.model ?? remembered)
+      let known = args.model ? undefined : await rememberedBy(store, args.collection)
+      const modality = wanted ?? (known || args.model ? 'text' : await firstModality(specs, terminal))
+      if (!args.model) known ??= await rememberedBy(store, args.collection ?? defaultCollection[modality])
+      const embedder = await openVectorEmbedder(args, terminal, { modality, collection: known })
       const name = args.collection ?? defaultCollection[embedder.modality]
       const collection = await store.collection(name, { embedder })
       const bar = progress(terminal, 'indexing')
@@ -80,6 +82,7 @@ export const index = command({
           onError: skip,
           signal: terminal.signal,
           ...(wanted && { as: wanted }),
+          ...(prompt !== undefined && { prompt }),
           onProgress: ({ done, total }) => bar.update(done, total),
         })
         bar.clear()
@@ -116,12 +119,12 @@ function keptError(kept: readonly KeptRows[]): PipiloError {
   )
 }
 
-/** The model that an existing collection was made with. */
-async function rememberedModel(store: Store, name: string | undefined): Promise<string | undefined> {
+/** An existing collection's memory of its embedder. */
+async function rememberedBy(store: Store, name: string | undefined): Promise<Remembered | undefined> {
   if (name === undefined || !(await store.list()).includes(name)) return undefined
   const collection = await store.collection(name)
   await collection.close()
-  return collection.identity?.model
+  return collection
 }
 
 async function firstModality(specs: readonly string[], terminal: Terminal): Promise<InputModality> {

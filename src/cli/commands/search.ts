@@ -1,26 +1,22 @@
 // Command `search`: finds the nearest texts and pictures of a collection.
 import { readFile } from 'node:fs/promises'
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, embedder as openModel, readInputs, refusePrompt } from '../../embed/index.ts'
+import { inputFor, readInputs, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
-import type { Matrix } from '../../tensor/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import {
   as,
   database,
-  deviceOption,
+  embedderOptions,
+  type ModelValues,
   modelArgs,
   oneOf,
-  openArgs,
-  openEmbedder,
+  openVectorEmbedder,
   promptArgs,
-  promptOption,
 } from '../modelOptions.ts'
 import { table } from '../table.ts'
 import { defaultCollection } from './index.ts'
-
-const { model, threads, device } = modelArgs
 
 export const search = command({
   name: 'search',
@@ -49,11 +45,8 @@ export const search = command({
       ...as,
       description: 'Take the query for a text or for the path of a picture, whatever it looks like',
     },
-    model,
+    ...modelArgs,
     ...promptArgs,
-    ...openArgs,
-    threads,
-    device,
     json: { type: 'boolean', description: 'Print [{ "id", "score", … }], best first' },
   },
   async run(args, terminal) {
@@ -61,7 +54,7 @@ export const search = command({
       throw usageError('pipilo search takes one query.', 'Quote a text of several words.')
     const k = numberOption(args.k, 'k')!
     const filter = args.filter === undefined ? undefined : await parseFilter(args.filter)
-    promptOption(args)
+    embedderOptions(args)
     const store = await connect(args.db)
     try {
       const { collection, vector } = await answer(store, args, terminal)
@@ -85,39 +78,26 @@ export const search = command({
 /** Opens the collection with the model that its vectors came from, and embeds the query. */
 async function answer(
   store: Store,
-  args: {
-    query: string
-    db: string
-    collection?: string | undefined
-    model?: string | undefined
-    as?: string | undefined
-    threads?: string | undefined
-    device?: string | undefined
-  } & Parameters<typeof promptOption>[0],
+  args: ModelValues & {
+    readonly query: string
+    readonly db: string
+    readonly collection?: string | undefined
+    readonly as?: string | undefined
+  },
   terminal: Terminal,
 ): Promise<{ collection: Collection; vector: Float32Array }> {
   const name = args.collection ?? (await guessCollection(store, args.query, args.db))
   const collection = await store.collection(name)
-  const { identity } = collection
-  const source = args.model ?? identity?.model
-  if (!source) {
+  if (args.model === undefined && !collection.recipe && !collection.identity) {
     throw usageError(
       `Collection ${JSON.stringify(name)} does not say which model made it.`,
       'Name it with --model.',
     )
   }
-  const embedder = identity
-    ? await openModel(source, {
-        tap: identity.tap.includes(',') ? identity.tap.split(',') : identity.tap,
-        pool: identity.pool,
-        normalize: identity.normalize,
-        dimensions: identity.dimensions,
-        ...promptOption(args),
-        ...deviceOption(args),
-        signal: terminal.signal,
-        runtime: { workers: 1, threads: numberOption(args.threads, 'threads') ?? 1 },
-      })
-    : await openEmbedder(args as never, 'text', terminal, source)
+  const { prompt } = embedderOptions(args)
+  const threads = numberOption(args.threads, 'threads') ?? 1
+  const runtime = { workers: 1, threads }
+  const embedder = await openVectorEmbedder(args, terminal, { modality: 'text', collection, runtime })
   try {
     // Opened again with the embedder, the collection checks that the vectors are comparable.
     await collection.close()
@@ -127,11 +107,14 @@ async function answer(
       embedder.modality === 'text-image'
         ? (wanted ?? (await kindOf(args.query, terminal)))
         : embedder.modality
-    if (modality === 'image') refusePrompt(promptOption(args).prompt, 'The query is a picture')
+    if (modality === 'image') refusePrompt(prompt, 'The query is a picture')
+    // The prompt of what is stored is not the query's: without one of its own it has the model's usual one.
+    const usual = embedder.card.text?.defaultPrompt ?? ''
     const { vectors } = await embedder.embed([inputFor(embedder, { input: args.query, modality })], {
       signal: terminal.signal,
+      ...(modality === 'text' && { prompt: prompt ?? usual }),
     })
-    return { collection: checked, vector: vectors[0] as Exclude<Float32Array | Matrix, Matrix> }
+    return { collection: checked, vector: vectors[0]! }
   } finally {
     await embedder.dispose()
   }

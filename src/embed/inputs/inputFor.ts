@@ -1,4 +1,5 @@
 // Fits inputs that were found in files to the embedder that takes them.
+import { PipiloError } from '../../base/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
 import type { Input, TextImageInput } from '../types.ts'
 
@@ -16,7 +17,21 @@ export function inputFor<I extends Input>(
   return embedder.modality === 'text-image' ? ({ [modality]: input } as unknown as TextImageInput) : input
 }
 
-/** True if an embedder takes an input of this kind. */
-export function takes(embedder: { readonly modality: Modality }, modality: InputModality): boolean {
-  return embedder.modality === 'text-image' || embedder.modality === modality
+/**
+ * The error for an input of a kind that an embedder does not take; undefined for one that it takes.
+ *
+ * @param hint what to do with such inputs
+ */
+export function refuseModality(
+  embedder: { readonly name: string; readonly modality: Modality },
+  { id, modality }: { readonly id: string; readonly modality: InputModality },
+  hint: string,
+): PipiloError | undefined {
+  if (embedder.modality === 'text-image' || embedder.modality === modality) return undefined
+  const is = modality === 'text' ? 'text' : 'a picture'
+  const embeds = embedder.modality === 'text' ? 'text' : 'pictures'
+  return new PipiloError('INPUT_INVALID', `${id} is ${is}, and ${embedder.name} embeds ${embeds}.`, {
+    input: id,
+    hint,
+  })
 }

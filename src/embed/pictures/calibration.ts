@@ -1,13 +1,18 @@
 // Opens a model in int8, calibrated on the caller's pictures.
 import { PipiloError } from '../../base/index.ts'
-import { calibrated, type Model, open } from '../../models/index.ts'
+import { inPrecision, type Model, open } from '../../models/index.ts'
+import { canonicalJson } from '../recipe/options.ts'
 import type { EmbedderOptions } from '../types.ts'
 import { decodeImage } from './image.ts'
 
 /** The model that the options ask for; with `calibration`, in int8 with the ranges that those pictures show. */
 export async function openModel(model: string | Model, options: EmbedderOptions): Promise<Model> {
   const { calibration } = options
-  if (calibration === undefined) return typeof model === 'string' ? open(model, options) : model
+  if (typeof model !== 'string') checkOpened(model, options)
+  if (calibration === undefined) {
+    if (typeof model === 'string') return open(model, options)
+    return options.dtype === undefined ? model : inPrecision(model, options.dtype)
+  }
   if (options.dtype !== 'int8') {
     throw new PipiloError('OPTION_INVALID', 'Pictures calibrate a model that is opened in int8.', {
       input: 'calibration',
@@ -34,8 +39,33 @@ export async function openModel(model: string | Model, options: EmbedderOptions)
       decodeImage(picture, image, { label: `calibration picture ${i}`, ...(maxPixels && { maxPixels }) }),
     ),
   )
-  return calibrated(
+  return inPrecision(
     exact,
+    'int8',
     pictures.map(({ data }) => data),
   )
+}
+
+/** Refuses options of opening that say otherwise than a model was opened. */
+function checkOpened({ name, opened, card }: Model, options: EmbedderOptions): void {
+  const has = {
+    strict: true,
+    size: card.image?.size,
+    revision: undefined,
+    card: undefined,
+    architecture: undefined,
+    ...opened,
+  }
+  for (const option of ['revision', 'card', 'strict', 'architecture', 'size'] as const) {
+    const wanted = options[option]
+    if (wanted === undefined || canonicalJson(wanted) === canonicalJson(has[option])) continue
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} is open already, with another ${option} than is asked for.`,
+      {
+        input: option,
+        hint: `Give ${option} to open().`,
+      },
+    )
+  }
 }

@@ -46,9 +46,19 @@ export async function decodeImage(
   preprocessing?: ImagePreprocessing,
   options: DecodeOptions = {},
 ): Promise<RawImage> {
+  throwIfAborted(options.signal)
+  if (preprocessing) checkImagePreprocessing(preprocessing)
+  return decodeChecked(input, preprocessing, options)
+}
+
+/** {@link decodeImage} with a preparation that was checked before. */
+export async function decodeChecked(
+  input: Input,
+  preprocessing: ImagePreprocessing | undefined,
+  options: DecodeOptions,
+): Promise<RawImage> {
   const { maxPixels = MOST_PIXELS, label = 'the picture', signal } = options
   throwIfAborted(signal)
-  if (preprocessing) checkImagePreprocessing(preprocessing)
   const source = await imageSource(input, label, signal)
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const sharp = await loadSharp()

@@ -4,7 +4,7 @@ import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/i
 import type { Tensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
-import { decodeImage } from './image.ts'
+import { decodeChecked } from './image.ts'
 
 export interface PictureOptions {
   readonly image: ImagePreprocessing
@@ -48,7 +48,7 @@ export class PicturePreparation implements Preparation {
       inputs.map(async (input, owner): Promise<Uint8Array | PipiloError> => {
         try {
           const label = `input ${indexOf(owner)}`
-          return (await decodeImage(input, image, { label, signal, ...(maxPixels && { maxPixels }) })).data
+          return (await decodeChecked(input, image, { label, signal, ...(maxPixels && { maxPixels }) })).data
         } catch (error) {
           if (!(error instanceof PipiloError) || signal.aborted) throw error
           return error

@@ -87,17 +87,18 @@ describe('an embedder of texts and pictures', () => {
     await e.dispose()
   })
 
-  it('has one identity for both, and neither tap nor limit of its own', async () => {
+  it('has one recipe for both, and neither tap nor limit of its own', async () => {
     expect(clip.modality).toBe('text-image')
-    expect(clip.identity).toMatchObject({
-      fingerprint: (await clip.model()).fingerprint,
-      tap: 'text_embeds,image_embeds',
+    expect(clip.recipe).toMatchObject({
+      source: { fingerprint: (await clip.model()).fingerprint },
+      modality: 'text-image',
+      taps: ['text_embeds', 'image_embeds'],
       normalize: true,
       dimensions: 6,
     })
     const model = await open(await path('clip'))
     const same = await embedder(model, { tap: ['text_embeds', 'image_embeds'], runtime })
-    expect(same.identity).toEqual(clip.identity)
+    expect(same.recipe).toEqual(clip.recipe)
     await same.dispose()
     for (const [options, hint] of [
       [{ tap: 'text_model' }, /towers/],

@@ -3,7 +3,6 @@ import { float32ToFloat16, type Tensor, tensor } from '../../tensor/index.ts'
 import {
   Builder,
   compose,
-  constantName,
   cut,
   EMITTED_OPERATORS,
   encodeOnnx,
@@ -22,6 +21,7 @@ import {
   updatesOf,
   widen,
 } from '../index.ts'
+import { constantName } from '../roles.ts'
 import { run as runGraph } from '../testing/run.ts'
 
 const evaluate = (graph: Graph, feeds: Readonly<Record<string, Tensor>>) => runGraph(graph, feeds)

@@ -8,7 +8,7 @@ import type { Modules } from './modules.ts'
 export type FoundCard = Omit<Card, 'name' | 'source'>
 
 /** Parts of a model as read from its files. */
-export type FoundModel = Omit<TwoTowerParts, 'card'> & { readonly card: FoundCard }
+export type FoundModel = Omit<TwoTowerParts, 'card' | 'opened'> & { readonly card: FoundCard }
 
 /** Contents of a folder that several ways of reading look at, read once. */
 export interface FolderContents {

@@ -3,28 +3,46 @@ import { cut } from '../../graph/index.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
 import { readModel } from '../layouts/readModel.ts'
-import type { Card, Model } from '../types.ts'
+import type { Card, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { createTwoTowers } from './towers.ts'
+
+/** Options of opening that are about what is read. */
+type AssembleOptions = ReadOptions & Pick<OpenOptions, 'revision'>
 
 /** A model from its files; its card's settings take precedence over the files', and the caller's over both. */
 export async function assemble(
   files: ModelFiles,
   identity: Pick<Card, 'name' | 'source'>,
   known: Card | undefined,
-  options: ReadOptions = {},
+  options: AssembleOptions = {},
 ): Promise<Model> {
   const overrides = options.card ?? {}
   const reading = await readModel(files, options)
   const found: Card = known ?? { ...reading.card, ...identity }
   const merged: Card = { ...found, ...overrides }
+  const opened = openedBy(identity.name, options)
   if (merged.modality === 'text-image') {
-    return createTwoTowers({ ...reading, card: merged, folder: files.folder })
+    return createTwoTowers({ ...reading, card: merged, opened, folder: files.folder })
   }
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
   const dimensions = stated > 0 ? stated : tapSize(reading, merged)
-  return createModel({ ...reading, card: { ...merged, dimensions }, folder: files.folder })
+  return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
+}
+
+/** The options that open the model again, without those that say nothing. */
+function openedBy(name: string, options: AssembleOptions): Opened {
+  const { revision, card, strict, architecture, size } = options
+  return {
+    name,
+    dtype: 'fp32',
+    ...(revision !== undefined && { revision }),
+    ...(card && { card }),
+    ...(strict === false && { strict }),
+    ...(architecture !== undefined && { architecture }),
+    ...(size && { size }),
+  }
 }
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */

@@ -5,7 +5,7 @@ import { PipiloError } from '../../base/index.ts'
 import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
 import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts'
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
-import type { Card, EmbeddingOptions, Model, SaveOptions } from '../types.ts'
+import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 import {
   type EmbeddedModel,
@@ -27,6 +27,7 @@ export interface ModelParts {
   /** Names of the places that users ask for, where an architecture knows them. */
   readonly places?: Model['places'] | undefined
   readonly fingerprint: string
+  readonly opened: Opened
   readonly folder?: string | undefined
 }
 
@@ -41,6 +42,7 @@ export function createModel(parts: ModelParts): Model {
       graph: next,
       places: places && placesLeft(next, places),
       fingerprint: derivedFingerprint(parts.fingerprint, change),
+      opened: { ...parts.opened, changed: true },
     })
 
   const embedding = (options: EmbeddingOptions = {}): Graph =>
@@ -56,8 +58,10 @@ export function createModel(parts: ModelParts): Model {
     unused: parts.unused,
     ...(places === undefined ? {} : { places }),
     fingerprint: parts.fingerprint,
+    opened: parts.opened,
     layers: () => layers(graph),
     placeNames: () => namedPlaces(whole),
+    resolve: (layer) => resolvePlace(whole, layer),
     cut(layer) {
       const name = resolvePlace(whole, layer)
       const next = cut(graph, name)

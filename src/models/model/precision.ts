@@ -1,13 +1,14 @@
 // Changes a model's precision to fp16 or int8, with weights that are made once and cached.
 import { createHash } from 'node:crypto'
+import { PipiloError } from '../../base/index.ts'
 import { type Graph, halve, quantize } from '../../graph/index.ts'
 import { fileIdentity, keepDerived } from '../../runtime/index.ts'
-import type { Model, Towers } from '../types.ts'
+import type { Model, Opened, Towers } from '../types.ts'
 import { pictureSamples, remembered } from './calibration.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 import { joinTowers, logitTensors } from './joinTowers.ts'
 import { createModel } from './model.ts'
-import type { Precision } from './precisions.ts'
+import { checkPrecision, type Precision } from './precisions.ts'
 import { createTwoTowers } from './towers.ts'
 
 /** Pictures that calibrate, instead of those made here: RGB bytes of height × width × 3, of the size that the card says. */
@@ -15,7 +16,19 @@ type Pictures = readonly Uint8Array[]
 
 /** The model in another precision; its new weights are made once and kept in the cache of weights. */
 export async function inPrecision(model: Model, dtype: Precision, pictures?: Pictures): Promise<Model> {
-  if (dtype === 'fp32') return model
+  checkPrecision(dtype)
+  const { dtype: now } = model.opened
+  if (dtype === now && !pictures) return model
+  if (now !== 'fp32') {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${model.name} is open in ${now} already, and cannot become ${dtype}.`,
+      {
+        input: 'dtype',
+        hint: 'Open it in fp32 (the default), or leave out dtype.',
+      },
+    )
+  }
   if (model.towers) return bothInPrecision(model, model.towers, dtype, pictures)
   const graph =
     dtype === 'int8' ? await inIntegers(model, pictures) : await halve(model.graph, { place: keepDerived() })
@@ -24,6 +37,7 @@ export async function inPrecision(model: Model, dtype: Precision, pictures?: Pic
     tokenizer: model.tokenizer,
     graph,
     fingerprint: derivedFingerprint(model.fingerprint, change(dtype, pictures)),
+    opened: openedIn(model, dtype, pictures),
   })
 }
 
@@ -42,7 +56,12 @@ async function bothInPrecision(
     towers: { text, image },
     graph: joinTowers(text.graph, image.graph, logitTensors(logitScale, logitBias, model.graph.initializers)),
     fingerprint: derivedFingerprint(model.fingerprint, change(dtype, pictures)),
+    opened: openedIn(model, dtype, pictures),
   })
+}
+
+function openedIn({ opened }: Model, dtype: Precision, pictures: Pictures | undefined): Opened {
+  return { ...opened, dtype, ...(pictures && { calibration: digest(pictures) }) }
 }
 
 async function inIntegers(model: Model, pictures: Pictures | undefined): Promise<Graph> {

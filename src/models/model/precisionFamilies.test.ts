@@ -89,7 +89,14 @@ function modelOf(name: string, built: BuiltModel, change: Partial<Card>): Model 
     dimensions: 0,
     ...change,
   }
-  return createModel({ card, graph: built.graph, tokenizer: undefined, unused: [], fingerprint: name })
+  return createModel({
+    card,
+    graph: built.graph,
+    tokenizer: undefined,
+    unused: [],
+    fingerprint: name,
+    opened: { name, dtype: 'fp32' },
+  })
 }
 
 function pictureModel(name: string, built: BuiltModel, size: number): Model {

@@ -29,6 +29,7 @@ export function createTwoTowers(parts: TwoTowerParts): Model {
         ...parts,
         graph: tap(graph, ...layers),
         fingerprint: whole.tap(...layers).fingerprint,
+        opened: { ...parts.opened, changed: true },
       }),
     embedding() {
       throw refuse('embedding')
@@ -53,6 +54,7 @@ function towersOf(parts: TwoTowerParts): Towers {
       ...parts,
       graph: own,
       places,
+      opened: { ...parts.opened, tower: modality },
       tokenizer: modality === 'text' ? parts.tokenizer : undefined,
       card: { ...rest, ...use, modality, tap: end, penultimate: end },
     })

@@ -1,0 +1,361 @@
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { PipiloError } from '../base/index.ts'
+import { embedder } from '../embed/index.ts'
+import { towerFolder } from '../models/testing/towers.ts'
+import { connect } from '../store/index.ts'
+import { commands } from './cli.ts'
+import { parseArguments, type Terminal } from './command.ts'
+import { embedderOptions } from './modelOptions.ts'
+
+const testdata = fileURLToPath(new URL('../models/testdata', import.meta.url))
+const home = process.cwd()
+/** What every run begins with: models, inputs and a database. */
+let world: string
+let cwd: string
+
+beforeAll(async () => {
+  world = mkdtempSync(join(tmpdir(), 'pipilo-options-'))
+  process.chdir(world)
+  cpSync(join(testdata, 'sentence-transformers'), 't', { recursive: true })
+  cpSync(join(testdata, 'vision/resnet50'), 'i', { recursive: true })
+  await towerFolder('clip', world)
+  mkdirSync('photos')
+  for (const [name, background] of Object.entries({ red: '#c02010', blue: '#1030d0' }))
+    await sharp({ create: { width: 40, height: 32, channels: 3, background } }).toFile(
+      join('photos', `${name}.png`),
+    )
+  writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
+  mkdirSync('old')
+  writeFileSync('old/old.txt', 'of a folder that will be gone\n')
+  writeFileSync('bad.txt', Buffer.from('fine\nb\xe4d\n', 'latin1'))
+  await run('index', ['notes.txt', 'old', '--model', 't'])
+  await run('index', ['notes.txt', 'photos', '--model', 'clip', '--collection', 'both'])
+  writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\n')
+  rmSync('old/old.txt')
+  // Two that were made from a length alone: they do not say which model their vectors are of.
+  const store = await connect('.pipilo')
+  for (const [name, model, options, inputs] of [
+    ['texts-by-hand', 't', {}, ['a towhee sings in the brush', 'stock markets fell again']],
+    ['minilm-by-hand', 'all-MiniLM-L6-v2', {}, ['a towhee']],
+    ['pictures-by-hand', 'i', { tap: 'stages.2' }, ['photos/red.png', 'photos/blue.png']],
+  ] as const) {
+    const e = await embedder(model, { ...options, runtime: { workers: 0 } })
+    const collection = await store.collection(name, { dimensions: e.dimensions })
+    const { vectors } = await e.embed(inputs)
+    await collection.upsert(vectors.map((vector, i) => ({ id: inputs[i]!, vector })))
+    await e.dispose()
+  }
+  await store.close()
+})
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'pipilo-option-'))
+  return () => {
+    process.chdir(home)
+    rmSync(cwd, { recursive: true, force: true })
+  }
+})
+afterAll(() => {
+  process.chdir(home)
+  rmSync(world, { recursive: true, force: true })
+})
+
+/** Runs a command here; what it printed, and how it ended. */
+async function run(name: string, argv: readonly string[]) {
+  const printed = { out: '', err: '' }
+  const terminal: Terminal = {
+    async out(text) {
+      printed.out += text
+    },
+    err(text) {
+      printed.err += text
+    },
+    interactive: false,
+    width: 80,
+    signal: new AbortController().signal,
+  }
+  const command = await commands[name]!()
+  try {
+    await command.run(parseArguments(command, argv), terminal)
+    return { ...printed, error: undefined }
+  } catch (error) {
+    if (!(error instanceof PipiloError)) throw error
+    return { ...printed, error: `${error.code}: ${error.message}` }
+  }
+}
+
+/** What a command does in a copy of the world: what it prints, writes and stores. */
+async function done(name: string, argv: readonly string[]) {
+  rmSync(cwd, { recursive: true, force: true })
+  cpSync(world, cwd, { recursive: true, preserveTimestamps: true })
+  process.chdir(cwd)
+  const ended = await run(name, argv)
+  const files = readdirSync('.')
+    .filter((file) => /\.(onnx|npy|jsonl)$/.test(file))
+    .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
+  return { ...ended, files, stored: await stored() }
+}
+
+async function stored() {
+  const rows: unknown[] = []
+  for (const db of ['.pipilo', 'elsewhere'].filter((folder) => existsSync(folder))) {
+    const store = await connect(db)
+    for (const name of await store.list()) {
+      const collection = await store.collection(name)
+      const { dtype, taps } = collection.recipe ?? {}
+      const ids: string[] = []
+      for await (const { id } of collection.rows()) ids.push(id)
+      for (const row of await collection.get(ids.sort()))
+        rows.push([db, name, dtype, taps, row!.id, [...row!.vector]])
+    }
+    await store.close()
+  }
+  return rows
+}
+
+/** The arguments without an option, and with it. */
+type Runs = readonly [without: string[], option: string[]]
+
+/** Options of opening and of embedding, after the arguments of a command that embeds a text and one that embeds a picture. */
+const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => ({
+  tap: [text, ['--tap', 'encoder.layer.0']],
+  pool: [text, ['--pool', 'max']],
+  normalize: [text, ['--no-normalize']],
+  dimensions: [text, ['--dimensions', '4']],
+  architecture: [picture, ['--architecture', 'resnet18']],
+  size: [picture, ['--size', '64']],
+})
+const promptRuns = (text: string[]): Record<string, Runs> => ({
+  prompt: [text, ['--prompt', 'query']],
+  'prompt-text': [text, ['--prompt-text', 'a song: ']],
+})
+
+const embedText = ['--text', 'towhee', '--model', 't']
+const embedPicture = ['photos', '--model', 'i', '--tap', 'stages.2']
+const indexText = ['notes.txt', '--model', 't', '--collection', 'new']
+const indexPicture = ['photos', '--model', 'i', '--tap', 'stages.2', '--collection', 'new']
+const searchText = ['towhee', '--model', 't', '--collection', 'texts-by-hand', '--json']
+const searchPicture = [
+  'photos/red.png',
+  '--model',
+  'i',
+  '--tap',
+  'stages.2',
+  '--collection',
+  'pictures-by-hand',
+  '--json',
+]
+
+const runs: Record<string, Record<string, Runs>> = {
+  demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
+  embed: {
+    ...modelRuns(embedText, embedPicture),
+    ...promptRuns(embedText),
+    text: [['notes.txt', '--model', 't'], ['--text']],
+    as: [
+      ['notes.txt', '--model', 't'],
+      ['--as', 'image'],
+    ],
+    model: [
+      ['--text', 'towhee'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['--text', 'towhee'],
+      ['--dtype', 'int8'],
+    ],
+    threads: [embedText, ['--threads', 'none']],
+    device: [embedText, ['--device', 'none']],
+    out: [embedText, ['--out', 'v.npy']],
+    'on-error': [
+      ['bad.txt', '--model', 't'],
+      ['--on-error', 'skip'],
+    ],
+    json: [[...embedText, '--out', 'v.npy'], ['--json']],
+  },
+  index: {
+    ...modelRuns(indexText, indexPicture),
+    ...promptRuns(indexText),
+    db: [indexText, ['--db', 'elsewhere']],
+    collection: [
+      ['notes.txt', '--model', 't'],
+      ['--collection', 'new'],
+    ],
+    as: [indexText, ['--as', 'image']],
+    model: [
+      ['notes.txt', '--collection', 'new'],
+      ['--model', 't'],
+    ],
+    threads: [indexText, ['--threads', 'none']],
+    device: [indexText, ['--device', 'none']],
+    dtype: [indexText, ['--dtype', 'int8']],
+    prune: [['notes.txt'], ['--prune']],
+    'prune-all': [['old', '--model', 't', '--prune'], ['--prune-all']],
+    'on-error': [
+      ['bad.txt', '--model', 't'],
+      ['--on-error', 'skip'],
+    ],
+    json: [indexText, ['--json']],
+  },
+  search: {
+    ...modelRuns(searchText, searchPicture),
+    ...promptRuns(searchText),
+    db: [
+      ['towhee', '--collection', 'texts'],
+      ['--db', 'elsewhere'],
+    ],
+    collection: [['towhee'], ['--collection', 'both']],
+    k: [['towhee'], ['-k', '1']],
+    filter: [['towhee'], ['--filter', '{"line":2}']],
+    as: [
+      ['photos/red.png', '--collection', 'both'],
+      ['--as', 'text'],
+    ],
+    model: [
+      ['towhee', '--collection', 'texts-by-hand'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['towhee', '--model', 'all-MiniLM-L6-v2', '--collection', 'minilm-by-hand', '--json'],
+      ['--dtype', 'int8'],
+    ],
+    threads: [searchText, ['--threads', 'none']],
+    device: [searchText, ['--device', 'none']],
+    json: [['towhee'], ['--json']],
+  },
+  inspect: {
+    architecture: [['i'], ['--architecture', 'resnet18']],
+    size: [['i'], ['--size', '64']],
+    device: [['i'], ['--device', 'cpu']],
+    graph: [['i'], ['--graph']],
+    json: [['i'], ['--json']],
+  },
+  export: {
+    ...modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx']),
+    dtype: [
+      ['all-MiniLM-L6-v2', '-o', 'a.onnx'],
+      ['--dtype', 'int8'],
+    ],
+    out: [['t'], ['--out', 'a.onnx']],
+    tower: [
+      ['clip', '-o', 'a.onnx'],
+      ['--tower', 'image'],
+    ],
+    preprocess: [['i', '-o', 'a.onnx'], ['--no-preprocess']],
+    json: [['t', '-o', 'a.onnx'], ['--json']],
+  },
+  models: { json: [[], ['--json']] },
+}
+
+describe.each(Object.keys(commands))('pipilo %s', (name) => {
+  it('has a run here for every option that it declares', async () => {
+    const { args } = await commands[name]!()
+    const options = Object.keys(args).filter((option) => args[option]!.type !== 'positional')
+    expect(Object.keys(runs[name] ?? {}).sort()).toEqual(options.sort())
+  })
+
+  it.each(Object.entries(runs[name] ?? {}))('does otherwise with --%s', async (_, [without, option]) => {
+    const [plain, changed] = [await done(name, without), await done(name, [...without, ...option])]
+    // One of them works: otherwise the difference may be that of two mistakes.
+    expect([plain.error, changed.error]).toContain(undefined)
+    expect(changed).not.toEqual(plain)
+  })
+})
+
+it('turns all arguments of a model into options in one place', () => {
+  const size = [224, 288]
+  const written = {
+    tap: 'a,b',
+    pool: 'max',
+    normalize: false,
+    dimensions: '4',
+    dtype: 'int8',
+    architecture: 'resnet50',
+    size: '224x288',
+    threads: '3',
+    device: 'webgpu',
+    'prompt-text': 'query: ',
+  }
+  expect(embedderOptions(written)).toEqual({
+    tap: ['a', 'b'],
+    pool: 'max',
+    normalize: false,
+    dimensions: 4,
+    dtype: 'int8',
+    architecture: 'resnet50',
+    size,
+    runtime: { workers: 3, threads: 1 },
+    device: 'webgpu',
+    prompt: { text: 'query: ' },
+  })
+  expect(embedderOptions({ tap: 'a', prompt: 'query' })).toEqual({ tap: 'a', prompt: 'query' })
+})
+
+describe('a collection that remembers its recipe', () => {
+  const search = (...argv: string[]) => run('search', ['towhee', '--collection', 'small', '--json', ...argv])
+  const best = ({ out }: { out: string }) => (JSON.parse(out) as { id: string; score: number }[])[0]
+
+  it('is searched and indexed again without an option, and refuses those that contradict it', async () => {
+    await done('models', [])
+    const options = [
+      '--model',
+      't',
+      '--dtype',
+      'int8',
+      '--tap',
+      'hidden_states.1',
+      '--pool',
+      'max',
+      '--prompt',
+      'document',
+    ]
+    const index = (...argv: string[]) =>
+      run('index', ['notes.txt', '--collection', 'small', '--json', ...argv])
+    expect(JSON.parse((await index(...options)).out)).toMatchObject({ indexed: 2 })
+    // It ended in COLLECTION_MISMATCH, with --dtype int8 as without.
+    const found = await search()
+    expect(found.error).toBeUndefined()
+    const exact = ['stock markets fell again', '--collection', 'small', '--json', '--prompt', 'document']
+    expect(best(await run('search', exact))).toMatchObject({ id: 'notes.txt:2', score: expect.closeTo(1, 5) })
+    for (const same of [
+      ['--dtype', 'int8'],
+      ['--tap', 'encoder.layer.0', '--pool', 'max'],
+      ['--model', join(world, 't')],
+    ])
+      expect(await search(...same), same.join(' ')).toEqual(found)
+    expect((await search('--dtype', 'fp32')).error).toMatch(
+      /^COLLECTION_MISMATCH: .*kind: dtype int8, not fp32\./,
+    )
+    expect((await search('--pool', 'cls')).error).toMatch(/^COLLECTION_MISMATCH: .*kind: pool max, not cls\./)
+    expect((await search('--model', 'i')).error).toMatch(/^RECIPE_MISMATCH/)
+    expect(JSON.parse((await index()).out)).toMatchObject({ indexed: 0, unchanged: 2 })
+    expect((await index('--pool', 'cls')).error).toMatch(/^COLLECTION_MISMATCH/)
+    expect(JSON.parse((await index('--prompt', 'query')).out)).toMatchObject({ indexed: 2, unchanged: 0 })
+  })
+
+  it('is asked with the prompt of the query, not of what is stored', async () => {
+    await done('models', [])
+    await run('index', ['notes.txt', '--collection', 'small', '--model', 't', '--prompt', 'document'])
+    const scores = await Promise.all(
+      [[], ['--prompt-text', ''], ['--prompt', 'query'], ['--prompt', 'document']].map(
+        async (prompt) => best(await search(...prompt))!.score,
+      ),
+    )
+    expect(scores[0]).toBe(scores[1])
+    expect(new Set(scores).size).toBe(3)
+  })
+})

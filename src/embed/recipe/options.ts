@@ -1,0 +1,94 @@
+// Table of the options of an embedder by what they are about: keys of recipes, of sharing and of notes go by it.
+import type { CompileOptions } from '../../runtime/index.ts'
+import type { EmbedderOptions } from '../types.ts'
+
+/**
+ * `graph`: changes vectors, and the graph that gives them. `inputs`: changes vectors by what is fed. `runtime`: how it runs, not what it
+ * gives. `opening`: about the call that opens it.
+ */
+export type OptionRole = 'graph' | 'inputs' | 'runtime' | 'opening'
+
+/** An option that is missing here does not compile. */
+export const optionRoles = {
+  tap: 'graph',
+  pool: 'graph',
+  normalize: 'graph',
+  dimensions: 'graph',
+  dtype: 'graph',
+  calibration: 'graph',
+  card: 'graph',
+  revision: 'graph',
+  strict: 'graph',
+  architecture: 'graph',
+  size: 'graph',
+  prompt: 'inputs',
+  maxLength: 'inputs',
+  chunk: 'inputs',
+  batchTokens: 'runtime',
+  batchPixels: 'runtime',
+  maxWaitingTokens: 'runtime',
+  maxWaitingPixels: 'runtime',
+  maxPixels: 'runtime',
+  device: 'runtime',
+  runtime: 'runtime',
+  modality: 'opening',
+  offline: 'opening',
+  recheck: 'opening',
+  onProgress: 'opening',
+  signal: 'opening',
+} as const satisfies Record<keyof EmbedderOptions, OptionRole>
+
+/** Options of the runtime; true for those that a kept session depends on. An option that is missing here does not compile. */
+export const keptDependsOn = {
+  device: true,
+  workers: false,
+  threads: false,
+  cacheDir: false,
+  half: false,
+  lower: true,
+  early: false,
+  profile: false,
+  persist: false,
+} as const satisfies Record<keyof CompileOptions, boolean>
+
+/** Options that say how an embedder runs and how it is opened, not what it is. */
+export type RuntimeOptions = Pick<
+  EmbedderOptions,
+  | 'batchTokens'
+  | 'batchPixels'
+  | 'maxPixels'
+  | 'maxWaitingTokens'
+  | 'maxWaitingPixels'
+  | 'device'
+  | 'recheck'
+  | 'runtime'
+  | 'modality'
+  | 'offline'
+  | 'onProgress'
+  | 'signal'
+>
+
+/** The options of some roles, in the order of their names and without those that say nothing, as a key. */
+export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRole[]): string {
+  const chosen = Object.entries(optionRoles).filter(([, role]) => roles.includes(role))
+  const { tap, strict, dtype, ...rest } = options
+  // One tap alone and in an array, and defaults that hold for every model, are the same.
+  const said: EmbedderOptions = {
+    ...rest,
+    ...(tap !== undefined && { tap: [tap].flat() }),
+    ...(strict === false && { strict }),
+    ...(dtype !== undefined && dtype !== 'fp32' && { dtype }),
+  }
+  return canonicalJson(
+    Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
+  )
+}
+
+/** JSON with the keys of objects in order, and without those that are undefined: the same for the same. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, entry: unknown) =>
+    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
+      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : entry,
+  )
+}

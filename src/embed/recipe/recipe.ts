@@ -1,0 +1,134 @@
+// Writes down what an embedder is: defaults filled in, names resolved.
+import { sha256 } from '../../base/index.ts'
+import type { ImagePreprocessing } from '../../models/index.ts'
+import { promptWords } from '../prompt.ts'
+import type { EmbedderOptions, Prompt } from '../types.ts'
+import type { KnownModel } from './known.ts'
+import { canonicalJson } from './options.ts'
+import type { Recipe, RecipeText } from './types.ts'
+
+/** Tokens read of a text where neither card nor options say. */
+export const MAX_LENGTH = 512
+
+/** The recipe of a model under these options. */
+export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
+  const { card, modality, opened, fingerprint, taps } = known
+  const { dtype, calibration, ...source } = opened
+  const { logitScale: scale, logitBias: bias } = card
+  // Checked for pictures too, which have no prompts.
+  const prompt = promptWords(known, options.prompt)
+  return {
+    version: 1,
+    source: { ...source, fingerprint },
+    modality,
+    taps,
+    pool: options.pool ?? card.pool,
+    normalize: options.normalize ?? card.normalize,
+    dimensions: known.dimensions ?? options.dimensions ?? card.dimensions,
+    dtype,
+    ...(calibration !== undefined && { calibration }),
+    ...(modality !== 'text' && card.image && { image: imageRecipe(card.image) }),
+    ...(modality !== 'image' && { text: textRecipe(known, options, prompt) }),
+    ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
+  }
+}
+
+function imageRecipe(image: ImagePreprocessing): NonNullable<Recipe['image']> {
+  const { size, crop, cropRatio = 1, resize, interpolation, mean, std, background = [255, 255, 255] } = image
+  // A size to resize to leaves the share that is kept without effect.
+  const kept = resize === undefined ? { cropRatio } : { resize }
+  return { size, crop, ...kept, interpolation, mean, std, background }
+}
+
+function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string): RecipeText {
+  const { text } = known.card
+  const maxLength = options.maxLength ?? text?.maxLength ?? MAX_LENGTH
+  return {
+    ...(known.tokenizerHash !== undefined && { tokenizer: known.tokenizerHash }),
+    lowercase: text?.lowercase ?? false,
+    ...(text?.clean && { clean: text.clean }),
+    ...(text?.padding && { padding: text.padding }),
+    maxLength,
+    ...(options.chunk && { chunk: chunkRecipe(options.chunk, maxLength) }),
+    prompt,
+    prompts: text?.prompts ?? {},
+  }
+}
+
+/** Special tokens that a chunk has at most: so many more than 64, and its neighbours share 32 by default. */
+const MOST_SPECIALS = 8
+
+function chunkRecipe(
+  { tokens: given, overlap, pool = 'mean' }: NonNullable<EmbedderOptions['chunk']>,
+  maxLength: number,
+): NonNullable<RecipeText['chunk']> {
+  const tokens = given ?? maxLength
+  const shared = overlap ?? (tokens >= 64 + MOST_SPECIALS ? 32 : undefined)
+  return { tokens, pool, ...(shared !== undefined && { overlap: shared }) }
+}
+
+/**
+ * A key of what gives an embedder's vectors: the same for whatever names and words say the same, another one for all that changes a vector.
+ *
+ * ```ts
+ * recipeKey(await resolveRecipe('all-MiniLM-L6-v2', { tap: 'hidden_states.6' })) ===
+ *   recipeKey(await resolveRecipe('all-MiniLM-L6-v2'))   // true: that is its last layer
+ * ```
+ *
+ * @returns 32 hexadecimal digits
+ */
+export function recipeKey(recipe: Recipe): string {
+  const { source, ...rest } = recipe
+  return keyOf({ ...rest, model: [source.fingerprint, source.tower] })
+}
+
+/** A key of what becomes of a text before it is tokens: its prompt, and how much of it is read. */
+export function readingKey({ text }: Recipe): string {
+  return keyOf({ prompt: text?.prompt, maxLength: text?.maxLength, chunk: text?.chunk })
+}
+
+const keyOf = (data: unknown): string => sha256(canonicalJson(data)).slice(0, 32)
+
+/** The options that make an embedder of a model what a recipe says, but for the model's name. */
+export function recipeOptions({
+  source,
+  taps,
+  pool,
+  normalize,
+  dtype,
+  text,
+  ...rest
+}: Recipe): EmbedderOptions {
+  const { revision, card, strict, architecture, size } = source
+  const { modality, dimensions } = rest
+  return {
+    modality,
+    ...(modality !== 'text-image' && { tap: taps }),
+    pool,
+    normalize,
+    ...(dimensions > 0 && { dimensions }),
+    ...(dtype !== 'fp32' && { dtype }),
+    ...(revision !== undefined && { revision }),
+    ...(card && { card }),
+    ...(strict !== undefined && { strict }),
+    ...(architecture !== undefined && { architecture }),
+    ...(size && { size }),
+    ...(text && {
+      prompt: { text: text.prompt },
+      maxLength: text.maxLength,
+      ...(text.chunk && { chunk: text.chunk }),
+    }),
+  }
+}
+
+/**
+ * The recipe with another prompt for every text.
+ *
+ * @throws PipiloError `PROMPT_UNKNOWN`, `OPTION_INVALID`
+ */
+export function withPrompt(recipe: Recipe, prompt: Prompt): Recipe {
+  const { source, modality, text } = recipe
+  const card = text ? { text: { maxLength: text.maxLength, prompts: text.prompts } } : {}
+  const words = promptWords({ name: source.name, modality, card }, prompt)
+  return text ? { ...recipe, text: { ...text, prompt: words } } : recipe
+}
