@@ -6,7 +6,7 @@ import type { Graph } from '../graph/index.ts'
 export interface OpenFile {
   /** Its name in errors. */
   readonly name: string
-  /** Its name in tensors that stay in it: on a disk its absolute path, symbolic links resolved. */
+  /** Its name in tensors that stay in it: on a disk its absolute path. */
   readonly path: string
   /** Length in bytes, at least 1. */
   readonly size: number

@@ -24,6 +24,17 @@ export async function fill(file: FileHandle, out: Uint8Array, offset: number): P
   return filled
 }
 
+/** The first `count` bytes of a file, or all of a shorter one. Throws the system's own error. */
+export async function readHead(path: string, count: number): Promise<Uint8Array> {
+  const file = await open(path)
+  try {
+    const head = new Uint8Array(count)
+    return head.subarray(0, await fill(file, head, 0))
+  } finally {
+    await file.close()
+  }
+}
+
 /** {@link fill} without waiting. */
 export function fillSync(file: number, out: Uint8Array, offset: number): number {
   let filled = 0

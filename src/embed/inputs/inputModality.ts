@@ -1,6 +1,6 @@
 // Tells texts from pictures by the first bytes of a file, or by its name.
-import { open } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { readHead } from '../../base/files/index.ts'
 
 /** Bytes of a file that are looked at. */
 const HEAD = 4096
@@ -16,13 +16,7 @@ const pictureEndings = new Set(
 
 /** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
 export async function contentOf(path: string): Promise<'text' | 'image' | 'utf-16' | 'other'> {
-  const file = await open(path)
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(HEAD), 0, HEAD, null)
-    return contentOfBytes(buffer.subarray(0, bytesRead))
-  } finally {
-    await file.close()
-  }
+  return contentOfBytes(await readHead(path, HEAD))
 }
 
 /** As {@link contentOf}, of the first bytes themselves. */

@@ -1,7 +1,6 @@
 // Gets the bytes of a picture from a path, an address, a data URL or memory.
-import { open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { fileError } from '../../base/files/index.ts'
+import { fileError, readHead } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Input, RawImage } from '../types.ts'
 import { isRawImage } from './rawImage.ts'
@@ -58,13 +57,7 @@ export async function firstBytes(source: ImageSource, count: number): Promise<Ui
   if (typeof source.data !== 'string') return source.data.data.subarray(0, count)
   const path = source.data
   try {
-    const file = await open(path)
-    try {
-      const { buffer, bytesRead } = await file.read(new Uint8Array(count), 0, count, 0)
-      return buffer.subarray(0, bytesRead)
-    } finally {
-      await file.close()
-    }
+    return await readHead(path, count)
   } catch (error) {
     throw fileError(error, path, 'read')
   }

@@ -1,5 +1,6 @@
 // Reads files with errors that name them: bytes, JSON, kinds of paths.
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { fileError, fill } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import type { OpenFile } from '../files.ts'
@@ -16,18 +17,17 @@ import type { OpenFile } from '../files.ts'
 export async function withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
   let handle: FileHandle | undefined
   try {
-    // ONNX Runtime refuses weights behind a symbolic link.
-    const resolved = await realpath(path)
-    const stats = await stat(resolved)
+    const absolute = resolve(path)
+    const stats = await stat(absolute)
     if (!stats.isFile()) {
       throw new PipiloError('NOT_A_FILE', `${path} is not a file.`, { input: path })
     }
     if (stats.size === 0) throw new PipiloError('FILE_EMPTY', `${path} is empty.`, { input: path })
-    const opened = await open(resolved, 'r')
+    const opened = await open(absolute, 'r')
     handle = opened
     return await use({
       name: path,
-      path: resolved,
+      path: absolute,
       size: stats.size,
       async read(offset, length) {
         const bytes = new Uint8Array(length)

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { available, card, cards, open } from '../index.ts'
+import { compile } from '../../runtime/index.ts'
+import { tensor } from '../../tensor/index.ts'
+import { available, card, cards, type Model, open } from '../index.ts'
 import { deadAddress, type HubServer, startHub } from '../testing/hubServer.ts'
 import { findInPackage } from './npm.ts'
 import { parseSource, resolveSource } from './sources.ts'
@@ -52,6 +54,40 @@ describe('parseSource', () => {
   it('leaves bare names to the caller', () => {
     expect(parseSource('all-MiniLM-L6-v2')).toBeUndefined()
     expect(parseSource('owner/name')).toBeUndefined()
+  })
+})
+
+describe('a folder of links, as in the cache of a hub', () => {
+  const vectorOf = async (model: Model) => {
+    const session = await compile(model.embedding({}), { workers: 0, cacheDir: join(folder, 'cache') })
+    const names = session.inputs.map(({ name }) => name)
+    const ids = names.map((name) => [name, tensor('int64', [1, 3], new BigInt64Array([1n, 0n, 1n]))] as const)
+    const { embedding } = await session.run(Object.fromEntries(ids))
+    await session.dispose()
+    return embedding
+  }
+
+  it.each([
+    ['of a checkpoint', 'float32'],
+    ['of an ONNX model with weights beside it', 'onnx'],
+  ] as const)('%s is the model that its files are, and runs', async (_, kind) => {
+    const own = await open(fixture)
+    const blobs = join(folder, 'blobs')
+    const snapshot = join(folder, 'snapshot')
+    for (const each of [blobs, snapshot, join(folder, 'plain')]) await mkdir(each)
+    if (kind === 'onnx') await own.save(join(folder, 'plain/model.onnx'), { externalData: true })
+    const from = kind === 'onnx' ? join(folder, 'plain') : fixture
+    const files = await readdir(from, { recursive: true, withFileTypes: true })
+    for (const [i, file] of files.entries()) {
+      if (!file.isFile()) continue
+      const place = join(snapshot, file.parentPath.slice(from.length))
+      await mkdir(place, { recursive: true })
+      await cp(join(file.parentPath, file.name), join(blobs, String(i)))
+      await symlink(join(blobs, String(i)), join(place, file.name))
+    }
+    const [plain, linked] = [await open(from), await open(snapshot)]
+    expect(linked.fingerprint).toBe(plain.fingerprint)
+    expect(await vectorOf(linked)).toEqual(await vectorOf(plain))
   })
 })
 

@@ -167,8 +167,8 @@ function onDisk(files: Omit<ModelFiles, 'open' | 'graph' | 'keep'>): ModelFiles 
     ...files,
     open: async (path, use) => withFile(isAbsolute(path) ? path : await files.get(path), use),
     async graph(path) {
-      const { readGraph } = await import('./graphFile.ts')
-      return readGraph(await files.get(path))
+      const { readOnnx } = await import('../../graph/files/index.ts')
+      return readOnnx(await files.get(path))
     },
     async keep(text) {
       const { keepTokenizer } = await import('./keptTokenizer.ts')

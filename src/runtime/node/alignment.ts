@@ -1,7 +1,7 @@
 // Alignment of packed weights in a prepared session's file. ONNX Runtime reads them in whole cache lines, and crashes where
 // they do not start on one; it aligns them in memory, but writes one after the other into the file.
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
-import { writeFileAtomic } from '../../base/files/index.ts'
+import { open, readFile, rename } from 'node:fs/promises'
+import { streamRange, writeFileAtomic } from '../../base/files/index.ts'
 import { type ExternalData, mapExternalData } from '../../graph/index.ts'
 
 /** Bytes of a cache line, and of the longest vector register. */
@@ -26,18 +26,22 @@ export async function align(modelPath: string, weightsPath: string): Promise<voi
   if ([...regions.keys()].every((offset) => offset % LINE === 0)) return
   const places = new Map<number, number>()
   const aligned = `${weightsPath}.aligned`
-  const [from, to] = [await open(weightsPath, 'r'), await open(aligned, 'w', 0o600)]
+  const to = await open(aligned, 'w', 0o600)
   try {
     let end = 0
     for (const [offset, length] of [...regions].sort(([a], [b]) => a - b)) {
       const step = offset % PAGE === 0 ? PAGE : LINE
       const place = Math.ceil(end / step) * step
-      await copy(from, to, { offset, length }, place)
+      let at = place
+      for await (const piece of streamRange({ path: weightsPath, offset, length })) {
+        await to.write(piece, 0, piece.length, at)
+        at += piece.length
+      }
       places.set(offset, place)
       end = place + length
     }
   } finally {
-    await Promise.all([from.close(), to.close()])
+    await to.close()
   }
   await rename(aligned, weightsPath)
   await writeFileAtomic(
@@ -72,19 +76,4 @@ function moved(data: ExternalData, move: (offset: number, length: number) => num
     all.set(key, [name, ...others].join('|'))
   }
   return all
-}
-
-async function copy(
-  from: FileHandle,
-  to: FileHandle,
-  { offset, length }: Region,
-  place: number,
-): Promise<void> {
-  const buffer = Buffer.allocUnsafe(Math.min(length, 2 ** 22))
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await from.read(buffer, 0, Math.min(buffer.length, length - done), offset + done)
-    if (bytesRead === 0) throw new RangeError('The weights end early.')
-    await to.write(buffer, 0, bytesRead, place + done)
-    done += bytesRead
-  }
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, open, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { fileError, fill, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Derived, type Initializer, inMemory } from '../../graph/index.ts'
 import {
@@ -179,9 +179,9 @@ async function hasMark(path: string, mark: Uint8Array, size?: number): Promise<b
     const file = await open(path)
     try {
       const found = (await file.stat()).size
-      if (size !== undefined && found !== size) return false
-      const { buffer } = await file.read(Buffer.alloc(MARK), 0, MARK, found - MARK)
-      return buffer.equals(mark)
+      if (found < MARK || (size !== undefined && found !== size)) return false
+      const end = Buffer.alloc(MARK)
+      return (await fill(file, end, found - MARK)) === MARK && end.equals(mark)
     } finally {
       await file.close()
     }

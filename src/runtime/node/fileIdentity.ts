@@ -1,12 +1,12 @@
 // The identity of a file as it stands on disk, without reading it.
 import type { BigIntStats } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
 
 /**
- * A file's place, size and times. It is another one once the file has been replaced or written to, even by as many bytes and with
- * its time of modification set back: the time of its last change (ctime) is the system's own. It may also be another one without
- * that, after `chmod` or a move, which costs no more than making anew what was made of the file.
+ * A file's place (behind symbolic links), size and times. It is another one once the file has been replaced or written to, even
+ * by as many bytes and with its time of modification set back: the time of its last change (ctime) is the system's own. It may
+ * also be another one without that, after `chmod` or a move, which costs no more than making anew what was made of the file.
  *
  * ```ts
  * const before = await fileIdentity('model.safetensors')   // '/models/model.safetensors 90868376 66306:1835021 1764… 1764…'
@@ -18,12 +18,14 @@ import { setTimeout } from 'node:timers/promises'
  * @throws the system's own error when there is no such file
  */
 export async function fileIdentity(path: string): Promise<string> {
+  // Links of several snapshots lead to one file, of which everything is made once.
+  const place = await realpath(path)
   for (;;) {
-    const status = await stat(path, { bigint: true })
+    const status = await stat(place, { bigint: true })
     const rest = settling(status, Date.now())
     if (rest <= 0) {
       const { dev, ino, size, mtimeNs, ctimeNs } = status
-      return `${path} ${size} ${dev}:${ino} ${mtimeNs} ${ctimeNs}`
+      return `${place} ${size} ${dev}:${ino} ${mtimeNs} ${ctimeNs}`
     }
     await setTimeout(rest)
   }

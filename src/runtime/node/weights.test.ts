@@ -58,6 +58,19 @@ describe('weights', () => {
     expect(await product(linear(linked), folder)).toEqual(await product(linear(weight), folder))
   })
 
+  it('that several links lead to are converted once', async () => {
+    const cache = join(folder, 'cache-links')
+    const weight = filed('blob.half', 'float16')
+    const results: Tensor[] = []
+    for (const snapshot of ['one.half', 'two.half']) {
+      const path = join(folder, snapshot)
+      await symlink(weight.file.path, path)
+      results.push(await product(linear({ ...weight, file: { ...weight.file, path } }), cache))
+    }
+    expect(results[1]).toEqual(results[0])
+    expect(cacheFiles(cache)).toHaveLength(1)
+  })
+
   it('that are large and in memory go to a file, so that the protobuf stays small', async () => {
     const cache = join(folder, 'cache-large')
     const weight = tensor('float32', [2048, 2100], new Float32Array(2048 * 2100).fill(0.5))
