@@ -28,7 +28,7 @@ await e.dispose()
 console.log(JSON.stringify({ vector: [...vectors[0]], recipe: e.recipe, layers }))
 `
 
-it('opens a prepared session in the next process, until a file of the model changes', async () => {
+it('opens a kept session in the next process, until a file of the model changes', async () => {
   const folder = mkdtempSync(join(project, 'dist/memory-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   writeFileSync(join(folder, 'program.mjs'), program)

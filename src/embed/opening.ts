@@ -9,12 +9,12 @@ import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { Runner, type Work } from './batching/run.ts'
 import { proveSession, runtimeOf } from './device.ts'
-import { recall, remember } from './memory.ts'
 import { openModel } from './pictures/calibration.ts'
 import { preparer } from './preparer.ts'
 import type { KnownModel } from './recipe/known.ts'
 import { recipeOf } from './recipe/recipe.ts'
 import type { Recipe } from './recipe/types.ts'
+import { recall, remember } from './sessionNotes.ts'
 import { TowerWork } from './towers/towerWork.ts'
 import type { EmbedderOptions } from './types.ts'
 
@@ -41,19 +41,19 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
     const found = await whole()
     return knownOf(found, options, found.towers ? undefined : await graph())
   })
-  const keep = async (prepared: string, tower?: InputModality) => {
-    const found = { model: await whole(), known: await read(), prepared, since }
+  const keep = async (session: string, tower?: InputModality) => {
+    const found = { model: await whole(), known: await read(), session, since }
     await remember(name!, options, tower ? { ...found, tower } : found)
   }
-  const memory = name === undefined ? undefined : await recall(name, options)
-  const known = memory?.known ?? (await read())
+  const note = name === undefined ? undefined : await recall(name, options)
+  const known = note?.known ?? (await read())
   checkModality(known, options)
   if (known.modality === 'text-image') checkTowers(known, options)
   const recipe = recipeOf(known, options)
   return { recipe, known, model: whole, open: known.modality === 'text-image' ? openTowers : openSingle }
 
   async function openSingle(): Promise<Work> {
-    const kept = memory && (await reopened(memory.prepared, known, options))
+    const kept = note && (await reopened(note.session, known, options))
     const { session, preparation } =
       kept ?? (await compiled(await graph(), await read(), options, name, keep))
     const runner = new Runner(session, preparation)
@@ -67,13 +67,13 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
   }
 
   async function openTowers(): Promise<Work> {
-    if (name !== undefined && !memory) await keep('')
+    if (name !== undefined && !note) await keep('')
     const { tap: _, ...rest } = options
     const width = options.dimensions ?? known.card.dimensions
     return new TowerWork(known.name, width, async (tower) => {
       const one = { ...known, modality: tower }
       const left = name === undefined ? undefined : await recall(name, options, tower)
-      const kept = left && (await reopened(left.prepared, one, rest))
+      const kept = left && (await reopened(left.session, one, rest))
       if (kept) return kept
       const { towers } = await whole()
       const { embedding } = towers![tower]
@@ -122,7 +122,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 
-interface Prepared {
+interface Ready {
   readonly session: Session
   readonly preparation: Preparation
 }
@@ -132,7 +132,7 @@ async function reopened(
   address: string,
   known: KnownModel,
   options: EmbedderOptions,
-): Promise<Prepared | undefined> {
+): Promise<Ready | undefined> {
   // On a device nothing is kept.
   if ((runtimeOf(options).device ?? 'cpu') !== 'cpu') return undefined
   // The worker gets its work first: loading the tokenizer then keeps this thread busy.
@@ -147,28 +147,28 @@ async function compiled(
   options: EmbedderOptions,
   name: string | undefined,
   keep: (address: string) => Promise<void>,
-): Promise<Prepared> {
+): Promise<Ready> {
   const persist = name !== undefined
-  const prepared = await both(
+  const ready = await both(
     compile(graph, { persist, ...runtimeOf(options, known.opened) }),
     preparer(known, options),
   )
   try {
     const modality = known.modality === 'image' ? 'image' : 'text'
-    await proveSession(prepared.session, prepared.preparation, modality, options)
+    await proveSession(ready.session, ready.preparation, modality, options)
   } catch (error) {
-    await prepared.session.dispose()
+    await ready.session.dispose()
     throw error
   }
-  if (persist && prepared.session.prepared) await keep(prepared.session.prepared)
-  return prepared
+  if (persist && ready.session.kept) await keep(ready.session.kept)
+  return ready
 }
 
 /** A session and what prepares its inputs; when the second fails, the first is not left behind. */
 async function both(
   opening: Promise<Session>,
   preparing: Promise<(session: Session) => Preparation>,
-): Promise<Prepared> {
+): Promise<Ready> {
   try {
     const [session, prepare] = await Promise.all([opening, preparing])
     return { session, preparation: prepare(session) }

@@ -42,7 +42,7 @@ export interface CompileOptions {
   profile?: string
   /**
    * Keep the optimised graph and its packed weights below `cacheDir`, so that the next session is made in half the time, shares
-   * its weights with this one, and can be opened by {@link Session.prepared} without the graph. Default `false`: it takes
+   * its weights with this one, and can be opened by {@link Session.kept} without the graph. Default `false`: it takes
    * half as much disk again as the weights.
    */
   persist?: boolean
@@ -66,7 +66,7 @@ export interface Session {
   /** The reason why it computes in float32 although {@link CompileOptions.half} was asked for. */
   readonly halfRefused?: string
   /** With `persist`: the address under which `reopen` finds this session. */
-  readonly prepared?: string
+  readonly kept?: string
   /**
    * Runs the graph. Arrays of the feeds may be moved to another thread: do not use them afterwards.
    * @param outputs names of the outputs to fetch. Default: all.

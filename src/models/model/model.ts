@@ -14,9 +14,9 @@ import {
   resolveEmbedding,
   withPreprocessing,
 } from './embedding.ts'
-import { placeName } from './placeName.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { cardKey, tokenizerKey } from './savedKeys.ts'
+import { spelledAsPlace } from './spelledAsPlace.ts'
 
 /** Parts of a {@link Model}. */
 export interface ModelParts {
@@ -152,7 +152,7 @@ async function write(
 
 /** Name of an input that takes the place of a layer: for a text model's words as in transformers. */
 function inputName(layer: string): string {
-  const name = placeName(layer)
+  const name = spelledAsPlace(layer)
   return name === 'token_embeddings' ? 'inputs_embeds' : name
 }
 

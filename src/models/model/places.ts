@@ -2,7 +2,7 @@
 import { closest, PipiloError } from '../../base/index.ts'
 import { type Graph, layers, resolveLayer } from '../../graph/index.ts'
 import type { Model } from '../types.ts'
-import { placeName } from './placeName.ts'
+import { spelledAsPlace } from './spelledAsPlace.ts'
 
 type Places = NonNullable<Model['places']>
 
@@ -44,7 +44,7 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
   const own = name === 'penultimate' ? undefined : findLayer(graph, name)
   if (own !== undefined) return own
   const places = namedPlaces(model)
-  const layer = places.get(placeName(name))
+  const layer = places.get(spelledAsPlace(name))
   if (layer !== undefined) {
     const value = findLayer(graph, layer)
     if (value !== undefined) return value

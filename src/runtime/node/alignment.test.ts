@@ -34,13 +34,13 @@ function products(): Graph {
 
 const feeds = () => ({ x: waves([16, 64]), row: tensor('int64', [1], [300]) })
 
-it('Weights of a prepared session start at multiples of 64 bytes, packed ones too, and give the same numbers.', async () => {
+it('Weights of a kept session start at multiples of 64 bytes, packed ones too, and give the same numbers.', async () => {
   const options = { workers: 1, cacheDir, persist: true }
   const first = await compile(products(), options)
   const expected = (await first.run(feeds())).y
   await first.dispose()
   const offsets: number[] = []
-  const path = join(cacheDir, 'sessions', `${first.prepared}.onnx`)
+  const path = join(cacheDir, 'sessions', `${first.kept}.onnx`)
   mapExternalData(await readFile(path), (data) => {
     offsets.push(Number(data.get('offset')))
     for (const [key, value] of data)
@@ -51,7 +51,7 @@ it('Weights of a prepared session start at multiples of 64 bytes, packed ones to
   expect(offsets.length).toBe(9)
   expect(new Set(offsets).size).toBe(9)
   expect(offsets.map((offset) => offset % 64)).toEqual(offsets.map(() => 0))
-  const again = await (await reopen(first.prepared!, options))!.opening
+  const again = await (await reopen(first.kept!, options))!.opening
   expect((await again.run(feeds())).y).toEqual(expected)
   await again.dispose()
 })

@@ -1,4 +1,4 @@
-// Alignment of packed weights in a prepared session's file. ONNX Runtime reads them in whole cache lines, and crashes where
+// Alignment of packed weights in a kept session's file. ONNX Runtime reads them in whole cache lines, and crashes where
 // they do not start on one; it aligns them in memory, but writes one after the other into the file.
 import { open, readFile, rename } from 'node:fs/promises'
 import { streamRange, writeFileAtomic } from '../../base/files/index.ts'
@@ -14,7 +14,7 @@ interface Region {
   readonly length: number
 }
 
-/** Makes each weight of a prepared session start at a multiple of 64 bytes; files where all do stay as they are. */
+/** Makes each weight of a kept session start at a multiple of 64 bytes; files where all do stay as they are. */
 export async function align(modelPath: string, weightsPath: string): Promise<void> {
   const model = await readFile(modelPath)
   const regions = new Map<number, number>()

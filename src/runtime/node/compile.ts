@@ -1,4 +1,4 @@
-// Compiles graphs to sessions, on worker threads or on the calling one, and keeps their prepared form.
+// Compiles graphs to sessions, on worker threads or on the calling one, and keeps what the library made of them.
 import { cacheFolder } from '../../base/files/index.ts'
 import { abortError, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
@@ -10,8 +10,15 @@ import type { Plan } from './engine.ts'
 import { messageOf } from './failures.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
+import {
+  addressOf,
+  dropWritten,
+  findKept,
+  keepWritten,
+  placeToWrite,
+  type SessionPlan,
+} from './keptSession.ts'
 import { ABORTED, Pool } from './pool.ts'
-import { addressOf, dropPrepared, findPrepared, keepPrepared, type Prepared, placeFor } from './prepared.ts'
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
@@ -24,26 +31,26 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const { packedBytes, planOf } = await import('./plan.ts')
   const { plan, files } = await planOf(graph, threads, options)
   const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
-  const compiled: Prepared = { inputs: graph.inputs, outputs: graph.outputs, optional, plan }
+  const compiled: SessionPlan = { inputs: graph.inputs, outputs: graph.outputs, optional, plan }
   const early = workers > 0 && !options.profile && (options.early ?? packedBytes(graph) >= MUCH)
   if (!options.persist) return openSession(compiled, workers, { early })
 
   const cacheDir = options.cacheDir ?? cacheFolder()
   const address = await addressOf(plan, files)
-  const found = await findPrepared(cacheDir, address, threads)
+  const found = await findKept(cacheDir, address, threads)
   if (found) return openSession(found, workers, { address })
-  const prepare = await placeFor(cacheDir, address)
-  if (!prepare) return openSession(compiled, workers, { early })
+  const writeTo = await placeToWrite(cacheDir, address)
+  if (!writeTo) return openSession(compiled, workers, { early })
   try {
-    return await openSession({ ...compiled, plan: { ...plan, prepare } }, workers, {
+    return await openSession({ ...compiled, plan: { ...plan, writeTo } }, workers, {
       early,
       address,
       keep: (optimised) =>
-        optimised ? keepPrepared(cacheDir, address, prepare, compiled) : dropPrepared(prepare),
+        optimised ? keepWritten(cacheDir, address, writeTo, compiled) : dropWritten(writeTo),
     })
   } catch {
     // The disk may have filled up: tried again without keeping the session. Any other error comes again then.
-    await dropPrepared(prepare)
+    await dropWritten(writeTo)
     return openSession(compiled, workers, { early })
   }
 }
@@ -103,25 +110,25 @@ async function openElsewhere(
 
 /** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
-  prepared: string,
+  kept: string,
   options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device' | 'half'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
-  const found = await findPrepared(options.cacheDir ?? cacheFolder(), prepared, threads)
-  return found && { opening: openSession(found, workers, { address: prepared }) }
+  const found = await findKept(options.cacheDir ?? cacheFolder(), kept, threads)
+  return found && { opening: openSession(found, workers, { address: kept }) }
 }
 
 interface Opening {
   /** True if the session is there before it is optimised. */
   readonly early?: boolean
-  /** Address of the prepared form, there or to come. */
+  /** Address of the kept form, there or to come. */
   readonly address?: string
   /** Called when the session has been optimised, or could not be. */
   readonly keep?: (optimised: boolean) => Promise<void>
 }
 
 async function openSession(
-  { plan, inputs, outputs, optional }: Prepared,
+  { plan, inputs, outputs, optional }: SessionPlan,
   workers: number,
   { early = false, address, keep }: Opening,
 ): Promise<Session> {
@@ -136,7 +143,7 @@ async function openSession(
     outputs,
     device: 'cpu',
     concurrency: Math.max(1, workers),
-    ...(address && { prepared: address }),
+    ...(address && { kept: address }),
     async run(feeds, fetched = names, { signal } = {}) {
       if (disposed)
         throw new PipiloError('DISPOSED', 'The session has been disposed.', {

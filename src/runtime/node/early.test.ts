@@ -98,7 +98,7 @@ describe('a session that is there before it is optimised', () => {
     for (let call = 0; call < 20; call++)
       expect((await session.run(picture(256))).y!.shape).toEqual([1, 256, 6, 6])
     await session.dispose()
-    expect(await reopen(session.prepared!, { cacheDir })).toBeUndefined()
+    expect(await reopen(session.kept!, { cacheDir })).toBeUndefined()
   })
 
   it('is kept for later processes by the time it is disposed', async () => {
@@ -107,7 +107,7 @@ describe('a session that is there before it is optimised', () => {
     await session.dispose()
     const kept = await readdir(join(cacheDir, 'sessions'))
     expect(kept.map((name) => name.replace(/^.*\./, '')).sort()).toEqual(['bin', 'json', 'onnx'])
-    const again = await (await reopen(session.prepared!, { workers: 1, cacheDir }))!.opening
+    const again = await (await reopen(session.kept!, { workers: 1, cacheDir }))!.opening
     expect((await again.run(picture(64))).y!.shape).toEqual([1, 64, 6, 6])
     await again.dispose()
   })

@@ -20,9 +20,9 @@ export interface Plan {
   /** Prefix of the profile's file. */
   readonly profile?: string
   /** Write the optimised graph and its packed weights: the graph's path, and the name of the weights' file beside it. */
-  readonly prepare?: { readonly model: string; readonly weights: string } | undefined
-  /** The model is what `prepare` wrote: nothing is left to optimise. */
-  readonly prepared?: boolean
+  readonly writeTo?: { readonly model: string; readonly weights: string } | undefined
+  /** The model is what `writeTo` wrote: nothing is left to optimise. */
+  readonly kept?: boolean
   /** Run the graph as it stands, on weights as they lie in their files: there in a twentieth of the time, and slower. */
   readonly early?: boolean
 }
@@ -101,8 +101,8 @@ export async function openEngine(plan: Plan): Promise<Engine> {
 function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
   const session: Record<string, string> = {}
   if (plan.folder !== undefined) session.model_external_initializers_file_folder_path = plan.folder
-  if (plan.prepare) {
-    session.optimized_model_external_initializers_file_name = plan.prepare.weights
+  if (plan.writeTo) {
+    session.optimized_model_external_initializers_file_name = plan.writeTo.weights
     session.optimized_model_external_initializers_min_size_in_bytes = '1024'
     session.save_external_prepacked_constant_initializers = '1'
   }
@@ -123,8 +123,8 @@ function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
       // 16 × 32 tokens on one thread ran at 196 GFLOP/s with it, at 229 without (`bench/runtime/profile.ts`).
       ...(!plan.device && { optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' } }),
     },
-    ...(plan.prepare && { optimizedModelFilePath: plan.prepare.model }),
-    ...((plan.prepared || plan.early) && { graphOptimizationLevel: 'disabled' }),
+    ...(plan.writeTo && { optimizedModelFilePath: plan.writeTo.model }),
+    ...((plan.kept || plan.early) && { graphOptimizationLevel: 'disabled' }),
     ...(plan.profile && { enableProfiling: true, profileFilePrefix: plan.profile }),
   }
 }

@@ -1,4 +1,4 @@
-// Notes: small JSON files beside the prepared sessions in the cache, read before a session is opened.
+// Notes: small JSON files beside the kept sessions in the cache, read before a session is opened.
 import { mkdir, readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder, writeFileAtomic } from '../../base/files/index.ts'
@@ -10,7 +10,7 @@ const pathOf = (key: string, cacheDir = cacheFolder()): string =>
  * Keeps a note in the cache; it is deleted when nobody reads it for long. A cache that cannot be written keeps none.
  *
  * ```ts
- * await writeNote(key, { prepared: session.prepared })
+ * await writeNote(key, { kept: session.kept })
  * const note = await readNote(key)
  * ```
  *

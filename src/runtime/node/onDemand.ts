@@ -47,8 +47,8 @@ export const compileStateful = lazily(async () => (await import('./stateful.ts')
  * and building it takes.
  *
  * ```ts
- * const { prepared } = await compile(graph, { persist: true })
- * const found = await reopen(prepared)         // in another process, weeks later
+ * const { kept } = await compile(graph, { persist: true })
+ * const found = await reopen(kept)             // in another process, weeks later
  * const session = await found?.opening
  * ```
  *

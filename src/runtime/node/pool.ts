@@ -47,8 +47,8 @@ export class Pool {
     const pool = new Pool(plan, size)
     pool.#threads = 1
     pool.#idle.push(await pool.#openThread())
-    // The prepared form is written once, by the first session.
-    pool.#plan = { ...plan, prepare: undefined }
+    // The kept form is written once, by the first session.
+    pool.#plan = { ...plan, writeTo: undefined }
     return pool
   }
 
@@ -59,7 +59,7 @@ export class Pool {
    * @returns the pool as `runner`, and whether the optimised session came to be: otherwise the first ones stay
    */
   static async openEarly(plan: Plan, size: number): Promise<{ runner: Pool; optimised: Promise<boolean> }> {
-    const pool = await Pool.open({ ...plan, prepare: undefined, early: true }, size)
+    const pool = await Pool.open({ ...plan, writeTo: undefined, early: true }, size)
     return { runner: pool, optimised: pool.#optimise(plan) }
   }
 
@@ -131,7 +131,7 @@ export class Pool {
     this.#opening += 1
     try {
       this.#idle.push(await this.#openThread(plan))
-      this.#plan = { ...plan, prepare: undefined }
+      this.#plan = { ...plan, writeTo: undefined }
       for (const thread of this.#idle.splice(0)) this.#rest(thread)
       return true
     } catch {

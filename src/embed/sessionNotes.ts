@@ -1,5 +1,5 @@
-// Facts of a model whose session lies prepared in the cache, kept for the embedder, so that a new process need not read the
-// model, build its graph and optimise it again.
+// Notes about models whose sessions are kept in the cache, so that a new process need not read the model, build its graph and
+// optimise it again.
 import { createHash } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -11,10 +11,10 @@ import type { KnownModel } from './recipe/known.ts'
 import { keptDependsOn, optionsKey } from './recipe/options.ts'
 import type { EmbedderOptions } from './types.ts'
 
-interface Memory {
+interface SessionNote {
   readonly known: KnownModel
-  /** Address of the prepared session. */
-  readonly prepared: string
+  /** Address of the kept session. */
+  readonly session: string
   readonly folder: string
   /** The files of the folder as they were. */
   readonly files: string
@@ -26,17 +26,17 @@ const MOST_FILES = 64
 /**
  * The facts remembered of a model under these options; undefined when a file of it has changed since.
  *
- * @param tower of a model of two towers, which has nothing prepared but its towers
+ * @param tower of a model of two towers, which keeps no session but those of its towers
  */
 export async function recall(
   name: string,
   options: EmbedderOptions,
   tower?: InputModality,
-): Promise<{ known: KnownModel; prepared: string } | undefined> {
+): Promise<{ known: KnownModel; session: string } | undefined> {
   const key = await keyOf(name, options, tower)
-  const memory = key && ((await readNote(key, options.runtime?.cacheDir)) as Memory | undefined)
-  if (!memory || (await filesOf(memory.folder)) !== memory.files) return undefined
-  return memory
+  const note = key && ((await readNote(key, options.runtime?.cacheDir)) as SessionNote | undefined)
+  if (!note || (await filesOf(note.folder)) !== note.files) return undefined
+  return note
 }
 
 /**
@@ -51,16 +51,16 @@ export async function remember(
   {
     model: { folder },
     known,
-    prepared,
+    session,
     since,
     tower,
-  }: { model: Model; known: KnownModel; prepared: string; since: number; tower?: InputModality },
+  }: { model: Model; known: KnownModel; session: string; since: number; tower?: InputModality },
 ): Promise<void> {
   const key = await keyOf(name, options, tower)
   const files = folder && (await filesOf(folder, since))
   if (!key || !files) return
-  const memory: Memory = { known, prepared, folder, files }
-  await writeNote(key, memory, options.runtime?.cacheDir)
+  const note: SessionNote = { known, session, folder, files }
+  await writeNote(key, note, options.runtime?.cacheDir)
 }
 
 /**

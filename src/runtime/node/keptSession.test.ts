@@ -15,7 +15,7 @@ const keep = <S extends Session | undefined>(session: S): S => {
 }
 
 beforeEach(async () => {
-  cacheDir = await mkdtemp(join(tmpdir(), 'pipilo-prepared-'))
+  cacheDir = await mkdtemp(join(tmpdir(), 'pipilo-kept-'))
 })
 afterEach(async () => {
   await Promise.all(sessions.splice(0).map((session) => session.dispose()))
@@ -37,8 +37,8 @@ describe.each([0, 2])('a session that persists, on %i workers', (workers) => {
   it('is opened again without its graph, and gives the same numbers', async () => {
     const first = keep(await compile(linear(weight), { workers, cacheDir, persist: true }))
     const second = keep(await compile(linear(weight), { workers, cacheDir, persist: true }))
-    const third = keep(await (await reopen(first.prepared!, { workers, cacheDir }))!.opening)
-    expect(second.prepared).toBe(first.prepared)
+    const third = keep(await (await reopen(first.kept!, { workers, cacheDir }))!.opening)
+    expect(second.kept).toBe(first.kept)
     expect(third.inputs).toEqual(first.inputs.map(({ name, type }) => ({ name, type })))
     const results = await Promise.all(
       [first, second, third].map(async (session) => (await session.run(wide())).y),
@@ -52,16 +52,16 @@ describe.each([0, 2])('a session that persists, on %i workers', (workers) => {
   })
 })
 
-describe('a prepared session', () => {
+describe('a kept session', () => {
   it('is found again where its weights were converted, however often those were used since', async () => {
     const halves = bytesOf(float32ToFloat16(weight.data))
     const path = join(cacheDir, 'weights.half')
     await writeFile(path, halves)
     const file = { path, offset: 0, length: halves.length }
     const graph = linear({ dtype: 'float16', shape: weight.shape, file })
-    const { prepared } = keep(await compile(graph, { workers: 0, cacheDir, persist: true }))
+    const { kept } = keep(await compile(graph, { workers: 0, cacheDir, persist: true }))
     await new Promise((later) => setTimeout(later, 20))
-    expect(keep(await compile(graph, { workers: 0, cacheDir, persist: true })).prepared).toBe(prepared)
+    expect(keep(await compile(graph, { workers: 0, cacheDir, persist: true })).kept).toBe(kept)
     const { mtime } = await stat(path)
     await writeFile(
       path,
@@ -69,26 +69,26 @@ describe('a prepared session', () => {
     )
     await utimes(path, mtime, mtime)
     const other = keep(await compile(graph, { workers: 0, cacheDir, persist: true }))
-    expect(other.prepared).not.toBe(prepared)
+    expect(other.kept).not.toBe(kept)
   })
 
   it('is another for another graph', async () => {
-    const { prepared } = keep(await compile(linear(weight), { workers: 0, cacheDir, persist: true }))
+    const { kept } = keep(await compile(linear(weight), { workers: 0, cacheDir, persist: true }))
     const changed = { ...weight, data: weight.data.map((value) => value + 1) }
     const other = keep(await compile(linear(changed), { workers: 0, cacheDir, persist: true }))
-    expect(other.prepared).not.toBe(prepared)
+    expect(other.kept).not.toBe(kept)
   })
 
   it('that was cut off, or has gone, is made anew', async () => {
     const options = { workers: 0, cacheDir, persist: true }
     const first = keep(await compile(linear(weight), options))
     const expected = (await first.run(wide())).y
-    await truncate(join(cacheDir, 'sessions', `${first.prepared}.bin`), 100)
-    expect(await reopen(first.prepared!, { workers: 0, cacheDir })).toBeUndefined()
+    await truncate(join(cacheDir, 'sessions', `${first.kept}.bin`), 100)
+    expect(await reopen(first.kept!, { workers: 0, cacheDir })).toBeUndefined()
     const again = keep(await compile(linear(weight), options))
     expect((await again.run(wide())).y).toEqual(expected)
     await rm(join(cacheDir, 'sessions'), { recursive: true })
-    expect(await reopen(first.prepared!, { workers: 0, cacheDir })).toBeUndefined()
+    expect(await reopen(first.kept!, { workers: 0, cacheDir })).toBeUndefined()
   })
 
   it('is done without where no folder can be written', async () => {

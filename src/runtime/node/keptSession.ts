@@ -11,8 +11,8 @@ import { sourceIdentity } from './cache.ts'
 import { prune } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
 
-/** A session that can be opened again without its graph. */
-export interface Prepared {
+/** All that opening a session takes, without its graph. */
+export interface SessionPlan {
   readonly plan: Plan
   readonly inputs: readonly ValueInfo[]
   readonly outputs: readonly ValueInfo[]
@@ -20,15 +20,15 @@ export interface Prepared {
   readonly optional: readonly string[]
 }
 
-/** Description that lies beside the prepared graph. */
-interface Description extends Omit<Prepared, 'plan'> {
+/** Description that lies beside the kept graph. */
+interface Description extends Omit<SessionPlan, 'plan'> {
   readonly bytes: number
 }
 
 const require = createRequire(import.meta.url)
 
 /**
- * The address of a plan's prepared form. It is of use to this version of the library on this kind of processor only.
+ * The address of a plan's kept form. It is of use to this version of the library on this kind of processor only.
  *
  * @param files the files of the plan's external weights
  */
@@ -47,12 +47,12 @@ const paths = (cacheDir: string, address: string) => {
   return { folder, model: at('onnx'), weights: at('bin'), description: at('json') }
 }
 
-/** The prepared form at an address, or undefined when it is not there, or not whole. */
-export async function findPrepared(
+/** The kept form at an address, or undefined when it is not there, or not whole. */
+export async function findKept(
   cacheDir: string,
   address: string,
   threads: number,
-): Promise<Prepared | undefined> {
+): Promise<SessionPlan | undefined> {
   const { folder, model, weights, description } = paths(cacheDir, address)
   try {
     const [text, bytes, { size }] = await Promise.all([
@@ -65,14 +65,14 @@ export async function findPrepared(
     const now = new Date()
     // Not waited for; a read-only folder serves as well.
     for (const path of [model, weights, description]) utimes(path, now, now).catch(() => {})
-    return { ...ports, plan: { model: bytes, folder, threads, prepared: true } }
+    return { ...ports, plan: { model: bytes, folder, threads, kept: true } }
   } catch {
     return undefined
   }
 }
 
-/** Place for the library to write a plan's prepared form, or undefined when no folder can be written. */
-export async function placeFor(cacheDir: string, address: string): Promise<Plan['prepare']> {
+/** Place for the library to write a plan's kept form, or undefined when no folder can be written. */
+export async function placeToWrite(cacheDir: string, address: string): Promise<Plan['writeTo']> {
   const folder = join(cacheDir, 'sessions', `${address}.${process.pid}.tmp`)
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -83,11 +83,11 @@ export async function placeFor(cacheDir: string, address: string): Promise<Plan[
 }
 
 /** Gives what the library wrote its name: the description comes last, and marks the rest as whole. */
-export async function keepPrepared(
+export async function keepWritten(
   cacheDir: string,
   address: string,
-  place: NonNullable<Plan['prepare']>,
-  ports: Omit<Prepared, 'plan'>,
+  place: NonNullable<Plan['writeTo']>,
+  ports: Omit<SessionPlan, 'plan'>,
 ): Promise<void> {
   const { folder, model, weights, description } = paths(cacheDir, address)
   try {
@@ -103,17 +103,17 @@ export async function keepPrepared(
   } catch {
     // A cache that cannot be written is no failure: the session is made without it the next time, too.
   } finally {
-    await dropPrepared(place)
+    await dropWritten(place)
   }
 }
 
 /** Removes what the library has written so far. */
-export async function dropPrepared(place: NonNullable<Plan['prepare']>): Promise<void> {
+export async function dropWritten(place: NonNullable<Plan['writeTo']>): Promise<void> {
   await rm(dirname(place.model), { recursive: true, force: true }).catch(() => {})
 }
 
 /** Names and types alone: JSON holds no maps and no bytes. */
-function plain({ inputs, outputs, optional }: Omit<Prepared, 'plan'>): Omit<Prepared, 'plan'> {
+function plain({ inputs, outputs, optional }: Omit<SessionPlan, 'plan'>): Omit<SessionPlan, 'plan'> {
   const port = ({ name, type }: ValueInfo): ValueInfo => ({ name, ...(type && { type }) })
   return { inputs: inputs.map(port), outputs: outputs.map(port), optional }
 }
