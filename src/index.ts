@@ -14,7 +14,7 @@
  * @module
  */
 
-export type { ErrorCode, PipiloErrorOptions } from './base/index.ts'
+export type { ErrorCode, PipiloErrorJSON, PipiloErrorOptions } from './base/index.ts'
 export { PipiloError } from './base/index.ts'
 export type {
   AnyInput,
@@ -61,7 +61,7 @@ export type {
 export { cards, open } from './models/index.ts'
 // Whole, so that users can declare operators of their own: `declare module 'pipilo' { interface Operators … }`.
 export * from './pipeline/index.ts'
-export type { CompileOptions, RunOptions as SessionRunOptions, Session } from './runtime/index.ts'
+export type { CompileOptions, Device, RunOptions as SessionRunOptions, Session } from './runtime/index.ts'
 export type {
   Collection,
   CollectionOptions,

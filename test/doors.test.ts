@@ -47,6 +47,7 @@ const inner: Record<string, string[]> = {
   runtime: ['fileIdentity', 'readNote', 'reopen', 'writeNote'],
   models: ['available', 'checkImagePreprocessing', 'inPrecision'],
   embed: [
+    'ResolvedEmbedder',
     'inputFor',
     'optionsKey',
     'readingKey',

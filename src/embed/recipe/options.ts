@@ -1,4 +1,5 @@
 // Table of the options of an embedder by what they are about: keys of recipes, of sharing and of notes go by it.
+import { canonicalJson } from '../../base/index.ts'
 import type { CompileOptions } from '../../runtime/index.ts'
 import type { EmbedderOptions } from '../types.ts'
 
@@ -80,14 +81,5 @@ export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRo
   }
   return canonicalJson(
     Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
-  )
-}
-
-/** JSON with the keys of objects in order, and without those that are undefined: the same for the same. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, entry: unknown) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
   )
 }

@@ -1,10 +1,9 @@
 // Writes down what an embedder is: defaults filled in, names resolved.
-import { sha256 } from '../../base/index.ts'
+import { canonicalJson, sha256 } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
 import { promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
 import type { KnownModel } from './known.ts'
-import { canonicalJson } from './options.ts'
 import type { Recipe, RecipeText } from './types.ts'
 
 /** Tokens read of a text where neither card nor options say. */
