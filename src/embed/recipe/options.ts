@@ -1,5 +1,4 @@
 // Table of the options of an embedder by what they are about: keys of recipes, of sharing and of notes go by it.
-import { canonicalJson } from '../../base/index.ts'
 import type { CompileOptions } from '../../runtime/index.ts'
 import type { EmbedderOptions } from '../types.ts'
 
@@ -67,19 +66,3 @@ export type RuntimeOptions = Pick<
   | 'onProgress'
   | 'signal'
 >
-
-/** The options of some roles, in the order of their names and without those that say nothing, as a key. */
-export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRole[]): string {
-  const chosen = Object.entries(optionRoles).filter(([, role]) => roles.includes(role))
-  const { tap, strict, dtype, ...rest } = options
-  // One tap alone and in an array, and defaults that hold for every model, are the same.
-  const said: EmbedderOptions = {
-    ...rest,
-    ...(tap !== undefined && { tap: [tap].flat() }),
-    ...(strict === false && { strict }),
-    ...(dtype !== undefined && dtype !== 'fp32' && { dtype }),
-  }
-  return canonicalJson(
-    Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
-  )
-}
