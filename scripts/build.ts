@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { sideDoors } from './rooms.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -29,39 +29,55 @@ const doors = (room: string): Plugin => ({
 const outputOf = (entry: string): string =>
   entry.endsWith('/index.ts') ? entry.slice(0, -'/index.ts'.length) : basename(entry, '.ts')
 
+const options = {
+  bundle: true,
+  packages: 'external',
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  sourcemap: true,
+  sourcesContent: false,
+} satisfies BuildOptions
+
 /** One room, or the package's own door; what it imports on demand becomes a file of its own. */
 async function bundle(room: string, entries: readonly string[]): Promise<void> {
   await build({
     entryPoints: entries.map((entry) => ({ in: join(src, room, entry), out: outputOf(entry) })),
     outdir: join(dist, room),
     plugins: [doors(room)],
-    bundle: true,
     splitting: true,
-    packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    sourcemap: true,
-    sourcesContent: false,
+    ...options,
   })
+}
+
+/** The door that the package shows of a room: names of the room's own doors, so that it splits no file of theirs. */
+async function bundlePublic(room: string): Promise<void> {
+  const ownDoors: Plugin = {
+    name: 'own-doors',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\./ }, ({ path }) => {
+        const external = path.endsWith('/files/index.ts') ? './files.js' : './index.js'
+        return { path: external, external: true }
+      })
+    },
+  }
+  const entryPoints = [join(src, room, 'public.ts')]
+  await build({ ...options, entryPoints, outdir: join(dist, room), plugins: [ownDoors] })
 }
 
 rmSync(dist, { recursive: true, force: true })
 const types = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']
 execFileSync(process.execPath, types, { cwd: project, stdio: 'inherit' })
 const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-/** Besides a room's door and what of it the package shows: what starts on its own, and doors to what touches files. */
+/** Entries besides a room's door: what starts on its own, and doors to what touches files. */
 const more: Record<string, string[]> = { runtime: ['node/worker.ts'], cli: ['main.ts'] }
 for (const [room = '', ...wing] of sideDoors.map((door) => door.split('/'))) {
   more[room] = [...(more[room] ?? []), `${wing.join('/')}/index.ts`]
 }
 await bundle('', ['index.ts'])
 for (const { name } of rooms) {
-  const entries = ['index.ts', 'public.ts', ...(more[name] ?? [])]
-  await bundle(
-    name,
-    entries.filter((entry) => existsSync(join(src, name, entry))),
-  )
+  await bundle(name, ['index.ts', ...(more[name] ?? [])])
+  if (existsSync(join(src, name, 'public.ts'))) await bundlePublic(name)
 }
 chmodSync(join(dist, 'cli/main.js'), 0o755)
 

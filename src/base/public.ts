@@ -1,2 +1,2 @@
 // Door of `pipilo/base` for users: the one error class.
-export { type ErrorCode, PipiloError, type PipiloErrorOptions } from './errors.ts'
+export { type ErrorCode, PipiloError, type PipiloErrorJSON, type PipiloErrorOptions } from './errors.ts'

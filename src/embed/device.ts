@@ -1,14 +1,17 @@
 // Running a model on a device, once one input has shown that the device computes what the CPU does.
-import type { Model } from '../models/index.ts'
+import type { Model, Opened } from '../models/index.ts'
 import { type CompileOptions, type Placement, placement, type Session } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { preparer } from './preparer.ts'
 import type { EmbedderOptions, Input, RawImage } from './types.ts'
 
-/** The options of the runtime, with the device among them. */
-export function runtimeOf({ device, runtime }: EmbedderOptions): CompileOptions {
-  return { ...runtime, ...(device && { device }) }
+/** The options of the runtime, with the device among them; a model in fp16 computes in half there. */
+export function runtimeOf(
+  { device, dtype, runtime }: EmbedderOptions,
+  opened?: Pick<Opened, 'dtype'>,
+): CompileOptions {
+  return { ...((dtype ?? opened?.dtype) === 'fp16' && { half: true }), ...runtime, ...(device && { device }) }
 }
 
 /** Has a session's device prove itself on one text or picture that is always the same. @throws `DEVICE_WRONG` */
@@ -51,7 +54,7 @@ export async function placementOf(model: Model, options: EmbedderOptions = {}): 
   const preparation = prepare({ inputs: graph.inputs, concurrency: 1 })
   const modality = one.modality === 'image' ? 'image' : 'text'
   const feeds = await canonicalFeeds(graph, preparation, modality, options.signal)
-  return placement(graph, feeds, runtimeOf(options))
+  return placement(graph, feeds, runtimeOf(options, one.opened))
 }
 
 const SENTENCE = 'A towhee scratches among last year’s leaves, and in 1999 nobody wrote it down.'

@@ -149,7 +149,10 @@ async function compiled(
   keep: (address: string) => Promise<void>,
 ): Promise<Prepared> {
   const persist = name !== undefined
-  const prepared = await both(compile(graph, { persist, ...runtimeOf(options) }), preparer(known, options))
+  const prepared = await both(
+    compile(graph, { persist, ...runtimeOf(options, known.opened) }),
+    preparer(known, options),
+  )
   try {
     const modality = known.modality === 'image' ? 'image' : 'text'
     await proveSession(prepared.session, prepared.preparation, modality, options)

@@ -257,7 +257,7 @@ export interface OpenOptions {
   readonly size?: readonly [height: number, width: number]
   /**
    * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
-   * dot products; `fp16`: weights of half the size, computed in float32. Default `fp32`: weights as they are.
+   * dot products; `fp16`: weights of half the size, computed in float32, and in float16 on a `device` that can. Default `fp32`: weights as they are.
    */
   readonly dtype?: 'fp32' | 'fp16' | 'int8'
 }

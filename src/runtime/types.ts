@@ -16,6 +16,12 @@ export interface CompileOptions {
    */
   device?: Device
   /**
+   * Compute in float16 on a device, with float32 where halves are too small or too coarse (see `inHalf`); weights of any float
+   * dtype. Default `false`; an embedder with `dtype: 'fp16'` sets it. Without effect on the CPU. A device that cannot does it
+   * in float32, and {@link Session.halfRefused} says why. Tried on ONNX Runtime's CPU and on a WebGPU without halves only.
+   */
+  half?: boolean
+  /**
    * How many worker threads hold a session each. `0` runs in place, on the calling thread, and blocks it.
    * Default: chosen from the number of processors, see `defaults()`; one for more than 1 GiB of weights.
    */
@@ -55,6 +61,10 @@ export interface Session {
   readonly concurrency: number
   /** Device on which it runs. */
   readonly device: Device
+  /** True if it computes in float16: with {@link CompileOptions.half} on a device that can. */
+  readonly half?: boolean
+  /** The reason why it computes in float32 although {@link CompileOptions.half} was asked for. */
+  readonly halfRefused?: string
   /** With `persist`: the address under which `reopen` finds this session. */
   readonly prepared?: string
   /**
@@ -69,7 +79,7 @@ export interface Session {
   /**
    * Runs one input on the device and on the CPU, and compares every output: GPU backends are known to give wrong numbers in
    * silence. Bounds, for each output and each row of it along the last axis: cosine at least 0.9999 and no difference above 1% of
-   * the largest value, for a graph whose weights are all float32; 0.99 and 10% for one with half-precision or integer weights;
+   * the largest value, for a graph whose weights are all float32; 0.99 and 10% for one that computes in halves or has half-precision or integer weights;
    * integers and booleans are equal. What was right is remembered for this graph with its weights, the device, its driver as
    * far as the system tells it, and the version of ONNX Runtime. On the CPU nothing is done.
    *
@@ -88,6 +98,10 @@ export interface Placement {
   readonly operators: number
   /** How many of them ran on the CPU, by the operator's name. */
   readonly onCpu: Readonly<Record<string, number>>
+  /** True if it computed in float16. */
+  readonly half?: boolean
+  /** The reason why not, where that was asked for. */
+  readonly halfRefused?: string
 }
 
 /** How a graph becomes a session that holds state. */

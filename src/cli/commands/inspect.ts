@@ -62,14 +62,15 @@ function towersText(towers: ReturnType<typeof describeTowers>): string[] {
   return [...lines, `logits  cosine × ${logitScale.toPrecision(4)}, ${bias}`]
 }
 
-function placementText({ device, operators, onCpu }: Placement): string {
+function placementText({ device, operators, onCpu, half, halfRefused }: Placement): string {
   const counts = Object.entries(onCpu).sort(([, a], [, b]) => b - a)
   const left = counts.reduce((sum, [, count]) => sum + count, 0)
   const which =
     counts.length > 0 && device !== 'cpu'
       ? ` (${counts.map(([op, count]) => `${op} ${count}`).join(', ')})`
       : ''
-  return `device  ${device}: ${operators} operators, ${left} of them on the CPU${which}`
+  const precision = half ? ', in float16' : halfRefused ? `, in float32, not float16: ${halfRefused}` : ''
+  return `device  ${device}: ${operators} operators, ${left} of them on the CPU${which}${precision}`
 }
 
 const placesOf = (model: Model): Place[] => [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
@@ -91,6 +92,7 @@ export const inspect = command({
     },
     architecture: openArgs.architecture,
     size: openArgs.size,
+    dtype: openArgs.dtype,
     device: {
       ...deviceArgs.device,
       description: 'Run the model once there, and say how many operators it leaves to the CPU',
@@ -102,7 +104,8 @@ export const inspect = command({
     },
   },
   async run({ model: name, graph, json, ...args }, terminal) {
-    const model = await open(name, { ...openOptions(args), signal: terminal.signal })
+    const opening = { ...openOptions(args), signal: terminal.signal }
+    const model = await open(name, opening)
     const layers = model
       .layers()
       .map(({ name, kind, shape, parameters }) => ({ name, kind, shape: shape ?? null, parameters }))
@@ -112,9 +115,7 @@ export const inspect = command({
     const towers = model.towers && describeTowers(model.towers)
     const { stages = [] } = model.places ?? {}
     const placement =
-      args.device === undefined
-        ? undefined
-        : await placementOf(model, { ...deviceOption(args), signal: terminal.signal })
+      args.device === undefined ? undefined : await placementOf(model, { ...opening, ...deviceOption(args) })
     if (graph) return terminal.out(`${printGraph(model.graph)}\n`)
     if (json) {
       const all = {

@@ -44,6 +44,7 @@ export const keptDependsOn = {
   workers: false,
   threads: false,
   cacheDir: false,
+  half: false,
   lower: true,
   early: false,
   profile: false,

@@ -7,6 +7,7 @@ import type { CompileOptions, Device, Session } from '../types.ts'
 import { counts } from './counts.ts'
 import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
+import { messageOf } from './failures.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { InPlace } from './inPlace.ts'
 import { ABORTED, Pool } from './pool.ts'
@@ -47,8 +48,36 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   }
 }
 
-/** On a device nothing is kept, and nothing is early; the graph stays at hand until the device has proved itself. */
 async function compileElsewhere(graph: Graph, device: Device, options: CompileOptions): Promise<Session> {
+  if (options.half !== true) return openElsewhere(graph, graph, device, options)
+  const { withoutHalf } = await import('./half.ts')
+  let halfRefused = await withoutHalf(device, (probe) => openElsewhere(probe, probe, device, options))
+  if (halfRefused === '') {
+    const { inHalf } = await import('../../graph/index.ts')
+    const { derivedFile } = await import('./cache.ts')
+    const cacheDir = options.cacheDir ?? cacheFolder()
+    const halved = await inHalf(graph, { place: (derived) => derivedFile(derived, cacheDir) })
+    try {
+      return await openElsewhere(halved, graph, device, options)
+    } catch (error) {
+      halfRefused = messageOf(error)
+    }
+  }
+  return { ...(await openElsewhere(graph, graph, device, options)), halfRefused }
+}
+
+/**
+ * On a device nothing is kept, and nothing is early; the graph stays at hand until the device has proved itself.
+ *
+ * @param graph the graph as it runs
+ * @param original the graph that its numbers have to agree with
+ */
+async function openElsewhere(
+  graph: Graph,
+  original: Graph,
+  device: Device,
+  options: CompileOptions,
+): Promise<Session> {
   const { workers, threads } = counts(options)
   const { planOf } = await import('./plan.ts')
   const { plan, files } = await planOf(graph, threads, options)
@@ -61,11 +90,12 @@ async function compileElsewhere(graph: Graph, device: Device, options: CompileOp
   return {
     ...session,
     device,
+    ...(graph !== original && { half: true }),
     async prove(feeds, proof = {}) {
       const { prove } = await import('./prove.ts')
       const address = await addressOf(plan, files)
       const onCpu = () =>
-        compile(graph, { ...options, device: 'cpu', workers: 1, persist: false, early: false })
+        compile(original, { ...options, device: 'cpu', workers: 1, persist: false, early: false })
       await prove({ session, device, address, graph, onCpu, cacheDir: options.cacheDir }, feeds, proof)
     },
   }
@@ -74,7 +104,7 @@ async function compileElsewhere(graph: Graph, device: Device, options: CompileOp
 /** See `reopen` in onDemand.ts. However large it is: workers share the packed weights that were kept. */
 export async function reopen(
   prepared: string,
-  options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device'> = {},
+  options: Omit<CompileOptions, 'persist' | 'lower' | 'early' | 'device' | 'half'> = {},
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
   const found = await findPrepared(options.cacheDir ?? cacheFolder(), prepared, threads)

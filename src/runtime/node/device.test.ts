@@ -189,6 +189,21 @@ describe.skipIf(reason)(`a session on WebGPU ${reason ?? ''}`, { timeout: 120_00
     expect(await readdir(join(cacheDir, 'sessions')).catch(() => [])).toEqual([])
   })
 
+  it('computes in half where the device does, and says why where it does not', async () => {
+    const there = await open(network(), { device: 'webgpu', half: true })
+    const here = await open(network(), { workers: 0, half: true })
+    expect(here.half ?? here.halfRefused).toBeUndefined()
+    // SwiftShader has no halves, most GPUs have them.
+    if (there.half) expect(there.halfRefused).toBeUndefined()
+    else expect(there.halfRefused).toMatch(/requires f16 but the device does not support it/)
+    const [got, expected] = [(await there.run(input())).y!, (await here.run(input())).y!]
+    for (const [i, value] of expected.data.entries())
+      expect(got.data[i]).toBeCloseTo(Number(value), there.half ? 2 : 5)
+    await there.prove(input())
+    const again = await open(network(), { device: 'webgpu', half: true, workers: 0 })
+    expect([again.half, again.halfRefused]).toEqual([there.half, there.halfRefused])
+  })
+
   it('proves itself once for a graph and its weights, and again when asked', async () => {
     const notes = async () => (await readdir(join(cacheDir, 'sessions')).catch(() => [])).length
     const session = await open(network(), { device: 'webgpu' })

@@ -1,6 +1,6 @@
 // Devices by name: what ONNX Runtime calls them, whose turn it is on one, and why one is not there.
 import { createRequire } from 'node:module'
-import { PipiloError, Turns } from '../../base/index.ts'
+import { PipiloError } from '../../base/index.ts'
 import type { Device } from '../types.ts'
 import { devices } from './deviceNames.ts'
 import { loadRuntime, type Plan, providers, smallestSession } from './engine.ts'
@@ -13,18 +13,6 @@ export function checkDevice(device: Device): Device {
     input: 'device',
     hint: `Known: ${devices.join(', ')}.`,
   })
-}
-
-const webgpu = new Turns(1)
-
-/**
- * The turns that all work on a device takes, or undefined where it needs none.
- *
- * ONNX Runtime has one WebGPU context a process. Two threads inside it at the same time end the process with a segmentation
- * fault; one after the other they get along.
- */
-export function turnsOf({ device }: Plan): Turns | undefined {
-  return device === 'webgpu' ? webgpu : undefined
 }
 
 const NEEDS: Record<Exclude<Device, 'cpu'>, string> = {

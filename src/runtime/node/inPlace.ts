@@ -1,7 +1,8 @@
 // A session on the calling thread, which it blocks while it runs.
 import { abortError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import { openingError, turnsOf } from './device.ts'
+import { openingError } from './device.ts'
+import { turnsOf } from './deviceTurns.ts'
 import { type Engine, openEngine, type Plan } from './engine.ts'
 import { runError } from './failures.ts'
 import { ABORTED } from './pool.ts'

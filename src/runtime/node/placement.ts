@@ -33,7 +33,14 @@ export async function placement(
     const onCpu: Record<string, number> = {}
     for (const { provider, op } of nodes.values())
       if (provider === 'CPUExecutionProvider') onCpu[op] = (onCpu[op] ?? 0) + 1
-    return { device: session.device, operators: nodes.size, onCpu }
+    const { device, half, halfRefused } = session
+    return {
+      device,
+      operators: nodes.size,
+      onCpu,
+      ...(half && { half }),
+      ...(halfRefused && { halfRefused }),
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

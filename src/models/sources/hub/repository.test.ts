@@ -190,7 +190,7 @@ describe('a download', () => {
     const repository = await open()
     const lock = join(cache, 'hub', '.locks', 'models--owner--name', `${gitBlob(config)}.pipilo.lock`)
     await repository.get('README.md')
-    const holder = fileURLToPath(new URL('../../../base/files/index.ts', import.meta.url))
+    const holder = fileURLToPath(new URL('../../../base/files/testdata/lockHolder.ts', import.meta.url))
     const dead = spawn(process.execPath, ['--import', 'tsx', holder, lock], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
