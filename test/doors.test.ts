@@ -45,8 +45,20 @@ it('The doors of the package offer the names in doors.txt, and nothing that only
 /** Names that a room gives to other rooms and not to users. All of `base` but its errors is of that kind. */
 const inner: Record<string, string[]> = {
   runtime: ['fileIdentity', 'readNote', 'reopen', 'writeNote'],
-  models: ['available', 'calibrated', 'checkImagePreprocessing'],
-  embed: ['inputFor', 'refuseModality', 'refusePrompt', 'rootOf'],
+  models: ['available', 'checkImagePreprocessing', 'inPrecision'],
+  embed: [
+    'ResolvedEmbedder',
+    'inputFor',
+    'optionsKey',
+    'readingKey',
+    'recipeDifferences',
+    'recipeOptions',
+    'refuseModality',
+    'refusePrompt',
+    'resolveEmbedder',
+    'rootOf',
+    'withPrompt',
+  ],
 }
 
 it("A name that a room's door has is offered by the package, or known to be inner.", () => {

@@ -2,6 +2,7 @@
 export * from './abort.ts'
 export { decodeBase64, encodeBase64 } from './base64.ts'
 export { concatenate } from './bytes.ts'
+export * from './canonicalJson.ts'
 export * from './closest.ts'
 export * from './errors.ts'
 export * from './flow/breathe.ts'

@@ -240,6 +240,7 @@ const runs: Record<string, Record<string, Runs>> = {
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
     size: [['i'], ['--size', '64']],
+    dtype: [['all-MiniLM-L6-v2'], ['--dtype', 'int8']],
     device: [['i'], ['--device', 'cpu']],
     graph: [['i'], ['--graph']],
     json: [['i'], ['--json']],

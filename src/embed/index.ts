@@ -8,6 +8,7 @@ export {
   openRecipe,
   placementOf,
   readInputs,
+  recipeDifferences,
   rerank,
   resolveEmbedder,
   resolveRecipe,
@@ -17,9 +18,8 @@ export {
 export type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export { refusePrompt } from './prompt.ts'
-export { recipeDifferences } from './recipe/compare.ts'
-export { optionsKey, type RuntimeOptions } from './recipe/options.ts'
-export { readingKey, recipeKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
+export type { RuntimeOptions } from './recipe/options.ts'
+export { optionsKey, readingKey, recipeKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
 export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {

@@ -3,6 +3,7 @@
 import { lazily } from '../base/index.ts'
 import { defaults, warmUp } from '../runtime/index.ts'
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+import type { Recipe } from './recipe/types.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -51,6 +52,11 @@ export const resolveRecipe = lazily(async () => (await import('./openRecipe.ts')
 
 /** Says what an embedder is, and opens it when it is asked to. See {@link resolveRecipe}. */
 export const resolveEmbedder = lazily(async () => (await import('./openRecipe.ts')).resolveEmbedder)
+
+/** Says in what two recipes differ whose vectors cannot be compared. See recipe/compare.ts. */
+export async function recipeDifferences(has: Recipe, wanted: Recipe): Promise<string[]> {
+  return (await import('./recipe/compare.ts')).recipeDifferences(has, wanted)
+}
 
 /**
  * Opens the embedder of a recipe.

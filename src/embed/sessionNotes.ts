@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import type { InputModality, Model } from '../models/index.ts'
 import { fileIdentity, readNote, writeNote } from '../runtime/index.ts'
 import type { KnownModel } from './recipe/known.ts'
-import { keptDependsOn, optionsKey } from './recipe/options.ts'
+import { keptDependsOn } from './recipe/options.ts'
+import { optionsKey } from './recipe/recipe.ts'
 import type { EmbedderOptions } from './types.ts'
 
 interface SessionNote {

@@ -19,7 +19,7 @@ export async function checkSameKind(
 ): Promise<void> {
   const { recipe: wanted } = embedder
   const differences = recipe
-    ? recipeDifferences(recipe, wanted)
+    ? await recipeDifferences(recipe, wanted)
     : identity
       ? await identityDifferences(identity, embedder)
       : []
@@ -40,7 +40,7 @@ async function identityDifferences(has: EmbedderIdentity, { recipe, model }: Com
     taps: resolved,
     source: { ...recipe.source, name, fingerprint },
   }
-  return recipeDifferences(before, recipe)
+  return await recipeDifferences(before, recipe)
 }
 
 /** Values that the names of taps stand for; the names as they are where the model does not know them. */

@@ -1,7 +1,6 @@
 // Opens a model in int8, calibrated on the caller's pictures.
-import { PipiloError } from '../../base/index.ts'
+import { canonicalJson, PipiloError } from '../../base/index.ts'
 import { inPrecision, type Model, open } from '../../models/index.ts'
-import { canonicalJson } from '../recipe/options.ts'
 import type { EmbedderOptions } from '../types.ts'
 import { decodeImage } from './image.ts'
 

@@ -1,5 +1,5 @@
 // Compares two recipes, and says in what they differ, where their vectors cannot be compared.
-import { canonicalJson } from './options.ts'
+import { canonicalJson } from '../../base/index.ts'
 import type { Recipe } from './types.ts'
 
 /** The parts that make vectors comparable, by the names that a sentence calls them. What is read of a text is not among them. */

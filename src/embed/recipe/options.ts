@@ -67,28 +67,3 @@ export type RuntimeOptions = Pick<
   | 'onProgress'
   | 'signal'
 >
-
-/** The options of some roles, in the order of their names and without those that say nothing, as a key. */
-export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRole[]): string {
-  const chosen = Object.entries(optionRoles).filter(([, role]) => roles.includes(role))
-  const { tap, strict, dtype, ...rest } = options
-  // One tap alone and in an array, and defaults that hold for every model, are the same.
-  const said: EmbedderOptions = {
-    ...rest,
-    ...(tap !== undefined && { tap: [tap].flat() }),
-    ...(strict === false && { strict }),
-    ...(dtype !== undefined && dtype !== 'fp32' && { dtype }),
-  }
-  return canonicalJson(
-    Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
-  )
-}
-
-/** JSON with the keys of objects in order, and without those that are undefined: the same for the same. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, entry: unknown) =>
-    typeof entry === 'object' && entry !== null && !Array.isArray(entry)
-      ? Object.fromEntries(Object.entries(entry).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : entry,
-  )
-}

@@ -10,8 +10,8 @@ import { towerFolder } from '../../models/testing/towers.ts'
 import { embedder } from '../embedder.ts'
 import { openRecipe, resolveRecipe } from '../openRecipe.ts'
 import type { AnyInput, EmbedderOptions } from '../types.ts'
-import { optionRoles, optionsKey } from './options.ts'
-import { recipeKey } from './recipe.ts'
+import { optionRoles } from './options.ts'
+import { optionsKey, recipeKey } from './recipe.ts'
 import type { Recipe } from './types.ts'
 
 const testdata = fileURLToPath(new URL('../../models/testdata', import.meta.url))

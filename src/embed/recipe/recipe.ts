@@ -1,10 +1,10 @@
-// Writes down what an embedder is: defaults filled in, names resolved.
-import { sha256 } from '../../base/index.ts'
+// Writes down what an embedder is, with defaults filled in and names resolved, and makes keys of it.
+import { canonicalJson, sha256 } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
 import { promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
 import type { KnownModel } from './known.ts'
-import { canonicalJson } from './options.ts'
+import { type OptionRole, optionRoles } from './options.ts'
 import type { Recipe, RecipeText } from './types.ts'
 
 /** Tokens read of a text where neither card nor options say. */
@@ -85,6 +85,22 @@ export function recipeKey(recipe: Recipe): string {
 /** A key of what becomes of a text before it is tokens: its prompt, and how much of it is read. */
 export function readingKey({ text }: Recipe): string {
   return keyOf({ prompt: text?.prompt, maxLength: text?.maxLength, chunk: text?.chunk })
+}
+
+/** The options of some roles, in the order of their names and without those that say nothing, as a key. */
+export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRole[]): string {
+  const chosen = Object.entries(optionRoles).filter(([, role]) => roles.includes(role))
+  const { tap, strict, dtype, ...rest } = options
+  // One tap alone and in an array, and defaults that hold for every model, are the same.
+  const said: EmbedderOptions = {
+    ...rest,
+    ...(tap !== undefined && { tap: [tap].flat() }),
+    ...(strict === false && { strict }),
+    ...(dtype !== undefined && dtype !== 'fp32' && { dtype }),
+  }
+  return canonicalJson(
+    Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
+  )
 }
 
 const keyOf = (data: unknown): string => sha256(canonicalJson(data)).slice(0, 32)
