@@ -1,6 +1,7 @@
 /**
  * Pipilo: embeddings of text and pictures, from any layer of any model, indexed and searched.
  *
+ * @example
  * ```ts
  * import { cosineSimilarity, embedder } from 'pipilo'
  *
@@ -9,6 +10,7 @@
  * cosineSimilarity(football, soccer)
  * ```
  *
+ * @remarks
  * The rooms below have doors of their own for those who build with graphs: `pipilo/graph`, `pipilo/runtime`, `pipilo/nn`, …
  *
  * @module

@@ -13,6 +13,7 @@ const native = (globalThis as { Buffer?: BufferConstructor }).Buffer
 /**
  * The bytes that base64 stands for.
  *
+ * @example
  * ```ts
  * decodeBase64('Zm9v') // [0x66, 0x6f, 0x6f]
  * ```

@@ -1,10 +1,12 @@
 /**
  * The candidates that are most like a name, for "did you mean" hints; best first.
  *
+ * @example
  * ```ts
  * closest('encodr.layer.1', ['pooler', 'encoder.layer.1', 'encoder.layer.11']) // ['encoder.layer.1', 'encoder.layer.11']
  * ```
  *
+ * @remarks
  * Upper and lower case are not told apart. A candidate counts if it contains the name, is contained in it, or if at most
  * two fifths of the longer one's letters have to be changed (edit distance with transpositions).
  *

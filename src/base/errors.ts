@@ -65,11 +65,13 @@ export interface PipiloErrorOptions {
 /**
  * The one error class of Pipilo.
  *
+ * @example
  * ```ts
  * try { await embedder('hf:nobody/nothing') }
  * catch (error) { if (error instanceof PipiloError && error.code === 'OFFLINE') … }
  * ```
  *
+ * @remarks
  * `message` says what was wrong with which input and, after it, the hint.
  */
 export class PipiloError extends Error {
@@ -91,10 +93,12 @@ export class PipiloError extends Error {
   /**
    * The error as plain data, for logs and other threads; {@link fromJSON} makes an error of it again.
    *
+   * @example
    * ```ts
    * JSON.stringify(error)   // {"name":"PipiloError","code":"OFFLINE","message":"…","hint":"…","input":"hf:nobody/nothing"}
    * ```
    *
+   * @remarks
    * A cause keeps its name and message, and what it is made of if it is a PipiloError; no stack goes along.
    */
   toJSON(): PipiloErrorJSON {

@@ -1,6 +1,7 @@
 /**
  * An asynchronous function whose module is loaded by its first call: a program that never makes one does not wait for it.
  *
+ * @example
  * ```ts
  * export const connect = lazily(async () => (await import('./store.ts')).connect)
  * ```

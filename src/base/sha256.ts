@@ -8,10 +8,12 @@ const start = fractions((prime) => Math.sqrt(prime), 8)
 /**
  * The SHA-256 of a text's UTF-8 bytes, in hexadecimal.
  *
+ * @example
  * ```ts
  * sha256('abc')   // 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
  * ```
  *
+ * @remarks
  * For keys of a few kilobytes: it is many times slower than `node:crypto`.
  *
  * @see https://nvlpubs.nist.gov/nistpubs/FIPS/NIST.FIPS.180-4.pdf

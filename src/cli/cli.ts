@@ -57,6 +57,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<vo
 /**
  * Runs the command line and sets the exit status: 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C.
  *
+ * @example
  * ```ts
  * await runCli(['embed', '--text', 'football'])
  * ```

@@ -14,6 +14,7 @@ const silent: Progress = { update() {}, clear() {} }
 const interval = 80
 
 /**
+ * @example
  * ```ts
  * const bar = progress(terminal, 'embedding')
  * bar.update(3, 10)   // embedding ━━━━━━╸            3/10 · 12/s

@@ -14,6 +14,7 @@ const clip = (text: string, limit: number): string =>
 /**
  * Lays rows out under headings.
  *
+ * @example
  * ```ts
  * table([{ heading: 'score', align: 'right' }, { heading: 'id' }], [['0.91', 'text:0']])
  * ```

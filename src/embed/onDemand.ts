@@ -9,6 +9,7 @@ import type { EmbedderOptions } from './types.ts'
 /**
  * Opens a model and makes it ready to turn inputs into vectors.
  *
+ * @example
  * ```ts
  * const e = await embedder('all-MiniLM-L6-v2')
  * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
@@ -16,16 +17,18 @@ import type { EmbedderOptions } from './types.ts'
  * await e.dispose()
  * ```
  *
+ * @example
+ * ```ts
+ * const e = await embedder('hf:openai/clip-vit-base-patch32', { modality: 'text-image' })
+ * const { vectors: [words, photo] } = await e.embed([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
+ * ```
+ *
+ * @remarks
  * Texts are tokenised and pictures decoded while the session runs what came before; pooling and normalisation are in the graph.
  * With `pool: 'none'` every input gives a {@link Matrix}: a row a token (special tokens included) or a position.
  *
  * A model of texts and pictures (CLIP, SigLIP) takes both, mixed, and puts them into one space; each of its towers is opened by the first
  * input for it. With `modality: 'text-image'` the compiler refuses bare strings:
- *
- * ```ts
- * const e = await embedder('hf:openai/clip-vit-base-patch32', { modality: 'text-image' })
- * const { vectors: [words, photo] } = await e.embed([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
- * ```
  *
  * @param model a name (a card's, `hf:owner/name`, `file:path`, `npm:package/path`, …) or a model that was opened
  * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `PROMPT_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
@@ -40,6 +43,7 @@ export const embedder = (async (model: string, options: EmbedderOptions = {}) =>
 /**
  * Says what an embedder of a model and options is, without making it ready to embed.
  *
+ * @example
  * ```ts
  * const recipe = await resolveRecipe('all-MiniLM-L6-v2', { dimensions: 128 })
  * JSON.stringify(recipe)     // plain data: model, taps, pooling, preparation, prompts, limits
@@ -61,11 +65,13 @@ export async function recipeDifferences(has: Recipe, wanted: Recipe): Promise<st
 /**
  * Opens the embedder of a recipe.
  *
+ * @example
  * ```ts
  * const e = await openRecipe((await store.collection('birds')).recipe!)
  * const moved = await openRecipe(recipe, { model: 'file:elsewhere/model', runtime: { workers: 1 } })
  * ```
  *
+ * @remarks
  * Options say how it runs; what it is, the recipe says: also where the model's card now prepares its inputs otherwise.
  *
  * @throws PipiloError `RECIPE_MISMATCH` when the name gives another model now, or one without the recipe's layers; `OPTION_INVALID` for a
@@ -77,11 +83,13 @@ export const openRecipe = lazily(async () => (await import('./openRecipe.ts')).o
 /**
  * Tells which label fits a picture, without training: CLIP's and SigLIP's zero-shot classification.
  *
+ * @example
  * ```ts
  * const [best] = await zeroShot(e, 'towhee.jpg', ['bird', 'cat', 'dog'])   // { label: 'bird', score: 0.27, probability: 0.98 }
  * const all = await zeroShot(e, ['a.jpg', 'b.jpg'], labels, { prompts: ['a photo of a {}.', 'a drawing of a {}.'] })
  * ```
  *
+ * @remarks
  * One picture gives its labels, best first; an array one such list a picture. A picture may be its vector, where that is known.
  * Probabilities have the checkpoint's temperature: a softmax over the labels for CLIP, a sigmoid with a bias for each of SigLIP's.
  *
@@ -94,10 +102,12 @@ export const zeroShot = lazily(async () => (await import('./towers/zeroShot.ts')
 /**
  * Puts pictures into the order in which they fit a text, best first.
  *
+ * @example
  * ```ts
  * const [best] = await rerank(e, 'a red bird on a branch', ['a.jpg', 'b.jpg', 'c.jpg'])   // { index: 1, image: 'b.jpg', score, probability }
  * ```
  *
+ * @remarks
  * A picture may be its vector, where that is known. Probabilities are a softmax over the pictures for CLIP, a sigmoid for each of SigLIP's.
  *
  * @throws PipiloError `OPTION_INVALID` for a model without two towers, and what `embed` throws
@@ -114,11 +124,13 @@ export const loadTokenizer = lazily(async () => (await import('./text/loadTokeni
 /**
  * Decodes a picture to RGB, and makes it what a model wants to see.
  *
+ * @example
  * ```ts
  * const { width, height, data } = await decodeImage('towhee.jpg')
  * const seen = await decodeImage('towhee.jpg', model.card.image)   // 224 × 224
  * ```
  *
+ * @remarks
  * JPEG, PNG, WebP, AVIF, SVG, TIFF, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
  * `data:`), bytes, a Blob, or pixels.
  *
@@ -136,11 +148,13 @@ export const decodeImage = lazily(async () => (await import('./pictures/image.ts
 /**
  * Inputs to embed from files, folders and globs, one after the other.
  *
+ * @example
  * ```ts
  * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.txt', 'list.csv'])) …
  * // photos/owl.jpg, notes/monday.txt:1, notes/monday.txt:2, …
  * ```
  *
+ * @remarks
  * A text file gives an input for every line (empty ones too, as they are; a byte order mark and the ends of lines are
  * taken away), a picture one. A file's content decides its kind, not its name. Folders are walked in the order of names,
  * without hidden files, through links but not in circles. `-` stands for the lines of standard input, `http:` and
@@ -161,10 +175,12 @@ export async function* readInputs(
 /**
  * Tells which operators of an opened model a device runs, and which it leaves to the CPU, by embedding one input with it.
  *
+ * @example
  * ```ts
  * await placementOf(await open('mobilenet-v2'), { device: 'webgpu' })   // { device: 'webgpu', operators: 103, onCpu: {} }
  * ```
  *
+ * @remarks
  * Of a model of two towers it is the one of pictures, unless `modality` says `text`.
  *
  * @throws what {@link embedder} throws

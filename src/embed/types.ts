@@ -20,6 +20,7 @@ export type Input = string | URL | Uint8Array | Blob | RawImage
 /**
  * Input of a model of two towers: a text or a picture, and which of the two it is.
  *
+ * @example
  * ```ts
  * const { vectors } = await e.embed([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
  * ```
@@ -34,12 +35,14 @@ export type AnyInput = Input | TextImageInput
 /**
  * Words before every text: the name of one of the model's prompts, or the words as they are.
  *
+ * @example
  * ```ts
  * await e.embed(['owls'], { prompt: 'query' })                 // what the model's files call query
  * await e.embed(['owls'], { prompt: { text: 'query: ' } })     // these very words
  * await e.embed(['owls'], { prompt: { text: '' } })            // nothing, whatever the default; '' does the same
  * ```
  *
+ * @remarks
  * A name that the model does not have is `PROMPT_UNKNOWN`. Prompts of a model are those of its card: for sentence-transformers' folders
  * `prompts` in `config_sentence_transformers.json`.
  */

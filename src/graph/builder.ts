@@ -100,6 +100,7 @@ interface Draft {
 /**
  * Builds a graph.
  *
+ * @example
  * ```ts
  * const b = new Builder({ name: 'mlp' })
  * const x = b.input('x', 'float32', ['batch', 4])
@@ -108,6 +109,7 @@ interface Draft {
  * const graph = b.build()
  * ```
  *
+ * @remarks
  * A node is named `<scope>/<operator>` (`encoder.layer.0.output/Add`, then `…/Add_2`), its first output likewise, further
  * outputs `…:1`. Types are inferred node by node; a mistake throws `SHAPE_MISMATCH` or `DTYPE_MISMATCH` at once.
  */
@@ -215,6 +217,7 @@ export class Builder {
   /**
    * Runs `build` with names below `path`: scopes nest, joined by dots.
    *
+   * @example
    * ```ts
    * b.scope('encoder', () => b.scope('layer.0', { kind: 'BertLayer' }, () => …))
    * ```

@@ -31,10 +31,12 @@ const LEARNED = /^(b?float|complex|u?int[248]$)/
 /**
  * The role of an initializer, or of an input that took the place of one; `undefined` for constants and for what is fed.
  *
+ * @example
  * ```ts
  * roleOf(graph, 'layer1.0.bn1.running_mean') // 'buffer'
  * ```
  *
+ * @remarks
  * Architectures say it themselves. An initializer of which nothing is said (graphs from ONNX files, tensors that a pass made) is a
  * weight if it is of floats or of at most 8 bits and has an axis; scalars, other integers, and what a builder made as a constant are
  * constants.
@@ -52,6 +54,7 @@ export function roleOf(graph: Graph, name: string): Role | undefined {
  * The parameters of a graph, in its own order: initializers, then inputs that took the place of some (`initializersToInputs`). Their roles
  * are those of {@link roleOf}.
  *
+ * @example
  * ```ts
  * parametersOf(graph).filter(({ role }) => role === 'weight') // what an optimiser trains
  * ```
@@ -74,6 +77,7 @@ export function parametersOf(graph: Graph): Parameter[] {
 /**
  * The outputs that are next values of buffers and inputs: by the name of what they are the next value of, the output's.
  *
+ * @example
  * ```ts
  * updatesOf(graph).get('bn1.running_mean') // 'bn1.running_mean.next'
  * ```

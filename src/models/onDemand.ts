@@ -4,12 +4,14 @@ import { lazily } from '../base/index.ts'
 /**
  * Finds and reads a model.
  *
+ * @example
  * ```ts
  * const model = await open('all-MiniLM-L6-v2')      // a card's name
  * const other = await open('file:models/mine')      // also 'npm:package/path', 'hf:owner/name@revision', 'https:…'
  * model.layers()                                    // [{ name: 'embeddings', kind: 'BertEmbeddings', … }, …]
  * ```
  *
+ * @remarks
  * A bare name is looked up in the cards, then as a file or folder, then on the hub: an architecture of timm's (`resnet50`, or
  * `resnet50.a1_in1k` with its tag) among timm's weights, by default those that timm itself takes; other names without an
  * owner among those of sentence-transformers first. Only descriptions are read: weights stay in their files.
@@ -22,11 +24,13 @@ export const open = lazily(async () => (await import('./open.ts')).open)
 /**
  * Opens a model repository of the Hugging Face hub.
  *
+ * @example
  * ```ts
  * const repository = await openRepository('sentence-transformers/all-MiniLM-L6-v2')
  * const path = await repository.get('config.json')
  * ```
  *
+ * @remarks
  * The cache has the layout of Python's client, and each finds what the other has fetched: `blobs/<etag>`,
  * `refs/<revision>`, `snapshots/<commit>/<file>` in `models--owner--name`. The hub is asked once which commit the revision is; if
  * it cannot be reached, the commit known from last time is used. Files that are in the cache are not asked for again.
@@ -62,6 +66,7 @@ export const available = lazily(async () => (await import('./sources/available.t
 /**
  * Reads the header of a safetensors file; the tensors stay where they are.
  *
+ * @example
  * ```ts
  * const { tensors } = await readSafetensors('model.safetensors')
  * tensors.get('pooler.dense.weight')   // { dtype: 'float32', shape: [384, 384], file: { path, offset, length } }
@@ -79,6 +84,7 @@ export const readSafetensors = lazily(
 /**
  * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.
  *
+ * @example
  * ```ts
  * await writeSafetensors('out.safetensors', new Map([['x', { dtype: 'float32', shape: [2], data: new Float32Array(2) }]]))
  * ```

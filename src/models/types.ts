@@ -116,6 +116,7 @@ export interface EmbeddingOptions {
 /**
  * The two towers of a model of texts and pictures.
  *
+ * @example
  * ```ts
  * const { text, image } = (await open('hf:openai/clip-vit-base-patch32')).towers!
  * await image.export('pictures.onnx')
@@ -172,11 +173,13 @@ export interface Model {
   /**
    * Places that have a name beside those of the layers, and the layers that they stand for:
    *
+   * @example
    * ```ts
    * (await open('vit_small_patch16_224')).placeNames()
    * // patch_embeddings → pos_drop/Concat, stages.0 → blocks.0, …, forward_features → norm/LayerNormalization, class_token → …
    * ```
    *
+   * @remarks
    * These names can stand wherever a layer's can: `cut`, `tap`, `feed`, an embedder's `tap`, `--tap`. Where a checkpoint has a layer of
    * that name, the name is the layer's. They are written as in PyTorch; the keys of {@link Model.places} (`classToken`) are understood too.
    *
@@ -206,11 +209,13 @@ export interface Model {
   /**
    * This model with an input in the place of `layer`, for values of one's own; what only that layer needed is gone, inputs as well.
    *
+   * @example
    * ```ts
    * model.feed('patch_embeddings')   // input patch_embeddings [batch, 197, 768] instead of pixel_values
    * text.feed('token_embeddings')    // input inputs_embeds [batch, sequence, 384] instead of input_ids
    * ```
    *
+   * @remarks
    * Its `graph` is what then runs, or is composed with another (`compose` of `pipilo/graph`). Where positions depend on the ids of
    * words (RoBERTa, MPNet), `input_ids` stays beside `inputs_embeds`.
    *

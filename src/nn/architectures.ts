@@ -32,6 +32,7 @@ export type NameOf = 'transformers' | 'timm' | 'hub'
 /**
  * The architecture of a name.
  *
+ * @example
  * ```ts
  * const { build, preset } = architecture('resnet50')
  * const { graph, parameters } = build({ num_classes: 10 }, undefined, { mode: 'training', seed: 1 })

@@ -138,6 +138,7 @@ defineOperator('imageDecode', ({ maxPixels }: ImageDecodeOptions = {}) => ({
 /**
  * Operators by name, for `pipe` and `dc`: those that come with Pipilo, and those of {@link defineOperator}.
  *
+ * @example
  * ```ts
  * pipe.input('path').map('path', 'image', ops.imageDecode()).map('image', 'vector', ops.imageEmbedding.timm())
  * ```

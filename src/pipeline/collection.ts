@@ -230,6 +230,7 @@ Object.setPrototypeOf(
 /**
  * A collection of values, to be chained with operators.
  *
+ * @example
  * ```ts
  * const vectors = await dc(['A towhee sings.', 'It rains.']).textEmbedding.sentence().toList()
  *

@@ -4,6 +4,7 @@ import { PipiloError } from '../base/index.ts'
 /**
  * A row that failed, handed out in its place with `onError: 'keep'`.
  *
+ * @example
  * ```ts
  * for (const image of await dc(paths).imageDecode().toList({ onError: 'keep' })) {
  *   if (image instanceof FailedRow) console.error(image.row, image.error.message)

@@ -16,10 +16,12 @@ export interface GlobOptions {
 /**
  * Paths of the files that match patterns, as a collection: sorted by their characters, each once.
  *
+ * @example
  * ```ts
  * const vectors = await glob('photos/*.jpg', 'scans/**' + '/*.{png,tif}').imageDecode().imageEmbedding.timm().toList()
  * ```
  *
+ * @remarks
  * `*` stays within a folder, `**` goes into folders, `{a,b}`, `[abc]`, `!(…)` as in a shell; `/` on every platform. A
  * pattern that begins with `!` leaves out. A folder stands for the files in it.
  *

@@ -55,6 +55,7 @@ export type OperatorFactory<Options extends unknown[], In, Out> = (...options: O
 /**
  * Operators of one's own. Declare them here, and `ops` and `dc` know them by name and type:
  *
+ * @example
  * ```ts
  * const shout = defineOperator('shout', (options: { mark?: string } = {}) =>
  *   (text: string) => text.toUpperCase() + (options.mark ?? '!'))
@@ -72,6 +73,7 @@ export interface Operators {}
 /**
  * Registers an operator under a name, with dots for groups (`textEmbedding.sentence`).
  *
+ * @example
  * ```ts
  * const shout = defineOperator('shout', (options: { mark?: string } = {}) =>
  *   (text: string) => text.toUpperCase() + (options.mark ?? '!'))

@@ -46,6 +46,7 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
    * Puts what `fn` makes of the columns `input` into the columns `output`, new or old. Several columns are several
    * arguments, and an array of results; promises are waited for. An operator over several columns gets an array of them.
    *
+   * @example
    * ```ts
    * pipe.input('a', 'b').map(['a', 'b'], ['sum', 'product'], (a: number, b: number) => [a + b, a * b])
    * ```
@@ -276,6 +277,7 @@ function assign(
 /**
  * Pipelines over named columns, checked by the compiler.
  *
+ * @example
  * ```ts
  * const index = pipe.input<{ path: string }>('path')
  *   .map('path', 'image', ops.imageDecode())
@@ -286,6 +288,7 @@ function assign(
  * for await (const row of index.stream(glob('*.jpg'))) …        // many
  * ```
  *
+ * @remarks
  * `input('path')` without a type takes whatever it is given: columns made from it are checked all the same. The types of
  * several columns are declared with their order: `pipe.input<{ a: number; b: string }, ['a', 'b']>('a', 'b')`.
  */

@@ -61,6 +61,7 @@ const modalities: Readonly<Record<Task, Modality>> = {
 /**
  * Opens a model for a task, by default the one that works offline.
  *
+ * @example
  * ```ts
  * const embed = await pipeline('image-embedding')
  * const vector = await embed('towhee.jpg')
@@ -72,6 +73,7 @@ const modalities: Readonly<Record<Task, Modality>> = {
  * const mixed = await both([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
  * ```
  *
+ * @remarks
  * What gives the same vectors and runs in the same way is opened once in a process, whoever asks and in whatever words.
  *
  * @throws PipiloError `OPTION_INVALID` for an unknown task, a model of another modality, or texts and pictures without a model

@@ -28,6 +28,7 @@ export function isMetadataValue(value: unknown): value is MetadataValue {
 /**
  * Takes a filter apart into its comparisons.
  *
+ * @example
  * ```ts
  * parseFilter({ year: { gte: 2020 }, kind: 'bird' })
  * // [{ key: 'year', op: 'gte', value: 2020 }, { key: 'kind', op: 'eq', value: 'bird' }]
@@ -96,10 +97,12 @@ function invalid(sentence: string, hint?: string): PipiloError {
 /**
  * True if metadata passes a filter: the meaning that every backend's translation has to have.
  *
+ * @example
  * ```ts
  * matches({ year: { gte: 2020 } }, { year: 2021 })  // true
  * ```
  *
+ * @remarks
  * A value equals only a value of its own type. A field that is missing counts as null, so `ne` holds for it and
  * `null` matches it. Order exists between numbers, and between strings by code point; nothing else is ordered.
  */

@@ -4,6 +4,7 @@ import { lazily } from '../base/index.ts'
 /**
  * Opens a database of collections.
  *
+ * @example
  * ```ts
  * const store = await connect('./.pipilo')
  * const birds = await store.collection('birds', { embedder })
@@ -12,6 +13,7 @@ import { lazily } from '../base/index.ts'
  * await store.close()
  * ```
  *
+ * @remarks
  * The default is LanceDB in the folder `./.pipilo`, which is made when the first collection is; `s3://`, `gs://` and
  * `az://` addresses keep it on object storage. Several processes may use one database: readers see what has been
  * committed, and writers take turns.
@@ -23,10 +25,12 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
 /**
  * Embeds files and keeps their vectors in a collection.
  *
+ * @example
  * ```ts
  * const { indexed, unchanged } = await indexFiles(['photos', 'notes/*.txt'], { embedder, collection })
  * ```
  *
+ * @remarks
  * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a line (blank lines are left
  * out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
  * round), and files that are neither, are listed as skipped; named one by one they are errors. A model of texts and pictures takes

@@ -49,6 +49,7 @@ function numeric(dtype: DType): readonly [bits: number, array: ArrayConstructor]
 /**
  * Size of one element in bytes; a fraction for packed types.
  *
+ * @example
  * ```ts
  * bytesPerElement('float32') // 4
  * bytesPerElement('int4') // 0.5
@@ -73,12 +74,15 @@ export function elementCount(shape: readonly number[]): number {
 /**
  * The typed array of a dtype: zeros for `length` elements, or a view of bytes.
  *
+ * @example
  * ```ts
  * typedArray('float32', 4) // Float32Array of 4 zeros
  * typedArray('int64', bytes) // BigInt64Array over the same memory
  * ```
  *
+ * @remarks
  * Bytes (little endian) are shared where they are aligned for the dtype and copied where they are not.
+ *
  * @throws `DTYPE_MISMATCH` for strings, `INPUT_INVALID` if the bytes are no whole number of elements
  */
 export function typedArray(dtype: DType, from: number | Uint8Array): TypedArray {

@@ -6,6 +6,7 @@ import type { DType, Tensor } from './tensor.ts'
 /**
  * A checked tensor.
  *
+ * @example
  * ```ts
  * tensor('float32', [2, 2], [1, 2, 3, 4])
  * tensor('int64', [1, 3], [101, 7592, 102])

@@ -5,6 +5,7 @@ import type { Matrix } from './tensor.ts'
 /**
  * Row `i` of a matrix, sharing its memory.
  *
+ * @example
  * ```ts
  * row(tokens, 0) // Float32Array of tokens.columns numbers
  * ```

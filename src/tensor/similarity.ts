@@ -9,11 +9,14 @@ export type Vector = ArrayLike<number>
 /**
  * Cosine of the angle between two vectors: 1 for the same direction, 0 for unrelated ones, -1 for opposite ones.
  *
+ * @example
  * ```ts
  * cosineSimilarity(football, soccer) // 0.83
  * ```
  *
+ * @remarks
  * The vectors need not be normalised. 0 if one of them is all zeros.
+ *
  * @throws `DIMENSION_MISMATCH`
  */
 export function cosineSimilarity(a: Vector, b: Vector): number {
@@ -49,6 +52,7 @@ function listOf(vectors: readonly Vector[] | Matrix): readonly Vector[] {
 /**
  * Cosine similarity of every row with every column vector.
  *
+ * @example
  * ```ts
  * similarityMatrix(sentences) // each with each: { rows: n, columns: n, data }
  * similarityMatrix(queries, documents) // { rows: queries, columns: documents, data }
@@ -84,11 +88,14 @@ export interface Neighbor {
 /**
  * The `k` vectors that are most similar to a query, best first, by cosine similarity.
  *
+ * @example
  * ```ts
  * topK(query, vectors, 5) // [{ index: 17, score: 0.91 }, …]
  * ```
  *
+ * @remarks
  * Of equal scores the lower index comes first. Vectors with NaN (inputs that were skipped) are never among the results.
+ *
  * @throws `DIMENSION_MISMATCH`
  */
 export function topK(query: Vector, vectors: readonly Vector[] | Matrix, k: number): Neighbor[] {
@@ -137,6 +144,7 @@ function replaceWorst(heap: Neighbor[], added: Neighbor): void {
 /**
  * A vector scaled to length 1; `out` may be the vector itself. All zeros stay as they are.
  *
+ * @example
  * ```ts
  * l2Normalize([3, 4]) // Float32Array [0.6, 0.8]
  * ```

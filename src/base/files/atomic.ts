@@ -22,6 +22,7 @@ const REASONS: Record<string, readonly [code: ErrorCode, reason: string, hint?: 
 /**
  * A clear error from what a file operation threw; an error that is a {@link PipiloError} already is returned as it is.
  *
+ * @example
  * ```ts
  * try { await readFile(path) } catch (error) { throw fileError(error, path, 'read') }
  * // FILE_NOT_FOUND: Cannot read model.onnx: there is no such file or folder. Check the path.
@@ -54,12 +55,15 @@ export function temporaryName(path: string): string {
 /**
  * Writes a file so that others see either what was there before or the whole new content.
  *
+ * @example
  * ```ts
  * await writeFileAtomic('vectors.jsonl', lines()) // bytes, text, or chunks of them, also asynchronous
  * ```
  *
+ * @remarks
  * The content goes to a temporary name in the same folder, is synced to the disk, and renamed. After a failure the
  * temporary file is gone and the old one is untouched.
+ *
  * @throws `WRITE_FAILED`, `NOT_A_FILE`; what `chunks` itself throws passes through
  */
 export async function writeFileAtomic(

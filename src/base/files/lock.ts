@@ -32,10 +32,12 @@ const ABORTED = 'Waiting for a lock was stopped.'
 /**
  * Runs `work` while holding a lock that only one can hold: among handles, threads, processes, and machines that share the disk.
  *
+ * @example
  * ```ts
  * await withLock('.pipilo/.locks/birds.lock', signal, async () => …)
  * ```
  *
+ * @remarks
  * The lock is a file, made complete by one hard link, and removed at the end. It says who holds it, so that others can look
  * whether the holder still lives. On Linux that is certain and quick: the holder keeps the file open, and the kernel closes
  * it when a thread or process ends, however that comes. Elsewhere the process is looked up by its number. Where neither is

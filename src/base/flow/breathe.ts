@@ -11,6 +11,7 @@ let turning: Promise<void> | undefined
  * Lets the event loop turn when the work since its last turn, all callers together, has lasted long enough: a promise then, otherwise
  * undefined.
  *
+ * @example
  * ```ts
  * for (const text of texts) { await breathe(); work(text) }
  * ```

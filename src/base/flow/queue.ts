@@ -9,11 +9,13 @@ export interface Chunk<T = unknown> {
 /**
  * The bounded queue between one writer and one reader.
  *
+ * @example
  * ```ts
  * await queue.room(); queue.put({ items: ['a'], rows: [0] })     // the writer; queue.end() when it has finished
  * for (let chunk = await queue.take(64); chunk; chunk = await queue.take(64)) work(chunk)     // the reader
  * ```
  *
+ * @remarks
  * The writer waits for {@link room} and may then put one chunk of at most `want` values, so there are never more than
  * `2 × want - 1` inside. Stopping it drops what is inside, wakes both sides, and stops what lies upstream.
  */

@@ -18,6 +18,7 @@ class Line {
  * had least is next. A line that has had nothing yet goes before those that have, every other turn; so a newcomer waits for what
  * runs and not for what is queued, and no number of newcomers keeps the others waiting.
  *
+ * @example
  * ```ts
  * const turns = new Turns(3)
  * for (const page of book) turns.run(() => read(page), { line: book })     // a thousand pages

@@ -6,6 +6,7 @@ import type { Input, TextImageInput } from '../types.ts'
 /**
  * An input that was found, as the embedder takes it: a model of texts and pictures has to be told which of the two it is.
  *
+ * @example
  * ```ts
  * embedder.embed(found.map((each) => inputFor(embedder, each)))
  * ```

@@ -24,6 +24,7 @@ type Size = readonly [height: number, width: number]
  * The size to which a picture is resized and the part of it that a model sees, to the pixel as timm and torchvision round, or as
  * transformers does where the preprocessing says `resize`.
  *
+ * @example
  * ```ts
  * geometry(640, 480, { size: [224, 224], crop: 'center', cropRatio: 0.875, … })
  * // { horizontal: { from: 640, to: 341, start: 58, length: 224 }, vertical: { from: 480, to: 256, start: 16, length: 224 } }

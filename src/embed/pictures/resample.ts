@@ -28,10 +28,12 @@ const HALF = 1 << (PRECISION - 1)
  * to bytes; where pixels become fewer, each is a weighted mean of all that it covers. The same to the bit where Pillow, too,
  * begins with the rows (since version 12 it begins with what is less work).
  *
+ * @example
  * ```ts
  * const seen = resample(data, geometry(width, height, preprocessing), 'bicubic')   // 224 × 224 × 3 bytes
  * ```
  *
+ * @remarks
  * The window lies within what was resized. It is for pictures that become larger: the time goes with the source, too, and
  * what makes large pictures small is sharp's, on other threads.
  *

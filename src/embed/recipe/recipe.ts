@@ -70,6 +70,7 @@ function chunkRecipe(
 /**
  * A key of what gives an embedder's vectors: the same for whatever names and words say the same, another one for all that changes a vector.
  *
+ * @example
  * ```ts
  * recipeKey(await resolveRecipe('all-MiniLM-L6-v2', { tap: 'hidden_states.6' })) ===
  *   recipeKey(await resolveRecipe('all-MiniLM-L6-v2'))   // true: that is its last layer

@@ -4,12 +4,14 @@ import type { ImagePreprocessing, Modality, Opened, Pooling, TextPreprocessing }
 /**
  * An embedder as plain data that can be written as JSON: whoever opens it again gets the same vectors.
  *
+ * @example
  * ```ts
  * const recipe = await resolveRecipe('all-MiniLM-L6-v2', { dimensions: 128 })
  * await writeFile('recipe.json', JSON.stringify(recipe))
  * const e = await openRecipe(recipe)
  * ```
  *
+ * @remarks
  * Defaults are filled in and names resolved, so that what is said in other words is the same recipe.
  */
 export interface Recipe {

@@ -20,6 +20,7 @@ const LONGEST = 6
  * than 6 bytes is looked up as a whole, others character by character, and what begins with an entry of the map becomes its
  * replacement.
  *
+ * @example
  * ```ts
  * const normalize = precompiled(step)
  * normalize('ﬁne')   // 'fine'

@@ -27,6 +27,7 @@ const PIECE = 4096
 /**
  * Turns texts into token ids as a `tokenizer.json` says; its own padding and truncation are left aside.
  *
+ * @example
  * ```ts
  * const tokenizer = await loadTokenizer('model/tokenizer.json')
  * tokenizer.encode('football', 256)   // { ids: [101, 2374, 102], truncated: false }

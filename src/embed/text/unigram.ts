@@ -32,6 +32,7 @@ interface Branch {
  * equal sums the one whose last piece is shorter wins, a sum of 0 gives way to any other, and what begins no piece is unknown
  * at no cost.
  *
+ * @example
  * ```ts
  * unigramLattice(model)('▁Hello')   // ['▁Hello']
  * ```

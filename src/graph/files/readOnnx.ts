@@ -17,11 +17,14 @@ export interface ParseOptions extends Options {
 /**
  * Reads an ONNX model that is in memory, and may have its weights in a folder.
  *
+ * @example
  * ```ts
  * const graph = parseOnnx(await response.bytes())
  * ```
  *
+ * @remarks
  * Tensors share the memory of `bytes` where they are aligned. Source: onnx.proto, IR version 14.
+ *
  * @throws `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`; `FILE_NOT_FOUND` for external data
  */
 export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Graph {
@@ -36,12 +39,15 @@ export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Graph 
 /**
  * Reads an ONNX file, without its weights.
  *
+ * @example
  * ```ts
  * const graph = await readOnnx('model.onnx')
  * ```
  *
+ * @remarks
  * Tensors of more than 64 kB stay in the file, and so does external data: they become `FileTensor`s, so the files must
  * stay as they are while the graph is in use; `loadTensor` reads one. External data must lie in the model's folder.
+ *
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_UNREADABLE`, `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`
  */
 export async function readOnnx(path: string): Promise<Graph> {

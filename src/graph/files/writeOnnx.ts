@@ -27,12 +27,15 @@ export interface WriteOptions {
 /**
  * Writes a graph as an ONNX file, or as one with `<name>.onnx.data` beside it.
  *
+ * @example
  * ```ts
  * await writeOnnx(graph, 'embedding.onnx')
  * await writeOnnx(graph, 'large.onnx', { externalData: true })
  * ```
  *
+ * @remarks
  * Weights are streamed from memory or from their files; what is written appears under its name only when it is whole.
+ *
  * @throws `WRITE_FAILED`, `OPTION_INVALID`; `FILE_NOT_FOUND` or `FILE_UNREADABLE` for weights in a file
  */
 export async function writeOnnx(graph: Graph, path: string, options: WriteOptions = {}): Promise<void> {

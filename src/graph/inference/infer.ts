@@ -14,10 +14,12 @@ export interface InferOptions {
 /**
  * The same graph with the types of all inner values and outputs, as far as they can be known.
  *
+ * @example
  * ```ts
  * inferShapes(graph).values.get('encoder.layer.0/Add')?.type // { kind: 'tensor', dtype: 'float32', shape: ['batch', 8, 384] }
  * ```
  *
+ * @remarks
  * Sizes may be symbols and expressions of them (`batch*8`); sizes that depend on data get new symbols. Arithmetic on
  * shapes (`Shape`, `Gather`, `Concat`, `Reshape`, …) is followed. Sub-graphs are inferred too, functions are looked into. Values behind an operator
  * without a rule keep the type that the graph gave them, if any.

@@ -16,12 +16,15 @@ export interface EncodeOptions {
 /**
  * A graph as the bytes of an ONNX model.
  *
+ * @example
  * ```ts
  * encodeOnnx(graph) // weights inside
  * encodeOnnx(graph, { external: (name, tensor) => 'file' in tensor ? { location, offset, length } : undefined })
  * ```
  *
+ * @remarks
  * Tensors in files that stay inside are read now. `external` is asked for initializers, those of sub-graphs as well.
+ *
  * @throws `WRITE_FAILED` above protobuf's limit of 2 GB, `FILE_NOT_FOUND` or `FILE_UNREADABLE` for weights in a file
  */
 export function encodeOnnx(graph: Graph, options: EncodeOptions = {}): Uint8Array {

@@ -10,6 +10,7 @@ export type ExternalData = ReadonlyMap<string, string>
 /**
  * Changes what the initializers of an encoded model say of their external data; all else stays as it is, to the byte.
  *
+ * @example
  * ```ts
  * const moved = mapExternalData(bytes, (data) => new Map(data).set('location', 'weights.bin'))
  * ```

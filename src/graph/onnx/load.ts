@@ -6,6 +6,7 @@ import type { Graph, Initializer } from '../types.ts'
 /**
  * An initializer in memory: read from its file if it lies there.
  *
+ * @example
  * ```ts
  * const { data } = await loadTensor(graph.initializers.get('encoder.weight'))
  * ```

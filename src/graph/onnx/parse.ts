@@ -14,11 +14,14 @@ export interface ParseOptions {
 /**
  * Reads an ONNX model that is in memory.
  *
+ * @example
  * ```ts
  * const graph = parseOnnx(await response.bytes())
  * ```
  *
+ * @remarks
  * Tensors share the memory of `bytes` where they are aligned. Source: onnx.proto, IR version 14.
+ *
  * @throws `FILE_EMPTY`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`; `FILE_NOT_FOUND` for weights outside of the bytes
  */
 export function parseOnnx(bytes: Uint8Array, options: ParseOptions = {}): Graph {

@@ -113,6 +113,7 @@ export type EmittedOperator = (typeof EMITTED_OPERATORS)[number]
 /**
  * Rules by operator: every operator that is emitted here must have one, or the table does not compile; others may.
  *
+ * @example
  * ```ts
  * const gradients: RuleTable<Gradient> = { Add: addGradient, … } // Property 'Xor' is missing in type …
  * ```

@@ -15,12 +15,15 @@ export interface ComposeOptions {
 /**
  * Two graphs as one: outputs of the first become inputs of the second.
  *
+ * @example
  * ```ts
  * compose(encoder, classifier, { last_hidden_state: 'features' })
  * ```
  *
+ * @remarks
  * Inputs are those of `a`, then those of `b` that nothing feeds; outputs are those of `a` that feed nothing, then those of
  * `b`. Symbols unify where a size of `a` meets one of `b`; other symbols of `b` are told apart from those of `a`.
+ *
  * @throws `LAYER_UNKNOWN` for a name that is no output or input, `SHAPE_MISMATCH`, `DTYPE_MISMATCH`, `GRAPH_INVALID` if the
  *   graphs need different versions of an operator set or have different functions of one name
  */

@@ -11,13 +11,16 @@ import { infoOf } from './walk.ts'
  * The graph with inner values as inputs, so that values of one's own can be fed in their place; what only they needed is
  * deleted, inputs as well. The counterpart of `cut`.
  *
+ * @example
  * ```ts
  * feed(graph, { 'embeddings.word_embeddings': 'inputs_embeds' }) // vectors instead of token ids
  * compose(patches, feed(vit, { patch_embed: 'patches' }), { embedding: 'patches' })
  * ```
  *
+ * @remarks
  * Keys are layers, nodes or values as {@link resolveLayer} names them, values are the names of the new inputs, which come before
  * the others. An output of the graph that is now fed is left out.
+ *
  * @throws `LAYER_UNKNOWN` with the closest names, `GRAPH_INVALID` if a name is taken or no output is left
  */
 export function feed(graph: Graph, layers: Readonly<Record<string, string>>): Graph {

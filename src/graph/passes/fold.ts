@@ -39,10 +39,12 @@ const KEPT = new Set([
 /**
  * The graph with everything computed that depends on no input.
  *
+ * @example
  * ```ts
  * await fold(graph, (constant) => run(constant))
  * ```
  *
+ * @remarks
  * Nodes whose inputs are all constant are run once, together, by `evaluate`; their results become initializers under the
  * values' own names, and what is then unused is dropped (inputs stay). Random operators, sequences, `DequantizeLinear` and
  * nodes that make an output of the graph are left alone; an initializer that is also an input is no constant.

@@ -7,11 +7,13 @@ import { mapSubgraphs, subgraphs } from './walk.ts'
 /**
  * The graph with these initializers as inputs, behind those that it has.
  *
+ * @example
  * ```ts
  * const names = parametersOf(graph).map(({ name }) => name)
  * const trained = initializersToInputs(graph, names) // graph.initializers still has the tensors to feed
  * ```
  *
+ * @remarks
  * An input has the type of its tensor and, in its metadata, the role that it had (`parametersOf` goes on listing it). An initializer
  * inside a sub-graph becomes an input of the whole graph, since names are seen from inside. One that was the default of an input
  * is a default no more.

@@ -18,10 +18,12 @@ interface Scope {
 /**
  * The layers of a graph: each scope, outer ones before inner ones, in the order of computation.
  *
+ * @example
  * ```ts
  * layers(graph) // [{ name: 'embeddings', kind: 'BertEmbeddings', shape: ['batch', 'sequence', 384], parameters: 11_918_592, … }, …]
  * ```
  *
+ * @remarks
  * Scopes come from the nodes' names: `encoder.layer.0.output/Add` (built here), `/encoder/layer.0/output/Add` (PyTorch's
  * exporter), `model/block_1/Conv2D` (Keras), or the metadata of PyTorch's newer exporter. A node outside of any scope is a
  * layer of its own, named like it, or like its output if it has no name. A scope's value is the last one in it that is
@@ -47,12 +49,15 @@ export function layers(graph: Graph): Layer[] {
 /**
  * The value that a layer's name stands for.
  *
+ * @example
  * ```ts
  * resolveLayer(graph, 'encoder.layer.3') // '/encoder/layer.3/output/LayerNorm/Add_1_output_0'
  * ```
  *
+ * @remarks
  * Tried in this order: the exact name of a value (an input's as well), a scope in any of the spellings that {@link layers}
  * reads, the name of a node, the name of an initializer.
+ *
  * @throws `LAYER_UNKNOWN` with the closest names
  */
 export function resolveLayer(graph: Graph, name: string): string {

@@ -21,10 +21,12 @@ const OUTPUTS = {
 /**
  * The graph whose named nodes have these optional outputs as well.
  *
+ * @example
  * ```ts
  * optionalOutputs(graph, { 'encoder.layer.0.output.LayerNorm/LayerNormalization': ['Mean', 'InvStdDev'] })
  * ```
  *
+ * @remarks
  * Keys are names of nodes, in sub-graphs too, or of values that they make; outputs are called as in ONNX's description of the
  * operator: `Mean` and `InvStdDev` of LayerNormalization, `Indices` of MaxPool, `running_mean` and `running_var` of BatchNormalization in
  * training mode (momentum 0 makes them the batch's own), `mask` of Dropout, `log_prob` of SoftmaxCrossEntropyLoss, the further ones of

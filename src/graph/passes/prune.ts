@@ -10,10 +10,12 @@ export interface PruneOptions {
 /**
  * The graph without what its outputs do not need: nodes, initializers, inputs, functions, types of values.
  *
+ * @example
  * ```ts
  * prune(graph)
  * ```
  *
+ * @remarks
  * Works inside sub-graphs as well, whose inputs and outputs stay, since their node counts on them. A node's optional
  * outputs that nothing reads stay named.
  */

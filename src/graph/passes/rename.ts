@@ -7,11 +7,14 @@ import { defined, mapSubgraphs } from './walk.ts'
 /**
  * The graph with other names: of inputs, outputs, inner values, initializers and nodes.
  *
+ * @example
  * ```ts
  * rename(graph, { 'encoder/Add_12': 'embedding', 'input.1': 'pixel_values' })
  * ```
  *
+ * @remarks
  * A name that both a node and a value bear is changed in both. Sub-graphs that read a renamed value follow.
+ *
  * @throws `LAYER_UNKNOWN` if nothing bears a name, `GRAPH_INVALID` if a new name is taken
  */
 export function rename(graph: Graph, mapping: Readonly<Record<string, string>>): Graph {

@@ -9,10 +9,12 @@ import { mapSubgraphs, reads } from './walk.ts'
 /**
  * The graph whose floating-point initializers are float32 wherever a `Cast` to float32 is their only use; that `Cast` is gone.
  *
+ * @example
  * ```ts
  * const trainable = await widen(graph, (tensor) => loadTensor(tensor))
  * ```
  *
+ * @remarks
  * Initializers keep their names and roles. One that is also an input stays as it is.
  *
  * @param load gives the elements of a tensor that lies in a file; asked once for each that is widened, one after another

@@ -15,10 +15,12 @@ export interface HalveOptions {
 /**
  * The graph with its float32 weights kept as float16: a file of half the size.
  *
+ * @example
  * ```ts
  * await writeOnnx(await halve(model.graph), 'model.fp16.onnx')
  * ```
  *
+ * @remarks
  * Each weight goes through a `Cast` to float32, so the computation stays in float32. bfloat16 weights stay as they are, and
  * so do small ones. Numbers beyond 65,504 become infinite, as in every float16 checkpoint.
  */

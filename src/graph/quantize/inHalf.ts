@@ -19,10 +19,12 @@ export interface InHalfOptions {
 /**
  * The graph computing in float16: for a GPU that has half-precision arithmetic.
  *
+ * @example
  * ```ts
  * await compile(await inHalf(graph), { device: 'webgpu' })
  * ```
  *
+ * @remarks
  * Products of matrices and convolutions are done in half, and what lies between them. In float32 stay, between a `Cast` on
  * each side: norms and their parts, softmax, means and other sums, powers and roots, positions, Resize, operators of other
  * domains, bodies of functions, and whatever a value beyond 65,504 comes into before the next norm or softmax (a mask of

@@ -27,10 +27,12 @@ export interface QuantizeOptions {
 /**
  * The graph in int8, in standard operators.
  *
+ * @example
  * ```ts
  * const small = await quantize(model.graph)
  * ```
  *
+ * @remarks
  * Weights are symmetric int8 with a scale for each output channel (tables that rows are gathered from: for each row).
  * Products with a constant matrix are computed in integers, activations quantised as each call comes, with a scale for each row, so no data are needed and a vector does not depend on what it was batched with. Values keep
  * their names, and stay float.

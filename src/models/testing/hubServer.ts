@@ -48,11 +48,13 @@ export interface HubServer {
 /**
  * Starts a hub.
  *
+ * @example
  * ```ts
  * const hub = await startHub({ 'owner/name': { files: { 'config.json': bytes } } })
  * process.env.HF_ENDPOINT = hub.endpoint
  * ```
  *
+ * @remarks
  * It speaks as huggingface.co does: `GET /api/models/{name}/revision/{revision}`, `HEAD` and `GET
  * /{name}/resolve/{revision}/{path}` with `ETag`, `X-Repo-Commit`, `X-Linked-ETag` and `X-Linked-Size`, ranges, `If-Range`,
  * error codes in `X-Error-Code`. The only revisions are `main` and the commit.

@@ -34,10 +34,12 @@ const POOLS = new Set([2, 5, 12])
  * AlexNet as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no
  * classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildAlexNet(alexNetPresets.get('alexnet')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `features.0` to `features.12`, `avgpool`, `classifier.1` to `classifier.6`.
  *
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`

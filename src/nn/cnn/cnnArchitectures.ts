@@ -62,6 +62,7 @@ function torchvision(name: string, preset: TorchvisionMobileConfig): CnnArchitec
 /**
  * Every convolutional architecture by name: timm's before its `.` (`resnet50` of `resnet50.a1_in1k`), or torchvision's.
  *
+ * @example
  * ```ts
  * const { build, preset } = cnnArchitectures.get('resnet50')!
  * build({ ...preset, num_classes: 10 })
@@ -83,6 +84,7 @@ export const cnnArchitectures: ReadonlyMap<string, CnnArchitecture> = new Map<st
 /**
  * The convolutional network of this name, or `undefined` for names that are not known.
  *
+ * @example
  * ```ts
  * const { graph, penultimate, stages } = findCnn('resnet50.a1_in1k')!(tensors)
  * ```

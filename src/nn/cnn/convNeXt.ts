@@ -91,10 +91,12 @@ interface Net extends CnnInputs {
  * A ConvNeXt as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no
  * classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildConvNeXt(convNeXtPresets.get('convnextv2_tiny')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `stem`, `stages.0.blocks.0` and so on, `norm_pre`, `head.global_pool`, `head.norm`, `head.pre_logits`, `head.fc`; with
  * torchvision's checkpoints `features.0`, `features.1.0` and so on, `classifier.0`, `classifier.2`.
  *

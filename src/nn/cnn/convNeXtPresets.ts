@@ -30,6 +30,7 @@ function of(
 /**
  * Configurations by name.
  *
+ * @example
  * ```ts
  * buildConvNeXt(convNeXtPresets.get('convnext_tiny')!, tensors)
  * ```

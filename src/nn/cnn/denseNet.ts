@@ -53,10 +53,12 @@ const dotted = (name: string) => [name.replace(/(denselayer\d+\.(?:norm|conv))([
  * A DenseNet as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no
  * classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildDenseNet(denseNetPresets.get('densenet121')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `features.conv0`, `features.norm0` (ReLU included), `features.pool0`, `features.denseblock1`, `features.transition1` and so on,
  * `features.norm5` (ReLU included), `global_pool`, `classifier`.
  *

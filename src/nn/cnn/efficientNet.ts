@@ -34,10 +34,12 @@ interface Block extends BlockSpec {
  * A network of this family as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
  * there are no classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildEfficientNet(efficientNetPresets.get('efficientnet_b0')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `conv_stem`, `bn1` (activation included), `blocks.0.0` and so on, `conv_head`, `bn2` (activation included; behind `global_pool`
  * in MobileNetV3 and V4), `global_pool`, `classifier`.
  *

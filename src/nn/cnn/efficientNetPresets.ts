@@ -171,6 +171,7 @@ function of(arch_def: readonly string[], variant: Variant = {}): MobileConfig {
 /**
  * Configurations by name.
  *
+ * @example
  * ```ts
  * buildEfficientNet(efficientNetPresets.get('efficientnet_b0')!, tensors)
  * ```

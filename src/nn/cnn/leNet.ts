@@ -29,10 +29,12 @@ export const LENET_DEFAULTS: LeNetConfig = {
  * LeNet-5 as a graph: input `pixel_values` (float32 [batch, 1, height, width]), output `logits`, or `embedding` where there are no
  * classes. Convolutions of 6 and 16 channels, linear layers of 120, 84 and the classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildLeNet({ act: 'relu', pool: 'max' }, undefined, { seed: 1 })
  * ```
  *
+ * @remarks
  * Layers: `conv1`, `act1`, `pool1`, `conv2`, `act2`, `pool2`, `flatten`, `fc1`, `act3`, `fc2`, `act4`, `fc3`.
  *
  * @param config what differs from {@link LENET_DEFAULTS}

@@ -290,6 +290,7 @@ function of(arch_def: readonly string[], variant: Variant = {}): MobileConfig {
 /**
  * Configurations by name.
  *
+ * @example
  * ```ts
  * buildEfficientNet(mobileNetPresets.get('mobilenetv2_100')!, tensors)
  * ```

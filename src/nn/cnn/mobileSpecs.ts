@@ -68,6 +68,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
 /**
  * The blocks of each stage.
  *
+ * @example
  * ```ts
  * decodeStages(['ds_r1_k3_s1_c16', 'ir_r1_k3_s2_e4_c24 ir_r1_k3_s1_e3_c24'], { depth_multiplier: 1.2 })
  * ```

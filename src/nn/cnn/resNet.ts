@@ -70,10 +70,12 @@ interface Net extends CnnInputs {
  * A residual network as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
  * there are no classes.
  *
+ * @example
  * ```ts
  * const { graph, penultimate } = buildResNet(resNetPresets.get('resnet50')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `conv1`, `bn1`, `act1`, `maxpool`, `layer1.0` and so on, `global_pool`, `fc`.
  *
  * @param checkpoint tensors by timm's or torchvision's names; without one, parameters are drawn as timm does

@@ -62,6 +62,7 @@ function of(depth: number, variant: Variant = {}): ResNetConfig {
 /**
  * Configurations by name.
  *
+ * @example
  * ```ts
  * buildResNet(resNetPresets.get('resnet50')!, tensors)
  * ```

@@ -61,10 +61,12 @@ export interface ResNetV2Net extends CnnInputs {
  * Such a network as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no
  * classes.
  *
+ * @example
  * ```ts
  * const { graph, penultimate } = buildResNetV2(resNetV2Presets.get('resnetv2_50x1_bit')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `stem`, `stages.0`, `stages.0.blocks.0` and so on, `norm` (ReLU included), `head.global_pool`, `head.fc`.
  *
  * @param checkpoint tensors by timm's names; without one, parameters are drawn as timm does

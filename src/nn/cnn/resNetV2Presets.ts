@@ -28,6 +28,7 @@ const bit = (depth: number, width_factor: number, side?: number) =>
 /**
  * Configurations by name.
  *
+ * @example
  * ```ts
  * buildResNetV2(resNetV2Presets.get('resnetv2_50')!, tensors)
  * ```

@@ -44,6 +44,7 @@ const INIT: LayerInit = { weight: { kind: 'kaiming_normal', mode: 'fan_out', non
  * An SE network as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no
  * classes. Layers: `layer0`, `pool0`, `layer1.0` and so on, `global_pool`, `last_linear`.
  *
+ * @example
  * ```ts
  * const { graph } = buildSeNet(seNetPresets.get('legacy_seresnet50')!, tensors)
  * ```

@@ -83,10 +83,12 @@ export const torchvisionMobilePresets: ReadonlyMap<string, TorchvisionMobileConf
  * A network of torchvision's as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
  * there are no classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildTorchvisionMobile(torchvisionMobilePresets.get('mobilenet_v2')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `features.0`, `features.1` and so on, `avgpool`, `classifier.1` (`classifier.0` and `classifier.3` in MobileNetV3).
  *
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`

@@ -48,10 +48,12 @@ const LINEAR: LayerInit = { weight: { kind: 'normal', std: 0.01 }, bias: { kind:
  * VGG as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no
  * classes.
  *
+ * @example
  * ```ts
  * const { graph } = buildVgg(vggPresets.get('vgg16')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `features.0` and so on; then as in timm `pre_logits.fc1`, `pre_logits.fc2`, `head.global_pool`, `head.fc`, or with
  * torchvision's checkpoints `avgpool`, `classifier.0` to `classifier.6`.
  *

@@ -15,6 +15,7 @@ export interface PixelStatistics {
  * From bytes to a model's input: adds the input `pixels`, uint8 [batch, height, width, 3], and returns `pixel_values`, float32
  * [batch, 3, height, width], scaled to 0…1, minus `mean`, over `std`.
  *
+ * @example
  * ```ts
  * const b = new Builder()
  * b.output('pixel_values', imagePreprocessing(b, card.image))

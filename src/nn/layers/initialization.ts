@@ -6,6 +6,7 @@ import { type Random, seeded } from './random.ts'
 /**
  * A float32 tensor drawn from `init` by the generator of `seed` and `name`.
  *
+ * @example
  * ```ts
  * draw({ kind: 'normal', std: 0.02 }, [384, 384], 42, 'encoder.layer.0.attention.self.query.weight')
  * ```

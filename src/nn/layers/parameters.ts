@@ -60,12 +60,14 @@ const BUFFERS = [
 /**
  * Parameters from a checkpoint's tensors, or fresh ones where `source` is undefined.
  *
+ * @example
  * ```ts
  * const parameters = parametersFrom(builder, tensors, { prefixes: ['', 'bert.'] })
  * const weight = parameters.weight('pooler.dense.weight', [384, 384])
  * parameters.unused() // ['cls.predictions.bias']
  * ```
  *
+ * @remarks
  * A tensor is added under the name that was asked for, with its role; one that is not float32 gets a `Cast` right behind it (while
  * training only if it lies in a file: see `widen`). Asking again
  * for a name gives the same value. Fresh ones depend on `seed` and their name only. What the checkpoint lacks is zero until

@@ -10,6 +10,7 @@ export type PoolKind = 'cls' | 'mean' | 'max' | 'last' | 'none'
 /**
  * One vector an input.
  *
+ * @example
  * ```ts
  * b.output('embedding', l2Normalize(pool(b.value('last_hidden_state'), 'mean', b.value('attention_mask'))))
  * ```

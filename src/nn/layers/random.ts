@@ -15,6 +15,7 @@ export interface Random {
 /**
  * The generator of a seed and a name.
  *
+ * @example
  * ```ts
  * const random = seeded(42, 'encoder.layer.0.attention.self.query.weight')
  * random.uniform()

@@ -60,10 +60,12 @@ export function albertConfig(json: unknown): AlbertConfig {
  * ALBERT as a graph: inputs `input_ids`, `attention_mask`, `token_type_ids`, outputs `last_hidden_state` and, where the
  * checkpoint has a pooler, `pooler_output`.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildAlbert(JSON.parse(config), tensors)
  * ```
  *
+ * @remarks
  * Parameters are shared (`encoder.albert_layer_groups.0.albert_layers.0.…` serves every layer of its group) and in the graph once;
  * the layers that they make are told apart: hidden states are `encoder.embedding_hidden_mapping_in` and `encoder.layer.<i>` in the
  * order of computation, attention maps `encoder.layer.<i>.attention.attention_probs`. `embeddings` has `embedding_size`

@@ -203,12 +203,14 @@ export function bertLayers(config: Pick<BertConfig, 'num_hidden_layers'>): TextM
  * BERT as a graph: inputs `input_ids`, `attention_mask`, `token_type_ids` (int64 [batch, sequence]), outputs
  * `last_hidden_state` and, with a pooler, `pooler_output`.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildBert(bertConfig(JSON.parse(text)), tensors)
  * tap(graph, 'embeddings', 'encoder.layer.3', 'encoder.layer.3.attention.self.attention_probs')
  * feed(graph, { 'embeddings.word_embeddings': 'inputs_embeds' })
  * ```
  *
+ * @remarks
  * Hidden states are the layers `embeddings` and `encoder.layer.<i>`, attention maps [batch, heads, queries, keys]
  * `encoder.layer.<i>.attention.self.attention_probs`.
  *

@@ -19,6 +19,7 @@ const preset = (
 /**
  * Configurations for fresh models: the two of the paper, the small ones of https://arxiv.org/abs/1908.08962, and MiniLM's.
  *
+ * @example
  * ```ts
  * const { graph } = buildBert(bertPresets['bert-tiny'], undefined, { seed: 1 })
  * ```

@@ -48,10 +48,12 @@ export function distilBertConfig(json: unknown): DistilBertConfig {
 /**
  * DistilBERT as a graph: inputs `input_ids`, `attention_mask`, output `last_hidden_state`.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildDistilBert(JSON.parse(config), tensors)
  * ```
  *
+ * @remarks
  * Hidden states are the layers `embeddings` and `transformer.layer.<i>`, attention maps
  * `transformer.layer.<i>.attention.attention_probs`, the token embeddings alone `embeddings.word_embeddings`.
  *

@@ -99,10 +99,12 @@ function rotaries(json: unknown, given: Readonly<Record<string, unknown>>): Mode
 /**
  * ModernBERT as a graph: inputs `input_ids`, `attention_mask`, output `last_hidden_state`.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildModernBert(JSON.parse(config), tensors)
  * ```
  *
+ * @remarks
  * Texts stay padded, which gives the numbers of transformers' unpadded implementation. Hidden states are `embeddings`, `layers.<i>`
  * and, instead of the last of these, `final_norm`; attention maps `layers.<i>.attn.attention_probs`.
  *

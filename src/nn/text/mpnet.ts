@@ -52,10 +52,12 @@ export function mpnetConfig(json: unknown): MpnetConfig {
  * MPNet as a graph: inputs `input_ids`, `attention_mask`, outputs `last_hidden_state` and, where the checkpoint has a pooler,
  * `pooler_output`.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildMpnet(JSON.parse(config), tensors)
  * ```
  *
+ * @remarks
  * Positions are counted as in RoBERTa, so padded places of `input_ids` must hold 1. Hidden states are the layers
  * `embeddings` and `encoder.layer.<i>`, attention maps `encoder.layer.<i>.attention.attn.attention_probs`.
  *

@@ -98,10 +98,12 @@ export function qwen3Config(json: unknown): Qwen3Config {
  * Qwen3 as a graph: inputs `input_ids`, `attention_mask`, output `last_hidden_state`. Its embedding is the last token's: pool with
  * `last`, whichever side is padded.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildQwen3(JSON.parse(config), tensors)
  * ```
  *
+ * @remarks
  * Hidden states are `embed_tokens`, `layers.<i>` and, instead of the last of these, `norm`; attention maps
  * `layers.<i>.self_attn.attention_probs`.
  *

@@ -39,10 +39,12 @@ export function robertaConfig(json: unknown): RobertaConfig {
  * RoBERTa as a graph: inputs `input_ids`, `attention_mask` (and `token_type_ids` where `type_vocab_size` is above 1), outputs
  * `last_hidden_state` and, where the checkpoint has a pooler, `pooler_output`.
  *
+ * @example
  * ```ts
  * const { graph, unused } = buildRoberta(JSON.parse(config), tensors)
  * ```
  *
+ * @remarks
  * Positions depend on the padding as in transformers: padding is told by its id, so padded places of `input_ids` must hold
  * `pad_token_id`. Layers are named as in `buildBert`.
  *

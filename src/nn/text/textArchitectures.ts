@@ -11,10 +11,12 @@ import { buildRoberta, buildXlmRoberta } from './roberta.ts'
 /**
  * Builders of text models, by the `model_type` of their `config.json`.
  *
+ * @example
  * ```ts
  * const { graph, unused, hiddenStates } = textArchitectures['distilbert']!(config, tensors)
  * ```
  *
+ * @remarks
  * Inputs are `input_ids`, `attention_mask`, and `token_type_ids` where the model has them (int64 [batch, sequence]); the
  * output is `last_hidden_state`, and `pooler_output` where the checkpoint has a pooler. `hiddenStates`, `attentions` and
  * `tokenEmbeddings` of the result name the layers to `tap`, `cut` or `feed`.

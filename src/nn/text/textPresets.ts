@@ -94,6 +94,7 @@ const qwen3 = (
 /**
  * Configurations for fresh models, by the names on the hub. BERT's are in `bertPresets`.
  *
+ * @example
  * ```ts
  * const preset = textPresets['distilbert-base-cased']
  * const { graph } = textArchitectures[preset.model_type]!(preset, undefined, { seed: 1 })

@@ -106,10 +106,12 @@ type Checkpoint = ReadonlyMap<string, Initializer>
 /**
  * Both towers of CLIP or SigLIP, each a graph of its own.
  *
+ * @example
  * ```ts
  * const { text, image, logitScale } = buildClip(JSON.parse(text), tensors)
  * ```
  *
+ * @remarks
  * `text` has the inputs `input_ids` and, for CLIP, `attention_mask` (int64 [batch, sequence]; SigLIP's texts are padded to the full
  * length, 64 tokens, and the padding counts), the outputs `text_embeds` and `last_hidden_state`; `image` the input `pixel_values`, the
  * outputs `image_embeds` and `last_hidden_state`; both of CLIP also `pooler_output`, before the projection. Neither normalises.

@@ -69,6 +69,7 @@ function modelConfig(json: unknown): Fields {
  * Both towers of an OpenCLIP model. `text` has the input `input_ids` (int64 [batch, sequence]), the outputs `text_embeds` and
  * `last_hidden_state`; `image` the input `pixel_values` and the output `image_embeds`.
  *
+ * @example
  * ```ts
  * buildOpenClip({ embed_dim: 512, vision_cfg: { image_size: 224, layers: 12, width: 768, patch_size: 32 }, text_cfg: {} }, tensors)
  * ```

@@ -67,10 +67,12 @@ const BLOCKS = { 1: swinBlock, 2: swinV2Block, cr: swinCrBlock }
  * there are no classes. `features` and stages are maps [batch, height, width, channels], as in timm and torchvision; of version `cr`,
  * [batch, channels, height, width].
  *
+ * @example
  * ```ts
  * buildSwin(swinPresets.get('swin_tiny_patch4_window7_224')!, tensors)
  * ```
  *
+ * @remarks
  * Layers: `patch_embed`, `layers.0`, `layers.0.blocks.0` and so on, `norm`, `head.global_pool`, `head.fc`; of version `cr`
  * `stages.0`, `stages.0.blocks.0` and so on, and no `norm`; with torchvision's names
  * `features.0`, `features.1`, `features.1.0` and so on, `norm`, `avgpool`, `head`.

@@ -195,6 +195,7 @@ const CLASSIFIERS = ['classifier.weight', 'cls_classifier.weight']
  * The builder of a `model_type` of transformers: input `pixel_values` (float32 [batch, 3, height, width]), outputs
  * `last_hidden_state`, `pooler_output` where there is a pooler, and `logits` where there is a classifier.
  *
+ * @example
  * ```ts
  * transformersVit('dinov2')(JSON.parse(text), tensors, { size: [224, 224] })
  * ```

@@ -116,10 +116,12 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  * A vision transformer as a graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where
  * there are no classes.
  *
+ * @example
  * ```ts
  * const { graph, penultimate } = buildVit({ patch_size: 32 }, tensors, { size: [256, 256] })
  * ```
  *
+ * @remarks
  * Positions are resampled where the checkpoint's are for another size. Layers: `patch_embed`, `pos_drop` or `norm_pre` (what the
  * first block gets, which can be fed), `blocks.0` and so on, `norm`, `fc_norm`, `head`; with a network in front
  * `patch_embed.backbone` and its layers; with torchvision's names `conv_proj`,

@@ -8,10 +8,12 @@ import { transformersVit } from './transformersVit.ts'
 /**
  * Architectures for pictures by the `model_type` of transformers' `config.json`.
  *
+ * @example
  * ```ts
  * visionArchitectures['dinov2']?.(JSON.parse(text), tensors)
  * ```
  *
+ * @remarks
  * `clip` and `siglip` are the image towers alone; `buildClip` gives both.
  */
 export const visionArchitectures: Readonly<Record<string, BuildModel>> = {

@@ -12,6 +12,7 @@ export type BuildNamed = (checkpoint?: ReadonlyMap<string, Initializer>, options
 /**
  * The vision transformer of timm's name, without what follows the dot.
  *
+ * @example
  * ```ts
  * const build = findVit('vit_small_patch16_224')
  * build?.(tensors, { classes: 0 })

@@ -411,6 +411,7 @@ const dinov2Presets = ['small', 'base', 'large', 'giant'].flatMap((word): [strin
 /**
  * Configurations by the names of timm, torchvision and Facebook's DINOv2, what differs from timm's defaults.
  *
+ * @example
  * ```ts
  * buildVit(vitPresets.get('vit_small_patch16_224')!, tensors)
  * ```

@@ -4,10 +4,12 @@ import { availableParallelism } from 'node:os'
 /**
  * How many workers and threads a session gets when its options do not say.
  *
+ * @example
  * ```ts
  * defaults() // { workers: 2, threads: 1 } on two processors
  * ```
  *
+ * @remarks
  * 512 sentences through MiniLM on two processors: 2 × 1 and 1 × 2 are equally fast alone (644 and 632 sentences a second),
  * but beside other programs 2 × 1 keeps more (319 against 189), since its threads never wait for each other
  * (`bench/runtime/workers.ts`). A further worker takes about 130 MB for MiniLM, so there are at most four. With

@@ -8,10 +8,12 @@ import { setTimeout } from 'node:timers/promises'
  * by as many bytes and with its time of modification set back: the time of its last change (ctime) is the system's own. It may
  * also be another one without that, after `chmod` or a move, which costs no more than making anew what was made of the file.
  *
+ * @example
  * ```ts
  * const before = await fileIdentity('model.safetensors')   // '/models/model.safetensors 90868376 66306:1835021 1764… 1764…'
  * ```
  *
+ * @remarks
  * Clocks of file systems tick: two changes in one tick leave the same times. So a file that changed just now is looked at again
  * when the tick is over, 20 ms later, or 2 s where times are whole seconds.
  *

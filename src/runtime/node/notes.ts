@@ -9,6 +9,7 @@ const pathOf = (key: string, cacheDir = cacheFolder()): string =>
 /**
  * Keeps a note in the cache; it is deleted when nobody reads it for long. A cache that cannot be written keeps none.
  *
+ * @example
  * ```ts
  * await writeNote(key, { kept: session.kept })
  * const note = await readNote(key)

@@ -7,12 +7,14 @@ import type { Place } from '../../graph/index.ts'
 /**
  * Turns a graph into a session that runs it.
  *
+ * @example
  * ```ts
  * const session = await compile(graph)
  * const { embedding } = await session.run({ input_ids, attention_mask })
  * await session.dispose()
  * ```
  *
+ * @remarks
  * The session lives on worker threads, so that the caller's event loop stays free; the first is there when this
  * returns, further ones come when calls wait. Weights are mapped from the file they lie in; float16 and bfloat16 ones are
  * converted once, into a file below `cacheDir`.
@@ -26,6 +28,7 @@ export const compile = lazily(async () => (await import('./compile.ts')).compile
  * Turns a graph into a session that keeps some of its tensors between calls: weights and moments of a training step, or a
  * counter.
  *
+ * @example
  * ```ts
  * const session = await compileStateful(graph, { state: { weight: 'weight.next', moment: 'moment.next' } })
  * await session.write({ weight, moment })
@@ -34,6 +37,7 @@ export const compile = lazily(async () => (await import('./compile.ts')).compile
  * await session.dispose()
  * ```
  *
+ * @remarks
  * State whose shape the graph fixes lives in two sets of buffers that change places with each step, so that nothing is
  * allocated or copied; state with a named size (`[cached, 64]`) may grow.
  *
@@ -46,6 +50,7 @@ export const compileStateful = lazily(async () => (await import('./stateful.ts')
  * Opens a session that an earlier one, compiled with `persist`, has left: without its graph, and without the time that reading
  * and building it takes.
  *
+ * @example
  * ```ts
  * const { kept } = await compile(graph, { persist: true })
  * const found = await reopen(kept)             // in another process, weeks later
@@ -60,6 +65,7 @@ export const reopen = lazily(async () => (await import('./compile.ts')).reopen)
 /**
  * Tells which operators of a graph a device runs, and which it leaves to the CPU, by running it once.
  *
+ * @example
  * ```ts
  * await placement(graph, feeds, { device: 'webgpu' })   // { device: 'webgpu', operators: 103, onCpu: { Gather: 2 } }
  * ```
@@ -71,6 +77,7 @@ export const placement = lazily(async () => (await import('./placement.ts')).pla
 /**
  * Runs a graph once, in place; for passes that must compute.
  *
+ * @example
  * ```ts
  * const folded = await fold(graph, evaluate)
  * ```
@@ -82,10 +89,12 @@ export const evaluate = lazily(async () => (await import('./evaluate.ts')).evalu
 /**
  * Keeps what a pass computes from weights in a file that this and every later process maps.
  *
+ * @example
  * ```ts
  * const small = await quantize(graph, { place: keepDerived() })
  * ```
  *
+ * @remarks
  * The file is found again by the weights' own files and the recipes: nothing is computed a second time. Where no folder can
  * be written, the tensors are in memory.
  *

@@ -132,6 +132,7 @@ const spares: Thread[] = []
 /**
  * Starts worker threads and loads the native library in them, for the next sessions to use.
  *
+ * @example
  * ```ts
  * warmUp()                        // returns at once
  * const graph = await build()     // meanwhile the library is being loaded

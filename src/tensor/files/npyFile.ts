@@ -12,6 +12,7 @@ const NPY_HEADER = 65_536 + 12
 /**
  * Writes a `.npy` file; it appears under its name when it is whole.
  *
+ * @example
  * ```ts
  * await writeNpy('vectors.npy', tensor('float32', [rows, columns], data))
  * ```
@@ -25,6 +26,7 @@ export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
 /**
  * Reads a `.npy` file of any numeric dtype, in either byte order.
  *
+ * @example
  * ```ts
  * const { shape, data } = await readNpy('vectors.npy')
  * ```
@@ -68,12 +70,14 @@ const STREAM_HEADER = 128
 /**
  * Writes a matrix row by row, without knowing how many there will be.
  *
+ * @example
  * ```ts
  * const rows = await NpyWriter.create('vectors.npy', { columns: 384 })
  * for await (const vector of vectors) await rows.append(vector)
  * await rows.close()
  * ```
  *
+ * @remarks
  * The file appears under its name on `close`; `abort` leaves nothing behind.
  */
 export class NpyWriter {

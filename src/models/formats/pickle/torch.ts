@@ -22,11 +22,13 @@ const MOST_ELEMENTS = 2 ** 31
  * PyTorch 1.6. Nothing in it is executed. Tensors stay in the file; only those whose elements are not in row-major order
  * (transposed, strided, expanded) are read and laid out.
  *
+ * @example
  * ```ts
  * const tensors = await files.open('pytorch_model.bin', readTorch)
  * tensors.get('embeddings.word_embeddings.weight')   // { dtype: 'float32', shape, file: { path, offset, length } }
  * ```
  *
+ * @remarks
  * A checkpoint that holds more than parameters gives those under `state_dict`, `model`, `model_state_dict` and their like; the
  * prefix `module.` of data-parallel training is taken away.
  *

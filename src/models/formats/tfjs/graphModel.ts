@@ -31,10 +31,12 @@ export interface TfjsGraphModel {
 /**
  * Reads a TensorFlow.js graph model, as tensorflowjs_converter writes it: `model.json` with TensorFlow's NodeDefs, and shards.
  *
+ * @example
  * ```ts
  * const { graph } = await readTfjsGraphModel(await readModelJson(files))
  * ```
  *
+ * @remarks
  * Layers are called as TensorFlow's nodes, `a/b/Conv2D` or with dots. Quantised weights are made float32.
  *
  * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`, `MODEL_INVALID`, `OPERATOR_UNSUPPORTED`

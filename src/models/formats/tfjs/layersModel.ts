@@ -33,10 +33,12 @@ const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
  * Reads a TensorFlow.js layers model: `model.json` and its binary shards, or the same packed into JavaScript modules
  * (`model.min.js`, `group1-shard1of1.min.js`), which are read and never executed.
  *
+ * @example
  * ```ts
  * const { graph } = await readTfjsLayersModel(await readModelJson(files))
  * ```
  *
+ * @remarks
  * Format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter#format-conversion-examples. Layers keep their
  * Keras names. Quantised weights are made float32 as TensorFlow.js makes them.
  *

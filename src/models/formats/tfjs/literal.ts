@@ -4,10 +4,12 @@ import { decodeBase64, PipiloError } from '../../../base/index.ts'
 /**
  * The value that a JavaScript module exports, where that value is a plain literal: read, never executed.
  *
+ * @example
  * ```ts
  * moduleLiteral('module.exports={a:[1,-.5],b:!0}', 'model.js')  // { a: [1, -0.5], b: true }
  * ```
  *
+ * @remarks
  * Takes what follows the first `exports =` or `export default` that stands before an object, an array or a string, as
  * bundlers and minifiers write them (keys without quotes, `!0` for `true`, `void 0`, `.5`).
  *
