@@ -45,7 +45,11 @@ export async function orAborted<A, B = A>(
   a?: Promise<A>,
   b?: Promise<B>,
 ): Promise<A | B> {
-  throwIfAborted(signal)
+  if (signal.aborted) {
+    // Nobody else heeds what they come to.
+    for (const each of [a, b]) each?.catch(() => {})
+    throw abortError(signal)
+  }
   let stop = () => {}
   const aborted = new Promise<never>((_, reject) => {
     stop = onAbort(signal, () => reject(abortError(signal)))

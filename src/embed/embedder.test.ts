@@ -424,6 +424,24 @@ describe('ends', () => {
     expect((await text.embed(['a'])).vectors).toHaveLength(1)
   })
 
+  it('stops a stream whose reader gives up, and leaves no failure that nobody heeds', async () => {
+    const unheeded = vi.fn()
+    process.on('unhandledRejection', unheeded)
+    for (const count of [150, 2500]) {
+      const stop = new AbortController()
+      let read = 0
+      const reading = async () => {
+        for await (const _ of text.stream(texts(count), { signal: stop.signal }))
+          if (++read === 100) stop.abort()
+      }
+      await expect(reading()).rejects.toMatchObject({ code: 'ABORTED' })
+      expect(read).toBe(100)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    process.off('unhandledRejection', unheeded)
+    expect(unheeded).not.toHaveBeenCalled()
+  })
+
   it('leaves the event loop free while it prepares texts', async () => {
     const long = 'a few more words about towhees, '.repeat(20_000)
     const e = await embedder(await text.model(), { chunk: { pool: 'keep', tokens: 256, overlap: 0 } })

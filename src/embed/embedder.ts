@@ -1,5 +1,5 @@
 // Opens embedders, and embeds lists and streams of inputs with them.
-import { PipiloError } from '../base/index.ts'
+import { PipiloError, throwIfAborted } from '../base/index.ts'
 import type { Model, Pooling } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { collect, meanOf, type Row, rowsOf } from './batching/results.ts'
@@ -154,6 +154,8 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     for await (const { input, tokens, place, ...row } of this.#rows(inputs, options)) {
       const chunk = place && { input: row.index, ...place, tokens }
       yield { ...row, vector: alone(row.vector), input: input as I, ...(chunk && { chunk }) }
+      // Rows of the same window that are there already are not handed on to a caller who has given up.
+      throwIfAborted(options.signal)
     }
   }
 
