@@ -1,9 +1,9 @@
 // Converted weights in a file that every session and every process maps: written once, addressed by a hash of its sources.
 import { createHash } from 'node:crypto'
-import { mkdir, open, stat, utimes } from 'node:fs/promises'
+import { mkdir, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { fileError, fill, writeFileAtomic } from '../../base/files/index.ts'
+import { join } from 'node:path'
+import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Derived, type Initializer, inMemory } from '../../graph/index.ts'
 import {
@@ -15,14 +15,11 @@ import {
   type TypedArray,
 } from '../../tensor/index.ts'
 import { prune } from './cacheFolder.ts'
-import { fileIdentity } from './fileIdentity.ts'
 import { chunks, isFileTensor, type Piece } from './piece.ts'
+import { hasMark, MARK, sourceIdentity } from './weightsFile.ts'
 
 // Weights start at multiples of a cache line.
 const ALIGNMENT = 64
-// The file ends with its own address: one that was cut off, or is something else, is noticed and made anew.
-const MARK = 32
-const NAME = /^([0-9a-f]{64})\.bin$/
 
 /** A tensor of a file, and its recipe from other tensors. */
 interface Entry {
@@ -135,13 +132,6 @@ async function identity(source: Initializer, files: Map<string, string>): Promis
   return `${source.dtype} ${files.get(path)} ${offset} ${length} `
 }
 
-/** The identity of a file of weights; one that was made here is told by its name, as its times change whenever it is used. */
-export async function sourceIdentity(path: string): Promise<string> {
-  const [, mark] = NAME.exec(basename(path)) ?? []
-  if (mark && (await hasMark(path, Buffer.from(mark, 'hex')))) return path
-  return fileIdentity(path)
-}
-
 function layout(entries: readonly Entry[], path: string): { files: Map<string, FileTensor>; size: number } {
   const files = new Map<string, FileTensor>()
   let size = 0
@@ -171,21 +161,4 @@ async function isWhole(path: string, size: number, mark: Uint8Array): Promise<bo
   const now = new Date()
   await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
   return true
-}
-
-/** True if a file ends with its own address. */
-async function hasMark(path: string, mark: Uint8Array, size?: number): Promise<boolean> {
-  try {
-    const file = await open(path)
-    try {
-      const found = (await file.stat()).size
-      if (found < MARK || (size !== undefined && found !== size)) return false
-      const end = Buffer.alloc(MARK)
-      return (await fill(file, end, found - MARK)) === MARK && end.equals(mark)
-    } finally {
-      await file.close()
-    }
-  } catch {
-    return false
-  }
 }

@@ -7,9 +7,9 @@ import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { writeFileAtomic } from '../../base/files/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
-import { sourceIdentity } from './cache.ts'
 import { prune } from './cacheFolder.ts'
 import type { Plan } from './engine.ts'
+import { sourceIdentity } from './weightsFile.ts'
 
 /** All that opening a session takes, without its graph. */
 export interface SessionPlan {
