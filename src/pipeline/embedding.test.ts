@@ -199,6 +199,20 @@ describe('an embedder', () => {
     }
   })
 
+  it('keeps the options of the call, whatever the caller makes of them afterwards', async () => {
+    const tap = ['hidden_states.3']
+    const first = pipeline('text-embedding', { tap })
+    const direct = embedder('all-MiniLM-L6-v2', { tap })
+    tap[0] = 'hidden_states.1'
+    const later = await pipeline('text-embedding', { tap: ['hidden_states.3'] })
+    const alone = await embedder('all-MiniLM-L6-v2', { tap: 'hidden_states.3' })
+    const [expected] = (await alone.embed(['a bird'])).vectors
+    expect(await (await first)('a bird')).toEqual(expected)
+    expect(await later('a bird')).toEqual(expected)
+    expect((await (await direct).embed(['a bird'])).vectors[0]).toEqual(expected)
+    await Promise.all([(await first).dispose(), later.dispose(), alone.dispose(), (await direct).dispose()])
+  })
+
   it('is one in whatever words it is asked for, and for a model that was opened', async () => {
     const model = await open('all-MiniLM-L6-v2')
     const shares = await Promise.all([

@@ -1,4 +1,5 @@
 // Shares open embedders of one recipe and runtime within the process.
+import { plainCopy } from '../base/index.ts'
 import {
   type Embedder,
   type EmbedderOptions,
@@ -42,7 +43,9 @@ export interface Share {
  *
  * Options that are functions or signals belong to whoever opens it first.
  */
-export async function share(model: string | Model, options: EmbedderOptions): Promise<Share> {
+export async function share(model: string | Model, given: EmbedderOptions): Promise<Share> {
+  // Whoever changes the options after the call is not to change under which key the model is shared.
+  const options = plainCopy(given)
   let mine = await sharedBy(model, options)
   // Its last user may have left in the meantime.
   while (open.get(mine.key) !== mine) mine = await sharedBy(model, options)
