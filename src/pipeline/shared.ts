@@ -93,11 +93,11 @@ async function find(model: string | Model, options: EmbedderOptions): Promise<Sh
   return shared
 }
 
-/** The request as text; undefined for calibration pictures, which may be anything. */
+/** The request as text, with the folder that relative paths start from; undefined for calibration pictures, which may be anything. */
 function wordsOf(model: string | Model, options: EmbedderOptions): string | undefined {
   if (options.calibration) return undefined
   const of = typeof model === 'string' ? model : numberOf(model)
-  return `${JSON.stringify([of, options.modality])} ${optionsKey(options, 'graph', 'inputs', 'runtime')}`
+  return `${JSON.stringify([of, process.cwd(), options.modality])} ${optionsKey(options, 'graph', 'inputs', 'runtime')}`
 }
 
 function numberOf(model: Model): number {
