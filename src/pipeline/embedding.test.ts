@@ -255,6 +255,16 @@ describe('an embedder', () => {
     await Promise.all(embeds.map((each) => each.dispose()))
   })
 
+  it('is another one when the file of the model was replaced while it is open', async () => {
+    const there = await scalingModel(1)
+    const options = { model: join(there, 'm.onnx'), ...scaling }
+    const before = await pipeline('image-embedding', options)
+    await scalingModel(3, there)
+    const after = await pipeline('image-embedding', options)
+    expect(await firstValues([before, after])).toEqual([1, 3])
+    await Promise.all([before.dispose(), after.dispose()])
+  })
+
   it('is one in whatever words it is asked for, and for a model that was opened', async () => {
     const model = await open('all-MiniLM-L6-v2')
     const shares = await Promise.all([
