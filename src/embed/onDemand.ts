@@ -1,10 +1,13 @@
 // Functions of this room's door; each loads its code with its first call.
 
-import { lazily } from '../base/index.ts'
-import { defaults, warmUp } from '../runtime/index.ts'
+import { lazily, plainCopy } from '../base/index.ts'
+import type { Model } from '../models/index.ts'
+import { defaults, type Placement, warmUp } from '../runtime/index.ts'
+import type { Matrix } from '../tensor/index.ts'
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+import type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 import type { Recipe } from './recipe/types.ts'
-import type { EmbedderOptions } from './types.ts'
+import type { Embedder, EmbedderOptions } from './types.ts'
 
 /**
  * Opens a model and makes it ready to turn inputs into vectors.
@@ -34,7 +37,8 @@ import type { EmbedderOptions } from './types.ts'
  * @throws `MODEL_UNKNOWN`, `LAYER_UNKNOWN`, `PROMPT_UNKNOWN`, `OPTION_INVALID` (more dimensions than the model has, limits that make no sense),
  *   and what opening and compiling throw
  */
-export const embedder = (async (model: string, options: EmbedderOptions = {}) => {
+export const embedder = (async (model: string, given: EmbedderOptions = {}) => {
+  const options = plainCopy(given)
   // A thread starts and loads the native library while the rest of Pipilo is loaded here, and the model is read.
   if ((options.runtime?.workers ?? defaults().workers) > 0) warmUp()
   return (await import('./embedder.ts')).embedder(model, options)
@@ -52,10 +56,19 @@ export const embedder = (async (model: string, options: EmbedderOptions = {}) =>
  *
  * @throws what {@link embedder} throws before it compiles
  */
-export const resolveRecipe = lazily(async () => (await import('./openRecipe.ts')).resolveRecipe)
+export async function resolveRecipe(model: string | Model, given?: EmbedderOptions): Promise<Recipe> {
+  const options = plainCopy(given)
+  return (await import('./openRecipe.ts')).resolveRecipe(model, options)
+}
 
 /** Says what an embedder is, and opens it when it is asked to. See {@link resolveRecipe}. */
-export const resolveEmbedder = lazily(async () => (await import('./openRecipe.ts')).resolveEmbedder)
+export async function resolveEmbedder(
+  model: string | Model,
+  given?: EmbedderOptions,
+): Promise<ResolvedEmbedder> {
+  const options = plainCopy(given)
+  return (await import('./openRecipe.ts')).resolveEmbedder(model, options)
+}
 
 /** Says in what two recipes differ whose vectors cannot be compared. See recipe/compare.ts. */
 export async function recipeDifferences(has: Recipe, wanted: Recipe): Promise<string[]> {
@@ -78,7 +91,14 @@ export async function recipeDifferences(has: Recipe, wanted: Recipe): Promise<st
  *   recipe of a later version, of a model that was cut after it was opened (give it as `model`), or with `calibration` pictures that are not given;
  *   what {@link embedder} throws
  */
-export const openRecipe = lazily(async () => (await import('./openRecipe.ts')).openRecipe)
+export async function openRecipe(
+  given: Recipe,
+  { model, ...rest }: OpenRecipeOptions = {},
+): Promise<Embedder<Float32Array | Matrix>> {
+  const recipe = plainCopy(given)
+  const options = { ...plainCopy(rest), ...(model !== undefined && { model }) }
+  return (await import('./openRecipe.ts')).openRecipe(recipe, options)
+}
 
 /**
  * Tells which label fits a picture, without training: CLIP's and SigLIP's zero-shot classification.
@@ -185,7 +205,10 @@ export async function* readInputs(
  *
  * @throws what {@link embedder} throws
  */
-export const placementOf = lazily(async () => (await import('./device.ts')).placementOf)
+export async function placementOf(model: Model, given?: EmbedderOptions): Promise<Placement> {
+  const options = plainCopy(given)
+  return (await import('./device.ts')).placementOf(model, options)
+}
 
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
 export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

@@ -7,9 +7,11 @@ import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EmbedderOptions, embedder, type RawImage } from '../embed/index.ts'
+import { writeOnnx } from '../graph/files/index.ts'
+import { Builder, op } from '../graph/index.ts'
 import { open } from '../models/index.ts'
-import { cosineSimilarity } from '../tensor/index.ts'
-import { dc, FailedRow, glob, ops, pipe, pipeline } from './index.ts'
+import { cosineSimilarity, tensor } from '../tensor/index.ts'
+import { dc, FailedRow, glob, ops, type Pipeline, pipe, pipeline } from './index.ts'
 import { share } from './shared.ts'
 
 const texts = ['A towhee sings in the brush.', 'Stock markets fell.', 'A bird calls from a bush.']
@@ -39,6 +41,30 @@ function expectSame(actual: readonly Float32Array[], expected: readonly Float32A
   actual.forEach((vector, i) => {
     expect(cosineSimilarity(vector, expected[i]!)).toBeGreaterThan(0.9999)
   })
+}
+
+const scaling = {
+  tap: 'out',
+  normalize: false,
+  card: {
+    image: { size: [8, 8], crop: 'squash', interpolation: 'bilinear', mean: [0, 0, 0], std: [1, 1, 1] },
+  },
+} as const
+
+/** Writes a network whose vector of a white picture is the scale, in each place: as `m.onnx` in the folder, or in a new one. */
+async function scalingModel(scale: number, to?: string): Promise<string> {
+  const there = to ?? (await mkdtemp(join(folder, 'scaling-')))
+  const b = new Builder()
+  const x = b.input('pixel_values', 'float32', ['n', 3, 8, 8])
+  b.output('out', op.mul(op.reduceMean(x, [2, 3]), b.constant(tensor('float32', [1], [scale]))))
+  await writeOnnx(b.build(), join(there, 'm.onnx'))
+  return there
+}
+
+/** The first value of each pipeline's vector of a white picture. */
+function firstValues(pipelines: readonly Pipeline[]): Promise<number[]> {
+  const white = { width: 8, height: 8, channels: 3, data: new Uint8Array(192).fill(255) } as const
+  return Promise.all(pipelines.map(async (embed) => Math.round((await embed(white))[0]! * 1000) / 1000))
 }
 
 describe('texts', () => {
@@ -197,6 +223,46 @@ describe('an embedder', () => {
       }
       await Promise.all(both.map((each) => each.dispose()))
     }
+  })
+
+  it('keeps the options of the call, whatever the caller makes of them afterwards', async () => {
+    const tap = ['hidden_states.3']
+    const first = pipeline('text-embedding', { tap })
+    const direct = embedder('all-MiniLM-L6-v2', { tap })
+    tap[0] = 'hidden_states.1'
+    const later = await pipeline('text-embedding', { tap: ['hidden_states.3'] })
+    const alone = await embedder('all-MiniLM-L6-v2', { tap: 'hidden_states.3' })
+    const [expected] = (await alone.embed(['a bird'])).vectors
+    expect(await (await first)('a bird')).toEqual(expected)
+    expect(await later('a bird')).toEqual(expected)
+    expect((await (await direct).embed(['a bird'])).vectors[0]).toEqual(expected)
+    await Promise.all([(await first).dispose(), later.dispose(), alone.dispose(), (await direct).dispose()])
+  })
+
+  it('is another one for the same relative path in another folder', async () => {
+    const home = process.cwd()
+    const folders = await Promise.all([1, 3].map((scale) => scalingModel(scale)))
+    const embeds: Pipeline[] = []
+    try {
+      for (const there of folders) {
+        process.chdir(there)
+        embeds.push(await pipeline('image-embedding', { model: './m.onnx', ...scaling }))
+      }
+    } finally {
+      process.chdir(home)
+    }
+    expect(await firstValues(embeds)).toEqual([1, 3])
+    await Promise.all(embeds.map((each) => each.dispose()))
+  })
+
+  it('is another one when the file of the model was replaced while it is open', async () => {
+    const there = await scalingModel(1)
+    const options = { model: join(there, 'm.onnx'), ...scaling }
+    const before = await pipeline('image-embedding', options)
+    await scalingModel(3, there)
+    const after = await pipeline('image-embedding', options)
+    expect(await firstValues([before, after])).toEqual([1, 3])
+    await Promise.all([before.dispose(), after.dispose()])
   })
 
   it('is one in whatever words it is asked for, and for a model that was opened', async () => {

@@ -1,4 +1,5 @@
 // Shares open embedders of one recipe and runtime within the process.
+import { plainCopy } from '../base/index.ts'
 import {
   type Embedder,
   type EmbedderOptions,
@@ -15,15 +16,13 @@ export type AnyEmbedder = Embedder<Float32Array | Matrix>
 interface Shared {
   readonly key: string
   readonly embedder: Promise<AnyEmbedder>
-  /** Forget the words in which it was asked for. */
-  readonly words: (() => void)[]
   users: number
 }
 
 /** Embedders that are open in this process, by what they are and how they run. */
 const open = new Map<string, Shared>()
 
-/** Embedders that are open or being opened, by the words in which they were asked for: those need not be looked up again. */
+/** Embedders that are being looked up, by the words in which they were asked for. No longer than that: files may be replaced later. */
 const asked = new Map<string, Promise<Shared>>()
 
 /** Opened models by number, as they have no words. */
@@ -42,7 +41,9 @@ export interface Share {
  *
  * Options that are functions or signals belong to whoever opens it first.
  */
-export async function share(model: string | Model, options: EmbedderOptions): Promise<Share> {
+export async function share(model: string | Model, given: EmbedderOptions): Promise<Share> {
+  // Whoever changes the options after the call is not to change under which key the model is shared.
+  const options = plainCopy(given)
   let mine = await sharedBy(model, options)
   // Its last user may have left in the meantime.
   while (open.get(mine.key) !== mine) mine = await sharedBy(model, options)
@@ -71,10 +72,7 @@ async function sharedBy(model: string | Model, options: EmbedderOptions): Promis
   const drop = () => {
     if (asked.get(words) === finding) asked.delete(words)
   }
-  finding.then((shared) => {
-    if (open.get(shared.key) === shared) shared.words.push(drop)
-    else drop()
-  }, drop)
+  finding.then(drop, drop)
   return finding
 }
 
@@ -84,17 +82,17 @@ async function find(model: string | Model, options: EmbedderOptions): Promise<Sh
   const key = `${recipeKey(resolved.recipe)} ${optionsKey(options, 'runtime')}`
   const before = open.get(key)
   if (before) return before
-  const shared: Shared = { key, embedder: resolved.open(), words: [], users: 0 }
+  const shared: Shared = { key, embedder: resolved.open(), users: 0 }
   shared.embedder.catch(() => {})
   open.set(key, shared)
   return shared
 }
 
-/** The request as text; undefined for calibration pictures, which may be anything. */
+/** The request as text, with the folder that relative paths start from; undefined for calibration pictures, which may be anything. */
 function wordsOf(model: string | Model, options: EmbedderOptions): string | undefined {
   if (options.calibration) return undefined
   const of = typeof model === 'string' ? model : numberOf(model)
-  return `${JSON.stringify([of, options.modality])} ${optionsKey(options, 'graph', 'inputs', 'runtime')}`
+  return `${JSON.stringify([of, process.cwd(), options.modality])} ${optionsKey(options, 'graph', 'inputs', 'runtime')}`
 }
 
 function numberOf(model: Model): number {
@@ -111,5 +109,4 @@ async function leave(shared: Shared): Promise<void> {
 
 function forget(shared: Shared): void {
   if (open.get(shared.key) === shared) open.delete(shared.key)
-  for (const drop of shared.words.splice(0)) drop()
 }
