@@ -5,6 +5,7 @@ import type { Matrix } from '../tensor/index.ts'
 import { collect, meanOf, type Row, rowsOf } from './batching/results.ts'
 import { alone } from './batching/rows.ts'
 import type { Outcome, Work } from './batching/run.ts'
+import { checkCall, checkOptions } from './checkOptions.ts'
 import { type Resolution, resolveWork } from './opening.ts'
 import { promptWords } from './prompt.ts'
 import type { KnownModel } from './recipe/known.ts'
@@ -41,7 +42,7 @@ export async function embedder(
   model: string | Model,
   options: EmbedderOptions = {},
 ): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
-  checkCounts(options)
+  checkOptions(options)
   return openResolved(await resolveWork(model, options), options)
 }
 
@@ -168,6 +169,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     }: EmbedOptions & { onDone?: (count: number) => void },
   ): AsyncGenerator<Row> {
     this.#check()
+    checkCall({ onError })
     const run = { ...rest, skip: onError === 'skip', prompt: promptWords(this, prompt) }
     for await (const outcomes of this.#work.run(inputs, run)) {
       for (const outcome of outcomes) yield* this.#vectors(outcome)
@@ -193,26 +195,5 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
-  }
-}
-
-const COUNTS = [
-  'dimensions',
-  'maxLength',
-  'batchTokens',
-  'batchPixels',
-  'maxPixels',
-  'maxWaitingTokens',
-  'maxWaitingPixels',
-] as const
-
-/** Refuses what is no count. */
-export function checkCounts(options: EmbedderOptions): void {
-  for (const name of COUNTS) {
-    const value = options[name]
-    if (value === undefined || (Number.isInteger(value) && value > 0)) continue
-    throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be a whole number from 1.`, {
-      input: name,
-    })
   }
 }

@@ -2,8 +2,10 @@
 import { PipiloError } from '../base/index.ts'
 import { type Card, type Model, open } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
-import { checkCounts, openResolved } from './embedder.ts'
+import { checkOptions } from './checkOptions.ts'
+import { openResolved } from './embedder.ts'
 import { type Resolution, resolveWork } from './opening.ts'
+import { checkRecipe } from './recipe/checkRecipe.ts'
 import { recipeDifferences } from './recipe/compare.ts'
 import { optionRoles, type RuntimeOptions } from './recipe/options.ts'
 import { readingKey, recipeKey, recipeOptions } from './recipe/recipe.ts'
@@ -22,7 +24,7 @@ export async function resolveEmbedder(
   model: string | Model,
   options: EmbedderOptions = {},
 ): Promise<ResolvedEmbedder> {
-  checkCounts(options)
+  checkOptions(options)
   const resolution = await resolveWork(model, options)
   return { recipe: resolution.recipe, open: () => openResolved(resolution, options) }
 }
@@ -57,6 +59,7 @@ export async function openRecipe(
     )
   }
   const asked = { ...recipeOptions(recipe), ...options }
+  checkOptions(asked)
   const found = model ?? (await modelOf(recipe, asked))
   const resolution = await resolveAs(recipe, found, asked)
   return openResolved(resolution.resolution, resolution.options)
@@ -141,19 +144,6 @@ function mismatch(name: string, differences: readonly string[], cause?: unknown)
       input: name,
       hint: 'Give the model as it was then: openRecipe(recipe, { model }).',
       cause,
-    },
-  )
-}
-
-function checkRecipe(recipe: Recipe): void {
-  const { version, source, taps }: Partial<Recipe> = Object(recipe)
-  if (version === 1 && typeof source?.fingerprint === 'string' && Array.isArray(taps)) return
-  throw new PipiloError(
-    'OPTION_INVALID',
-    version === undefined || version === 1 ? 'That is no recipe.' : `The recipe is of version ${version}.`,
-    {
-      input: 'recipe',
-      hint: 'Take what resolveRecipe gives, or the recipe of an embedder or a collection; later versions need a later Pipilo.',
     },
   )
 }

@@ -5,10 +5,11 @@ import { roleOf } from '../graph/index.ts'
 import { architecture as architectureOf } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { open, readSafetensors, writeSafetensors } from './index.ts'
-import { rejection, useFolder } from './testing/fixtures.ts'
+import { rejection, sentenceTransformers, useFolder } from './testing/fixtures.ts'
 import { vision } from './testing/vision.ts'
 
-const { variant } = useFolder()
+const folder = useFolder()
+const { variant } = folder
 
 /** A model's folder with another configuration. */
 async function changed(
@@ -172,6 +173,27 @@ describe('a picture’s size', () => {
       code: 'OPTION_INVALID',
       message: expect.stringMatching(message),
     })
+  })
+})
+
+describe('a picture’s size for a model that is not built for sizes', () => {
+  it('is refused, unless it is the one that it takes', async () => {
+    const exported = join(folder.path, 'sized.onnx')
+    await (await open(vision('resnet50'))).export(exported)
+    const refused = (message: RegExp) => ({
+      code: 'OPTION_INVALID',
+      input: 'size',
+      message: expect.stringMatching(message),
+    })
+    for (const [name, message] of [
+      ['mobilenet-v2', /not built for other sizes; it takes pictures of 224 × 224/],
+      [exported, /not built for other sizes; it takes pictures of 32 × 32/],
+      [sentenceTransformers, /not built for other sizes; it takes no pictures/],
+    ] as const) {
+      expect(await rejection(open(name, { size: [96, 96] })), name).toMatchObject(refused(message))
+      expect(await rejection(open(name, { size: [96] as never })), name).toMatchObject(refused(/\[96\]/))
+    }
+    expect((await open(exported, { size: [32, 32] })).card.image?.size).toEqual([32, 32])
   })
 })
 

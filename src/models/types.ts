@@ -258,7 +258,10 @@ export interface OpenOptions {
   readonly strict?: boolean
   /** For a checkpoint without a configuration: its architecture, by the name of timm, torchvision (`resnet50`) or DINOv2's hub (`dinov2_vits14_reg`). */
   readonly architecture?: string
-  /** Height and width of the pictures that an image model is built for. Default: what its files say. */
+  /**
+   * Height and width of the pictures that an image model is built for. Default: what its files say. Graphs that are read as they are
+   * (ONNX, TensorFlow.js) and models of texts take no other.
+   */
   readonly size?: readonly [height: number, width: number]
   /**
    * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer

@@ -24,9 +24,13 @@ export interface CompileOptions {
   /**
    * How many worker threads hold a session each. `0` runs in place, on the calling thread, and blocks it.
    * Default: chosen from the number of processors, see `defaults()`; one for more than 1 GiB of weights.
+   * At most 4 × processors or 64, whichever is more.
    */
   workers?: number
-  /** Threads inside one operator, for each worker. Default: chosen so that `workers × threads` is the number of processors. */
+  /**
+   * Threads inside one operator, for each worker. Default: chosen so that `workers × threads` is the number of processors.
+   * At most 4 × processors or 64, whichever is more.
+   */
   threads?: number
   /** Folder of converted weights. Default: `PIPILO_CACHE`, else `$XDG_CACHE_HOME/pipilo`, else `~/.cache/pipilo`. */
   cacheDir?: string

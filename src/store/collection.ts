@@ -146,6 +146,15 @@ export function checkVector(
       { ...input, hint: 'Use the embedder that the collection was made with.' },
     )
   }
+  // Float32Array.from would make numbers of null, true, '1' and [1].
+  const odd = vector instanceof Float32Array ? -1 : vector.findIndex((value) => typeof value !== 'number')
+  if (odd >= 0) {
+    const value: unknown = vector[odd]
+    throw new PipiloError('INPUT_INVALID', `${what} has a vector with ${kindOf(value)} at position ${odd}.`, {
+      ...input,
+      hint: 'A vector is a Float32Array or a list of numbers.',
+    })
+  }
   const floats = vector instanceof Float32Array ? vector : Float32Array.from(vector)
   let squares = 0
   for (let i = 0; i < floats.length; i++) squares += floats[i]! * floats[i]!
@@ -183,7 +192,11 @@ function checkMetadata({ id, metadata = {} }: Row): Metadata {
 
 function describe(value: unknown): string {
   if (typeof value === 'string') return 'a string that is not valid Unicode'
-  if (typeof value === 'number') return String(value)
+  return typeof value === 'number' ? String(value) : kindOf(value)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
   return Array.isArray(value)
     ? 'a list'
     : value === undefined

@@ -131,6 +131,11 @@ describe('a collection', () => {
     ['INPUT_INVALID', { id: 'b', vector: [1, Number.NaN] }, 'NaN at position 1'],
     ['INPUT_INVALID', { id: 'b', vector: [Number.POSITIVE_INFINITY, 1] }, 'Infinity'],
     ['INPUT_INVALID', { id: 'b', vector: [1e39, 1] }, 'Infinity'],
+    ['INPUT_INVALID', { id: 'b', vector: [1, null] as never }, 'null at position 1'],
+    ['INPUT_INVALID', { id: 'b', vector: ['1', 1] as never }, 'type string at position 0'],
+    ['INPUT_INVALID', { id: 'b', vector: [1, true] as never }, 'type boolean at position 1'],
+    ['INPUT_INVALID', { id: 'b', vector: [1, [1]] as never }, 'a list at position 1'],
+    ['INPUT_INVALID', { id: 'b', vector: Array(2) as never }, 'undefined at position 0'],
     ['INPUT_INVALID', { id: 'b', vector: [0, 0] }, 'zeros'],
     ['INPUT_INVALID', { id: 'b', vector: [1e-30, 0] }, 'cosine'],
     ['INPUT_INVALID', { id: 'b', vector: undefined }, 'no vector'],
@@ -150,6 +155,10 @@ describe('a collection', () => {
   it('refuses a query that cannot be answered', async () => {
     const collection = await birds()
     await expect(collection.search([1, 2, 3])).rejects.toMatchObject({ code: 'DIMENSION_MISMATCH' })
+    await expect(collection.search([1, null] as never)).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringContaining('null at position 1'),
+    })
     await expect(collection.search([0, 0])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
     await expect(collection.search([1, 0], { k: 0 })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })

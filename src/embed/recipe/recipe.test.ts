@@ -355,10 +355,45 @@ describe('openRecipe', () => {
 
   it('refuses what is no recipe, a later form of it, and options that it settles', async () => {
     const recipe = await resolveRecipe(text)
-    for (const wrong of [undefined, {}, { ...recipe, version: 2 }, { ...recipe, taps: 'a' }])
-      await expect(openRecipe(wrong as Recipe)).rejects.toMatchObject({
+    const refused = { code: 'OPTION_INVALID', input: 'recipe' }
+    const picture = await resolveRecipe(image)
+    const sized = (size: unknown) => ({ ...picture, image: { ...picture.image, size } })
+    for (const wrong of [
+      undefined,
+      null,
+      'a',
+      [],
+      {},
+      { ...recipe, version: 2 },
+      { ...recipe, taps: 'a' },
+      { ...recipe, taps: [1] },
+      { ...recipe, source: null },
+      { ...recipe, source: { ...recipe.source, name: 5 } },
+      { ...recipe, source: { ...recipe.source, size: [1e6, 1e6] } },
+      { ...picture, image: 'a' },
+      sized(undefined),
+      sized([32]),
+      sized([32, 0]),
+      sized([32, 32.5]),
+      sized(['32', 32]),
+      sized([1e6, 1e6]),
+    ]) {
+      await expect(openRecipe(wrong as Recipe), JSON.stringify(wrong)).rejects.toMatchObject(refused)
+      expect(() => recipeKey(wrong as Recipe), JSON.stringify(wrong)).toThrow(
+        expect.objectContaining(refused),
+      )
+    }
+    for (const [input, edited] of [
+      ['pool', { ...recipe, pool: 'average' }],
+      ['normalize', { ...recipe, normalize: 'no' }],
+      ['tap', { ...recipe, taps: [] }],
+      ['dimensions', { ...recipe, dimensions: 2.5 }],
+      ['maxLength', { ...recipe, text: { ...recipe.text, maxLength: '8' } }],
+      ['chunk', { ...recipe, text: { ...recipe.text, chunk: { tokens: 8, pool: 'first' } } }],
+    ] as [string, unknown][])
+      await expect(openRecipe(edited as Recipe, { runtime }), input).rejects.toMatchObject({
         code: 'OPTION_INVALID',
-        input: 'recipe',
+        input,
       })
     const settled = { pool: 'max', runtime } as never
     await expect(openRecipe(recipe, settled)).rejects.toMatchObject({ code: 'OPTION_INVALID', input: 'pool' })

@@ -3,6 +3,7 @@ import { canonicalJson, sha256 } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
 import { promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
+import { checkRecipe } from './checkRecipe.ts'
 import type { KnownModel } from './known.ts'
 import { type OptionRole, optionRoles } from './options.ts'
 import type { Recipe, RecipeText } from './types.ts'
@@ -77,8 +78,10 @@ function chunkRecipe(
  * ```
  *
  * @returns 32 hexadecimal digits
+ * @throws PipiloError `OPTION_INVALID` for what is no recipe
  */
 export function recipeKey(recipe: Recipe): string {
+  checkRecipe(recipe)
   const { source, ...rest } = recipe
   return keyOf({ ...rest, model: [source.fingerprint, source.tower] })
 }

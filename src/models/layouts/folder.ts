@@ -14,7 +14,7 @@ import { readLicence } from './licence.ts'
 import { readModules } from './modules.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, pictureSize, readOnnxModel } from './onnxModel.ts'
-import { buildForSize, checkSize } from './pictureSize.ts'
+import { buildForSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
 import { readTextLayout } from './textLayout.ts'
@@ -37,7 +37,6 @@ export async function readFolder(
   options: ReadOptions,
   file?: string,
 ): Promise<FoundModel> {
-  checkSize(options.size)
   const checkpoints = new Map<string, Promise<Checkpoint>>()
   const contents: FolderContents = {
     modules: (await files.has('modules.json')) ? await readModules(files) : undefined,

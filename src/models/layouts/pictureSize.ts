@@ -20,6 +20,21 @@ export function checkSize(size: unknown): void {
 }
 
 /**
+ * Refuses a size that a model was not built for: a graph that was read as it is has its own, and one of texts has none.
+ *
+ * @param taken the size on the card of what was read
+ * @throws PipiloError `OPTION_INVALID`
+ */
+export function refuseOtherSize(label: string, asked: Size | undefined, taken: Size | undefined): void {
+  if (!asked || `${asked}` === `${taken}`) return
+  const why = taken ? `it takes pictures of ${taken.join(' × ')}` : 'it takes no pictures of a fixed size'
+  throw new PipiloError('OPTION_INVALID', `${label} is not built for other sizes; ${why}.`, {
+    input: 'size',
+    hint: 'Leave out size, or open a checkpoint (safetensors, PyTorch) of an image model, which is built for any.',
+  })
+}
+
+/**
  * Builds for pictures of the size that was asked for, and says when it is the size that does not fit: too small for a network, or
  * with a border that no patch would look at.
  *

@@ -5,6 +5,7 @@ import { isCheckpoint } from '../formats/checkpoint.ts'
 import { readFolder } from './folder.ts'
 import type { FoundModel, ReadOptions } from './foundModel.ts'
 import { findOnnx, readOnnxModel } from './onnxModel.ts'
+import { checkSize, refuseOtherSize } from './pictureSize.ts'
 import { firstPresent } from './textLayout.ts'
 import { isTfjs, readTfjs } from './tfjsModel.ts'
 
@@ -12,9 +13,17 @@ import { isTfjs, readTfjs } from './tfjsModel.ts'
  * Reads a model from its files, whichever format they have: an `.onnx` file; a checkpoint (safetensors or what `torch.save`
  * wrote) in the layout of sentence-transformers, transformers or timm, or `onnx/model.onnx` there; a TensorFlow.js model.
  *
- * @throws PipiloError `MODEL_INVALID`, `FORMAT_UNSUPPORTED`, and those of the formats
+ * @throws PipiloError `MODEL_INVALID`, `FORMAT_UNSUPPORTED`, those of the formats, and `OPTION_INVALID` for a size of pictures that
+ * the model does not take
  */
 export async function readModel(files: ModelFiles, options: ReadOptions = {}): Promise<FoundModel> {
+  checkSize(options.size)
+  const found = await readFormat(files, options)
+  refuseOtherSize(files.label, options.size, found.card.image?.size)
+  return found
+}
+
+async function readFormat(files: ModelFiles, options: ReadOptions): Promise<FoundModel> {
   const { file } = files
   const overrides = options.card ?? {}
   if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { PipiloError } from '../../base/index.ts'
@@ -196,4 +197,10 @@ it('takes sensible numbers of workers and threads only', async () => {
   expect(workers * threads).toBeGreaterThanOrEqual(1)
   await expect(compile(addition(), { workers: -1 })).rejects.toEqual(error('OPTION_INVALID', /workers is -1/))
   await expect(compile(addition(), { threads: 0 })).rejects.toEqual(error('OPTION_INVALID', /threads is 0/))
+  const many = Math.max(64, 4 * availableParallelism()) + 1
+  for (const name of ['workers', 'threads']) {
+    await expect(compile(addition(), { [name]: many })).rejects.toEqual(
+      error('OPTION_INVALID', new RegExp(`${name} is ${many}; .* to ${many - 1}`)),
+    )
+  }
 })

@@ -1,4 +1,5 @@
 // How many workers and threads the options ask for, or the machine suggests.
+import { availableParallelism } from 'node:os'
 import { PipiloError } from '../../base/index.ts'
 import type { CompileOptions } from '../types.ts'
 import { defaults } from './defaults.ts'
@@ -15,9 +16,14 @@ function threadsFor(workers: number, standard: { workers: number; threads: numbe
   return Math.max(1, Math.floor((standard.workers * standard.threads) / Math.max(1, workers)))
 }
 
+/** Most workers of a session, and most threads of one: beyond some thousands ONNX Runtime never finishes starting them. */
+const most = (): number => Math.max(64, 4 * availableParallelism())
+
 function count(name: string, value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer from ${least}.`, {
+  if (Number.isSafeInteger(value) && value >= least && value <= most()) return value
+  const range = `from ${least} to ${most()}`
+  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer ${range}.`, {
     input: name,
+    hint: 'More than the machine has processors makes nothing faster; leave it out for what suits the machine.',
   })
 }

@@ -1,0 +1,77 @@
+// Checks the options of embedders and of their calls before anything is opened.
+import { PipiloError } from '../base/index.ts'
+import type { Pooling } from '../models/index.ts'
+import type { EmbedderOptions, EmbedOptions } from './types.ts'
+
+const COUNTS = [
+  'dimensions',
+  'maxLength',
+  'batchTokens',
+  'batchPixels',
+  'maxPixels',
+  'maxWaitingTokens',
+  'maxWaitingPixels',
+] as const
+
+const poolings: Readonly<Record<Pooling, true>> = { cls: true, mean: true, max: true, last: true, none: true }
+const chunkPools = ['mean', 'keep']
+const waysOfErrors = ['throw', 'skip']
+
+/**
+ * Refuses options that would mean nothing, or something else than they say.
+ *
+ * @throws PipiloError `OPTION_INVALID`, with the option's name as `input`
+ */
+export function checkOptions(options: EmbedderOptions): void {
+  for (const name of COUNTS) checkCount(name, name, options[name], 1)
+  const { pool, tap, normalize, chunk } = options
+  if (pool !== undefined) checkChoice('pool', 'pool', pool, Object.keys(poolings))
+  if (tap !== undefined && !isTap(tap)) {
+    throw invalid('tap', 'tap', tap, 'a name of a layer, or an array of at least one')
+  }
+  if (normalize !== undefined && typeof normalize !== 'boolean') {
+    throw invalid('normalize', 'normalize', normalize, 'true or false')
+  }
+  if (chunk !== undefined) checkChunk(chunk)
+}
+
+/** @throws PipiloError `OPTION_INVALID` for what a call does not take for `onError` */
+export function checkCall({ onError }: Pick<EmbedOptions, 'onError'>): void {
+  if (onError !== undefined) checkChoice('onError', 'onError', onError, waysOfErrors)
+}
+
+function checkChunk(chunk: unknown): void {
+  if (typeof chunk !== 'object' || chunk === null || Array.isArray(chunk)) {
+    throw invalid('chunk', 'chunk', chunk, 'an object, as in chunk: { tokens: 128 }')
+  }
+  const { tokens, overlap, pool }: { tokens?: unknown; overlap?: unknown; pool?: unknown } = chunk
+  checkCount('chunk', 'chunk.tokens', tokens, 1)
+  checkCount('chunk', 'chunk.overlap', overlap, 0)
+  if (pool !== undefined) checkChoice('chunk', 'chunk.pool', pool, chunkPools)
+}
+
+function checkCount(input: string, name: string, value: unknown, least: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) return
+  throw invalid(input, name, value, `a whole number from ${least}`)
+}
+
+function checkChoice(input: string, name: string, value: unknown, choices: readonly string[]): void {
+  if (typeof value === 'string' && choices.includes(value)) return
+  throw invalid(input, name, value, `one of ${choices.join(', ')}`)
+}
+
+function isTap(tap: unknown): boolean {
+  const names: readonly unknown[] = Array.isArray(tap) ? tap : [tap]
+  return names.length > 0 && Array.from(names).every((name) => typeof name === 'string' && name.trim() !== '')
+}
+
+function invalid(input: string, name: string, value: unknown, wanted: string): PipiloError {
+  return new PipiloError('OPTION_INVALID', `${name} is ${shown(value)}; it has to be ${wanted}.`, { input })
+}
+
+/** A value as one writes it, as far as one can. */
+function shown(value: unknown): string {
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'string' ? `'${value}'` : String(value)
+  return Array.isArray(value) ? `[${value.map((part) => shown(part)).join(', ')}]` : 'an object'
+}
