@@ -78,7 +78,11 @@ export const modelArgs = {
     description: 'Scale every vector to length 1 (default: as the model’s card says)',
     negativeDescription: 'Leave the length of the vectors as it is',
   },
-  dimensions: { type: 'string', description: 'Keep the first n numbers and renormalise', valueHint: 'n' },
+  dimensions: {
+    type: 'string',
+    description: 'Keep the first n numbers, renormalised unless --no-normalize',
+    valueHint: 'n',
+  },
   ...openArgs,
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
   ...deviceArgs,

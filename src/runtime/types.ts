@@ -69,7 +69,7 @@ export interface Session {
   readonly half?: boolean
   /** The reason why it computes in float32 although {@link CompileOptions.half} was asked for. */
   readonly halfRefused?: string
-  /** With `persist`: the address under which `reopen` finds this session. */
+  /** With `persist`: the address of the session in the cache; a later `compile` of the same graph finds it by itself. */
   readonly kept?: string
   /**
    * Runs the graph. Arrays of the feeds may be moved to another thread: do not use them afterwards.

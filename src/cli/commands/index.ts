@@ -114,7 +114,7 @@ function keptError(kept: readonly KeptRows[]): PipiloError {
     `Rows were kept whose files cannot be looked for: ${places.join('; ')}.`,
     {
       input: kept[0]!.path,
-      hint: 'Mount the disk or check the path; if all of it has gone for good, say --prune-all.',
+      hint: 'Mount the disk or check the path; if all of it has gone for good, say --prune-all --on-error skip, with --collection.',
     },
   )
 }

@@ -1,5 +1,6 @@
 // Command `search`: finds the nearest texts and pictures of a collection.
 import { readFile } from 'node:fs/promises'
+import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { inputFor, readInputs, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
@@ -146,7 +147,11 @@ async function guessCollection(store: Store, query: string, db: string): Promise
 }
 
 async function parseFilter(text: string): Promise<Filter> {
-  const json = text.startsWith('@') ? await readFile(text.slice(1), 'utf8') : text
+  const path = text.startsWith('@') ? text.slice(1) : undefined
+  const json =
+    path === undefined
+      ? text
+      : await readFile(path, 'utf8').catch((error) => Promise.reject(fileError(error, path, 'read')))
   try {
     const filter: unknown = JSON.parse(json)
     if (typeof filter === 'object' && filter !== null && !Array.isArray(filter)) return filter as Filter

@@ -131,7 +131,7 @@ function kindOf(value: unknown): string {
       : `a value of type ${typeof value}`
 }
 
-/** With a capital first letter, for the head of a sentence. */
+/** With a capital first letter, for the head of a sentence; a path or an address stays as it is. */
 export function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  return /[/\\.:]/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)
 }
