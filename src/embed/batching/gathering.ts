@@ -95,12 +95,17 @@ export class Gathering<R> {
 
   async #start(first: Piece<R>, idle: boolean): Promise<void> {
     this.#remove(first)
-    // While nothing else runs, others of the same turn of the event loop may still come.
-    if (idle) await turn()
+    // While nothing else runs, others of the same turn of the event loop may still come; a full batch has no room for them.
+    if (idle) await (this.#hasRoom(first) ? turn() : undefined)
     if (first.gone) return
     const pieces = [first, ...this.#others(first)]
     for (const piece of pieces) piece.begin()
     await this.#runTogether(pieces)
+  }
+
+  /** True if a batch could take one more unit along. */
+  #hasRoom({ units, length }: Piece<R>): boolean {
+    return (units.length + 1) * length <= this.#limits.batch
   }
 
   /** Takes out of their lines what runs along: of other calls, the closest in length first. */
