@@ -9,11 +9,13 @@ export {
 } from './builder.ts'
 export { type InferOptions, inferShapes } from './inference/infer.ts'
 export type { Fact } from './inference/rule.ts'
+export { NodeAttributes } from './nodeAttributes.ts'
 export * from './onnx/index.ts'
 export * as op from './ops/all.ts'
 export type { Integers, Operand } from './ops/apply.ts'
 export { EMITTED_OPERATORS, type EmittedOperator, type RuleTable } from './ops/emitted.ts'
 export * from './passes/index.ts'
+export { reads, subgraphs } from './passes/walk.ts'
 export * from './quantize/index.ts'
 export {
   type Parameter,

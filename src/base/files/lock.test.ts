@@ -111,6 +111,19 @@ describe('withLock', () => {
     expect(locks()).toEqual([])
   })
 
+  it('clears up after the dead: also the file of one who was killed between writing it and putting it in its place', async () => {
+    const held = await holder()
+    const [left, foreign] = ['.birds.lock.7.0a0b0c0d.tmp', '.birds.lock.7.0a0b0c0e.tmp']
+    writeFileSync(join(folder, 'locks', left), readFileSync(path, 'utf8'))
+    writeFileSync(
+      join(folder, 'locks', foreign),
+      JSON.stringify({ id: 'x', pid: 1, fd: 3, place: 'elsewhere' }),
+    )
+    await kill(held)
+    expect(await withLock(path, undefined, async () => 'mine')).toBe('mine')
+    expect(locks()).toEqual([foreign])
+  })
+
   it('is free when the thread that held it was ended', async () => {
     const program = `import('tsx/esm/api').then(({ register }) => {
       register()

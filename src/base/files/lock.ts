@@ -8,6 +8,7 @@ import {
   link,
   mkdir,
   open,
+  readdir,
   readFile,
   readlink,
   rename,
@@ -16,7 +17,7 @@ import {
   utimes,
 } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { abortError } from '../abort.ts'
@@ -180,9 +181,22 @@ async function takeOver(path: string, dead: string, mine: Prepared, watched: Wat
   try {
     if ((await contentOf(path)) !== dead) return false
     await rename(mine.temporary, path)
+    await clearUp(path)
     return true
   } finally {
     await release()
+  }
+}
+
+/** Removes the unfinished locks of holders that are known to be dead: one killed between two steps leaves its temporary file. */
+async function clearUp(path: string): Promise<void> {
+  const folder = dirname(path)
+  const isOurs = (name: string) => name.startsWith(`.${basename(path)}.`) && name.endsWith('.tmp')
+  const left = (await readdir(folder).catch(() => [])).filter(isOurs).map((name) => join(folder, name))
+  for (const file of left) {
+    const content = await readFile(file, 'utf8').catch(() => '')
+    const holder = parse(content)
+    if (holder && (await isAlive(holder, content)) === false) await rm(file, { force: true }).catch(() => {})
   }
 }
 

@@ -35,6 +35,20 @@ describe('turns', () => {
     expect(begun).toEqual(['many 0', 'many 1', 'one'])
   })
 
+  it('gives a newcomer the next place, however many turns others had before', async () => {
+    for (const before of [1, 2, 3]) {
+      const { enter, end, begun } = byHand(1)
+      const many = {}
+      for (let i = 0; i < 9; i++) enter(many, 'many')
+      enter({}, 'earlier')
+      for (let i = 0; i < before; i++) await end()
+      enter({}, 'new')
+      if (begun.at(-1) === 'earlier') await end()
+      await end()
+      expect(begun.at(-1)).toBe('new')
+    }
+  })
+
   it('keeps nobody waiting behind newcomers: every other turn is for those who have had one', async () => {
     const { enter, end, begun } = byHand(1)
     const many = {}

@@ -143,8 +143,9 @@ export class Turns {
     const [fresh] = this.#fresh
     let least: Line | undefined
     for (const line of this.#served) if (!least || line.served! < least.served!) least = line
-    if (!fresh || !least) return fresh ?? least
-    this.#freshNext = !this.#freshNext
-    return this.#freshNext ? least : fresh
+    const next = fresh && (this.#freshNext || !least) ? fresh : least
+    // A newcomer is the next to start, unless the last to start was one.
+    if (next) this.#freshNext = next !== fresh
+    return next
   }
 }

@@ -1,7 +1,8 @@
 /** Shape rules: functions from the facts known of a node's inputs to those of its outputs. */
 import { type ErrorCode, PipiloError } from '../../base/index.ts'
 import type { DType } from '../../tensor/index.ts'
-import type { Attribute, Dimension, Graph, Initializer, Node, Shape, ValueType } from '../types.ts'
+import { NodeAttributes } from '../nodeAttributes.ts'
+import type { Dimension, Graph, Initializer, Node, Shape, ValueType } from '../types.ts'
 import { symbol } from './dimension.ts'
 
 /** The type of a value and its elements, as far as known before a run. */
@@ -44,11 +45,9 @@ export function factOf(initializer: Initializer): Fact {
   return tensor(dtype, shape, Array.from(initializer.data as ArrayLike<number | bigint>, Number))
 }
 
-type Of<T> = Extract<Attribute, { readonly type: T }>['value']
-
 /** One node as a rule sees it. */
-export class Call {
-  readonly node: Pick<Node, 'op' | 'domain' | 'name' | 'attributes' | 'outputs'>
+export class Call extends NodeAttributes {
+  declare readonly node: Pick<Node, 'op' | 'domain' | 'name' | 'attributes' | 'outputs'>
   /** `undefined` for an optional input left out. */
   readonly inputs: readonly (Fact | undefined)[]
   /** Version of the node's operator set. */
@@ -62,7 +61,7 @@ export class Call {
     opset: number,
     infer: Call['infer'] = (graph) => graph.outputs.map(({ type }) => ({ type })),
   ) {
-    this.node = node
+    super(node)
     this.inputs = inputs
     this.opset = opset
     this.infer = infer
@@ -96,43 +95,6 @@ export class Call {
   numbers(index: number): readonly number[] | undefined {
     const content = this.content(index)
     return content?.every((element) => typeof element === 'number') ? (content as number[]) : undefined
-  }
-
-  #attribute<T extends Attribute['type']>(name: string, type: T): Of<T> | undefined {
-    const attribute = this.node.attributes[name]
-    return (attribute?.type === type ? attribute.value : undefined) as Of<T> | undefined
-  }
-
-  int(name: string): number | undefined
-  int(name: string, fallback: number): number
-  int(name: string, fallback?: number): number | undefined {
-    const value = this.#attribute(name, 'int')
-    return value === undefined ? fallback : Number(value)
-  }
-
-  float(name: string): number | undefined {
-    return this.#attribute(name, 'float')
-  }
-
-  ints(name: string): readonly number[] | undefined {
-    return this.#attribute(name, 'ints')?.map(Number)
-  }
-
-  floats(name: string): readonly number[] | undefined {
-    return this.#attribute(name, 'floats')
-  }
-
-  string(name: string): string | undefined {
-    const value = this.#attribute(name, 'string')
-    return value instanceof Uint8Array ? new TextDecoder().decode(value) : value
-  }
-
-  tensor(name: string): Initializer | undefined {
-    return this.#attribute(name, 'tensor')
-  }
-
-  graph(name: string): Graph | undefined {
-    return this.#attribute(name, 'graph')
   }
 
   /** The first attribute or else input that gives `axes` and the like: which of them depends on the operator set. */

@@ -1,0 +1,193 @@
+/** The walk that differentiates a graph; it knows no operator. */
+import { PipiloError } from '../base/index.ts'
+import {
+  Builder,
+  type Graph,
+  type Node,
+  op,
+  optionalOutputs,
+  reads,
+  subgraphs,
+  type Value,
+} from '../graph/index.ts'
+import { BackwardCall, type GradientRule } from './rule.ts'
+import { ruleOf } from './table.ts'
+
+/** Options of {@link grad}. */
+export interface GradOptions {
+  /** Name of the output that is differentiated: one floating-point number. */
+  readonly of: string
+  /** Names of initializers, inputs or inner values by which it is. */
+  readonly by: readonly string[]
+}
+
+/**
+ * The graph with the gradients of one of its outputs as further outputs.
+ *
+ * @example
+ * ```ts
+ * const step = grad(graph, { of: 'loss', by: ['fc.weight', 'fc.bias'] })
+ * const { loss, 'fc.weight.grad': gradient } = await evaluate(step, { pixel_values, labels })
+ * ```
+ *
+ * @remarks
+ * For each name in `by` there is an output `<name>.grad` of its shape and dtype; zeros where `of` does not depend on it. Everything that
+ * the graph had is kept. Where a function has a corner (ReLU at 0), the gradient is PyTorch's choice. Integers and booleans carry
+ * no gradient. Reverse-mode accumulation, as in https://arxiv.org/abs/1502.05767, section 3.2.
+ *
+ * @throws `LAYER_UNKNOWN` for a name that is not there, `SHAPE_MISMATCH` for an output of more than one number, `DTYPE_MISMATCH` for names
+ *   that are no floats, `OPERATOR_UNSUPPORTED` for an operator on the way that has no rule: it names the node
+ */
+export function grad(given: Graph, { of, by }: GradOptions): Graph {
+  const way = wayOf(given, of, by)
+  const graph = optionalOutputs(given, statisticsOf(way))
+  const builder = Builder.from(graph)
+  const loss = checkOutput(builder, given, of)
+  const targets = by.map((name) => checkTarget(builder, name))
+
+  const gradients = new Map<string, Value>([
+    [of, op.expand(builder.constant(1, loss.dtype), [...loss.shape].map(Number))],
+  ])
+  const wanted = dependents(graph, by)
+  const onWay = new Set(way.map(({ name, outputs }) => name || outputs[0]))
+  for (const node of graph.nodes.toReversed()) {
+    if (!onWay.has(node.name || node.outputs[0])) continue
+    const flowing = node.outputs.map((name) => gradients.get(name))
+    if (flowing.every((gradient) => !gradient)) continue
+    const found = backward(builder, node, flowing, wanted)
+    for (const [index, gradient] of found.entries()) {
+      const name = node.inputs[index]
+      if (!gradient || !name || !wanted.has(name)) continue
+      const before = gradients.get(name)
+      gradients.set(name, before ? builder.scope(scopeOf(node), () => op.add(before, gradient)) : gradient)
+    }
+  }
+  for (const target of targets)
+    builder.output(`${target.name}.grad`, gradients.get(target.name) ?? zeros(target))
+  return builder.build()
+}
+
+/** The nodes between `by` and `of`, in the graph's order, each of which has a rule. */
+function wayOf(graph: Graph, of: string, by: readonly string[]): readonly Node[] {
+  const depend = dependents(graph, by)
+  const needed = new Set([of])
+  const way: Node[] = []
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((name) => name !== '' && needed.has(name))) continue
+    if (!reads(node).some((name) => depend.has(name))) continue
+    if (ruleFor(node) === 'none') continue
+    way.push(node)
+    for (const name of reads(node)) if (depend.has(name)) needed.add(name)
+  }
+  return way.reverse()
+}
+
+/** Names of values that change with `by`, and these themselves. */
+function dependents(graph: Graph, by: readonly string[]): ReadonlySet<string> {
+  const depend = new Set(by)
+  for (const node of graph.nodes) {
+    if (!reads(node).some((name) => depend.has(name))) continue
+    if (ruleOf(node) === 'none') continue
+    for (const name of node.outputs) if (name !== '') depend.add(name)
+  }
+  return depend
+}
+
+function ruleFor(node: Node): GradientRule {
+  const rule = ruleOf(node)
+  if (rule) return rule
+  const operator = node.domain ? `${node.domain}.${node.op}` : node.op
+  throw new PipiloError(
+    'OPERATOR_UNSUPPORTED',
+    `${operator} at ${JSON.stringify(node.name)} has no gradient.`,
+    {
+      input: node.name,
+      hint:
+        subgraphs(node).length > 0
+          ? 'Graphs inside a node are not differentiated: export the model without control flow.'
+          : 'Differentiate by values behind it, or express it by other operators.',
+    },
+  )
+}
+
+/** The optional outputs that the rules ask of the forward nodes. */
+function statisticsOf(way: readonly Node[]): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    way.flatMap((node) => {
+      const rule = ruleFor(node)
+      const needs = typeof rule === 'object' ? rule.needs(node) : []
+      return needs.length > 0 ? [[node.name || node.outputs[0]!, needs] as const] : []
+    }),
+  )
+}
+
+function backward(
+  builder: Builder,
+  node: Node,
+  gradients: readonly (Value | undefined)[],
+  wanted: ReadonlySet<string>,
+): readonly (Value | undefined)[] {
+  const rule = ruleFor(node)
+  if (rule === 'none') return []
+  const value = (name: string) => (name === '' ? undefined : builder.value(name))
+  const inputs = node.inputs.map(value)
+  const call = new BackwardCall(builder, node, {
+    inputs,
+    outputs: node.outputs.map(value),
+    gradients,
+    wanted: node.inputs.map((name, index) => wanted.has(name) && isFloat(inputs[index])),
+  })
+  const gradient = typeof rule === 'object' ? rule.gradient : rule
+  return builder.scope(scopeOf(node), () => gradient(call))
+}
+
+/** Gradients of a layer stand in a scope of their own, named after it. */
+function scopeOf({ name }: Node): string {
+  const end = name.lastIndexOf('/')
+  return end > 0 ? `backward.${name.slice(0, end)}` : 'backward'
+}
+
+function checkOutput(builder: Builder, graph: Graph, name: string): Value {
+  if (!graph.outputs.some((output) => output.name === name)) {
+    const names = graph.outputs.map((output) => output.name)
+    throw new PipiloError('LAYER_UNKNOWN', `${name} is no output of the graph.`, {
+      input: name,
+      hint: `Its outputs are ${names.join(', ')}.`,
+    })
+  }
+  const value = builder.value(name)
+  checkFloat(value)
+  if (value.shape.every((size) => size === 1)) return value
+  throw new PipiloError(
+    'SHAPE_MISMATCH',
+    `${name} is [${value.shape.join(', ')}]; what is differentiated is one number.`,
+    {
+      input: name,
+      hint: 'Reduce it by a sum or a mean first.',
+    },
+  )
+}
+
+function checkTarget(builder: Builder, name: string): Value {
+  const value = builder.value(name)
+  checkFloat(value)
+  return value
+}
+
+function checkFloat(value: Value): void {
+  if (isFloat(value)) return
+  throw new PipiloError('DTYPE_MISMATCH', `${value.name} is ${value.dtype}: only floats have gradients.`, {
+    input: value.name,
+  })
+}
+
+function isFloat(value: Value | undefined): boolean {
+  return value?.type?.kind === 'tensor' && /^(float|bfloat16)/.test(value.dtype)
+}
+
+function zeros(like: Value): Value {
+  const shape = like.shape.every((size) => typeof size === 'number')
+    ? like.builder.constant(like.shape.map(Number))
+    : op.shape(like)
+  return op.constantOfShape(shape, 0, like.dtype)
+}

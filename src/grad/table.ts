@@ -1,0 +1,17 @@
+/** The table of gradient rules, one per operator. */
+import type { Node, RuleTable } from '../graph/index.ts'
+import type { GradientRule } from './rule.ts'
+import { arithmeticRules } from './rules/arithmetic.ts'
+import { reductionRules } from './rules/reductions.ts'
+
+// A RuleTable<GradientRule> as soon as every family is there: an operator without a rule then does not compile.
+const rules: Partial<RuleTable<GradientRule>> = {
+  ...arithmeticRules,
+  ...reductionRules,
+}
+
+/** The rule of a node's operator; `undefined` where there is none. */
+export function ruleOf({ op, domain }: Pick<Node, 'op' | 'domain'>): GradientRule | undefined {
+  const name = domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`
+  return Object.hasOwn(rules, name) ? rules[name] : undefined
+}
