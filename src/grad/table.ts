@@ -2,11 +2,13 @@
 import type { Node, RuleTable } from '../graph/index.ts'
 import type { GradientRule } from './rule.ts'
 import { arithmeticRules } from './rules/arithmetic.ts'
+import { recurrentRules } from './rules/recurrent.ts'
 import { reductionRules } from './rules/reductions.ts'
 
 // A RuleTable<GradientRule> as soon as every family is there: an operator without a rule then does not compile.
 const rules: Partial<RuleTable<GradientRule>> = {
   ...arithmeticRules,
+  ...recurrentRules,
   ...reductionRules,
 }
 
