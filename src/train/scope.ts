@@ -7,7 +7,6 @@ import {
   include,
   op,
   parametersOf,
-  type Role,
   ROLE_KEY,
   rename,
   type Shape,
@@ -15,7 +14,7 @@ import {
   updatesOf,
   type Value,
 } from '../graph/index.ts'
-import { draw, type Initialization, type Parameters } from '../nn/index.ts'
+import { draw, type Initialization, type Mode, type Parameters, parametersFrom } from '../nn/index.ts'
 import { tensor } from '../tensor/index.ts'
 import type { Draw, Network, Objective, Scope } from './objective.ts'
 
@@ -32,6 +31,8 @@ export interface ScopeOptions {
   readonly batch: number
   readonly seed: number
   readonly classes?: readonly string[] | undefined
+  /** Mode of the objective's own layers. Default `training`. */
+  readonly mode?: Mode
 }
 
 /** Put before the names of the moving average's tensors. */
@@ -49,27 +50,31 @@ export class BatchScope implements Scope {
   readonly followers = new Map<string, string>()
   readonly #network: Network
   readonly #objective: Objective
+  readonly #mode: Mode
+  readonly #parameters: Parameters
   readonly #inputs = new Map<string, Value>()
   readonly #cuts = new Map<string, Graph>()
   #teaching = false
 
-  constructor(network: Network, objective: Objective, { batch, seed, classes }: ScopeOptions) {
+  constructor(network: Network, objective: Objective, { batch, seed, classes, mode = 'training' }: ScopeOptions) {
     this.#network = network
     this.#objective = objective
     this.batch = batch
     this.seed = seed
     this.classes = classes
+    this.#mode = mode
+    this.#parameters = parametersFrom(this.builder, undefined, { seed, mode })
   }
 
   get parameters(): Parameters {
-    const mode = this.#teaching ? (this.#objective.teacher?.mode ?? 'training') : 'training'
-    const ask: Parameters['weight'] = (name, shape, init) => this.#ask(name, shape, init, 'weight')
+    if (!this.#teaching) return this.#parameters
+    const mode = this.#mode === 'training' ? (this.#objective.teacher?.mode ?? 'training') : 'inference'
     return {
       mode,
-      weight: ask,
-      buffer: (name, shape, init) => this.#ask(name, shape, init, 'buffer'),
+      weight: (name, shape, init) => this.#follow(name, shape, init, true),
+      buffer: (name, shape, init) => this.#follow(name, shape, init, false),
       update: (buffer, next) => {
-        if (mode === 'training') this.builder.update(buffer.name, next)
+        if (mode === 'training') this.builder.update(buffer.name.replace(/\.next$/, ''), next)
       },
     }
   }
@@ -185,18 +190,15 @@ export class BatchScope implements Scope {
     return { ...renamed, values }
   }
 
-  /** A parameter of the objective's own; the teacher's begins as the student's. */
-  #ask(name: string, shape: readonly number[], init: Initialization | undefined, role: Role): Value {
-    if (!init) {
-      throw new PipiloError('PARAMETER_MISSING', `${name} has no initialisation.`, { input: name })
+  /** The teacher's copy of a parameter of the objective's own: it begins as the student's. */
+  #follow(name: string, shape: readonly number[], init: Initialization | undefined, isWeight: boolean): Value {
+    if (!init) throw new PipiloError('PARAMETER_MISSING', `${name} has no initialisation.`, { input: name })
+    const full = TEACHER + name
+    if (!this.builder.has(full)) {
+      if (isWeight) this.followers.set(full, name)
+      this.builder.initializer(full, draw(init, shape, this.seed, name), new Map([[ROLE_KEY, 'buffer']]))
     }
-    const full = this.#teaching ? TEACHER + name : name
-    return this.#once(`parameter ${full}`, () => {
-      if (this.#teaching && role === 'weight') this.followers.set(full, name)
-      const given: Role = this.#teaching ? 'buffer' : role
-      const drawn = draw(init, shape, this.seed, name)
-      return this.builder.initializer(full, drawn, new Map([[ROLE_KEY, given]]))
-    })
+    return this.builder.latest(full)
   }
 
   #once(key: string, make: () => Value): Value {
