@@ -1,4 +1,5 @@
 // Door of nn/: layers, parameters, and the architectures built from them.
+export { MASK_COUNTER } from '../graph/index.ts'
 export * from './architectures.ts'
 
 export { activation } from './layers/activations.ts'
@@ -6,7 +7,6 @@ export * from './layers/attention.ts'
 export * from './layers/images.ts'
 export { draw } from './layers/initialization.ts'
 export * from './layers/layers.ts'
-export { MASK_COUNTER } from './layers/masks.ts'
 export * from './layers/parameters.ts'
 export * from './layers/pooling.ts'
 export { type Random, seeded } from './layers/random.ts'

@@ -249,7 +249,7 @@ export function batchNorm2d(
 /**
  * Drops elements with probability `p` while training, and divides what is kept by 1 - p; `x` itself otherwise.
  *
- * The mask is drawn in the graph from the input {@link MASK_COUNTER}. (ONNX Runtime's own Dropout gives another mask in each run, even
+ * The mask is drawn in the graph from the input `mask_counter` (`MASK_COUNTER`). (ONNX Runtime's own Dropout gives another mask in each run, even
  * with a seed, so a training step would not repeat.)
  */
 export function dropout(x: Value, p: number, mode: Mode): Value {
