@@ -1,0 +1,71 @@
+// Door of train/: objectives.
+
+export {
+  type BatchHardTripletOptions,
+  type BatchTripletOptions,
+  batchAllTriplet,
+  batchHardTriplet,
+  batchSemiHardTriplet,
+} from './objectives/batchTriplet.ts'
+export {
+  type BinaryCrossEntropyOptions,
+  binaryCrossEntropyWithLogits,
+} from './objectives/binaryCrossEntropy.ts'
+export { type ContrastiveOptions, contrastive } from './objectives/contrastive.ts'
+export { type CrossEntropyOptions, crossEntropy } from './objectives/crossEntropy.ts'
+export {
+  type Data2VecLossOptions,
+  type Data2VecTargetOptions,
+  data2vecLoss,
+  data2vecTarget,
+  type TargetNorm,
+} from './objectives/data2vec.ts'
+export {
+  type EmbeddingDistillationOptions,
+  embeddingDistillation,
+  type MarginMseOptions,
+  marginMse,
+  type ScoreDistillationOptions,
+  type SimilarityDistillationOptions,
+  scoreDistillation,
+  similarityDistillation,
+} from './objectives/distillation.ts'
+export {
+  type ClipLossOptions,
+  clampLogitScale,
+  clipLoss,
+  MAX_LOGIT_SCALE,
+  type SigLipLossOptions,
+  sigLipLoss,
+} from './objectives/imageText.ts'
+export {
+  type MaskedReconstructionOptions,
+  maskedReconstruction,
+  patchify,
+} from './objectives/maskedReconstruction.ts'
+export { type MatryoshkaOptions, matryoshka } from './objectives/matryoshka.ts'
+export {
+  type MultipleNegativesRankingOptions,
+  multipleNegativesRanking,
+  type SimCseOptions,
+  simCse,
+} from './objectives/multipleNegatives.ts'
+export {
+  type NegativeCosineSimilarityOptions,
+  negativeCosineSimilarity,
+} from './objectives/negativeCosineSimilarity.ts'
+export { type NtXentOptions, ntXent } from './objectives/ntXent.ts'
+export { meanSquaredError, type SmoothL1Options, smoothL1 } from './objectives/regression.ts'
+export {
+  type AngleOptions,
+  angleLoss,
+  type CoSentOptions,
+  coSent,
+  cosineSimilarityLoss,
+} from './objectives/similarityScores.ts'
+export {
+  type SupervisedContrastiveOptions,
+  supervisedContrastive,
+} from './objectives/supervisedContrastive.ts'
+export { type TripletOptions, tripletLoss } from './objectives/triplet.ts'
+export type { VectorDistance, VectorSimilarity } from './objectives/vectors.ts'
