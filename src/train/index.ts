@@ -1,4 +1,4 @@
-// Door of train/: objectives.
+// Door of train/: objectives, augmentations, loaders and the trainer.
 
 export {
   type BatchHardTripletOptions,
@@ -69,3 +69,6 @@ export {
 } from './objectives/supervisedContrastive.ts'
 export { type TripletOptions, tripletLoss } from './objectives/triplet.ts'
 export type { VectorDistance, VectorSimilarity } from './objectives/vectors.ts'
+
+// Augmentations
+export * from './augmentations/index.ts'

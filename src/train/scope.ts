@@ -9,6 +9,7 @@ import {
   parametersOf,
   ROLE_KEY,
   rename,
+  resolveLayer,
   type Shape,
   tap,
   updatesOf,
@@ -35,6 +36,12 @@ export interface ScopeOptions {
   readonly mode?: Mode
 }
 
+/** A network cut at some of its values. */
+interface Cut {
+  readonly graph: Graph
+  readonly names: readonly string[]
+}
+
 /** Put before the names of the moving average's tensors. */
 export const TEACHER = 'teacher.'
 
@@ -53,7 +60,7 @@ export class BatchScope implements Scope {
   readonly #mode: Mode
   readonly #parameters: Parameters
   readonly #inputs = new Map<string, Value>()
-  readonly #cuts = new Map<string, Graph>()
+  readonly #cuts = new Map<string, Cut>()
   #teaching = false
 
   constructor(network: Network, objective: Objective, { batch, seed, classes, mode = 'training' }: ScopeOptions) {
@@ -122,14 +129,18 @@ export class BatchScope implements Scope {
   }
 
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[] {
-    const graph = this.#cutAt(outputs)
-    const made = include(this.builder, graph, inputs)
-    const names = graph.outputs.map(({ name }) => name)
-    return outputs.map((name) => {
-      const found = made[name] ?? made[names.find((one) => one === name || one.startsWith(`${name}/`)) ?? '']
+    const { graph, names } = this.#cutAt(outputs)
+    const made = include(this.builder, graph, this.#taken(graph, inputs))
+    return names.map((name, i) => {
+      const found = made[name]
       if (found) return found
-      throw this.#unfit(`has no output ${name}`)
+      throw this.#unfit(`has no output ${outputs[i]}`)
     })
+  }
+
+  embed(inputs: Readonly<Record<string, Value>>): Value {
+    const [embedding] = this.network(inputs, [this.#network.representation])
+    return embedding!
   }
 
   teacher<T>(build: () => T): T {
@@ -160,22 +171,31 @@ export class BatchScope implements Scope {
     })
   }
 
-  /** The network with these outputs, in the form of the student or of the teacher. */
-  #cutAt(outputs: readonly string[]): Graph {
-    const isTraining = !this.#teaching || (this.#objective.teacher?.mode ?? 'training') === 'training'
+  /** Those of the given values that the graph takes: below a cut, some inputs may not be needed. */
+  #taken(graph: Graph, inputs: Readonly<Record<string, Value>>): Record<string, Value> {
+    const unknown = Object.keys(inputs).find(
+      (name) => !this.#network.training.inputs.some((input) => input.name === name),
+    )
+    if (unknown !== undefined) throw this.#unfit(`has no input ${unknown}`)
+    const known = new Set(graph.inputs.map(({ name }) => name))
+    return Object.fromEntries(Object.entries(inputs).filter(([name]) => known.has(name)))
+  }
+
+  /** The network with these outputs, in the form of the student or of the teacher, and the outputs' names there. */
+  #cutAt(outputs: readonly string[]): Cut {
     const key = JSON.stringify([outputs, this.#teaching])
     const known = this.#cuts.get(key)
     if (known) return known
+    const isTraining = !this.#teaching || (this.#objective.teacher?.mode ?? 'training') === 'training'
     const whole = isTraining ? this.#network.training : this.#network.inference
+    const isOutput = (name: string) => whole.outputs.some((output) => output.name === name)
+    const names = outputs.map((name) => (isOutput(name) ? name : resolveLayer(whole, name)))
     const updates = [...updatesOf(whole).values()]
-    const missing = outputs.filter((name) => !whole.outputs.some((output) => output.name === name))
-    const tapped = missing.length > 0 ? tap(whole, ...missing) : whole
-    const added = tapped.outputs.slice(whole.outputs.length).map(({ name }) => name)
-    const kept = outputs.filter((name) => !missing.includes(name))
-    const part = cut(tapped, [...kept, ...added, ...updates])
-    const graph = this.#teaching ? this.#asTeacher(part) : part
-    this.#cuts.set(key, graph)
-    return graph
+    const inner = names.filter((name) => !isOutput(name))
+    const part = cut(inner.length > 0 ? tap(whole, ...inner) : whole, [...names, ...updates])
+    const made = { graph: this.#teaching ? this.#asTeacher(part) : part, names }
+    this.#cuts.set(key, made)
+    return made
   }
 
   /** The graph whose parameters are the moving average's: buffers, as no optimiser trains them. */
