@@ -3,7 +3,7 @@ import type { Dataset } from '../embed/index.ts'
 import type { OptimizerOptions, ScheduleOptions, WeightGroup } from '../grad/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import type { Augmentation } from './augmentations/index.ts'
+import type { AugmentationSpec } from './augmentations/index.ts'
 import type { Network, Objective } from './objective.ts'
 
 /** Options of `train`. */
@@ -30,7 +30,9 @@ export interface TrainOptions {
   /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
   readonly freeze?: readonly (string | RegExp)[]
   /** Changes to the pictures of each batch. Default: none. */
-  readonly augment?: Augmentation
+  readonly augment?: AugmentationSpec
+  /** Size in which pictures are decoded before they are augmented. Default: the network's. */
+  readonly decodeSize?: number | readonly [height: number, width: number]
   /** Decides weights, order, masks and augmentations: the same seed gives the same run. Default 0. */
   readonly seed?: number
   /** Folder of the run: checkpoints, log, curves, and at the end the model. Default: none is written. */
