@@ -59,15 +59,16 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
     ...(decoder && { pictures: decoder }),
     ...(signal && { signal }),
   }
+  const rows = loading.batch ?? batch
   const sampler = await samplerOf(data, loading)
-  const steps = await countSteps(sampler, data, batch)
+  const steps = countSteps(sampler, data, rows)
   const viewsOf = async (pixels: Tensor | undefined, step: number): Promise<Tensor[]> => {
     if (!pixels) return []
     if (augmenting) return Object.values(await augmenting.augment(pixels, { seed, step }))
     return Array.from({ length: views }, () => pixels)
   }
   return {
-    batch,
+    batch: rows,
     rows: data.length,
     steps,
     classes: data.classes,
@@ -138,11 +139,11 @@ function samplerFor(objective: Objective, batch: number, data: Dataset): Pick<Ba
   return { sampler: { classes, samples }, batch: classes * samples }
 }
 
-async function countSteps(
+function countSteps(
   sampler: Awaited<ReturnType<typeof samplerOf>>,
   data: Dataset,
   batch: number,
-): Promise<number> {
+): number {
   const steps = sampler.length ?? Math.floor(data.length / batch)
   if (steps > 0) return steps
   throw new PipiloError('INPUT_INVALID', `${data.name} has ${data.length} rows: too few for a batch of ${batch}.`, {

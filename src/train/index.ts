@@ -89,3 +89,32 @@ export {
 } from './data/pictures.ts'
 export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
 export { type SplitOptions, splitDataset, subset } from './data/split.ts'
+
+// The trainer
+export { type ByolOptions, byol } from './methods/byol.ts'
+export { accuracy, type ClassificationOptions, classification } from './methods/classification.ts'
+export { type ImageTextOptions, imageText } from './methods/imageText.ts'
+export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
+export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
+export {
+  type RankedPairsOptions,
+  rankedPairs,
+  type ScoredPairsOptions,
+  type SentencesOptions,
+  scoredPairs,
+  singleTexts,
+} from './methods/sentences.ts'
+export { type SimClrOptions, simClr } from './methods/simClr.ts'
+export { type FreshNetworkOptions, freshNetwork, openedNetwork } from './networks.ts'
+export type * from './objective.ts'
+export { train } from './onDemand.ts'
+export type * from './options.ts'
+export {
+  type RecipeChoices,
+  type RecipeParts,
+  type TrainingRecipe,
+  trainingRecipe,
+  trainingRecipes,
+} from './recipes/index.ts'
+export { curvesPage, curvesSvg } from './report/curves.ts'
+export { type StepOptions, type TrainingStep, trainingStep } from './step.ts'

@@ -19,8 +19,8 @@ export interface TrainOptions {
   readonly epochs?: number
   /** Default: AdamW with PyTorch's settings. */
   readonly optimizer?: OptimizerOptions
-  /** How the learning rate goes. Default: constant. */
-  readonly schedule?: ScheduleOptions
+  /** How the learning rate goes, or that by the number of steps of the run. Default: constant. */
+  readonly schedule?: ScheduleOptions | ((steps: number) => ScheduleOptions)
   /** Largest norm of all gradients together. Default: not limited. */
   readonly clip?: number
   /** Settings of the optimiser for weights by the pattern of their names. */

@@ -86,7 +86,9 @@ class Run {
         optimize: {
           optimizer: options.optimizer ?? { kind: 'adamw' },
           steps,
-          ...(options.schedule && { schedule: options.schedule }),
+          ...(options.schedule && {
+            schedule: typeof options.schedule === 'function' ? options.schedule(steps) : options.schedule,
+          }),
           ...(options.clip !== undefined && { clip: options.clip }),
           ...(options.groups && { groups: options.groups }),
           ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
