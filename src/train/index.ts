@@ -1,4 +1,4 @@
-// Door of train/: objectives.
+// Door of train/: objectives, augmentations, loaders and the trainer.
 
 export {
   type BatchHardTripletOptions,
@@ -69,3 +69,23 @@ export {
 } from './objectives/supervisedContrastive.ts'
 export { type TripletOptions, tripletLoss } from './objectives/triplet.ts'
 export type { VectorDistance, VectorSimilarity } from './objectives/vectors.ts'
+
+// Augmentations
+export * from './augmentations/index.ts'
+
+
+// Data: batches, samplers, splits, pictures.
+export { type Batch, type BatchOptions, batches, samplerOf } from './data/batches.ts'
+export { type ClassOptions, classSampler } from './data/classSampler.ts'
+export { classCounts, classWeights } from './data/classWeights.ts'
+export { distinctKeys } from './data/distinctKeys.ts'
+export { distinctSampler, type SampleKeys } from './data/distinctSampler.ts'
+export {
+  type DecodedPicture,
+  type PictureDecoder,
+  type PictureOptions,
+  pictureDecoder,
+  pictureTensor,
+} from './data/pictures.ts'
+export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
+export { type SplitOptions, splitDataset, subset } from './data/split.ts'
