@@ -16,7 +16,8 @@ export interface BinaryCrossEntropyOptions {
  * const loss = binaryCrossEntropyWithLogits(logits, targets)
  * ```
  *
- * @remarks As `torch.nn.BCEWithLogitsLoss`. Computed from the logits, so that large ones neither overflow nor lose digits.
+ * @remarks As `torch.nn.BCEWithLogitsLoss`. Computed from the logits, so that large ones do not overflow; in float32,
+ * terms below 6e-8 count as 0, but not their gradients.
  *
  * @param logits any shape
  * @param targets the same shape, any dtype: 0 or 1, or between

@@ -37,7 +37,7 @@ export function contrastive(a: Value, b: Value, labels: Value, options: Contrast
   checkShape('labels', labels, a.shape.slice(0, 1))
   checkWithin('margin', margin, 0)
   const together = op.cast(labels, a.dtype) // [N]
-  const distances = rowDistances(a, b, distance) // [N]
+  const distances = rowDistances(a, b, distance, 1e-8) // [N]
   const lacking = op.relu(op.sub(margin, distances)) // [N]
   const terms = op.add(op.mul(together, squares(distances)), op.mul(op.sub(1, together), squares(lacking)))
   return op.mul(op.reduceMean(terms), 0.5)

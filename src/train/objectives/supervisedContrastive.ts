@@ -22,9 +22,9 @@ export interface SupervisedContrastiveOptions {
  * ```
  *
  * @remarks
- * As lightly's `SupConLoss`, for any number of views. From https://arxiv.org/abs/2004.11362, equation 2: the mean is over the anchors,
- * and for each over its positives, outside of the logarithm. Anchors without positives, which one view alone can have, are left
- * out of the mean; a batch without any positives costs 0. Rows are made length 1 here.
+ * From https://arxiv.org/abs/2004.11362, equation 2: the mean is over anchors, and for each over its positives, outside of the logarithm.
+ * Options are those of lightly's `SupConLoss`, for any number of views. Anchors without positives, which one view alone can have, are
+ * left out of the mean; a batch without any positives costs 0. Rows are made length 1 here.
  *
  * @param views [N, D], one or more views of the same N inputs
  * @param labels classes, int64 or int32 [N]

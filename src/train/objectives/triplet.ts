@@ -35,7 +35,7 @@ export function tripletLoss(
 ): Value {
   checkVectors({ anchor, positive, negative })
   checkWithin('margin', margin, 0)
-  const near = rowDistances(anchor, positive, distance) // [N]
-  const far = rowDistances(anchor, negative, distance) // [N]
+  const near = rowDistances(anchor, positive, distance, 1e-12) // [N]
+  const far = rowDistances(anchor, negative, distance, 1e-12) // [N]
   return op.reduceMean(op.relu(op.add(op.sub(near, far), margin)))
 }

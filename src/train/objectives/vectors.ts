@@ -36,10 +36,14 @@ export function rowSimilarities(a: Value, b: Value, similarity: VectorSimilarity
   return similarity === 'dot' ? rowDots(a, b) : rowCosines(a, b, 1e-12)
 }
 
-/** Distances of rows: [N]. */
-export function rowDistances(a: Value, b: Value, distance: VectorDistance): Value {
+/**
+ * Distances of rows: [N].
+ *
+ * @param eps least length of a vector in a cosine
+ */
+export function rowDistances(a: Value, b: Value, distance: VectorDistance, eps: number): Value {
   checkChoice('distance', distance, distances)
-  if (distance === 'cosine') return op.sub(1, rowCosines(a, b))
+  if (distance === 'cosine') return op.sub(1, rowCosines(a, b, eps))
   const difference = op.sub(a, b) // [N, D]
   return distance === 'euclidean' ? op.reduceL2(difference, [1]) : op.reduceL1(difference, [1])
 }
