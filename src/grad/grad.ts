@@ -6,11 +6,13 @@ import {
   type Node,
   op,
   optionalOutputs,
+  prune,
   reads,
   subgraphs,
   upgrade,
   type Value,
 } from '../graph/index.ts'
+import { zerosLike } from './broadcasting.ts'
 import { BackwardCall, type GradientRule } from './rule.ts'
 import { ruleOf } from './table.ts'
 
@@ -65,8 +67,9 @@ export function grad(imported: Graph, { of, by }: GradOptions): Graph {
     }
   }
   for (const target of targets)
-    builder.output(`${target.name}.grad`, gradients.get(target.name) ?? zeros(target))
-  return builder.build()
+    builder.output(`${target.name}.grad`, gradients.get(target.name) ?? zerosLike(target))
+  // Some gradients were had in another form than a rule had thought.
+  return prune(builder.build(), { keepInputs: true })
 }
 
 /** The nodes between `by` and `of`, in the graph's order, each of which has a rule. */
@@ -185,11 +188,4 @@ function checkFloat(value: Value): void {
 
 function isFloat(value: Value | undefined): boolean {
   return value?.type?.kind === 'tensor' && /^(float|bfloat16)/.test(value.dtype)
-}
-
-function zeros(like: Value): Value {
-  const shape = like.shape.every((size) => typeof size === 'number')
-    ? like.builder.constant(like.shape.map(Number))
-    : op.shape(like)
-  return op.constantOfShape(shape, 0, like.dtype)
 }

@@ -103,3 +103,8 @@ export const readSafetensors = lazily(
 export const writeSafetensors = lazily(
   async () => (await import('./sources/safetensorsFile.ts')).writeSafetensors,
 )
+
+/** The absolute path of a file or folder inside an npm package. See sources/npm.ts. */
+export async function findInPackage(specifier: string): Promise<string> {
+  return (await import('./sources/npm.ts')).findInPackage(specifier)
+}

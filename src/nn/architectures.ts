@@ -1,5 +1,7 @@
 /** The registry of architectures: the one way to find one by name, and to build it. */
 import { closest, PipiloError } from '../base/index.ts'
+import { buildConvAutoencoder, CONV_AUTOENCODER_DEFAULTS } from './autoencoders/convAutoencoder.ts'
+import { buildMlpAutoencoder, MLP_AUTOENCODER_DEFAULTS } from './autoencoders/mlpAutoencoder.ts'
 import { cnnArchitectures } from './cnn/cnnArchitectures.ts'
 import { buildLeNet, LENET_DEFAULTS } from './cnn/leNet.ts'
 import type { BuildModel } from './model.ts'
@@ -24,7 +26,7 @@ export interface NamedArchitecture {
 }
 
 /**
- * Kind of a name: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or `lenet`; a
+ * Kind of a name: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or one of `lenet`, `mlp_autoencoder`, `conv_autoencoder`; a
  * text model's name on the hub (`distilbert-base-cased`).
  */
 export type NameOf = 'transformers' | 'timm' | 'hub'
@@ -68,11 +70,22 @@ export function findArchitecture(name: string, of?: NameOf): NamedArchitecture |
 export function architectureNames(of?: NameOf): string[] {
   if (of === 'transformers') return typeNames()
   if (of === 'hub') return [...Object.keys(textPresets), ...Object.keys(bertPresets)]
-  if (of === 'timm') return [...new Set([...vitNames(), ...cnnArchitectures.keys(), LENET])]
+  if (of === 'timm') return [...new Set([...vitNames(), ...cnnArchitectures.keys(), ...own.keys()])]
   return [...architectureNames('transformers'), ...architectureNames('timm'), ...architectureNames('hub')]
 }
 
-const LENET = 'lenet'
+/** Networks that are neither timm's nor torchvision's. */
+const own: ReadonlyMap<string, NamedArchitecture> = new Map([
+  ['lenet', { modality: 'image', build: buildLeNet, preset: { ...LENET_DEFAULTS } }],
+  [
+    'mlp_autoencoder',
+    { modality: 'image', build: buildMlpAutoencoder, preset: { ...MLP_AUTOENCODER_DEFAULTS } },
+  ],
+  [
+    'conv_autoencoder',
+    { modality: 'image', build: buildConvAutoencoder, preset: { ...CONV_AUTOENCODER_DEFAULTS } },
+  ],
+])
 
 const finders = { transformers: ofType, timm: ofTimm, hub: ofHub } as const
 
@@ -83,7 +96,7 @@ function ofType(type: string): NamedArchitecture | undefined {
 
 function ofTimm(tagged: string): NamedArchitecture | undefined {
   const [name = ''] = tagged.split('.')
-  if (name === LENET) return { modality: 'image', build: buildLeNet, preset: { ...LENET_DEFAULTS } }
+  if (own.has(name)) return own.get(name)
   const vit = vitPresets.get(name) ?? swinPresets.get(name)
   if (vit) {
     return {

@@ -2,6 +2,13 @@
 export { MASK_COUNTER } from '../graph/index.ts'
 export * from './architectures.ts'
 
+export {
+  buildConvAutoencoder,
+  type ConvAutoencoderConfig,
+} from './autoencoders/convAutoencoder.ts'
+export { buildMlpAutoencoder, type MlpAutoencoderConfig } from './autoencoders/mlpAutoencoder.ts'
+export { buildLeNet, type LeNetConfig } from './cnn/leNet.ts'
+export * from './heads/projectionHeads.ts'
 export { activation } from './layers/activations.ts'
 export * from './layers/attention.ts'
 export * from './layers/images.ts'

@@ -1,5 +1,5 @@
 /** Objectives, and the scope in which one builds the loss of a batch. */
-import type { Builder, Shape, Value } from '../graph/index.ts'
+import type { Builder, Graph, Shape, Value } from '../graph/index.ts'
 import type { Parameters } from '../nn/index.ts'
 import type { Tensor, TypedArray } from '../tensor/index.ts'
 
@@ -75,7 +75,9 @@ export interface Scope {
   drawn(name: string, dtype: 'float32' | 'int64' | 'bool', shape: Shape, draw: Draw): Value
   /** Runs the network; a second time with the same weights. Masks differ, and running statistics follow both. */
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[]
-  /** Whatever `build` runs uses the moving average of the weights, of the objective's own too; no gradient flows into it. */
+  /** Runs the network up to its representation: the embedding, below the head. */
+  embed(inputs: Readonly<Record<string, Value>>): Value
+  /** All that `build` runs uses the moving average of the weights, of the objective's own too; no gradient flows into it. */
   teacher<T>(build: () => T): T
 }
 
@@ -87,9 +89,9 @@ export interface Network {
   /** The architecture's name. */
   readonly name: string
   /** With dropout and batch statistics; parameters have their roles. */
-  readonly training: import('../graph/index.ts').Graph
+  readonly training: Graph
   /** The same without. */
-  readonly inference: import('../graph/index.ts').Graph
+  readonly inference: Graph
   /** Value that is the embedding: it stands below the head. */
   readonly representation: string
   /** Preparation of pictures: values from 0 to 1 are shifted and scaled so. */

@@ -7,15 +7,15 @@ import {
   include,
   op,
   parametersOf,
-  type Role,
   ROLE_KEY,
   rename,
+  resolveLayer,
   type Shape,
   tap,
   updatesOf,
   type Value,
 } from '../graph/index.ts'
-import { draw, type Initialization, type Parameters } from '../nn/index.ts'
+import { draw, type Initialization, type Mode, type Parameters, parametersFrom } from '../nn/index.ts'
 import { tensor } from '../tensor/index.ts'
 import type { Draw, Network, Objective, Scope } from './objective.ts'
 
@@ -32,6 +32,14 @@ export interface ScopeOptions {
   readonly batch: number
   readonly seed: number
   readonly classes?: readonly string[] | undefined
+  /** Mode of the objective's own layers. Default `training`. */
+  readonly mode?: Mode
+}
+
+/** A network cut at some of its values. */
+interface Cut {
+  readonly graph: Graph
+  readonly names: readonly string[]
 }
 
 /** Put before the names of the moving average's tensors. */
@@ -49,27 +57,31 @@ export class BatchScope implements Scope {
   readonly followers = new Map<string, string>()
   readonly #network: Network
   readonly #objective: Objective
+  readonly #mode: Mode
+  readonly #parameters: Parameters
   readonly #inputs = new Map<string, Value>()
-  readonly #cuts = new Map<string, Graph>()
+  readonly #cuts = new Map<string, Cut>()
   #teaching = false
 
-  constructor(network: Network, objective: Objective, { batch, seed, classes }: ScopeOptions) {
+  constructor(network: Network, objective: Objective, { batch, seed, classes, mode = 'training' }: ScopeOptions) {
     this.#network = network
     this.#objective = objective
     this.batch = batch
     this.seed = seed
     this.classes = classes
+    this.#mode = mode
+    this.#parameters = parametersFrom(this.builder, undefined, { seed, mode })
   }
 
   get parameters(): Parameters {
-    const mode = this.#teaching ? (this.#objective.teacher?.mode ?? 'training') : 'training'
-    const ask: Parameters['weight'] = (name, shape, init) => this.#ask(name, shape, init, 'weight')
+    if (!this.#teaching) return this.#parameters
+    const mode = this.#mode === 'training' ? (this.#objective.teacher?.mode ?? 'training') : 'inference'
     return {
       mode,
-      weight: ask,
-      buffer: (name, shape, init) => this.#ask(name, shape, init, 'buffer'),
+      weight: (name, shape, init) => this.#follow(name, shape, init, true),
+      buffer: (name, shape, init) => this.#follow(name, shape, init, false),
       update: (buffer, next) => {
-        if (mode === 'training') this.builder.update(buffer.name, next)
+        if (mode === 'training') this.builder.update(buffer.name.replace(/\.next$/, ''), next)
       },
     }
   }
@@ -117,14 +129,18 @@ export class BatchScope implements Scope {
   }
 
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[] {
-    const graph = this.#cutAt(outputs)
-    const made = include(this.builder, graph, inputs)
-    const names = graph.outputs.map(({ name }) => name)
-    return outputs.map((name) => {
-      const found = made[name] ?? made[names.find((one) => one === name || one.startsWith(`${name}/`)) ?? '']
+    const { graph, names } = this.#cutAt(outputs)
+    const made = include(this.builder, graph, this.#taken(graph, inputs))
+    return names.map((name, i) => {
+      const found = made[name]
       if (found) return found
-      throw this.#unfit(`has no output ${name}`)
+      throw this.#unfit(`has no output ${outputs[i]}`)
     })
+  }
+
+  embed(inputs: Readonly<Record<string, Value>>): Value {
+    const [embedding] = this.network(inputs, [this.#network.representation])
+    return embedding!
   }
 
   teacher<T>(build: () => T): T {
@@ -155,22 +171,31 @@ export class BatchScope implements Scope {
     })
   }
 
-  /** The network with these outputs, in the form of the student or of the teacher. */
-  #cutAt(outputs: readonly string[]): Graph {
-    const isTraining = !this.#teaching || (this.#objective.teacher?.mode ?? 'training') === 'training'
+  /** Those of the given values that the graph takes: below a cut, some inputs may not be needed. */
+  #taken(graph: Graph, inputs: Readonly<Record<string, Value>>): Record<string, Value> {
+    const unknown = Object.keys(inputs).find(
+      (name) => !this.#network.training.inputs.some((input) => input.name === name),
+    )
+    if (unknown !== undefined) throw this.#unfit(`has no input ${unknown}`)
+    const known = new Set(graph.inputs.map(({ name }) => name))
+    return Object.fromEntries(Object.entries(inputs).filter(([name]) => known.has(name)))
+  }
+
+  /** The network with these outputs, in the form of the student or of the teacher, and the outputs' names there. */
+  #cutAt(outputs: readonly string[]): Cut {
     const key = JSON.stringify([outputs, this.#teaching])
     const known = this.#cuts.get(key)
     if (known) return known
+    const isTraining = !this.#teaching || (this.#objective.teacher?.mode ?? 'training') === 'training'
     const whole = isTraining ? this.#network.training : this.#network.inference
+    const isOutput = (name: string) => whole.outputs.some((output) => output.name === name)
+    const names = outputs.map((name) => (isOutput(name) ? name : resolveLayer(whole, name)))
     const updates = [...updatesOf(whole).values()]
-    const missing = outputs.filter((name) => !whole.outputs.some((output) => output.name === name))
-    const tapped = missing.length > 0 ? tap(whole, ...missing) : whole
-    const added = tapped.outputs.slice(whole.outputs.length).map(({ name }) => name)
-    const kept = outputs.filter((name) => !missing.includes(name))
-    const part = cut(tapped, [...kept, ...added, ...updates])
-    const graph = this.#teaching ? this.#asTeacher(part) : part
-    this.#cuts.set(key, graph)
-    return graph
+    const inner = names.filter((name) => !isOutput(name))
+    const part = cut(inner.length > 0 ? tap(whole, ...inner) : whole, [...names, ...updates])
+    const made = { graph: this.#teaching ? this.#asTeacher(part) : part, names }
+    this.#cuts.set(key, made)
+    return made
   }
 
   /** The graph whose parameters are the moving average's: buffers, as no optimiser trains them. */
@@ -185,18 +210,15 @@ export class BatchScope implements Scope {
     return { ...renamed, values }
   }
 
-  /** A parameter of the objective's own; the teacher's begins as the student's. */
-  #ask(name: string, shape: readonly number[], init: Initialization | undefined, role: Role): Value {
-    if (!init) {
-      throw new PipiloError('PARAMETER_MISSING', `${name} has no initialisation.`, { input: name })
+  /** The teacher's copy of a parameter of the objective's own: it begins as the student's. */
+  #follow(name: string, shape: readonly number[], init: Initialization | undefined, isWeight: boolean): Value {
+    if (!init) throw new PipiloError('PARAMETER_MISSING', `${name} has no initialisation.`, { input: name })
+    const full = TEACHER + name
+    if (!this.builder.has(full)) {
+      if (isWeight) this.followers.set(full, name)
+      this.builder.initializer(full, draw(init, shape, this.seed, name), new Map([[ROLE_KEY, 'buffer']]))
     }
-    const full = this.#teaching ? TEACHER + name : name
-    return this.#once(`parameter ${full}`, () => {
-      if (this.#teaching && role === 'weight') this.followers.set(full, name)
-      const given: Role = this.#teaching ? 'buffer' : role
-      const drawn = draw(init, shape, this.seed, name)
-      return this.builder.initializer(full, drawn, new Map([[ROLE_KEY, given]]))
-    })
+    return this.builder.latest(full)
   }
 
   #once(key: string, make: () => Value): Value {

@@ -1,6 +1,6 @@
 /** One training step as one graph: forward, loss, backward, optimiser. */
 import { closest, PipiloError } from '../base/index.ts'
-import { Builder, type Graph, op, parametersOf, updatesOf } from '../graph/index.ts'
+import { Builder, type Graph, op, parametersOf, updatesOf, type Value } from '../graph/index.ts'
 import { grad, type OptimizeOptions, optimize } from '../grad/index.ts'
 import type { Network, Objective, TeacherOptions } from './objective.ts'
 import { BatchScope, type Feed, type ScopeOptions } from './scope.ts'
@@ -108,7 +108,7 @@ function withTeacher(
 
 function momentumAt(
   builder: Builder,
-  step: import('../graph/index.ts').Value,
+  step: Value,
   { momentum, finalMomentum = momentum, schedule = 'cosine', steps }: TeacherOptions,
   all: number,
 ) {
