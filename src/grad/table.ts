@@ -6,6 +6,7 @@ import { arithmeticRules } from './rules/arithmetic.ts'
 import { flatRules } from './rules/flat.ts'
 import { indexingRules } from './rules/indexing.ts'
 import { matrixRules } from './rules/matrix.ts'
+import { recurrentRules } from './rules/recurrent.ts'
 import { reductionRules } from './rules/reductions.ts'
 import { shapeRules } from './rules/shape.ts'
 import { softmaxRules } from './rules/softmax.ts'
@@ -17,6 +18,7 @@ const rules: Partial<RuleTable<GradientRule>> = {
   ...flatRules,
   ...indexingRules,
   ...matrixRules,
+  ...recurrentRules,
   ...reductionRules,
   ...shapeRules,
   ...softmaxRules,
