@@ -10,6 +10,11 @@ import { recurrentRules } from './rules/recurrent.ts'
 import { reductionRules } from './rules/reductions.ts'
 import { shapeRules } from './rules/shape.ts'
 import { softmaxRules } from './rules/softmax.ts'
+import { convolutionRules } from './rules/convolutions.ts'
+import { normalizationRules } from './rules/normalizations.ts'
+import { poolingRules } from './rules/pooling.ts'
+import { reductionRules } from './rules/reductions.ts'
+import { resizingRules } from './rules/resizing.ts'
 
 // A RuleTable<GradientRule> as soon as every family is there: an operator without a rule then does not compile.
 const rules: Partial<RuleTable<GradientRule>> = {
@@ -22,6 +27,11 @@ const rules: Partial<RuleTable<GradientRule>> = {
   ...reductionRules,
   ...shapeRules,
   ...softmaxRules,
+  ...convolutionRules,
+  ...normalizationRules,
+  ...poolingRules,
+  ...reductionRules,
+  ...resizingRules,
 }
 
 /** The rule of a node's operator; `undefined` where there is none. */
