@@ -17,6 +17,9 @@ export * from './layers/layers.ts'
 export * from './layers/parameters.ts'
 export * from './layers/pooling.ts'
 export { type Random, seeded } from './layers/random.ts'
+export { buildMae, type MaeConfig } from './masked/mae.ts'
+export { buildMaskedVit, type MaskedVitConfig } from './masked/maskedVit.ts'
+export { gatherTokens, patchify, unpatchify } from './masked/patches.ts'
 export * from './model.ts'
 export {
   type BertConfig,
