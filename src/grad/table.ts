@@ -13,7 +13,6 @@ import { softmaxRules } from './rules/softmax.ts'
 import { convolutionRules } from './rules/convolutions.ts'
 import { normalizationRules } from './rules/normalizations.ts'
 import { poolingRules } from './rules/pooling.ts'
-import { reductionRules } from './rules/reductions.ts'
 import { resizingRules } from './rules/resizing.ts'
 
 // A RuleTable<GradientRule> as soon as every family is there: an operator without a rule then does not compile.
@@ -30,7 +29,6 @@ const rules: Partial<RuleTable<GradientRule>> = {
   ...convolutionRules,
   ...normalizationRules,
   ...poolingRules,
-  ...reductionRules,
   ...resizingRules,
 }
 

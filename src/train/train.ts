@@ -85,7 +85,6 @@ class Run {
         ...(options.freeze && { freeze: options.freeze }),
         optimize: {
           optimizer: options.optimizer ?? { kind: 'adamw' },
-          steps,
           ...(options.schedule && {
             schedule: typeof options.schedule === 'function' ? options.schedule(steps) : options.schedule,
           }),
