@@ -3,6 +3,8 @@ import type { Node, RuleTable } from '../graph/index.ts'
 import type { GradientRule } from './rule.ts'
 import { activationRules } from './rules/activations.ts'
 import { arithmeticRules } from './rules/arithmetic.ts'
+import { dropoutRules } from './rules/dropout.ts'
+import { einsumRules } from './rules/einsum.ts'
 import { flatRules } from './rules/flat.ts'
 import { indexingRules } from './rules/indexing.ts'
 import { matrixRules } from './rules/matrix.ts'
@@ -14,6 +16,8 @@ import { softmaxRules } from './rules/softmax.ts'
 const rules: Partial<RuleTable<GradientRule>> = {
   ...activationRules,
   ...arithmeticRules,
+  ...dropoutRules,
+  ...einsumRules,
   ...flatRules,
   ...indexingRules,
   ...matrixRules,
