@@ -3,6 +3,8 @@ import type { Node, RuleTable } from '../graph/index.ts'
 import type { GradientRule } from './rule.ts'
 import { activationRules } from './rules/activations.ts'
 import { arithmeticRules } from './rules/arithmetic.ts'
+import { dropoutRules } from './rules/dropout.ts'
+import { einsumRules } from './rules/einsum.ts'
 import { flatRules } from './rules/flat.ts'
 import { indexingRules } from './rules/indexing.ts'
 import { matrixRules } from './rules/matrix.ts'
@@ -19,6 +21,8 @@ import { resizingRules } from './rules/resizing.ts'
 const rules: Partial<RuleTable<GradientRule>> = {
   ...activationRules,
   ...arithmeticRules,
+  ...dropoutRules,
+  ...einsumRules,
   ...flatRules,
   ...indexingRules,
   ...matrixRules,
