@@ -9,6 +9,7 @@ import {
   prune,
   reads,
   subgraphs,
+  upgrade,
   type Value,
 } from '../graph/index.ts'
 import { zerosLike } from './broadcasting.ts'
@@ -35,12 +36,13 @@ export interface GradOptions {
  * @remarks
  * For each name in `by` there is an output `<name>.grad` of its shape and dtype; zeros where `of` does not depend on it. Everything that
  * the graph had is kept. Where a function has a corner (ReLU at 0), the gradient is PyTorch's choice. Integers and booleans carry
- * no gradient. Reverse-mode accumulation, as in https://arxiv.org/abs/1502.05767, section 3.2.
+ * no gradient. A graph of an older operator set is raised to 17 first (`upgrade`). Reverse-mode accumulation, as in https://arxiv.org/abs/1502.05767, section 3.2.
  *
  * @throws `LAYER_UNKNOWN` for a name that is not there, `SHAPE_MISMATCH` for an output of more than one number, `DTYPE_MISMATCH` for names
  *   that are no floats, `OPERATOR_UNSUPPORTED` for an operator on the way that has no rule: it names the node
  */
-export function grad(given: Graph, { of, by }: GradOptions): Graph {
+export function grad(imported: Graph, { of, by }: GradOptions): Graph {
+  const given = upgrade(imported)
   const way = wayOf(given, of, by)
   const graph = optionalOutputs(given, statisticsOf(way))
   const builder = Builder.from(graph)
