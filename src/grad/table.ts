@@ -3,11 +3,17 @@ import type { Node, RuleTable } from '../graph/index.ts'
 import type { GradientRule } from './rule.ts'
 import { activationRules } from './rules/activations.ts'
 import { arithmeticRules } from './rules/arithmetic.ts'
+import { convolutionRules } from './rules/convolutions.ts'
+import { dropoutRules } from './rules/dropout.ts'
+import { einsumRules } from './rules/einsum.ts'
 import { flatRules } from './rules/flat.ts'
 import { indexingRules } from './rules/indexing.ts'
 import { matrixRules } from './rules/matrix.ts'
+import { normalizationRules } from './rules/normalizations.ts'
+import { poolingRules } from './rules/pooling.ts'
 import { recurrentRules } from './rules/recurrent.ts'
 import { reductionRules } from './rules/reductions.ts'
+import { resizingRules } from './rules/resizing.ts'
 import { shapeRules } from './rules/shape.ts'
 import { softmaxRules } from './rules/softmax.ts'
 
@@ -15,6 +21,8 @@ import { softmaxRules } from './rules/softmax.ts'
 const rules: Partial<RuleTable<GradientRule>> = {
   ...activationRules,
   ...arithmeticRules,
+  ...dropoutRules,
+  ...einsumRules,
   ...flatRules,
   ...indexingRules,
   ...matrixRules,
@@ -22,6 +30,10 @@ const rules: Partial<RuleTable<GradientRule>> = {
   ...reductionRules,
   ...shapeRules,
   ...softmaxRules,
+  ...convolutionRules,
+  ...normalizationRules,
+  ...poolingRules,
+  ...resizingRules,
 }
 
 /** The rule of a node's operator; `undefined` where there is none. */

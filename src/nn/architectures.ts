@@ -8,7 +8,9 @@ import type { BuildModel } from './model.ts'
 import { bertPresets } from './text/bertPresets.ts'
 import { textArchitectures } from './text/textArchitectures.ts'
 import { textPresets } from './text/textPresets.ts'
+import { SWIN_DEFAULTS } from './vit/swin.ts'
 import { swinPresets } from './vit/swinPresets.ts'
+import { VIT_SETTINGS } from './vit/vit.ts'
 import { visionArchitectures } from './vit/vitArchitectures.ts'
 import { findVit, vitNames } from './vit/vitNames.ts'
 import { vitPresets } from './vit/vitPresets.ts'
@@ -40,6 +42,8 @@ export type NameOf = 'transformers' | 'timm' | 'hub'
  * const { graph, parameters } = build({ num_classes: 10 }, undefined, { mode: 'training', seed: 1 })
  * architecture('distilbert').build(JSON.parse(config), tensors)
  * ```
+ *
+ * Settings that a network of timm's name does not have are an error of its `build`, `OPTION_INVALID` with the closest.
  *
  * @param of whose name it is. Default: anybody's
  * @throws PipiloError `MODEL_INVALID` with the closest names
@@ -96,12 +100,22 @@ function ofType(type: string): NamedArchitecture | undefined {
 
 function ofTimm(tagged: string): NamedArchitecture | undefined {
   const [name = ''] = tagged.split('.')
-  if (own.has(name)) return own.get(name)
+  const found = own.get(name)
+  if (found) {
+    return {
+      ...found,
+      build: (changes, ...rest) => {
+        checkSettings(name, changes, Object.keys(found.preset ?? {}))
+        return found.build(changes, ...rest)
+      },
+    }
+  }
   const vit = vitPresets.get(name) ?? swinPresets.get(name)
   if (vit) {
     return {
       modality: 'image',
       build: (changes, ...rest) => {
+        checkSettings(name, changes, vitPresets.has(name) ? VIT_SETTINGS : swinSettings)
         if (!vitPresets.has(name)) refusePooling(name, changes['global_pool'])
         return findVit(name, changes)!(...rest)
       },
@@ -113,6 +127,7 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
     cnn && {
       modality: 'image',
       build: (changes, ...rest) => {
+        checkSettings(name, changes, cnnSettings)
         refusePooling(name, changes['global_pool'])
         return cnn.build({ ...cnn.preset, ...changes }, ...rest)
       },
@@ -146,6 +161,42 @@ function typeNames(): string[] {
 /** Those of two towers are not for pictures alone. */
 function isPicture(type: string): boolean {
   return Object.hasOwn(visionArchitectures, type) && !/^(?:clip|siglip)/.test(type)
+}
+
+/**
+ * Settings of convolutional networks that a preset may leave open, beside those that some preset sets; what a checkpoint's `model_args`
+ * says goes through here as well.
+ */
+const cnnSettings = [
+  ...new Set([...cnnArchitectures.values()].flatMap(({ preset }) => Object.keys(preset))),
+  ...['in_chans', 'drop_rate', 'drop_path_rate', 'shortcut', 'act', 'norm', 'global_pool', 'padding'],
+  ...['norm_eps', 'conv_mlp', 'fix_stem', 'kernel_sizes', 'head_hidden_size', 'arch_def', 'pad_type'],
+  ...[
+    'pruned',
+    'aa_layer',
+    'attn_layer',
+    'se_ratio',
+    'block_reduce_first',
+    'down_kernel_size',
+    'growth_rate',
+  ],
+  ...['init_values', 'channel_divisor', 'mlp_ratio'],
+]
+
+const swinSettings = [
+  ...new Set([SWIN_DEFAULTS, ...swinPresets.values()].flatMap((preset) => Object.keys(preset))),
+  ...['window_size', 'pretrained_window_sizes', 'names', 'global_pool', 'norm_eps'],
+]
+
+/** A misspelt setting would leave the default in its place. */
+function checkSettings(name: string, changes: object, known: readonly string[]): void {
+  const unknown = Object.keys(changes).find((key) => !known.includes(key))
+  if (unknown === undefined) return
+  const near = closest(unknown, known)
+  throw new PipiloError('OPTION_INVALID', `${name} has no setting ${unknown}.`, {
+    input: unknown,
+    hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has ${known.join(', ')}.`,
+  })
 }
 
 /** Only vision transformers are built with other poolings than the mean: another one would give other numbers in silence. */

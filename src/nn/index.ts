@@ -17,6 +17,9 @@ export * from './layers/layers.ts'
 export * from './layers/parameters.ts'
 export * from './layers/pooling.ts'
 export { type Random, seeded } from './layers/random.ts'
+export { buildMae, type MaeConfig } from './masked/mae.ts'
+export { buildMaskedVit, type MaskedVitConfig } from './masked/maskedVit.ts'
+export { gatherTokens, patchify, unpatchify } from './masked/patches.ts'
 export * from './model.ts'
 export {
   type BertConfig,
@@ -27,7 +30,9 @@ export {
   bertConfig,
   buildBert,
 } from './text/bert.ts'
+export { buildSentenceEncoder, type SentenceEncoderOptions } from './text/sentenceEncoder.ts'
 export { buildClip, buildClipImage, buildClipText } from './towers/clip.ts'
 export { buildOpenClip } from './towers/openClip.ts'
+export { buildClipPair, buildDualEncoder, type DualEncoderConfig } from './towers/pair.ts'
 export type { TwoTowers } from './towers/twoTowers.ts'
 export * from './types.ts'

@@ -1,6 +1,6 @@
 /** Options, events and results of training. */
 import type { Dataset } from '../embed/index.ts'
-import type { OptimizerOptions, ScheduleOptions, WeightGroup } from '../grad/index.ts'
+import type { Optimizer, Schedule, WeightGroup } from '../grad/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AugmentationSpec } from './augmentations/index.ts'
@@ -18,9 +18,9 @@ export interface TrainOptions {
   /** Default 10. */
   readonly epochs?: number
   /** Default: AdamW with PyTorch's settings. */
-  readonly optimizer?: OptimizerOptions
+  readonly optimizer?: Optimizer
   /** How the learning rate goes, or that by the number of steps of the run. Default: constant. */
-  readonly schedule?: ScheduleOptions | ((steps: number) => ScheduleOptions)
+  readonly schedule?: Schedule | ((steps: number) => Schedule)
   /** Largest norm of all gradients together. Default: not limited. */
   readonly clip?: number
   /** Settings of the optimiser for weights by the pattern of their names. */
@@ -58,9 +58,11 @@ export interface TrainOptions {
 export interface MetricsOptions {
   /** Steps between calls. Default: once an epoch. */
   readonly every?: number
-  compute(at: { readonly step: number; readonly epoch: number; weights(): Promise<ReadonlyMap<string, Tensor>> }): Promise<
-    Readonly<Record<string, number>>
-  >
+  compute(at: {
+    readonly step: number
+    readonly epoch: number
+    weights(): Promise<ReadonlyMap<string, Tensor>>
+  }): Promise<Readonly<Record<string, number>>>
 }
 
 /** End of a run before its last epoch. */

@@ -188,7 +188,7 @@ async function firstThatRuns<T>(
       return [dtype, await work(graph, dtype)]
     } catch (error) {
       const lacking =
-        /not implemented|NOT_IMPLEMENTED|does not support double|Could not find an implementation|Failed to find kernel|Type 'tensor\(double\)'/i.test(
+        /not implemented|NOT_IMPLEMENTED|Could not find an implementation|Failed to find kernel|Type 'tensor\(double\)'|does not support double/i.test(
           String(error),
         )
       if (dtype === 'float32' || !lacking) throw error

@@ -189,4 +189,5 @@ def main():
     Path(__file__).with_name("training-models.json").write_text(f"[\n{text}\n]\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

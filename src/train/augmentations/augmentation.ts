@@ -1,9 +1,9 @@
 /** Augmentations as one graph for a whole batch, with the random numbers that it is fed. */
 import { Builder, type Graph, op, type Value } from '../../graph/index.ts'
-import { seeded } from '../../nn/index.ts'
 import { elementCount, type Tensor, typedArray } from '../../tensor/index.ts'
 import { checkedSides, expectName, integer, refuse } from './checks.ts'
 import { type Parameter, type Picture, type PreparedStep, prepareStep } from './kinds.ts'
+import { checkedCounters, type MaskCounters, randoms } from './masks.ts'
 import type { Size } from './pixels.ts'
 import type { AugmentationSpec, AugmentationStep } from './steps.ts'
 
@@ -82,8 +82,8 @@ export function augmentation(spec: AugmentationSpec, options: AugmentationOption
     outputs: built.map(({ output }) => output),
     sizes: built.map(({ size }) => size),
     draw: (seed, step, count, { first = 0 } = {}) => {
-      checkCounters({ seed, step, first, count })
-      return Object.assign({}, ...built.map((view) => drawView(view, { seed, step, count, first })))
+      const counters = checkedCounters({ seed, step, count, first })
+      return Object.assign({}, ...built.map((view) => drawView(view, counters)))
     },
   }
 }
@@ -165,29 +165,14 @@ function addView(pixels: Value, view: View): Value {
 const inputName = ({ name }: View, step: string, parameter: string): string =>
   [name, step, parameter].filter(Boolean).join('.')
 
-interface Counters {
-  readonly seed: number
-  readonly step: number
-  readonly first: number
-  readonly count: number
-}
-
-function checkCounters({ seed, step, first, count }: Counters): void {
-  if (!Number.isSafeInteger(seed)) refuse('seed', seed, 'an integer')
-  integer('step', step, 0)
-  integer('first', first, 0)
-  integer('count', count, 1)
-}
-
-function drawView(view: View, { seed, step, first, count }: Counters): Record<string, Tensor> {
+function drawView(view: View, counters: Required<MaskCounters>): Record<string, Tensor> {
   const columns = view.steps.map(({ name, prepared }) =>
     Object.entries(prepared.parameters).map(([parameter, type]) => ({
       name: inputName(view, name, parameter),
-      ...emptyColumn(type, count),
+      ...emptyColumn(type, counters.count),
     })),
   )
-  for (let i = 0; i < count; i++) {
-    const random = seeded(seed, `augmentation/${view.name}/${step}/${first + i}`)
+  for (const [i, random] of randoms(`augmentation/${view.name}`, counters).entries()) {
     for (const [s, { prepared }] of view.steps.entries()) {
       for (const [p, numbers] of prepared.draw(random).entries()) columns[s]![p]!.write(i, numbers)
     }

@@ -1,6 +1,6 @@
 /** Checks of the options of steps: each gives the value back, or says what is wrong with it. */
 import { closest, PipiloError } from '../../base/index.ts'
-import { type Size, sides } from './pixels.ts'
+import type { Size } from './pixels.ts'
 import type { Range } from './steps.ts'
 
 /** @throws PipiloError `OPTION_INVALID` that says what an option has to be */
@@ -32,6 +32,11 @@ export function number(name: string, value: number, least: number, most: number)
   return refuse(name, value, `a number from ${least} to ${most}`)
 }
 
+/** `true` or `false`. */
+export function boolean(name: string, value: boolean): boolean {
+  return typeof value === 'boolean' ? value : refuse(name, value, 'true or false')
+}
+
 /** A probability. */
 export const probability = (name: string, value: number): number => number(name, value, 0, 1)
 
@@ -43,9 +48,10 @@ export function integer(name: string, value: number, least: number): number {
 
 /** Two sides of at least one pixel each. */
 export function checkedSides(name: string, size: Size): readonly [number, number] {
-  const [height, width] = Array.isArray(size) && size.length !== 2 ? [0, 0] : sides(size)
-  if (Number.isSafeInteger(height) && Number.isSafeInteger(width) && height > 0 && width > 0)
-    return [height, width]
+  const pair = Array.isArray(size) && size.length !== 2 ? [] : [size].flat()
+  const [height, width = height] = pair
+  const isSide = (side: number | undefined): side is number => Number.isSafeInteger(side) && side! > 0
+  if (isSide(height) && isSide(width)) return [height, width]
   return refuse(name, size, 'a number of pixels from 1 on, or two: height and width')
 }
 

@@ -5,6 +5,15 @@ export * from './blur.ts'
 export * from './color.ts'
 export * from './erasing.ts'
 export * from './geometry.ts'
+export {
+  type BlockMaskOptions,
+  blockMask,
+  type MaskCounters,
+  type PatchMaskOptions,
+  type PatchMasks,
+  patchMask,
+} from './masks.ts'
 export type { Size } from './pixels.ts'
 export * from './presets.ts'
 export type * from './steps.ts'
+export * from './tokens.ts'

@@ -5,6 +5,7 @@ import type { DType } from '../../tensor/index.ts'
 import { gaussianBlur } from './blur.ts'
 import {
   around,
+  boolean,
   checkedSides,
   expectName,
   integer,
@@ -120,7 +121,7 @@ export const kinds: Kinds = {
       const size = checkedSides('size', step.size)
       const scale = positiveRange('scale', step.scale ?? [0.08, 1], 1)
       const ratio = positiveRange('ratio', step.ratio ?? [3 / 4, 4 / 3])
-      const antialias = step.antialias ?? true
+      const antialias = boolean('antialias', step.antialias ?? true)
       return {
         size,
         parameters: { boxes: BOX },
@@ -272,10 +273,8 @@ export const kinds: Kinds = {
       const degrees = around('degrees', step.degrees ?? 0, 360)
       const shear = around('shear', step.shear ?? 0, 89)
       const scale = positiveRange('scale', step.scale ?? [1, 1])
-      const [x, y] = (step.translate ?? [0, 0]).map((part) => probability('translate', part)) as [
-        number,
-        number,
-      ]
+      const [x, y] = step.translate ?? [0, 0]
+      for (const part of [x, y]) probability('translate', part)
       const { interpolation = 'bilinear' } = step
       expectName('interpolation', interpolation, ['bilinear', 'nearest'])
       return {

@@ -50,9 +50,9 @@ export interface Batch {
   /** Rows of the data set, or of the stream. */
   readonly indices: readonly number[]
   readonly rows: readonly DatasetRow[]
-  /** Where rows have labels. */
+  /** Of rows that have labels. */
   readonly labels?: Int32Array
-  /** Where rows have scores. */
+  /** Of rows that have scores. */
   readonly scores?: Float32Array
   /** With `pictures`: float32 [N, C, H, W], from 0 to 1. */
   readonly pixels?: Tensor

@@ -23,7 +23,7 @@ const known = new WeakMap<Dataset, Promise<SampleKeys>>()
 export function distinctKeys(dataset: Dataset): Promise<SampleKeys> {
   const found = known.get(dataset) ?? keysOf(dataset)
   known.set(dataset, found)
-  // What failed may go well another time.
+  // A failure is not kept: it may go well another time.
   found.catch(() => known.delete(dataset))
   return found
 }

@@ -1,5 +1,5 @@
 /** Settings that recipes share. */
-import type { OptimizerOptions, ScheduleOptions, WeightGroup } from '../../grad/index.ts'
+import type { Optimizer, Schedule, WeightGroup } from '../../grad/index.ts'
 import type { AugmentationStep } from '../augmentations/index.ts'
 
 /** Height and width of square pictures. */
@@ -12,7 +12,7 @@ export const cropsAndFlips = (size: number): readonly AugmentationStep[] => [
 ]
 
 /** Stochastic gradient descent with Nesterov's momentum of 0.9. */
-export const sgd = (lr: number, weightDecay = 0): OptimizerOptions => ({
+export const sgd = (lr: number, weightDecay = 0): Optimizer => ({
   kind: 'sgd',
   lr,
   momentum: 0.9,
@@ -21,7 +21,13 @@ export const sgd = (lr: number, weightDecay = 0): OptimizerOptions => ({
 })
 
 /** A linear warm-up over a twentieth of the run, then a cosine down to 0. */
-export const warmedCosine = (steps: number): ScheduleOptions => ({ kind: 'cosine', warmup: Math.round(steps / 20) })
+export const warmedCosine = (steps: number): Schedule => ({
+  kind: 'cosine',
+  steps,
+  warmup: Math.round(steps / 20),
+})
 
 /** Biases and the scales of norms are not decayed. */
-export const biasesAndNorms: readonly WeightGroup[] = [{ pattern: /\.bias$|(?:bn|norm|downsample\.1)\d*\.weight$/, weightDecay: 0 }]
+export const biasesAndNorms: readonly WeightGroup[] = [
+  { names: /\.bias$|(?:bn|norm|downsample\.1)\d*\.weight$/, weightDecay: 0 },
+]

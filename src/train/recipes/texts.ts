@@ -18,7 +18,7 @@ export const sentences: TrainingRecipe = {
     objective: await objectiveFor(data),
     optimizer: { kind: 'adamw', lr, weightDecay: 0.01 },
     schedule: warmedCosine,
-    groups: [{ pattern: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }],
+    groups: [{ names: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }],
     clip: 1,
   }),
 }
