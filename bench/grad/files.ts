@@ -165,7 +165,8 @@ function drawn(graph: Graph & { readonly initializers: ReadonlyMap<string, Tenso
     [...graph.initializers].map(([key, value]) => {
       if (value.dtype !== 'float32' || value.shape.length === 0) return [key, value]
       const fan = elementCount(value.shape) / value.shape[0]!
-      const deviation = value.shape.length > 1 && fan > 1 ? Math.sqrt(2 / fan) : 0.1
+      // The last layer's are small, or its softmax would have no slope.
+      const deviation = value.shape.length === 2 ? 0.01 : fan > 1 ? Math.sqrt(2 / fan) : 0.1
       const random = randomNumbers(elementCount(value.shape), seed++)
       const numbers = random.map((x) => (scales.has(key) ? 1 + 0.5 * x : deviation * Math.sqrt(3) * x))
       return [key, tensor('float32', value.shape, numbers)]
