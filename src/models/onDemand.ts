@@ -22,6 +22,14 @@ import { lazily } from '../base/index.ts'
 export const open = lazily(async () => (await import('./open.ts')).open)
 
 /**
+ * A model as {@link open} gives it, and the same one as it is trained: with dropout and batch statistics, where its architecture is built
+ * here; as its graph is, where it came as one (`.onnx`, TensorFlow.js).
+ *
+ * @throws what {@link open} throws
+ */
+export const openForTraining = lazily(async () => (await import('./open.ts')).openForTraining)
+
+/**
  * Opens a model repository of the Hugging Face hub.
  *
  * @example
