@@ -22,6 +22,14 @@ import { lazily } from '../base/index.ts'
 export const open = lazily(async () => (await import('./open.ts')).open)
 
 /**
+ * A model as {@link open} gives it, and the same one as it is trained: with dropout and batch statistics, where its architecture is built
+ * here; as its graph is, where it came as one (`.onnx`, TensorFlow.js).
+ *
+ * @throws what {@link open} throws
+ */
+export const openForTraining = lazily(async () => (await import('./open.ts')).openForTraining)
+
+/**
  * Opens a model repository of the Hugging Face hub.
  *
  * @example
@@ -121,3 +129,8 @@ export const readLora = lazily(async () => (await import('./sources/peftFolder.t
  * @throws PipiloError `GRAPH_INVALID` if it has none, `PARAMETER_MISSING` where its tensors are inputs, `WRITE_FAILED`
  */
 export const writeLora = lazily(async () => (await import('./sources/peftFolder.ts')).writeLora)
+
+/** The absolute path of a file or folder inside an npm package. See sources/npm.ts. */
+export async function findInPackage(specifier: string): Promise<string> {
+  return (await import('./sources/npm.ts')).findInPackage(specifier)
+}
