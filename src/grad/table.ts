@@ -5,6 +5,7 @@ import { arithmeticRules } from './rules/arithmetic.ts'
 import { convolutionRules } from './rules/convolutions.ts'
 import { normalizationRules } from './rules/normalizations.ts'
 import { poolingRules } from './rules/pooling.ts'
+import { recurrentRules } from './rules/recurrent.ts'
 import { reductionRules } from './rules/reductions.ts'
 import { resizingRules } from './rules/resizing.ts'
 
@@ -14,6 +15,7 @@ const rules: Partial<RuleTable<GradientRule>> = {
   ...convolutionRules,
   ...normalizationRules,
   ...poolingRules,
+  ...recurrentRules,
   ...reductionRules,
   ...resizingRules,
 }

@@ -157,7 +157,10 @@ async function firstThatRuns<T>(
     try {
       return [dtype, await work(graph, dtype)]
     } catch (error) {
-      const lacking = /not implemented|NOT_IMPLEMENTED|Could not find an implementation/i.test(String(error))
+      const lacking =
+        /not implemented|NOT_IMPLEMENTED|Could not find an implementation|not support double/i.test(
+          String(error),
+        )
       if (dtype === 'float32' || !lacking) throw error
     }
   }
