@@ -17,7 +17,7 @@ folder = Path(sys.argv[1])
 case = json.loads((folder / "case.json").read_text())
 model = onnx.load(folder / "model.onnx")
 OPSET = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 TYPES = {
     1: torch.float32, 2: torch.uint8, 3: torch.int8, 5: torch.int16, 6: torch.int32, 7: torch.int64, 9: torch.bool,
     10: torch.float16, 11: torch.float64,
@@ -192,7 +192,7 @@ class Network:
         axis = a.get("axis", 0) % i[0].dim()
         index = torch.where(i[1] < 0, i[1] + i[0].shape[axis], i[1]).long()
         out = i[0].index_select(axis, index.reshape(-1))
-        return out.reshape(*i[0].shape[:axis], *index.shape, *i[0].shape[axis + 1:])
+        return out.reshape([*i[0].shape[:axis], *index.shape, *i[0].shape[axis + 1:]])
     def GatherND(self, i, a, n):
         assert a.get("batch_dims", 0) == 0
         return i[0][tuple(i[1].long().movedim(-1, 0))]

@@ -30,7 +30,9 @@ export {
   bertConfig,
   buildBert,
 } from './text/bert.ts'
+export { buildSentenceEncoder, type SentenceEncoderOptions } from './text/sentenceEncoder.ts'
 export { buildClip, buildClipImage, buildClipText } from './towers/clip.ts'
 export { buildOpenClip } from './towers/openClip.ts'
+export { buildClipPair, buildDualEncoder, type DualEncoderConfig } from './towers/pair.ts'
 export type { TwoTowers } from './towers/twoTowers.ts'
 export * from './types.ts'

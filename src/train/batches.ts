@@ -2,8 +2,8 @@
 import { PipiloError } from '../base/index.ts'
 import type { Dataset, DatasetStream } from '../embed/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { type Augmenter, augmenter } from './augmentations/augmenter.ts'
 import { augmentation } from './augmentations/augmentation.ts'
+import { type Augmenter, augmenter } from './augmentations/augmenter.ts'
 import type { Batch } from './collate.ts'
 import { type BatchOptions, batches, samplerOf } from './data/batches.ts'
 import { type PictureDecoder, pictureDecoder } from './data/pictures.ts'
@@ -77,7 +77,10 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
     hash: () => data.hash(),
     async *epoch(epoch, startAt) {
       const loaded = batches(data, { ...loading, epoch, startAt })
-      for await (const next of ahead(loaded, async (one) => ({ ...one, pixels: await viewsOf(one.pixels, epoch * steps + one.number) }))) {
+      for await (const next of ahead(loaded, async (one) => ({
+        ...one,
+        pixels: await viewsOf(one.pixels, epoch * steps + one.number),
+      }))) {
         yield next
       }
     },
@@ -109,7 +112,10 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
   }
 }
 
-function partsOf({ data, validation, seed = 0 }: TrainOptions): { data: Dataset; validation: Dataset | undefined } {
+function partsOf({ data, validation, seed = 0 }: TrainOptions): {
+  data: Dataset
+  validation: Dataset | undefined
+} {
   if (typeof validation !== 'number') return { data, validation }
   const { train, validation: held } = splitDataset(data, { validation, seed })
   return { data: train, validation: held }
@@ -117,21 +123,33 @@ function partsOf({ data, validation, seed = 0 }: TrainOptions): { data: Dataset;
 
 function checkBatch(batch: number, data: Dataset | DatasetStream, { name, leastBatch = 1 }: Objective): void {
   if (batch >= leastBatch) return
-  throw new PipiloError('INPUT_INVALID', `${data.name} has ${batch} rows; ${name} needs batches of at least ${leastBatch}.`, {
-    input: data.name,
-  })
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${data.name} has ${batch} rows; ${name} needs batches of at least ${leastBatch}.`,
+    {
+      input: data.name,
+    },
+  )
 }
 
 /** The way in which batches are chosen for an objective. */
-function samplerFor(objective: Objective, batch: number, data: Dataset): Pick<BatchOptions, 'sampler' | 'batch'> {
+function samplerFor(
+  objective: Objective,
+  batch: number,
+  data: Dataset,
+): Pick<BatchOptions, 'sampler' | 'batch'> {
   if (objective.sampling === 'distinct') return { sampler: 'distinct' }
   if (objective.sampling !== 'classes') return {}
   const present = new Set(data.labels ?? []).size
   if (present < 2) {
-    throw new PipiloError('INPUT_INVALID', `${data.name} has ${present === 1 ? 'one class only' : 'no labels'}; ${objective.name} tells classes apart.`, {
-      input: data.name,
-      hint: 'Give it rows of two classes at least.',
-    })
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `${data.name} has ${present === 1 ? 'one class only' : 'no labels'}; ${objective.name} tells classes apart.`,
+      {
+        input: data.name,
+        hint: 'Give it rows of two classes at least.',
+      },
+    )
   }
   // A few rows of as many classes as there is room for.
   const samples = Math.max(2, Math.min(8, Math.floor(batch / Math.min(present, 8))))
@@ -139,16 +157,16 @@ function samplerFor(objective: Objective, batch: number, data: Dataset): Pick<Ba
   return { sampler: { classes, samples }, batch: classes * samples }
 }
 
-function countSteps(
-  sampler: Awaited<ReturnType<typeof samplerOf>>,
-  data: Dataset,
-  batch: number,
-): number {
+function countSteps(sampler: Awaited<ReturnType<typeof samplerOf>>, data: Dataset, batch: number): number {
   const steps = sampler.length ?? Math.floor(data.length / batch)
   if (steps > 0) return steps
-  throw new PipiloError('INPUT_INVALID', `${data.name} has ${data.length} rows: too few for a batch of ${batch}.`, {
-    input: data.name,
-  })
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${data.name} has ${data.length} rows: too few for a batch of ${batch}.`,
+    {
+      input: data.name,
+    },
+  )
 }
 
 /** Size in which pictures are decoded before they are augmented: larger where crops are taken of them. */
@@ -169,7 +187,9 @@ async function openAugmenter(
 ): Promise<Augmenter | undefined> {
   if (!augment) return undefined
   if (!network.image) {
-    throw new PipiloError('OPTION_INVALID', `${network.name} takes no pictures to augment.`, { input: 'augment' })
+    throw new PipiloError('OPTION_INVALID', `${network.name} takes no pictures to augment.`, {
+      input: 'augment',
+    })
   }
   const made = augmentation(augment, { size, channels: network.image.channels, views })
   const wrong = made.sizes.find((each) => each.join() !== network.image!.size.join())
@@ -184,7 +204,10 @@ async function openAugmenter(
 }
 
 /** Works one item ahead of the one who takes them. */
-async function* ahead<In, Out>(items: AsyncIterable<In>, work: (item: In) => Promise<Out>): AsyncGenerator<Out> {
+async function* ahead<In, Out>(
+  items: AsyncIterable<In>,
+  work: (item: In) => Promise<Out>,
+): AsyncGenerator<Out> {
   let pending: Promise<Out> | undefined
   for await (const item of items) {
     const next = work(item)

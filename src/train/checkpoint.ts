@@ -1,9 +1,9 @@
 /** Checkpoints: all that a run needs to go on as if it had never stopped, in one file. */
-import { readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PipiloError } from '../base/index.ts'
-import { readSafetensors, writeSafetensors } from '../models/index.ts'
 import { loadTensor } from '../graph/index.ts'
+import { readSafetensors, writeSafetensors } from '../models/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 
 /** Place of a run, and all that it has told so far. */
@@ -47,6 +47,7 @@ export async function writeCheckpoint(
     ['pipilo.state', JSON.stringify(state)],
     ['pipilo.run', JSON.stringify(run)],
   ])
+  await mkdir(join(folder, FOLDER), { recursive: true })
   await writeSafetensors(path, new Map(Object.entries(tensors)), metadata)
   const others = (await checkpointFiles(folder)).filter((file) => file !== path)
   for (const file of others.slice(0, Math.max(0, others.length - (keep - 1)))) await rm(file, { force: true })
@@ -95,7 +96,10 @@ export function checkSameRun(
   )
   const [first] = differing
   if (first !== undefined) {
-    throw mismatch(path, `${first} was ${JSON.stringify(run[first])} and is ${JSON.stringify(expected[first])}`)
+    throw mismatch(
+      path,
+      `${first} was ${JSON.stringify(run[first])} and is ${JSON.stringify(expected[first])}`,
+    )
   }
   for (const [name, shape] of shapes) {
     const found = tensors[name]?.shape

@@ -1,7 +1,7 @@
 /** Batches of rows as the inputs of a step. */
 import { PipiloError } from '../base/index.ts'
-import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
 import type { DatasetRow } from '../embed/index.ts'
+import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
 import type { Network } from './objective.ts'
 import type { Feed } from './scope.ts'
 
@@ -64,16 +64,25 @@ function fill(
       const shape = feed.shape.map(Number)
       const data = feed.draw({ seed: options.seed, step: options.step, rows: batch.indices })
       if (data.length === elementCount(shape)) return { dtype: feed.dtype, shape, data } as Tensor
-      throw new PipiloError('SHAPE_MISMATCH', `An input of [${shape}] was drawn with ${data.length} elements.`)
+      throw new PipiloError(
+        'SHAPE_MISMATCH',
+        `An input of [${shape}] was drawn with ${data.length} elements.`,
+      )
     }
   }
 }
 
-function valueOf(column: string, batch: Batch, place: number): unknown {
+function numberOf(column: string, batch: Batch, place: number): unknown {
   return (batch.rows[place] as Readonly<Record<string, unknown>>)[column]
 }
 
-function wrong(column: string, batch: Batch, place: number, what: string, { nameOf }: CollateOptions): PipiloError {
+function wrong(
+  column: string,
+  batch: Batch,
+  place: number,
+  what: string,
+  { nameOf }: CollateOptions,
+): PipiloError {
   const where = nameOf(batch.indices[place]!)
   return new PipiloError('INPUT_INVALID', `${where}: ${column} ${what}.`, { input: where })
 }
@@ -81,7 +90,7 @@ function wrong(column: string, batch: Batch, place: number, what: string, { name
 function labels(column: string, batch: Batch, options: CollateOptions): Tensor {
   const { classes } = options
   const data = BigInt64Array.from(batch.rows, (_, place) => {
-    const value = valueOf(column, batch, place)
+    const value = numberOf(column, batch, place)
     if (typeof value !== 'number' || !Number.isInteger(value)) {
       throw wrong(column, batch, place, `is ${JSON.stringify(value)}, not the index of a class`, options)
     }
@@ -98,7 +107,7 @@ function numbers(column: string, shape: readonly number[], batch: Batch, options
   const size = elementCount(shape)
   const data = new Float32Array(batch.rows.length * size)
   for (let place = 0; place < batch.rows.length; place++) {
-    const value = valueOf(column, batch, place)
+    const value = numberOf(column, batch, place)
     const values = typeof value === 'number' ? [value] : value
     if (!isNumbers(values) || values.length !== size) {
       throw wrong(column, batch, place, `is not ${size === 1 ? 'a number' : `${size} numbers`}`, options)
@@ -115,7 +124,7 @@ function isNumbers(values: unknown): values is ArrayLike<number> {
 
 function encode(column: string, batch: Batch, options: CollateOptions): readonly (readonly number[])[] {
   const texts = batch.rows.map((_, place) => {
-    const value = valueOf(column, batch, place)
+    const value = numberOf(column, batch, place)
     if (typeof value === 'string') return value
     throw wrong(column, batch, place, `is ${JSON.stringify(value) ?? 'missing'}, not a text`, options)
   })

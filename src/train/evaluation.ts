@@ -19,7 +19,12 @@ interface Forward {
 }
 
 /** The evaluation of a network without dropout, with its running statistics. */
-export function openEvaluation(network: Network, objective: Objective, source: BatchSource, seed: number): Evaluation {
+export function openEvaluation(
+  network: Network,
+  objective: Objective,
+  source: BatchSource,
+  seed: number,
+): Evaluation {
   const calm: Network = { ...network, training: network.inference }
   const built = new Map<number, Forward>()
   const forwardOf = (batch: number): Forward => {
@@ -43,7 +48,13 @@ export function openEvaluation(network: Network, objective: Objective, source: B
         const session = await compile(withWeights(graph, weights), { workers: 1 })
         try {
           for await (const batch of source.validation(size)) {
-            const given = collate(feeds, batch, { network, seed, step: step++, classes: source.classes, nameOf: source.validationNameOf })
+            const given = collate(feeds, batch, {
+              network,
+              seed,
+              step: step++,
+              classes: source.classes,
+              nameOf: source.validationNameOf,
+            })
             for (const [name, { data }] of Object.entries(await session.run(given))) {
               sums[name] = (sums[name] ?? 0) + Number(data[0]) * size
             }

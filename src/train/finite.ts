@@ -23,7 +23,10 @@ export async function notFinite(
   })
 }
 
-async function firstNotFinite(graph: Graph, given: Readonly<Record<string, Tensor>>): Promise<string | undefined> {
+async function firstNotFinite(
+  graph: Graph,
+  given: Readonly<Record<string, Tensor>>,
+): Promise<string | undefined> {
   for (const [name, tensor] of Object.entries(given)) {
     const at = placeNotFinite(tensor)
     if (at) return `${at} in ${name}, which the step was given`
@@ -57,7 +60,8 @@ function placeNotFinite({ dtype, data }: Tensor): string | undefined {
   if (dtype !== 'float32' && dtype !== 'float64') return undefined
   const numbers = data as Float32Array
   for (let i = 0; i < numbers.length; i++) {
-    if (!Number.isFinite(numbers[i])) return `${Number.isNaN(numbers[i]) ? 'NaN' : 'an infinity'} (element ${i})`
+    if (!Number.isFinite(numbers[i]))
+      return `${Number.isNaN(numbers[i]) ? 'NaN' : 'an infinity'} (element ${i})`
   }
   return undefined
 }

@@ -1,5 +1,42 @@
 // Door of train/: objectives, augmentations, loaders and the trainer.
 
+// Augmentations
+export * from './augmentations/index.ts'
+// Data: batches, samplers, splits, pictures.
+export { type Batch, type BatchOptions, batches, samplerOf } from './data/batches.ts'
+export { type ClassOptions, classSampler } from './data/classSampler.ts'
+export { classCounts, classWeights } from './data/classWeights.ts'
+export { distinctKeys } from './data/distinctKeys.ts'
+export { distinctSampler, type SampleKeys } from './data/distinctSampler.ts'
+export {
+  type DecodedPicture,
+  type PictureDecoder,
+  type PictureOptions,
+  pictureDecoder,
+  pictureTensor,
+} from './data/pictures.ts'
+export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
+export { type SplitOptions, splitDataset, subset } from './data/split.ts'
+export { maeNetwork, maskedVitNetwork } from './maskedNetworks.ts'
+// The trainer
+export { type ByolOptions, byol } from './methods/byol.ts'
+export { accuracy, type ClassificationOptions, classification } from './methods/classification.ts'
+export { type Data2VecOptions, data2vec } from './methods/data2vec.ts'
+export { type ImageTextOptions, imageText } from './methods/imageText.ts'
+export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
+export { type MaeOptions, mae } from './methods/mae.ts'
+export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
+export {
+  type RankedPairsOptions,
+  rankedPairs,
+  type ScoredPairsOptions,
+  type SentencesOptions,
+  scoredPairs,
+  singleTexts,
+} from './methods/sentences.ts'
+export { type SimClrOptions, simClr } from './methods/simClr.ts'
+export { type FreshNetworkOptions, freshNetwork, openedNetwork } from './networks.ts'
+export type * from './objective.ts'
 export {
   type BatchHardTripletOptions,
   type BatchTripletOptions,
@@ -69,44 +106,6 @@ export {
 } from './objectives/supervisedContrastive.ts'
 export { type TripletOptions, tripletLoss } from './objectives/triplet.ts'
 export type { VectorDistance, VectorSimilarity } from './objectives/vectors.ts'
-
-// Augmentations
-export * from './augmentations/index.ts'
-
-
-// Data: batches, samplers, splits, pictures.
-export { type Batch, type BatchOptions, batches, samplerOf } from './data/batches.ts'
-export { type ClassOptions, classSampler } from './data/classSampler.ts'
-export { classCounts, classWeights } from './data/classWeights.ts'
-export { distinctKeys } from './data/distinctKeys.ts'
-export { distinctSampler, type SampleKeys } from './data/distinctSampler.ts'
-export {
-  type DecodedPicture,
-  type PictureDecoder,
-  type PictureOptions,
-  pictureDecoder,
-  pictureTensor,
-} from './data/pictures.ts'
-export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
-export { type SplitOptions, splitDataset, subset } from './data/split.ts'
-
-// The trainer
-export { type ByolOptions, byol } from './methods/byol.ts'
-export { accuracy, type ClassificationOptions, classification } from './methods/classification.ts'
-export { type ImageTextOptions, imageText } from './methods/imageText.ts'
-export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
-export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
-export {
-  type RankedPairsOptions,
-  rankedPairs,
-  type ScoredPairsOptions,
-  type SentencesOptions,
-  scoredPairs,
-  singleTexts,
-} from './methods/sentences.ts'
-export { type SimClrOptions, simClr } from './methods/simClr.ts'
-export { type FreshNetworkOptions, freshNetwork, openedNetwork } from './networks.ts'
-export type * from './objective.ts'
 export { train } from './onDemand.ts'
 export type * from './options.ts'
 export {
@@ -117,4 +116,5 @@ export {
   trainingRecipes,
 } from './recipes/index.ts'
 export { curvesPage, curvesSvg } from './report/curves.ts'
+export { type TerminalCurveOptions, terminalCurve } from './report/terminalCurve.ts'
 export { type StepOptions, type TrainingStep, trainingStep } from './step.ts'

@@ -1,12 +1,12 @@
 /** Networks in the form that is trained: fresh ones by the name of an architecture, and opened models. */
 import { PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
-import { type Graph, type Initializer, parametersOf } from '../graph/index.ts'
+import { type Graph, type Initializer, loadTensor, parametersOf, widen } from '../graph/index.ts'
 import { type Model, openForTraining } from '../models/index.ts'
 import { architecture, type BuiltModel } from '../nn/index.ts'
 import type { Network, NetworkImage } from './objective.ts'
-import { writeTimmFolder } from './save/timmFolder.ts'
 import { writeSentenceFolder } from './save/sentenceFolder.ts'
+import { writeTimmFolder } from './save/timmFolder.ts'
 
 /** Options of {@link freshNetwork}. */
 export interface FreshNetworkOptions {
@@ -36,14 +36,20 @@ export interface FreshNetworkOptions {
 export function freshNetwork(name: string, options: FreshNetworkOptions = {}): Network {
   const { build, modality } = architecture(name)
   if (modality !== 'image') {
-    throw new PipiloError('OPTION_INVALID', `${name} is a text model: open one with its tokenizer.`, { input: name })
+    throw new PipiloError('OPTION_INVALID', `${name} is a text model: open one with its tokenizer.`, {
+      input: name,
+    })
   }
   const { config = {}, seed = 0, size, mean, std, checkpoint } = options
   const at = size ? { size } : {}
   const inMode = (mode: 'inference' | 'training', weights = checkpoint): BuiltModel =>
     build(config, weights, { mode, seed, ...at })
   const [training, inference] = [inMode('training'), inMode('inference')]
-  const image: NetworkImage = { ...pictureOf(training.graph, name), ...(mean && { mean }), ...(std && { std }) }
+  const image: NetworkImage = {
+    ...pictureOf(training.graph, name),
+    ...(mean && { mean }),
+    ...(std && { std }),
+  }
   return {
     name,
     training: training.graph,
@@ -61,10 +67,14 @@ function pictureOf(graph: Graph, name: string): NetworkImage {
   if ((channels === 1 || channels === 3) && typeof height === 'number' && typeof width === 'number') {
     return { size: [height, width], channels }
   }
-  throw new PipiloError('OPTION_INVALID', `The size of the pictures that ${name} is trained on is not known.`, {
-    input: 'size',
-    hint: 'Name it: size: [64, 64].',
-  })
+  throw new PipiloError(
+    'OPTION_INVALID',
+    `The size of the pictures that ${name} is trained on is not known.`,
+    {
+      input: 'size',
+      hint: 'Name it: size: [64, 64].',
+    },
+  )
 }
 
 /**
@@ -103,8 +113,8 @@ async function sentenceNetwork(model: Model, training: Model, limit?: number): P
   const pooled = { normalize: false } as const
   return {
     name: model.name,
-    training: training.embedding(pooled),
-    inference: model.embedding(pooled),
+    training: await widen(training.embedding(pooled), loadTensor),
+    inference: await widen(model.embedding(pooled), loadTensor),
     representation: 'embedding',
     text: {
       encode: (texts) => texts.map((each) => tokenizer.encode(each, maxLength).ids),
@@ -114,17 +124,20 @@ async function sentenceNetwork(model: Model, training: Model, limit?: number): P
   }
 }
 
-function pictureNetwork(model: Model, training: Model): Network {
+async function pictureNetwork(model: Model, training: Model): Promise<Network> {
   const { image, penultimate } = model.card
   if (!image) {
-    throw new PipiloError('MODEL_INVALID', `${model.name} says nothing of its pictures.`, { input: model.name })
+    throw new PipiloError('MODEL_INVALID', `${model.name} says nothing of its pictures.`, {
+      input: model.name,
+    })
   }
   const known = parametersOf(model.graph).length
-  if (known === 0) throw new PipiloError('MODEL_INVALID', `${model.name} has no weights.`, { input: model.name })
+  if (known === 0)
+    throw new PipiloError('MODEL_INVALID', `${model.name} has no weights.`, { input: model.name })
   return {
     name: model.name,
-    training: training.graph,
-    inference: model.graph,
+    training: await widen(training.graph, loadTensor),
+    inference: await widen(model.graph, loadTensor),
     representation: model.resolve(penultimate ?? model.card.tap),
     image: { size: image.size, channels: 3, mean: image.mean, std: image.std },
   }

@@ -33,6 +33,8 @@ export interface Objective {
   readonly sampling?: 'distinct' | 'classes'
   /** How the moving average of the weights, which {@link Scope.teacher} runs, follows them. Needed by objectives that ask for it. */
   readonly teacher?: TeacherOptions
+  /** Largest values of parameters, to which each step cuts them back: CLIP's temperature. */
+  readonly limits?: Readonly<Record<string, number>>
   build(scope: Scope): Loss
 }
 
@@ -82,7 +84,11 @@ export interface Scope {
 }
 
 /** Draws the elements of an input from the run's seed, the number of the step, and the indices of the batch's rows. */
-export type Draw = (at: { readonly seed: number; readonly step: number; readonly rows: readonly number[] }) => TypedArray
+export type Draw = (at: {
+  readonly seed: number
+  readonly step: number
+  readonly rows: readonly number[]
+}) => TypedArray
 
 /** A network in the form that is trained. */
 export interface Network {

@@ -58,9 +58,11 @@ export interface TrainOptions {
 export interface MetricsOptions {
   /** Steps between calls. Default: once an epoch. */
   readonly every?: number
-  compute(at: { readonly step: number; readonly epoch: number; weights(): Promise<ReadonlyMap<string, Tensor>> }): Promise<
-    Readonly<Record<string, number>>
-  >
+  compute(at: {
+    readonly step: number
+    readonly epoch: number
+    weights(): Promise<ReadonlyMap<string, Tensor>>
+  }): Promise<Readonly<Record<string, number>>>
 }
 
 /** End of a run before its last epoch. */

@@ -25,7 +25,12 @@ export type Feed =
   | { readonly kind: 'tokens'; readonly column: string; readonly part: string }
   | { readonly kind: 'labels'; readonly column: string }
   | { readonly kind: 'numbers'; readonly column: string; readonly shape: readonly number[] }
-  | { readonly kind: 'drawn'; readonly dtype: 'float32' | 'int64' | 'bool'; readonly shape: Shape; readonly draw: Draw }
+  | {
+      readonly kind: 'drawn'
+      readonly dtype: 'float32' | 'int64' | 'bool'
+      readonly shape: Shape
+      readonly draw: Draw
+    }
 
 /** Options of {@link BatchScope}. */
 export interface ScopeOptions {
@@ -63,7 +68,11 @@ export class BatchScope implements Scope {
   readonly #cuts = new Map<string, Cut>()
   #teaching = false
 
-  constructor(network: Network, objective: Objective, { batch, seed, classes, mode = 'training' }: ScopeOptions) {
+  constructor(
+    network: Network,
+    objective: Objective,
+    { batch, seed, classes, mode = 'training' }: ScopeOptions,
+  ) {
     this.#network = network
     this.#objective = objective
     this.batch = batch
@@ -94,7 +103,9 @@ export class BatchScope implements Scope {
         const perChannel = (values: readonly number[]) =>
           this.builder.constant(tensor('float32', [1, values.length, 1, 1], values))
         const shifted = mean.some((value) => value !== 0) ? op.sub(raw, perChannel(mean)) : raw
-        return std.some((value) => value !== 1) ? op.mul(shifted, perChannel(std.map((value) => 1 / value))) : shifted
+        return std.some((value) => value !== 1)
+          ? op.mul(shifted, perChannel(std.map((value) => 1 / value)))
+          : shifted
       }),
     )
   }
@@ -107,7 +118,9 @@ export class BatchScope implements Scope {
 
   texts(column: string): Readonly<Record<string, Value>> {
     if (!this.#network.text) throw this.#unfit('takes no texts')
-    const parts = this.#network.training.inputs.flatMap(({ name }) => (/^(input_ids|attention_mask|token_type_ids)$/.test(name) ? [name] : []))
+    const parts = this.#network.training.inputs.flatMap(({ name }) =>
+      /^(input_ids|attention_mask|token_type_ids)$/.test(name) ? [name] : [],
+    )
     return Object.fromEntries(
       parts.map((part) => {
         const shape = [this.batch, `${column}_tokens`]
@@ -145,10 +158,14 @@ export class BatchScope implements Scope {
 
   teacher<T>(build: () => T): T {
     if (!this.#objective.teacher) {
-      throw new PipiloError('OPTION_INVALID', `The objective ${this.#objective.name} says nothing of its teacher.`, {
-        input: 'teacher',
-        hint: 'Give it a momentum: teacher: { momentum: 0.996 }.',
-      })
+      throw new PipiloError(
+        'OPTION_INVALID',
+        `The objective ${this.#objective.name} says nothing of its teacher.`,
+        {
+          input: 'teacher',
+          hint: 'Give it a momentum: teacher: { momentum: 0.996 }.',
+        },
+      )
     }
     const before = this.#teaching
     this.#teaching = true
@@ -166,9 +183,13 @@ export class BatchScope implements Scope {
   }
 
   #unfit(sentence: string): PipiloError {
-    return new PipiloError('MODEL_INVALID', `${this.#network.name} ${sentence}; ${this.#objective.name} needs it.`, {
-      input: this.#network.name,
-    })
+    return new PipiloError(
+      'MODEL_INVALID',
+      `${this.#network.name} ${sentence}; ${this.#objective.name} needs it.`,
+      {
+        input: this.#network.name,
+      },
+    )
   }
 
   /** Those of the given values that the graph takes: below a cut, some inputs may not be needed. */
@@ -205,13 +226,22 @@ export class BatchScope implements Scope {
     const renamed = rename(graph, Object.fromEntries(parameters.map(({ name }) => [name, TEACHER + name])))
     const values = new Map(renamed.values)
     for (const { name } of parameters) {
-      values.set(TEACHER + name, { ...values.get(TEACHER + name), name: TEACHER + name, metadata: new Map([[ROLE_KEY, 'buffer']]) })
+      values.set(TEACHER + name, {
+        ...values.get(TEACHER + name),
+        name: TEACHER + name,
+        metadata: new Map([[ROLE_KEY, 'buffer']]),
+      })
     }
     return { ...renamed, values }
   }
 
   /** The teacher's copy of a parameter of the objective's own: it begins as the student's. */
-  #follow(name: string, shape: readonly number[], init: Initialization | undefined, isWeight: boolean): Value {
+  #follow(
+    name: string,
+    shape: readonly number[],
+    init: Initialization | undefined,
+    isWeight: boolean,
+  ): Value {
     if (!init) throw new PipiloError('PARAMETER_MISSING', `${name} has no initialisation.`, { input: name })
     const full = TEACHER + name
     if (!this.builder.has(full)) {

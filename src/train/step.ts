@@ -1,7 +1,7 @@
 /** One training step as one graph: forward, loss, backward, optimiser. */
 import { closest, PipiloError } from '../base/index.ts'
-import { Builder, type Graph, op, parametersOf, updatesOf, type Value } from '../graph/index.ts'
 import { grad, type OptimizeOptions, optimize } from '../grad/index.ts'
+import { Builder, type Graph, op, parametersOf, updatesOf, type Value } from '../graph/index.ts'
 import type { Network, Objective, TeacherOptions } from './objective.ts'
 import { BatchScope, type Feed, type ScopeOptions } from './scope.ts'
 
@@ -43,9 +43,10 @@ export function trainingStep(network: Network, objective: Objective, options: St
   const weights = parametersOf(forward).flatMap(({ name, role }) => (role === 'weight' ? [name] : []))
   const trained = unfrozen(weights, options.freeze ?? [])
   const stepped = optimize(grad(forward, { of: 'loss', by: trained }), options.optimize)
+  const limited = objective.limits ? withLimits(stepped, objective.limits) : stepped
   const graph = objective.teacher
-    ? withTeacher(stepped, scope.followers, objective.teacher, options.steps)
-    : stepped
+    ? withTeacher(limited, scope.followers, objective.teacher, options.steps)
+    : limited
   const updates = updatesOf(graph)
   const taken = new Set(updates.values())
   return {
@@ -67,19 +68,36 @@ function unfrozen(weights: readonly string[], freeze: readonly (string | RegExp)
       const near = typeof pattern === 'string' ? closest(pattern, weights) : []
       throw new PipiloError('OPTION_INVALID', `No weight is called ${pattern}, which is to be frozen.`, {
         input: 'freeze',
-        hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Weights are called ${weights.slice(0, 5).join(', ')}, ….`,
+        hint:
+          near.length > 0
+            ? `Did you mean ${near.join(' or ')}?`
+            : `Weights are called ${weights.slice(0, 5).join(', ')}, ….`,
       })
     }
     for (const name of found) frozen.add(name)
   }
   const left = weights.filter((name) => !frozen.has(name))
   if (left.length > 0) return left
-  throw new PipiloError('OPTION_INVALID', 'Every weight is frozen: there is nothing to train.', { input: 'freeze' })
+  throw new PipiloError('OPTION_INVALID', 'Every weight is frozen: there is nothing to train.', {
+    input: 'freeze',
+  })
 }
 
 function matches(name: string, pattern: string | RegExp): boolean {
   if (typeof pattern !== 'string') return pattern.test(name)
   return name === pattern || name.startsWith(pattern.endsWith('.') ? pattern : `${pattern}.`)
+}
+
+/** The step with some of its parameters cut back to their largest values. */
+function withLimits(graph: Graph, limits: Readonly<Record<string, number>>): Graph {
+  const updates = updatesOf(graph)
+  const next = new Map(
+    Object.keys(limits).flatMap((name) => (updates.has(name) ? [[updates.get(name)!, name]] : [])),
+  )
+  const outputs = graph.outputs.filter(({ name }) => !next.has(name))
+  const builder = Builder.from({ ...graph, outputs })
+  for (const [output, name] of next) builder.update(name, op.min(builder.value(output), limits[name]!))
+  return builder.build()
 }
 
 /** The step with the moving average of the weights kept up. */

@@ -102,7 +102,8 @@ class Run {
         seed,
         steps,
       }
-      const folder = options.out === undefined ? undefined : await RunFolder.open(options.out, options.resume ?? false)
+      const folder =
+        options.out === undefined ? undefined : await RunFolder.open(options.out, options.resume ?? false)
       const session = await compileStateful(step.graph, {
         state: step.state,
         threads: options.threads ?? availableParallelism(),
@@ -154,7 +155,10 @@ class Run {
       return
     }
     const shapes = new Map(
-      this.#session.state.map(({ name, type }) => [name, type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : []]),
+      this.#session.state.map(({ name, type }) => [
+        name,
+        type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : [],
+      ]),
     )
     checkSameRun(checkpoint, this.#identity, shapes)
     await this.#session.write(checkpoint.tensors)
@@ -197,7 +201,10 @@ class Run {
     }
     // The session may take the arrays away; a step that is not finite is looked at again.
     const kept = Object.fromEntries(
-      Object.entries(feeds).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as Tensor]),
+      Object.entries(feeds).map(([name, tensor]) => [
+        name,
+        { ...tensor, data: tensor.data.slice() } as Tensor,
+      ]),
     )
     const results = await this.#session.step({ feeds, fetch: this.#step.metrics })
     const numbers = Object.fromEntries(
@@ -229,7 +236,8 @@ class Run {
     const steps = this.#rate.steps + 1
     const perSecond = steps / seconds
     // A fresh window now and then, so that the rate follows the machine.
-    this.#rate = seconds > RATE_SECONDS ? { since: now, steps: 0, perSecond } : { ...this.#rate, steps, perSecond }
+    this.#rate =
+      seconds > RATE_SECONDS ? { since: now, steps: 0, perSecond } : { ...this.#rate, steps, perSecond }
   }
 
   #stepEvent(numbers: Readonly<Record<string, number>>): Extract<TrainEvent, { kind: 'step' }> {
@@ -286,7 +294,7 @@ class Run {
   #isStuck(): boolean {
     const { earlyStopping } = this.#options
     if (!earlyStopping || this.#history.length === 0) return false
-    const values = this.#history.map((event) => valueOf(event, earlyStopping))
+    const values = this.#history.map((event) => numberOf(event, earlyStopping))
     const best = bestOf(values, earlyStopping)
     return values.length - 1 - values.lastIndexOf(best) >= earlyStopping.patience
   }
@@ -324,13 +332,17 @@ class Run {
 
 const ABORTED = 'Training was stopped.'
 
-function valueOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }: EarlyStopping): number {
+function numberOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }: EarlyStopping): number {
   const value = numbers[metric]
   if (value !== undefined) return value
-  throw new PipiloError('OPTION_INVALID', `Early stopping watches ${metric}, which epoch ${epoch} does not end with.`, {
-    input: 'earlyStopping',
-    hint: `It ends with ${Object.keys(numbers).join(', ')}.`,
-  })
+  throw new PipiloError(
+    'OPTION_INVALID',
+    `Early stopping watches ${metric}, which epoch ${epoch} does not end with.`,
+    {
+      input: 'earlyStopping',
+      hint: `It ends with ${Object.keys(numbers).join(', ')}.`,
+    },
+  )
 }
 
 function bestOf(values: readonly number[], { metric = 'validation_loss', mode }: EarlyStopping): number {
@@ -340,12 +352,19 @@ function bestOf(values: readonly number[], { metric = 'validation_loss', mode }:
 
 /** @throws `OPTION_INVALID` */
 function checkOptions(options: TrainOptions): void {
-  const whole = (name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed', least: number) => {
+  const whole = (
+    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed',
+    least: number,
+  ) => {
     const value = options[name]
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return
-    throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be an integer of at least ${least}.`, {
-      input: name,
-    })
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} is ${value}; it has to be an integer of at least ${least}.`,
+      {
+        input: name,
+      },
+    )
   }
   whole('batch', 1)
   whole('epochs', 1)

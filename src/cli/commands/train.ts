@@ -27,13 +27,18 @@ export const trainCommand = command({
   ],
   list: {
     title: 'RECIPES',
-    rows: () => trainingRecipes.map(({ name, summary, needs }) => [name, `${summary}\n${' '.repeat(24)}needs ${needs}`]),
+    rows: () =>
+      trainingRecipes.map(({ name, summary, needs }) => [
+        name,
+        `${summary}\n${' '.repeat(24)}needs ${needs}`,
+      ]),
   },
   args: {
     recipe: {
       type: 'positional',
       required: false,
-      description: 'A recipe of the list below, or a .mjs or .js file whose default export is the options of train',
+      description:
+        'A recipe of the list below, or a .mjs or .js file whose default export is the options of train',
       valueHint: 'recipe',
     },
     data: {
@@ -46,14 +51,27 @@ export const trainCommand = command({
       description: 'Data to validate on, or a share of --data such as 0.1. mnist has its own',
       valueHint: 'data',
     },
-    out: { type: 'string', alias: 'o', description: 'Folder of the run, and of the model in the end', valueHint: 'folder' },
-    model: { type: 'string', description: 'Architecture, or model to begin with, in place of the recipe’s', valueHint: 'name' },
+    out: {
+      type: 'string',
+      alias: 'o',
+      description: 'Folder of the run, and of the model in the end',
+      valueHint: 'folder',
+    },
+    model: {
+      type: 'string',
+      description: 'Architecture, or model to begin with, in place of the recipe’s',
+      valueHint: 'name',
+    },
     size: { type: 'string', description: 'Height and width of the pictures', valueHint: 'pixels' },
     epochs: { type: 'string', description: 'Times that the data is gone through', valueHint: 'n' },
     batch: { type: 'string', description: 'Rows of a step', valueHint: 'n' },
     lr: { type: 'string', description: 'Learning rate', valueHint: 'rate' },
     seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
-    checkpoint: { type: 'string', description: 'Steps between checkpoints; by default one an epoch', valueHint: 'n' },
+    checkpoint: {
+      type: 'string',
+      description: 'Steps between checkpoints; by default one an epoch',
+      valueHint: 'n',
+    },
     resume: { type: 'boolean', description: 'Go on with the run in --out' },
     json: { type: 'boolean', description: 'Events as JSON lines on standard output' },
   },
@@ -61,7 +79,8 @@ export const trainCommand = command({
     const [name, ...others] = args._
     if (name === undefined) throw usageError('Train what?', 'See pipilo train --help for the recipes.')
     if (others.length > 0) throw usageError(`pipilo train takes one recipe, not ${args._.length}.`)
-    if (args.out === undefined) throw usageError('--out is missing.', 'Name the folder of the run: --out runs/mine.')
+    if (args.out === undefined)
+      throw usageError('--out is missing.', 'Name the folder of the run: --out runs/mine.')
     const given = {
       epochs: numberOption(args.epochs, 'epochs'),
       batch: numberOption(args.batch, 'batch'),
@@ -107,16 +126,35 @@ function rateOption(value: string | undefined): number | undefined {
 
 async function fromRecipe(
   recipe: TrainingRecipe,
-  words: { readonly data?: string | undefined; readonly validation?: string | undefined; readonly model?: string | undefined },
+  words: {
+    readonly data?: string | undefined
+    readonly validation?: string | undefined
+    readonly model?: string | undefined
+  },
   given: Given,
   terminal: Terminal,
 ): Promise<TrainOptions> {
-  if (words.data === undefined) throw usageError('--data is missing.', `${recipe.name} needs ${recipe.needs}.`)
+  if (words.data === undefined)
+    throw usageError('--data is missing.', `${recipe.name} needs ${recipe.needs}.`)
   const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
   const { defaults } = recipe
-  const { epochs = defaults.epochs, batch = defaults.batch, lr = defaults.lr, seed = 0, size = defaults.size } = given
+  const {
+    epochs = defaults.epochs,
+    batch = defaults.batch,
+    lr = defaults.lr,
+    seed = 0,
+    size = defaults.size,
+  } = given
   const { model = defaults.model } = words
-  const parts = await recipe.prepare({ data, epochs, batch, lr, seed, model, ...(size !== undefined && { size }) })
+  const parts = await recipe.prepare({
+    data,
+    epochs,
+    batch,
+    lr,
+    seed,
+    model,
+    ...(size !== undefined && { size }),
+  })
   return { ...parts, data, ...(validation !== undefined && { validation }), epochs, batch, seed }
 }
 
@@ -129,13 +167,22 @@ async function fromFile(
 ): Promise<TrainOptions> {
   const url = pathToFileURL(resolve(path)).href
   const loaded = (await import(url).catch((error: unknown) => {
-    throw new PipiloError('INPUT_INVALID', `${path} cannot be loaded: ${error instanceof Error ? error.message : error}.`, {
-      input: path,
-      cause: error,
-    })
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `${path} cannot be loaded: ${error instanceof Error ? error.message : error}.`,
+      {
+        input: path,
+        cause: error,
+      },
+    )
   })) as { default?: unknown }
   const exported = typeof loaded.default === 'function' ? await loaded.default() : loaded.default
-  if (typeof exported !== 'object' || exported === null || !('network' in exported) || !('objective' in exported)) {
+  if (
+    typeof exported !== 'object' ||
+    exported === null ||
+    !('network' in exported) ||
+    !('objective' in exported)
+  ) {
     throw new PipiloError('INPUT_INVALID', `The default export of ${path} is not the options of train.`, {
       input: path,
       hint: 'export default { network, objective, data }, or a function that gives it.',
@@ -157,7 +204,9 @@ async function readData(
   const read = async (from: string, more: object = {}): Promise<Dataset> => {
     const found = await readDataset(from, { ...requires, ...more, signal })
     if (found.length !== undefined) return found
-    throw new PipiloError('INPUT_INVALID', `${from} can only be read once: it is no data to train on.`, { input: from })
+    throw new PipiloError('INPUT_INVALID', `${from} can only be read once: it is no data to train on.`, {
+      input: from,
+    })
   }
   const data = await read(source)
   if (validation === undefined) {
@@ -178,7 +227,8 @@ async function runTraining(options: TrainOptions, json: boolean, terminal: Termi
     else if (!json && event.kind === 'epoch') {
       bar.clear()
       tell(`${epochLine(event)}\n`)
-    } else if (!json && event.kind === 'resumed') terminal.err(`going on from step ${event.step} (${event.path})\n`)
+    } else if (!json && event.kind === 'resumed')
+      terminal.err(`going on from step ${event.step} (${event.path})\n`)
   }
   try {
     const { folder, stoppedEarly } = await train({ ...options, signal: terminal.signal, onProgress })
@@ -186,7 +236,9 @@ async function runTraining(options: TrainOptions, json: boolean, terminal: Termi
     await Promise.all(lines)
     if (json) await terminal.out(`${JSON.stringify({ kind: 'done', folder, stoppedEarly })}\n`)
     else {
-      await terminal.out(`${stoppedEarly ? 'stopped early; ' : ''}the model and its curves are in ${folder}\n`)
+      await terminal.out(
+        `${stoppedEarly ? 'stopped early; ' : ''}the model and its curves are in ${folder}\n`,
+      )
     }
   } finally {
     bar.clear()
@@ -210,15 +262,27 @@ function noteOf({ epoch, epochs, numbers, secondsLeft }: Extract<TrainEvent, { k
   ].join(' · ')
 }
 
-function epochLine({ epoch, epochs, numbers, samplesPerSecond }: Extract<TrainEvent, { kind: 'epoch' }>): string {
+function epochLine({
+  epoch,
+  epochs,
+  numbers,
+  samplesPerSecond,
+}: Extract<TrainEvent, { kind: 'epoch' }>): string {
   const shown = Object.entries(numbers).map(([name, value]) => `${name.replaceAll('_', ' ')} ${short(value)}`)
-  return [`epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`, ...shown, `${samplesPerSecond.toFixed(0)} samples/s`].join('  ')
+  return [
+    `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
+    ...shown,
+    `${samplesPerSecond.toFixed(0)} samples/s`,
+  ].join('  ')
 }
 
 function short(value: number | undefined): string {
   if (value === undefined) return '?'
   if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1)
-  return value.toPrecision(4).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
+  return value
+    .toPrecision(4)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '')
 }
 
 function duration(seconds: number): string {
@@ -226,5 +290,7 @@ function duration(seconds: number): string {
   const whole = Math.round(seconds)
   const minutes = Math.floor(whole / 60)
   const rest = String(whole % 60).padStart(2, '0')
-  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`
+  return minutes < 60
+    ? `${minutes}:${rest}`
+    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`
 }

@@ -391,6 +391,15 @@ describe('upgrade', () => {
     expect(upgrade({ ...old, irVersion: 6 }).inputs.map(({ name }) => name)).toEqual(['x0', 'c0'])
   })
 
+  it('gives the numbers of a file of operator set 9', async () => {
+    const older = parseOnnx(readFileSync(testdata('older.onnx')))
+    const graph = upgrade(older)
+    expect(graph.inputs.map(({ name }) => name)).toEqual(['image'])
+    const numbers = Array.from({ length: 3 * 2 * 5 * 6 }, (_, i) => 2 * Math.sin(1.1 * i))
+    const given = { image: tensor('float32', [3, 2, 5, 6], numbers) }
+    expect(relativeError((await run(graph, given))['y']!, (await run(older, given))['y']!)).toBeLessThan(1e-6)
+  })
+
   it('leaves a real network of 17 as it is', async () => {
     const graph = parseOnnx(readFileSync(testdata('convolutional.onnx')))
     expect(upgrade(graph)).toBe(graph)

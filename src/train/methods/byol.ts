@@ -24,7 +24,11 @@ export interface ByolOptions {
  *
  * @remarks The data has the column `image`. The embedding is what stands before the projection head.
  */
-export function byol({ hidden = 1024, out = 256, teacher = { momentum: 0.996, finalMomentum: 1 } }: ByolOptions = {}): Objective {
+export function byol({
+  hidden = 1024,
+  out = 256,
+  teacher = { momentum: 0.996, finalMomentum: 1 },
+}: ByolOptions = {}): Objective {
   return {
     name: 'byol',
     views: 2,
@@ -35,10 +39,13 @@ export function byol({ hidden = 1024, out = 256, teacher = { momentum: 0.996, fi
         const embedding = scope.embed({ pixel_values: scope.pixels(view) })
         return byolHead(scope.parameters, 'projection_head', embedding, { hidden, out })
       }
-      const predict = (view: number) => byolHead(scope.parameters, 'prediction_head', project(view), { hidden, out })
+      const predict = (view: number) =>
+        byolHead(scope.parameters, 'prediction_head', project(view), { hidden, out })
       const [p0, p1] = [predict(0), predict(1)]
       const [z0, z1] = scope.teacher(() => [project(0), project(1)])
-      return { loss: op.mul(op.add(negativeCosineSimilarity(p0, z1!), negativeCosineSimilarity(p1, z0!)), 0.5) }
+      return {
+        loss: op.mul(op.add(negativeCosineSimilarity(p0, z1!), negativeCosineSimilarity(p1, z0!)), 0.5),
+      }
     },
   }
 }

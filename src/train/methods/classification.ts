@@ -19,13 +19,19 @@ export interface ClassificationOptions extends CrossEntropyOptions {
  *
  * @remarks The data has the columns `image` and `label`.
  */
-export function classification({ logits: output = 'logits', ...options }: ClassificationOptions = {}): Objective {
+export function classification({
+  logits: output = 'logits',
+  ...options
+}: ClassificationOptions = {}): Objective {
   return {
     name: 'classification',
     build(scope) {
       const [logits] = scope.network({ pixel_values: scope.pixels() }, [output])
       const labels = scope.labels()
-      return { loss: crossEntropy(logits!, labels, options), metrics: { accuracy: accuracy(logits!, labels) } }
+      return {
+        loss: crossEntropy(logits!, labels, options),
+        metrics: { accuracy: accuracy(logits!, labels) },
+      }
     },
   }
 }

@@ -1,6 +1,6 @@
 /** Pictures and their texts in one space: CLIP's way and SigLIP's. */
 import type { Objective } from '../objective.ts'
-import { clipLoss, sigLipLoss } from '../objectives/imageText.ts'
+import { clipLoss, MAX_LOGIT_SCALE, sigLipLoss } from '../objectives/imageText.ts'
 
 /** Options of {@link imageText}. */
 export interface ImageTextOptions {
@@ -23,14 +23,19 @@ export function imageText({ loss = 'clip' }: ImageTextOptions = {}): Objective {
   return {
     name: loss,
     leastBatch: 2,
+    ...(loss === 'clip' && { limits: { logit_scale: MAX_LOGIT_SCALE } }),
     build(scope) {
       const inputs = { pixel_values: scope.pixels(), ...scope.texts('text') }
       const [images, texts] = scope.network(inputs, ['image_embeds', 'text_embeds'])
       const start = loss === 'clip' ? Math.log(1 / 0.07) : Math.log(10)
       const logitScale = scope.parameters.weight('logit_scale', [], { kind: 'constant', value: start })
-      if (loss === 'clip') return { loss: clipLoss(images!, texts!, { logitScale }), metrics: { logit_scale: logitScale } }
+      if (loss === 'clip')
+        return { loss: clipLoss(images!, texts!, { logitScale }), metrics: { logit_scale: logitScale } }
       const logitBias = scope.parameters.weight('logit_bias', [], { kind: 'constant', value: -10 })
-      return { loss: sigLipLoss(images!, texts!, { logitScale, logitBias }), metrics: { logit_scale: logitScale } }
+      return {
+        loss: sigLipLoss(images!, texts!, { logitScale, logitBias }),
+        metrics: { logit_scale: logitScale },
+      }
     },
   }
 }

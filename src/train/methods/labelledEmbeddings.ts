@@ -2,7 +2,10 @@
 import { l2Normalize } from '../../nn/index.ts'
 import type { Objective, Scope } from '../objective.ts'
 import { batchAllTriplet, batchHardTriplet, batchSemiHardTriplet } from '../objectives/batchTriplet.ts'
-import { type SupervisedContrastiveOptions, supervisedContrastive } from '../objectives/supervisedContrastive.ts'
+import {
+  type SupervisedContrastiveOptions,
+  supervisedContrastive,
+} from '../objectives/supervisedContrastive.ts'
 
 /** Options of {@link triplets}. */
 export interface TripletsOptions {
@@ -24,7 +27,11 @@ export interface TripletsOptions {
  *
  * @remarks The data has the columns `image` and `label`, with two classes at least; batches have several rows of several classes.
  */
-export function triplets({ mining = 'hard', margin = 0.3, normalize = true }: TripletsOptions = {}): Objective {
+export function triplets({
+  mining = 'hard',
+  margin = 0.3,
+  normalize = true,
+}: TripletsOptions = {}): Objective {
   const losses = { all: batchAllTriplet, hard: batchHardTriplet, 'semi-hard': batchSemiHardTriplet }
   return {
     name: 'triplets',

@@ -28,7 +28,10 @@ export function reconstruction({ loss = 'mse', noise = 0 }: ReconstructionOption
     name: noise > 0 ? 'denoising' : 'reconstruction',
     build(scope) {
       const clean = scope.pixels()
-      const given = noise > 0 && scope.parameters.mode === 'training' ? op.add(clean, noiseOf(clean.shape.map(Number))) : clean
+      const given =
+        noise > 0 && scope.parameters.mode === 'training'
+          ? op.add(clean, noiseOf(clean.shape.map(Number)))
+          : clean
       const [output] = scope.network({ pixel_values: given }, ['reconstruction'])
       return { loss: loss === 'mse' ? meanSquaredError(output!, clean) : smoothL1(output!, clean) }
 

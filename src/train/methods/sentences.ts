@@ -36,7 +36,8 @@ export function scoredPairs({ loss = 'cosine', scale = 1, dims }: ScoredPairsOpt
     build(scope) {
       const [a, b] = [vectors(scope, 'sentence1'), vectors(scope, 'sentence2')]
       const scores = scaled(scope.numbers('score'), 1 / scale)
-      const of = (x: Value, y: Value) => (loss === 'cosine' ? cosineSimilarityLoss(x, y, scores) : coSent(x, y, scores))
+      const of = (x: Value, y: Value) =>
+        loss === 'cosine' ? cosineSimilarityLoss(x, y, scores) : coSent(x, y, scores)
       return { loss: dims ? matryoshka([a, b], of, { dims }) : of(a, b) }
     },
   }

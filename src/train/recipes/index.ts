@@ -1,5 +1,6 @@
 /** The list of recipes. */
 import { closest, PipiloError } from '../../base/index.ts'
+import { data2vec, mae } from './masked.ts'
 import type { TrainingRecipe } from './recipe.ts'
 import { autoencoder, byol, denoisingAutoencoder, simclr } from './selfSupervised.ts'
 import { lenet5, resnet, supcon, triplet } from './supervised.ts'
@@ -13,8 +14,10 @@ export const trainingRecipes: readonly TrainingRecipe[] = [
   resnet,
   autoencoder,
   denoisingAutoencoder,
+  mae,
   simclr,
   byol,
+  data2vec,
   triplet,
   supcon,
   sentences,

@@ -31,6 +31,12 @@ export interface TrainingRecipe {
   readonly needs: string
   /** Columns that the data must have. */
   readonly columns: readonly ColumnName[]
-  readonly defaults: { readonly epochs: number; readonly batch: number; readonly lr: number; readonly size?: number; readonly model: string }
+  readonly defaults: {
+    readonly epochs: number
+    readonly batch: number
+    readonly lr: number
+    readonly size?: number
+    readonly model: string
+  }
   prepare(choices: RecipeChoices): Promise<RecipeParts> | RecipeParts
 }

@@ -36,7 +36,8 @@ export const denoisingAutoencoder = autoencoderRecipe(
 )
 
 function viewsRecipe(
-  parts: Pick<TrainingRecipe, 'name' | 'summary'> & Pick<Awaited<ReturnType<TrainingRecipe['prepare']>>, 'objective'>,
+  parts: Pick<TrainingRecipe, 'name' | 'summary'> &
+    Pick<Awaited<ReturnType<TrainingRecipe['prepare']>>, 'objective'>,
   views: (size: number) => Parameters<typeof withViews>[1],
 ): TrainingRecipe {
   const { objective, ...named } = parts
@@ -55,7 +56,13 @@ function withViews(
   objective: Awaited<ReturnType<TrainingRecipe['prepare']>>['objective'],
 ) {
   return {
-    network: freshNetwork(model, { config: { num_classes: 0 }, size: square(size), mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], seed }),
+    network: freshNetwork(model, {
+      config: { num_classes: 0 },
+      size: square(size),
+      mean: [0.5, 0.5, 0.5],
+      std: [0.5, 0.5, 0.5],
+      seed,
+    }),
     objective,
     optimizer: { kind: 'adam', lr, weightDecay: 1e-6 } as const,
     schedule: warmedCosine,

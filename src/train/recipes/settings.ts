@@ -21,7 +21,13 @@ export const sgd = (lr: number, weightDecay = 0): Optimizer => ({
 })
 
 /** A linear warm-up over a twentieth of the run, then a cosine down to 0. */
-export const warmedCosine = (steps: number): Schedule => ({ kind: 'cosine', steps, warmup: Math.round(steps / 20) })
+export const warmedCosine = (steps: number): Schedule => ({
+  kind: 'cosine',
+  steps,
+  warmup: Math.round(steps / 20),
+})
 
 /** Biases and the scales of norms are not decayed. */
-export const biasesAndNorms: readonly WeightGroup[] = [{ names: /\.bias$|(?:bn|norm|downsample\.1)\d*\.weight$/, weightDecay: 0 }]
+export const biasesAndNorms: readonly WeightGroup[] = [
+  { names: /\.bias$|(?:bn|norm|downsample\.1)\d*\.weight$/, weightDecay: 0 },
+]

@@ -5,8 +5,8 @@ import { CIFAR10, MNIST } from '../augmentations/index.ts'
 import { classification } from '../methods/classification.ts'
 import { supervisedContrast, triplets } from '../methods/labelledEmbeddings.ts'
 import { type FreshNetworkOptions, freshNetwork } from '../networks.ts'
-import { biasesAndNorms, cropsAndFlips, sgd, square, warmedCosine } from './settings.ts'
 import type { RecipeChoices, TrainingRecipe } from './recipe.ts'
+import { biasesAndNorms, cropsAndFlips, sgd, square, warmedCosine } from './settings.ts'
 
 function classesOf({ classes, name }: Dataset): number {
   if (classes) return classes.length
@@ -32,9 +32,20 @@ export const lenet5: TrainingRecipe = {
   }),
 }
 
-function colourNetwork(name: string, { data, seed }: RecipeChoices, size: number, options: FreshNetworkOptions = {}) {
+function colourNetwork(
+  name: string,
+  { data, seed }: RecipeChoices,
+  size: number,
+  options: FreshNetworkOptions = {},
+) {
   const { config, ...rest } = options
-  return freshNetwork(name, { config: { ...config, num_classes: classesOf(data) }, size: square(size), ...CIFAR10, seed, ...rest })
+  return freshNetwork(name, {
+    config: { ...config, num_classes: classesOf(data) },
+    size: square(size),
+    ...CIFAR10,
+    seed,
+    ...rest,
+  })
 }
 
 export const resnet: TrainingRecipe = {

@@ -22,15 +22,18 @@ const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'
  * ```
  */
 export function curvesPage(history: readonly EpochEvent[], title = 'Training'): string {
-  const plots = plotsOf(history).map(({ name, curves }) => `<h2>${escape(name)}</h2>\n${curvesSvg(curves, { xLabel: 'epoch' })}`)
+  const plots = plotsOf(history).map(
+    ({ name, curves }) => `<h2>${escaped(name)}</h2>\n${curvesSvg(curves, { xLabel: 'epoch' })}`,
+  )
   const columns = [...new Set(history.flatMap(({ numbers }) => Object.keys(numbers)))]
   const rows = history.map(
-    ({ epoch, numbers }) => `<tr><td>${epoch}</td>${columns.map((name) => `<td>${short(numbers[name])}</td>`).join('')}</tr>`,
+    ({ epoch, numbers }) =>
+      `<tr><td>${epoch}</td>${columns.map((name) => `<td>${short(numbers[name])}</td>`).join('')}</tr>`,
   )
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>${escape(title)}</title>
+<title>${escaped(title)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 720px; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h2 { font-size: 1rem; margin: 1.5rem 0 .25rem }
@@ -38,10 +41,10 @@ svg { max-width: 100%; height: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-top: 1.5rem }
 td, th { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd }
 </style>
-<h1>${escape(title)}</h1>
+<h1>${escaped(title)}</h1>
 ${plots.join('\n')}
 <table>
-<tr><th>epoch</th>${columns.map((name) => `<th>${escape(name)}</th>`).join('')}</tr>
+<tr><th>epoch</th>${columns.map((name) => `<th>${escaped(name)}</th>`).join('')}</tr>
 ${rows.join('\n')}
 </table>
 </html>
@@ -69,13 +72,21 @@ function plotsOf(history: readonly EpochEvent[]): { name: string; curves: Curve[
 }
 
 /** Curves with axes, ticks and a legend. */
-export function curvesSvg(curves: readonly Curve[], { xLabel = '' }: { readonly xLabel?: string } = {}): string {
-  const drawn = curves.map(({ name, points }) => ({ name, points: points.filter((point) => point.every(Number.isFinite)) }))
+export function curvesSvg(
+  curves: readonly Curve[],
+  { xLabel = '' }: { readonly xLabel?: string } = {},
+): string {
+  const drawn = curves.map(({ name, points }) => ({
+    name,
+    points: points.filter((point) => point.every(Number.isFinite)),
+  }))
   const all = drawn.flatMap(({ points }) => points)
   const [left, right] = range(all.map(([x]) => x))
   const [low, high] = padded(range(all.map(([, y]) => y)))
-  const x = (value: number) => MARGIN.left + ((value - left) / (right - left || 1)) * (WIDTH - MARGIN.left - MARGIN.right)
-  const y = (value: number) => HEIGHT - MARGIN.bottom - ((value - low) / (high - low || 1)) * (HEIGHT - MARGIN.top - MARGIN.bottom)
+  const x = (value: number) =>
+    MARGIN.left + ((value - left) / (right - left || 1)) * (WIDTH - MARGIN.left - MARGIN.right)
+  const y = (value: number) =>
+    HEIGHT - MARGIN.bottom - ((value - low) / (high - low || 1)) * (HEIGHT - MARGIN.top - MARGIN.bottom)
   const xTicks = ticks(left, right, 8).filter(Number.isInteger)
   const lines = ticks(low, high, 5).map(
     (value) =>
@@ -83,12 +94,14 @@ export function curvesSvg(curves: readonly Curve[], { xLabel = '' }: { readonly 
       `<text x="${MARGIN.left - 8}" y="${at(y(value) + 4)}" text-anchor="end">${short(value)}</text>`,
   )
   const labels = xTicks.map(
-    (value) => `<text x="${at(x(value))}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle">${short(value)}</text>`,
+    (value) =>
+      `<text x="${at(x(value))}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle">${short(value)}</text>`,
   )
   const paths = drawn.map(({ points }, i) => {
     const color = COLORS[i % COLORS.length]
     const [only] = points
-    if (points.length === 1) return `<circle cx="${at(x(only![0]))}" cy="${at(y(only![1]))}" r="3" fill="${color}"/>`
+    if (points.length === 1)
+      return `<circle cx="${at(x(only![0]))}" cy="${at(y(only![1]))}" r="3" fill="${color}"/>`
     const path = points.map(([px, py]) => `${at(x(px))},${at(y(py))}`).join(' ')
     return `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2" stroke-linejoin="round"/>`
   })
@@ -96,12 +109,12 @@ export function curvesSvg(curves: readonly Curve[], { xLabel = '' }: { readonly 
     const start = MARGIN.left + i * 170
     const color = COLORS[i % COLORS.length]
     const swatch = `<rect x="${start}" y="8" width="14" height="4" fill="${color}"/>`
-    return `${swatch}<text x="${start + 20}" y="14">${escape(name)}</text>`
+    return `${swatch}<text x="${start + 20}" y="14">${escaped(name)}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#444">
 ${lines.join('\n')}
 ${labels.join('\n')}
-<text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 6}" text-anchor="end">${escape(xLabel)}</text>
+<text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 6}" text-anchor="end">${escaped(xLabel)}</text>
 ${paths.join('\n')}
 ${legend.join('\n')}
 </svg>`
@@ -126,16 +139,20 @@ function ticks(low: number, high: number, count: number): number[] {
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= raw)!
   const first = Math.ceil(low / step)
   const last = Math.floor(high / step + 1e-9)
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)))
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) =>
+    Number(((first + i) * step).toPrecision(12)),
+  )
 }
 
 function short(value: number | undefined): string {
   if (value === undefined) return ''
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value)
   const size = Math.abs(value)
-  return size !== 0 && (size < 1e-3 || size >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(4)))
+  return size !== 0 && (size < 1e-3 || size >= 1e6)
+    ? value.toExponential(2)
+    : String(Number(value.toPrecision(4)))
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

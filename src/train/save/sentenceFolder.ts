@@ -14,7 +14,12 @@ export interface SentenceFolder {
 }
 
 /** sentence-transformers' names of poolings. */
-const modes: Partial<Readonly<Record<Pooling, string>>> = { cls: 'cls', mean: 'mean', max: 'max', last: 'lasttoken' }
+const modes: Partial<Readonly<Record<Pooling, string>>> = {
+  cls: 'cls',
+  mean: 'mean',
+  max: 'max',
+  last: 'lasttoken',
+}
 
 /** Names under which tokenizers list their special tokens. */
 const specialTokens: Readonly<Record<string, readonly string[]>> = {
@@ -38,9 +43,13 @@ export async function writeSentenceFolder(folder: string, { model, weights }: Se
   const further = [...weights.keys()].find((key) => /^\d+_/.test(key))
   if (mode === undefined || further !== undefined || model.tokenizer === undefined) {
     const reason = mode === undefined ? `its pooling is ${pool}` : `it has ${further ?? 'no tokenizer'}`
-    throw new PipiloError('FORMAT_UNSUPPORTED', `${name} cannot be written as a sentence-transformers folder: ${reason}.`, {
-      input: name,
-    })
+    throw new PipiloError(
+      'FORMAT_UNSUPPORTED',
+      `${name} cannot be written as a sentence-transformers folder: ${reason}.`,
+      {
+        input: name,
+      },
+    )
   }
   const config = await readJson(join(dirname(model.tokenizer), 'config.json'))
   const tokenizer = await readJson(model.tokenizer)
@@ -61,7 +70,10 @@ export async function writeSentenceFolder(folder: string, { model, weights }: Se
     tokenizer_class: 'PreTrainedTokenizerFast',
   })
   await write('special_tokens_map.json', special)
-  await write('sentence_bert_config.json', { max_seq_length: maxLength, do_lower_case: text?.lowercase ?? false })
+  await write('sentence_bert_config.json', {
+    max_seq_length: maxLength,
+    do_lower_case: text?.lowercase ?? false,
+  })
   await write('1_Pooling/config.json', {
     word_embedding_dimension: dimensions,
     pooling_mode_cls_token: mode === 'cls',
@@ -109,7 +121,9 @@ async function readJson(path: string): Promise<Json> {
 /** The special tokens that a tokenizer has, by transformers' names for them. */
 function specialOf({ added_tokens }: Json): Record<string, string> {
   const known = new Set(
-    (Array.isArray(added_tokens) ? added_tokens : []).map((token: { content?: unknown }) => String(token.content)),
+    (Array.isArray(added_tokens) ? added_tokens : []).map((token: { content?: unknown }) =>
+      String(token.content),
+    ),
   )
   return Object.fromEntries(
     Object.entries(specialTokens).flatMap(([name, candidates]) => {

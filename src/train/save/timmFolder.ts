@@ -23,7 +23,10 @@ export interface TimmFolder {
  * @throws `WRITE_FAILED`
  * @see https://huggingface.co/docs/timm/hf_hub
  */
-export async function writeTimmFolder(folder: string, { name, config, image, weights }: TimmFolder): Promise<void> {
+export async function writeTimmFolder(
+  folder: string,
+  { name, config, image, weights }: TimmFolder,
+): Promise<void> {
   const { num_classes, ...changes } = config
   const perChannel = (given: readonly number[] | undefined, usual: number) =>
     given ?? Array.from({ length: image.channels }, () => usual)
