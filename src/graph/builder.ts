@@ -270,6 +270,7 @@ export class Builder {
     if (domain !== '' && !this.#opsets.has(domain)) this.#opsets.set(domain, 1)
     const outputs = names.map((output, i) => this.#define(output, facts[i] ?? {}))
     this.#add({ node: { name, op, domain, attributes, ...this.#metadata() }, inputs, outputs })
+    this.#heed({ name, op, domain, attributes, inputs: [], outputs: [] })
     return outputs
   }
 
@@ -358,10 +359,7 @@ export class Builder {
   }
 
   #adopt(graph: Graph, facts: ReadonlyMap<string, Fact>, outputs: 'keep' | 'clear'): void {
-    for (const inner of graph.nodes.flatMap(subgraphs)) {
-      for (const name of captured(inner)) this.#captured.add(name)
-      for (const name of definedWithin(inner)) this.#inner.add(name)
-    }
+    for (const node of graph.nodes) this.#heed(node)
     for (const info of graph.inputs) {
       this.#inputs.push(info)
       this.#define(info.name, facts.get(info.name) ?? {})
@@ -392,6 +390,14 @@ export class Builder {
     }
     for (const info of graph.outputs.filter((one) => outputs === 'keep' || isUpdate(one)))
       this.#outputs.push({ value: this.value(info.name), info })
+  }
+
+  /** Heeds the names in the graphs inside a node. */
+  #heed(node: Node): void {
+    for (const inner of subgraphs(node)) {
+      for (const name of captured(inner)) this.#captured.add(name)
+      for (const name of definedWithin(inner)) this.#inner.add(name)
+    }
   }
 
   #add(draft: Draft): void {
