@@ -13,6 +13,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   search: async () => (await import('./commands/search.ts')).search,
   inspect: async () => (await import('./commands/inspect.ts')).inspect,
   export: async () => (await import('./commands/export.ts')).exportCommand,
+  train: async () => (await import('./commands/train.ts')).trainCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
 

@@ -22,6 +22,8 @@ export interface Command<Args extends ArgsDef = ArgsDef> {
   readonly description: string
   readonly examples: readonly string[]
   readonly args: Args
+  /** A list that the help text ends with: its title, and rows of a name and what it means. */
+  readonly list?: { readonly title: string; rows(): readonly (readonly [name: string, meaning: string])[] }
   run(args: ParsedArgs<Args>, terminal: Terminal): Promise<void>
 }
 
@@ -86,7 +88,11 @@ export async function helpOf(definition: Command, parent: CommandDef): Promise<s
     { meta: { name: definition.name, description: definition.description }, args: definition.args },
     parent,
   )
-  return `${usage.trimEnd()}\n\nEXAMPLES\n\n${definition.examples.map((line) => `  ${line}`).join('\n')}\n`
+  const { list } = definition
+  const width = Math.max(0, ...(list?.rows() ?? []).map(([name]) => name.length))
+  const rows = list?.rows().map(([name, meaning]) => `  ${name.padEnd(width)}  ${meaning}`) ?? []
+  const listed = list ? `\n${list.title}\n\n${rows.join('\n')}\n` : ''
+  return `${usage.trimEnd()}\n\nEXAMPLES\n\n${definition.examples.map((line) => `  ${line}`).join('\n')}\n${listed}`
 }
 
 /** A whole number option, or the default. */

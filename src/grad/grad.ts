@@ -6,10 +6,13 @@ import {
   type Node,
   op,
   optionalOutputs,
+  prune,
   reads,
   subgraphs,
+  upgrade,
   type Value,
 } from '../graph/index.ts'
+import { zerosLike } from './broadcasting.ts'
 import { BackwardCall, type GradientRule } from './rule.ts'
 import { ruleOf } from './table.ts'
 
@@ -33,12 +36,13 @@ export interface GradOptions {
  * @remarks
  * For each name in `by` there is an output `<name>.grad` of its shape and dtype; zeros where `of` does not depend on it. Everything that
  * the graph had is kept. Where a function has a corner (ReLU at 0), the gradient is PyTorch's choice. Integers and booleans carry
- * no gradient. Reverse-mode accumulation, as in https://arxiv.org/abs/1502.05767, section 3.2.
+ * no gradient. A graph of an older operator set is raised to 17 first (`upgrade`). Reverse-mode accumulation, as in https://arxiv.org/abs/1502.05767, section 3.2.
  *
  * @throws `LAYER_UNKNOWN` for a name that is not there, `SHAPE_MISMATCH` for an output of more than one number, `DTYPE_MISMATCH` for names
  *   that are no floats, `OPERATOR_UNSUPPORTED` for an operator on the way that has no rule: it names the node
  */
-export function grad(given: Graph, { of, by }: GradOptions): Graph {
+export function grad(imported: Graph, { of, by }: GradOptions): Graph {
+  const given = upgrade(imported)
   const way = wayOf(given, of, by)
   const graph = optionalOutputs(given, statisticsOf(way))
   const builder = Builder.from(graph)
@@ -63,8 +67,9 @@ export function grad(given: Graph, { of, by }: GradOptions): Graph {
     }
   }
   for (const target of targets)
-    builder.output(`${target.name}.grad`, gradients.get(target.name) ?? zeros(target))
-  return builder.build()
+    builder.output(`${target.name}.grad`, gradients.get(target.name) ?? zerosLike(target))
+  // Some gradients were had in another form than a rule had thought.
+  return prune(builder.build(), { keepInputs: true })
 }
 
 /** The nodes between `by` and `of`, in the graph's order, each of which has a rule. */
@@ -183,11 +188,4 @@ function checkFloat(value: Value): void {
 
 function isFloat(value: Value | undefined): boolean {
   return value?.type?.kind === 'tensor' && /^(float|bfloat16)/.test(value.dtype)
-}
-
-function zeros(like: Value): Value {
-  const shape = like.shape.every((size) => typeof size === 'number')
-    ? like.builder.constant(like.shape.map(Number))
-    : op.shape(like)
-  return op.constantOfShape(shape, 0, like.dtype)
 }

@@ -4,9 +4,19 @@ import { type DType, float32ToFloat16, type Tensor, tensor } from '../tensor/ind
 import { inferFacts } from './inference/infer.ts'
 import { Call, type Fact, factOf } from './inference/rule.ts'
 import { ruleOf } from './inference/table.ts'
+import { mergedFunctions, mergedOpsets } from './passes/compose.ts'
 import { captured, defined, subgraphs } from './passes/walk.ts'
 import { constantName, UPDATES_KEY } from './roles.ts'
-import type { Attribute, Graph, Initializer, Node, Shape, ValueInfo, ValueType } from './types.ts'
+import type {
+  Attribute,
+  Graph,
+  GraphFunction,
+  Initializer,
+  Node,
+  Shape,
+  ValueInfo,
+  ValueType,
+} from './types.ts'
 
 /** A value of a graph that is being built. */
 export class Value {
@@ -82,6 +92,14 @@ export interface NodeOptions {
   readonly types?: readonly ValueType[]
 }
 
+/** Options of {@link Builder.copy}. */
+export interface CopyOptions {
+  /** Name here of the node and of its outputs, from the one that it had. Where that is taken, a number is put behind it. */
+  readonly name: (name: string) => string
+  /** Type of an output that inference does not know, by its old name. Default: it stays unknown. */
+  readonly type?: (output: string) => ValueType | undefined
+}
+
 /** Options of {@link Builder.scope}. */
 export interface ScopeOptions {
   /** The module's kind, as the list of layers shows it: `Linear`, `Conv2d`, `BertLayer`. */
@@ -125,7 +143,10 @@ export class Builder {
   readonly #produced = new Set<Value>()
   readonly #nodeNames = new Set<string>()
   readonly #counts = new Map<string, number>()
-  readonly #opsets: Map<string, number>
+  #opsets: ReadonlyMap<string, number>
+  #functions: readonly GraphFunction[]
+  /** Latest value of what was updated, by its name. */
+  readonly #latest = new Map<string, Value>()
   /** Names that sub-graphs see from outside: those values keep their names. */
   readonly #captured = new Set<string>()
   /** Names inside sub-graphs: new values must not take them. */
@@ -137,6 +158,7 @@ export class Builder {
     if ('nodes' in options) {
       this.#base = options
       this.#opsets = new Map(options.opsets)
+      this.#functions = options.functions
       return
     }
     this.#base = {
@@ -153,6 +175,7 @@ export class Builder {
       irVersion: 8,
     }
     this.#opsets = new Map([['', options.opset ?? 17]])
+    this.#functions = []
     if (options.layerName) this.#layerName = options.layerName
   }
 
@@ -267,11 +290,54 @@ export class Builder {
       this.#fresh(i === 0 ? name : `${name}:${i}`),
     )
     const facts = this.#infer({ op, domain, name, attributes, outputs: names }, inputs, options.types)
-    if (domain !== '' && !this.#opsets.has(domain)) this.#opsets.set(domain, 1)
+    if (domain !== '' && !this.#opsets.has(domain)) this.#opsets = new Map([...this.#opsets, [domain, 1]])
     const outputs = names.map((output, i) => this.#define(output, facts[i] ?? {}))
-    this.#add({ node: { name, op, domain, attributes, ...this.#metadata() }, inputs, outputs })
-    this.#heed({ name, op, domain, attributes, inputs: [], outputs: [] })
+    const node = { name, op, domain, attributes, ...this.#metadata() }
+    for (const inner of subgraphs({ ...node, inputs: [], outputs: [] })) this.#note(inner)
+    this.#add({ node, inputs, outputs })
     return outputs
+  }
+
+  /**
+   * Adds a node of another graph with its attributes and what is said of it; graphs inside it must name the values of this builder
+   * already. {@link include} adds whole graphs with it.
+   *
+   * @returns its outputs, `undefined` for those left out
+   */
+  copy(node: Node, inputs: readonly (Value | undefined)[], options: CopyOptions): (Value | undefined)[] {
+    for (const input of inputs) if (input) this.#own(input)
+    for (const inner of subgraphs(node)) this.#note(inner)
+    const wanted = node.outputs.map((output) => output && options.name(output))
+    const name = this.#nodeName(options.name(node.name))
+    const names = wanted.map((output) => output && this.#fresh(output))
+    const facts = this.#infer({ ...node, name, outputs: names }, inputs, undefined)
+    const outputs = names.map((output, i) => {
+      const fact = facts[i]?.type ? facts[i] : { ...facts[i], type: options.type?.(node.outputs[i]!) }
+      return output === '' ? undefined : this.#define(output, fact)
+    })
+    const { inputs: _, outputs: __, ...rest } = node
+    this.#add({ node: { ...rest, name }, inputs, outputs })
+    return outputs
+  }
+
+  /**
+   * Takes over the operator sets and functions of a graph whose nodes are to be added.
+   *
+   * @throws PipiloError `GRAPH_INVALID` if they differ from those here
+   */
+  require(graph: Pick<Graph, 'opsets' | 'functions'>): void {
+    this.#opsets = mergedOpsets(this.#opsets, graph.opsets)
+    this.#functions = mergedFunctions(this.#functions, graph.functions)
+  }
+
+  /** The tensor of an initializer; `undefined` for names of other values, or of none. */
+  tensor(name: string): Initializer | undefined {
+    return this.#initializers.get(name)
+  }
+
+  /** True if a value or a node has this name, or one inside a node's own graph. */
+  taken(name: string): boolean {
+    return this.#nodeNames.has(name) || this.#taken(name)
   }
 
   /** The value of this name. @throws PipiloError `LAYER_UNKNOWN` with the closest names */
@@ -317,6 +383,25 @@ export class Builder {
     return result
   }
 
+  /**
+   * Makes a value the next one of the input or initializer `name`: the output `<name>.next`, whose metadata names it (`updatesOf`).
+   * A second update takes the place of the first: it is to be made from {@link latest}, as in a program that writes one variable twice.
+   */
+  update(name: string, next: Value): Value {
+    this.#own(next)
+    const last = this.#latest.get(name)
+    const at = this.#outputs.findIndex(({ value }) => value === last)
+    if (last && at >= 0) this.#outputs.splice(at, 1)
+    const output = this.output(`${name}.next`, next, new Map([[UPDATES_KEY, name]]))
+    this.#latest.set(name, output)
+    return output
+  }
+
+  /** The value of an input or initializer after all updates so far; itself where there was none. */
+  latest(name: string): Value {
+    return this.#latest.get(name) ?? this.value(name)
+  }
+
   /** The graph so far. Initializers that nothing reads are left out: the runtime warns about them. */
   build(): Graph {
     const used = new Set(this.#captured)
@@ -353,13 +438,14 @@ export class Builder {
       initializers: new Map([...this.#initializers].filter(([name]) => used.has(name))),
       values,
       opsets: new Map(this.#opsets),
+      functions: this.#functions,
       // Before version 4 every initializer had to be an input too.
       irVersion: Math.max(this.#base.irVersion ?? 8, 4),
     }
   }
 
   #adopt(graph: Graph, facts: ReadonlyMap<string, Fact>, outputs: 'keep' | 'clear'): void {
-    for (const node of graph.nodes) this.#heed(node)
+    for (const inner of graph.nodes.flatMap(subgraphs)) this.#note(inner)
     for (const info of graph.inputs) {
       this.#inputs.push(info)
       this.#define(info.name, facts.get(info.name) ?? {})
@@ -388,16 +474,18 @@ export class Builder {
       )
       this.#add({ node, inputs: values, outputs: made })
     }
-    for (const info of graph.outputs.filter((one) => outputs === 'keep' || isUpdate(one)))
-      this.#outputs.push({ value: this.value(info.name), info })
+    for (const info of graph.outputs.filter((one) => outputs === 'keep' || isUpdate(one))) {
+      const value = this.value(info.name)
+      this.#outputs.push({ value, info })
+      const updated = info.metadata?.get(UPDATES_KEY)
+      if (updated !== undefined) this.#latest.set(updated, value)
+    }
   }
 
-  /** Heeds the names in the graphs inside a node. */
-  #heed(node: Node): void {
-    for (const inner of subgraphs(node)) {
-      for (const name of captured(inner)) this.#captured.add(name)
-      for (const name of definedWithin(inner)) this.#inner.add(name)
-    }
+  /** Notes the names that a graph inside a node sees and gives. */
+  #note(inner: Graph): void {
+    for (const name of captured(inner)) this.#captured.add(name)
+    for (const name of definedWithin(inner)) this.#inner.add(name)
   }
 
   #add(draft: Draft): void {

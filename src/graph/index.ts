@@ -2,13 +2,16 @@
 export {
   Builder,
   type BuilderOptions,
+  type CopyOptions,
   KIND_KEY,
   type NodeOptions,
   type ScopeOptions,
   Value,
 } from './builder.ts'
+export { type IncludeOptions, include } from './include.ts'
 export { type InferOptions, inferShapes } from './inference/infer.ts'
 export type { Fact } from './inference/rule.ts'
+export { maskStream } from './maskStreams.ts'
 export { NodeAttributes } from './nodeAttributes.ts'
 export * from './onnx/index.ts'
 export * as op from './ops/all.ts'
@@ -18,6 +21,7 @@ export * from './passes/index.ts'
 export { reads, subgraphs } from './passes/walk.ts'
 export * from './quantize/index.ts'
 export {
+  MASK_COUNTER,
   type Parameter,
   parametersOf,
   ROLE_KEY,

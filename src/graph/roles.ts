@@ -17,6 +17,16 @@ export const ROLE_KEY = 'pipilo.role'
 /** Key of an output's metadata: the name of the buffer or input that it is the next value of. */
 export const UPDATES_KEY = 'pipilo.updates'
 
+/**
+ * Name of the input that all masks of a graph are drawn from: int64 [2], a seed and the number of the step.
+ *
+ * The same numbers give the same masks, on any machine and with any number of threads; each mask is told apart by its place in
+ * the network. The output `mask_counter.next` is the same seed with the next step (`updatesOf`), so a session that holds state goes
+ * on by itself, and a run is resumed by feeding what was kept. Seeds are any integers; steps and the elements of
+ * a mask's longest row are counted in 32 bits.
+ */
+export const MASK_COUNTER = 'mask_counter'
+
 /** The name that a builder or pass gives to a constant of its own, which is no parameter. */
 export function constantName(text: string): string {
   return `constant/${text}`
@@ -24,6 +34,11 @@ export function constantName(text: string): string {
 
 /** Behind a prefix, where graphs were composed. */
 const CONSTANT = /(?:^|\.)constant\//
+
+/** True for the name of a constant that a builder or pass made. */
+export function isConstantName(name: string): boolean {
+  return CONSTANT.test(name)
+}
 
 /** Numbers that are learned: floats, and what quantisation makes of them. */
 const LEARNED = /^(b?float|complex|u?int[248]$)/
@@ -46,7 +61,7 @@ export function roleOf(graph: Graph, name: string): Role | undefined {
     statedRole(graph.values.get(name)) ?? statedRole(graph.inputs.find((info) => info.name === name))
   if (said) return said
   const tensor = graph.initializers.get(name)
-  if (!tensor || tensor.shape.length === 0 || CONSTANT.test(name)) return undefined
+  if (!tensor || tensor.shape.length === 0 || isConstantName(name)) return undefined
   return LEARNED.test(tensor.dtype) ? 'weight' : undefined
 }
 

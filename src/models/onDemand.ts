@@ -22,6 +22,14 @@ import { lazily } from '../base/index.ts'
 export const open = lazily(async () => (await import('./open.ts')).open)
 
 /**
+ * A model as {@link open} gives it, and the same one as it is trained: with dropout and batch statistics, where its architecture is built
+ * here; as its graph is, where it came as one (`.onnx`, TensorFlow.js).
+ *
+ * @throws what {@link open} throws
+ */
+export const openForTraining = lazily(async () => (await import('./open.ts')).openForTraining)
+
+/**
  * Opens a model repository of the Hugging Face hub.
  *
  * @example
@@ -95,3 +103,8 @@ export const readSafetensors = lazily(
 export const writeSafetensors = lazily(
   async () => (await import('./sources/safetensorsFile.ts')).writeSafetensors,
 )
+
+/** The absolute path of a file or folder inside an npm package. See sources/npm.ts. */
+export async function findInPackage(specifier: string): Promise<string> {
+  return (await import('./sources/npm.ts')).findInPackage(specifier)
+}

@@ -24,6 +24,19 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   return inPrecision(model, options.dtype)
 }
 
+/** See `openForTraining` in onDemand.ts. */
+export async function openForTraining(
+  name: string,
+  options: Omit<OpenOptions, 'dtype'> = {},
+): Promise<{ model: Model; training: Model }> {
+  const model = await open(name, options)
+  const known = findCard(name)
+  const { source, files } = await locate(known?.source ?? name, options)
+  const { assemble } = await import('./model/assemble.ts')
+  const identity = { name, source: sourceName(source) }
+  return { model, training: await assemble(files, identity, known, { ...options, mode: 'training' }) }
+}
+
 interface Located {
   readonly source: Source
   readonly files: ModelFiles

@@ -1,12 +1,16 @@
 /** The registry of architectures: the one way to find one by name, and to build it. */
 import { closest, PipiloError } from '../base/index.ts'
+import { buildConvAutoencoder, CONV_AUTOENCODER_DEFAULTS } from './autoencoders/convAutoencoder.ts'
+import { buildMlpAutoencoder, MLP_AUTOENCODER_DEFAULTS } from './autoencoders/mlpAutoencoder.ts'
 import { cnnArchitectures } from './cnn/cnnArchitectures.ts'
 import { buildLeNet, LENET_DEFAULTS } from './cnn/leNet.ts'
 import type { BuildModel } from './model.ts'
 import { bertPresets } from './text/bertPresets.ts'
 import { textArchitectures } from './text/textArchitectures.ts'
 import { textPresets } from './text/textPresets.ts'
+import { SWIN_DEFAULTS } from './vit/swin.ts'
 import { swinPresets } from './vit/swinPresets.ts'
+import { VIT_SETTINGS } from './vit/vit.ts'
 import { visionArchitectures } from './vit/vitArchitectures.ts'
 import { findVit, vitNames } from './vit/vitNames.ts'
 import { vitPresets } from './vit/vitPresets.ts'
@@ -24,7 +28,7 @@ export interface NamedArchitecture {
 }
 
 /**
- * Kind of a name: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or `lenet`; a
+ * Kind of a name: a `model_type` of transformers; a name of timm's or torchvision's, with or without the tag behind its `.`, or one of `lenet`, `mlp_autoencoder`, `conv_autoencoder`; a
  * text model's name on the hub (`distilbert-base-cased`).
  */
 export type NameOf = 'transformers' | 'timm' | 'hub'
@@ -38,6 +42,8 @@ export type NameOf = 'transformers' | 'timm' | 'hub'
  * const { graph, parameters } = build({ num_classes: 10 }, undefined, { mode: 'training', seed: 1 })
  * architecture('distilbert').build(JSON.parse(config), tensors)
  * ```
+ *
+ * Settings that a network of timm's name does not have are an error of its `build`, `OPTION_INVALID` with the closest.
  *
  * @param of whose name it is. Default: anybody's
  * @throws PipiloError `MODEL_INVALID` with the closest names
@@ -68,11 +74,22 @@ export function findArchitecture(name: string, of?: NameOf): NamedArchitecture |
 export function architectureNames(of?: NameOf): string[] {
   if (of === 'transformers') return typeNames()
   if (of === 'hub') return [...Object.keys(textPresets), ...Object.keys(bertPresets)]
-  if (of === 'timm') return [...new Set([...vitNames(), ...cnnArchitectures.keys(), LENET])]
+  if (of === 'timm') return [...new Set([...vitNames(), ...cnnArchitectures.keys(), ...own.keys()])]
   return [...architectureNames('transformers'), ...architectureNames('timm'), ...architectureNames('hub')]
 }
 
-const LENET = 'lenet'
+/** Networks that are neither timm's nor torchvision's. */
+const own: ReadonlyMap<string, NamedArchitecture> = new Map([
+  ['lenet', { modality: 'image', build: buildLeNet, preset: { ...LENET_DEFAULTS } }],
+  [
+    'mlp_autoencoder',
+    { modality: 'image', build: buildMlpAutoencoder, preset: { ...MLP_AUTOENCODER_DEFAULTS } },
+  ],
+  [
+    'conv_autoencoder',
+    { modality: 'image', build: buildConvAutoencoder, preset: { ...CONV_AUTOENCODER_DEFAULTS } },
+  ],
+])
 
 const finders = { transformers: ofType, timm: ofTimm, hub: ofHub } as const
 
@@ -83,12 +100,22 @@ function ofType(type: string): NamedArchitecture | undefined {
 
 function ofTimm(tagged: string): NamedArchitecture | undefined {
   const [name = ''] = tagged.split('.')
-  if (name === LENET) return { modality: 'image', build: buildLeNet, preset: { ...LENET_DEFAULTS } }
+  const found = own.get(name)
+  if (found) {
+    return {
+      ...found,
+      build: (changes, ...rest) => {
+        checkSettings(name, changes, Object.keys(found.preset ?? {}))
+        return found.build(changes, ...rest)
+      },
+    }
+  }
   const vit = vitPresets.get(name) ?? swinPresets.get(name)
   if (vit) {
     return {
       modality: 'image',
       build: (changes, ...rest) => {
+        checkSettings(name, changes, vitPresets.has(name) ? VIT_SETTINGS : swinSettings)
         if (!vitPresets.has(name)) refusePooling(name, changes['global_pool'])
         return findVit(name, changes)!(...rest)
       },
@@ -100,6 +127,7 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
     cnn && {
       modality: 'image',
       build: (changes, ...rest) => {
+        checkSettings(name, changes, cnnSettings)
         refusePooling(name, changes['global_pool'])
         return cnn.build({ ...cnn.preset, ...changes }, ...rest)
       },
@@ -133,6 +161,42 @@ function typeNames(): string[] {
 /** Those of two towers are not for pictures alone. */
 function isPicture(type: string): boolean {
   return Object.hasOwn(visionArchitectures, type) && !/^(?:clip|siglip)/.test(type)
+}
+
+/**
+ * Settings of convolutional networks that a preset may leave open, beside those that some preset sets; what a checkpoint's `model_args`
+ * says goes through here as well.
+ */
+const cnnSettings = [
+  ...new Set([...cnnArchitectures.values()].flatMap(({ preset }) => Object.keys(preset))),
+  ...['in_chans', 'drop_rate', 'drop_path_rate', 'shortcut', 'act', 'norm', 'global_pool', 'padding'],
+  ...['norm_eps', 'conv_mlp', 'fix_stem', 'kernel_sizes', 'head_hidden_size', 'arch_def', 'pad_type'],
+  ...[
+    'pruned',
+    'aa_layer',
+    'attn_layer',
+    'se_ratio',
+    'block_reduce_first',
+    'down_kernel_size',
+    'growth_rate',
+  ],
+  ...['init_values', 'channel_divisor', 'mlp_ratio'],
+]
+
+const swinSettings = [
+  ...new Set([SWIN_DEFAULTS, ...swinPresets.values()].flatMap((preset) => Object.keys(preset))),
+  ...['window_size', 'pretrained_window_sizes', 'names', 'global_pool', 'norm_eps'],
+]
+
+/** A misspelt setting would leave the default in its place. */
+function checkSettings(name: string, changes: object, known: readonly string[]): void {
+  const unknown = Object.keys(changes).find((key) => !known.includes(key))
+  if (unknown === undefined) return
+  const near = closest(unknown, known)
+  throw new PipiloError('OPTION_INVALID', `${name} has no setting ${unknown}.`, {
+    input: unknown,
+    hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has ${known.join(', ')}.`,
+  })
 }
 
 /** Only vision transformers are built with other poolings than the mean: another one would give other numbers in silence. */

@@ -54,11 +54,14 @@ export interface Parameters {
    * there is no checkpoint. The value is float32 whatever the checkpoint stores.
    */
   weight(name: string, shape: readonly number[], init?: Initialization): Value
-  /** A tensor that a layer keeps beside its weights and updates itself (running statistics), found like a weight. */
+  /**
+   * A tensor that a layer keeps beside its weights and updates itself (running statistics), found like a weight. Once it was updated,
+   * asking again gives its next value: a network that is applied twice goes on from its first application, as in PyTorch.
+   */
   buffer(name: string, shape: readonly number[], init?: Initialization, options?: BufferOptions): Value
   /**
    * The next value of a buffer: in `training` mode an output of the graph, `<buffer>.next`, whose metadata names the buffer
-   * (`updatesOf`); nothing in `inference` mode.
+   * (`updatesOf`), in place of an earlier one; nothing in `inference` mode.
    */
   update(buffer: Value, next: Value): void
 }

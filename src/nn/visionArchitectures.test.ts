@@ -16,6 +16,7 @@ import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
 import { findCnn } from './cnn/cnnArchitectures.ts'
 import { buildLeNet } from './cnn/leNet.ts'
 import { type BuildOptions, type BuiltModel, buildOpenClip, MASK_COUNTER } from './index.ts'
+import { type Digest, expectDigest } from './testing/digest.ts'
 import { formula } from './testing/formula.ts'
 import { visionArchitectures } from './vit/vitArchitectures.ts'
 import { findVit } from './vit/vitNames.ts'
@@ -23,14 +24,6 @@ import { findVit } from './vit/vitNames.ts'
 /** Names of a state's tensors as a tree, with their shapes. */
 interface State {
   readonly [name: string]: State | number[]
-}
-
-/** What is kept of a value: every `step`-th element. */
-interface Digest {
-  readonly shape: number[]
-  readonly rms: number
-  readonly step: number
-  readonly values: number[]
 }
 
 interface Case {
@@ -89,19 +82,6 @@ function placeOf(built: BuiltModel, output: string): string {
 const picture = ({ size, kind }: Case) => {
   const shape = [2, kind === 'lenet' ? 1 : 3, ...size]
   return tensor('float32', shape, formula('pixel_values', shape))
-}
-
-function expectDigest({ shape, data }: Tensor, digest: Digest, place: string): void {
-  expect(shape, place).toEqual(digest.shape)
-  const values = data as Float32Array
-  const rms = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
-  expect(Math.abs(rms / digest.rms - 1), `${place}: root mean square`).toBeLessThan(2e-5)
-  for (const [i, value] of digest.values.entries()) {
-    const difference = Math.abs(values[i * digest.step]! - value)
-    expect(difference, `${place}: element ${i * digest.step}`).toBeLessThan(
-      1e-4 * Math.max(rms, Math.abs(value)),
-    )
-  }
 }
 
 const title = ({ name, kind, source }: Case) => `${source ?? kind} ${name}`

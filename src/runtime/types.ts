@@ -151,6 +151,12 @@ export interface StatefulSession {
   step(step?: Step): Promise<Record<string, Tensor>>
   /** Copies of the state as the calls before have left it. Default: all of it. */
   read(names?: readonly string[]): Promise<Record<string, Tensor>>
+  /**
+   * Takes the last step back: the state is as it was before. Once for each step.
+   *
+   * @throws `INPUT_INVALID` when no step was made since the last `write` or `undo`
+   */
+  undo(): Promise<void>
   /** Sets some or all of the state; the arrays are copied, and all or none is taken. */
   write(state: Readonly<Record<string, Tensor>>): Promise<void>
   /** Frees the session, its state and its thread. Calls made before end first; later ones fail with code `DISPOSED`. */

@@ -30,10 +30,14 @@ export function inferShapes(graph: Graph, options: InferOptions = {}): Graph {
   return annotate(graph, inferFacts(graph, options))
 }
 
-/** Facts of every value of the graph, by name. */
-export function inferFacts(graph: Graph, options: InferOptions = {}): Map<string, Fact> {
+/** Facts of every value of the graph, by name; `outer` are those of values around it. */
+export function inferFacts(
+  graph: Graph,
+  options: InferOptions = {},
+  outer: ReadonlyMap<string, Fact> = new Map(),
+): Map<string, Fact> {
   const inference = new Inference(graph, options.strict ?? false)
-  return inference.graph(graph, new Map())
+  return inference.graph(graph, outer)
 }
 
 function annotate(graph: Graph, facts: ReadonlyMap<string, Fact>): Graph {

@@ -70,8 +70,8 @@ export function compose(
     initializers: new Map([...left.initializers, ...right.initializers]),
     sparseInitializers: new Map([...left.sparseInitializers, ...right.sparseInitializers]),
     values,
-    opsets: mergeOpsets(a, b),
-    functions: mergeFunctions(a, b),
+    opsets: mergedOpsets(a.opsets, b.opsets),
+    functions: mergedFunctions(a.functions, b.functions),
     metadata: new Map([...b.metadata, ...a.metadata]),
     ...(irVersion > 0 && { irVersion }),
   }
@@ -188,7 +188,7 @@ function apart(a: Graph, b: Graph, fed: ReadonlyMap<string, string>, prefix: str
 }
 
 /** Every name changed, those that sub-graphs give to their own values as well. */
-function renameAll(graph: Graph, change: (name: string) => string): Graph {
+export function renameAll(graph: Graph, change: (name: string) => string): Graph {
   const outer = renameValues({ ...graph, nodes: [] }, change)
   const to = (name: string) => (name === '' ? '' : change(name))
   const nodes = graph.nodes.map((node) =>
@@ -199,9 +199,13 @@ function renameAll(graph: Graph, change: (name: string) => string): Graph {
   return { ...outer, nodes }
 }
 
-function mergeOpsets(a: Graph, b: Graph): ReadonlyMap<string, number> {
-  const opsets = new Map(a.opsets)
-  for (const [domain, version] of b.opsets) {
+/** The operator sets of two graphs in one. @throws PipiloError `GRAPH_INVALID` if they need two versions of one */
+export function mergedOpsets(
+  a: ReadonlyMap<string, number>,
+  b: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const opsets = new Map(a)
+  for (const [domain, version] of b) {
     const ours = opsets.get(domain)
     if (ours !== undefined && ours !== version) {
       throw new PipiloError(
@@ -215,9 +219,13 @@ function mergeOpsets(a: Graph, b: Graph): ReadonlyMap<string, number> {
   return opsets
 }
 
-function mergeFunctions(a: Graph, b: Graph): readonly GraphFunction[] {
-  const byKey = new Map(a.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
-  const added = b.functions.filter((fn) => {
+/** The functions of two graphs in one. @throws PipiloError `GRAPH_INVALID` if two of one name differ */
+export function mergedFunctions(
+  a: readonly GraphFunction[],
+  b: readonly GraphFunction[],
+): readonly GraphFunction[] {
+  const byKey = new Map(a.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
+  const added = b.filter((fn) => {
     const ours = byKey.get(functionKey(fn.domain, fn.name, fn.overload))
     if (ours && ours !== fn) {
       throw new PipiloError('GRAPH_INVALID', `Both graphs have a function ${fn.domain}.${fn.name}.`, {
@@ -226,5 +234,5 @@ function mergeFunctions(a: Graph, b: Graph): readonly GraphFunction[] {
     }
     return !ours
   })
-  return [...a.functions, ...added]
+  return [...a, ...added]
 }

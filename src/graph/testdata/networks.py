@@ -3,7 +3,7 @@
     python networks.py        (needs onnx 1.20 or later and numpy)
 
 `<name>.onnx` is a network, `<name>.json` holds the inputs and every floating-point value of the main graph.
-`dtypes.onnx` has an initializer of every element type, in typed fields; `dtypes.json` their bytes.
+`older.onnx` has none: the reference evaluator normalises by the batch in operator set 9. `dtypes.onnx` has an initializer of every element type, in typed fields; `dtypes.json` their bytes.
 """
 
 import json
@@ -24,12 +24,12 @@ def weight(name, *shape, scale=0.5):
     return numpy_helper.from_array((rng.standard_normal(shape) * scale).astype(np.float32), name)
 
 
-def model(graph, functions=(), opsets=()):
+def model(graph, functions=(), opsets=(), opset=17, ir_version=8):
     made = h.make_model(
         graph,
         functions=list(functions),
-        opset_imports=[h.make_opsetid("", 17), *opsets],
-        ir_version=8,
+        opset_imports=[h.make_opsetid("", opset), *opsets],
+        ir_version=ir_version,
         producer_name="networks.py",
     )
     onnx.checker.check_model(made)
@@ -212,7 +212,37 @@ def dtypes():
     (HERE / "dtypes.json").write_text(json.dumps(expected) + "\n")
 
 
+def older():
+    """Operators in the form and meaning that they had in operator set 9; initializers are inputs as well, as before IR version 4."""
+    weights = [
+        weight("conv.weight", 4, 2, 3, 3), weight("scale", 4), weight("shift", 4), weight("mean", 4, scale=0.1),
+        numpy_helper.from_array(rng.uniform(0.5, 2, 4).astype(np.float32), "variance"),
+        numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales"),
+    ]
+    node = h.make_node
+    nodes = [
+        node("Pad", ["image"], ["padded"], name="pad", pads=[0, 0, 1, 1, 0, 0, 1, 1], value=0.25),
+        node("Conv", ["padded", "conv.weight"], ["conv"], name="conv", kernel_shape=[3, 3]),
+        node("BatchNormalization", ["conv", "scale", "shift", "mean", "variance"], ["normal"], name="bn", epsilon=1e-3),
+        node("Clip", ["normal"], ["clipped"], name="clip", min=-0.5, max=1.5),
+        node("Dropout", ["clipped"], ["dropped"], name="dropout", ratio=0.4),
+        node("Upsample", ["dropped", "scales"], ["larger"], name="upsample", mode="nearest"),
+        node("Slice", ["larger"], ["part"], name="slice", axes=[2, 3], starts=[1, -6], ends=[9999, -1]),
+        node("Softmax", ["part"], ["shares"], name="softmax", axis=2),
+        node("Split", ["shares"], ["some", "rest"], name="split", axis=1, split=[1, 3]),
+        node("Squeeze", ["some"], ["flat"], name="squeeze", axes=[1]),
+        node("ReduceSum", ["rest"], ["sum"], name="sum", axes=[1], keepdims=0),
+        node("Unsqueeze", ["sum"], ["wide"], name="unsqueeze", axes=[0]),
+        node("Add", ["flat", "wide"], ["y"], name="add"),
+    ]
+    inputs = [h.make_tensor_value_info("image", T.FLOAT, ["batch", 2, 5, 6])]
+    inputs += [h.make_tensor_value_info(w.name, w.data_type, w.dims) for w in weights]
+    graph = h.make_graph(nodes, "older", inputs, [h.make_tensor_value_info("y", T.FLOAT, [1, "batch", "h", "w"])], weights)
+    onnx.save(model(graph, opset=9, ir_version=3), HERE / "older.onnx")
+
+
 convolutional()
 control()
 external()
 dtypes()
+older()

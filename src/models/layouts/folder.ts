@@ -93,7 +93,8 @@ function build(
 ): BuiltModel {
   const strict = options.strict ?? true
   try {
-    const built = architecture!.build(config, tensors, { strict, ...(size ? { size } : {}) })
+    const { mode = 'inference' } = options
+    const built = architecture!.build(config, tensors, { strict, mode, ...(size ? { size } : {}) })
     if (strict) {
       refuseUnused(built.unused, files.label, name)
       checkClasses(built.graph, files.label, stated)

@@ -1,4 +1,5 @@
 // Types of a reading: the parts of a model and the card found in its files.
+import type { Mode } from '../../nn/index.ts'
 import type { Checkpoint } from '../formats/checkpoint.ts'
 import type { TwoTowerParts } from '../model/joinTowers.ts'
 import type { Card, OpenOptions } from '../types.ts'
@@ -19,4 +20,7 @@ export interface FolderContents {
 }
 
 /** Options of the caller for the reading of a model's files. */
-export type ReadOptions = Pick<OpenOptions, 'card' | 'strict' | 'architecture' | 'size'>
+export type ReadOptions = Pick<OpenOptions, 'card' | 'strict' | 'architecture' | 'size'> & {
+  /** Form in which architectures that are built here are built. Default `inference`. */
+  readonly mode?: Mode
+}

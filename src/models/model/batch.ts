@@ -4,6 +4,7 @@ import {
   type Fact,
   type Graph,
   inferShapes,
+  MASK_COUNTER,
   type Node,
   type Shape,
   type ValueInfo,
@@ -21,7 +22,7 @@ type Known = (name: string) => Fact | undefined
 export function withFixedBatch(graph: Graph, known: Known): Graph {
   const rows = fixedRows(graph, known)
   if (rows === undefined) return graph
-  const inputs = graph.inputs.map((info) => withRows(info, rows))
+  const inputs = graph.inputs.map((info) => (info.name === MASK_COUNTER ? info : withRows(info, rows)))
   return inferShapes({ ...graph, inputs })
 }
 
@@ -34,7 +35,8 @@ export function withRows(input: ValueInfo, rows: Dimension | undefined): ValueIn
 }
 
 function fixedRows(graph: Graph, known: Known): number | undefined {
-  const firsts = graph.inputs.map((info) => shapeOf(info)?.[0])
+  // The counter of a network in training mode has no rows.
+  const firsts = graph.inputs.flatMap((info) => (info.name === MASK_COUNTER ? [] : [shapeOf(info)?.[0]]))
   const given = firsts.find((first) => typeof first === 'number')
   if (typeof given === 'number') return firsts.every((first) => first === given) ? undefined : given
   const batches = new Set(

@@ -10,6 +10,8 @@ export interface CnnConfig {
   readonly num_classes: number
   /** Height and width of the pictures. */
   readonly input_size: readonly [height: number, width: number]
+  /** Channels of the pictures. Default 3. */
+  readonly in_chans?: number
   /** The first convolution's name. */
   readonly first_conv: string
   /** The classifier's name. */
@@ -24,7 +26,7 @@ export type Checkpoint = ReadonlyMap<string, Initializer>
 
 /** Inputs of a forward pass. */
 export interface CnnInputs {
-  /** float32 [batch, 3, height, width] */
+  /** float32 [batch, channels, height, width] */
   readonly pixels: Value
   readonly parameters: CheckpointParameters
   readonly mode: Mode
@@ -56,7 +58,7 @@ export interface CnnOptions {
 const PREFIXES = ['', 'module.', 'model.', 'encoder.', 'backbone.', 'visual.trunk.']
 
 /**
- * The graph: input `pixel_values` (float32 [batch, 3, height, width]), output `logits`, or `embedding` where there are no classes.
+ * The graph: input `pixel_values` (float32 [batch, channels, height, width]), output `logits`, or `embedding` where there are no classes.
  *
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
@@ -78,7 +80,7 @@ export function buildCnn(
     ...(aliases ? { aliases } : {}),
     ignore: options.classes === 0 ? [...ignore, classifierPattern(classifier)] : ignore,
   })
-  const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
+  const pixels = builder.input('pixel_values', 'float32', ['batch', config.in_chans ?? 3, ...size])
   const { features, penultimate, stages } = forward({ pixels, parameters, mode })
   if (classes === 0) builder.output('embedding', penultimate)
   else {

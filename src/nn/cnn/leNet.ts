@@ -7,8 +7,10 @@ import type { BuildModel } from '../model.ts'
 
 export interface LeNetConfig {
   readonly num_classes: number
-  /** Height and width; digits of 28 × 28 are padded to 32 × 32. */
+  /** Height and width: 32 × 32, to which digits of 28 × 28 are padded, unless `padding` is 2. */
   readonly input_size: readonly [number, number]
+  /** Zeros around the picture, for the first convolution. */
+  readonly padding: number
   readonly in_chans: number
   /** `tanh` as in the paper, or `relu`. */
   readonly act: string
@@ -20,6 +22,7 @@ export interface LeNetConfig {
 export const LENET_DEFAULTS: LeNetConfig = {
   num_classes: 10,
   input_size: [32, 32],
+  padding: 0,
   in_chans: 1,
   act: 'tanh',
   pool: 'avg',
@@ -52,7 +55,10 @@ export const buildLeNet: BuildModel<Partial<LeNetConfig>> = (given, checkpoint, 
   })
   const active = (i: number, x: Value) => builder.scope(`act${i}`, () => activation(config.act)(x))
   const convolve = (i: number, x: Value, channels: number) => {
-    const y = active(i, conv2d(parameters, `conv${i}`, x, channels, { kernel: 5 }))
+    const y = active(
+      i,
+      conv2d(parameters, `conv${i}`, x, channels, { kernel: 5, padding: i === 1 ? config.padding : 0 }),
+    )
     const pool = config.pool === 'avg' ? op.averagePool : op.maxPool
     return builder.scope(`pool${i}`, () => pool(y, [2, 2], { strides: [2, 2] }))
   }

@@ -35,8 +35,20 @@ export interface ResNetConfig extends CnnConfig {
   readonly cardinality?: number
   /** Channels of these, for 64 of the stage and each group. Default 64. */
   readonly base_width?: number
-  /** One convolution of 7 × 7, three of 3 × 3 (`deep`), the first of them narrower (`deep_tiered`). Default `''`. */
-  readonly stem_type?: '' | 'deep' | 'deep_tiered'
+  /**
+   * One convolution of 7 × 7, three of 3 × 3 (`deep`), the first of them narrower (`deep_tiered`), or, for pictures of 32 to 64 pixels,
+   * one of 3 × 3 without stride and no pooling behind it (`small`). Default `''`.
+   */
+  readonly stem_type?: '' | 'deep' | 'deep_tiered' | 'small'
+  /**
+   * Shortcuts where sizes change: a convolution of 1 × 1 (`B` of the paper), or every second place with zeros for the new channels, half
+   * before and half behind (`A`, without parameters). Default `B`.
+   */
+  readonly shortcut?: 'A' | 'B'
+  /** The scale of a block's last norm is drawn as zeros: blocks begin as shortcuts. Default `true`, as in timm. */
+  readonly zero_init_last?: boolean
+  /** How convolutions, and with `fan_in` the classifier, are drawn: He's normal distribution. Default `fan_out`, as in timm. */
+  readonly init_mode?: 'fan_in' | 'fan_out'
   /** Channels of a deep stem's first convolutions. Default 64. */
   readonly stem_width?: number
   /** Channels after the stem. Default: twice `stem_width` for deep stems, else 64. */
@@ -59,7 +71,11 @@ export interface ResNetConfig extends CnnConfig {
   readonly pruned?: boolean
 }
 
-const CONV: Initialization = { kind: 'kaiming_normal', mode: 'fan_out', nonlinearity: 'relu' }
+const he = (mode: 'fan_in' | 'fan_out' = 'fan_out'): Initialization => ({
+  kind: 'kaiming_normal',
+  mode,
+  nonlinearity: 'relu',
+})
 
 interface Net extends CnnInputs {
   readonly config: ResNetConfig
@@ -81,20 +97,23 @@ interface Net extends CnnInputs {
  * @param checkpoint tensors by timm's or torchvision's names; without one, parameters are drawn as timm does
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
-export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, options = {}) =>
-  buildCnn(config, checkpoint, options, { name: 'resnet' }, (inputs) => {
+export const buildResNet: BuildModel<ResNetConfig> = (config, checkpoint, options = {}) => {
+  const cnn = { name: 'resnet', ...(config.init_mode === 'fan_in' ? { init: { weight: he('fan_in') } } : {}) }
+  return buildCnn(config, checkpoint, options, cnn, (inputs) => {
     const { map, stages } = resNetMap({ ...inputs, config, checkpoint })
     return { features: map, penultimate: globalPool('global_pool', map), stages }
   })
+}
 
 /** Stem and stages alone, as many as there are `layers`, in the current scope. */
 export function resNetMap(net: Net): { map: Value; stages: Stage[] } {
   const { pixels, config, mode } = net
   const drops = stochasticDepth(config.drop_path_rate ?? 0, config.layers, mode)
   const stem = stemOf(net)
-  const stages: Stage[] = [stage('act1', stem, 2)]
+  const small = config.stem_type === 'small'
+  const stages: Stage[] = [stage('act1', stem, small ? 1 : 2)]
   const { channels = [64, 128, 256, 512], layers, block } = config
-  let map = poolStem(net, stem)
+  let map = small ? stem : poolStem(net, stem)
   for (const [i, blocks] of layers.entries()) {
     const name = `layer${i + 1}`
     const planes = channels[i]!
@@ -107,7 +126,7 @@ export function resNetMap(net: Net): { map: Value; stages: Stage[] } {
       }
       return y
     })
-    stages.push(stage(name, map, 4 << i))
+    stages.push(stage(name, map, (small ? 1 : 4) << i))
   }
   return { map, stages }
 }
@@ -126,7 +145,7 @@ function conv(
     padding: (kernel - 1) >> 1,
     groups,
     bias: false,
-    init: { weight: CONV },
+    init: { weight: he(net.config.init_mode) },
   })
 }
 
@@ -144,7 +163,8 @@ function norm(net: Net, name: string, x: Value, scale: 'ones' | 'zeros' = 'ones'
 
 function stemOf(net: Net): Value {
   const { stem_type = '', stem_width = 64 } = net.config
-  const deep = stem_type !== ''
+  const deep = stem_type.startsWith('deep')
+  const [kernel, stride] = stem_type === 'small' ? [3, 1] : [7, 2]
   const inplanes = net.config.inplanes ?? (deep ? 2 * stem_width : 64)
   const first = stem_type === 'deep_tiered' ? 3 * Math.floor(stem_width / 4) : stem_width
   const x = net.pixels
@@ -154,7 +174,7 @@ function stemOf(net: Net): Value {
         const two = act('5', 'relu', norm(net, '4', conv(net, '3', one, stem_width, 3)))
         return conv(net, '6', two, inplanes, 3)
       })
-    : conv(net, 'conv1', x, inplanes, 7, { stride: 2 })
+    : conv(net, 'conv1', x, inplanes, kernel, { stride })
   return act('act1', 'relu', norm(net, 'bn1', convolved))
 }
 
@@ -203,13 +223,15 @@ function residual(
   })
 }
 
+const last = (net: Net) => (net.config.zero_init_last === false ? 'ones' : 'zeros')
+
 function basicBranch(net: Net, x: Value, planes: number, stride: number): Value {
   const { aa_layer, block_reduce_first = 1 } = net.config
   const blurred = aa_layer !== undefined && stride === 2
   const first = conv(net, 'conv1', x, planes / block_reduce_first, 3, { stride: blurred ? 1 : stride })
   const active = act('act1', 'relu', norm(net, 'bn1', first))
   const halved = blurred ? antiAlias('aa', active, aa_layer) : active
-  return norm(net, 'bn2', conv(net, 'conv2', halved, planes, 3), 'zeros')
+  return norm(net, 'bn2', conv(net, 'conv2', halved, planes, 3), last(net))
 }
 
 function bottleneckBranch(net: Net, x: Value, planes: number, stride: number): Value {
@@ -220,7 +242,7 @@ function bottleneckBranch(net: Net, x: Value, planes: number, stride: number): V
   const convolved = conv(net, 'conv2', one, width, 3, { stride: blurred ? 1 : stride, groups: cardinality })
   const two = act('act2', 'relu', norm(net, 'bn2', convolved))
   const halved = blurred ? antiAlias('aa', two, aa_layer) : two
-  return norm(net, 'bn3', conv(net, 'conv3', halved, 4 * planes, 1), 'zeros')
+  return norm(net, 'bn3', conv(net, 'conv3', halved, 4 * planes, 1), last(net))
 }
 
 function attend(net: Net, x: Value): Value {
@@ -230,11 +252,25 @@ function attend(net: Net, x: Value): Value {
   }
   if (attn_layer !== 'se') return x
   const squeezed = makeDivisible((x.shape[1] as number) * se_ratio, 8, 0)
-  return squeezeExcite(net.parameters, 'se', x, { squeezed, init: () => ({ weight: CONV }) })
+  return squeezeExcite(net.parameters, 'se', x, {
+    squeezed,
+    init: () => ({ weight: he(net.config.init_mode) }),
+  })
+}
+
+/** Every second place, with channels of zeros on both sides. */
+function padded(x: Value, channels: number, stride: number): Value {
+  const added = channels - (x.shape[1] as number)
+  const before = added >> 1
+  return x.builder.scope('shortcut', () => {
+    const places = op.slice(x, [0, 0], [2 ** 31, 2 ** 31], { axes: [2, 3], steps: [stride, stride] })
+    return op.pad(places, [0, before, 0, 0, 0, added - before, 0, 0])
+  })
 }
 
 function downsample(net: Net, x: Value, channels: number, stride: number): Value {
   const { avg_down, down_kernel_size = 1 } = net.config
+  if (net.config.shortcut === 'A') return padded(x, channels, stride)
   return x.builder.scope('downsample', { kind: 'Sequential' }, () => {
     if (avg_down) {
       const pooled = stride === 1 ? x : avgPool2d('0', x, stride, { ceil: true })

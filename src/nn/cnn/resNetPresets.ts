@@ -1,6 +1,6 @@
 /**
  * Sizes of residual networks by the names of timm (https://github.com/huggingface/pytorch-image-models, version 1.0.31) and torchvision,
- * which share them; and the widened ones of SwAV's and SimCLR's checkpoints.
+ * which share them; the widened ones of SwAV's and SimCLR's checkpoints; and those for pictures of 32 × 32.
  */
 import type { ResNetConfig } from './resNet.ts'
 
@@ -53,11 +53,41 @@ function of(depth: number, variant: Variant = {}): ResNetConfig {
     layers: resNetLayers[depth]!,
     num_classes: 1000,
     input_size: [224, 224],
-    first_conv: variant.stem_type ? 'conv1.0' : 'conv1',
+    first_conv: variant.stem_type?.startsWith('deep') ? 'conv1.0' : 'conv1',
     classifier: 'fc',
     ...variant,
   }
 }
+
+/**
+ * The paper's networks for pictures of 32 × 32 (https://arxiv.org/abs/1512.03385, section 4.2): three stages of 16, 32 and 64 channels of
+ * (depth − 2) / 6 blocks each, shortcuts without parameters, He's initialisation. (timm and torchvision have none; names of layers and
+ * parameters are as in their other residual networks.)
+ */
+function cifar(depth: number): ResNetConfig {
+  const blocks = (depth - 2) / 6
+  return {
+    block: 'basic',
+    layers: [blocks, blocks, blocks],
+    channels: [16, 32, 64],
+    inplanes: 16,
+    stem_type: 'small',
+    shortcut: 'A',
+    zero_init_last: false,
+    init_mode: 'fan_in',
+    num_classes: 10,
+    input_size: [32, 32],
+    first_conv: 'conv1',
+    classifier: 'fc',
+  }
+}
+
+/**
+ * The networks of four stages with a stem for small pictures, 3 × 3 without stride or pooling, as SimCLR uses them for CIFAR
+ * (https://arxiv.org/abs/2002.05709, appendix B.9).
+ */
+const small = (depth: number): ResNetConfig =>
+  of(depth, { stem_type: 'small', zero_init_last: false, num_classes: 10, input_size: [32, 32] })
 
 /**
  * Configurations by name.
@@ -69,6 +99,10 @@ function of(depth: number, variant: Variant = {}): ResNetConfig {
  */
 export const resNetPresets: ReadonlyMap<string, ResNetConfig> = new Map(
   Object.entries({
+    ...Object.fromEntries([20, 32, 44, 56, 110].map((depth) => [`resnet${depth}_cifar`, cifar(depth)])),
+    resnet18_small: small(18),
+    resnet34_small: small(34),
+    resnet50_small: small(50),
     ecaresnet26t: of(26, { ...T, ...ECA, input_size: [256, 256] }),
     ecaresnet50d: of(50, { ...D, ...ECA }),
     ecaresnet50d_pruned: of(50, { ...D, ...ECA, pruned: true }),

@@ -199,6 +199,51 @@ export function samePads(image: Pair, kernel: Pair, stride: Pair, dilation: Pair
   return [...before, ...total.map((pad, axis) => pad - before[axis]!)]
 }
 
+/** Options of {@link convTranspose2d}. */
+export interface ConvTranspose2dOptions {
+  readonly kernel: number
+  /** Default 1. */
+  readonly stride?: number
+  /** Taken off the result on all sides. Default 0. */
+  readonly padding?: number
+  /** Default `true`. */
+  readonly bias?: boolean
+  readonly init?: LayerInit
+}
+
+/** Transposed convolution of [batch, in, height, width], weight [in, out, kernel, kernel] (`torch.nn.ConvTranspose2d`). */
+export function convTranspose2d(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  channels: number,
+  options: ConvTranspose2dOptions,
+): Value {
+  return x.builder.scope(name, { kind: 'ConvTranspose2d' }, () => {
+    const { path } = x.builder
+    const { kernel, stride = 1, padding = 0, init } = options
+    // PyTorch counts the second axis as what comes in, here too, where that is the outputs.
+    const bound = 1 / Math.sqrt(channels * kernel * kernel)
+    const weight = parameters.weight(
+      `${path}.weight`,
+      [size(x, 1), channels, kernel, kernel],
+      init?.weight ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
+    )
+    const bias =
+      options.bias === false
+        ? undefined
+        : parameters.weight(
+            `${path}.bias`,
+            [channels],
+            init?.bias ?? { kind: 'uniform', a: -bound, b: bound },
+          )
+    return op.convTranspose(x, weight, bias, {
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+    })
+  })
+}
+
 export interface BatchNormOptions {
   /** Default 1e-5. */
   readonly epsilon?: number
@@ -206,6 +251,8 @@ export interface BatchNormOptions {
   readonly momentum?: number
   /** How the scale is drawn when there is no checkpoint. Default: ones. */
   readonly init?: Initialization
+  /** It has a scale and a shift that are learned. Default `true`. */
+  readonly affine?: boolean
 }
 
 /**
@@ -213,7 +260,8 @@ export interface BatchNormOptions {
  *
  * In `training` mode it uses the batch's own statistics and updates its buffers as PyTorch does: `running_mean` and `running_var` by
  * the batch's mean and its variance divided by n − 1, and `num_batches_tracked` by one. A single value for each channel has no such
- * variance: PyTorch refuses it, here the new `running_var` is not finite.
+ * variance: PyTorch refuses it, here the new `running_var` is not finite. Applied twice with the same parameters, it updates them
+ * twice, the second time from where the first has left them.
  */
 export function batchNorm2d(
   parameters: Parameters,
@@ -221,35 +269,49 @@ export function batchNorm2d(
   x: Value,
   options: BatchNormOptions = {},
 ): Value {
-  return x.builder.scope(name, { kind: 'BatchNorm2d' }, () => {
-    const { path } = x.builder
-    const { epsilon = 1e-5, momentum = 0.1, init = { kind: 'ones' } } = options
-    const channels = [size(x, 1)]
-    const weight = parameters.weight(`${path}.weight`, channels, init)
-    const bias = parameters.weight(`${path}.bias`, channels, { kind: 'zeros' })
-    const mean = parameters.buffer(`${path}.running_mean`, channels, { kind: 'zeros' })
-    const variance = parameters.buffer(`${path}.running_var`, channels, { kind: 'ones' })
-    if (parameters.mode === 'inference') {
-      return op.batchNormalization(x, weight, bias, mean, variance, { epsilon })
-    }
-    const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, { epsilon })
-    const total = op.cast(op.div(op.size(x), channels[0]!), 'float32')
-    const unbiased = op.mul(biased, op.div(total, op.sub(total, 1)))
-    const blend = (running: Value, batch: Value) =>
-      op.add(op.mul(running, 1 - momentum), op.mul(batch, momentum))
-    parameters.update(mean, blend(mean, batchMean))
-    parameters.update(variance, blend(variance, unbiased))
-    const counted = { dtype: 'int64', optional: true } as const
-    const count = parameters.buffer(`${path}.num_batches_tracked`, [], { kind: 'zeros' }, counted)
-    parameters.update(count, op.add(count, 1))
-    return y
-  })
+  return x.builder.scope(name, { kind: 'BatchNorm2d' }, () => batchNorm(parameters, x, options))
+}
+
+/** {@link batchNorm2d} over vectors [batch, features], or over sequences [batch, channels, length]. */
+export function batchNorm1d(
+  parameters: Parameters,
+  name: string,
+  x: Value,
+  options: BatchNormOptions = {},
+): Value {
+  return x.builder.scope(name, { kind: 'BatchNorm1d' }, () => batchNorm(parameters, x, options))
+}
+
+function batchNorm(parameters: Parameters, x: Value, options: BatchNormOptions): Value {
+  const { path } = x.builder
+  const { epsilon = 1e-5, momentum = 0.1, init = { kind: 'ones' }, affine = true } = options
+  const channels = [size(x, 1)]
+  const filled = (value: number) =>
+    x.builder.constant(tensor('float32', channels, Array(channels[0]!).fill(value)))
+  const weight = affine ? parameters.weight(`${path}.weight`, channels, init) : filled(1)
+  const bias = affine ? parameters.weight(`${path}.bias`, channels, { kind: 'zeros' }) : filled(0)
+  const mean = parameters.buffer(`${path}.running_mean`, channels, { kind: 'zeros' })
+  const variance = parameters.buffer(`${path}.running_var`, channels, { kind: 'ones' })
+  if (parameters.mode === 'inference') {
+    return op.batchNormalization(x, weight, bias, mean, variance, { epsilon })
+  }
+  const [y, batchMean, biased] = op.batchNormalizationTraining(x, weight, bias, { epsilon })
+  const total = op.cast(op.div(op.size(x), channels[0]!), 'float32')
+  const unbiased = op.mul(biased, op.div(total, op.sub(total, 1)))
+  const blend = (running: Value, batch: Value) =>
+    op.add(op.mul(running, 1 - momentum), op.mul(batch, momentum))
+  parameters.update(mean, blend(mean, batchMean))
+  parameters.update(variance, blend(variance, unbiased))
+  const counted = { dtype: 'int64', optional: true } as const
+  const count = parameters.buffer(`${path}.num_batches_tracked`, [], { kind: 'zeros' }, counted)
+  parameters.update(count, op.add(count, 1))
+  return y
 }
 
 /**
  * Drops elements with probability `p` while training, and divides what is kept by 1 - p; `x` itself otherwise.
  *
- * The mask is drawn in the graph from the input {@link MASK_COUNTER}. (ONNX Runtime's own Dropout gives another mask in each run, even
+ * The mask is drawn in the graph from the input `mask_counter` (`MASK_COUNTER`). (ONNX Runtime's own Dropout gives another mask in each run, even
  * with a seed, so a training step would not repeat.)
  */
 export function dropout(x: Value, p: number, mode: Mode): Value {

@@ -1,16 +1,5 @@
 /** Masks of dropout and stochastic depth, drawn in the graph from one counter. */
-import { PipiloError } from '../../base/index.ts'
-import { type Builder, op, UPDATES_KEY, type Value } from '../../graph/index.ts'
-
-/**
- * Name of the input that all masks of a graph are drawn from: int64 [2], a seed and the number of the step.
- *
- * The same numbers give the same masks, on any machine and with any number of threads; each mask is told apart by its place in
- * the network. The output `mask_counter.next` is the same seed with the next step (`updatesOf`), so a session that holds state goes
- * on by itself, and a run is resumed by feeding what was kept. Seeds are any integers; steps and the elements of
- * a mask's longest row are counted in 32 bits.
- */
-export const MASK_COUNTER = 'mask_counter'
+import { type Builder, maskStream, op, type Value } from '../../graph/index.ts'
 
 /** Values that the masks of a builder share. */
 interface Source {
@@ -93,17 +82,9 @@ function sourceOf(builder: Builder): Source {
   if (known) return known
   // These belong to no layer, whichever asks first.
   const source = builder.outermost(() => {
-    if (builder.has(MASK_COUNTER)) {
-      throw new PipiloError('GRAPH_INVALID', `The graph has an input ${MASK_COUNTER} already.`, {
-        input: MASK_COUNTER,
-        hint: 'Build networks that drop in one builder, or compose their graphs.',
-      })
-    }
-    const counter = builder.input(MASK_COUNTER, 'int64', [2])
+    const counter = maskStream(builder)
     const half = unsigned(builder, 32n)
     const [seed, step] = [0, 1].map((i) => op.cast(op.gather(counter, i), 'uint64')) as [Value, Value]
-    const next = op.add(counter, builder.constant([0, 1]))
-    builder.output(`${MASK_COUNTER}.next`, next, new Map([[UPDATES_KEY, MASK_COUNTER]]))
     return {
       key: op.add(op.mul(seed, unsigned(builder, GOLDEN << 1n)), unsigned(builder, 1n)),
       step: op.bitShift(step, half, 'left'),

@@ -8,7 +8,6 @@ import {
   parametersOf,
   ROLE_KEY,
   type Role,
-  UPDATES_KEY,
   type Value,
   widened,
 } from '../../graph/index.ts'
@@ -149,19 +148,27 @@ export function parametersFrom(
     throw mismatch([{ name, found: value.shape, wanted: shape }])
   }
 
+  const current = (name: string, value: Value): Value => {
+    const latest = builder.latest(name)
+    return latest.name === name ? value : latest
+  }
+
   return {
     mode,
     weight: (name, shape, init) => ask('weight', name, shape, init),
-    buffer: (name, shape, init, options) => ask('buffer', name, shape, init, options),
+    buffer(asked, shape, init, options) {
+      const value = ask('buffer', asked, shape, init, options)
+      return current(rename(asked), value)
+    },
     update(buffer, next) {
       if (mode === 'inference') return
-      const name = [...given].find(([, { value }]) => value === buffer)?.[0]
+      const name = [...given].find(([name, { value }]) => current(name, value) === buffer)?.[0]
       if (name === undefined) {
         throw new PipiloError('GRAPH_INVALID', `${buffer.name} is no buffer that was asked for.`, {
           input: buffer.name,
         })
       }
-      builder.output(`${name}.next`, next, new Map([[UPDATES_KEY, name]]))
+      builder.update(name, next)
     },
     has: (name) => source === undefined || find(rename(name)) !== undefined,
     unused: () => {

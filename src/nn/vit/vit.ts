@@ -2,8 +2,9 @@
  * Vision transformers (ViT, https://arxiv.org/abs/2010.11929, and its relatives DeiT, MAE, DINO, DINOv2, the towers of CLIP and SigLIP, BEiT,
  * EVA-02, DINOv3) with the parameter names of timm's `VisionTransformer`, `Beit` and `Eva`.
  */
+import { PipiloError } from '../../base/index.ts'
 import { Builder, type Initializer, op, type Value } from '../../graph/index.ts'
-import { type LayerInit, linear, stochasticDepth } from '../layers/layers.ts'
+import { dropout, type LayerInit, linear, stochasticDepth } from '../layers/layers.ts'
 import { built, type CheckpointParameters, parametersFrom } from '../layers/parameters.ts'
 import { pool } from '../layers/pooling.ts'
 import { type Grid, resamplePositions } from '../layers/positions.ts'
@@ -23,6 +24,8 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly img_size: readonly [height: number, width: number]
   /** Pixels, or places of the map of `backbone`, that a side of a patch has. */
   readonly patch_size: number
+  /** Channels of the pictures. */
+  readonly in_chans: number
   /** A convolutional network in front. */
   readonly backbone?: Backbone
   readonly num_classes: number
@@ -46,6 +49,10 @@ export interface VitConfig extends BlockConfig, PositionConfig {
   readonly block: keyof typeof BLOCKS
   /** Stochastic depth of the last block, while training. */
   readonly drop_path_rate: number
+  /** Dropout before the classifier, while training. */
+  readonly drop_rate: number
+  /** Dropout of what the first block gets, while training. */
+  readonly pos_drop_rate: number
   /** The patch embedding is normalised. */
   readonly embed_norm: boolean
   /** Attention pools all tokens, not only those of patches. */
@@ -70,6 +77,7 @@ const BLOCKS = { ...vitBlocks, beit: beitBlock, eva: evaBlock, eva_post_norm: ev
 export const VIT_DEFAULTS: VitConfig = {
   img_size: [224, 224],
   patch_size: 16,
+  in_chans: 3,
   embed_dim: 768,
   depth: 12,
   num_heads: 12,
@@ -96,6 +104,10 @@ export const VIT_DEFAULTS: VitConfig = {
   attn: 'attn',
   block: 'pre_norm',
   drop_path_rate: 0,
+  drop_rate: 0,
+  pos_drop_rate: 0,
+  proj_drop_rate: 0,
+  attn_drop_rate: 0,
   embed_norm: false,
   pool_include_prefix: false,
   shared_rel_pos: false,
@@ -107,7 +119,23 @@ export const VIT_DEFAULTS: VitConfig = {
   ...EVA_DEFAULTS,
 }
 
+/** Settings that differ from {@link VIT_DEFAULTS}; one number for `img_size` is height and width. */
+export type VitSettings = Partial<Omit<VitConfig, 'img_size'>> & {
+  readonly img_size?: number | readonly [height: number, width: number]
+}
+
+/** The whole configuration. @throws PipiloError `OPTION_INVALID` for dropout that the blocks do not have */
+export function vitConfig({ img_size = VIT_DEFAULTS.img_size, ...given }: VitSettings): VitConfig {
+  const size = typeof img_size === 'number' ? ([img_size, img_size] as const) : img_size
+  const config = { ...VIT_DEFAULTS, ...given, img_size: size }
+  checkDropping(config)
+  return config
+}
+
 type Checkpoint = ReadonlyMap<string, Initializer>
+
+/** Tensors of use in pretraining alone. */
+const PRETRAINING = [/\bmask_token$/, /^(decoder_|regression_head\.)/]
 
 /** Prefixes that larger models put before the names of the vision transformer's parameters. */
 const PREFIXES = ['', 'module.', 'visual.trunk.']
@@ -132,8 +160,8 @@ const PREFIXES = ['', 'module.', 'visual.trunk.']
  * @param checkpoint tensors by the names of timm, torchvision or Facebook's DINOv2; without one, parameters are drawn
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`; `OPTION_INVALID` for a size below that of a patch
  */
-export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, options = {}) => {
-  const stated: VitConfig = { ...VIT_DEFAULTS, ...given }
+export const buildVit: BuildModel<VitSettings> = (given, checkpoint, options = {}) => {
+  const stated = vitConfig(given)
   const { mode = 'inference', size = stated.img_size } = options
   const asked = { wanted: stated.names, gated: stated.mlp === 'glu' }
   const { names, naming } = vitNaming(checkpoint, PREFIXES, asked)
@@ -146,34 +174,13 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
     rename: naming.name,
     ...(naming.aliases ? { aliases: naming.aliases } : {}),
     // Of pretraining, or of heads that are not wanted.
-    ignore: [/\bmask_token$/, ...(options.classes === 0 ? [/\bhead(_dist)?\./] : [])],
+    ignore: [...PRETRAINING, ...(options.classes === 0 ? [/\bhead(_dist)?\./] : [])],
   })
-  const pixels = builder.input('pixel_values', 'float32', ['batch', 3, ...size])
-  const norm = normOf(config.norm, config.norm_eps)
-
+  const pixels = builder.input('pixel_values', 'float32', ['batch', config.in_chans, ...size])
   const stored = storedTensor(checkpoint, PREFIXES, naming.name('pos_embed'))?.shape[1]
-  const { patches, grid } = embedPatches(parameters, config, pixels, mode, checkpoint)
-  const entering = enter(parameters, config, stored, norm, patches, grid)
-  const positions = blockPositions(parameters, config, builder, grid, prefixTokens(config))
-  const drops = stochasticDepth(config.drop_path_rate, [config.depth], mode)
-  let x = entering
-  const stages: string[] = []
-  for (let i = 0; i < config.depth; i++) {
-    stages.push(naming.name(`blocks.${i}`))
-    x = builder.scope(`blocks.${i}`, { kind: 'Block' }, () =>
-      BLOCKS[config.block](parameters, config, norm, x, i, { ...positions(i), drop: drops(0, i) }),
-    )
-  }
-  const late = config.fc_norm ?? ['avg', 'max', 'avgmax'].includes(config.global_pool)
-  const features = config.final_norm && !late ? norm(parameters, 'norm', x) : x
-  const prefix = prefixTokens(config)
-  const classToken = config.class_token
-    ? builder.scope('class_token', () => pool(features, 'cls'))
-    : undefined
-  const patchTokens = builder.scope('patch_tokens', () =>
-    prefix > 0 ? op.slice(features, [prefix], [grid[0] * grid[1] + prefix], { axes: [1] }) : features,
-  )
-  const heads = head(parameters, config, norm, late, { features, classToken, patchTokens }, classes)
+  const trunk = vitTrunk(parameters, config, pixels, { mode, checkpoint, stored })
+  const { features, classToken, patchTokens, entering } = trunk
+  const heads = head(parameters, config, trunk, classes)
   builder.output(heads.logits ? 'logits' : 'embedding', heads.logits ?? heads.penultimate)
   return {
     ...built(builder, parameters),
@@ -182,12 +189,96 @@ export const buildVit: BuildModel<Partial<VitConfig>> = (given, checkpoint, opti
     ...(classToken ? { classToken: classToken.name } : {}),
     patchTokens: patchTokens.name,
     patchEmbeddings: entering.name,
-    stages: stages.map((name) => ({
-      name,
+    stages: trunk.blocks.map((_, i) => ({
+      name: naming.name(`blocks.${i}`),
       stride: strideOf(config),
       channels: config.embed_dim,
     })),
   }
+}
+
+/** A vision transformer below its pooling. */
+export interface VitTrunk extends Tokens {
+  /** Input of the first block. */
+  readonly entering: Value
+  /** Output of each block, all tokens. */
+  readonly blocks: readonly Value[]
+  readonly norm: Norm
+  /** The norm stands behind the pooling, and `features` are as the last block gave them. */
+  readonly late: boolean
+  /** Tokens before those of the patches. */
+  readonly prefix: number
+}
+
+/** Options of {@link vitTrunk}. */
+export interface VitTrunkOptions {
+  readonly mode: Mode
+  readonly checkpoint?: Checkpoint | undefined
+  /** Positions that the checkpoint has, tokens before the patches included. */
+  readonly stored?: number | undefined
+  /** Changes the embedded patches [batch, patches, features] before they get positions. */
+  readonly replace?: (patches: Value) => Value
+}
+
+/** Patches, positions, further tokens, blocks, and the norm behind them. */
+export function vitTrunk(
+  parameters: CheckpointParameters,
+  config: VitConfig,
+  pixels: Value,
+  { mode, checkpoint, stored, replace = (patches) => patches }: VitTrunkOptions,
+): VitTrunk {
+  const { builder } = pixels
+  const norm = normOf(config.norm, config.norm_eps)
+  const prefix = prefixTokens(config)
+  const { patches, grid } = embedPatches(parameters, config, pixels, mode, checkpoint)
+  const entering = enter(parameters, config, stored, norm, replace(patches), grid)
+  const positions = blockPositions(parameters, config, builder, grid, prefix)
+  const drops = stochasticDepth(config.drop_path_rate, [config.depth], mode)
+  let x = entering
+  const blocks: Value[] = []
+  for (let i = 0; i < config.depth; i++) {
+    x = builder.scope(`blocks.${i}`, { kind: 'Block' }, () =>
+      BLOCKS[config.block](parameters, config, norm, x, i, { ...positions(i), drop: drops(0, i) }),
+    )
+    blocks.push(x)
+  }
+  const late = config.fc_norm ?? ['avg', 'max', 'avgmax'].includes(config.global_pool)
+  const features = config.final_norm && !late ? norm(parameters, 'norm', x) : x
+  const classToken = config.class_token
+    ? builder.scope('class_token', () => pool(features, 'cls'))
+    : undefined
+  const patchTokens = builder.scope('patch_tokens', () => behind(features, prefix))
+  return { entering, blocks, features, classToken, patchTokens, norm, late, prefix }
+}
+
+/** The tokens [batch, tokens, features] behind the first few. */
+export function behind(x: Value, prefix: number): Value {
+  return prefix > 0 ? op.slice(x, [prefix], [x.shape[1] as number], { axes: [1] }) : x
+}
+
+/** Settings that {@link VIT_DEFAULTS} leaves open. */
+const OPEN = [
+  'backbone',
+  'fc_norm',
+  'attn_pool_num_heads',
+  'attn_pool_mlp_ratio',
+  'rope',
+  'rel_pos',
+  'num_kv_heads',
+]
+
+/** Every setting that {@link buildVit} knows. */
+export const VIT_SETTINGS: readonly string[] = [...Object.keys(VIT_DEFAULTS), ...OPEN]
+
+/** Dropout within blocks is a matter of the usual ones alone: elsewhere it would be left out in silence. */
+function checkDropping({ block, attn, mlp, attn_drop_rate, proj_drop_rate }: VitConfig): void {
+  const usual = (block === 'pre_norm' || block === 'post_norm') && attn === 'attn'
+  if (usual || (attn_drop_rate === 0 && proj_drop_rate === 0)) return
+  throw new PipiloError(
+    'OPTION_INVALID',
+    `Blocks of kind ${block} with ${attn} and ${mlp} have no dropout (attn_drop_rate, proj_drop_rate).`,
+    { input: attn_drop_rate === 0 ? 'proj_drop_rate' : 'attn_drop_rate', hint: 'Use drop_path_rate.' },
+  )
 }
 
 /** True if fresh parameters are drawn as those of BEiT and EVA. */
@@ -247,17 +338,18 @@ function enter(
   const entered = builder.scope('pos_drop', () => {
     const tokens = tokenParameters(parameters, config)
     const positions = config.pos_embed ? positionTable(parameters, config, stored, grid) : undefined
-    if (!positions) return tokens ? prependTokens(tokens, patches) : patches
+    const drop = (x: Value) => dropout(x, config.pos_drop_rate, parameters.mode)
+    if (!positions) return drop(tokens ? prependTokens(tokens, patches) : patches)
     const prefix = (positions.shape[1] as number) - grid[0] * grid[1]
     const [ahead, behind] =
       prefix > 0
         ? (op.split(positions, [prefix, grid[0] * grid[1]], 1) as [Value, Value])
         : [undefined, positions]
     const placed = op.add(patches, behind)
-    if (!tokens) return placed
+    if (!tokens) return drop(placed)
     const bare = (tokens.shape[1] as number) - prefix
     const places = ahead && bare > 0 ? op.pad(ahead, [0, 0, 0, 0, bare, 0]) : ahead
-    return prependTokens(places ? op.add(tokens, places) : tokens, placed)
+    return drop(prependTokens(places ? op.add(tokens, places) : tokens, placed))
   })
   return config.pre_norm ? norm(parameters, 'norm_pre', entered) : entered
 }
@@ -314,12 +406,9 @@ interface Tokens {
 function head(
   parameters: Parameters,
   config: VitConfig,
-  norm: Norm,
-  late: boolean,
-  tokens: Tokens,
+  { features, classToken, patchTokens, norm, late }: VitTrunk,
   classes: number,
 ): { penultimate: Value; logits?: Value } {
-  const { features, classToken, patchTokens } = tokens
   const { builder } = features
   const init = deep(config) ? SMALL_HEAD : VIT_INIT
   const classify = (name: string, x: Value) => linear(parameters, name, x, classes, { init })
@@ -332,7 +421,9 @@ function head(
   }
   const pooled = poolTokens(parameters, config, norm, { features, classToken, patchTokens })
   const penultimate = late && config.final_norm ? norm(parameters, 'fc_norm', pooled) : pooled
-  return classes === 0 ? { penultimate } : { penultimate, logits: classify('head', penultimate) }
+  if (classes === 0) return { penultimate }
+  const kept = dropout(penultimate, config.drop_rate, parameters.mode)
+  return { penultimate, logits: classify('head', kept) }
 }
 
 function poolTokens(

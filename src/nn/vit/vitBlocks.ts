@@ -50,6 +50,10 @@ export interface BlockConfig extends EvaConfig {
   readonly mlp: 'mlp' | 'glu' | 'swiglu'
   /** `diff`: differential attention (https://arxiv.org/abs/2410.05258). */
   readonly attn: 'attn' | 'diff'
+  /** Dropout of the weights of attention, while training. */
+  readonly attn_drop_rate: number
+  /** Dropout of what the last projection of attention gives, and twice in the MLP, while training. */
+  readonly proj_drop_rate: number
 }
 
 /** Inputs of a block beside its tokens. */
@@ -86,6 +90,7 @@ const attention: Block = (parameters, config, norm, x, index, { bias }) => {
     qkNorm: config.qk_norm ? norm : undefined,
     scaleNorm: config.scale_attn_norm ? norm : undefined,
     bias,
+    drop: { attention: config.attn_drop_rate, projection: config.proj_drop_rate },
   })
 }
 
@@ -128,6 +133,7 @@ function feedForward(parameters: Parameters, config: BlockConfig, norm: Norm, x:
     bias: config.proj_bias,
     norm: config.scale_mlp_norm ? norm : undefined,
     kind: config.mlp,
+    drop: config.proj_drop_rate,
   })
 }
 

@@ -2,7 +2,7 @@
 import { op, type Value } from '../../graph/index.ts'
 import { activation } from '../layers/activations.ts'
 import { attend, multiHeadAttention, splitHeads } from '../layers/attention.ts'
-import { conv2d, type LayerInit, layerNorm, linear, rmsNorm } from '../layers/layers.ts'
+import { conv2d, dropout, type LayerInit, layerNorm, linear, rmsNorm } from '../layers/layers.ts'
 import type { Parameters } from '../types.ts'
 import { type ImageRotation, rotateHeads } from './imageRotary.ts'
 
@@ -105,6 +105,8 @@ export interface SelfAttentionOptions {
   readonly keyHeads?: number
   /** How the last projection is drawn. Default {@link VIT_INIT}. */
   readonly outInit?: LayerInit
+  /** Probabilities of dropping weights of attention, and what the last projection gives, while training. Default 0. */
+  readonly drop?: { readonly attention: number; readonly projection: number }
   /** Default: one product with the fused weight `qkv`. */
   readonly project?: (x: Value) => readonly [query: Value, key: Value, value: Value]
 }
@@ -117,7 +119,7 @@ export function selfAttention(
   options: SelfAttentionOptions,
 ): Value {
   const { heads, keyHeads = heads, qkvBias = true, projBias = true, qkNorm, scaleNorm, bias } = options
-  const { rotation, outInit = VIT_INIT } = options
+  const { rotation, outInit = VIT_INIT, drop = { attention: 0, projection: 0 } } = options
   return x.builder.scope(name, { kind: 'Attention' }, () => {
     const features = x.shape.at(-1) as number
     const fused = () => op.split(qkv(parameters, x, qkvBias), [features, features, features], 2)
@@ -125,16 +127,19 @@ export function selfAttention(
     const queries = qkNorm ? normHeads(parameters, 'q_norm', query, heads, qkNorm) : query
     const keys = qkNorm ? normHeads(parameters, 'k_norm', key, keyHeads, qkNorm) : key
     const mask = typeof bias === 'function' ? bias() : bias
+    const { mode } = parameters
+    const dropping = { ...(mask ? { mask } : {}), dropout: drop.attention, mode }
     const attended = rotation
       ? attend(
           rotateHeads(splitHeads(queries, heads), rotation),
           op.transpose(rotateHeads(splitHeads(keys, keyHeads), rotation), [0, 1, 3, 2]),
           splitHeads(value, keyHeads),
-          mask ? { mask } : {},
+          dropping,
         )
-      : multiHeadAttention(queries, keys, value, { heads, ...(mask ? { mask } : {}) })
+      : multiHeadAttention(queries, keys, value, { heads, ...dropping })
     const scaled = scaleNorm ? scaleNorm(parameters, 'norm', attended) : attended
-    return linear(parameters, 'proj', scaled, features, { bias: projBias, init: outInit })
+    const projected = linear(parameters, 'proj', scaled, features, { bias: projBias, init: outInit })
+    return dropout(projected, drop.projection, mode)
   })
 }
 
@@ -183,6 +188,8 @@ export interface MlpOptions {
   readonly outInit?: LayerInit
   /** Features of the result. Default: those of the input. */
   readonly out?: number
+  /** Probability of dropping what the activation and the last layer give, while training. Default 0. */
+  readonly drop?: number
 }
 
 const MLP_KINDS = { mlp: 'Mlp', glu: 'GluMlp', swiglu: 'SwiGLU' }
@@ -190,7 +197,8 @@ const MLP_KINDS = { mlp: 'Mlp', glu: 'GluMlp', swiglu: 'SwiGLU' }
 /** timm's `Mlp`, `GluMlp` and `SwiGLU`: `fc1`, `norm`, `fc2` below `name`. */
 export function mlp(parameters: Parameters, name: string, x: Value, options: MlpOptions): Value {
   const { hidden, act, bias = true, norm, kind = 'mlp', out = x.shape.at(-1) as number } = options
-  const { init = VIT_INIT, outInit = init } = options
+  const { init = VIT_INIT, outInit = init, drop = 0 } = options
+  const { mode } = parameters
   return x.builder.scope(name, { kind: MLP_KINDS[kind] }, () => {
     const inner = (which: string) => linear(parameters, which, x, hidden, { bias, init })
     let activated: Value
@@ -202,8 +210,9 @@ export function mlp(parameters: Parameters, name: string, x: Value, options: Mlp
           : (op.split(inner('fc1'), [hidden / 2, hidden / 2], 2) as [Value, Value])
       activated = op.mul(activation(act)(gate), value)
     }
-    const normed = norm ? norm(parameters, 'norm', activated) : activated
-    return linear(parameters, 'fc2', normed, out, { bias, init: outInit })
+    const kept = dropout(activated, drop, mode)
+    const normed = norm ? norm(parameters, 'norm', kept) : kept
+    return dropout(linear(parameters, 'fc2', normed, out, { bias, init: outInit }), drop, mode)
   })
 }
 

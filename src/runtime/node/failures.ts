@@ -42,6 +42,13 @@ export function creationError(error: unknown): PipiloError {
   })
 }
 
+/** The error of taking back a step where there is none. */
+export function nothingToUndo(): PipiloError {
+  return new PipiloError('INPUT_INVALID', 'There is no step to take back.', {
+    hint: 'Only the last step can be, once, and not after a write.',
+  })
+}
+
 /** A message as one sentence. */
 export function sentence(message: string): string {
   const text = message.replace(PREFIX, '').replaceAll(/\s+/g, ' ').trim()

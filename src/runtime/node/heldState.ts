@@ -24,6 +24,8 @@ export class HeldState {
   readonly #current = new Map<string, Tensor>()
   /** Buffers that the next step writes into; the library never sees one array as a feed and a fetch of one run. */
   readonly #spare = new Map<string, Tensor>()
+  /** The values that the last step replaced; undefined when nothing can be taken back. */
+  #before: ReadonlyMap<string, Tensor> | undefined
 
   constructor(engine: Engine, { next, open }: Wiring) {
     this.#engine = engine
@@ -34,6 +36,19 @@ export class HeldState {
   /** Takes tensors as the state's values; their arrays are this object's from now on. */
   write(tensors: Tensors): void {
     for (const [name, tensor] of Object.entries(tensors)) this.#current.set(name, tensor)
+    this.#before = undefined
+  }
+
+  /** Puts the values before the last step back; false when there is no such step. */
+  undo(): boolean {
+    const before = this.#before
+    if (!before) return false
+    for (const [name, value] of before) {
+      if (this.#spare.get(name) === value) this.#spare.set(name, this.#current.get(name)!)
+      this.#current.set(name, value)
+    }
+    this.#before = undefined
+    return true
   }
 
   /** Copies of the values. */
@@ -50,6 +65,8 @@ export class HeldState {
     keep: readonly string[],
     fetch: readonly string[],
   ): Promise<Record<string, Tensor>> {
+    // The run writes into the buffers that hold these values.
+    this.#before = undefined
     const into: Record<string, Tensor> = {}
     const allocated: string[] = []
     for (const name of keep) {
@@ -64,6 +81,7 @@ export class HeldState {
       const value = results[this.#next[name]!]
       if (value && this.#open[name]) await checkNext(name, value.shape, this.#open[name])
     }
+    this.#before = new Map(keep.map((name) => [name, this.#current.get(name)!]))
     for (const name of keep) {
       const output = this.#next[name]!
       const value = into[output] ?? results[output]!

@@ -19,6 +19,7 @@ export type Request =
       readonly fetch: readonly string[]
     }
   | { readonly kind: 'read'; readonly names: readonly string[] }
+  | { readonly kind: 'undo' }
   | { readonly kind: 'write'; readonly tensors: Readonly<Record<string, Tensor>> }
   | { readonly kind: 'close' }
 

@@ -147,6 +147,23 @@ describe.each([0, 1] as const)('a session that holds state, on %i workers', (wor
     expect(await session.step({ feeds: feeds() })).toEqual({ double: one(16) })
   })
 
+  it('takes its last step back, once', async () => {
+    const session = await open(counter(), { ...counting, workers })
+    await session.write({ count: one(1) })
+    const step = () => session.step({ feeds: { by: one(2) } })
+    await expect(session.undo()).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+    for (let i = 0; i < 3; i++) {
+      await step()
+      await step()
+      await session.undo()
+      expect(await session.read()).toEqual({ count: one(3 + 2 * i) })
+      await expect(session.undo()).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+    }
+    await step()
+    await session.write({ count: one(1) })
+    await expect(session.undo()).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
+
   it('lets state grow where the graph names its size, and only there', async () => {
     const builder = new Builder()
     const seen = builder.input('seen', 'float32', ['n', 2])

@@ -6,7 +6,7 @@ import type { StatefulOptions, StatefulSession, Step } from '../types.ts'
 import { counts } from './counts.ts'
 import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
-import { runError } from './failures.ts'
+import { nothingToUndo, runError } from './failures.ts'
 import { checkFeeds, checkOutputs } from './feeds.ts'
 import { HeldState, type Wiring } from './heldState.ts'
 import { openHere } from './inPlace.ts'
@@ -44,7 +44,7 @@ export async function compileStateful(given: Graph, options: StatefulOptions): P
 }
 
 /** The requests that concern state. */
-type Ask = Extract<Request, { kind: 'step' | 'read' | 'write' }>
+type Ask = Extract<Request, { kind: 'step' | 'read' | 'write' | 'undo' }>
 
 /** Holder of the state, which is asked one thing at a time. */
 interface Holder {
@@ -114,6 +114,11 @@ class Stateful implements StatefulSession {
     )
     for (const name of names) this.#written.add(name)
     await this.#turn({ kind: 'write', tensors })
+  }
+
+  async undo(): Promise<void> {
+    this.#checkUse()
+    await this.#turn({ kind: 'undo' })
   }
 
   dispose(): Promise<void> {
@@ -257,7 +262,8 @@ async function holdHere(plan: Plan, wiring: Wiring): Promise<Holder> {
           throw runError(error)
         })
       }
-      held.write(request.tensors)
+      if (request.kind === 'write') held.write(request.tensors)
+      else if (!held.undo()) throw nothingToUndo()
       return {}
     },
     close: () => engine.close(),
@@ -281,7 +287,7 @@ async function holdOnThread(plan: Plan, wiring: Wiring): Promise<Holder> {
   }
   return {
     ask(request) {
-      if (request.kind === 'read') return ask(request)
+      if (request.kind === 'read' || request.kind === 'undo') return ask(request)
       const { tensors, moved } = movable(request.kind === 'write' ? request.tensors : request.feeds)
       if (request.kind === 'write') return ask({ ...request, tensors }, moved)
       return ask({ ...request, feeds: tensors }, moved)

@@ -29,6 +29,10 @@ const answers: { [Kind in Request['kind']]: (request: Extract<Request, { kind: K
     async read({ names }) {
       return { kind: 'done', outputs: opened(held).read(names) }
     },
+    async undo() {
+      if (!opened(held).undo()) throw (await import('./failures.ts')).nothingToUndo()
+      return { kind: 'done', outputs: {} }
+    },
     async write({ tensors }) {
       opened(held).write(tensors)
       return { kind: 'done', outputs: {} }

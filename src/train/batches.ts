@@ -1,0 +1,220 @@
+/** The batches of a run: loaded, augmented, and the validation data beside them. */
+import { PipiloError } from '../base/index.ts'
+import type { Dataset, DatasetStream } from '../embed/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { augmentation } from './augmentations/augmentation.ts'
+import { type Augmenter, augmenter } from './augmentations/augmenter.ts'
+import type { Batch } from './collate.ts'
+import { type BatchOptions, batches, samplerOf } from './data/batches.ts'
+import { type PictureDecoder, pictureDecoder } from './data/pictures.ts'
+import { splitDataset } from './data/split.ts'
+import type { Network, Objective } from './objective.ts'
+import type { TrainOptions } from './options.ts'
+
+/** Where a run's batches come from. */
+export interface BatchSource {
+  /** Rows of a batch. */
+  readonly batch: number
+  /** Rows that are trained on. */
+  readonly rows: number
+  /** Batches of an epoch. */
+  readonly steps: number
+  readonly classes: readonly string[] | undefined
+  readonly hasValidation: boolean
+  nameOf(index: number): string
+  /** Hash of the data. */
+  hash(): Promise<string>
+  /** The batches of an epoch, from one of them on. `step` is the run's number of the epoch's first. */
+  epoch(epoch: number, startAt: number): AsyncIterable<Batch>
+  /** Sizes of the validation's batches: whole ones, and the rest. */
+  validationSizes(least: number): readonly number[]
+  /** The validation's batches of a size, not augmented. */
+  validation(size: number): AsyncIterable<Batch>
+  validationNameOf(index: number): string
+  close(): Promise<void>
+}
+
+const DEFAULT_BATCH = 64
+
+/**
+ * Opens the data of a run.
+ *
+ * @throws `OPTION_INVALID`, `INPUT_INVALID` for data that is too small or lacks what the objective needs
+ */
+export async function openBatches(options: TrainOptions): Promise<BatchSource> {
+  const { network, objective, seed = 0, signal } = options
+  const { data, validation } = partsOf(options)
+  const batch = Math.min(options.batch ?? DEFAULT_BATCH, data.length)
+  checkBatch(batch, data, objective)
+  const views = objective.views ?? 1
+  const source = sourceSize(network, options)
+  const decoder = network.image && data.columns.includes('image') ? decoderOf(network, source) : undefined
+  const plainDecoder = network.image && decoder ? decoderOf(network, network.image.size) : undefined
+  const augmenting = await openAugmenter(options, source, views)
+  const loading: BatchOptions = {
+    batch,
+    seed,
+    dropLast: true,
+    ...samplerFor(objective, batch, data),
+    ...(decoder && { pictures: decoder }),
+    ...(signal && { signal }),
+  }
+  const rows = loading.batch ?? batch
+  const sampler = await samplerOf(data, loading)
+  const steps = countSteps(sampler, data, rows)
+  const viewsOf = async (pixels: Tensor | undefined, step: number): Promise<Tensor[]> => {
+    if (!pixels) return []
+    if (augmenting) return Object.values(await augmenting.augment(pixels, { seed, step }))
+    return Array.from({ length: views }, () => pixels)
+  }
+  return {
+    batch: rows,
+    rows: data.length,
+    steps,
+    classes: data.classes,
+    hasValidation: validation !== undefined,
+    nameOf: (index) => data.nameOf(index),
+    hash: () => data.hash(),
+    async *epoch(epoch, startAt) {
+      const loaded = batches(data, { ...loading, epoch, startAt })
+      for await (const next of ahead(loaded, async (one) => ({
+        ...one,
+        pixels: await viewsOf(one.pixels, epoch * steps + one.number),
+      }))) {
+        yield next
+      }
+    },
+    validationSizes(least) {
+      const count = validation!.length
+      const whole = Math.min(batch, count)
+      const rest = count % whole
+      return rest >= least && rest > 0 ? [whole, rest] : [whole]
+    },
+    async *validation(size) {
+      const count = validation!.length
+      const whole = Math.min(batch, count)
+      const reading = batches(validation!, {
+        batch: whole,
+        shuffle: false,
+        ...(plainDecoder && { pictures: plainDecoder }),
+        ...(signal && { signal }),
+      })
+      for await (const one of reading) {
+        if (one.indices.length !== size) continue
+        const pixels = one.pixels ? Array.from({ length: views }, () => one.pixels!) : []
+        yield { indices: one.indices, rows: one.rows, pixels }
+      }
+    },
+    validationNameOf: (index) => validation!.nameOf(index),
+    async close() {
+      await augmenting?.dispose()
+    },
+  }
+}
+
+function partsOf({ data, validation, seed = 0 }: TrainOptions): {
+  data: Dataset
+  validation: Dataset | undefined
+} {
+  if (typeof validation !== 'number') return { data, validation }
+  const { train, validation: held } = splitDataset(data, { validation, seed })
+  return { data: train, validation: held }
+}
+
+function checkBatch(batch: number, data: Dataset | DatasetStream, { name, leastBatch = 1 }: Objective): void {
+  if (batch >= leastBatch) return
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${data.name} has ${batch} rows; ${name} needs batches of at least ${leastBatch}.`,
+    {
+      input: data.name,
+    },
+  )
+}
+
+/** The way in which batches are chosen for an objective. */
+function samplerFor(
+  objective: Objective,
+  batch: number,
+  data: Dataset,
+): Pick<BatchOptions, 'sampler' | 'batch'> {
+  if (objective.sampling === 'distinct') return { sampler: 'distinct' }
+  if (objective.sampling !== 'classes') return {}
+  const present = new Set(data.labels ?? []).size
+  if (present < 2) {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `${data.name} has ${present === 1 ? 'one class only' : 'no labels'}; ${objective.name} tells classes apart.`,
+      {
+        input: data.name,
+        hint: 'Give it rows of two classes at least.',
+      },
+    )
+  }
+  // A few rows of as many classes as there is room for.
+  const samples = Math.max(2, Math.min(8, Math.floor(batch / Math.min(present, 8))))
+  const classes = Math.max(2, Math.min(present, Math.floor(batch / samples)))
+  return { sampler: { classes, samples }, batch: classes * samples }
+}
+
+function countSteps(sampler: Awaited<ReturnType<typeof samplerOf>>, data: Dataset, batch: number): number {
+  const steps = sampler.length ?? Math.floor(data.length / batch)
+  if (steps > 0) return steps
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${data.name} has ${data.length} rows: too few for a batch of ${batch}.`,
+    {
+      input: data.name,
+    },
+  )
+}
+
+/** Size in which pictures are decoded before they are augmented: larger where crops are taken of them. */
+function sourceSize({ image }: Network, { augment, decodeSize }: TrainOptions): readonly [number, number] {
+  const size = image?.size ?? [1, 1]
+  if (!augment || decodeSize === undefined) return size
+  return typeof decodeSize === 'number' ? [decodeSize, decodeSize] : decodeSize
+}
+
+function decoderOf({ image }: Network, size: readonly [number, number]): PictureDecoder {
+  return pictureDecoder({ size, channels: image!.channels, crop: 'center' })
+}
+
+async function openAugmenter(
+  { augment, network }: TrainOptions,
+  size: readonly [number, number],
+  views: number,
+): Promise<Augmenter | undefined> {
+  if (!augment) return undefined
+  if (!network.image) {
+    throw new PipiloError('OPTION_INVALID', `${network.name} takes no pictures to augment.`, {
+      input: 'augment',
+    })
+  }
+  const made = augmentation(augment, { size, channels: network.image.channels, views })
+  const wrong = made.sizes.find((each) => each.join() !== network.image!.size.join())
+  if (wrong) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `The augmented pictures are ${wrong.join(' × ')}; ${network.name} takes ${network.image.size.join(' × ')}.`,
+      { input: 'augment', hint: `End with a crop to ${network.image.size[0]}.` },
+    )
+  }
+  return augmenter(made, { workers: 1 })
+}
+
+/** Works one item ahead of the one who takes them. */
+async function* ahead<In, Out>(
+  items: AsyncIterable<In>,
+  work: (item: In) => Promise<Out>,
+): AsyncGenerator<Out> {
+  let pending: Promise<Out> | undefined
+  for await (const item of items) {
+    const next = work(item)
+    // It is awaited in its turn; until then a failure is not unheard of.
+    next.catch(() => {})
+    if (pending) yield await pending
+    pending = next
+  }
+  if (pending) yield await pending
+}

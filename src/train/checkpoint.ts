@@ -1,0 +1,127 @@
+/** Checkpoints: all that a run needs to go on as if it had never stopped, in one file. */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PipiloError } from '../base/index.ts'
+import { loadTensor } from '../graph/index.ts'
+import { readSafetensors, writeSafetensors } from '../models/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+
+/** Place of a run, and all that it has told so far. */
+export interface RunState {
+  /** Steps done. */
+  readonly step: number
+  /** Epochs done. */
+  readonly epoch: number
+  /** Steps done of the epoch under way. */
+  readonly stepOfEpoch: number
+  /** Whatever else the trainer carries on: sums of the epoch, the best value. JSON. */
+  readonly carried: Readonly<Record<string, unknown>>
+}
+
+/** A checkpoint as it was read. */
+export interface Checkpoint {
+  readonly path: string
+  readonly state: RunState
+  /** What the run is: see {@link checkSameRun}. */
+  readonly run: Readonly<Record<string, unknown>>
+  readonly tensors: Readonly<Record<string, Tensor>>
+}
+
+const FOLDER = 'checkpoints'
+const NAME = /^step-(\d+)\.safetensors$/
+
+/**
+ * Writes a checkpoint into a run's folder and then removes those before it, so that there is a whole one at every moment.
+ *
+ * @param keep checkpoints that stay, this one included
+ * @returns its path
+ * @throws `WRITE_FAILED`: the ones before are still there
+ */
+export async function writeCheckpoint(
+  folder: string,
+  { state, run, tensors }: Omit<Checkpoint, 'path'>,
+  keep = 1,
+): Promise<string> {
+  const path = join(folder, FOLDER, `step-${String(state.step).padStart(9, '0')}.safetensors`)
+  const metadata = new Map([
+    ['pipilo.state', JSON.stringify(state)],
+    ['pipilo.run', JSON.stringify(run)],
+  ])
+  await mkdir(join(folder, FOLDER), { recursive: true })
+  await writeSafetensors(path, new Map(Object.entries(tensors)), metadata)
+  const others = (await checkpointFiles(folder)).filter((file) => file !== path)
+  for (const file of others.slice(0, Math.max(0, others.length - (keep - 1)))) await rm(file, { force: true })
+  return path
+}
+
+/** The newest checkpoint of a run's folder; `undefined` where there is none. */
+export async function latestCheckpoint(folder: string): Promise<Checkpoint | undefined> {
+  const path = (await checkpointFiles(folder)).at(-1)
+  return path === undefined ? undefined : readCheckpoint(path)
+}
+
+/** @throws `FORMAT_INVALID` for a file that is no checkpoint */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const { tensors, metadata } = await readSafetensors(path)
+  const parse = (key: string): unknown => {
+    try {
+      return JSON.parse(metadata.get(key) ?? '')
+    } catch {
+      throw new PipiloError('FORMAT_INVALID', `${path} is no checkpoint of a training run.`, { input: path })
+    }
+  }
+  const entries = await Promise.all(
+    [...tensors].map(async ([name, tensor]) => [name, await loadTensor(tensor)] as const),
+  )
+  return {
+    path,
+    state: parse('pipilo.state') as RunState,
+    run: parse('pipilo.run') as Checkpoint['run'],
+    tensors: Object.fromEntries(entries),
+  }
+}
+
+/**
+ * Refuses to go on with the checkpoint of another run.
+ *
+ * @throws `RECIPE_MISMATCH`, which says in what they differ
+ */
+export function checkSameRun(
+  { path, run, tensors }: Checkpoint,
+  expected: Readonly<Record<string, unknown>>,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): void {
+  const differing = Object.keys({ ...run, ...expected }).filter(
+    (key) => JSON.stringify(run[key]) !== JSON.stringify(expected[key]),
+  )
+  const [first] = differing
+  if (first !== undefined) {
+    throw mismatch(
+      path,
+      `${first} was ${JSON.stringify(run[first])} and is ${JSON.stringify(expected[first])}`,
+    )
+  }
+  for (const [name, shape] of shapes) {
+    const found = tensors[name]?.shape
+    if (found?.join() === shape.join()) continue
+    throw mismatch(path, `${name} is ${found ? `[${found}]` : 'not in it'}, and the run's is [${shape}]`)
+  }
+  const extra = Object.keys(tensors).find((name) => !shapes.has(name))
+  if (extra !== undefined) throw mismatch(path, `it holds ${extra}, which the run does not have`)
+}
+
+function mismatch(path: string, what: string): PipiloError {
+  return new PipiloError('RECIPE_MISMATCH', `The checkpoint ${path} is of another run: ${what}.`, {
+    input: path,
+    hint: 'Resume with the options of then, or train into another folder.',
+  })
+}
+
+/** Paths, the oldest first. */
+async function checkpointFiles(folder: string): Promise<string[]> {
+  const names = await readdir(join(folder, FOLDER)).catch(() => [])
+  return names
+    .filter((name) => NAME.test(name))
+    .sort((a, b) => Number(NAME.exec(a)![1]) - Number(NAME.exec(b)![1]))
+    .map((name) => join(folder, FOLDER, name))
+}

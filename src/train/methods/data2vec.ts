@@ -1,0 +1,61 @@
+/** data2vec: a network with masked patches predicts what its moving average makes of the whole picture (https://arxiv.org/abs/2202.03555). */
+import { tensor } from '../../tensor/index.ts'
+import { blockMask } from '../augmentations/index.ts'
+import type { Objective, TeacherOptions } from '../objective.ts'
+import { data2vecLoss, data2vecTarget } from '../objectives/data2vec.ts'
+
+/** Options of {@link data2vec}. */
+export interface Data2VecOptions {
+  /** Rows and columns of patches. */
+  readonly grid: readonly [rows: number, columns: number]
+  /** Outputs of the network that are averaged to the target: `hidden_state_2`, `hidden_state_3`. */
+  readonly layers: readonly string[]
+  /** Part of the patches that is masked. Default 0.6. */
+  readonly ratio?: number
+  /** Difference at which squares become lines. Default 2, the paper's for pictures. */
+  readonly beta?: number
+  /** Default: a momentum of 0.999, without masks and dropout. */
+  readonly teacher?: TeacherOptions
+}
+
+/**
+ * The distance of the student's predictions behind masked patches from the mean of the teacher's top layers.
+ *
+ * @example
+ * ```ts
+ * const network = maskedVitNetwork({ img_size: 64, patch_size: 8, embed_dim: 192, depth: 4, num_heads: 3, top_layers: 2 })
+ * const objective = data2vec({ grid: [8, 8], layers: ['hidden_state_2', 'hidden_state_3'] })
+ * await train({ network, objective, data: await readDataset('photos/') })
+ * ```
+ *
+ * @remarks The data has the column `image`.
+ */
+export function data2vec(options: Data2VecOptions): Objective {
+  const { grid, layers, ratio = 0.6, beta = 2, teacher = { momentum: 0.999, mode: 'inference' } } = options
+  const patches = grid[0] * grid[1]
+  return {
+    name: 'data2vec',
+    teacher,
+    build(scope) {
+      const pixels = scope.pixels()
+      const count = scope.batch
+      const mask = scope.drawn(
+        'mask',
+        'bool',
+        [count, patches],
+        ({ seed, step }) => blockMask({ grid, ratio, seed, step, count }).data as Uint8Array,
+      )
+      const [prediction] = scope.network({ pixel_values: pixels, mask }, ['prediction'])
+      const none = scope.builder.constant(
+        tensor(
+          'bool',
+          [count, patches],
+          Array.from({ length: count * patches }, () => 0),
+        ),
+      )
+      const hidden = scope.teacher(() => scope.network({ pixel_values: pixels, mask: none }, layers))
+      const target = data2vecTarget(hidden)
+      return { loss: data2vecLoss(prediction!, target, mask, { beta }) }
+    },
+  }
+}

@@ -1,0 +1,64 @@
+/** Embeddings from labels: triplets and supervised contrast. */
+import { l2Normalize } from '../../nn/index.ts'
+import type { Objective, Scope } from '../objective.ts'
+import { batchAllTriplet, batchHardTriplet, batchSemiHardTriplet } from '../objectives/batchTriplet.ts'
+import {
+  type SupervisedContrastiveOptions,
+  supervisedContrastive,
+} from '../objectives/supervisedContrastive.ts'
+
+/** Options of {@link triplets}. */
+export interface TripletsOptions {
+  /** Triplets of a batch: all of them, the hardest of each anchor, or negatives just beyond the positive. Default `hard`. */
+  readonly mining?: 'all' | 'hard' | 'semi-hard'
+  /** Default 0.3. */
+  readonly margin?: number
+  /** Vectors are made length 1 first. Default `true`. */
+  readonly normalize?: boolean
+}
+
+/**
+ * Triplet loss over the triplets of each labelled batch (https://arxiv.org/abs/1703.07737).
+ *
+ * @example
+ * ```ts
+ * await train({ network, objective: triplets({ mining: 'hard', margin: 0.3 }), data: await readDataset('photos/') })
+ * ```
+ *
+ * @remarks The data has the columns `image` and `label`, with two classes at least; batches have several rows of several classes.
+ */
+export function triplets({
+  mining = 'hard',
+  margin = 0.3,
+  normalize = true,
+}: TripletsOptions = {}): Objective {
+  const losses = { all: batchAllTriplet, hard: batchHardTriplet, 'semi-hard': batchSemiHardTriplet }
+  return {
+    name: 'triplets',
+    leastBatch: 4,
+    sampling: 'classes',
+    build: (scope) => ({ loss: losses[mining](embeddings(scope, normalize), scope.labels(), { margin }) }),
+  }
+}
+
+/**
+ * Supervised contrastive loss (https://arxiv.org/abs/2004.11362) of each labelled batch.
+ *
+ * @example
+ * ```ts
+ * await train({ network, objective: supervisedContrast({ temperature: 0.1 }), data: await readDataset('photos/') })
+ * ```
+ */
+export function supervisedContrast(options: SupervisedContrastiveOptions = {}): Objective {
+  return {
+    name: 'supervised contrast',
+    leastBatch: 4,
+    sampling: 'classes',
+    build: (scope) => ({ loss: supervisedContrastive(embeddings(scope, true), scope.labels(), options) }),
+  }
+}
+
+function embeddings(scope: Scope, normalize: boolean) {
+  const vectors = scope.embed({ pixel_values: scope.pixels() })
+  return normalize ? l2Normalize(vectors) : vectors
+}

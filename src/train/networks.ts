@@ -1,0 +1,144 @@
+/** Networks in the form that is trained: fresh ones by the name of an architecture, and opened models. */
+import { PipiloError } from '../base/index.ts'
+import { loadTokenizer } from '../embed/index.ts'
+import { type Graph, type Initializer, loadTensor, parametersOf, widen } from '../graph/index.ts'
+import { type Model, openForTraining } from '../models/index.ts'
+import { architecture, type BuiltModel } from '../nn/index.ts'
+import type { Network, NetworkImage } from './objective.ts'
+import { writeSentenceFolder } from './save/sentenceFolder.ts'
+import { writeTimmFolder } from './save/timmFolder.ts'
+
+/** Options of {@link freshNetwork}. */
+export interface FreshNetworkOptions {
+  /** What differs from the architecture's own configuration: `{ num_classes: 10 }`. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Height and width of the pictures. Default: the architecture's. */
+  readonly size?: readonly [height: number, width: number]
+  /** Mean and deviation of the pictures' channels, of values from 0 to 1. Default: 0 and 1. */
+  readonly mean?: readonly number[]
+  readonly std?: readonly number[]
+  /** Seed of the weights. Default 0. */
+  readonly seed?: number
+  /** Weights to begin with, by PyTorch's names. Default: drawn. */
+  readonly checkpoint?: ReadonlyMap<string, Initializer>
+}
+
+/**
+ * A network that is not trained yet, by the name of its architecture.
+ *
+ * @example
+ * ```ts
+ * const network = freshNetwork('resnet18', { config: { num_classes: 10 }, size: [64, 64], seed: 1 })
+ * ```
+ *
+ * @throws `MODEL_INVALID` with the closest names; what the architecture throws
+ */
+export function freshNetwork(name: string, options: FreshNetworkOptions = {}): Network {
+  const { build, modality } = architecture(name)
+  if (modality !== 'image') {
+    throw new PipiloError('OPTION_INVALID', `${name} is a text model: open one with its tokenizer.`, {
+      input: name,
+    })
+  }
+  const { config = {}, seed = 0, size, mean, std, checkpoint } = options
+  const at = size ? { size } : {}
+  const inMode = (mode: 'inference' | 'training', weights = checkpoint): BuiltModel =>
+    build(config, weights, { mode, seed, ...at })
+  const [training, inference] = [inMode('training'), inMode('inference')]
+  const image: NetworkImage = {
+    ...pictureOf(training.graph, name),
+    ...(mean && { mean }),
+    ...(std && { std }),
+  }
+  return {
+    name,
+    training: training.graph,
+    inference: inference.graph,
+    representation: training.penultimate ?? training.features ?? training.graph.outputs[0]!.name,
+    image,
+    write: (folder, weights) => writeTimmFolder(folder, { name, config, image, weights }),
+  }
+}
+
+/** Size and channels of the pictures that a graph takes. */
+function pictureOf(graph: Graph, name: string): NetworkImage {
+  const type = graph.inputs.find((input) => input.name === 'pixel_values')?.type
+  const [, channels, height, width] = type?.kind === 'tensor' ? (type.shape ?? []) : []
+  if ((channels === 1 || channels === 3) && typeof height === 'number' && typeof width === 'number') {
+    return { size: [height, width], channels }
+  }
+  throw new PipiloError(
+    'OPTION_INVALID',
+    `The size of the pictures that ${name} is trained on is not known.`,
+    {
+      input: 'size',
+      hint: 'Name it: size: [64, 64].',
+    },
+  )
+}
+
+/**
+ * An opened model in the form that is trained further.
+ *
+ * @example
+ * ```ts
+ * const network = await openedNetwork('all-MiniLM-L6-v2')
+ * ```
+ *
+ * @remarks
+ * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves.
+ *
+ * @throws what `open` throws
+ */
+export async function openedNetwork(
+  name: string,
+  options: { readonly size?: readonly [number, number]; readonly maxLength?: number } = {},
+): Promise<Network> {
+  const { model, training } = await openForTraining(name, options.size ? { size: options.size } : {})
+  return model.modality === 'text'
+    ? sentenceNetwork(model, training, options.maxLength)
+    : pictureNetwork(model, training)
+}
+
+async function sentenceNetwork(model: Model, training: Model, limit?: number): Promise<Network> {
+  if (model.tokenizer === undefined) {
+    throw new PipiloError('MODEL_INVALID', `${model.name} has no tokenizer.`, { input: model.name })
+  }
+  const { text } = model.card
+  const tokenizer = await loadTokenizer(model.tokenizer, {
+    ...(text?.lowercase && { lowercase: true }),
+    ...(text?.clean && { clean: text.clean }),
+  })
+  const maxLength = limit ?? text?.maxLength ?? 512
+  const pooled = { normalize: false } as const
+  return {
+    name: model.name,
+    training: await widen(training.embedding(pooled), loadTensor),
+    inference: await widen(model.embedding(pooled), loadTensor),
+    representation: 'embedding',
+    text: {
+      encode: (texts) => texts.map((each) => tokenizer.encode(each, maxLength).ids),
+      paddingId: tokenizer.padId,
+    },
+    write: (folder, weights) => writeSentenceFolder(folder, { model, weights }),
+  }
+}
+
+async function pictureNetwork(model: Model, training: Model): Promise<Network> {
+  const { image, penultimate } = model.card
+  if (!image) {
+    throw new PipiloError('MODEL_INVALID', `${model.name} says nothing of its pictures.`, {
+      input: model.name,
+    })
+  }
+  const known = parametersOf(model.graph).length
+  if (known === 0)
+    throw new PipiloError('MODEL_INVALID', `${model.name} has no weights.`, { input: model.name })
+  return {
+    name: model.name,
+    training: await widen(training.graph, loadTensor),
+    inference: await widen(model.graph, loadTensor),
+    representation: model.resolve(penultimate ?? model.card.tap),
+    image: { size: image.size, channels: 3, mean: image.mean, std: image.std },
+  }
+}

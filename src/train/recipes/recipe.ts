@@ -1,0 +1,42 @@
+/** Built-in recipes: a network, an objective and settings that go together. */
+import type { ColumnName, Dataset } from '../../embed/index.ts'
+import type { TrainOptions } from '../options.ts'
+
+/** Choices of a user that a recipe starts from. */
+export interface RecipeChoices {
+  readonly data: Dataset
+  readonly epochs: number
+  readonly batch: number
+  /** Learning rate. */
+  readonly lr: number
+  readonly seed: number
+  /** Model to begin with, or architecture. Default: the recipe's. */
+  readonly model?: string
+  /** Height and width of the pictures. Default: the recipe's. */
+  readonly size?: number
+}
+
+/** The parts of {@link TrainOptions} that a recipe decides. */
+export type RecipeParts = Pick<
+  TrainOptions,
+  'network' | 'objective' | 'optimizer' | 'schedule' | 'groups' | 'clip' | 'augment' | 'decodeSize' | 'freeze'
+>
+
+/** A recipe. */
+export interface TrainingRecipe {
+  readonly name: string
+  /** What it trains, in a line. */
+  readonly summary: string
+  /** The data it needs, in a line. */
+  readonly needs: string
+  /** Columns that the data must have. */
+  readonly columns: readonly ColumnName[]
+  readonly defaults: {
+    readonly epochs: number
+    readonly batch: number
+    readonly lr: number
+    readonly size?: number
+    readonly model: string
+  }
+  prepare(choices: RecipeChoices): Promise<RecipeParts> | RecipeParts
+}

@@ -1,0 +1,42 @@
+/** Recipes for texts: sentence embeddings from scored pairs, ranked pairs, or single texts. */
+import { PipiloError } from '../../base/index.ts'
+import type { Dataset } from '../../embed/index.ts'
+import { rankedPairs, scoredPairs, singleTexts } from '../methods/sentences.ts'
+import { openedNetwork } from '../networks.ts'
+import type { Objective } from '../objective.ts'
+import type { TrainingRecipe } from './recipe.ts'
+import { warmedCosine } from './settings.ts'
+
+export const sentences: TrainingRecipe = {
+  name: 'sentences',
+  summary: 'Fine-tunes a model of sentences; what the data has decides how',
+  needs: 'a CSV or JSON-lines file with sentence1,sentence2,score, or anchor,positive[,negative], or text',
+  columns: [],
+  defaults: { epochs: 2, batch: 32, lr: 2e-5, model: 'all-MiniLM-L6-v2' },
+  prepare: async ({ data, lr, model = 'all-MiniLM-L6-v2' }) => ({
+    network: await openedNetwork(model, { maxLength: 128 }),
+    objective: await objectiveFor(data),
+    optimizer: { kind: 'adamw', lr, weightDecay: 0.01 },
+    schedule: warmedCosine,
+    groups: [{ names: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }],
+    clip: 1,
+  }),
+}
+
+async function objectiveFor(data: Dataset): Promise<Objective> {
+  const has = (...columns: string[]) => columns.every((column) => data.columns.some((one) => one === column))
+  if (has('sentence1', 'sentence2', 'score')) return scoredPairs({ scale: await largestScore(data) })
+  if (has('anchor', 'positive')) return rankedPairs({ negatives: has('negative') })
+  if (has('text')) return singleTexts()
+  throw new PipiloError('INPUT_INVALID', `${data.name} has the columns ${data.columns.join(', ')}.`, {
+    input: data.name,
+    hint: 'Sentences are trained from sentence1,sentence2,score, from anchor,positive, or from text.',
+  })
+}
+
+/** 5 for scores up to 5, as in STS; 1 for scores up to 1. */
+async function largestScore(data: Dataset): Promise<number> {
+  let largest = 0
+  for await (const { score = 0 } of data) largest = Math.max(largest, score)
+  return largest > 1 ? Math.ceil(largest) : 1
+}

@@ -1,0 +1,89 @@
+/** The folder of a run: how it was made, its log, its curves, its checkpoints, and the model at its root. */
+import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileError, writeFileAtomic } from '../base/files/index.ts'
+import { PipiloError } from '../base/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { latestCheckpoint } from './checkpoint.ts'
+import type { Network } from './objective.ts'
+import type { EpochEvent, TrainEvent } from './options.ts'
+import { curvesPage } from './report/curves.ts'
+
+/** A line of the log. */
+type LogLine =
+  | Extract<TrainEvent, { kind: 'step' | 'epoch' }>
+  | { readonly kind: 'metrics'; readonly step: number; readonly numbers: Readonly<Record<string, number>> }
+
+/** A run's folder, opened for writing. */
+export class RunFolder {
+  readonly path: string
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  /** @throws `OPTION_INVALID` where a run has begun and is not to be gone on with, `WRITE_FAILED` */
+  static async open(path: string, resume: boolean): Promise<RunFolder> {
+    if (!resume && (await latestCheckpoint(path))) {
+      throw new PipiloError('OPTION_INVALID', `${path} holds the checkpoints of a run.`, {
+        input: path,
+        hint: 'Go on with it (resume: true, --resume), or name another folder.',
+      })
+    }
+    await mkdir(path, { recursive: true }).catch((error: unknown) => {
+      throw fileError(error, path, 'write')
+    })
+    return new RunFolder(path)
+  }
+
+  /** Begins a log; `run.json` says what the run is. */
+  async begin(identity: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeFileAtomic(this.#in('run.json'), `${JSON.stringify(identity, null, 2)}\n`)
+    await writeFileAtomic(this.#in('log.jsonl'), '')
+  }
+
+  /** Goes on with the log behind this step: lines of steps that are to be made again are dropped. */
+  async goOn(step: number): Promise<void> {
+    const content = await readFile(this.#in('log.jsonl'), 'utf8').catch(() => '')
+    const kept = content.split('\n').filter((line) => {
+      try {
+        return (JSON.parse(line) as { step: number }).step <= step
+      } catch {
+        return false // The last line of a process that was killed.
+      }
+    })
+    await writeFileAtomic(this.#in('log.jsonl'), kept.map((line) => `${line}\n`).join(''))
+  }
+
+  async log({ kind, numbers, ...rest }: LogLine): Promise<void> {
+    const line = JSON.stringify({ kind, ...rest, ...numbers }, (_, value: unknown) =>
+      typeof value === 'number' && !Number.isFinite(value) ? null : value,
+    )
+    await appendFile(this.#in('log.jsonl'), `${line}\n`).catch((error: unknown) => {
+      throw fileError(error, this.#in('log.jsonl'), 'write')
+    })
+  }
+
+  async drawCurves(history: readonly EpochEvent[]): Promise<void> {
+    await writeFileAtomic(this.#in('curves.html'), curvesPage(history))
+  }
+
+  /** Writes the trained network at the folder's root. */
+  async writeModel(
+    network: Network,
+    weights: ReadonlyMap<string, Tensor>,
+    identity: Readonly<Record<string, unknown>>,
+    history: readonly EpochEvent[],
+  ): Promise<void> {
+    await network.write?.(this.path, weights)
+    const last = history.at(-1)
+    await writeFileAtomic(
+      this.#in('run.json'),
+      `${JSON.stringify({ ...identity, finished: new Date().toISOString(), result: last?.numbers ?? {} }, null, 2)}\n`,
+    )
+  }
+
+  #in(name: string): string {
+    return join(this.path, name)
+  }
+}

@@ -1,0 +1,138 @@
+/** One training step as one graph: forward, loss, backward, optimiser. */
+import { closest, PipiloError } from '../base/index.ts'
+import { grad, type OptimizeOptions, optimize } from '../grad/index.ts'
+import { Builder, type Graph, op, parametersOf, updatesOf, type Value } from '../graph/index.ts'
+import type { Network, Objective, TeacherOptions } from './objective.ts'
+import { BatchScope, type Feed, type ScopeOptions } from './scope.ts'
+
+/** Options of {@link trainingStep}. */
+export interface StepOptions extends ScopeOptions {
+  readonly optimize: OptimizeOptions
+  /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
+  readonly freeze?: readonly (string | RegExp)[]
+  /** Steps of the whole run, for schedules. */
+  readonly steps: number
+}
+
+/** The graph of a step, and what its inputs and outputs are. */
+export interface TrainingStep {
+  readonly graph: Graph
+  /** How its inputs are filled. */
+  readonly feeds: ReadonlyMap<string, Feed>
+  /** For each tensor that it keeps, the output that is its next value. */
+  readonly state: Readonly<Record<string, string>>
+  /** Names of the weights that are trained. */
+  readonly trained: readonly string[]
+  /** Outputs that are numbers to watch, `loss` first. */
+  readonly metrics: readonly string[]
+  /** The forward pass and the loss alone. */
+  readonly forward: Graph
+}
+
+/**
+ * Builds the step of an objective on a network.
+ *
+ * @throws `OPTION_INVALID` for frozen patterns that match nothing; what the objective, `grad` and `optimize` throw
+ */
+export function trainingStep(network: Network, objective: Objective, options: StepOptions): TrainingStep {
+  const scope = new BatchScope(network, objective, options)
+  const { loss, metrics = {} } = objective.build(scope)
+  scope.builder.output('loss', loss)
+  for (const [name, value] of Object.entries(metrics)) scope.builder.output(name, value)
+  const forward = scope.builder.build()
+  const weights = parametersOf(forward).flatMap(({ name, role }) => (role === 'weight' ? [name] : []))
+  const trained = unfrozen(weights, options.freeze ?? [])
+  const stepped = optimize(grad(forward, { of: 'loss', by: trained }), options.optimize)
+  const limited = objective.limits ? withLimits(stepped, objective.limits) : stepped
+  const graph = objective.teacher
+    ? withTeacher(limited, scope.followers, objective.teacher, options.steps)
+    : limited
+  const updates = updatesOf(graph)
+  const taken = new Set(updates.values())
+  return {
+    graph,
+    feeds: scope.feeds,
+    state: Object.fromEntries(updates),
+    trained,
+    metrics: graph.outputs.flatMap(({ name }) => (taken.has(name) ? [] : [name])),
+    forward,
+  }
+}
+
+/** @throws `OPTION_INVALID` for a pattern that matches nothing, or when nothing is left */
+function unfrozen(weights: readonly string[], freeze: readonly (string | RegExp)[]): string[] {
+  const frozen = new Set<string>()
+  for (const pattern of freeze) {
+    const found = weights.filter((name) => matches(name, pattern))
+    if (found.length === 0) {
+      const near = typeof pattern === 'string' ? closest(pattern, weights) : []
+      throw new PipiloError('OPTION_INVALID', `No weight is called ${pattern}, which is to be frozen.`, {
+        input: 'freeze',
+        hint:
+          near.length > 0
+            ? `Did you mean ${near.join(' or ')}?`
+            : `Weights are called ${weights.slice(0, 5).join(', ')}, ….`,
+      })
+    }
+    for (const name of found) frozen.add(name)
+  }
+  const left = weights.filter((name) => !frozen.has(name))
+  if (left.length > 0) return left
+  throw new PipiloError('OPTION_INVALID', 'Every weight is frozen: there is nothing to train.', {
+    input: 'freeze',
+  })
+}
+
+function matches(name: string, pattern: string | RegExp): boolean {
+  if (typeof pattern !== 'string') return pattern.test(name)
+  return name === pattern || name.startsWith(pattern.endsWith('.') ? pattern : `${pattern}.`)
+}
+
+/** The step with some of its parameters cut back to their largest values. */
+function withLimits(graph: Graph, limits: Readonly<Record<string, number>>): Graph {
+  const updates = updatesOf(graph)
+  const next = new Map(
+    Object.keys(limits).flatMap((name) => (updates.has(name) ? [[updates.get(name)!, name]] : [])),
+  )
+  const outputs = graph.outputs.filter(({ name }) => !next.has(name))
+  const builder = Builder.from({ ...graph, outputs })
+  for (const [output, name] of next) builder.update(name, op.min(builder.value(output), limits[name]!))
+  return builder.build()
+}
+
+/** The step with the moving average of the weights kept up. */
+function withTeacher(
+  graph: Graph,
+  followers: ReadonlyMap<string, string>,
+  options: TeacherOptions,
+  steps: number,
+): Graph {
+  if (followers.size === 0) return graph
+  const builder = Builder.from(graph)
+  const updates = updatesOf(graph)
+  builder.scope('teacher', () => {
+    const count = builder.value('optimizer.step')
+    const momentum = momentumAt(builder, op.cast(count, 'float32'), options, steps)
+    const rest = op.sub(1, momentum)
+    for (const [follower, name] of followers) {
+      const next = updates.get(name)
+      const weight = builder.value(next ?? name)
+      builder.update(follower, op.add(op.mul(builder.value(follower), momentum), op.mul(weight, rest)))
+    }
+    builder.output('teacher_momentum', momentum)
+  })
+  return builder.build()
+}
+
+function momentumAt(
+  builder: Builder,
+  step: Value,
+  { momentum, finalMomentum = momentum, schedule = 'cosine', steps }: TeacherOptions,
+  all: number,
+) {
+  if (finalMomentum === momentum) return op.add(op.mul(step, 0), momentum)
+  const progress = op.min(op.div(step, Math.max(1, (steps ?? all) - 1)), builder.constant(1, 'float32'))
+  // Cosine: final - (final - start) · (cos(π · progress) + 1) / 2, as lightly's cosine_schedule.
+  const share = schedule === 'linear' ? progress : op.div(op.sub(1, op.cos(op.mul(progress, Math.PI))), 2)
+  return op.add(op.mul(share, finalMomentum - momentum), momentum)
+}

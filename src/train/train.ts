@@ -1,0 +1,389 @@
+/** The trainer: runs the steps of an objective over the epochs, and keeps what a killed run needs. */
+import { availableParallelism } from 'node:os'
+import { abortError, PipiloError } from '../base/index.ts'
+import { type Initializer, parametersOf } from '../graph/index.ts'
+import { MASK_COUNTER } from '../nn/index.ts'
+import { compileStateful, type StatefulSession } from '../runtime/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { type BatchSource, openBatches } from './batches.ts'
+import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
+import { collate } from './collate.ts'
+import { type Evaluation, openEvaluation } from './evaluation.ts'
+import { notFinite } from './finite.ts'
+import type { EarlyStopping, EpochEvent, TrainEvent, TrainOptions, TrainResult } from './options.ts'
+import { RunFolder } from './runFolder.ts'
+import { type TrainingStep, trainingStep } from './step.ts'
+
+/** See `train` in onDemand.ts. */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const run = await Run.open(options)
+  try {
+    return await run.finish()
+  } finally {
+    await run.close()
+  }
+}
+
+/** Sums of an epoch's numbers. */
+interface Sums {
+  count: number
+  readonly numbers: Record<string, number>
+}
+
+/** Numbers that are no mean over an epoch but the newest. */
+const NEWEST = new Set(['learning_rate', 'teacher_momentum'])
+
+/** Rate over about so many seconds. */
+const RATE_SECONDS = 5
+
+class Run {
+  readonly #options: TrainOptions
+  readonly #source: BatchSource
+  readonly #step: TrainingStep
+  readonly #session: StatefulSession
+  readonly #evaluation: Evaluation | undefined
+  readonly #folder: RunFolder | undefined
+  readonly #epochs: number
+  /** What the run is, for its checkpoints. */
+  readonly #identity: Readonly<Record<string, unknown>>
+  #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
+  #history: EpochEvent[] = []
+  #sums: Sums = { count: 0, numbers: {} }
+  #rate: { since: number; steps: number; perSecond: number } = { since: 0, steps: 0, perSecond: 0 }
+
+  private constructor(parts: {
+    options: TrainOptions
+    source: BatchSource
+    step: TrainingStep
+    session: StatefulSession
+    evaluation: Evaluation | undefined
+    folder: RunFolder | undefined
+    identity: Readonly<Record<string, unknown>>
+  }) {
+    this.#options = parts.options
+    this.#source = parts.source
+    this.#step = parts.step
+    this.#session = parts.session
+    this.#evaluation = parts.evaluation
+    this.#folder = parts.folder
+    this.#identity = parts.identity
+    this.#epochs = parts.options.epochs ?? 10
+  }
+
+  static async open(options: TrainOptions): Promise<Run> {
+    checkOptions(options)
+    const { network, objective, epochs = 10, seed = 0, signal } = options
+    if (signal?.aborted) throw abortError(signal, ABORTED)
+    const source = await openBatches(options)
+    try {
+      const steps = source.steps * epochs
+      const step = trainingStep(network, objective, {
+        batch: source.batch,
+        seed,
+        classes: source.classes,
+        steps,
+        ...(options.freeze && { freeze: options.freeze }),
+        optimize: {
+          optimizer: options.optimizer ?? { kind: 'adamw' },
+          ...(options.schedule && {
+            schedule: typeof options.schedule === 'function' ? options.schedule(steps) : options.schedule,
+          }),
+          ...(options.clip !== undefined && { clip: options.clip }),
+          ...(options.groups && { groups: options.groups }),
+          ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
+        },
+      })
+      const identity = {
+        network: network.name,
+        objective: objective.name,
+        data: await source.hash(),
+        rows: source.rows,
+        batch: source.batch,
+        seed,
+        steps,
+      }
+      const folder =
+        options.out === undefined ? undefined : await RunFolder.open(options.out, options.resume ?? false)
+      const session = await compileStateful(step.graph, {
+        state: step.state,
+        threads: options.threads ?? availableParallelism(),
+        ...(options.device && { device: options.device }),
+      })
+      const evaluation = source.hasValidation ? openEvaluation(network, objective, source, seed) : undefined
+      const run = new Run({ options, source, step, session, evaluation, folder, identity })
+      await run.#begin()
+      return run
+    } catch (error) {
+      await source.close()
+      throw error
+    }
+  }
+
+  async finish(): Promise<TrainResult> {
+    const { signal } = this.#options
+    let stoppedEarly = this.#isStuck()
+    while (this.#state.epoch < this.#epochs && !stoppedEarly) {
+      await this.#epoch()
+      stoppedEarly = this.#isStuck()
+      if (signal?.aborted) throw abortError(signal, ABORTED)
+    }
+    const weights = await this.#weights()
+    await this.#folder?.writeModel(this.#options.network, weights, this.#identity, this.#history)
+    return {
+      weights,
+      history: this.#history,
+      steps: this.#state.step,
+      stoppedEarly,
+      ...(this.#folder && { folder: this.#folder.path }),
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#session.dispose(), this.#source.close()])
+  }
+
+  /** Sets the state: the beginning's, or a checkpoint's. */
+  async #begin(): Promise<void> {
+    const { seed = 0, resume, out } = this.#options
+    if (MASK_COUNTER in this.#step.state) {
+      const data = BigInt64Array.of(BigInt(seed), 0n)
+      await this.#session.write({ [MASK_COUNTER]: { dtype: 'int64', shape: [2], data } })
+    }
+    const checkpoint = resume && out !== undefined ? await latestCheckpoint(out) : undefined
+    if (!checkpoint) {
+      await this.#folder?.begin(this.#identity)
+      return
+    }
+    const shapes = new Map(
+      this.#session.state.map(({ name, type }) => [
+        name,
+        type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : [],
+      ]),
+    )
+    checkSameRun(checkpoint, this.#identity, shapes)
+    await this.#session.write(checkpoint.tensors)
+    this.#state = checkpoint.state
+    const { history, sums } = checkpoint.state.carried as { history: EpochEvent[]; sums: Sums }
+    this.#history = [...history]
+    this.#sums = { count: sums.count, numbers: { ...sums.numbers } }
+    await this.#folder?.goOn(this.#state.step)
+    this.#tell({ kind: 'resumed', step: this.#state.step, path: checkpoint.path })
+  }
+
+  async #epoch(): Promise<void> {
+    const { checkpoint } = this.#options
+    const { epoch, stepOfEpoch } = this.#state
+    this.#rate = { since: performance.now(), steps: 0, perSecond: this.#rate.perSecond }
+    const start = performance.now()
+    const first = stepOfEpoch
+    for await (const batch of this.#source.epoch(epoch, stepOfEpoch)) {
+      const feeds = collate(this.#step.feeds, batch, {
+        network: this.#options.network,
+        seed: this.#options.seed ?? 0,
+        step: this.#state.step,
+        classes: this.#source.classes,
+        nameOf: (index) => this.#source.nameOf(index),
+      })
+      await this.#advance(feeds)
+      if (checkpoint && this.#state.step % checkpoint === 0) await this.#save()
+      await this.#ownMetrics('step')
+    }
+    const seconds = (performance.now() - start) / 1000
+    await this.#endEpoch(((this.#source.steps - first) * this.#source.batch) / seconds)
+    if (checkpoint === undefined) await this.#save()
+  }
+
+  async #advance(feeds: Record<string, Tensor>): Promise<void> {
+    const { signal, logEvery = 10 } = this.#options
+    if (signal?.aborted) {
+      await this.#save()
+      throw abortError(signal, ABORTED)
+    }
+    // The session may take the arrays away; a step that is not finite is looked at again.
+    const kept = Object.fromEntries(
+      Object.entries(feeds).map(([name, tensor]) => [
+        name,
+        { ...tensor, data: tensor.data.slice() } as Tensor,
+      ]),
+    )
+    const results = await this.#session.step({ feeds, fetch: this.#step.metrics })
+    const numbers = Object.fromEntries(
+      Object.entries(results).map(([name, { data }]) => [name, Number(data[0])] as const),
+    )
+    if (Object.values(numbers).some((value) => !Number.isFinite(value))) {
+      await this.#session.undo()
+      throw await notFinite(this.#step.graph, { ...(await this.#session.read()), ...kept }, this.#state.step)
+    }
+    const { step, stepOfEpoch } = this.#state
+    this.#state = { ...this.#state, step: step + 1, stepOfEpoch: stepOfEpoch + 1 }
+    this.#add(numbers)
+    this.#measureRate()
+    const event = this.#stepEvent(numbers)
+    if ((step + 1) % logEvery === 0) await this.#folder?.log(event)
+    this.#tell(event)
+  }
+
+  #add(numbers: Readonly<Record<string, number>>): void {
+    this.#sums.count++
+    for (const [name, value] of Object.entries(numbers)) {
+      this.#sums.numbers[name] = NEWEST.has(name) ? value : (this.#sums.numbers[name] ?? 0) + value
+    }
+  }
+
+  #measureRate(): void {
+    const now = performance.now()
+    const seconds = (now - this.#rate.since) / 1000
+    const steps = this.#rate.steps + 1
+    const perSecond = steps / seconds
+    // A fresh window now and then, so that the rate follows the machine.
+    this.#rate =
+      seconds > RATE_SECONDS ? { since: now, steps: 0, perSecond } : { ...this.#rate, steps, perSecond }
+  }
+
+  #stepEvent(numbers: Readonly<Record<string, number>>): Extract<TrainEvent, { kind: 'step' }> {
+    const steps = this.#source.steps * this.#epochs
+    const { perSecond } = this.#rate
+    return {
+      kind: 'step',
+      step: this.#state.step,
+      steps,
+      epoch: this.#state.epoch + 1,
+      epochs: this.#epochs,
+      numbers,
+      samplesPerSecond: perSecond * this.#source.batch,
+      secondsLeft: perSecond > 0 ? (steps - this.#state.step) / perSecond : Number.POSITIVE_INFINITY,
+    }
+  }
+
+  async #endEpoch(samplesPerSecond: number): Promise<void> {
+    const { count, numbers } = this.#sums
+    const means = Object.fromEntries(
+      Object.entries(numbers).map(([name, sum]) => [name, NEWEST.has(name) ? sum : sum / Math.max(1, count)]),
+    )
+    const validated = this.#evaluation ? await this.#evaluation.run(await this.#weights()) : {}
+    this.#state = { ...this.#state, epoch: this.#state.epoch + 1, stepOfEpoch: 0 }
+    const own = await this.#ownMetrics('epoch')
+    const event: EpochEvent = {
+      kind: 'epoch',
+      epoch: this.#state.epoch,
+      epochs: this.#epochs,
+      step: this.#state.step,
+      numbers: { ...means, ...validated, ...own },
+      samplesPerSecond,
+    }
+    this.#sums = { count: 0, numbers: {} }
+    this.#history.push(event)
+    await this.#folder?.log(event)
+    await this.#folder?.drawCurves(this.#history)
+    this.#tell(event)
+  }
+
+  /** The caller's own numbers, when their time has come. */
+  async #ownMetrics(at: 'step' | 'epoch'): Promise<Readonly<Record<string, number>>> {
+    const { metrics } = this.#options
+    if (!metrics) return {}
+    const { step, epoch } = this.#state
+    const isTime = metrics.every === undefined ? at === 'epoch' : at === 'step' && step % metrics.every === 0
+    if (!isTime) return {}
+    const numbers = await metrics.compute({ step, epoch, weights: () => this.#weights() })
+    if (at === 'step') await this.#folder?.log({ kind: 'metrics', step, numbers })
+    return numbers
+  }
+
+  /** True when early stopping has waited long enough. */
+  #isStuck(): boolean {
+    const { earlyStopping } = this.#options
+    if (!earlyStopping || this.#history.length === 0) return false
+    const values = this.#history.map((event) => numberOf(event, earlyStopping))
+    const best = bestOf(values, earlyStopping)
+    return values.length - 1 - values.lastIndexOf(best) >= earlyStopping.patience
+  }
+
+  async #save(): Promise<void> {
+    if (!this.#folder || this.#options.checkpoint === 0) return
+    const carried = { history: this.#history, sums: this.#sums }
+    const path = await writeCheckpoint(this.#folder.path, {
+      state: { ...this.#state, carried },
+      run: this.#identity,
+      tensors: await this.#session.read(),
+    })
+    this.#tell({ kind: 'checkpoint', step: this.#state.step, path })
+  }
+
+  /** Weights and buffers of the network and of the objective's own parts, as they are now. */
+  async #weights(): Promise<ReadonlyMap<string, Tensor>> {
+    const names = new Set(parametersOf(this.#step.forward).map(({ name }) => name))
+    const kept = this.#session.state.flatMap(({ name }) => (names.has(name) ? [name] : []))
+    const trained = await this.#session.read(kept)
+    const { loadTensor } = await import('../graph/index.ts')
+    const entries = await Promise.all(
+      [...names].map(async (name) => {
+        const initializer: Initializer | undefined = this.#step.forward.initializers.get(name)
+        return [name, trained[name] ?? (await loadTensor(initializer!))] as const
+      }),
+    )
+    return new Map(entries)
+  }
+
+  #tell(event: TrainEvent): void {
+    this.#options.onProgress?.(event)
+  }
+}
+
+const ABORTED = 'Training was stopped.'
+
+function numberOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }: EarlyStopping): number {
+  const value = numbers[metric]
+  if (value !== undefined) return value
+  throw new PipiloError(
+    'OPTION_INVALID',
+    `Early stopping watches ${metric}, which epoch ${epoch} does not end with.`,
+    {
+      input: 'earlyStopping',
+      hint: `It ends with ${Object.keys(numbers).join(', ')}.`,
+    },
+  )
+}
+
+function bestOf(values: readonly number[], { metric = 'validation_loss', mode }: EarlyStopping): number {
+  const isLow = (mode ?? (metric.endsWith('loss') ? 'min' : 'max')) === 'min'
+  return isLow ? Math.min(...values) : Math.max(...values)
+}
+
+/** @throws `OPTION_INVALID` */
+function checkOptions(options: TrainOptions): void {
+  const whole = (
+    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed',
+    least: number,
+  ) => {
+    const value = options[name]
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} is ${value}; it has to be an integer of at least ${least}.`,
+      {
+        input: name,
+      },
+    )
+  }
+  whole('batch', 1)
+  whole('epochs', 1)
+  whole('accumulate', 1)
+  whole('checkpoint', 0)
+  whole('logEvery', 1)
+  whole('seed', 0)
+  const { batch, objective, resume, out } = options
+  if (batch !== undefined && batch < (objective.leastBatch ?? 1)) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `A batch of ${batch} is too small for ${objective.name}, which compares the rows of a batch.`,
+      { input: 'batch', hint: `At least ${objective.leastBatch}.` },
+    )
+  }
+  if (resume && out === undefined) {
+    throw new PipiloError('OPTION_INVALID', 'There is no folder to resume from.', {
+      input: 'resume',
+      hint: "Name the run's folder: out: './runs/mine'.",
+    })
+  }
+}
