@@ -24,12 +24,6 @@ function unbroadcastScalar(x: Value, like: Value): Value {
 /** The gradient without what was put around; zeros where something was cut off. */
 function cropped(call: BackwardCall): Value {
   const { builder, gradient } = call
-  const known = call.ints('pads')
-  if (known)
-    return op.pad(
-      gradient,
-      known.map((pad) => -pad),
-    )
   const axes = call.inputs[3]
   const pads = op.neg(call.input(1))
   return builder.node('Pad', [gradient, pads, ...(axes ? [undefined, axes] : [])], {
