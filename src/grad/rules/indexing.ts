@@ -132,7 +132,7 @@ function productOfSizes(x: Value, start: number, end: number): Size {
   return op.reduceProd(op.shape(x, start, end), [0], { keepDims: true })
 }
 
-/** What is written over has no gradient; what is combined has that of the combination. */
+/** Elements that are written over have no gradient; those that are combined have that of the combination. */
 function scatterElements(call: BackwardCall): readonly (Value | undefined)[] {
   const { gradient } = call
   const [indices, updates] = [call.input(1), call.input(2)]

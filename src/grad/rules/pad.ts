@@ -31,7 +31,7 @@ function cropped(call: BackwardCall): Value {
   })[0]!
 }
 
-/** Where the border repeats elements, their gradients are added to them, axis by axis. */
+/** The gradients of a border that repeats elements are added to theirs, axis by axis. */
 function folded(call: BackwardCall, mode: string): Value {
   const input = call.input(0)
   const rank = input.shape.length
