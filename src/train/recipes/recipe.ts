@@ -12,6 +12,8 @@ export interface RecipeChoices {
   readonly seed: number
   /** Model to begin with, or architecture. Default: the recipe's. */
   readonly model?: string
+  /** Rank of LoRA, for recipes that fine-tune. Default: all weights are trained. */
+  readonly lora?: number
   /** Height and width of the pictures. Default: the recipe's. */
   readonly size?: number
 }
