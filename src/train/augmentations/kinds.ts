@@ -113,7 +113,7 @@ function factors(name: string, value: number | Range): Range {
   return [Math.max(0, 1 - value), 1 + value]
 }
 
-/** What each kind of step does. */
+/** The kinds of steps by name. */
 export const kinds: Kinds = {
   randomResizedCrop: {
     options: ['size', 'scale', 'ratio', 'antialias'],
