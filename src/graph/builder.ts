@@ -292,9 +292,9 @@ export class Builder {
     const facts = this.#infer({ op, domain, name, attributes, outputs: names }, inputs, options.types)
     if (domain !== '' && !this.#opsets.has(domain)) this.#opsets = new Map([...this.#opsets, [domain, 1]])
     const outputs = names.map((output, i) => this.#define(output, facts[i] ?? {}))
-    const node = { name, op, domain, attributes, ...this.#metadata() }
-    for (const inner of subgraphs({ ...node, inputs: [], outputs: [] })) this.#note(inner)
-    this.#add({ node, inputs, outputs })
+    this.#add({ node: { name, op, domain, attributes, ...this.#metadata() }, inputs, outputs })
+    for (const inner of subgraphs({ name, op, domain, attributes, inputs: [], outputs: [] }))
+      this.#note(inner)
     return outputs
   }
 

@@ -83,6 +83,7 @@ class Run {
         classes: source.classes,
         steps,
         ...(options.freeze && { freeze: options.freeze }),
+        ...(options.recompute && { recompute: options.recompute }),
         optimize: {
           optimizer: options.optimizer ?? { kind: 'adamw' },
           ...(options.schedule && {
