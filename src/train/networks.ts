@@ -20,7 +20,7 @@ import { writeTimmFolder } from './save/timmFolder.ts'
 
 /** Options of {@link freshNetwork}. */
 export interface FreshNetworkOptions {
-  /** What differs from the architecture's own configuration: `{ num_classes: 10 }`. */
+  /** Differences from the architecture's own configuration: `{ num_classes: 10 }`. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Height and width of the pictures. Default: the architecture's. */
   readonly size?: readonly [height: number, width: number]

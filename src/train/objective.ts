@@ -10,7 +10,7 @@ export interface Loss {
 }
 
 /**
- * What a network is trained for: builds the loss of one batch.
+ * Aim of training: builds the loss of one batch.
  *
  * @example
  * ```ts

@@ -44,7 +44,7 @@ class Run {
   readonly #evaluation: Evaluation | undefined
   readonly #folder: RunFolder | undefined
   readonly #epochs: number
-  /** What the run is, for its checkpoints. */
+  /** Identity of the run, for its checkpoints. */
   readonly #identity: Readonly<Record<string, unknown>>
   #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
   #history: EpochEvent[] = []

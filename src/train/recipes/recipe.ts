@@ -27,7 +27,7 @@ export type RecipeParts = Pick<
 /** A recipe. */
 export interface TrainingRecipe {
   readonly name: string
-  /** What it trains, in a line. */
+  /** The model that it trains, in a line. */
   readonly summary: string
   /** The data it needs, in a line. */
   readonly needs: string
