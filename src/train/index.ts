@@ -2,6 +2,7 @@
 
 // Augmentations
 export * from './augmentations/index.ts'
+export { type ClipNetworkOptions, clipNetwork } from './clipNetwork.ts'
 // Data: batches, samplers, splits, pictures.
 export { type Batch, type BatchOptions, batches, samplerOf } from './data/batches.ts'
 export { type ClassOptions, classSampler } from './data/classSampler.ts'

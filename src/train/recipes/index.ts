@@ -1,5 +1,6 @@
 /** The list of recipes. */
 import { closest, PipiloError } from '../../base/index.ts'
+import { clip } from './imageText.ts'
 import { data2vec, mae } from './masked.ts'
 import type { TrainingRecipe } from './recipe.ts'
 import { autoencoder, byol, denoisingAutoencoder, simclr } from './selfSupervised.ts'
@@ -20,6 +21,7 @@ export const trainingRecipes: readonly TrainingRecipe[] = [
   data2vec,
   triplet,
   supcon,
+  clip,
   sentences,
 ]
 
