@@ -3,10 +3,12 @@
  * differences along random directions.
  *
  *     PYTHON=venv/bin/python npx tsx grad/files.ts FOLDER            # FOLDER holds .onnx files, and .json of TensorFlow.js graph models
- *     PYTHON=venv/bin/python npx tsx grad/files.ts FOLDER silero     # those whose names contain a word; writes no report
+ *     PYTHON=venv/bin/python npx tsx grad/files.ts FOLDER silero     # anew, of those whose names contain a word
+ *
+ * What was measured stands in a log in the temporary folder (`LOG` names another), and is not measured again: remove it to begin anew.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -96,17 +98,20 @@ interface Errors {
   readonly along: number
 }
 
-const chosen = (name: string) => words.length === 0 || words.some((word) => name.includes(word))
+const log = process.env.LOG ?? join(tmpdir(), 'pipilo-grad-files.json')
 const files = readdirSync(folder)
-  .filter((name) => /\.(onnx|json)$/.test(name) && chosen(name))
+  .filter((name) => /\.(onnx|json)$/.test(name))
   .sort()
-const rows: Row[] = []
-for (const file of files) {
+const known = new Map<string, Row>(existsSync(log) ? JSON.parse(readFileSync(log, 'utf8')) : [])
+const chosen = (name: string) =>
+  words.length === 0 ? !known.has(name) : words.some((word) => name.includes(word))
+for (const file of files.filter(chosen)) {
   const row = await measure(join(folder, file))
-  rows.push(row)
+  known.set(file, row)
+  writeFileSync(log, JSON.stringify([...known]))
   console.log(lineOf(row))
 }
-if (words.length === 0) writeReport()
+writeReport(files.flatMap((file) => known.get(file) ?? []))
 
 async function measure(path: string): Promise<Row> {
   const name = basename(path).replace(/\.(onnx|json)$/, '')
@@ -148,17 +153,20 @@ async function prepared(name: string, read: Graph, feeds: Readonly<Record<string
   return name.startsWith('light_') ? { ...whole, initializers: drawn(whole) } : whole
 }
 
-/** Random weights as a network begins with; variances are positive. */
+/** Random weights as a network begins with; variances are positive, and scales about 1. */
 function drawn(graph: Graph & { readonly initializers: ReadonlyMap<string, Tensor> }): Map<string, Tensor> {
   const scales = new Set<string>()
-  for (const { op: name, inputs } of graph.nodes)
+  for (const { op: name, inputs } of graph.nodes) {
     if (name === 'BatchNormalization') for (const i of [1, 4]) scales.add(inputs[i]!)
+    if (name === 'Mul') for (const input of inputs) scales.add(input)
+  }
   let seed = 1
   return new Map(
     [...graph.initializers].map(([key, value]) => {
       if (value.dtype !== 'float32' || value.shape.length === 0) return [key, value]
       const fan = elementCount(value.shape) / value.shape[0]!
-      const deviation = value.shape.length > 1 && fan > 1 ? Math.sqrt(2 / fan) : 0.1
+      // The last layer's are small, or its softmax would have no slope.
+      const deviation = value.shape.length === 2 ? 0.01 : fan > 1 ? Math.sqrt(2 / fan) : 0.1
       const random = randomNumbers(elementCount(value.shape), seed++)
       const numbers = random.map((x) => (scales.has(key) ? 1 + 0.5 * x : deviation * Math.sqrt(3) * x))
       return [key, tensor('float32', value.shape, numbers)]
@@ -349,7 +357,7 @@ function short(value: number): string {
   return value === 0 ? '0' : value.toExponential(0)
 }
 
-function writeReport(): void {
+function writeReport(rows: readonly Row[]): void {
   const agreed = rows.filter(({ found }) => typeof found !== 'string').length
   const text = `# Gradients of real model files
 

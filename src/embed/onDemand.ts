@@ -287,5 +287,100 @@ export async function placementOf(model: Model, given?: EmbedderOptions): Promis
   return (await import('./device.ts')).placementOf(model, options)
 }
 
+/**
+ * Finds the nearest of many vectors for each of many queries.
+ *
+ * @example
+ * ```ts
+ * const [best] = await semanticSearch(questions, answers, { k: 5 })     // [{ index: 17, score: 0.91 }, …]
+ * ```
+ *
+ * @remarks
+ * sentence-transformers' `semantic_search`: blocks of products on ONNX Runtime, in float32, so memory stays small; for a single query in a small
+ * set `topK` starts faster. Results are best first; of equal scores the lower index comes first. A query with NaN finds nothing, and is not found.
+ *
+ * @returns a list a query
+ * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
+ * @see https://sbert.net/docs/package_reference/util.html
+ */
+export const semanticSearch = lazily(async () => (await import('./mining/semanticSearch.ts')).semanticSearch)
+
+/**
+ * Finds the pairs of vectors that are most alike, best first.
+ *
+ * @example
+ * ```ts
+ * const [pair] = await paraphraseMining(vectors)       // { a: 3, b: 71, score: 0.98 }
+ * ```
+ *
+ * @remarks
+ * sentence-transformers' `paraphrase_mining_embeddings`: of every vector its `k` nearest (default 100) are looked at, and the best `maxPairs` (default
+ * 500,000) kept. Of pairs with equal scores the one with the lower `a`, then `b`, comes first, and is kept.
+ *
+ * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
+ * @see https://sbert.net/examples/sentence_transformer/applications/paraphrase-mining/README.html
+ */
+export const paraphraseMining = lazily(
+  async () => (await import('./mining/paraphraseMining.ts')).paraphraseMining,
+)
+
+/**
+ * Groups vectors that lie around a common centre, largest group first.
+ *
+ * @example
+ * ```ts
+ * const [largest] = await communityDetection(vectors, { threshold: 0.8, minSize: 5 })     // [12, 99, 4, …]: indices, the centre first
+ * ```
+ *
+ * @remarks
+ * sentence-transformers' `community_detection`: a community is a vector and all whose cosine with it is `threshold` (default 0.75) or more, `minSize`
+ * (default 10) at least; the larger takes what two share. After the centre come the others, nearest first; of equals the lower index.
+ * Time and products grow with the square of the vectors, and memory with the members of all candidates.
+ *
+ * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
+ * @see https://sbert.net/docs/package_reference/util.html
+ */
+export const communityDetection = lazily(
+  async () => (await import('./mining/communityDetection.ts')).communityDetection,
+)
+
+/**
+ * Chooses hard negatives for anchors among the vectors of a corpus: near the anchor, and none of its positives.
+ *
+ * @example
+ * ```ts
+ * const [{ negatives }] = await hardNegatives({ anchors, corpus, positives: [[17], [3, 4]] }, { count: 5, relativeMargin: 0.05 })
+ * negatives      // [{ index: 8, score: 0.71 }, …]
+ * ```
+ *
+ * @remarks
+ * The choice of sentence-transformers' `mine_hard_negatives`, on vectors that are there already. `relativeMargin: 0.05` is NV-Retriever's TopK-PercPos
+ * (95%), which did best in its comparison.
+ *
+ * @throws PipiloError `INPUT_INVALID` (vectors with NaN, anchors without positives), `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
+ * @see https://arxiv.org/abs/2407.15831
+ */
+export const hardNegatives = lazily(async () => (await import('./mining/hardNegatives.ts')).hardNegatives)
+
+/**
+ * Embeds pairs of texts, and adds hard negatives to them: triplets to train with.
+ *
+ * @example
+ * ```ts
+ * const { triplets } = await mineHardNegatives({ anchors: questions, positives: answers, embedder: e, relativeMargin: 0.05 })
+ * const data = await readDataset(triplets)     // anchor, positive, negative
+ * ```
+ *
+ * @remarks
+ * sentence-transformers' `mine_hard_negatives`: equal texts count once; negatives come from the positives of others and from `corpus`; every positive of an
+ * anchor is joined with each of its negatives, nearest first.
+ *
+ * @throws PipiloError what {@link hardNegatives} and the embedder throw
+ * @see https://sbert.net/docs/package_reference/util.html
+ */
+export const mineHardNegatives = lazily(
+  async () => (await import('./mining/mineHardNegatives.ts')).mineHardNegatives,
+)
+
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
 export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

@@ -11,18 +11,29 @@ export type {
   SkippedRow,
 } from './inputs/datasets/types.ts'
 export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+export type { CommunityDetectionOptions } from './mining/communityDetection.ts'
+export type { AnchorNegatives, NegativeOptions, NegativeVectors } from './mining/hardNegatives.ts'
+export type { MinedNegatives, MineHardNegativesOptions, Triplet } from './mining/mineHardNegatives.ts'
+export type { AlikePair, ParaphraseMiningOptions } from './mining/paraphraseMining.ts'
+export type { SemanticSearchOptions } from './mining/semanticSearch.ts'
+export type { Score } from './mining/vectorSet.ts'
 export {
   collectDataset,
+  communityDetection,
   decodeImage,
   embedder,
+  hardNegatives,
   loadTokenizer,
+  mineHardNegatives,
   openRecipe,
+  paraphraseMining,
   placementOf,
   readDataset,
   readInputs,
   readRetrieval,
   rerank,
   resolveRecipe,
+  semanticSearch,
   zeroShot,
 } from './onDemand.ts'
 export type { OpenRecipeOptions } from './openRecipe.ts'

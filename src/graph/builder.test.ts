@@ -144,6 +144,24 @@ describe('Builder', () => {
     expect(graph.irVersion).toBe(4)
   })
 
+  it('keeps what the graphs inside a new node take from around it', () => {
+    const b = new Builder()
+    const weight = b.initializer('weight', tensor('float32', [2], [1, 2]))
+    const [chosen] = b.node(
+      'If',
+      [b.input('condition', 'bool', [])],
+      {
+        then_branch: { type: 'graph', value: branch('Neg', weight.name, 'Abs') },
+        else_branch: { type: 'graph', value: branch('Sqrt', weight.name, 'other') },
+      },
+      { types: [{ kind: 'tensor', dtype: 'float32', shape: [2] }] },
+    )
+    b.output('y', op.abs(chosen!))
+    const graph = b.build()
+    expect([...graph.initializers.keys()]).toEqual(['weight'])
+    expect(graph.nodes.map(({ name }) => name)).toEqual(['If', 'Abs_2'])
+  })
+
   it('names scope, operator and shapes in an error', () => {
     const { b, x, w } = mlp()
     const error = caught(() => b.scope('encoder', () => op.matMul(x, op.transpose(w))))

@@ -293,6 +293,8 @@ export class Builder {
     if (domain !== '' && !this.#opsets.has(domain)) this.#opsets = new Map([...this.#opsets, [domain, 1]])
     const outputs = names.map((output, i) => this.#define(output, facts[i] ?? {}))
     this.#add({ node: { name, op, domain, attributes, ...this.#metadata() }, inputs, outputs })
+    for (const inner of subgraphs({ name, op, domain, attributes, inputs: [], outputs: [] }))
+      this.#note(inner)
     return outputs
   }
 

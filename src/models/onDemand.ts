@@ -104,6 +104,32 @@ export const writeSafetensors = lazily(
   async () => (await import('./sources/safetensorsFile.ts')).writeSafetensors,
 )
 
+/**
+ * Reads a LoRA that PEFT or {@link writeLora} has saved.
+ *
+ * @example
+ * ```ts
+ * const adapted = applyLora(model.graph, await readLora('./lora')) // also 'hf:owner/name'
+ * ```
+ *
+ * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`; `FORMAT_UNSUPPORTED` for other methods than LoRA, and for variants of it that these
+ *   matrices alone do not make (DoRA, trained biases, ranks by pattern)
+ * @see https://huggingface.co/docs/peft
+ */
+export const readLora = lazily(async () => (await import('./sources/peftFolder.ts')).readLora)
+
+/**
+ * Writes the LoRA of a graph as a folder of PEFT: `adapter_config.json`, `adapter_model.safetensors`.
+ *
+ * @example
+ * ```ts
+ * await writeLora('./lora', trained, { base: 'bert-base-uncased' })
+ * ```
+ *
+ * @throws PipiloError `GRAPH_INVALID` if it has none, `PARAMETER_MISSING` where its tensors are inputs, `WRITE_FAILED`
+ */
+export const writeLora = lazily(async () => (await import('./sources/peftFolder.ts')).writeLora)
+
 /** The absolute path of a file or folder inside an npm package. See sources/npm.ts. */
 export async function findInPackage(specifier: string): Promise<string> {
   return (await import('./sources/npm.ts')).findInPackage(specifier)

@@ -2,7 +2,15 @@
 export { card, cards, defaultImageModel, defaultTextModel } from './cards/cards.ts'
 export type { ModelFiles, OpenFile } from './files.ts'
 export type { Safetensors } from './formats/safetensors.ts'
-export { open, openRepository, readSafetensors, tokenizerPath, writeSafetensors } from './onDemand.ts'
+export {
+  open,
+  openRepository,
+  readLora,
+  readSafetensors,
+  tokenizerPath,
+  writeLora,
+  writeSafetensors,
+} from './onDemand.ts'
 export type { Repository, RepositoryOptions } from './sources/hub/repository.ts'
 export { type HubSettings, hubSettings } from './sources/hub/settings.ts'
 export { parseSource, resolveSource, type Source } from './sources/sources.ts'

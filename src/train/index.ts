@@ -116,4 +116,5 @@ export {
   trainingRecipes,
 } from './recipes/index.ts'
 export { curvesPage, curvesSvg } from './report/curves.ts'
+export { type TerminalCurveOptions, terminalCurve } from './report/terminalCurve.ts'
 export { type StepOptions, type TrainingStep, trainingStep } from './step.ts'

@@ -10,7 +10,7 @@ export interface Loss {
 }
 
 /**
- * What a network is trained for: builds the loss of one batch.
+ * Aim of training: builds the loss of one batch.
  *
  * @example
  * ```ts
@@ -100,6 +100,8 @@ export interface Network {
   readonly inference: Graph
   /** Value that is the embedding: it stands below the head. */
   readonly representation: string
+  /** The only weights that are trained, beside the objective's own: LoRA's matrices. Default: all. */
+  readonly trainable?: readonly string[]
   /** Preparation of pictures: values from 0 to 1 are shifted and scaled so. */
   readonly image?: NetworkImage
   /** Preparation of texts. */

@@ -3,6 +3,7 @@ import { type Attribute, op, type Value } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { gradientsOf } from '../testing/at.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
+import { itAgreesWithPyTorch } from '../testing/reference.ts'
 
 const float = (value: number): Attribute => ({ type: 'float', value })
 const microsoft = { domain: 'com.microsoft' }
@@ -84,4 +85,47 @@ it('At corners the gradients of activations are PyTorch’s choice.', async () =
   expect(await gradientsOf((v) => op.prelu(v, v.builder.constant([0.5], 'float32')), x)).toEqual([
     0.5, 0.5, 1, 0.5, 1,
   ])
+})
+
+describe('Gradients of activations', () => {
+  itAgreesWithPyTorch('activations', {
+    // F.relu(x)
+    relu: (x) => op.relu(x!),
+    // torch.sigmoid(x)
+    sigmoid: (x) => op.sigmoid(x!),
+    // torch.tanh(x)
+    tanh: (x) => op.tanh(x!),
+    // F.softplus(x)
+    softplus: (x) => op.softplus(x!),
+    // F.softsign(x)
+    softsign: (x) => op.softsign(x!),
+    // F.hardswish(x)
+    hardswish: (x) => op.hardSwish(x!),
+    // F.hardsigmoid(x)
+    hardsigmoid: (x) => op.hardSigmoid(x!),
+    // F.leaky_relu(x, 0.2)
+    leaky_relu: (x) => op.leakyRelu(x!, 0.2),
+    // F.prelu(x, slope)
+    prelu: (x, slope) => op.prelu(x!, op.unsqueeze(slope!, [1])),
+    // F.elu(x, 0.7)
+    elu: (x) => op.elu(x!, 0.7),
+    // F.selu(x)
+    selu: (x) => op.selu(x!),
+    // F.celu(x, 1.3)
+    celu: (x) => x!.builder.node('Celu', [x!], { alpha: float(1.3) })[0]!,
+    // F.silu(x)
+    silu: (x) => op.silu(x!),
+    // F.gelu(x)
+    gelu: (x) => op.gelu(x!),
+    // F.gelu(x, approximate='tanh')
+    'gelu by tanh': (x) => op.gelu(x!, 'tanh'),
+    // F.mish(x)
+    mish: (x) => x!.builder.node('Mish', [x!])[0]!,
+    // F.hardshrink(x, 0.5)
+    hardshrink: (x) => x!.builder.node('Shrink', [x!], { lambd: float(0.5), bias: float(0) })[0]!,
+    // F.softshrink(x, 0.5)
+    softshrink: (x) => x!.builder.node('Shrink', [x!], { lambd: float(0.5), bias: float(0.5) })[0]!,
+    // F.threshold(x, 0.5, 0.0)
+    threshold: (x) => x!.builder.node('ThresholdedRelu', [x!], { alpha: float(0.5) })[0]!,
+  })
 })

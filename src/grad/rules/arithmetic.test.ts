@@ -4,6 +4,7 @@ import { op, type Value } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { gradientsOf } from '../testing/at.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
+import { itAgreesWithPyTorch } from '../testing/reference.ts'
 import { broadcastShapes } from '../testing/shapes.ts'
 
 type Two = (a: Value, b: Value) => Value
@@ -100,7 +101,7 @@ describe('Gradients of arithmetic', () => {
     const x = tensor('float32', [5], [-1, 0, 0.5, 1, 2])
     // torch.abs, torch.clamp(x, 0, 1), torch.maximum(x, x.flip(0)), torch.minimum
     expect(await gradientsOf((v) => op.abs(v), x)).toEqual([-1, 0, 1, 1, 1])
-    expect(await gradientsOf((v) => op.clip(v, 0, 1), x)).toEqual([0, 1, 1, 1, 0])
+    expect(await gradientsOf((v) => op.clip(v, 0, 1), x)).toEqual([0, 0, 1, 0, 0])
     expect(await gradientsOf((v) => op.clip(v, 1, 0), x)).toEqual([0, 0, 0, 0, 0])
     expect(await gradientsOf((v) => op.max(v, 0), x)).toEqual([0, 0.5, 1, 1, 1])
     expect(await gradientsOf((v) => op.min(v, 1), x)).toEqual([1, 1, 1, 0.5, 0])
@@ -110,5 +111,46 @@ describe('Gradients of arithmetic', () => {
     expect(await gradientsOf((v) => op.pow(v.builder.constant(0, 'float32'), op.abs(v)), x)).toEqual([
       0, 0, 0, 0, 0,
     ])
+  })
+})
+
+describe('Gradients of arithmetic', () => {
+  const crossed = (x: Value, low: Value, high: Value) => x.builder.node('Clip', [x, low, high])[0]!
+  itAgreesWithPyTorch('arithmetic', {
+    // torch.div(x, y)
+    div: (x, y) => op.div(x!, y!),
+    // torch.pow(x, y)
+    pow: (x, y) => op.pow(x!, y!),
+    'pow of 0 and below': (x, y) => op.pow(x!, y!),
+    // torch.fmod(x, y)
+    fmod: (x, y) => op.mod(x!, y!, { fmod: true }),
+    // torch.maximum(x, y)
+    maximum: (x, y) => op.max(x!, y!),
+    // torch.minimum(x, y)
+    minimum: (x, y) => op.min(x!, y!),
+    // torch.abs(x)
+    abs: (x) => op.abs(x!),
+    // torch.clamp(x, -1.0, 1.0)
+    clamp: (x) => op.clip(x!, -1, 1),
+    // torch.clamp(x, low, high)
+    'clamp by tensors': (x, low, high) => crossed(x!, low!, high!),
+    // torch.clamp(x, low, high) with low = 1.0, high = -1.5
+    'clamp with bounds that cross': (x, low, high) => crossed(x!, low!, high!),
+    // torch.where(x > 0, x * y, y)
+    where: (x, y) => op.where(op.greater(x!, 0), op.mul(x!, y!), y!),
+    // torch.erf(x)
+    erf: (x) => op.erf(x!),
+    // x.sqrt() + x.reciprocal() + x.exp() + x.log() + x.sin() * x.cos() + x.tan() + x.asin() + x.acos() + x.atan() + x.sinh()
+    // + x.cosh() + x.asinh() + (x + 1).acosh() + x.atanh()
+    functions: (x) => {
+      const of = (name: string, value = x!) => value.builder.node(name, [value])[0]!
+      const names = 'Sqrt Reciprocal Exp Log Tan Asin Acos Atan Sinh Cosh Asinh Atanh'.split(' ')
+      const terms = [
+        ...names.map((name) => of(name)),
+        of('Acosh', op.add(x!, 1)),
+        op.mul(of('Sin'), of('Cos')),
+      ]
+      return terms.reduce((a, b) => op.add(a, b))
+    },
   })
 })

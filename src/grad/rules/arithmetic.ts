@@ -134,11 +134,14 @@ function extreme(isBeyond: (a: Value, b: Value) => Value): Gradient {
     return inputs.map((own, index) => {
       if (!call.wants(index)) return undefined
       const other = inputs[1 - index]!
-      const { gradient } = call
-      const tied = op.where(op.equal(own, other), op.mul(gradient, 0.5), 0)
-      return unbroadcast(op.where(isBeyond(own, other), gradient, tied), own)
+      return unbroadcast(shareOf(call.gradient, own, other, isBeyond), own)
     })
   }
+}
+
+function shareOf(g: Value, own: Value, other: Value, isBeyond: (a: Value, b: Value) => Value): Value {
+  const tied = op.where(op.equal(own, other), op.mul(g, 0.5), 0)
+  return op.where(isBeyond(own, other), g, tied)
 }
 
 function shared(call: BackwardCall, inputs: readonly Value[]): (Value | undefined)[] {
@@ -152,22 +155,26 @@ function shared(call: BackwardCall, inputs: readonly Value[]): (Value | undefine
   )
 }
 
-/** As `torch.clamp`: 1 inside and on the bounds; where they cross, the upper one holds. */
+/** As `torch.clamp` and `relu6`: 1 between the bounds, 0 on them and outside. */
 function clip(call: BackwardCall): (Value | undefined)[] {
+  if (call.wants(1) || call.wants(2)) return clipByBounds(call)
   const { gradient } = call
-  const value = x(call)
-  const [low, high] = [call.inputs[1] ?? call.float('min'), call.inputs[2] ?? call.float('max')]
-  const below = low === undefined ? undefined : op.less(value, low)
-  const above = high === undefined ? undefined : op.greater(value, high)
-  const outside = below && above ? op.or(below, above) : (below ?? above)
-  const sum = (condition: Value, bound: Value) => unbroadcast(op.where(condition, gradient, 0), bound)
-  const [lowest, highest] = [call.inputs[1], call.inputs[2]]
-  const crossed = lowest && highest && op.greater(lowest, highest)
+  const [low, high] = [call.inputs[1], call.inputs[2]]
+  const above = low && op.greater(x(call), low)
+  const below = high && op.less(x(call), high)
+  const inside = above && below ? op.and(above, below) : (above ?? below)
+  return [inside ? op.mul(gradient, op.cast(inside, gradient.dtype)) : gradient]
+}
+
+/** As `torch.clamp` by tensors: the minimum, by the upper bound, of the maximum by the lower one; what is on a bound shares with it. */
+function clipByBounds(call: BackwardCall): (Value | undefined)[] {
+  const { gradient } = call
+  const [low, high] = [call.inputs[1], call.inputs[2]]
+  const raised = low ? op.max(x(call), low) : x(call)
+  const byRaised = high ? shareOf(gradient, raised, high, op.less) : gradient
   return [
-    call.wants(0) ? (outside ? op.where(outside, 0, gradient) : gradient) : undefined,
-    call.wants(1) && lowest && below
-      ? sum(crossed ? op.and(below, op.not(crossed)) : below, lowest)
-      : undefined,
-    call.wants(2) && highest && above ? sum(crossed ? op.or(above, crossed) : above, highest) : undefined,
+    call.wants(0) ? (low ? shareOf(byRaised, x(call), low, op.greater) : byRaised) : undefined,
+    low && call.wants(1) ? unbroadcast(shareOf(byRaised, low, x(call), op.greater), low) : undefined,
+    high && call.wants(2) ? unbroadcast(shareOf(gradient, high, raised, op.less), high) : undefined,
   ]
 }

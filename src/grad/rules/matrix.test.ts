@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Builder, op } from '../../graph/index.ts'
 import { grad } from '../grad.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
+import { itAgreesWithPyTorch } from '../testing/reference.ts'
 
 describe('Gradients of matrix products', () => {
   const ranks: readonly (readonly [a: number[], b: number[], symbols?: readonly (string | number)[]])[] = [
@@ -118,5 +119,26 @@ describe('Gradients of matrix products', () => {
     await checkGradients(([x, y, z]) => op.gemm(x!, y!, z, { transB: true, alpha: 0.5 }), inputs, {
       opset: 9,
     })
+  })
+})
+
+describe('Gradients of products', () => {
+  itAgreesWithPyTorch('matrix', {
+    // F.linear(x, weight, bias)
+    linear: (x, weight, bias) => op.add(op.matMul(x!, op.transpose(weight!, [1, 0])), bias!),
+    // torch.matmul(a, b)
+    'matmul of batches': (a, b) => op.matMul(a!, b!),
+    'matmul with a vector': (a, b) => op.matMul(a!, b!),
+    // torch.addmm(c, a.t(), b.t(), beta=0.5, alpha=2.0)
+    addmm: (c, a, b) => op.gemm(a!, b!, c!, { transA: true, transB: true, beta: 0.5, alpha: 2 }),
+    // F.scaled_dot_product_attention(q, k, v)
+    attention: (q, k, v) => {
+      const scores = op.mul(op.matMul(q!, op.transpose(k!, [0, 1, 3, 2])), 0.5)
+      return op.matMul(op.softmax(scores), v!)
+    },
+    // torch.einsum('bhqd,bhkd->bhqk', q, k)
+    'einsum bhqd,bhkd->bhqk': (q, k) => op.einsum('bhqd,bhkd->bhqk', q!, k!),
+    // torch.einsum('ii,i->i', a, b)
+    'einsum ii,i->i': (a, b) => op.einsum('ii,i->i', a!, b!),
   })
 })

@@ -1,60 +1,170 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Attribute, Builder, type Value } from '../../graph/index.ts'
+import { type Attribute, Builder, op, type Value } from '../../graph/index.ts'
+import { evaluate } from '../../runtime/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
 import { grad } from '../grad.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
 
-const int = (value: number): Attribute => ({ type: 'int', value })
-const text = (value: string): Attribute => ({ type: 'string', value })
+const GATES = { LSTM: 4, GRU: 3, RNN: 1 } as const
+type Kind = keyof typeof GATES
 
-/** X, W, R and, as far as they are asked for, B, no lengths, the initial state and cell. */
-function inputs(directions: number, more: boolean) {
-  const [steps, batch, size, hidden] = [4, 2, 3, 2]
+const text = (value: string): Attribute => ({ type: 'string', value })
+const int = (value: number): Attribute => ({ type: 'int', value })
+
+interface Layer {
+  readonly kind: Kind
+  readonly direction: 'forward' | 'reverse' | 'bidirectional'
+  readonly steps: number
+  readonly batch: number
+  readonly bias: boolean
+  readonly first: boolean
+  readonly attributes?: Record<string, Attribute>
+  /** Outputs that the loss reads. */
+  readonly outputs: readonly number[]
+}
+
+const [INPUT, HIDDEN] = [3, 2]
+
+function inputsOf({ kind, direction, steps, batch, bias, first }: Layer): Tensor[] {
+  const directions = direction === 'bidirectional' ? 2 : 1
+  const rows = GATES[kind] * HIDDEN
+  const state = [directions, batch, HIDDEN]
   return [
-    numbers([steps, batch, size], 1),
-    numbers([directions, 4 * hidden, size], 2),
-    numbers([directions, 4 * hidden, hidden], 3),
-    ...(more
-      ? [
-          numbers([directions, 8 * hidden], 4),
-          numbers([directions, batch, hidden], 5),
-          numbers([directions, batch, hidden], 6),
-        ]
-      : []),
+    numbers([steps, batch, INPUT]),
+    numbers([directions, rows, INPUT], 1),
+    numbers([directions, rows, HIDDEN], 2),
+    ...(bias ? [numbers([directions, 2 * rows], 3)] : []),
+    ...(first ? [numbers(state, 4), ...(kind === 'LSTM' ? [numbers(state, 5)] : [])] : []),
   ]
 }
 
-function lstm(values: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value[] {
-  const [x, weight, recurrence, bias, state, cell] = values
-  const all = bias ? [x, weight, recurrence, bias, undefined, state, cell] : [x, weight, recurrence]
-  return x!.builder.node('LSTM', all, { hidden_size: int(2), ...attributes }, { outputs: 3 })
-}
+const build =
+  ({ kind, direction, bias, first, attributes, outputs }: Layer) =>
+  (values: readonly Value[]): Value[] => {
+    const [x, weight, recurrence, ...rest] = values
+    const shift = bias ? rest.shift() : undefined
+    const states = first ? rest : []
+    const made = x!.builder.node(
+      kind,
+      [x, weight, recurrence, shift, undefined, ...states],
+      { hidden_size: int(HIDDEN), direction: text(direction), ...attributes },
+      { outputs: kind === 'LSTM' ? 3 : 2 },
+    )
+    return outputs.filter((index) => index < made.length).map((index) => made[index]!)
+  }
 
-describe('Gradients of LSTM', () => {
-  it.each([
-    ['forward', 1],
-    ['reverse', 1],
-    ['bidirectional', 2],
-  ] as const)('agree with finite differences, %s', async (direction, directions) => {
-    for (const more of [false, true]) {
-      const attributes = { direction: text(direction) }
-      // ONNX Runtime's LSTM knows float32 only.
-      await checkGradients((values) => lstm(values, attributes), inputs(directions, more), {
-        step: 1e-2,
-        tolerance: 2e-3,
-      })
+const layers = fc.record({
+  kind: fc.constantFrom<Kind>('LSTM', 'GRU', 'RNN'),
+  direction: fc.constantFrom('forward' as const, 'reverse' as const, 'bidirectional' as const),
+  steps: fc.integer({ min: 1, max: 4 }),
+  batch: fc.integer({ min: 1, max: 3 }),
+  bias: fc.boolean(),
+  first: fc.boolean(),
+  resetAfter: fc.boolean(),
+  outputs: fc.constantFrom([0], [1], [0, 1], [0, 1, 2], [1, 2]),
+})
+
+describe('Gradients of recurrent layers', () => {
+  it('agree with finite differences for all kinds, directions, and outputs', async () => {
+    await fc.assert(
+      fc.asyncProperty(layers, async ({ resetAfter, ...layer }) => {
+        const attributes: Record<string, Attribute> =
+          layer.kind === 'GRU' && resetAfter ? { linear_before_reset: int(1) } : {}
+        const whole = { ...layer, attributes }
+        await checkGradients(build(whole), inputsOf(whole), { tolerance: 1e-2, elements: 8 })
+      }),
+      { numRuns: 30, seed: 5 },
+    )
+  })
+
+  it('agree for each kind with everything on', async () => {
+    const base = {
+      direction: 'bidirectional',
+      steps: 3,
+      batch: 2,
+      bias: true,
+      first: true,
+      outputs: [0, 1, 2],
+    } as const
+    for (const layer of [
+      { ...base, kind: 'LSTM' },
+      { ...base, kind: 'LSTM', outputs: [2] },
+      { ...base, kind: 'GRU' },
+      { ...base, kind: 'GRU', attributes: { linear_before_reset: int(1) } },
+      { ...base, kind: 'RNN' },
+      { ...base, kind: 'RNN', attributes: { activations: { type: 'strings', value: ['Relu', 'Relu'] } } },
+    ] satisfies Layer[]) {
+      await checkGradients(build(layer), inputsOf(layer), { tolerance: 1e-2, elements: 12, step: 5e-3 })
     }
   })
 
-  it.each([0, 1, 2])('flow from output %i alone', async (index) => {
-    await checkGradients((values) => lstm(values)[index]!, inputs(1, true), { step: 1e-2, tolerance: 2e-3 })
+  it('need no known steps nor batch, nor that the states of all steps are asked for', async () => {
+    for (const kind of ['LSTM', 'GRU', 'RNN'] as const) {
+      const layer: Layer = {
+        kind,
+        direction: 'reverse',
+        steps: 3,
+        batch: 2,
+        bias: true,
+        first: false,
+        outputs: [1],
+      }
+      const tensors = inputsOf(layer)
+      const feeds = Object.fromEntries(
+        tensors.map(({ shape, data }, i) => [
+          `x${i}`,
+          { dtype: 'float32', shape, data: Float32Array.from(data as Float64Array) } as const,
+        ]),
+      )
+      const gradientsFor = async (front: readonly (number | string)[]) => {
+        const b = new Builder()
+        const values = tensors.map((tensor, i) =>
+          b.input(`x${i}`, 'float32', i === 0 ? [...front, INPUT] : tensor.shape),
+        )
+        b.output('loss', op.reduceSum(build(layer)(values)[0]!))
+        const graph = b.build()
+        const nodes = graph.nodes.map((node) =>
+          node.op === kind ? { ...node, outputs: ['', node.outputs[1]!] } : node,
+        )
+        return evaluate(grad({ ...graph, nodes }, { of: 'loss', by: Object.keys(feeds) }), feeds)
+      }
+      const [known, open] = [await gradientsFor([3, 2]), await gradientsFor(['steps', 'batch'])]
+      for (const name of Object.keys(feeds)) {
+        const [expected, found] = [known, open].map((all) => all[`${name}.grad`]!)
+        expect(found!.shape).toEqual(expected!.shape)
+        for (const [i, value] of Array.from(expected!.data, Number).entries())
+          expect(Number(found!.data[i])).toBeCloseTo(value, 5)
+      }
+    }
   })
 
-  it('refuse what they do not know, by name', () => {
-    const b = new Builder()
-    const [x, w, r] = inputs(1, false).map((one, i) => b.input(`x${i}`, 'float32', one.shape))
-    const [y] = b.node('LSTM', [x, w, r], { hidden_size: int(2), input_forget: int(1) })
-    b.output('loss', b.node('ReduceSum', [y], { keepdims: int(0) })[0]!)
-    const graph = b.build()
-    expect(() => grad(graph, { of: 'loss', by: ['x1'] })).toThrow(/LSTM at "LSTM" .*input_forget/)
+  it('say what they cannot', () => {
+    const layer: Layer = {
+      kind: 'LSTM',
+      direction: 'forward',
+      steps: 2,
+      batch: 1,
+      bias: false,
+      first: false,
+      outputs: [0],
+    }
+    const differentiate = (attributes: Record<string, Attribute>) => {
+      const b = new Builder()
+      const values = inputsOf(layer).map(({ shape }, i) => b.input(`x${i}`, 'float32', shape))
+      b.output('loss', op.reduceSum(build({ ...layer, attributes })(values)[0]!))
+      return grad(b.build(), { of: 'loss', by: ['x0'] })
+    }
+    for (const [attributes, message] of [
+      [{ clip: { type: 'float', value: 3 } }, /clip/],
+      [{ layout: int(1) }, /layout 0 only/],
+      [{ input_forget: int(1) }, /input_forget/],
+      [
+        { activations: { type: 'strings', value: ['HardSigmoid', 'Tanh', 'Tanh'] } },
+        /activations hardsigmoid/,
+      ],
+    ] as const) {
+      expect(() => differentiate(attributes)).toThrow(message)
+    }
   })
 })

@@ -4,6 +4,7 @@ import { op, type Value } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { gradientsOf } from '../testing/at.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
+import { itAgreesWithPyTorch } from '../testing/reference.ts'
 
 const shapes = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 })
 const axesOf = (rank: number) =>
@@ -73,5 +74,33 @@ describe('Gradients of reductions', () => {
     expect([a, b]).toEqual([0, 0])
     expect(c).toBeCloseTo(0.6, 6)
     expect(d).toBeCloseTo(0.8, 6)
+  })
+})
+
+describe('Gradients of reductions', () => {
+  const attribute = (axes: readonly number[], x: Value) => x.builder.constant(axes)
+  itAgreesWithPyTorch('reductions', {
+    // x.sum((0, 2))
+    sum: (x) => op.reduceSum(x!, [0, 2]),
+    // x.mean((0, 2), keepdim=True)
+    mean: (x) => op.reduceMean(x!, [0, 2], { keepDims: true }),
+    // x.amax(1)
+    amax: (x) => op.reduceMax(x!, [1]),
+    // x.amin(1)
+    amin: (x) => op.reduceMin(x!, attribute([1], x!)),
+    // x.amax((0, 1))
+    'amax of all': (x) => op.reduceMax(x!),
+    // x.prod(1)
+    prod: (x) => op.reduceProd(x!, [1]),
+    // torch.linalg.vector_norm(x, 2, 1)
+    norm: (x) => op.reduceL2(x!, [1]),
+    // torch.linalg.vector_norm(x, 1, 1)
+    'norm of order 1': (x) => op.reduceL1(x!, [1]),
+    // x.logsumexp(1)
+    logsumexp: (x) => op.reduceLogSumExp(x!, [1]),
+    // x.square().sum(-1)
+    'sum of squares': (x) => op.reduceSumSquare(x!, [-1]),
+    // F.normalize(x, dim=-1)
+    normalize: (x) => op.div(x!, op.clip(op.reduceL2(x!, [-1], { keepDims: true }), 1e-12)),
   })
 })

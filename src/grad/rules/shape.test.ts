@@ -4,6 +4,7 @@ import { type Attribute, op, type Shape, type Value } from '../../graph/index.ts
 import { tensor } from '../../tensor/index.ts'
 import { gradientsOf } from '../testing/at.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
+import { itAgreesWithPyTorch } from '../testing/reference.ts'
 
 const int = (value: number): Attribute => ({ type: 'int', value })
 const batched: readonly Shape[] = [['batch', 3, 4]]
@@ -126,6 +127,15 @@ describe('Gradients of operators that move elements', () => {
     for (const build of builds) await checkGradients(([x]) => build(x!), inputs, { opset: 9 })
   })
 
+  it('Range, by its start and step', async () => {
+    const scalar = (value: number) => tensor('float64', [], [value])
+    const build = ([start, delta]: readonly Value[]) => {
+      const places = op.range(start!, 3.2, delta!)
+      return op.reduceSum(op.mul(places, op.mul(places, places)))
+    }
+    await checkGradients(build, [scalar(0.5), scalar(0.4)])
+  })
+
   it('ReverseSequence', async () => {
     const build = ([x, lengths]: readonly Value[]) =>
       x!.builder.node('ReverseSequence', [x!, lengths!], { time_axis: int(1), batch_axis: int(0) })[0]!
@@ -137,5 +147,37 @@ describe('Gradients of operators that move elements', () => {
     expect(await gradientsOf((v) => op.slice(v, [3], [0], { axes: [0], steps: [-2] }), x)).toEqual([
       0, 1, 0, 1,
     ])
+  })
+})
+
+describe('Gradients of moving elements', () => {
+  const wrap = { mode: { type: 'string', value: 'wrap' } } as const
+  itAgreesWithPyTorch('shape', {
+    // x.permute(2, 0, 1)
+    permute: (x) => op.transpose(x!, [2, 0, 1]),
+    // torch.cat([a, b, a], 1)
+    cat: (a, b) => op.concat([a!, b!, a!], 1),
+    // x.split([1, 2], 1)[1] * 3
+    split: (x) => op.mul(op.split(x!, [1, 2], 1)[1]!, 3),
+    // x[:, None].expand(2, 5, 3, 4)
+    expand: (x) => op.expand(op.unsqueeze(x!, [1]), [2, 5, 3, 4]),
+    // x.repeat(2, 1, 3)
+    repeat: (x) => op.tile(x!, [2, 1, 3]),
+    // x[:, 1:, ::2]
+    slice: (x) => op.slice(x!, [1, 0], [9, 9], { axes: [1, 2], steps: [1, 2] }),
+    // x.flip(1)
+    flip: (x) => op.slice(x!, [-1], [-9], { axes: [1], steps: [-1] }),
+    // F.pad(x, (1, -1, 0, 2))
+    pad: (x) => op.pad(x!, [0, 0, 1, 0, 2, -1]),
+    // F.pad(x, (2, 3), mode='reflect')
+    'pad reflecting': (x) => op.pad(x!, [0, 0, 2, 0, 0, 3], { mode: 'reflect' }),
+    // F.pad(x, (2, 3), mode='replicate')
+    'pad with edges': (x) => op.pad(x!, [0, 0, 2, 0, 0, 3], { mode: 'edge' }),
+    // F.pad(x, (2, 3), mode='circular')
+    'pad circular': (x) => x!.builder.node('Pad', [x!, x!.builder.constant([0, 0, 2, 0, 0, 3])], wrap)[0]!,
+    // x.tril(1)
+    tril: (x) => op.trilu(x!, false, 1),
+    // x.cumsum(1)
+    cumsum: (x) => op.cumSum(x!, 1),
   })
 })

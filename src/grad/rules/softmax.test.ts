@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { op, type Value } from '../../graph/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { checkGradients, numbers } from '../testing/check.ts'
+import { itAgreesWithPyTorch } from '../testing/reference.ts'
 
 describe('Gradients of softmax agree with finite differences', () => {
   it('Softmax and LogSoftmax along any axis', async () => {
@@ -60,5 +61,28 @@ describe('Gradients of softmax agree with finite differences', () => {
     const build = (inputs: readonly Value[]) => inputs[0]!.builder.node('SoftmaxCrossEntropyLoss', inputs)[0]!
     const inputs = [numbers([3, 4]), tensor('int64', [3], [0, 3, 1]), numbers([4], 0, 0.5, 1)]
     await expect(checkGradients(build, inputs)).rejects.toThrow(/weights of its classes/)
+  })
+})
+
+describe('Gradients of losses', () => {
+  const weights = (x: Value) => x.builder.constant([0.5, 1, 2, 1.5], 'float32')
+  const loss = (name: string, reduction: string) => (scores: Value | undefined, labels: Value | undefined) =>
+    scores!.builder.node(name, [scores!, labels!, weights(scores!)], {
+      reduction: { type: 'string', value: reduction },
+      ignore_index: { type: 'int', value: -100 },
+    })[0]!
+  itAgreesWithPyTorch('softmax', {
+    // x.softmax(1)
+    softmax: (x) => op.softmax(x!, 1),
+    // x.log_softmax(-1)
+    log_softmax: (x) => op.logSoftmax(x!),
+    // F.cross_entropy(x, labels, weight=torch.tensor([0.5, 1.0, 2.0, 1.5]), reduction='mean'), 'sum', 'none'
+    'cross_entropy mean': loss('SoftmaxCrossEntropyLoss', 'mean'),
+    'cross_entropy sum': loss('SoftmaxCrossEntropyLoss', 'sum'),
+    'cross_entropy none': loss('SoftmaxCrossEntropyLoss', 'none'),
+    // F.nll_loss(x, labels, weight=torch.tensor([0.5, 1.0, 2.0, 1.5]), reduction='mean'), 'sum', 'none'
+    'nll_loss mean': loss('NegativeLogLikelihoodLoss', 'mean'),
+    'nll_loss sum': loss('NegativeLogLikelihoodLoss', 'sum'),
+    'nll_loss none': loss('NegativeLogLikelihoodLoss', 'none'),
   })
 })

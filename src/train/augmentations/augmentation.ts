@@ -48,7 +48,7 @@ export interface Augmentation {
  *
  * @example
  * ```ts
- * const two = augmentation(simclr(64), { size: 96, channels: 3, views: 2 })
+ * const two = augmentation(simClrAugmentation(64), { size: 96, channels: 3, views: 2 })
  * const session = await compile(two.graph)
  * const { pixel_values_1, pixel_values_2 } = await session.run({ pixels, ...two.draw(seed, step, 256) })
  * ```
@@ -57,8 +57,7 @@ export interface Augmentation {
  * The graph itself holds no chance: equal feeds give equal pictures, bit for bit. Each step is torchvision's of that name within
  * 1e-5, applied to one picture at a time, as in a data loader. A flip right behind a crop costs nothing.
  *
- * Batches of a few dozen pictures stay in the processor's caches and are several times as fast a picture as batches of hundreds:
- * {@link augmenter} runs a batch in such parts.
+ * {@link augmenter} runs a batch in parts on threads of its own, beside the training step.
  *
  * @param spec steps in their order, or `{ views }` with those of each view
  * @throws PipiloError `OPTION_INVALID` for unknown kinds and options, with the closest names, and for values out of bounds

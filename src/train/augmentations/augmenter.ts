@@ -32,14 +32,14 @@ export interface Augmenter {
  *
  * @example
  * ```ts
- * const views = await augmenter(augmentation(simclr(64), { size: 96, channels: 3, views: 2 }), { workers: 1 })
+ * const views = await augmenter(augmentation(simClrAugmentation(64), { size: 96, channels: 3, views: 2 }), { workers: 1 })
  * const { pixel_values_1, pixel_values_2 } = await views.augment(pixels, { seed: 42, step })
  * await views.dispose()
  * ```
  *
  * @remarks
- * A batch is cut into parts of 32 pictures: what an operator writes is then still in the processor's caches when the next one reads it,
- * which makes it several times as fast as the whole batch at once. Each worker has one thread.
+ * A batch is cut into parts of 32 pictures: threads share it, only few pictures are copies at a time, and what an operator writes mostly
+ * is still in the processor's caches when the next one reads it. Each worker has one thread.
  *
  * @param options.workers threads. Default: as many as the machine has processors; 0 runs in place
  */
@@ -85,8 +85,16 @@ async function inParts(
       results[i]!.data.set(data as Float32Array, (first * results[i]!.data.length) / count)
     }
   }
-  const starts = Array.from({ length: Math.ceil(count / part) }, (_, i) => i * part)
-  await Promise.all(starts.map(one))
+  let next = 0
+  // A part waits at each thread while one runs there, so that only a few are copies at a time.
+  const lane = async () => {
+    while (next < count) {
+      const first = next
+      next += part
+      await one(first)
+    }
+  }
+  await Promise.all(Array.from({ length: 2 * session.concurrency }, lane))
   return Object.fromEntries(outputs.map((output, i) => [output, results[i]!]))
 }
 

@@ -20,7 +20,7 @@ export interface ResizedCropOptions {
  *
  * @remarks
  * Interpolation is a matrix for each picture and axis, so it is two batched matrix products. Equal to
- * torchvision within 1e-5.
+ * torchvision within 1e-5, for pictures of up to 400 pixels.
  *
  * @param boxes float32 [batch, 4]: top, left, height, width in whole pixels, inside the picture
  * @returns [batch, channels, size, size]
@@ -103,7 +103,8 @@ function interpolation(
   fresh: number,
   { antialias, axis, flips }: InterpolationOptions,
 ): Value {
-  const scale = op.mul(length, 1 / fresh)
+  // Divided, not multiplied by a reciprocal: torchvision rounds it so, and at 400 pixels the difference shows.
+  const scale = op.div(length, fresh)
   // Places are told in widths of the filter, so that its weight is one minus the distance.
   const width = antialias ? op.max(scale, 1) : undefined
   const inWidths = (places: Value) => (width ? op.div(places, width) : places)

@@ -12,6 +12,8 @@ export interface RecipeChoices {
   readonly seed: number
   /** Model to begin with, or architecture. Default: the recipe's. */
   readonly model?: string
+  /** Rank of LoRA, for recipes that fine-tune. Default: all weights are trained. */
+  readonly lora?: number
   /** Height and width of the pictures. Default: the recipe's. */
   readonly size?: number
 }
@@ -25,7 +27,7 @@ export type RecipeParts = Pick<
 /** A recipe. */
 export interface TrainingRecipe {
   readonly name: string
-  /** What it trains, in a line. */
+  /** The model that it trains, in a line. */
   readonly summary: string
   /** The data it needs, in a line. */
   readonly needs: string

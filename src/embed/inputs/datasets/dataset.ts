@@ -30,7 +30,7 @@ const WINDOW = 256
 export function datasetOf(parts: DatasetParts): Dataset {
   const { name, length, labels, skipped = [], nameOf } = parts
   const getMany = async (indices: ArrayLike<number>): Promise<DatasetRow[]> => {
-    for (const index of Array.from(indices)) checkIndex(index, length, name)
+    for (let at = 0; at < indices.length; at++) checkIndex(indices[at]!, length, name)
     const rows = await parts.read(indices)
     return labels ? rows.map((row, at) => ({ ...row, label: labels.labels[indices[at]!]! })) : rows
   }

@@ -55,9 +55,14 @@ export async function readRecords(
 }
 
 const COMMA = 0x2c
+const RETURN = 0x0d
 
 async function* withoutEmpty(lines: AsyncIterable<ByteLine>): AsyncGenerator<ByteLine> {
-  for await (const line of lines) if (!line.bytes || line.bytes.some((byte) => byte !== 0x0d)) yield line
+  for await (const line of lines) {
+    const { bytes } = line
+    const isEmpty = bytes && (bytes.length === 0 || (bytes.length === 1 && bytes[0] === RETURN))
+    if (!isEmpty) yield line
+  }
 }
 
 async function* follow(
