@@ -4,6 +4,7 @@ import { loadTokenizer } from '../embed/index.ts'
 import { type Graph, type Initializer, loadTensor, parametersOf, widen } from '../graph/index.ts'
 import { type Model, openForTraining } from '../models/index.ts'
 import { architecture, type BuiltModel } from '../nn/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 import type { Network, NetworkImage } from './objective.ts'
 import { writeSentenceFolder } from './save/sentenceFolder.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
@@ -56,8 +57,15 @@ export function freshNetwork(name: string, options: FreshNetworkOptions = {}): N
     inference: inference.graph,
     representation: training.penultimate ?? training.features ?? training.graph.outputs[0]!.name,
     image,
-    write: (folder, weights) => writeTimmFolder(folder, { name, config, image, weights }),
+    write: (folder, weights) =>
+      writeTimmFolder(folder, { name, config, image, weights: only(training.graph, weights) }),
   }
+}
+
+/** The weights that are the network's: an objective's own parts are no part of it. */
+function only(graph: Graph, weights: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
+  const names = new Set(parametersOf(graph).map(({ name }) => name))
+  return new Map([...weights].filter(([name]) => names.has(name)))
 }
 
 /** Size and channels of the pictures that a graph takes. */
@@ -120,7 +128,7 @@ async function sentenceNetwork(model: Model, training: Model, limit?: number): P
       encode: (texts) => texts.map((each) => tokenizer.encode(each, maxLength).ids),
       paddingId: tokenizer.padId,
     },
-    write: (folder, weights) => writeSentenceFolder(folder, { model, weights }),
+    write: (folder, weights) => writeSentenceFolder(folder, { model, weights: only(model.graph, weights) }),
   }
 }
 
