@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { readDataset } from '../embed/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { mnist as mnistAugmentation } from './augmentations/presets.ts'
+import { mnistAugmentation } from './augmentations/presets.ts'
 import { classification } from './methods/classification.ts'
 import { freshNetwork } from './networks.ts'
 import type { Network } from './objective.ts'
@@ -38,7 +38,8 @@ async function run(network: (seed: number) => Network, seed: number) {
   return { weights, losses: history.map(({ numbers }) => numbers['loss']!) }
 }
 
-const bytes = ({ data }: Tensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+// float64 holds every float32; bytes tell 0 from -0.
+const bytes = ({ data }: Tensor) => Buffer.from(Float64Array.from(data, Number).buffer)
 const equal = (a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, Tensor>) =>
   [...a].map(([name, value]) => [name, bytes(value).equals(bytes(b.get(name)!))] as const)
 
