@@ -75,6 +75,8 @@ export interface Scope {
   numbers(column: string, shape?: readonly number[]): Value
   /** An input that is drawn anew for each step; the same seed and step draw the same. */
   drawn(name: string, dtype: 'float32' | 'int64' | 'bool', shape: Shape, draw: Draw): Value
+  /** Names of the network's outputs. */
+  readonly outputs: readonly string[]
   /** Runs the network; a second time with the same weights. Masks differ, and running statistics follow both. */
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[]
   /** Runs the network up to its representation: the embedding, below the head. */
