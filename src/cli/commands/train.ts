@@ -153,7 +153,7 @@ async function fromRecipe(
     size = defaults.size,
   } = given
   const { model = defaults.model } = words
-  const parts = await recipe.prepare({
+  const { transform = async (one: Dataset) => one, ...parts } = await recipe.prepare({
     data,
     epochs,
     batch,
@@ -163,7 +163,15 @@ async function fromRecipe(
     ...(size !== undefined && { size }),
     ...(given.lora !== undefined && { lora: given.lora }),
   })
-  return { ...parts, data, ...(validation !== undefined && { validation }), epochs, batch, seed }
+  const held = typeof validation === 'object' ? await transform(validation) : validation
+  return {
+    ...parts,
+    data: await transform(data),
+    ...(held !== undefined && { validation: held }),
+    epochs,
+    batch,
+    seed,
+  }
 }
 
 /** The options that a file exports; the command line's data takes the place of its own. */
