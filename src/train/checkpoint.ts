@@ -22,7 +22,7 @@ export interface RunState {
 export interface Checkpoint {
   readonly path: string
   readonly state: RunState
-  /** What the run is: see {@link checkSameRun}. */
+  /** Identity of the run: see {@link checkSameRun}. */
   readonly run: Readonly<Record<string, unknown>>
   readonly tensors: Readonly<Record<string, Tensor>>
 }

@@ -1,16 +1,26 @@
 /** Networks in the form that is trained: fresh ones by the name of an architecture, and opened models. */
+import { join } from 'node:path'
 import { PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
 import { type Graph, type Initializer, loadTensor, parametersOf, widen } from '../graph/index.ts'
-import { type Model, openForTraining } from '../models/index.ts'
-import { architecture, type BuiltModel } from '../nn/index.ts'
+import { type Model, openForTraining, writeLora } from '../models/index.ts'
+import {
+  addLora,
+  architecture,
+  type BuiltModel,
+  type LoraOptions,
+  loraParameters,
+  mergeLora,
+} from '../nn/index.ts'
+import type { Tensor } from '../tensor/index.ts'
+import { withWeights } from './evaluation.ts'
 import type { Network, NetworkImage } from './objective.ts'
 import { writeSentenceFolder } from './save/sentenceFolder.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
 
 /** Options of {@link freshNetwork}. */
 export interface FreshNetworkOptions {
-  /** What differs from the architecture's own configuration: `{ num_classes: 10 }`. */
+  /** Differences from the architecture's own configuration: `{ num_classes: 10 }`. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Height and width of the pictures. Default: the architecture's. */
   readonly size?: readonly [height: number, width: number]
@@ -56,8 +66,15 @@ export function freshNetwork(name: string, options: FreshNetworkOptions = {}): N
     inference: inference.graph,
     representation: training.penultimate ?? training.features ?? training.graph.outputs[0]!.name,
     image,
-    write: (folder, weights) => writeTimmFolder(folder, { name, config, image, weights }),
+    write: (folder, weights) =>
+      writeTimmFolder(folder, { name, config, image, weights: only(training.graph, weights) }),
   }
+}
+
+/** The weights that are the network's: an objective's own parts are no part of it. */
+function only(graph: Graph, weights: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
+  const names = new Set(parametersOf(graph).map(({ name }) => name))
+  return new Map([...weights].filter(([name]) => names.has(name)))
 }
 
 /** Size and channels of the pictures that a graph takes. */
@@ -77,6 +94,16 @@ function pictureOf(graph: Graph, name: string): NetworkImage {
   )
 }
 
+/** Options of {@link openedNetwork}. */
+export interface OpenedNetworkOptions {
+  /** Height and width of the pictures. Default: the model's. */
+  readonly size?: readonly [height: number, width: number]
+  /** Tokens read of a text. Default: the model's limit. */
+  readonly maxLength?: number
+  /** Train low-rank changes of its linear layers in place of its weights. Default: none. */
+  readonly lora?: Omit<LoraOptions, 'tensors' | 'mode'>
+}
+
 /**
  * An opened model in the form that is trained further.
  *
@@ -86,21 +113,23 @@ function pictureOf(graph: Graph, name: string): NetworkImage {
  * ```
  *
  * @remarks
- * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves.
+ * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves. With
+ * `lora`, the run's folder gets the weights with the changes added in, and the changes alone in `adapter/`, as PEFT writes them.
  *
  * @throws what `open` throws
  */
-export async function openedNetwork(
-  name: string,
-  options: { readonly size?: readonly [number, number]; readonly maxLength?: number } = {},
-): Promise<Network> {
+export async function openedNetwork(name: string, options: OpenedNetworkOptions = {}): Promise<Network> {
   const { model, training } = await openForTraining(name, options.size ? { size: options.size } : {})
   return model.modality === 'text'
-    ? sentenceNetwork(model, training, options.maxLength)
+    ? sentenceNetwork(model, training, options)
     : pictureNetwork(model, training)
 }
 
-async function sentenceNetwork(model: Model, training: Model, limit?: number): Promise<Network> {
+async function sentenceNetwork(
+  model: Model,
+  trained: Model,
+  { maxLength, lora }: OpenedNetworkOptions,
+): Promise<Network> {
   if (model.tokenizer === undefined) {
     throw new PipiloError('MODEL_INVALID', `${model.name} has no tokenizer.`, { input: model.name })
   }
@@ -109,18 +138,39 @@ async function sentenceNetwork(model: Model, training: Model, limit?: number): P
     ...(text?.lowercase && { lowercase: true }),
     ...(text?.clean && { clean: text.clean }),
   })
-  const maxLength = limit ?? text?.maxLength ?? 512
+  const limit = maxLength ?? text?.maxLength ?? 512
   const pooled = { normalize: false } as const
-  return {
+  const [training, inference] = [
+    await widen(trained.embedding(pooled), loadTensor),
+    await widen(model.embedding(pooled), loadTensor),
+  ]
+  const plain = {
     name: model.name,
-    training: await widen(training.embedding(pooled), loadTensor),
-    inference: await widen(model.embedding(pooled), loadTensor),
     representation: 'embedding',
     text: {
-      encode: (texts) => texts.map((each) => tokenizer.encode(each, maxLength).ids),
+      encode: (texts: readonly string[]) => texts.map((each) => tokenizer.encode(each, limit).ids),
       paddingId: tokenizer.padId,
     },
-    write: (folder, weights) => writeSentenceFolder(folder, { model, weights }),
+  }
+  const write = (folder: string, weights: ReadonlyMap<string, Tensor>) =>
+    writeSentenceFolder(folder, { model, weights })
+  if (!lora) return { ...plain, training, inference, write }
+  const adapted = addLora(inference, { ...lora, mode: 'inference' })
+  const named = addLora(training, { ...lora, mode: 'training' })
+  return {
+    ...plain,
+    training: named,
+    inference: adapted,
+    trainable: loraParameters(named),
+    write: async (folder, weights) => {
+      const changed = withWeights(adapted, weights)
+      const merged = await mergeLora(changed)
+      await writeLora(join(folder, 'adapter'), changed, { base: model.card.source })
+      const whole = parametersOf(merged).map(
+        async ({ name }) => [name, await loadTensor(merged.initializers.get(name)!)] as const,
+      )
+      await write(folder, new Map(await Promise.all(whole)))
+    },
   }
 }
 

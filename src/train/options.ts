@@ -29,6 +29,8 @@ export interface TrainOptions {
   readonly accumulate?: number
   /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
   readonly freeze?: readonly (string | RegExp)[]
+  /** Layers whose inner values are made again on the way back instead of being kept, by patterns of nodes' names: less memory, more time. */
+  readonly recompute?: readonly RegExp[]
   /** Changes to the pictures of each batch. Default: none. */
   readonly augment?: AugmentationSpec
   /** Size in which pictures are decoded before they are augmented. Default: the network's. */

@@ -3,6 +3,7 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
+import { parametersOf } from '../graph/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { latestCheckpoint } from './checkpoint.ts'
 import type { Network } from './objective.ts'
@@ -75,7 +76,9 @@ export class RunFolder {
     identity: Readonly<Record<string, unknown>>,
     history: readonly EpochEvent[],
   ): Promise<void> {
-    await network.write?.(this.path, weights)
+    // Heads and teachers served the training alone.
+    const own = new Set(parametersOf(network.inference).map(({ name }) => name))
+    await network.write?.(this.path, new Map([...weights].filter(([name]) => own.has(name))))
     const last = history.at(-1)
     await writeFileAtomic(
       this.#in('run.json'),

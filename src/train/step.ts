@@ -10,6 +10,8 @@ export interface StepOptions extends ScopeOptions {
   readonly optimize: OptimizeOptions
   /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
   readonly freeze?: readonly (string | RegExp)[]
+  /** Layers whose inner values are not kept but made again: see `grad`. */
+  readonly recompute?: readonly RegExp[]
   /** Steps of the whole run, for schedules. */
   readonly steps: number
 }
@@ -40,9 +42,20 @@ export function trainingStep(network: Network, objective: Objective, options: St
   scope.builder.output('loss', loss)
   for (const [name, value] of Object.entries(metrics)) scope.builder.output(name, value)
   const forward = scope.builder.build()
-  const weights = parametersOf(forward).flatMap(({ name, role }) => (role === 'weight' ? [name] : []))
+  const own = new Set(parametersOf(network.training).map(({ name }) => name))
+  const allowed = network.trainable && new Set(network.trainable)
+  const weights = parametersOf(forward).flatMap(({ name, role }) =>
+    role === 'weight' && (!allowed || allowed.has(name) || !own.has(name)) ? [name] : [],
+  )
   const trained = unfrozen(weights, options.freeze ?? [])
-  const stepped = optimize(grad(forward, { of: 'loss', by: trained }), options.optimize)
+  const stepped = optimize(
+    grad(forward, {
+      of: 'loss',
+      by: trained,
+      ...(options.recompute && { recompute: options.recompute }),
+    }),
+    options.optimize,
+  )
   const limited = objective.limits ? withLimits(stepped, objective.limits) : stepped
   const graph = objective.teacher
     ? withTeacher(limited, scope.followers, objective.teacher, options.steps)

@@ -44,7 +44,7 @@ class Run {
   readonly #evaluation: Evaluation | undefined
   readonly #folder: RunFolder | undefined
   readonly #epochs: number
-  /** What the run is, for its checkpoints. */
+  /** Identity of the run, for its checkpoints. */
   readonly #identity: Readonly<Record<string, unknown>>
   #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
   #history: EpochEvent[] = []
@@ -83,6 +83,7 @@ class Run {
         classes: source.classes,
         steps,
         ...(options.freeze && { freeze: options.freeze }),
+        ...(options.recompute && { recompute: options.recompute }),
         optimize: {
           optimizer: options.optimizer ?? { kind: 'adamw' },
           ...(options.schedule && {
