@@ -117,8 +117,10 @@ class Network:
         low = i[1] if len(i) > 1 else a.get("min")
         high = i[2] if len(i) > 2 else a.get("max")
         out = i[0]
-        if low is not None: out = torch.clamp(out, min=low)
-        if high is not None: out = torch.clamp(out, max=high)
+        # Constant bounds as numbers: where they are tensors, torch.clamp gives half of the gradient on them.
+        fixed = lambda bound: bound if torch.is_tensor(bound) and bound.requires_grad else float(bound)
+        if low is not None: out = torch.clamp(out, min=fixed(low))
+        if high is not None: out = torch.clamp(out, max=fixed(high))
         return out
     def Softmax(self, i, a, n):
         x = i[0]
