@@ -105,7 +105,7 @@ async function done(name: string, argv: readonly string[]) {
   process.chdir(cwd)
   const ended = await run(name, argv)
   const files = readdirSync('.')
-    .filter((file) => /\.(onnx|npy|jsonl)$/.test(file))
+    .filter((file) => /\.(onnx|npy|jsonl|png)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
   return { ...ended, files, stored: await stored() }
 }
@@ -159,6 +159,22 @@ const searchPicture = [
   'pictures-by-hand',
   '--json',
 ]
+
+const attributeText = ['a towhee sings', '--towards', 'bird', '--model', 't', '--json']
+const attributePicture = [
+  'photos/red.png',
+  '--towards',
+  'photos/blue.png',
+  '--model',
+  'i',
+  '--tap',
+  'stages.2',
+  '--steps',
+  '2',
+  '--json',
+]
+// Cosines do not depend on the lengths of vectors.
+const { normalize: _, ...attributeModelRuns } = modelRuns(attributeText, attributePicture)
 
 const runs: Record<string, Record<string, Runs>> = {
   demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
@@ -236,6 +252,26 @@ const runs: Record<string, Record<string, Runs>> = {
     threads: [searchText, ['--threads', 'none']],
     device: [searchText, ['--device', 'none']],
     json: [['towhee'], ['--json']],
+  },
+  attribute: {
+    ...attributeModelRuns,
+    ...promptRuns(attributeText),
+    towards: [
+      ['towhee', '--model', 't'],
+      ['--towards', 'bird'],
+    ],
+    as: [attributeText, ['--as', 'image']],
+    model: [
+      ['towhee', '--towards', 'bird'],
+      ['--model', 't'],
+    ],
+    dtype: [attributeText, ['--dtype', 'int8']],
+    threads: [attributeText, ['--threads', 'none']],
+    method: [attributeText, ['--method', 'gradient']],
+    steps: [attributeText, ['--steps', '2']],
+    baseline: [attributePicture, ['--baseline', 'black']],
+    out: [attributePicture.filter((word) => word !== '--json'), ['--out', 'heat.png']],
+    json: [attributeText.filter((word) => word !== '--json'), ['--json']],
   },
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
