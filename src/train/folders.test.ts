@@ -45,7 +45,10 @@ async function given({ image }: Network, path: string): Promise<Tensor> {
   const { shape, data } = pictureTensor([decoded])
   const plane = size[0] * size[1]
   const channel = (i: number) => Math.floor(i / plane)
-  const numbers = Float32Array.from(data as Float32Array, (v, i) => (v - mean[channel(i)]!) / std[channel(i)]!)
+  const numbers = Float32Array.from(
+    data as Float32Array,
+    (v, i) => (v - mean[channel(i)]!) / std[channel(i)]!,
+  )
   return tensor('float32', shape, numbers)
 }
 
@@ -107,7 +110,9 @@ describe('the folder of a run is a model', () => {
     // Bytes of grey and of a picture in memory are read alike.
     const e = await embedder(join(folder, 'lenet'))
     const raw = picture(0)
-    const png = await sharp(raw.data, { raw: { width: 16, height: 16, channels: 1 } }).png().toBuffer()
+    const png = await sharp(raw.data, { raw: { width: 16, height: 16, channels: 1 } })
+      .png()
+      .toBuffer()
     const [a, b] = (await e.embed([raw, png])).vectors
     expect([...a!]).toEqual([...b!])
     expect(e.recipe.image).toMatchObject({ channels: 1, mean: [0.1307], std: [0.3081] })
@@ -137,10 +142,18 @@ describe('the folder of a run is a model', () => {
     const vit = { img_size: 16, patch_size: 4, embed_dim: 24, depth: 2, num_heads: 2 }
     const decoder = { decoder_embed_dim: 12, decoder_depth: 1, decoder_num_heads: 2 }
     const whole = { ids_keep: order(16), ids_restore: order(16) }
-    expect(await compare('mae', maeNetwork({ ...vit, ...decoder }), mae({ patchSize: 4 }), data, whole)).toHaveLength(24)
+    expect(
+      await compare('mae', maeNetwork({ ...vit, ...decoder }), mae({ patchSize: 4 }), data, whole),
+    ).toHaveLength(24)
     const student = maskedVitNetwork({ ...vit, top_layers: 1 })
     const objective = data2vec({ grid: [4, 4], layers: ['hidden_state_1'] })
-    const none = { mask: tensor('bool', [1, 16], Array.from({ length: 16 }, () => 0)) }
+    const none = {
+      mask: tensor(
+        'bool',
+        [1, 16],
+        Array.from({ length: 16 }, () => 0),
+      ),
+    }
     expect(await compare('data2vec', student, objective, data, none)).toHaveLength(24)
   })
 
@@ -169,8 +182,16 @@ describe('the folder of a run is a model', () => {
     const ids = network.text!.encode([text])[0]!
     const feeds = {
       input_ids: tensor('int64', [1, ids.length], ids),
-      attention_mask: tensor('int64', [1, ids.length], ids.map(() => 1)),
-      token_type_ids: tensor('int64', [1, ids.length], ids.map(() => 0)),
+      attention_mask: tensor(
+        'int64',
+        [1, ids.length],
+        ids.map(() => 1),
+      ),
+      token_type_ids: tensor(
+        'int64',
+        [1, ids.length],
+        ids.map(() => 0),
+      ),
     }
     const known = Object.fromEntries(
       Object.entries(feeds).filter(([name]) => network.inference.inputs.some((input) => input.name === name)),
@@ -192,7 +213,10 @@ describe('the folder of a run is a model', () => {
     cpSync(out, wrong, { recursive: true })
     writeFileSync(
       join(wrong, 'config.json'),
-      JSON.stringify({ ...config, pretrained_cfg: { input_size: [3, 16, 16], mean: [0, 0, 0], std: [1, 1, 1] } }),
+      JSON.stringify({
+        ...config,
+        pretrained_cfg: { input_size: [3, 16, 16], mean: [0, 0, 0], std: [1, 1, 1] },
+      }),
     )
     await expect(embedder(wrong)).rejects.toMatchObject({ code: 'FORMAT_UNSUPPORTED' })
   })
