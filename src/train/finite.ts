@@ -66,7 +66,8 @@ async function firstNotFinite(
   for (const output of wrong) {
     const name = originOf(graph, places, output)
     const node = name && graph.nodes.find(({ outputs }) => outputs.includes(name))
-    if (node) return `the first was ${places.get(name)} in ${name}, which ${node.op} at ${node.name} made`
+    if (node)
+      return `the first was ${places.get(name)} in ${name}, which ${node.op} at ${node.name} made of ${node.inputs.filter(Boolean).join(', ')}`
   }
   return undefined
 }

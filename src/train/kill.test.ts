@@ -18,7 +18,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs the script; kills it after so many lines, if so many come, and a moment. */
-function run(args: readonly string[], { killAfter = Number.POSITIVE_INFINITY, delay = 0, prefix = [] as string[] } = {}) {
+function run(
+  args: readonly string[],
+  { killAfter = Number.POSITIVE_INFINITY, delay = 0, prefix = [] as string[] } = {},
+) {
   return new Promise<{ out: string; err: string; signal: string | null }>((resolve) => {
     const [program = '', ...rest] = [...prefix, ...command, ...args]
     const child = spawn(program, rest)
@@ -77,7 +80,7 @@ describe.skipIf(process.platform === 'win32')('a disk that is full', () => {
     expect(full.err).toMatch(/WRITE_FAILED/)
     expect(full.err).toMatch(/step-\d+\.safetensors/)
     expect(readdirSync(join(out, 'checkpoints'))).toEqual([before])
-    expect((await run([out, 'autoencoder'])).out).toMatch(/^resumed \d+\n[^]*done\n$/)
+    expect((await run([out, 'autoencoder'])).out).toMatch(/^resumed \d+\n[\s\S]*done\n$/)
     const whole = join(folder, 'not full')
     await run([whole, 'autoencoder'])
     expect(hash(join(out, 'model.safetensors'))).toBe(hash(join(whole, 'model.safetensors')))

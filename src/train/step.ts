@@ -78,7 +78,7 @@ function unfrozen(weights: readonly string[], freeze: readonly (string | RegExp)
   for (const pattern of freeze) {
     const found = weights.filter((name) => matches(name, pattern))
     if (found.length === 0) {
-      const near = typeof pattern === 'string' ? closest(pattern, weights) : []
+      const near = typeof pattern === 'string' ? closest(pattern, beginnings(weights)) : []
       throw new PipiloError('OPTION_INVALID', `No weight is called ${pattern}, which is to be frozen.`, {
         input: 'freeze',
         hint:
@@ -94,6 +94,15 @@ function unfrozen(weights: readonly string[], freeze: readonly (string | RegExp)
   throw new PipiloError('OPTION_INVALID', 'Every weight is frozen: there is nothing to train.', {
     input: 'freeze',
   })
+}
+
+/** Names and all their beginnings up to a dot. */
+function beginnings(names: readonly string[]): string[] {
+  const all = names.flatMap((name) => {
+    const parts = name.split('.')
+    return parts.map((_, i) => parts.slice(0, i + 1).join('.'))
+  })
+  return [...new Set(all)]
 }
 
 function matches(name: string, pattern: string | RegExp): boolean {

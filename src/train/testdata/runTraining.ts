@@ -15,7 +15,10 @@ function networkOf() {
   if (kind === 'autoencoder')
     return freshNetwork('mlp_autoencoder', { config: { hidden: [64], latent: 8 }, size })
   const widths = { patch_size: 8, embed_dim: 12, depth: 1, num_heads: 2, in_chans: 1, num_classes: 3 }
-  return freshNetwork('vit_tiny_patch16_224', { config: { ...widths, drop_rate: 0.3, attn_drop_rate: 0.2 }, size })
+  return freshNetwork('vit_tiny_patch16_224', {
+    config: { ...widths, drop_rate: 0.3, attn_drop_rate: 0.2 },
+    size,
+  })
 }
 
 await train({
