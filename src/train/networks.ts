@@ -6,6 +6,7 @@ import { type Model, openForTraining } from '../models/index.ts'
 import { architecture, type BuiltModel } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Network, NetworkImage } from './objective.ts'
+import { isWritable, writeOpenedFolder } from './save/openedFolder.ts'
 import { writeSentenceFolder } from './save/sentenceFolder.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
 
@@ -94,6 +95,9 @@ function pictureOf(graph: Graph, name: string): NetworkImage {
  * ```
  *
  * @remarks
+ * Its run's folder gets the configuration that it was opened with beside the new weights. A model of one file (`.onnx`, TensorFlow.js) has none: its
+ * run's folder is no model, and `network.write` is missing.
+ *
  * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves.
  *
  * @throws what `open` throws
@@ -139,6 +143,7 @@ async function pictureNetwork(model: Model, training: Model): Promise<Network> {
       input: model.name,
     })
   }
+  const { size, channels = 3, mean, std, ...preparation } = image
   const known = parametersOf(model.graph).length
   if (known === 0)
     throw new PipiloError('MODEL_INVALID', `${model.name} has no weights.`, { input: model.name })
@@ -147,6 +152,10 @@ async function pictureNetwork(model: Model, training: Model): Promise<Network> {
     training: await widen(training.graph, loadTensor),
     inference: await widen(model.graph, loadTensor),
     representation: model.resolve(penultimate ?? model.card.tap),
-    image: { size: image.size, channels: 3, mean: image.mean, std: image.std },
+    image: { size, channels, mean, std, preparation },
+    ...((await isWritable(model)) && {
+      write: (folder: string, weights: ReadonlyMap<string, Tensor>) =>
+        writeOpenedFolder(folder, { model, weights: only(model.graph, weights) }),
+    }),
   }
 }
