@@ -248,6 +248,9 @@ class Network:
         x = i[0]
         for axis in sorted((axis % x.dim() for axis in axes), reverse=True): x = x.prod(axis, keep)
         return x
+    def TopK(self, i, a, n):
+        k = int(i[1]) if len(i) > 1 else a["k"]
+        return list(i[0].topk(k, a.get("axis", -1), bool(a.get("largest", 1))))
     def ArgMax(self, i, a, n): return i[0].argmax(a.get("axis", 0), bool(a.get("keepdims", 1)))
     def GlobalAveragePool(self, i, a, n): return i[0].mean(list(range(2, i[0].dim())), True)
     def GlobalMaxPool(self, i, a, n): return i[0].amax(list(range(2, i[0].dim())), True)

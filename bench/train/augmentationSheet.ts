@@ -6,10 +6,10 @@ import {
   type AugmentationSpec,
   augmentation,
   blockMask,
-  byol,
-  cifar,
+  byolAugmentation,
+  cifarAugmentation,
   patchMask,
-  simclr,
+  simClrAugmentation,
 } from '../../src/train/index.ts'
 
 const SIDE = 96
@@ -38,9 +38,9 @@ const rows: readonly (readonly [label: string, spec: AugmentationSpec, before?: 
   ['solarize', [{ kind: 'solarize' }]],
   ['erasing', [{ kind: 'erasing', p: 0.8, value: [0.5, 0.2, 0.2] }]],
   ['affine', [{ kind: 'affine', degrees: 30, translate: [0.1, 0.1], scale: [0.8, 1.2], shear: 15 }]],
-  ['simclr', simclr(SIDE, raw), 128],
-  ['byol, two views', byol(SIDE, raw), 128],
-  ['cifar', cifar(raw), 32],
+  ['simclr', simClrAugmentation(SIDE, raw), 128],
+  ['byol, two views', byolAugmentation(SIDE, raw), 128],
+  ['cifar', cifarAugmentation(raw), 32],
 ]
 
 /** The same picture several times, uint8 [count, side, side, 3]. */

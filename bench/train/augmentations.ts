@@ -8,7 +8,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { type Tensor, tensor } from '../../src/tensor/index.ts'
-import { augmentation, augmenter, simclr } from '../../src/train/index.ts'
+import { augmentation, augmenter, simClrAugmentation } from '../../src/train/index.ts'
 
 const COUNT = 256
 const ROUNDS = 7
@@ -77,7 +77,7 @@ async function pipilo(
   workers: number,
   pixels: 'float32' | 'uint8',
 ): Promise<Time[]> {
-  const made = augmentation(simclr(size), { size: before, channels: 3, pixels })
+  const made = augmentation(simClrAugmentation(size), { size: before, channels: 3, pixels })
   const running = await augmenter(made, { workers })
   const batch = noise(before, pixels)
   const times: Time[] = []

@@ -1,5 +1,4 @@
 /** Gradients of broadcasting, which sums. */
-import { PipiloError } from '../base/index.ts'
 import { op, type Value } from '../graph/index.ts'
 
 /**
@@ -27,13 +26,6 @@ export function unbroadcast(gradient: Value, like: Value): Value {
 /** The sum over those axes where `like` turns out to have size 1, which are kept. */
 function sumWhereOne(gradient: Value, like: Value): Value {
   const { builder } = gradient
-  if (builder.opset < 13) {
-    throw new PipiloError(
-      'OPERATOR_UNSUPPORTED',
-      `Before operator set 13, sizes that broadcast must be known: ${like.name} is [${like.shape.join(', ')}].`,
-      { input: like.name },
-    )
-  }
   const ones = Array.from({ length: gradient.shape.length - like.shape.length }, () => 1)
   const sizes = ones.length === 0 ? op.shape(like) : op.concat([builder.constant(ones), op.shape(like)], 0)
   const axes = op.reshape(op.nonZero(op.equal(sizes, builder.constant([1]))), [-1])

@@ -48,7 +48,12 @@ function segmentsOf(
   return segments
 }
 
-function recomputedLayer(graph: Graph, forward: ReadonlySet<string>, segment: ReadonlySet<string>): Graph {
+function recomputedLayer(
+  graph: Graph,
+  forward: ReadonlySet<string>,
+  layer: string,
+  segment: ReadonlySet<string>,
+): Graph {
   const inside = graph.nodes.filter(({ name }) => segment.has(name))
   const made = new Set(inside.flatMap(({ outputs }) => outputs))
   const outputs = new Set(graph.outputs.map(({ name }) => name))

@@ -17,8 +17,8 @@ import { resizingRules } from './rules/resizing.ts'
 import { shapeRules } from './rules/shape.ts'
 import { softmaxRules } from './rules/softmax.ts'
 
-// A RuleTable<GradientRule> as soon as every family is there: an operator without a rule then does not compile.
-const rules: Partial<RuleTable<GradientRule>> = {
+/** An operator that a graph can be built with and that has no rule does not compile. */
+const rules: RuleTable<GradientRule> = {
   ...activationRules,
   ...arithmeticRules,
   ...dropoutRules,

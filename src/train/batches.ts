@@ -11,7 +11,7 @@ import { splitDataset } from './data/split.ts'
 import type { Network, Objective } from './objective.ts'
 import type { TrainOptions } from './options.ts'
 
-/** Where a run's batches come from. */
+/** Source of a run's batches. */
 export interface BatchSource {
   /** Rows of a batch. */
   readonly batch: number

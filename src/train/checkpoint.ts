@@ -23,7 +23,7 @@ export interface RunState {
 export interface Checkpoint {
   readonly path: string
   readonly state: RunState
-  /** What the run is: see {@link checkSameRun}. */
+  /** Identity of the run: see {@link checkSameRun}. */
   readonly run: Readonly<Record<string, unknown>>
   readonly tensors: Readonly<Record<string, Tensor>>
   /** The best weights so far, where early stopping watches. */

@@ -77,7 +77,7 @@ function maskedNetwork<Config extends object>(
   }
 }
 
-/** What the configuration says of the encoder. */
+/** The part of the configuration that is about the encoder. */
 function encoderConfig(config: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).filter(

@@ -1,10 +1,19 @@
 /** Networks in the form that is trained: fresh ones by the name of an architecture, and opened models. */
+import { join } from 'node:path'
 import { PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
 import { type Graph, type Initializer, loadTensor, parametersOf, widen } from '../graph/index.ts'
-import { type Model, openForTraining } from '../models/index.ts'
-import { architecture, type BuiltModel } from '../nn/index.ts'
+import { type Model, openForTraining, writeLora } from '../models/index.ts'
+import {
+  addLora,
+  architecture,
+  type BuiltModel,
+  type LoraOptions,
+  loraParameters,
+  mergeLora,
+} from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { withWeights } from './evaluation.ts'
 import type { Network, NetworkImage } from './objective.ts'
 import { isWritable, writeOpenedFolder } from './save/openedFolder.ts'
 import { writeSentenceFolder } from './save/sentenceFolder.ts'
@@ -12,7 +21,7 @@ import { writeTimmFolder } from './save/timmFolder.ts'
 
 /** Options of {@link freshNetwork}. */
 export interface FreshNetworkOptions {
-  /** What differs from the architecture's own configuration: `{ num_classes: 10 }`. */
+  /** Differences from the architecture's own configuration: `{ num_classes: 10 }`. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Height and width of the pictures. Default: the architecture's. */
   readonly size?: readonly [height: number, width: number]
@@ -86,6 +95,16 @@ function pictureOf(graph: Graph, name: string): NetworkImage {
   )
 }
 
+/** Options of {@link openedNetwork}. */
+export interface OpenedNetworkOptions {
+  /** Height and width of the pictures. Default: the model's. */
+  readonly size?: readonly [height: number, width: number]
+  /** Tokens read of a text. Default: the model's limit. */
+  readonly maxLength?: number
+  /** Train low-rank changes of its linear layers in place of its weights. Default: none. */
+  readonly lora?: Omit<LoraOptions, 'tensors' | 'mode'>
+}
+
 /**
  * An opened model in the form that is trained further.
  *
@@ -95,24 +114,26 @@ function pictureOf(graph: Graph, name: string): NetworkImage {
  * ```
  *
  * @remarks
- * Its run's folder gets the configuration that it was opened with beside the new weights. A model of one file (`.onnx`, TensorFlow.js) has none: its
- * run's folder is no model, and `network.write` is missing.
+ * The run's folder of a network of pictures gets the configuration that it was opened with beside the new weights. A model of one file (`.onnx`,
+ * TensorFlow.js) has none: its run's folder is no model, and `network.write` is missing.
  *
- * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves.
+ * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves. With
+ * `lora`, the run's folder gets the weights with the changes added in, and the changes alone in `adapter/`, as PEFT writes them.
  *
  * @throws what `open` throws
  */
-export async function openedNetwork(
-  name: string,
-  options: { readonly size?: readonly [number, number]; readonly maxLength?: number } = {},
-): Promise<Network> {
+export async function openedNetwork(name: string, options: OpenedNetworkOptions = {}): Promise<Network> {
   const { model, training } = await openForTraining(name, options.size ? { size: options.size } : {})
   return model.modality === 'text'
-    ? sentenceNetwork(model, training, options.maxLength)
+    ? sentenceNetwork(model, training, options)
     : pictureNetwork(model, training)
 }
 
-async function sentenceNetwork(model: Model, training: Model, limit?: number): Promise<Network> {
+async function sentenceNetwork(
+  model: Model,
+  trained: Model,
+  { maxLength, lora }: OpenedNetworkOptions,
+): Promise<Network> {
   if (model.tokenizer === undefined) {
     throw new PipiloError('MODEL_INVALID', `${model.name} has no tokenizer.`, { input: model.name })
   }
@@ -121,18 +142,39 @@ async function sentenceNetwork(model: Model, training: Model, limit?: number): P
     ...(text?.lowercase && { lowercase: true }),
     ...(text?.clean && { clean: text.clean }),
   })
-  const maxLength = limit ?? text?.maxLength ?? 512
+  const limit = maxLength ?? text?.maxLength ?? 512
   const pooled = { normalize: false } as const
-  return {
+  const [training, inference] = [
+    await widen(trained.embedding(pooled), loadTensor),
+    await widen(model.embedding(pooled), loadTensor),
+  ]
+  const plain = {
     name: model.name,
-    training: await widen(training.embedding(pooled), loadTensor),
-    inference: await widen(model.embedding(pooled), loadTensor),
     representation: 'embedding',
     text: {
-      encode: (texts) => texts.map((each) => tokenizer.encode(each, maxLength).ids),
+      encode: (texts: readonly string[]) => texts.map((each) => tokenizer.encode(each, limit).ids),
       paddingId: tokenizer.padId,
     },
-    write: (folder, weights) => writeSentenceFolder(folder, { model, weights: only(model.graph, weights) }),
+  }
+  const write = (folder: string, weights: ReadonlyMap<string, Tensor>) =>
+    writeSentenceFolder(folder, { model, weights })
+  if (!lora) return { ...plain, training, inference, write }
+  const adapted = addLora(inference, { ...lora, mode: 'inference' })
+  const named = addLora(training, { ...lora, mode: 'training' })
+  return {
+    ...plain,
+    training: named,
+    inference: adapted,
+    trainable: loraParameters(named),
+    write: async (folder, weights) => {
+      const changed = withWeights(adapted, weights)
+      const merged = await mergeLora(changed)
+      await writeLora(join(folder, 'adapter'), changed, { base: model.card.source })
+      const whole = parametersOf(merged).map(
+        async ({ name }) => [name, await loadTensor(merged.initializers.get(name)!)] as const,
+      )
+      await write(folder, new Map(await Promise.all(whole)))
+    },
   }
 }
 

@@ -11,7 +11,7 @@ export interface Loss {
 }
 
 /**
- * What a network is trained for: builds the loss of one batch.
+ * Aim of training: builds the loss of one batch.
  *
  * @example
  * ```ts
@@ -76,6 +76,8 @@ export interface Scope {
   numbers(column: string, shape?: readonly number[]): Value
   /** An input that is drawn anew for each step; the same seed and step draw the same. */
   drawn(name: string, dtype: 'float32' | 'int64' | 'bool', shape: Shape, draw: Draw): Value
+  /** Names of the network's outputs. */
+  readonly outputs: readonly string[]
   /** Runs the network; a second time with the same weights. Masks differ, and running statistics follow both. */
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[]
   /** Runs the network up to its representation: the embedding, below the head. */
@@ -101,6 +103,8 @@ export interface Network {
   readonly inference: Graph
   /** Value that is the embedding: it stands below the head. */
   readonly representation: string
+  /** The only weights that are trained, beside the objective's own: LoRA's matrices. Default: all. */
+  readonly trainable?: readonly string[]
   /** Preparation of pictures: values from 0 to 1 are shifted and scaled so. */
   readonly image?: NetworkImage
   /** Preparation of texts. */

@@ -4,6 +4,7 @@ import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
+import { parametersOf } from '../graph/index.ts'
 import { libraryVersion } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { latestCheckpoint, type RunState } from './checkpoint.ts'
@@ -87,7 +88,9 @@ export class RunFolder {
     identity: RunIdentity,
     result: Readonly<Record<string, number>>,
   ): Promise<void> {
-    await network.write?.(this.path, weights)
+    // Heads and teachers served the training alone.
+    const own = new Set(parametersOf(network.inference).map(({ name }) => name))
+    await network.write?.(this.path, new Map([...weights].filter(([name]) => own.has(name))))
     const begun = await readFile(this.#in('run.json'), 'utf8').catch(() => '{}')
     const { started } = JSON.parse(begun) as { started?: string }
     await this.#describe({ ...identity, started, finished: new Date().toISOString(), result })

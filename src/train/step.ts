@@ -44,7 +44,11 @@ export function trainingStep(network: Network, objective: Objective, options: St
   scope.builder.output('loss', loss)
   for (const [name, value] of Object.entries(metrics)) scope.builder.output(name, value)
   const forward = scope.builder.build()
-  const weights = parametersOf(forward).flatMap(({ name, role }) => (role === 'weight' ? [name] : []))
+  const own = new Set(parametersOf(network.training).map(({ name }) => name))
+  const allowed = network.trainable && new Set(network.trainable)
+  const weights = parametersOf(forward).flatMap(({ name, role }) =>
+    role === 'weight' && (!allowed || allowed.has(name) || !own.has(name)) ? [name] : [],
+  )
   const trained = unfrozen(weights, options.freeze ?? [])
   const stepped = optimize(
     grad(forward, {

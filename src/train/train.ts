@@ -59,7 +59,7 @@ class Run {
   readonly #evaluation: Evaluation | undefined
   readonly #folder: RunFolder | undefined
   readonly #epochs: number
-  /** What the run is, for its checkpoints. */
+  /** Identity of the run, for its checkpoints. */
   readonly #identity: RunIdentity
   /** True once the folder has a log of this run. */
   #isBegun = false

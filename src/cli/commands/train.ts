@@ -67,6 +67,11 @@ export const trainCommand = command({
     epochs: { type: 'string', description: 'Times that the data is gone through', valueHint: 'n' },
     batch: { type: 'string', description: 'Rows of a step', valueHint: 'n' },
     lr: { type: 'string', description: 'Learning rate', valueHint: 'rate' },
+    lora: {
+      type: 'string',
+      description: 'Train low-rank changes of this rank instead of all weights (sentences)',
+      valueHint: 'rank',
+    },
     seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
     checkpoint: {
       type: 'string',
@@ -88,6 +93,7 @@ export const trainCommand = command({
       seed: numberOption(args.seed, 'seed', 0),
       checkpoint: numberOption(args.checkpoint, 'checkpoint', 0),
       size: numberOption(args.size, 'size'),
+      lora: numberOption(args.lora, 'lora'),
       lr: rateOption(args.lr),
     }
     const options = /\.m?js$/.test(name)
@@ -115,6 +121,7 @@ interface Given {
   readonly batch: number | undefined
   readonly seed: number | undefined
   readonly size: number | undefined
+  readonly lora: number | undefined
   readonly lr: number | undefined
 }
 
@@ -149,7 +156,7 @@ async function fromRecipe(
     size = defaults.size,
   } = given
   const { model = defaults.model } = words
-  const parts = await recipe.prepare({
+  const { transform = async (one: Dataset) => one, ...parts } = await recipe.prepare({
     data,
     epochs,
     batch,
@@ -157,8 +164,17 @@ async function fromRecipe(
     seed,
     model,
     ...(size !== undefined && { size }),
+    ...(given.lora !== undefined && { lora: given.lora }),
   })
-  return { ...parts, data, ...(validation !== undefined && { validation }), epochs, batch, seed }
+  const held = typeof validation === 'object' ? await transform(validation) : validation
+  return {
+    ...parts,
+    data: await transform(data),
+    ...(held !== undefined && { validation: held }),
+    epochs,
+    batch,
+    seed,
+  }
 }
 
 /** Rows that are trained on. */

@@ -159,9 +159,9 @@ function shared(call: BackwardCall, inputs: readonly Value[]): (Value | undefine
 function clip(call: BackwardCall): (Value | undefined)[] {
   if (call.wants(1) || call.wants(2)) return clipByBounds(call)
   const { gradient } = call
-  const [low, high] = [call.inputs[1] ?? call.float('min'), call.inputs[2] ?? call.float('max')]
-  const above = low === undefined ? undefined : op.greater(x(call), low)
-  const below = high === undefined ? undefined : op.less(x(call), high)
+  const [low, high] = [call.inputs[1], call.inputs[2]]
+  const above = low && op.greater(x(call), low)
+  const below = high && op.less(x(call), high)
   const inside = above && below ? op.and(above, below) : (above ?? below)
   return [inside ? op.mul(gradient, op.cast(inside, gradient.dtype)) : gradient]
 }

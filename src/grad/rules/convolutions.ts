@@ -109,7 +109,7 @@ function reversed(weight: Value, kernel: readonly number[]): Value {
   )
 }
 
-/** What the last window does not reach gets zeros. */
+/** The transposed convolution, with zeros where the last window does not reach. */
 function transposed(dy: Value, { x, weight, windows, group }: Convolution): Value {
   const { strides, dilations, extent, begin, end } = windows
   const options = { strides, dilations, pads: [...begin, ...end], group }

@@ -4,7 +4,7 @@ import type { BackwardCall } from '../rule.ts'
 import { steps } from '../scan.ts'
 import { byWeights, type Direction, nothing, outer, partOf, slope, steepness } from './direction.ts'
 
-/** What both kinds begin with. */
+/** The values that both kinds begin with. */
 interface Parts {
   readonly x: Value
   readonly weight: Value

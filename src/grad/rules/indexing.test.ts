@@ -141,12 +141,9 @@ describe('Gradients of scattering', () => {
     await expect(product).rejects.toThrow(/ScatterND at "ScatterND" with reduction mul has no gradient/)
   })
 
-  it('reading several times the same place needs operator set 16', async () => {
-    const attempt = checkGradients(([x, at]) => op.gather(x!, at!), [numbers([4, 3]), indices([5], 4)], {
-      opset: 15,
-    })
-    await expect(attempt).rejects.toThrow(/from operator set 16 on/)
-    await checkGradients(([x]) => op.gather(x!, 1, 1), [numbers([4, 3])], { opset: 15 })
+  it('reading several times the same place in an older operator set', async () => {
+    const inputs = [numbers([4, 3]), indices([5], 4)]
+    await checkGradients(([x, at]) => op.gather(x!, at!), inputs, { opset: 12 })
   })
 })
 

@@ -10,10 +10,9 @@ const x = (call: BackwardCall) => call.input(0)
 /** Rules by operator. */
 export const indexingRules = {
   Gather: unary(gather),
-  GatherElements: unary((g, call) => summedAt(call, x(call), call.input(1), g, call.int('axis', 0))),
+  GatherElements: unary((g, call) => summedAt(x(call), call.input(1), g, call.int('axis', 0))),
   GatherND: unary(gatherND),
   ScatterElements: scatterElements,
-  Scatter: scatterElements,
   ScatterND: (call) => {
     const reduction = call.string('reduction') ?? 'none'
     const indices = call.input(1)
@@ -59,7 +58,7 @@ function gather(gradient: Value, call: BackwardCall): Value {
   }
   const column = [-1, ...Array.from({ length: rank - axis - 1 }, () => 1)]
   const spread = expandLike(op.reshape(indices, column), flat)
-  return summedAt(call, data, spread, flat, axis)
+  return summedAt(data, spread, flat, axis)
 }
 
 /** The gradient with the axes of the indices as one. */
@@ -80,16 +79,7 @@ function rangeOf(indices: readonly number[]): number | undefined {
 }
 
 /** Zeros like `data` to which `updates` are added at `indices` along `axis`. ScatterND would be wrong with threads. */
-export function summedAt(
-  call: BackwardCall,
-  data: Value,
-  indices: Value,
-  updates: Value,
-  axis: number,
-): Value {
-  if (call.builder.opset < 16) {
-    throw call.unsupported('has a gradient from operator set 16 on only, where indices may repeat')
-  }
+function summedAt(data: Value, indices: Value, updates: Value, axis: number): Value {
   return op.scatterElements(zerosLike(data), indices, updates, { axis, reduction: 'add' })
 }
 
@@ -110,7 +100,7 @@ function gatherND(gradient: Value, call: BackwardCall): Value {
   const merged = op.reshape(data, vectorOf(b, [product(0, batch), product(batch, end), product(end, rank)]))
   const places = op.reshape(placesOf(indices, data, batch), vectorOf(b, [product(0, batch), -1, 1]))
   const updates = op.reshape(gradient, vectorOf(b, [product(0, batch), -1, product(end, rank)]))
-  return reshapeLike(summedAt(call, merged, expandLike(places, updates), updates, 1), data)
+  return reshapeLike(summedAt(merged, expandLike(places, updates), updates, 1), data)
 }
 
 /** The place that each index tuple names, counted along all indexed axes. */
@@ -142,7 +132,7 @@ function productOfSizes(x: Value, start: number, end: number): Size {
   return op.reduceProd(op.shape(x, start, end), [0], { keepDims: true })
 }
 
-/** What is written over has no gradient; what is combined has that of the combination. */
+/** Elements that are written over have no gradient; those that are combined have that of the combination. */
 function scatterElements(call: BackwardCall): readonly (Value | undefined)[] {
   const { gradient } = call
   const [indices, updates] = [call.input(1), call.input(2)]
@@ -183,7 +173,7 @@ function scatterProduct(call: BackwardCall, axis: number, pair: Pair): readonly 
   const one = (like: Value) => op.add(zerosLike(like), 1)
   const byUpdates = () => {
     const isZero = op.equal(updates, 0)
-    const zeros = picked(summedAt(call, data, indices, op.cast(isZero, dtype), axis))
+    const zeros = picked(summedAt(data, indices, op.cast(isZero, dtype), axis))
     const safe = op.where(isZero, 1, updates)
     // The product without the zeros among the updates; what the place held counts.
     const rest = picked(times(data, safe))

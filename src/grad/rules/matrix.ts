@@ -2,7 +2,7 @@
 import { op, type Value } from '../../graph/index.ts'
 import { reshapeLike, unbroadcast } from '../broadcasting.ts'
 import type { GradientRule } from '../rule.ts'
-import { productOf, swapped } from '../transposes.ts'
+import { productOf } from '../transposes.ts'
 
 /** Rules by operator. */
 export const matrixRules = {
@@ -22,7 +22,11 @@ export const matrixRules = {
     const [transA, transB] = [call.int('transA', 0) === 1, call.int('transB', 0) === 1]
     const alpha = call.float('alpha') ?? 1
     const product = (left: Value, right: Value, turnLeft: boolean, turnRight: boolean) =>
-      gemm(left, right, turnLeft, turnRight, alpha)
+      op.gemm(left, right, undefined, {
+        transA: turnLeft,
+        transB: turnRight,
+        ...(alpha === 1 ? {} : { alpha }),
+      })
     const byA = () => (transA ? product(b, gradient, transB, true) : product(gradient, b, false, !transB))
     const byB = () => (transB ? product(gradient, a, true, transA) : product(a, gradient, !transA, false))
     return [
@@ -51,13 +55,6 @@ function byRight(left: Value, right: Value, gradient: Value): Value {
   // One matrix for all of the batch: a single product sums over it as well.
   const flat = (x: Value) => (x.shape.length === 2 ? x : op.flatten(x, x.shape.length - 1))
   return productOf(flat(left), flat(gradient), 'a')
-}
-
-function gemm(a: Value, b: Value, transA: boolean, transB: boolean, alpha: number): Value {
-  if (a.builder.opset >= 11) {
-    return op.gemm(a, b, undefined, { transA, transB, ...(alpha === 1 ? {} : { alpha }) })
-  }
-  return times(op.matMul(transA ? swapped(a) : a, transB ? swapped(b) : b), alpha)
 }
 
 function times(x: Value, factor: number): Value {

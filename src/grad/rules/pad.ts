@@ -24,12 +24,6 @@ function unbroadcastScalar(x: Value, like: Value): Value {
 /** The gradient without what was put around; zeros where something was cut off. */
 function cropped(call: BackwardCall): Value {
   const { builder, gradient } = call
-  const known = call.ints('pads')
-  if (known)
-    return op.pad(
-      gradient,
-      known.map((pad) => -pad),
-    )
   const axes = call.inputs[3]
   const pads = op.neg(call.input(1))
   return builder.node('Pad', [gradient, pads, ...(axes ? [undefined, axes] : [])], {
@@ -37,7 +31,7 @@ function cropped(call: BackwardCall): Value {
   })[0]!
 }
 
-/** Where the border repeats elements, their gradients are added to them, axis by axis. */
+/** The gradients of a border that repeats elements are added to theirs, axis by axis. */
 function folded(call: BackwardCall, mode: string): Value {
   const input = call.input(0)
   const rank = input.shape.length

@@ -127,6 +127,15 @@ describe('Gradients of operators that move elements', () => {
     for (const build of builds) await checkGradients(([x]) => build(x!), inputs, { opset: 9 })
   })
 
+  it('Range, by its start and step', async () => {
+    const scalar = (value: number) => tensor('float64', [], [value])
+    const build = ([start, delta]: readonly Value[]) => {
+      const places = op.range(start!, 3.2, delta!)
+      return op.reduceSum(op.mul(places, op.mul(places, places)))
+    }
+    await checkGradients(build, [scalar(0.5), scalar(0.4)])
+  })
+
   it('ReverseSequence', async () => {
     const build = ([x, lengths]: readonly Value[]) =>
       x!.builder.node('ReverseSequence', [x!, lengths!], { time_axis: int(1), batch_axis: int(0) })[0]!

@@ -33,6 +33,15 @@ export const shapeRules = {
     const reverse = { type: 'int', value: 1 - call.int('reverse', 0) } as const
     return call.builder.node('CumSum', [g, call.input(1)], { ...call.node.attributes, reverse })[0]!
   }),
+  // y is start + i · delta, where the limit decides how many there are.
+  Range: (call) => {
+    const places = () => op.div(op.sub(call.output(0), call.input(0)), call.input(2))
+    return [
+      call.wants(0) ? op.reduceSum(call.gradient) : undefined,
+      undefined,
+      call.wants(2) ? op.reduceSum(op.mul(call.gradient, places())) : undefined,
+    ]
+  },
   ReverseSequence: unary((g, call) => {
     return call.builder.node('ReverseSequence', [g, call.input(1)], call.node.attributes)[0]!
   }),
@@ -89,7 +98,7 @@ function tile(gradient: Value, call: BackwardCall): Value {
     sizes.push(sizeAt(input, axis))
   }
   const parted = op.reshape(gradient, vectorOf(call.builder, sizes), {
-    allowZero: call.builder.opset >= 14 && sizes.includes(0),
+    allowZero: sizes.includes(0),
   })
   return op.reduceSum(parted, summed)
 }

@@ -24,13 +24,9 @@ export const softmaxRules = {
   },
 } as const satisfies Record<string, GradientRule>
 
-/** The sum over the axes that softmax goes over: one; before operator set 13, all from the given one on. */
+/** The sum over the axis that softmax goes over. */
 function sum(call: BackwardCall, value: Value): Value {
-  const rank = value.shape.length
-  const isOne = call.builder.opset >= 13
-  const axis = call.axis(call.int('axis', isOne ? -1 : 1), rank)
-  const axes = isOne ? [axis] : [...value.shape.keys()].slice(axis)
-  return op.reduceSum(value, axes, { keepDims: true })
+  return op.reduceSum(value, [call.int('axis', -1)], { keepDims: true })
 }
 
 function crossEntropy(call: BackwardCall): Value {

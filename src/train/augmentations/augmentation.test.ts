@@ -4,7 +4,13 @@ import { type Tensor, tensor } from '../../tensor/index.ts'
 import { type Augmentation, type AugmentationOptions, augmentation } from './augmentation.ts'
 import { augmenter } from './augmenter.ts'
 import { affineMatrix } from './geometry.ts'
-import { byol, cifar, IMAGENET, mnist, simclr } from './presets.ts'
+import {
+  byolAugmentation,
+  cifarAugmentation,
+  IMAGENET,
+  mnistAugmentation,
+  simClrAugmentation,
+} from './presets.ts'
 import type { AugmentationSpec, AugmentationStep } from './steps.ts'
 
 const RGB: AugmentationOptions = { size: 32, channels: 3 }
@@ -32,10 +38,10 @@ const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) =
 
 describe('augmentation', () => {
   it.each<[string, AugmentationSpec, AugmentationOptions]>([
-    ['simclr', simclr(24), RGB],
-    ['cifar', cifar(), RGB],
-    ['mnist', mnist(), { size: 28, channels: 1 }],
-    ['simclr of one channel', simclr(24, { normalize: false }), { size: 32, channels: 1 }],
+    ['simclr', simClrAugmentation(24), RGB],
+    ['cifar', cifarAugmentation(), RGB],
+    ['mnist', mnistAugmentation(), { size: 28, channels: 1 }],
+    ['simclr of one channel', simClrAugmentation(24, { normalize: false }), { size: 32, channels: 1 }],
   ])('%s: the same step gives the same pictures bit for bit, others give others', async (_, spec, options) => {
     const made = augmentation(spec, options)
     const x = pictures(5, options.channels, options.size as number)
@@ -55,20 +61,23 @@ describe('augmentation', () => {
 
   it('gives several views of each picture, of one spec or of several', async () => {
     const x = pictures(3, 3, 32)
-    for (const made of [augmentation(simclr(16), { ...RGB, views: 2 }), augmentation(byol(16), RGB)]) {
+    for (const made of [
+      augmentation(simClrAugmentation(16), { ...RGB, views: 2 }),
+      augmentation(byolAugmentation(16), RGB),
+    ]) {
       expect(made.outputs).toEqual(['pixel_values_1', 'pixel_values_2'])
       const { pixel_values_1: a, pixel_values_2: b } = await run(made, x, 3, 0)
       expect(a!.shape).toEqual([3, 3, 16, 16])
       expect(b!.shape).toEqual([3, 3, 16, 16])
       expect(a!.data).not.toEqual(b!.data)
     }
-    expect(augmentation(byol(16), RGB).graph.inputs.map(({ name }) => name)).toContain(
+    expect(augmentation(byolAugmentation(16), RGB).graph.inputs.map(({ name }) => name)).toContain(
       'view_2.solarize.flags',
     )
   })
 
   it('draws each picture for itself: a batch in parts is the batch', () => {
-    const made = augmentation(simclr(16), RGB)
+    const made = augmentation(simClrAugmentation(16), RGB)
     const whole = made.draw(5, 3, 7)
     const end = made.draw(5, 3, 3, { first: 4 })
     for (const [name, { shape, data }] of Object.entries(whole)) {
@@ -140,7 +149,7 @@ describe('augmentation', () => {
 
 describe('augmenter', () => {
   it('runs in parts on threads, and gives what the whole batch gives', async () => {
-    const made = augmentation(simclr(16), { ...RGB, views: 2 })
+    const made = augmentation(simClrAugmentation(16), { ...RGB, views: 2 })
     const x = pictures(11, 3, 32)
     const whole = await run(made, x, 4, 2)
     const running = await augmenter(made, { part: 4, workers: 2 })
@@ -264,7 +273,7 @@ describe('draws, of 4,000 pictures', () => {
   })
 
   it('crop at every offset of the padding', () => {
-    const made = augmentation(cifar(), RGB)
+    const made = augmentation(cifarAugmentation(), RGB)
     const rows = rowsOf(made.draw(0, 0, count)['randomCrop.offsets']!)
     expect(new Set(rows.map(String)).size).toBe(81)
     expect(Math.max(...rows.flat())).toBe(8)
@@ -347,13 +356,13 @@ describe('errors', () => {
     [{ channels: 2 }, 'channels'],
     [{ views: 0 }, 'views'],
   ])('options %j', (options, input) => {
-    expect(() => augmentation(cifar(), { ...RGB, ...options })).toThrow(
+    expect(() => augmentation(cifarAugmentation(), { ...RGB, ...options })).toThrow(
       expect.objectContaining({ code: 'OPTION_INVALID', input }),
     )
   })
 
   it('counters that are none', () => {
-    const { draw } = augmentation(cifar(), RGB)
+    const { draw } = augmentation(cifarAugmentation(), RGB)
     expect(() => draw(0.5, 0, 1)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', input: 'seed' }))
     expect(() => draw(0, -1, 1)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', input: 'step' }))
     expect(() => draw(0, 0, 0)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID', input: 'count' }))

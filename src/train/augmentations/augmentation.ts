@@ -48,7 +48,7 @@ export interface Augmentation {
  *
  * @example
  * ```ts
- * const two = augmentation(simclr(64), { size: 96, channels: 3, views: 2 })
+ * const two = augmentation(simClrAugmentation(64), { size: 96, channels: 3, views: 2 })
  * const session = await compile(two.graph)
  * const { pixel_values_1, pixel_values_2 } = await session.run({ pixels, ...two.draw(seed, step, 256) })
  * ```

@@ -32,7 +32,7 @@ export interface Augmenter {
  *
  * @example
  * ```ts
- * const views = await augmenter(augmentation(simclr(64), { size: 96, channels: 3, views: 2 }), { workers: 1 })
+ * const views = await augmenter(augmentation(simClrAugmentation(64), { size: 96, channels: 3, views: 2 }), { workers: 1 })
  * const { pixel_values_1, pixel_values_2 } = await views.augment(pixels, { seed: 42, step })
  * await views.dispose()
  * ```

@@ -19,7 +19,7 @@ import {
 import { colorJitter, grayscale, normalize, solarize } from './color.ts'
 import { erasing } from './erasing.ts'
 import { affine, affineMatrix, horizontalFlip, paddedCrop, resizedCrop } from './geometry.ts'
-import type { AugmentationStep, Range, StepKind, StepOptions } from './steps.ts'
+import type { AugmentationStep, AugmentationStepOptions, Range, StepKind } from './steps.ts'
 
 /** The pictures that a step is given. */
 export interface Picture {
@@ -51,8 +51,8 @@ export interface PreparedStep {
 type Kinds = {
   readonly [K in StepKind]: {
     /** Names of its options. */
-    readonly options: readonly (keyof StepOptions[K])[]
-    prepare(step: StepOptions[K], picture: Picture): PreparedStep
+    readonly options: readonly (keyof AugmentationStepOptions[K])[]
+    prepare(step: AugmentationStepOptions[K], picture: Picture): PreparedStep
   }
 }
 
@@ -324,6 +324,10 @@ export function prepareStep(step: AugmentationStep, picture: Picture): PreparedS
   return prepareOf(kind, step, picture)
 }
 
-function prepareOf<K extends StepKind>(kind: K, step: StepOptions[StepKind], picture: Picture): PreparedStep {
-  return kinds[kind].prepare(step as StepOptions[K], picture)
+function prepareOf<K extends StepKind>(
+  kind: K,
+  step: AugmentationStepOptions[StepKind],
+  picture: Picture,
+): PreparedStep {
+  return kinds[kind].prepare(step as AugmentationStepOptions[K], picture)
 }

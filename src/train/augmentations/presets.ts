@@ -8,7 +8,7 @@ export const CIFAR10: Normalize = { mean: [0.4914, 0.4822, 0.4465], std: [0.247,
 /** Statistics of MNIST's training pictures. */
 export const MNIST: Normalize = { mean: [0.1307], std: [0.3081] }
 
-/** Options of {@link simclr} and {@link byol}. */
+/** Options of {@link simClrAugmentation} and {@link byolAugmentation}. */
 export interface ContrastiveOptions {
   /** Strength of the jitter of colours. Default 1; SimCLR takes 0.5 for CIFAR. */
   readonly strength?: number
@@ -23,14 +23,17 @@ export interface ContrastiveOptions {
  *
  * @example
  * ```ts
- * augmentation(simclr(64), { size: 96, channels: 3, views: 2 })
+ * augmentation(simClrAugmentation(64), { size: 96, channels: 3, views: 2 })
  * ```
  *
  * @remarks
  * The blur's kernel is a tenth of the size, as in SimCLR's code; deviations are 0.1 to 2 pixels. For CIFAR's 32 pixels SimCLR leaves
  * blur out: filter it from the list. From https://arxiv.org/abs/2002.05709, appendix A.
  */
-export function simclr(size: number, options: ContrastiveOptions = {}): readonly AugmentationStep[] {
+export function simClrAugmentation(
+  size: number,
+  options: ContrastiveOptions = {},
+): readonly AugmentationStep[] {
   const { strength = 1 } = options
   return contrastive(size, options, {
     jitter: [0.8, 0.8, 0.8, 0.2].map((most) => most * strength),
@@ -43,12 +46,12 @@ export function simclr(size: number, options: ContrastiveOptions = {}): readonly
  *
  * @example
  * ```ts
- * augmentation(byol(64), { size: 96, channels: 3 })
+ * augmentation(byolAugmentation(64), { size: 96, channels: 3 })
  * ```
  *
  * @remarks From https://arxiv.org/abs/2006.07733, appendix B.
  */
-export function byol(size: number, options: ContrastiveOptions = {}): AugmentationSpec {
+export function byolAugmentation(size: number, options: ContrastiveOptions = {}): AugmentationSpec {
   const { strength = 1 } = options
   const jitter = [0.4, 0.4, 0.2, 0.1].map((most) => most * strength)
   return {
@@ -82,12 +85,14 @@ function contrastive(
  *
  * @example
  * ```ts
- * augmentation(cifar(), { size: 32, channels: 3 })
+ * augmentation(cifarAugmentation(), { size: 32, channels: 3 })
  * ```
  *
  * @remarks From https://arxiv.org/abs/1512.03385, section 4.2.
  */
-export function cifar(options: { readonly normalize?: Normalize | false } = {}): readonly AugmentationStep[] {
+export function cifarAugmentation(
+  options: { readonly normalize?: Normalize | false } = {},
+): readonly AugmentationStep[] {
   const { normalize = CIFAR10 } = options
   return [
     { kind: 'randomCrop', size: 32, padding: 4 },
@@ -101,10 +106,12 @@ export function cifar(options: { readonly normalize?: Normalize | false } = {}):
  *
  * @example
  * ```ts
- * augmentation(mnist(), { size: 28, channels: 1 })
+ * augmentation(mnistAugmentation(), { size: 28, channels: 1 })
  * ```
  */
-export function mnist(options: { readonly normalize?: Normalize | false } = {}): readonly AugmentationStep[] {
+export function mnistAugmentation(
+  options: { readonly normalize?: Normalize | false } = {},
+): readonly AugmentationStep[] {
   const { normalize = MNIST } = options
   return [
     { kind: 'affine', degrees: 10, translate: [0.1, 0.1], scale: [0.9, 1.1], shear: 5 },

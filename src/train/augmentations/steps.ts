@@ -109,7 +109,7 @@ export interface Normalize {
 }
 
 /** The options of each kind of step. */
-export interface StepOptions {
+export interface AugmentationStepOptions {
   readonly randomResizedCrop: RandomResizedCrop
   readonly randomCrop: RandomCrop
   readonly horizontalFlip: HorizontalFlip
@@ -123,10 +123,12 @@ export interface StepOptions {
 }
 
 /** Kinds of steps. */
-export type StepKind = keyof StepOptions
+export type StepKind = keyof AugmentationStepOptions
 
 /** One step of an augmentation: `{ kind: 'horizontalFlip', p: 0.5 }`. */
-export type AugmentationStep = { [K in StepKind]: StepOptions[K] & { readonly kind: K } }[StepKind]
+export type AugmentationStep = {
+  [K in StepKind]: AugmentationStepOptions[K] & { readonly kind: K }
+}[StepKind]
 
 /** The steps of an augmentation, in their order; or of each of several views of every picture. */
 export type AugmentationSpec =

@@ -1,5 +1,5 @@
 /** Recipes that learn without labels: autoencoders, SimCLR, BYOL. */
-import { byol as byolViews, simclr as simClrViews } from '../augmentations/index.ts'
+import { byolAugmentation, simClrAugmentation } from '../augmentations/index.ts'
 import { byol as byolObjective } from '../methods/byol.ts'
 import { reconstruction } from '../methods/reconstruction.ts'
 import { simClr } from '../methods/simClr.ts'
@@ -79,7 +79,7 @@ export const simclr = viewsRecipe(
     summary: 'SimCLR: two augmented views of a picture attract each other, all others repel',
     objective: simClr(),
   },
-  (size) => simClrViews(size, gentle),
+  (size) => simClrAugmentation(size, gentle),
 )
 
 export const byol = viewsRecipe(
@@ -88,5 +88,5 @@ export const byol = viewsRecipe(
     summary: 'BYOL: the network predicts what its moving average makes of another view',
     objective: byolObjective({ hidden: 512, out: 128 }),
   },
-  (size) => byolViews(size, gentle),
+  (size) => byolAugmentation(size, gentle),
 )

@@ -13,8 +13,13 @@ export const sentences: TrainingRecipe = {
   needs: 'a CSV or JSON-lines file with sentence1,sentence2,score, or anchor,positive[,negative], or text',
   columns: [],
   defaults: { epochs: 2, batch: 32, lr: 2e-5, model: 'all-MiniLM-L6-v2' },
-  prepare: async ({ data, lr, model = 'all-MiniLM-L6-v2' }) => ({
-    network: await openedNetwork(model, { maxLength: 128 }),
+  prepare: async ({ data, lr, lora, model = 'all-MiniLM-L6-v2' }) => ({
+    network: await openedNetwork(model, {
+      maxLength: 128,
+      ...(lora !== undefined && {
+        lora: { targets: /query|value/, rank: lora, alpha: 2 * lora, dropout: 0.1 },
+      }),
+    }),
     objective: await objectiveFor(data),
     optimizer: { kind: 'adamw', lr, weightDecay: 0.01 },
     schedule: warmedCosine,
