@@ -211,7 +211,13 @@ function sourceSize({ image }: Network, { augment, decodeSize }: TrainOptions): 
 }
 
 function decoderOf({ image }: Network, size: readonly [number, number]): PictureDecoder {
-  return pictureDecoder({ size, channels: image!.channels, crop: 'center' })
+  const isOwn = size.join() === image!.size.join()
+  return pictureDecoder({
+    size,
+    channels: image!.channels,
+    crop: 'center',
+    ...(isOwn && image!.preparation),
+  })
 }
 
 async function openAugmenter(
