@@ -91,7 +91,9 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await dispatch(argv, terminal)
   } catch (error) {
-    if (controller.signal.aborted) {
+    // A state that could not be kept is worth more words than the wish to stop.
+    const isLost = error instanceof PipiloError && error.code === 'WRITE_FAILED'
+    if (controller.signal.aborted && !isLost) {
       terminal.err('pipilo: stopped\n')
       process.exitCode = 130
     } else {

@@ -1,7 +1,7 @@
 /** A small graph run once for each step of a sequence. */
 import { type Attribute, Builder, type Value } from '../graph/index.ts'
 
-/** What {@link steps} runs. */
+/** The graph that {@link steps} runs. */
 export interface Steps {
   /** Values from one step to the next, at the first. */
   readonly states: readonly Value[]

@@ -25,6 +25,8 @@ export interface NamedArchitecture {
   readonly build: BuildModel
   /** The configuration that the name stands for. */
   readonly preset?: Readonly<Record<string, unknown>>
+  /** True of a network that is neither timm's nor torchvision's: its `config.json` has its settings by their own names. */
+  readonly isOwn?: boolean
 }
 
 /**
@@ -104,6 +106,7 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
   if (found) {
     return {
       ...found,
+      isOwn: true,
       build: (changes, ...rest) => {
         checkSettings(name, changes, Object.keys(found.preset ?? {}))
         return found.build(changes, ...rest)

@@ -2,6 +2,7 @@
 
 // Augmentations
 export * from './augmentations/index.ts'
+export { type ClipNetworkOptions, clipNetwork } from './clipNetwork.ts'
 // Data: batches, samplers, splits, pictures.
 export { type Batch, type BatchOptions, batches, samplerOf } from './data/batches.ts'
 export { type ClassOptions, classSampler } from './data/classSampler.ts'
@@ -17,6 +18,7 @@ export {
 } from './data/pictures.ts'
 export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
 export { type SplitOptions, splitDataset, subset } from './data/split.ts'
+export { type HeadNetworkOptions, headNetwork } from './headNetwork.ts'
 export { maeNetwork, maskedVitNetwork } from './maskedNetworks.ts'
 // The trainer
 export { type ByolOptions, byol } from './methods/byol.ts'
@@ -25,6 +27,7 @@ export { type Data2VecOptions, data2vec } from './methods/data2vec.ts'
 export { type ImageTextOptions, imageText } from './methods/imageText.ts'
 export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
 export { type MaeOptions, mae } from './methods/mae.ts'
+export { probe } from './methods/probe.ts'
 export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
 export {
   type RankedPairsOptions,
@@ -118,3 +121,4 @@ export {
 export { curvesPage, curvesSvg } from './report/curves.ts'
 export { type TerminalCurveOptions, terminalCurve } from './report/terminalCurve.ts'
 export { type StepOptions, type TrainingStep, trainingStep } from './step.ts'
+export { embedDataset, type VectorRow } from './vectorData.ts'

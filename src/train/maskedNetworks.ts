@@ -6,7 +6,7 @@ import {
   type MaeConfig,
   type MaskedVitConfig,
 } from '../nn/index.ts'
-import type { FreshNetworkOptions } from './networks.ts'
+import { type FreshNetworkOptions, pictureOf } from './networks.ts'
 import type { Network } from './objective.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
 
@@ -23,7 +23,7 @@ type Options = Pick<FreshNetworkOptions, 'mean' | 'std' | 'seed' | 'checkpoint'>
  * @remarks The run's folder gets the encoder, as a vision transformer of timm's.
  */
 export function maeNetwork(config: Partial<MaeConfig>, options: Options = {}): Network {
-  return maskedNetwork('mae', buildMae, config, options)
+  return maskedNetwork('mae', buildMae, config, options, {})
 }
 
 /**
@@ -37,28 +37,23 @@ export function maeNetwork(config: Partial<MaeConfig>, options: Options = {}): N
  * @remarks The run's folder gets the student without its prediction, as a vision transformer of timm's.
  */
 export function maskedVitNetwork(config: MaskedVitConfig, options: Options = {}): Network {
-  return maskedNetwork('masked_vit', buildMaskedVit, config, options)
+  // The loss is on patches alone: their mean is the embedding, not the class token.
+  return maskedNetwork('masked_vit', buildMaskedVit, config, options, { global_pool: 'avg', fc_norm: false })
 }
 
-/** Parameters that serve the training alone. */
-const TRAINING_ONLY = /^(decoder_|mask_token$|regression_head\.)/
+/** Parameters that serve the training alone; the objective's own and the moving average's among them. */
+const TRAINING_ONLY = /^(decoder_|mask_token$|regression_head\.|teacher\.)/
 
 function maskedNetwork<Config extends object>(
   name: string,
   build: BuildModel<Config>,
   config: Config & { readonly in_chans?: number },
   { seed = 0, checkpoint, mean, std }: Options,
+  pooling: Readonly<Record<string, unknown>>,
 ): Network {
   const training = build(config, checkpoint, { mode: 'training', seed })
   const inference = build(config, checkpoint, { mode: 'inference', seed })
-  const type = training.graph.inputs.find((input) => input.name === 'pixel_values')?.type
-  const [, channels, height, width] = type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : []
-  const image = {
-    size: [height!, width!] as const,
-    channels: channels === 1 ? (1 as const) : (3 as const),
-    ...(mean && { mean }),
-    ...(std && { std }),
-  }
+  const image = { ...pictureOf(training.graph, name), ...(mean && { mean }), ...(std && { std }) }
   return {
     name,
     training: training.graph,
@@ -68,14 +63,14 @@ function maskedNetwork<Config extends object>(
     write: (folder, weights) =>
       writeTimmFolder(folder, {
         name: 'vit_base_patch16_224',
-        config: { ...encoderConfig(config), num_classes: 0 },
+        config: { ...encoderConfig(config), ...pooling, num_classes: 0 },
         image,
         weights: new Map([...weights].filter(([key]) => !TRAINING_ONLY.test(key))),
       }),
   }
 }
 
-/** What the configuration says of the encoder. */
+/** The part of the configuration that is about the encoder. */
 function encoderConfig(config: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).filter(

@@ -2,6 +2,7 @@
 import type { Builder, Graph, Shape, Value } from '../graph/index.ts'
 import type { Parameters } from '../nn/index.ts'
 import type { Tensor, TypedArray } from '../tensor/index.ts'
+import type { PictureOptions } from './data/pictures.ts'
 
 /** A loss, and further numbers to watch; all scalars. */
 export interface Loss {
@@ -10,7 +11,7 @@ export interface Loss {
 }
 
 /**
- * What a network is trained for: builds the loss of one batch.
+ * Aim of training: builds the loss of one batch.
  *
  * @example
  * ```ts
@@ -75,6 +76,8 @@ export interface Scope {
   numbers(column: string, shape?: readonly number[]): Value
   /** An input that is drawn anew for each step; the same seed and step draw the same. */
   drawn(name: string, dtype: 'float32' | 'int64' | 'bool', shape: Shape, draw: Draw): Value
+  /** Names of the network's outputs. */
+  readonly outputs: readonly string[]
   /** Runs the network; a second time with the same weights. Masks differ, and running statistics follow both. */
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[]
   /** Runs the network up to its representation: the embedding, below the head. */
@@ -118,6 +121,11 @@ export interface NetworkImage {
   readonly mean?: readonly number[]
   /** Per channel. Default 1. */
   readonly std?: readonly number[]
+  /** How pictures are brought to this size, unless they are augmented from another. Default: the shorter side is resized, the middle kept. */
+  readonly preparation?: Pick<
+    PictureOptions,
+    'crop' | 'cropRatio' | 'resize' | 'interpolation' | 'background'
+  >
 }
 
 /** How texts are given to a network. */

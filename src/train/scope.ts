@@ -95,6 +95,10 @@ export class BatchScope implements Scope {
     }
   }
 
+  get outputs(): readonly string[] {
+    return this.#network.training.outputs.map(({ name }) => name)
+  }
+
   pixels(view = 0): Value {
     const { mean = [], std = [] } = this.#image
     const raw = this.rawPixels(view)

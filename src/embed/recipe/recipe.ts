@@ -35,10 +35,12 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
 }
 
 function imageRecipe(image: ImagePreprocessing): NonNullable<Recipe['image']> {
-  const { size, crop, cropRatio = 1, resize, interpolation, mean, std, background = [255, 255, 255] } = image
+  const { size, crop, cropRatio = 1, resize, interpolation, channels, mean, std } = image
+  const { background = [255, 255, 255] } = image
   // A size to resize to leaves the share that is kept without effect.
   const kept = resize === undefined ? { cropRatio } : { resize }
-  return { size, crop, ...kept, interpolation, mean, std, background }
+  const grey = channels === 1 ? { channels } : {}
+  return { size, crop, ...kept, interpolation, ...grey, mean, std, background }
 }
 
 function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string): RecipeText {

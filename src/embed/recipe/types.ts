@@ -29,8 +29,8 @@ export interface Recipe {
   /** Hash of the pixels of the caller's pictures, where those calibrated the model. */
   readonly calibration?: string
   /** How pictures are prepared, with the size that the model is built for. */
-  readonly image?: Required<Omit<ImagePreprocessing, 'resize' | 'cropRatio'>> &
-    Pick<ImagePreprocessing, 'resize' | 'cropRatio'>
+  readonly image?: Required<Omit<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels'>> &
+    Pick<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels'>
   /** How texts are prepared. */
   readonly text?: RecipeText
   /** Of models of two towers: what turns cosines into probabilities. */

@@ -3,7 +3,7 @@ import { PipiloError } from '../../base/index.ts'
 import { type Builder, op, type Value } from '../../graph/index.ts'
 import { branch } from './branch.ts'
 import type { OptimizeOptions } from './options.ts'
-import { state, stateName, update, zerosLike } from './states.ts'
+import { state, stateName, zerosLike } from './states.ts'
 import { touchedRows } from './touchedRows.ts'
 import type { Trained } from './trained.ts'
 
@@ -59,7 +59,7 @@ export function accumulated(
     ),
   )
   return values.map((value, index) => ({
-    value: update(builder, stateName('sum', trained[index]!.name), value),
+    value: builder.update(stateName('sum', trained[index]!.name), value),
   }))
 }
 

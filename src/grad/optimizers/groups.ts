@@ -8,7 +8,7 @@ import type { Trained } from './trained.ts'
 /** The way in which a weight is changed. */
 export interface Course {
   readonly rule: Rule
-  /** What the rule's formula needs, in the weight's dtype. */
+  /** Numbers that the rule's formula needs, in the weight's dtype. */
   readonly scalars: readonly Value[]
 }
 

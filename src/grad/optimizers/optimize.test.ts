@@ -4,6 +4,7 @@ import { PipiloError } from '../../base/index.ts'
 import { Builder, type Graph, op, parametersOf, roleOf, updatesOf } from '../../graph/index.ts'
 import { compileStateful, type StatefulSession } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
+import { grad } from '../grad.ts'
 import { optimize } from './optimize.ts'
 import type { OptimizeOptions } from './options.ts'
 import reference from './testdata/optimizers.json' with { type: 'json' }
@@ -125,6 +126,20 @@ describe('Weights after 20 steps are those of PyTorch', () => {
     expectClose(state['bias'], bias!)
   })
 
+  it('behind the gradients of grad, and of the rows of a table', async () => {
+    const { outputs, ...rest } = linear()
+    const dense = grad({ ...rest, outputs: outputs.slice(0, 1) }, { of: 'loss', by: ['weight', 'bias'] })
+    const { state } = await train(optimize(dense, optimizers['adamw']!), () => batch())
+    expectClose(state['weight'], reference.weights.adamw.weight)
+
+    const { outputs: others, ...whole } = table()
+    const rows = grad({ ...whole, outputs: others.slice(0, 1) }, { of: 'loss', by: ['Gather'] })
+    const sparse = { table: { indices: 'rows', gradient: 'Gather.grad' } }
+    const graph = optimize(rows, { optimizer: { kind: 'adam', lr: 0.05 }, sparse })
+    const { state: read } = await train(graph, (step) => ({ rows: tensor('int64', [3], given.rows[step]!) }))
+    expectClose(read['table'], reference.weights.sparse.table)
+  })
+
   it('with gradients clipped, and their norm', async () => {
     const graph = optimize(linear(), { optimizer: { kind: 'sgd', lr: 0.1, momentum: 0.9 }, clip: 0.5 })
     const { state, results } = await train(graph, () => batch())
@@ -198,6 +213,17 @@ describe('A training step', () => {
     expect(state['optimizer.exp_avg.weight']?.data).toEqual(new Float32Array(6))
     expect(state['optimizer.batch']?.data[0]).toBe(1n)
     expect(state['optimizer.step']?.data[0]).toBe(0n)
+  })
+
+  it('needs only the sums kept before the last micro-batch', async () => {
+    const graph = optimize(linear(), options)
+    const whole = await train(graph, () => batch(), { steps: 4 })
+    const session = await open(graph)
+    const keep = ['optimizer.batch', 'optimizer.sum.weight', 'optimizer.sum.bias']
+    for (let step = 0; step < 4; step++)
+      await session.step({ feeds: batch(), ...(step % 2 === 0 && { keep }) })
+    expect(await session.read()).toEqual(whole.state)
+    await session.dispose()
   })
 
   it('is the step of the large batch when gradients accumulate', async () => {

@@ -7,7 +7,7 @@ import { accumulated, type Gradient, gradientOf, scaleOf } from './gradients.ts'
 import { type Course, coursesOf } from './groups.ts'
 import { complete, type OptimizeOptions } from './options.ts'
 import { rateValue } from './schedules.ts'
-import { counter, state, stateName, update, zerosLike } from './states.ts'
+import { counter, state, stateName, zerosLike } from './states.ts'
 import { withRows } from './touchedRows.ts'
 import { type Trained, trainedOf, withoutGradients } from './trained.ts'
 
@@ -36,7 +36,8 @@ import { type Trained, trainedOf, withoutGradients } from './trained.ts'
  * - `optimizer.exp_avg.<name>`, `optimizer.exp_avg_sq.<name>` (Adam; also `max_exp_avg_sq`): PyTorch's tensors divided by `1 - β₁` and
  *   `1 - β₂`, which is two passes over memory less. `optimizer.momentum_buffer.<name>` (SGD and LARS with momentum): PyTorch's.
  * - with `accumulate`: `optimizer.sum.<name>`, the sum of the gradients, and `optimizer.batch`, int64, the number of micro-batches in it.
- *   Weights change in each n-th step, by the mean.
+ *   Weights change in each n-th step, by the mean. The steps before it may keep these two and the graph's own buffers alone (`keep`), which
+ *   saves copies of what does not change.
  * - with `average`: `ema.<name>`, for weights and for the floating-point buffers that the graph updates itself. It begins as a copy, or as the
  *   initializer of that name where the graph has one: a teacher in the same graph reads it. After each change it is
  *   `ema + (1 - decay) · (weight - ema)`, as in timm's `ModelEmaV2`.
@@ -102,10 +103,10 @@ function addStep(
   }
   const last = batch && op.equal(batch, accumulate - 1)
   for (const { name, value } of last ? onlyIf(last, changes) : changes((value) => value)) {
-    update(builder, name, value)
+    builder.update(name, value)
   }
-  update(builder, 'optimizer.step', op.add(step, last ? op.cast(last, 'int64') : 1))
-  if (batch) update(builder, 'optimizer.batch', op.mod(op.add(batch, 1), accumulate))
+  builder.update('optimizer.step', op.add(step, last ? op.cast(last, 'int64') : 1))
+  if (batch) builder.update('optimizer.batch', op.mod(op.add(batch, 1), accumulate))
 }
 
 /** The changes where the condition holds, else the states as they are. */

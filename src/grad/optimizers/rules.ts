@@ -15,7 +15,7 @@ export interface Update {
   readonly weight: Value
   readonly gradient: Value
   readonly state: readonly Value[]
-  /** What {@link Rule.scalars} gave, in the weight's dtype. */
+  /** Results of {@link Rule.scalars}, in the weight's dtype. */
   readonly scalars: readonly Value[]
 }
 

@@ -1,5 +1,5 @@
-/** States of a training step: initializers that outputs of the graph are the next values of. */
-import { type Builder, type Initializer, ROLE_KEY, UPDATES_KEY, type Value } from '../../graph/index.ts'
+/** States of a training step: initializers that the step itself updates. */
+import { type Builder, type Initializer, ROLE_KEY, type Value } from '../../graph/index.ts'
 import { elementCount, tensor } from '../../tensor/index.ts'
 
 /** The name of a tensor that the optimiser keeps for a weight. */
@@ -15,11 +15,6 @@ export function state(builder: Builder, name: string, first: Initializer): Value
 /** Adds a state that counts from 0. */
 export function counter(builder: Builder, name: string): Value {
   return state(builder, name, tensor('int64', [], [0]))
-}
-
-/** Makes a value the next one of a state. */
-export function update(builder: Builder, name: string, next: Value): Value {
-  return builder.output(`${name}.next`, next, new Map([[UPDATES_KEY, name]]))
 }
 
 /** Zeros in the shape of a weight. */

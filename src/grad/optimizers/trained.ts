@@ -1,6 +1,6 @@
 /** The weights that a training step changes, found by their gradients among the graph's outputs. */
 import { closest, PipiloError } from '../../base/index.ts'
-import type { Graph, Initializer } from '../../graph/index.ts'
+import { type Graph, type Initializer, updatesOf } from '../../graph/index.ts'
 import type { SparseTable } from './options.ts'
 
 /** A weight with the name of its gradient. */
@@ -32,7 +32,20 @@ export function trainedOf(
       hint: 'Give the graph of grad(graph, { of, by }).',
     })
   }
-  for (const { name, tensor } of tables.map(({ name }) => trained.find((weight) => weight.name === name)!)) {
+  const updates = updatesOf(graph)
+  for (const { name } of trained) {
+    if (!updates.has(name)) continue
+    throw new PipiloError('GRAPH_INVALID', `${name} has a gradient, and the graph updates it itself.`, {
+      input: name,
+    })
+  }
+  checkTables(trained, dense)
+  return trained
+}
+
+function checkTables(trained: readonly Trained[], dense: readonly { readonly name: string }[]): void {
+  for (const { name, tensor, indices } of trained) {
+    if (indices === undefined) continue
     if (dense.some((weight) => weight.name === name)) {
       throw new PipiloError(
         'OPTION_INVALID',
@@ -52,7 +65,6 @@ export function trainedOf(
       },
     )
   }
-  return trained
 }
 
 /** The graph without the gradients among its outputs: they become inner values. */

@@ -47,6 +47,16 @@ describe('fold', () => {
     expect(await fold(overridable, evaluate)).toBe(overridable)
   })
 
+  it('keeps constants under the names of their values, whatever they are called in the file', async () => {
+    const b = new Builder()
+    const named = Uint8Array.of(0x42, 1, 0x77) // field 8, its name: "w"
+    const constant = { ...tensor('float32', [2], [1, 2]), carried: named }
+    const [two] = b.node('Constant', [], { value: { type: 'tensor', value: constant } })
+    b.output('y', op.add(b.input('x', 'float32', [2]), two!))
+    const { y } = await run(await fold(b.build(), evaluate), { x: tensor('float32', [2], [3, 4]) })
+    expect(y?.data).toEqual(Float32Array.of(4, 6))
+  })
+
   it('keeps the numbers of a network with sub-graphs and functions', async () => {
     const graph = await readOnnx(testdata('control.onnx'))
     const { feeds, values } = reference('control')

@@ -74,7 +74,7 @@ export async function fold(graph: Graph, evaluate: Evaluate, options: FoldOption
     const value = node.op === 'Constant' ? node.attributes['value'] : undefined
     for (const name of node.outputs) {
       if (!read.has(name)) continue
-      if (value?.type === 'tensor') known.set(name, value.value)
+      if (value?.type === 'tensor') known.set(name, unnamed(value.value))
       else wanted.push(name)
     }
   }
@@ -101,6 +101,11 @@ export async function fold(graph: Graph, evaluate: Evaluate, options: FoldOption
   const produced = new Set(kept.flatMap((node) => node.outputs))
   const initializers = new Map([...inner.initializers].filter(([name]) => !produced.has(name)))
   return prune({ ...inner, nodes: kept, initializers }, { keepInputs: true })
+}
+
+/** A tensor without what its attribute carried along: the name that it had there would be written beside its own. */
+function unnamed({ carried: _, ...tensor }: Initializer): Initializer {
+  return tensor
 }
 
 /** Names that are read but no longer made. */

@@ -11,7 +11,7 @@ const interpolations: readonly unknown[] = ['bilinear', 'bicubic', 'nearest', 'l
  * @throws PipiloError `OPTION_INVALID`, naming the setting
  */
 export function checkImagePreprocessing(image: ImagePreprocessing): void {
-  const { size, crop, cropRatio = 1, resize, interpolation, mean, std, background } = image
+  const { size, crop, cropRatio = 1, resize, interpolation, channels = 3, mean, std, background } = image
   const check = (name: keyof ImagePreprocessing, isRight: boolean, what: string) => {
     if (isRight) return
     const value = JSON.stringify(image[name])
@@ -37,11 +37,13 @@ export function checkImagePreprocessing(image: ImagePreprocessing): void {
     'a length, or [height, width]',
   )
   check('interpolation', interpolations.includes(interpolation), interpolations.join(', '))
-  check('mean', are(mean, 3, Number.isFinite), 'three numbers')
+  check('channels', channels === 1 || channels === 3, '1 (grey) or 3 (RGB)')
+  const numbers = channels === 1 ? 'one number' : 'three numbers'
+  check('mean', are(mean, channels, Number.isFinite), numbers)
   check(
     'std',
-    are(std, 3, (value) => Number.isFinite(value) && value !== 0),
-    'three numbers other than 0',
+    are(std, channels, (value) => Number.isFinite(value) && value !== 0),
+    `${numbers} other than 0`,
   )
   check('background', background === undefined || are(background, 3, isLevel), 'three numbers from 0 to 255')
 }

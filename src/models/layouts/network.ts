@@ -46,8 +46,9 @@ export async function findNetwork(
     stated?.['architecture'] ??
     (stated ? undefined : await publishedName(files, file))
   if (typeof name === 'string') {
-    const config = isObject(stated) ? timmArguments(files.label, stated) : {}
-    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture: findByName(name) }
+    const architecture = findByName(name)
+    const config = isObject(stated) ? argumentsOf(files.label, stated, architecture) : {}
+    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture }
   }
   if (!stated) {
     throw new PipiloError('MODEL_INVALID', `${files.label} has no ${path}config.json that says what it is.`, {
@@ -65,6 +66,13 @@ export async function findNetwork(
     of: 'transformers',
     architecture: findByType(type),
   }
+}
+
+/** The settings of a network of timm's; one of Pipilo's own has them under its own names. */
+function argumentsOf(label: string, stated: Config, architecture: Architecture | undefined): Config {
+  if (!architecture?.isOwn) return timmArguments(label, stated)
+  const { model_args: own } = stated
+  return isObject(own) ? own : {}
 }
 
 /**

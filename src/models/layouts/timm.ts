@@ -25,7 +25,7 @@ export interface TimmConfig {
  * Reads `pretrained_cfg` of timm's `config.json`: `mean`, `std`, `input_size`, `crop_pct`, `crop_mode`, `interpolation`,
  * `license`. What it leaves out is timm's default.
  *
- * @throws PipiloError `FORMAT_UNSUPPORTED` for pictures that Pipilo does not prepare, such as grey ones
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for pictures that Pipilo does not prepare, such as those of many channels
  * @see https://huggingface.co/docs/timm/models
  */
 export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
@@ -39,13 +39,14 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
         hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
       },
     )
-  const channels = (name: 'mean' | 'std'): ImagePreprocessing['mean'] => {
+  const input = stated['input_size'] ?? [3, 224, 224]
+  if (!isNumbers(input, 3) || (input[0] !== 3 && input[0] !== 1)) throw refuse('input_size')
+  const channels = input[0]
+  const perChannel = (name: 'mean' | 'std'): ImagePreprocessing['mean'] => {
     const value = stated[name] ?? imageNet[name]
-    if (!isNumbers(value, 3)) throw refuse(name)
+    if (!isNumbers(value, channels)) throw refuse(name)
     return value as unknown as ImagePreprocessing['mean']
   }
-  const input = stated['input_size'] ?? [3, 224, 224]
-  if (!isNumbers(input, 3) || input[0] !== 3) throw refuse('input_size')
   const interpolation = stated['interpolation'] ?? 'bicubic'
   if (!isOneOf(interpolation, ['bilinear', 'bicubic', 'nearest', 'lanczos'])) throw refuse('interpolation')
   const crop = stated['crop_mode'] ?? 'center'
@@ -53,15 +54,16 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
   const cropRatio = stated['crop_pct'] ?? imageNet.cropRatio
   if (typeof cropRatio !== 'number' || !(cropRatio > 0 && cropRatio <= 1)) throw refuse('crop_pct')
   const licence = stated['license']
-  const mean = channels('mean')
+  const mean = perChannel('mean')
   return {
     image: {
       size: [input[1]!, input[2]!],
       crop,
       cropRatio,
       interpolation,
+      ...(channels === 1 && { channels }),
       mean,
-      std: channels('std'),
+      std: perChannel('std'),
       // timm's border has the colour that becomes 0.
       ...(crop === 'border' ? { background: colour(mean) } : {}),
     },
@@ -69,8 +71,8 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
   }
 }
 
-function colour(mean: ImagePreprocessing['mean']): ImagePreprocessing['mean'] {
-  const [red, green, blue] = mean.map((value) => Math.round(255 * value))
+function colour(mean: ImagePreprocessing['mean']): NonNullable<ImagePreprocessing['background']> {
+  const [red, green = red, blue = red] = mean.map((value) => Math.round(255 * value))
   return [red!, green!, blue!]
 }
 

@@ -20,32 +20,40 @@ export function pictureSamples({ modality, graph, card }: Model, pictures?: read
   const shape = input?.type?.kind === 'tensor' ? input.type.shape : undefined
   if (!input || !shape || (input.type?.kind === 'tensor' && input.type.dtype !== 'float32')) return []
   const [height, width] = card.image.size
-  const last = isChannelsLast({ shape })
-  const { mean, std } = card.image
+  const { mean, std, channels = 3 } = card.image
+  const last = isChannelsLast({ shape }, channels)
   const count = pictures?.length ?? PICTURES
   // Several at a time, where the model takes several: a graph is compiled for each run.
   const [free = 1] = shape
   const most = typeof free === 'number' ? 1 : PICTURES
-  const each = 3 * height * width
+  const each = channels * height * width
   return Array.from({ length: Math.ceil(count / most) }, (_, batch): Sample => {
     const size = Math.min(most, count - batch * most)
     const data = new Float32Array(size * each)
     for (let row = 0; row < size; row++) {
       const index = batch * most + row
       const own = pictures?.[index]
-      const pixels = own ? Float32Array.from(own, (byte) => byte / 255) : leaves(height, width, index)
+      const colours = own ? Float32Array.from(own, (byte) => byte / 255) : leaves(height, width, index)
+      const pixels = channels === 1 ? grey(colours) : colours
       for (let i = 0; i < each; i++) {
-        const channel = i % 3
-        const place = last ? i : channel * height * width + Math.floor(i / 3)
+        const channel = i % channels
+        const place = last ? i : channel * height * width + Math.floor(i / channels)
         data[row * each + place] = (pixels[i]! - mean[channel]!) / std[channel]!
       }
     }
-    const sizes = last ? [height, width, 3] : [3, height, width]
+    const sizes = last ? [height, width, channels] : [channels, height, width]
     return { [input.name]: tensor('float32', [size, ...sizes], data) }
   })
 }
 
 const PICTURES = 8
+
+function grey(colours: Float32Array): Float32Array {
+  return Float32Array.from(
+    { length: colours.length / 3 },
+    (_, i) => 0.299 * colours[3 * i]! + 0.587 * colours[3 * i + 1]! + 0.114 * colours[3 * i + 2]!,
+  )
+}
 
 /**
  * A picture of dead leaves, height × width × 3 numbers from 0 to 1: discs on discs, small ones more often, as things in

@@ -83,13 +83,20 @@ export function withPreprocessing(graph: Graph, card: Card): Graph {
   const input = pictureInput(graph)
   const builder = Builder.from(graph)
   const target = builder.value(input)
-  const channelsLast = isChannelsLast(target)
+  const { channels: wanted = 3 } = image
+  const channelsLast = isChannelsLast(target, wanted)
   const channels = target.shape[channelsLast ? 3 : 1]
-  if (typeof channels === 'number' && channels !== 3) {
+  if (typeof channels === 'number' && channels !== wanted) {
     throw new PipiloError(
       'FORMAT_UNSUPPORTED',
-      `${card.name} takes pictures of ${channels} channel${channels === 1 ? '' : 's'}, and pictures are decoded to 3.`,
-      { input: card.name, hint: 'Run its graph, or embed with preprocess: false.' },
+      `${card.name} takes pictures of ${channels} channel${channels === 1 ? '' : 's'}, and pictures are decoded to ${wanted}.`,
+      {
+        input: card.name,
+        hint:
+          channels === 1
+            ? 'Say that they are grey: card: { image: { …, channels: 1, mean: [0.5], std: [0.5] } }.'
+            : 'Run its graph, or embed with preprocess: false.',
+      },
     )
   }
   let pixels = imagePreprocessing(builder, image)
@@ -139,8 +146,8 @@ export function pictureInput(graph: Graph): string {
 }
 
 /** True if an input of pictures has its channels last. */
-export function isChannelsLast(input: Pick<Value, 'shape'>): boolean {
-  return input.shape[1] !== 3 && input.shape[3] === 3
+export function isChannelsLast(input: Pick<Value, 'shape'>, channels: 1 | 3 = 3): boolean {
+  return input.shape[1] !== channels && input.shape[3] === channels
 }
 
 /** A map whose channels stand last, as tokens: poolings take maps with their channels first. */

@@ -4,16 +4,18 @@ import { tensor } from '../../tensor/index.ts'
 
 /** The part of a model's card that {@link imagePreprocessing} reads. */
 export interface PixelStatistics {
-  /** Per channel (RGB), after pixels are scaled to 0…1. */
-  readonly mean: readonly [number, number, number]
-  readonly std: readonly [number, number, number]
+  /** 1: the bytes become grey, by Pillow's `L`. Default 3. */
+  readonly channels?: 1 | 3
+  /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */
+  readonly mean: readonly number[]
+  readonly std: readonly number[]
   /** Default: any. */
   readonly size?: readonly [height: Dimension, width: Dimension]
 }
 
 /**
  * From bytes to a model's input: adds the input `pixels`, uint8 [batch, height, width, 3], and returns `pixel_values`, float32
- * [batch, 3, height, width], scaled to 0…1, minus `mean`, over `std`.
+ * [batch, channels, height, width], scaled to 0…1, minus `mean`, over `std`.
  *
  * @example
  * ```ts
@@ -22,13 +24,24 @@ export interface PixelStatistics {
  * ```
  */
 export function imagePreprocessing(builder: Builder, statistics: PixelStatistics): Value {
-  const { mean, std, size = ['height', 'width'] } = statistics
+  const { channels = 3, mean, std, size = ['height', 'width'] } = statistics
   return builder.scope('preprocessing', () => {
     const pixels = builder.input('pixels', 'uint8', ['batch', ...size, 3])
-    const perChannel = (values: readonly number[]) => builder.constant(tensor('float32', [3, 1, 1], values))
+    const perChannel = (values: readonly number[]) =>
+      builder.constant(tensor('float32', [channels, 1, 1], values))
     // Bytes are a quarter of the floats: move them before they are cast.
-    const channelsFirst = op.cast(op.transpose(pixels, [0, 3, 1, 2]), 'float32')
+    const bytes = op.transpose(pixels, [0, 3, 1, 2])
+    const channelsFirst = op.cast(channels === 1 ? grey(bytes) : bytes, 'float32')
     const scaled = op.mul(channelsFirst, perChannel(std.map((deviation) => 1 / (255 * deviation))))
     return op.sub(scaled, perChannel(mean.map((value, channel) => value / std[channel]!)))
   })
+}
+
+/** Pillow's `L` of [batch, 3, height, width], in its integers of 16 bits after the point: int32 [batch, 1, height, width]. */
+function grey(bytes: Value): Value {
+  const { builder } = bytes
+  const shares = builder.constant(tensor('int32', [3, 1, 1], [19_595, 38_470, 7_471]))
+  const sum = op.reduceSum(op.mul(op.cast(bytes, 'int32'), shares), [1], { keepDims: true })
+  const half = builder.constant(tensor('int32', [], [0x8000]))
+  return op.div(op.add(sum, half), builder.constant(tensor('int32', [], [0x10000])))
 }

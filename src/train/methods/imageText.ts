@@ -1,4 +1,5 @@
 /** Pictures and their texts in one space: CLIP's way and SigLIP's. */
+import { op } from '../../graph/index.ts'
 import type { Objective } from '../objective.ts'
 import { clipLoss, MAX_LOGIT_SCALE, sigLipLoss } from '../objectives/imageText.ts'
 
@@ -9,7 +10,8 @@ export interface ImageTextOptions {
 }
 
 /**
- * Trains two towers, outputs `image_embeds` and `text_embeds`, with a learned temperature (https://arxiv.org/abs/2103.00020,
+ * Trains two towers, outputs `image_embeds` and `text_embeds`, with a learned temperature: the network's, if it has the output
+ * `scale` (https://arxiv.org/abs/2103.00020,
  * https://arxiv.org/abs/2303.15343).
  *
  * @example
@@ -26,16 +28,22 @@ export function imageText({ loss = 'clip' }: ImageTextOptions = {}): Objective {
     ...(loss === 'clip' && { limits: { logit_scale: MAX_LOGIT_SCALE } }),
     build(scope) {
       const inputs = { pixel_values: scope.pixels(), ...scope.texts('text') }
-      const [images, texts] = scope.network(inputs, ['image_embeds', 'text_embeds'])
-      const start = loss === 'clip' ? Math.log(1 / 0.07) : Math.log(10)
-      const logitScale = scope.parameters.weight('logit_scale', [], { kind: 'constant', value: start })
-      if (loss === 'clip')
-        return { loss: clipLoss(images!, texts!, { logitScale }), metrics: { logit_scale: logitScale } }
-      const logitBias = scope.parameters.weight('logit_bias', [], { kind: 'constant', value: -10 })
-      return {
-        loss: sigLipLoss(images!, texts!, { logitScale, logitBias }),
-        metrics: { logit_scale: logitScale },
-      }
+      const run = (...outputs: string[]) => scope.network(inputs, outputs)
+      const number = (name: string, start: number) =>
+        scope.parameters.weight(name, [], { kind: 'constant', value: start })
+      const hasScale = scope.outputs.includes('scale')
+      const [images, texts, scale] = run('image_embeds', 'text_embeds', ...(hasScale ? ['scale'] : []))
+      const logitScale = scale
+        ? op.log(scale)
+        : number('logit_scale', loss === 'clip' ? CLIP_SCALE : SIGLIP_SCALE)
+      const metrics = { similarity_scale: op.exp(logitScale) }
+      if (loss === 'clip') return { loss: clipLoss(images!, texts!, { logitScale }), metrics }
+      const [bias] = scope.outputs.includes('bias') ? run('bias') : [number('logit_bias', -10)]
+      return { loss: sigLipLoss(images!, texts!, { logitScale, logitBias: bias! }), metrics }
     },
   }
 }
+
+/** Logarithms of the factors of similarities that the papers begin with. */
+const CLIP_SCALE = Math.log(1 / 0.07)
+const SIGLIP_SCALE = Math.log(10)

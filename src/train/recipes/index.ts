@@ -1,5 +1,7 @@
 /** The list of recipes. */
 import { closest, PipiloError } from '../../base/index.ts'
+import { classifier } from './classifier.ts'
+import { clip } from './imageText.ts'
 import { data2vec, mae } from './masked.ts'
 import type { TrainingRecipe } from './recipe.ts'
 import { autoencoder, byol, denoisingAutoencoder, simclr } from './selfSupervised.ts'
@@ -12,6 +14,7 @@ export type { RecipeChoices, RecipeParts, TrainingRecipe } from './recipe.ts'
 export const trainingRecipes: readonly TrainingRecipe[] = [
   lenet5,
   resnet,
+  classifier,
   autoencoder,
   denoisingAutoencoder,
   mae,
@@ -20,6 +23,7 @@ export const trainingRecipes: readonly TrainingRecipe[] = [
   data2vec,
   triplet,
   supcon,
+  clip,
   sentences,
 ]
 

@@ -19,7 +19,12 @@ export interface RecipeChoices {
 }
 
 /** The parts of {@link TrainOptions} that a recipe decides. */
-export type RecipeParts = Pick<
+export interface RecipeParts extends RecipeOptions {
+  /** Change of the data, and of what it is validated on, before the training. Default: none. */
+  readonly transform?: (data: Dataset) => Promise<Dataset>
+}
+
+type RecipeOptions = Pick<
   TrainOptions,
   'network' | 'objective' | 'optimizer' | 'schedule' | 'groups' | 'clip' | 'augment' | 'decodeSize' | 'freeze'
 >
@@ -27,7 +32,7 @@ export type RecipeParts = Pick<
 /** A recipe. */
 export interface TrainingRecipe {
   readonly name: string
-  /** What it trains, in a line. */
+  /** The model that it trains, in a line. */
   readonly summary: string
   /** The data it needs, in a line. */
   readonly needs: string

@@ -1,10 +1,10 @@
 /** Writes a text model as a folder of sentence-transformers' layout. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Model, type Pooling, writeSafetensors } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import { readJson, writeJson, writeTokenizer } from './tokenizerFiles.ts'
 
 /** A text model that is to be written with other weights. */
 export interface SentenceFolder {
@@ -19,15 +19,6 @@ const modes: Partial<Readonly<Record<Pooling, string>>> = {
   mean: 'mean',
   max: 'max',
   last: 'lasttoken',
-}
-
-/** Names under which tokenizers list their special tokens. */
-const specialTokens: Readonly<Record<string, readonly string[]>> = {
-  unk_token: ['[UNK]', '<unk>'],
-  sep_token: ['[SEP]', '</s>'],
-  pad_token: ['[PAD]', '<pad>', '<|endoftext|>'],
-  cls_token: ['[CLS]', '<s>'],
-  mask_token: ['[MASK]', '<mask>'],
 }
 
 /**
@@ -52,24 +43,11 @@ export async function writeSentenceFolder(folder: string, { model, weights }: Se
     )
   }
   const config = await readJson(join(dirname(model.tokenizer), 'config.json'))
-  const tokenizer = await readJson(model.tokenizer)
-  const special = specialOf(tokenizer)
   const maxLength = text?.maxLength ?? 512
-  const write = async (path: string, content: unknown): Promise<void> => {
-    const file = join(folder, path)
-    await mkdir(dirname(file), { recursive: true })
-    await writeFileAtomic(file, `${JSON.stringify(content, null, 2)}\n`)
-  }
+  const write = (path: string, content: unknown) => writeJson(join(folder, path), content)
   await mkdir(folder, { recursive: true })
   await writeSafetensors(join(folder, 'model.safetensors'), weights, new Map([['format', 'pt']]))
-  // How long a batch is padded and cut is the model's business, not the tokenizer's.
-  await write('tokenizer.json', { ...tokenizer, padding: null, truncation: null })
-  await write('tokenizer_config.json', {
-    ...special,
-    model_max_length: maxLength,
-    tokenizer_class: 'PreTrainedTokenizerFast',
-  })
-  await write('special_tokens_map.json', special)
+  await writeTokenizer(folder, model.tokenizer, maxLength)
   await write('sentence_bert_config.json', {
     max_seq_length: maxLength,
     do_lower_case: text?.lowercase ?? false,
@@ -104,31 +82,3 @@ const module = (idx: number, path: string, kind: string) => ({
   path,
   type: `sentence_transformers.models.${kind}`,
 })
-
-type Json = Readonly<Record<string, unknown>>
-
-async function readJson(path: string): Promise<Json> {
-  const content = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw fileError(error, path, 'read')
-  })
-  try {
-    return JSON.parse(content) as Json
-  } catch {
-    throw new PipiloError('FORMAT_INVALID', `${path} is no JSON.`, { input: path })
-  }
-}
-
-/** The special tokens that a tokenizer has, by transformers' names for them. */
-function specialOf({ added_tokens }: Json): Record<string, string> {
-  const known = new Set(
-    (Array.isArray(added_tokens) ? added_tokens : []).map((token: { content?: unknown }) =>
-      String(token.content),
-    ),
-  )
-  return Object.fromEntries(
-    Object.entries(specialTokens).flatMap(([name, candidates]) => {
-      const found = candidates.find((candidate) => known.has(candidate))
-      return found === undefined ? [] : [[name, found]]
-    }),
-  )
-}

@@ -1,0 +1,30 @@
+/** A classifier on vectors that are ready: a linear probe. */
+import type { Objective } from '../objective.ts'
+import { type CrossEntropyOptions, crossEntropy } from '../objectives/crossEntropy.ts'
+import { accuracy } from './classification.ts'
+
+/**
+ * Cross-entropy of a head over the column `vector`; its metric is `accuracy`.
+ *
+ * @example
+ * ```ts
+ * const data = await embedDataset(await readDataset('photos/'), await embedder('mobilenet-v2'))
+ * await train({ network: headNetwork({ dimensions: 96, classes: data.classes! }), objective: probe({ dimensions: 96 }), data })
+ * ```
+ */
+export function probe({
+  dimensions,
+  ...options
+}: CrossEntropyOptions & { readonly dimensions: number }): Objective {
+  return {
+    name: 'probe',
+    build(scope) {
+      const [logits] = scope.network({ features: scope.numbers('vector', [dimensions]) }, ['logits'])
+      const labels = scope.labels()
+      return {
+        loss: crossEntropy(logits!, labels, options),
+        metrics: { accuracy: accuracy(logits!, labels) },
+      }
+    },
+  }
+}
