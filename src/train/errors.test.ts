@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Dataset, readDataset } from '../embed/index.ts'
+import { type Dataset, type ReadDatasetOptions, type RowObject, readDataset } from '../embed/index.ts'
 import { op } from '../graph/index.ts'
 import { tensor } from '../tensor/index.ts'
 import {
@@ -44,8 +44,8 @@ const options = (): TrainOptions => ({
   threads: 1,
 })
 
-const rows = async (given: Parameters<typeof readDataset>[0], more = {}): Promise<Dataset> =>
-  (await readDataset(given, more)) as Dataset
+const rows = (given: string | readonly RowObject[], more: ReadDatasetOptions = {}): Promise<Dataset> =>
+  readDataset(given, more)
 
 type Wrong = readonly [
   what: string,
@@ -133,7 +133,7 @@ describe('the trainer refuses', () => {
     ],
     [
       'one row for contrast',
-      () => ({ objective: simClr(), data: subset(data, [0]), batch: undefined }) as Partial<TrainOptions>,
+      () => ({ objective: simClr(), data: subset(data, [0]), batch: 6 }),
       'INPUT_INVALID',
       expect.any(String),
       /1 rows?; .* at least 2/,

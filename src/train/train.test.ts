@@ -293,9 +293,12 @@ describe('a step', () => {
     for (const [name, { data: numbers }] of weights) {
       const begun = before.get(name) as Tensor
       const isFrozen = /^(conv1|fc1)\./.test(name)
-      expect(Buffer.from(begun.data.buffer).equals(Buffer.from((numbers as Float32Array).buffer)), name).toBe(
-        isFrozen,
-      )
+      expect(
+        Buffer.from((begun.data as Float32Array).buffer).equals(
+          Buffer.from((numbers as Float32Array).buffer),
+        ),
+        name,
+      ).toBe(isFrozen)
     }
   })
 
