@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Dataset, readDataset } from '../embed/index.ts'
+import { type Dataset, type ReadDatasetOptions, readDataset } from '../embed/index.ts'
 import { op } from '../graph/index.ts'
 import { tensor } from '../tensor/index.ts'
 import {
@@ -44,12 +44,15 @@ const options = (): TrainOptions => ({
   threads: 1,
 })
 
-const rows = async (given: Parameters<typeof readDataset>[0], more = {}): Promise<Dataset> =>
-  (await readDataset(given, more)) as Dataset
+const rows = (given: string | readonly object[], more: ReadDatasetOptions = {}): Promise<Dataset> =>
+  readDataset(given, more)
+
+/** Options in place of the usual ones; `undefined` leaves one out. */
+type Given = { readonly [Name in keyof TrainOptions]?: TrainOptions[Name] | undefined }
 
 type Wrong = readonly [
   what: string,
-  options: Partial<TrainOptions> | (() => Partial<TrainOptions> | Promise<Partial<TrainOptions>>),
+  options: Given | (() => Given | Promise<Given>),
   code: string,
   input: unknown,
   message: RegExp,
@@ -58,10 +61,12 @@ type Wrong = readonly [
 /** The error of a run, after which there is no folder. */
 async function refused(more: Wrong[1]) {
   const out = join(folder, 'run')
-  const error = await (async () =>
-    train({ ...options(), out, ...(typeof more === 'function' ? await more() : more) }))().catch(
-    (reason: unknown) => reason,
-  )
+  const run = async () => {
+    const given = typeof more === 'function' ? await more() : more
+    const all = Object.entries({ ...options(), out, ...given }).filter(([, value]) => value !== undefined)
+    return train(Object.fromEntries(all) as unknown as TrainOptions)
+  }
+  const error = await run().catch((reason: unknown) => reason)
   expect(existsSync(out)).toBe(false)
   return error
 }
@@ -133,7 +138,7 @@ describe('the trainer refuses', () => {
     ],
     [
       'one row for contrast',
-      () => ({ objective: simClr(), data: subset(data, [0]), batch: undefined }) as Partial<TrainOptions>,
+      () => ({ objective: simClr(), data: subset(data, [0]), batch: undefined }),
       'INPUT_INVALID',
       expect.any(String),
       /1 rows?; .* at least 2/,
@@ -176,13 +181,7 @@ describe('the trainer refuses', () => {
       'accumulate',
       /5.*4 batches/,
     ],
-    [
-      'resuming without a folder',
-      { resume: true, out: undefined } as unknown as Partial<TrainOptions>,
-      'OPTION_INVALID',
-      'resume',
-      /no folder/,
-    ],
+    ['resuming without a folder', { resume: true, out: undefined }, 'OPTION_INVALID', 'resume', /no folder/],
     [
       'augmentation to another size',
       { augment: [{ kind: 'randomResizedCrop', size: 12 }] },
