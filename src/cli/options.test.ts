@@ -113,7 +113,7 @@ async function done(name: string, argv: readonly string[]) {
   process.chdir(cwd)
   const ended = await run(name, argv)
   const files = readdirSync('.')
-    .filter((file) => /\.(onnx|npy|jsonl)$/.test(file))
+    .filter((file) => /\.(onnx|npy|jsonl|png)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
   return { ...ended, out: withoutTimes(ended.out), files, stored: await stored(), trained: trained() }
 }
@@ -183,6 +183,21 @@ const searchPicture = [
   '--json',
 ]
 
+const attributeText = ['a towhee sings', '--towards', 'bird', '--model', 't', '--json']
+const attributePicture = [
+  'photos/red.png',
+  '--towards',
+  'photos/blue.png',
+  '--model',
+  'i',
+  '--tap',
+  'stages.2',
+  '--steps',
+  '2',
+  '--json',
+]
+// Cosines do not depend on the lengths of vectors.
+const { normalize: _, ...attributeModelRuns } = modelRuns(attributeText, attributePicture)
 const birds = ['lenet5', '--data', 'birds', '--out', 'trained', '--size', '16', '--epochs', '2']
 
 const runs: Record<string, Record<string, Runs>> = {
@@ -261,6 +276,26 @@ const runs: Record<string, Record<string, Runs>> = {
     threads: [searchText, ['--threads', 'none']],
     device: [searchText, ['--device', 'none']],
     json: [['towhee'], ['--json']],
+  },
+  attribute: {
+    ...attributeModelRuns,
+    ...promptRuns(attributeText),
+    towards: [
+      ['towhee', '--model', 't'],
+      ['--towards', 'bird'],
+    ],
+    as: [attributeText, ['--as', 'image']],
+    model: [
+      ['towhee', '--towards', 'bird'],
+      ['--model', 't'],
+    ],
+    dtype: [attributeText, ['--dtype', 'int8']],
+    threads: [attributeText, ['--threads', 'none']],
+    method: [attributeText, ['--method', 'gradient']],
+    steps: [attributeText, ['--steps', '2']],
+    baseline: [attributePicture, ['--baseline', 'black']],
+    out: [attributePicture.filter((word) => word !== '--json'), ['--out', 'heat.png']],
+    json: [attributeText.filter((word) => word !== '--json'), ['--json']],
   },
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],

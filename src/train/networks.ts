@@ -79,7 +79,7 @@ function only(graph: Graph, weights: ReadonlyMap<string, Tensor>): ReadonlyMap<s
 }
 
 /** Size and channels of the pictures that a graph takes. */
-function pictureOf(graph: Graph, name: string): NetworkImage {
+export function pictureOf(graph: Graph, name: string): NetworkImage {
   const type = graph.inputs.find((input) => input.name === 'pixel_values')?.type
   const [, channels, height, width] = type?.kind === 'tensor' ? (type.shape ?? []) : []
   if ((channels === 1 || channels === 3) && typeof height === 'number' && typeof width === 'number') {
