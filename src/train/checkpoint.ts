@@ -145,7 +145,7 @@ async function checkpointFiles(folder: string): Promise<string[]> {
     .map((name) => join(folder, FOLDER, name))
 }
 
-/** What writers left that were killed: no checkpoint yet. */
+/** Files of writers that were killed: no checkpoints yet. */
 async function unfinishedFiles(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, FOLDER)).catch(() => [])
   return names.filter((name) => name.includes('.safetensors.')).map((name) => join(folder, FOLDER, name))

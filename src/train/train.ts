@@ -44,7 +44,7 @@ interface Best {
   readonly weights: ReadonlyMap<string, Tensor>
 }
 
-/** What a checkpoint carries on beside tensors and counts. */
+/** The part of a checkpoint beside tensors and counts. */
 interface Carried {
   readonly history: readonly EpochEvent[]
   readonly sums: Sums
