@@ -47,8 +47,11 @@ const inner: Record<string, string[]> = {
   runtime: ['fileIdentity', 'readNote', 'reopen', 'writeNote'],
   models: ['available', 'checkImagePreprocessing', 'findInPackage', 'inPrecision', 'openForTraining'],
   embed: [
+    'ModelInput',
+    'PlacedToken',
     'ResolvedEmbedder',
     'inputFor',
+    'modelInput',
     'optionsKey',
     'readingKey',
     'recipeDifferences',

@@ -11,6 +11,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   embed: async () => (await import('./commands/embed.ts')).embed,
   index: async () => (await import('./commands/index.ts')).index,
   search: async () => (await import('./commands/search.ts')).search,
+  attribute: async () => (await import('./commands/attribute.ts')).attributeCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspect,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   train: async () => (await import('./commands/train.ts')).trainCommand,
@@ -90,7 +91,9 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   try {
     await dispatch(argv, terminal)
   } catch (error) {
-    if (controller.signal.aborted) {
+    // A state that could not be kept is worth more words than the wish to stop.
+    const isLost = error instanceof PipiloError && error.code === 'WRITE_FAILED'
+    if (controller.signal.aborted && !isLost) {
       terminal.err('pipilo: stopped\n')
       process.exitCode = 130
     } else {

@@ -39,6 +39,14 @@ beforeAll(async () => {
     await sharp({ create: { width: 40, height: 32, channels: 3, background } }).toFile(
       join('photos', `${name}.png`),
     )
+  for (const [name, background] of Object.entries({ red: '#c02010', blue: '#1030d0' })) {
+    mkdirSync(join('birds', name), { recursive: true })
+    for (let i = 0; i < 4; i++)
+      await sharp({ create: { width: 16 + i, height: 16, channels: 3, background } }).toFile(
+        join('birds', name, `${i}.png`),
+      )
+  }
+  await run('train', ['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1', '--out', 'begun'])
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
   mkdirSync('old')
   writeFileSync('old/old.txt', 'of a folder that will be gone\n')
@@ -105,9 +113,24 @@ async function done(name: string, argv: readonly string[]) {
   process.chdir(cwd)
   const ended = await run(name, argv)
   const files = readdirSync('.')
-    .filter((file) => /\.(onnx|npy|jsonl)$/.test(file))
+    .filter((file) => /\.(onnx|npy|jsonl|png)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
-  return { ...ended, files, stored: await stored() }
+  return { ...ended, out: withoutTimes(ended.out), files, stored: await stored(), trained: trained() }
+}
+
+/** What is printed, but for how fast it went. */
+const withoutTimes = (text: string) =>
+  text.replace(/\d+ samples\/s|"(?:samplesPerSecond|secondsLeft)":[\d.]+/g, 'so fast')
+
+/** The models that were trained, and their checkpoints. */
+function trained() {
+  return ['trained', 'elsewhere'].flatMap((folder) => {
+    const model = join(folder, 'model.safetensors')
+    if (!existsSync(model)) return []
+    const checkpoints = join(folder, 'checkpoints')
+    const hash = createHash('sha256').update(readFileSync(model)).digest('hex')
+    return [[folder, hash, existsSync(checkpoints) ? readdirSync(checkpoints) : []]]
+  })
 }
 
 async function stored() {
@@ -159,6 +182,23 @@ const searchPicture = [
   'pictures-by-hand',
   '--json',
 ]
+
+const attributeText = ['a towhee sings', '--towards', 'bird', '--model', 't', '--json']
+const attributePicture = [
+  'photos/red.png',
+  '--towards',
+  'photos/blue.png',
+  '--model',
+  'i',
+  '--tap',
+  'stages.2',
+  '--steps',
+  '2',
+  '--json',
+]
+// Cosines do not depend on the lengths of vectors.
+const { normalize: _, ...attributeModelRuns } = modelRuns(attributeText, attributePicture)
+const birds = ['lenet5', '--data', 'birds', '--out', 'trained', '--size', '16', '--epochs', '2']
 
 const runs: Record<string, Record<string, Runs>> = {
   demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
@@ -237,6 +277,26 @@ const runs: Record<string, Record<string, Runs>> = {
     device: [searchText, ['--device', 'none']],
     json: [['towhee'], ['--json']],
   },
+  attribute: {
+    ...attributeModelRuns,
+    ...promptRuns(attributeText),
+    towards: [
+      ['towhee', '--model', 't'],
+      ['--towards', 'bird'],
+    ],
+    as: [attributeText, ['--as', 'image']],
+    model: [
+      ['towhee', '--towards', 'bird'],
+      ['--model', 't'],
+    ],
+    dtype: [attributeText, ['--dtype', 'int8']],
+    threads: [attributeText, ['--threads', 'none']],
+    method: [attributeText, ['--method', 'gradient']],
+    steps: [attributeText, ['--steps', '2']],
+    baseline: [attributePicture, ['--baseline', 'black']],
+    out: [attributePicture.filter((word) => word !== '--json'), ['--out', 'heat.png']],
+    json: [attributeText.filter((word) => word !== '--json'), ['--json']],
+  },
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
     size: [['i'], ['--size', '64']],
@@ -260,6 +320,35 @@ const runs: Record<string, Record<string, Runs>> = {
     json: [['t', '-o', 'a.onnx'], ['--json']],
   },
   models: { json: [[], ['--json']] },
+  train: {
+    data: [
+      ['lenet5', '--out', 'trained', '--size', '16', '--epochs', '1'],
+      ['--data', 'birds'],
+    ],
+    validation: [birds, ['--validation', '0.5']],
+    out: [
+      ['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1'],
+      ['--out', 'trained'],
+    ],
+    model: [
+      ['autoencoder', '--data', 'birds', '--out', 'trained', '--size', '16', '--epochs', '1'],
+      ['--model', 'conv_autoencoder'],
+    ],
+    size: [
+      ['lenet5', '--data', 'birds', '--out', 'trained', '--epochs', '1'],
+      ['--size', '20'],
+    ],
+    epochs: [
+      ['lenet5', '--data', 'birds', '--out', 'trained', '--size', '16'],
+      ['--epochs', '1'],
+    ],
+    batch: [birds, ['--batch', '4']],
+    lr: [birds, ['--lr', '0.2']],
+    seed: [birds, ['--seed', '1']],
+    checkpoint: [birds, ['--checkpoint', '0']],
+    resume: [['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1', '--out', 'begun'], ['--resume']],
+    json: [birds, ['--json']],
+  },
 }
 
 describe.each(Object.keys(commands))('pipilo %s', (name) => {
@@ -275,6 +364,10 @@ describe.each(Object.keys(commands))('pipilo %s', (name) => {
     expect([plain.error, changed.error]).toContain(undefined)
     expect(changed).not.toEqual(plain)
   })
+})
+
+it('trains the same twice, so that a difference is the option’s', async () => {
+  expect(await done('train', birds)).toEqual(await done('train', birds))
 })
 
 it('turns all arguments of a model into options in one place', () => {

@@ -1,8 +1,10 @@
 // Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
 
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
-export { recipeDifferences, resolveEmbedder, rootOf } from './onDemand.ts'
+export type { ModelInput } from './inputs/modelInput.ts'
+export { modelInput, recipeDifferences, resolveEmbedder, rootOf } from './onDemand.ts'
 export type { ResolvedEmbedder } from './openRecipe.ts'
 export { refusePrompt } from './prompt.ts'
 export * from './public.ts'
 export { optionsKey, readingKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
+export type { PlacedToken } from './text/tokenPlaces.ts'

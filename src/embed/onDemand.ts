@@ -169,6 +169,21 @@ export const loadTokenizer = lazily(async () => (await import('./text/loadTokeni
 export const decodeImage = lazily(async () => (await import('./pictures/image.ts')).decodeImage)
 
 /**
+ * Writes pixels as a PNG.
+ *
+ * @example
+ * ```ts
+ * await writeFile('seen.png', await encodePng(await decodeImage('towhee.jpg', model.card.image)))
+ * ```
+ *
+ * @throws `IMAGE_INVALID` for data of another length than the size says
+ */
+export const encodePng = lazily(async () => (await import('./pictures/encodePng.ts')).encodePng)
+
+/** One input as an embedder's model is fed with it, and the graph that takes it. See inputs/modelInput.ts. */
+export const modelInput = lazily(async () => (await import('./inputs/modelInput.ts')).modelInput)
+
+/**
  * Inputs to embed from files, folders and globs, one after the other.
  *
  * @example

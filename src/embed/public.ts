@@ -22,6 +22,7 @@ export {
   communityDetection,
   decodeImage,
   embedder,
+  encodePng,
   hardNegatives,
   loadTokenizer,
   mineHardNegatives,

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { roleOf } from '../graph/index.ts'
 import { architecture as architectureOf } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { open, readSafetensors, writeSafetensors } from './index.ts'
+import { checkImagePreprocessing, open, readSafetensors, writeSafetensors } from './index.ts'
 import { rejection, sentenceTransformers, useFolder } from './testing/fixtures.ts'
 import { vision } from './testing/vision.ts'
 
@@ -147,9 +147,14 @@ describe('what is not known here', () => {
       /resnet50 is built with the mean .* not with "max"/,
     ],
     [
-      { architecture: 'resnet50', pretrained_cfg: { input_size: [1, 28, 28] } },
+      { architecture: 'resnet50', pretrained_cfg: { input_size: [4, 28, 28] } },
       'FORMAT_UNSUPPORTED',
-      /input_size .* \[1,28,28\]/,
+      /input_size .* \[4,28,28\]/,
+    ],
+    [
+      { architecture: 'resnet50', pretrained_cfg: { input_size: [1, 28, 28], mean: [0, 0, 0] } },
+      'FORMAT_UNSUPPORTED',
+      /mean .* \[0,0,0\]/,
     ],
   ])('is refused: %j', async (config, code, message) => {
     const path = await variant({ 'config.json': config }, vision('resnet50'))
@@ -218,7 +223,7 @@ it('shards that are missing are all named', async () => {
   })
 })
 
-it('a network of grey pictures is one to run, and says that it embeds no photographs', async () => {
+it('a network of grey pictures is one to run, and embeds photographs once its card says that they become grey', async () => {
   const { graph } = architectureOf('lenet').build({})
   const parameters = [...graph.initializers].filter(([name]) => roleOf(graph, name))
   const path = join(await variant({}), 'lenet.safetensors')
@@ -227,6 +232,19 @@ it('a network of grey pictures is one to run, and says that it embeds no photogr
   expect(model.card.dimensions).toBe(84)
   expect(model.embedding({ preprocess: false }).inputs[0]).toMatchObject({ name: 'pixel_values' })
   expect(() => model.embedding()).toThrow(
-    expect.objectContaining({ code: 'FORMAT_UNSUPPORTED', message: expect.stringMatching(/of 1 channel,/) }),
+    expect.objectContaining({
+      code: 'FORMAT_UNSUPPORTED',
+      message: expect.stringMatching(/of 1 channel,.*channels: 1/),
+    }),
   )
+  const image = { ...model.card.image!, channels: 1, mean: [0.13], std: [0.31] } as const
+  const grey = await open(path, { architecture: 'lenet', card: { image } })
+  const [height, width] = image.size
+  expect(grey.embedding().inputs[0]).toMatchObject({
+    name: 'pixels',
+    type: { shape: ['batch', height, width, 3] },
+  })
+  const colours = { ...image, mean: [0, 0, 0], std: [1, 1, 1] } as const
+  const contradiction = await open(path, { architecture: 'lenet', card: { image: colours } })
+  expect(() => checkImagePreprocessing(contradiction.card.image!)).toThrow(/mean .*one number/)
 })

@@ -44,6 +44,7 @@ const DEFAULT_BATCH = 64
 export async function openBatches(options: TrainOptions): Promise<BatchSource> {
   const { network, objective, seed = 0, signal } = options
   const { data, validation } = partsOf(options)
+  checkRows(options, data, validation)
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, data.length)
   checkBatch(batch, data, objective)
   const views = objective.views ?? 1
@@ -121,6 +122,39 @@ function partsOf({ data, validation, seed = 0 }: TrainOptions): {
   return { data: train, validation: held }
 }
 
+/** @throws `INPUT_INVALID`, `OPTION_INVALID` */
+function checkRows({ batch, objective }: TrainOptions, data: Dataset, validation: Dataset | undefined): void {
+  if (!(data.length > 0)) {
+    throw new PipiloError('INPUT_INVALID', `${data.name} has no rows to train on.`, { input: data.name })
+  }
+  if (batch !== undefined && batch > data.length) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `The batch is ${batch}, and there are ${data.length} rows to train on.`,
+      { input: 'batch', hint: `At most ${data.length}.` },
+    )
+  }
+  if (!validation) return
+  const least = objective.leastBatch ?? 1
+  if (validation.length < least) {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `There are ${validation.length} rows to validate on; ${objective.name} needs at least ${least}.`,
+      { input: 'validation' },
+    )
+  }
+  if (data.classes && validation.classes && data.classes.join('\n') !== validation.classes.join('\n')) {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `The classes to validate on are others than those to train on: ${validation.classes.join(', ')}.`,
+      {
+        input: 'validation',
+        hint: 'Read them with the same classes: readDataset(path, { classes: data.classes! }).',
+      },
+    )
+  }
+}
+
 function checkBatch(batch: number, data: Dataset | DatasetStream, { name, leastBatch = 1 }: Objective): void {
   if (batch >= leastBatch) return
   throw new PipiloError(
@@ -177,7 +211,13 @@ function sourceSize({ image }: Network, { augment, decodeSize }: TrainOptions): 
 }
 
 function decoderOf({ image }: Network, size: readonly [number, number]): PictureDecoder {
-  return pictureDecoder({ size, channels: image!.channels, crop: 'center' })
+  const isOwn = size.join() === image!.size.join()
+  return pictureDecoder({
+    size,
+    channels: image!.channels,
+    crop: 'center',
+    ...(isOwn && image!.preparation),
+  })
 }
 
 async function openAugmenter(

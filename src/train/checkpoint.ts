@@ -1,6 +1,7 @@
 /** Checkpoints: all that a run needs to go on as if it had never stopped, in one file. */
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileError } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import { loadTensor } from '../graph/index.ts'
 import { readSafetensors, writeSafetensors } from '../models/index.ts'
@@ -25,7 +26,12 @@ export interface Checkpoint {
   /** Identity of the run: see {@link checkSameRun}. */
   readonly run: Readonly<Record<string, unknown>>
   readonly tensors: Readonly<Record<string, Tensor>>
+  /** The best weights so far, where early stopping watches. */
+  readonly best: ReadonlyMap<string, Tensor>
 }
+
+/** Put before the names of the best weights. */
+const BEST = 'best/'
 
 const FOLDER = 'checkpoints'
 const NAME = /^step-(\d+)\.safetensors$/
@@ -39,7 +45,7 @@ const NAME = /^step-(\d+)\.safetensors$/
  */
 export async function writeCheckpoint(
   folder: string,
-  { state, run, tensors }: Omit<Checkpoint, 'path'>,
+  { state, run, tensors, best }: Omit<Checkpoint, 'path'>,
   keep = 1,
 ): Promise<string> {
   const path = join(folder, FOLDER, `step-${String(state.step).padStart(9, '0')}.safetensors`)
@@ -47,10 +53,18 @@ export async function writeCheckpoint(
     ['pipilo.state', JSON.stringify(state)],
     ['pipilo.run', JSON.stringify(run)],
   ])
-  await mkdir(join(folder, FOLDER), { recursive: true })
-  await writeSafetensors(path, new Map(Object.entries(tensors)), metadata)
+  await mkdir(join(folder, FOLDER), { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, join(folder, FOLDER), 'write')
+  })
+  const all = [
+    ...Object.entries(tensors),
+    ...[...best].map(([name, tensor]) => [BEST + name, tensor] as const),
+  ]
+  await writeSafetensors(path, new Map(all), metadata)
   const others = (await checkpointFiles(folder)).filter((file) => file !== path)
-  for (const file of others.slice(0, Math.max(0, others.length - (keep - 1)))) await rm(file, { force: true })
+  const unfinished = await unfinishedFiles(folder)
+  for (const file of [...unfinished, ...others.slice(0, Math.max(0, others.length - (keep - 1)))])
+    await rm(file, { force: true })
   return path
 }
 
@@ -77,7 +91,12 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     path,
     state: parse('pipilo.state') as RunState,
     run: parse('pipilo.run') as Checkpoint['run'],
-    tensors: Object.fromEntries(entries),
+    tensors: Object.fromEntries(entries.filter(([name]) => !name.startsWith(BEST))),
+    best: new Map(
+      entries.flatMap(([name, tensor]) =>
+        name.startsWith(BEST) ? [[name.slice(BEST.length), tensor] as const] : [],
+      ),
+    ),
   }
 }
 
@@ -87,7 +106,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
  * @throws `RECIPE_MISMATCH`, which says in what they differ
  */
 export function checkSameRun(
-  { path, run, tensors }: Checkpoint,
+  { path, run, tensors }: Omit<Checkpoint, 'best'>,
   expected: Readonly<Record<string, unknown>>,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): void {
@@ -124,4 +143,10 @@ async function checkpointFiles(folder: string): Promise<string[]> {
     .filter((name) => NAME.test(name))
     .sort((a, b) => Number(NAME.exec(a)![1]) - Number(NAME.exec(b)![1]))
     .map((name) => join(folder, FOLDER, name))
+}
+
+/** Files of writers that were killed: no checkpoints yet. */
+async function unfinishedFiles(folder: string): Promise<string[]> {
+  const names = await readdir(join(folder, FOLDER)).catch(() => [])
+  return names.filter((name) => name.includes('.safetensors.')).map((name) => join(folder, FOLDER, name))
 }

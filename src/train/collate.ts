@@ -92,7 +92,13 @@ function labels(column: string, batch: Batch, options: CollateOptions): Tensor {
   const data = BigInt64Array.from(batch.rows, (_, place) => {
     const value = numberOf(column, batch, place)
     if (typeof value !== 'number' || !Number.isInteger(value)) {
-      throw wrong(column, batch, place, `is ${JSON.stringify(value)}, not the index of a class`, options)
+      throw wrong(
+        column,
+        batch,
+        place,
+        `is ${typeof value === 'number' ? value : (JSON.stringify(value) ?? 'missing')}, not the index of a class`,
+        options,
+      )
     }
     if (value < 0 || (classes && value >= classes.length)) {
       const range = classes ? `; the ${classes.length} classes count from 0` : ''

@@ -36,8 +36,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The normalised picture, as the trainer gives it. */
 async function given({ image }: Network, path: string): Promise<Tensor> {
-  const { size, channels, mean = [0, 0, 0], std = [1, 1, 1] } = image!
-  const decoded = await pictureDecoder({ size, channels, crop: 'center' }).decode(
+  const { size, channels, mean = [0, 0, 0], std = [1, 1, 1], preparation } = image!
+  const decoded = await pictureDecoder({ size, channels, crop: 'center', ...preparation }).decode(
     { nameOf: () => path },
     0,
     path,
@@ -155,6 +155,16 @@ describe('the folder of a run is a model', () => {
       ),
     }
     expect(await compare('data2vec', student, objective, data, none)).toHaveLength(24)
+  })
+
+  it.each(['vit_reg4', 'vit'])('of a model that was opened, trained further: %s', async (name) => {
+    const from = fileURLToPath(new URL(`../models/testdata/vision/${name}`, import.meta.url))
+    const network = await openedNetwork(from)
+    const data = await pictures(8, { channels: 3 })
+    const vector = await compare(`opened ${name}`, network, simClr({ hidden: 8, out: 4 }), data)
+    const before = await embedder(from, { normalize: false })
+    expect([...(await before.embed([join(folder, 'photo.png')])).vectors[0]!]).not.toEqual(vector)
+    await before.dispose()
   })
 
   it('of sentences', async () => {

@@ -6,7 +6,7 @@ import {
   type MaeConfig,
   type MaskedVitConfig,
 } from '../nn/index.ts'
-import type { FreshNetworkOptions } from './networks.ts'
+import { type FreshNetworkOptions, pictureOf } from './networks.ts'
 import type { Network } from './objective.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
 
@@ -53,14 +53,7 @@ function maskedNetwork<Config extends object>(
 ): Network {
   const training = build(config, checkpoint, { mode: 'training', seed })
   const inference = build(config, checkpoint, { mode: 'inference', seed })
-  const type = training.graph.inputs.find((input) => input.name === 'pixel_values')?.type
-  const [, channels, height, width] = type?.kind === 'tensor' ? (type.shape ?? []).map(Number) : []
-  const image = {
-    size: [height!, width!] as const,
-    channels: channels === 1 ? (1 as const) : (3 as const),
-    ...(mean && { mean }),
-    ...(std && { std }),
-  }
+  const image = { ...pictureOf(training.graph, name), ...(mean && { mean }), ...(std && { std }) }
   return {
     name,
     training: training.graph,

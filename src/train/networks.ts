@@ -15,6 +15,7 @@ import {
 import type { Tensor } from '../tensor/index.ts'
 import { withWeights } from './evaluation.ts'
 import type { Network, NetworkImage } from './objective.ts'
+import { isWritable, writeOpenedFolder } from './save/openedFolder.ts'
 import { writeSentenceFolder } from './save/sentenceFolder.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
 
@@ -78,7 +79,7 @@ function only(graph: Graph, weights: ReadonlyMap<string, Tensor>): ReadonlyMap<s
 }
 
 /** Size and channels of the pictures that a graph takes. */
-function pictureOf(graph: Graph, name: string): NetworkImage {
+export function pictureOf(graph: Graph, name: string): NetworkImage {
   const type = graph.inputs.find((input) => input.name === 'pixel_values')?.type
   const [, channels, height, width] = type?.kind === 'tensor' ? (type.shape ?? []) : []
   if ((channels === 1 || channels === 3) && typeof height === 'number' && typeof width === 'number') {
@@ -113,6 +114,9 @@ export interface OpenedNetworkOptions {
  * ```
  *
  * @remarks
+ * The run's folder of a network of pictures gets the configuration that it was opened with beside the new weights. A model of one file (`.onnx`,
+ * TensorFlow.js) has none: its run's folder is no model, and `network.write` is missing.
+ *
  * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves. With
  * `lora`, the run's folder gets the weights with the changes added in, and the changes alone in `adapter/`, as PEFT writes them.
  *
@@ -181,6 +185,7 @@ async function pictureNetwork(model: Model, training: Model): Promise<Network> {
       input: model.name,
     })
   }
+  const { size, channels = 3, mean, std, ...preparation } = image
   const known = parametersOf(model.graph).length
   if (known === 0)
     throw new PipiloError('MODEL_INVALID', `${model.name} has no weights.`, { input: model.name })
@@ -189,6 +194,10 @@ async function pictureNetwork(model: Model, training: Model): Promise<Network> {
     training: await widen(training.graph, loadTensor),
     inference: await widen(model.graph, loadTensor),
     representation: model.resolve(penultimate ?? model.card.tap),
-    image: { size: image.size, channels: 3, mean: image.mean, std: image.std },
+    image: { size, channels, mean, std, preparation },
+    ...((await isWritable(model)) && {
+      write: (folder: string, weights: ReadonlyMap<string, Tensor>) =>
+        writeOpenedFolder(folder, { model, weights: only(model.graph, weights) }),
+    }),
   }
 }

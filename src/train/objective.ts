@@ -2,6 +2,7 @@
 import type { Builder, Graph, Shape, Value } from '../graph/index.ts'
 import type { Parameters } from '../nn/index.ts'
 import type { Tensor, TypedArray } from '../tensor/index.ts'
+import type { PictureOptions } from './data/pictures.ts'
 
 /** A loss, and further numbers to watch; all scalars. */
 export interface Loss {
@@ -120,6 +121,11 @@ export interface NetworkImage {
   readonly mean?: readonly number[]
   /** Per channel. Default 1. */
   readonly std?: readonly number[]
+  /** How pictures are brought to this size, unless they are augmented from another. Default: the shorter side is resized, the middle kept. */
+  readonly preparation?: Pick<
+    PictureOptions,
+    'crop' | 'cropRatio' | 'resize' | 'interpolation' | 'background'
+  >
 }
 
 /** How texts are given to a network. */

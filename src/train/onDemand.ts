@@ -26,7 +26,8 @@ import { lazily } from '../base/index.ts'
  *
  * With `out`, the folder gets `log.jsonl`, `curves.html`, `run.json` and checkpoints, and in the end the model itself: `embedder(out)`
  * opens it. A run that was killed goes on with `resume: true` and ends in the same weights as one that was not. A last batch of
- * fewer rows is left out of each epoch.
+ * fewer rows is left out of each epoch. With early stopping, result and folder hold the weights of the best epoch. A run whose first step
+ * fails writes nothing.
  *
  * @throws `OPTION_INVALID`, `INPUT_INVALID` for data that does not fit (labels out of range, one class only, too few rows),
  *   `RESULT_INVALID` when a loss or gradient is not finite: it names the first node that made one, `RECIPE_MISMATCH` for a checkpoint of

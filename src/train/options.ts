@@ -13,19 +13,19 @@ export interface TrainOptions {
   readonly data: Dataset
   /** Data that is not trained on, or the share of `data` that is kept for that. Default: none. */
   readonly validation?: Dataset | number
-  /** Rows of a batch. Default 64, or all rows where there are fewer. */
+  /** Rows of a batch, at most those of the data. Default 64, or all rows where there are fewer. */
   readonly batch?: number
   /** Default 10. */
   readonly epochs?: number
   /** Default: AdamW with PyTorch's settings. */
   readonly optimizer?: Optimizer
-  /** How the learning rate goes, or that by the number of steps of the run. Default: constant. */
+  /** How the learning rate goes, or that by the number of changes of the weights in the run. Default: constant. */
   readonly schedule?: Schedule | ((steps: number) => Schedule)
   /** Largest norm of all gradients together. Default: not limited. */
   readonly clip?: number
   /** Settings of the optimiser for weights by the pattern of their names. */
   readonly groups?: readonly WeightGroup[]
-  /** Batches whose gradients are averaged for one step. Default 1. */
+  /** Batches whose gradients are averaged for one change of the weights, as if they were one batch. Schedules count these changes. Default 1. */
   readonly accumulate?: number
   /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
   readonly freeze?: readonly (string | RegExp)[]
@@ -67,7 +67,7 @@ export interface MetricsOptions {
   }): Promise<Readonly<Record<string, number>>>
 }
 
-/** End of a run before its last epoch. */
+/** End of a run before its last epoch; its result, and the model in its folder, are the weights of the best epoch. */
 export interface EarlyStopping {
   /** Name of a number that an epoch ends with. Default `validation_loss`. */
   readonly metric?: string
@@ -114,6 +114,8 @@ export interface TrainResult {
   readonly weights: ReadonlyMap<string, Tensor>
   readonly history: readonly EpochEvent[]
   readonly steps: number
+  /** The epoch, from 1, whose weights these are: the last, or with early stopping the best. */
+  readonly epoch: number
   /** True if early stopping ended it. */
   readonly stoppedEarly: boolean
   /** The run's folder. */

@@ -1,11 +1,13 @@
 /** The folder of a run: how it was made, its log, its curves, its checkpoints, and the model at its root. */
+import { readFileSync } from 'node:fs'
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import { parametersOf } from '../graph/index.ts'
+import { libraryVersion } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { latestCheckpoint } from './checkpoint.ts'
+import { latestCheckpoint, type RunState } from './checkpoint.ts'
 import type { Network } from './objective.ts'
 import type { EpochEvent, TrainEvent } from './options.ts'
 import { curvesPage } from './report/curves.ts'
@@ -14,6 +16,15 @@ import { curvesPage } from './report/curves.ts'
 type LogLine =
   | Extract<TrainEvent, { kind: 'step' | 'epoch' }>
   | { readonly kind: 'metrics'; readonly step: number; readonly numbers: Readonly<Record<string, number>> }
+
+/** All that decides the weights of a run: network, data, seed, settings. JSON. */
+export type RunIdentity = Readonly<Record<string, unknown>>
+
+/** The same place from the sources and from what is built of them. */
+const packageVersion = (): string => {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
 
 /** A run's folder, opened for writing. */
 export class RunFolder {
@@ -31,24 +42,25 @@ export class RunFolder {
         hint: 'Go on with it (resume: true, --resume), or name another folder.',
       })
     }
-    await mkdir(path, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, path, 'write')
-    })
     return new RunFolder(path)
   }
 
   /** Begins a log; `run.json` says what the run is. */
-  async begin(identity: Readonly<Record<string, unknown>>): Promise<void> {
-    await writeFileAtomic(this.#in('run.json'), `${JSON.stringify(identity, null, 2)}\n`)
+  async begin(identity: RunIdentity): Promise<void> {
+    await mkdir(this.path, { recursive: true }).catch((error: unknown) => {
+      throw fileError(error, this.path, 'write')
+    })
+    await this.#describe({ ...identity, started: new Date().toISOString() })
     await writeFileAtomic(this.#in('log.jsonl'), '')
   }
 
-  /** Goes on with the log behind this step: lines of steps that are to be made again are dropped. */
-  async goOn(step: number): Promise<void> {
+  /** Goes on with the log behind this place: lines of steps and epochs that are to be made again are dropped. */
+  async goOn({ step, epoch }: Pick<RunState, 'step' | 'epoch'>): Promise<void> {
     const content = await readFile(this.#in('log.jsonl'), 'utf8').catch(() => '')
     const kept = content.split('\n').filter((line) => {
       try {
-        return (JSON.parse(line) as { step: number }).step <= step
+        const found = JSON.parse(line) as { kind: string; step: number; epoch: number }
+        return found.step <= step && (found.kind !== 'epoch' || found.epoch <= epoch)
       } catch {
         return false // The last line of a process that was killed.
       }
@@ -73,17 +85,20 @@ export class RunFolder {
   async writeModel(
     network: Network,
     weights: ReadonlyMap<string, Tensor>,
-    identity: Readonly<Record<string, unknown>>,
-    history: readonly EpochEvent[],
+    identity: RunIdentity,
+    result: Readonly<Record<string, number>>,
   ): Promise<void> {
     // Heads and teachers served the training alone.
     const own = new Set(parametersOf(network.inference).map(({ name }) => name))
     await network.write?.(this.path, new Map([...weights].filter(([name]) => own.has(name))))
-    const last = history.at(-1)
-    await writeFileAtomic(
-      this.#in('run.json'),
-      `${JSON.stringify({ ...identity, finished: new Date().toISOString(), result: last?.numbers ?? {} }, null, 2)}\n`,
-    )
+    const begun = await readFile(this.#in('run.json'), 'utf8').catch(() => '{}')
+    const { started } = JSON.parse(begun) as { started?: string }
+    await this.#describe({ ...identity, started, finished: new Date().toISOString(), result })
+  }
+
+  async #describe(run: Readonly<Record<string, unknown>>): Promise<void> {
+    const versions = { pipilo: packageVersion(), onnxruntime: libraryVersion(), node: process.versions.node }
+    await writeFileAtomic(this.#in('run.json'), `${JSON.stringify({ ...run, versions }, null, 2)}\n`)
   }
 
   #in(name: string): string {

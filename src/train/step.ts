@@ -12,7 +12,7 @@ export interface StepOptions extends ScopeOptions {
   readonly freeze?: readonly (string | RegExp)[]
   /** Layers whose inner values are not kept but made again: see `grad`. */
   readonly recompute?: readonly RegExp[]
-  /** Steps of the whole run, for schedules. */
+  /** Changes of the weights in the whole run, for schedules: fewer than batches where gradients accumulate. */
   readonly steps: number
 }
 
@@ -27,6 +27,8 @@ export interface TrainingStep {
   readonly trained: readonly string[]
   /** Outputs that are numbers to watch, `loss` first. */
   readonly metrics: readonly string[]
+  /** Output that is finite if all that the step keeps is: a gradient may overflow long before the loss shows it. */
+  readonly check: string
   /** The forward pass and the loss alone. */
   readonly forward: Graph
 }
@@ -57,9 +59,10 @@ export function trainingStep(network: Network, objective: Objective, options: St
     options.optimize,
   )
   const limited = objective.limits ? withLimits(stepped, objective.limits) : stepped
-  const graph = objective.teacher
-    ? withTeacher(limited, scope.followers, objective.teacher, options.steps)
+  const whole = objective.teacher
+    ? withTeacher(limited, scope.followers, objective.teacher, options)
     : limited
+  const graph = withCheck(whole)
   const updates = updatesOf(graph)
   const taken = new Set(updates.values())
   return {
@@ -67,7 +70,8 @@ export function trainingStep(network: Network, objective: Objective, options: St
     feeds: scope.feeds,
     state: Object.fromEntries(updates),
     trained,
-    metrics: graph.outputs.flatMap(({ name }) => (taken.has(name) ? [] : [name])),
+    metrics: graph.outputs.flatMap(({ name }) => (taken.has(name) || name === CHECK ? [] : [name])),
+    check: CHECK,
     forward,
   }
 }
@@ -78,7 +82,7 @@ function unfrozen(weights: readonly string[], freeze: readonly (string | RegExp)
   for (const pattern of freeze) {
     const found = weights.filter((name) => matches(name, pattern))
     if (found.length === 0) {
-      const near = typeof pattern === 'string' ? closest(pattern, weights) : []
+      const near = typeof pattern === 'string' ? closest(pattern, beginnings(weights)) : []
       throw new PipiloError('OPTION_INVALID', `No weight is called ${pattern}, which is to be frozen.`, {
         input: 'freeze',
         hint:
@@ -94,6 +98,15 @@ function unfrozen(weights: readonly string[], freeze: readonly (string | RegExp)
   throw new PipiloError('OPTION_INVALID', 'Every weight is frozen: there is nothing to train.', {
     input: 'freeze',
   })
+}
+
+/** Names and all their beginnings up to a dot. */
+function beginnings(names: readonly string[]): string[] {
+  const all = names.flatMap((name) => {
+    const parts = name.split('.')
+    return parts.map((_, i) => parts.slice(0, i + 1).join('.'))
+  })
+  return [...new Set(all)]
 }
 
 function matches(name: string, pattern: string | RegExp): boolean {
@@ -118,7 +131,7 @@ function withTeacher(
   graph: Graph,
   followers: ReadonlyMap<string, string>,
   options: TeacherOptions,
-  steps: number,
+  { steps, optimize: { accumulate = 1 } }: StepOptions,
 ): Graph {
   if (followers.size === 0) return graph
   const builder = Builder.from(graph)
@@ -127,12 +140,31 @@ function withTeacher(
     const count = builder.value('optimizer.step')
     const momentum = momentumAt(builder, op.cast(count, 'float32'), options, steps)
     const rest = op.sub(1, momentum)
+    // The average follows changes of the weights: between them it stays as it is.
+    const isChange = accumulate > 1 ? op.equal(builder.value('optimizer.batch'), accumulate - 1) : undefined
     for (const [follower, name] of followers) {
       const next = updates.get(name)
       const weight = builder.value(next ?? name)
-      builder.update(follower, op.add(op.mul(builder.value(follower), momentum), op.mul(weight, rest)))
+      const before = builder.value(follower)
+      const after = op.add(op.mul(before, momentum), op.mul(weight, rest))
+      builder.update(follower, isChange ? op.where(isChange, after, before) : after)
     }
     builder.output('teacher_momentum', momentum)
+  })
+  return builder.build()
+}
+
+const CHECK = 'check.state'
+
+/** The step with the sum of all that it keeps: one number that is not finite makes the sum so. */
+function withCheck(graph: Graph): Graph {
+  const builder = Builder.from(graph)
+  builder.scope('check', () => {
+    const sums = [...updatesOf(graph).values()].flatMap((name) => {
+      const value = builder.value(name)
+      return value.dtype === 'float32' ? [op.reshape(op.reduceSum(value), [1])] : []
+    })
+    builder.output(CHECK, op.reduceSum(op.concat(sums, 0)))
   })
   return builder.build()
 }

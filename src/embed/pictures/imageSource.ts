@@ -63,7 +63,8 @@ export async function firstBytes(source: ImageSource, count: number): Promise<Ui
   }
 }
 
-function checkRaw(image: RawImage, label: string): RawImage {
+/** The picture, if its data is as long as its size says. @throws PipiloError `IMAGE_INVALID` */
+export function checkRaw(image: RawImage, label: string): RawImage {
   const { width, height, channels, data } = image
   const right = [width, height, channels].every((size) => Number.isInteger(size) && size > 0) && channels <= 4
   const bytes = data instanceof Uint8Array || (data as unknown) instanceof Uint8ClampedArray

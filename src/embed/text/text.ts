@@ -45,6 +45,10 @@ export class TextPreparation implements Preparation {
     this.limits = { unit: 'tokens', batch: batchTokens, least, smallest: SMALLEST, waiting: maxWaitingTokens }
   }
 
+  get tokenizer(): TextTokenizer {
+    return this.#options.tokenizer
+  }
+
   weigh(input: Input): number {
     return typeof input === 'string' ? input.length : 0
   }

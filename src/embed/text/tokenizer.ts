@@ -96,6 +96,11 @@ export class TextTokenizer {
     return (token === undefined ? undefined : this.#tokenizer.token_to_id(token)) ?? this.padId
   }
 
+  /** A token as the vocabulary writes it: `bird`, `##hee`, `▁sings`; `''` for an id that it does not have. */
+  token(id: number): string {
+    return this.#tokenizer.id_to_token(id) ?? ''
+  }
+
   /** With `false` the tokens of a text's parts may differ from those of the whole, wherever it is cut. */
   get divisible(): boolean {
     return this.#cuts !== undefined

@@ -56,8 +56,11 @@ export function timmArguments(label: string, config: Config): Config {
   const pretrained = isObject(config['pretrained_cfg']) ? config['pretrained_cfg'] : {}
   const stated = isObject(config['model_args']) ? config['model_args'] : {}
   const pooled = pretrained['global_pool']
+  // As timm: the channels of `input_size`, unless the arguments say otherwise.
+  const channels = stated['in_chans'] ?? [pretrained['input_size']].flat()[0] ?? 3
   const given = { ...(pooled === undefined ? {} : { global_pool: pooled }), ...stated }
-  const changes: Record<string, unknown> = {}
+  const changes: Record<string, unknown> =
+    typeof channels === 'number' && channels !== 3 ? { in_chans: channels } : {}
   for (const [name, value] of Object.entries(given)) {
     if (value === null) continue
     if (taken.has(name)) changes[name] = value

@@ -97,4 +97,19 @@ describe('imagePreprocessing', () => {
       expect(data[channel * 2 + pixel]).toBeCloseTo(expected, 5)
     }
   })
+
+  it('makes grey of one channel as Pillow’s L does', async () => {
+    const b = new Builder()
+    b.output('pixel_values', imagePreprocessing(b, { channels: 1, mean: [0], std: [1] }))
+    // Image.fromarray(bytes).convert('L'): halves are rounded up, equal bytes stay what they are.
+    const bytes = [
+      255, 0, 0, 0, 255, 0, 0, 0, 255, 77, 77, 77, 255, 255, 255, 1, 2, 3, 200, 100, 50, 13, 240, 99,
+    ]
+    const grey = [76, 150, 29, 77, 255, 2, 124, 156]
+    const { pixel_values } = await evaluate(b.build(), { pixels: tensor('uint8', [1, 2, 4, 3], bytes) })
+    expect(pixel_values!.shape).toEqual([1, 1, 2, 4])
+    expect([...(pixel_values!.data as Float32Array)].map((value) => 255 * value)).toEqual(
+      grey.map((value) => expect.closeTo(value, 3)),
+    )
+  })
 })

@@ -22,7 +22,7 @@ export function classCounts(labels: ArrayLike<number>, classes: number): Int32Ar
  *
  * @example
  * ```ts
- * classWeights(dataset.labels!, dataset.classes!.length)     // Float32Array, 1 for each where all are of one size
+ * classWeights(dataset.labels!, dataset.classes!.length)     // for classification({ weight }): Float32Array, 1 for each where all are of one size
  * ```
  *
  * @remarks

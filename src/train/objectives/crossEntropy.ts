@@ -9,7 +9,7 @@ export interface CrossEntropyOptions {
   /** Share of the target that is spread over all classes, from 0 to 1. Default 0. */
   readonly labelSmoothing?: number
   /** One weight a class: numbers, or a value [C]. Default: all weigh the same. */
-  readonly weight?: Value | readonly number[]
+  readonly weight?: Value | ArrayLike<number>
   /** Rows of this label count for nothing. Default -100. */
   readonly ignoreIndex?: number
 }
@@ -77,13 +77,14 @@ function weightsOf(
     checkShape('weight', weight, [classes])
     return weight
   }
-  if (!weight.every((one) => Number.isFinite(one) && one >= 0)) {
+  const weights = Array.from(weight)
+  if (!weights.every((one) => Number.isFinite(one) && one >= 0)) {
     throw invalid('weight', weight, 'numbers from 0')
   }
-  if (typeof classes === 'number' && weight.length !== classes) {
+  if (typeof classes === 'number' && weights.length !== classes) {
     throw invalid('weight', weight, `${classes} numbers, one a class`)
   }
-  return logits.builder.constant(tensor(logits.dtype, [weight.length], weight))
+  return logits.builder.constant(tensor(logits.dtype, [weights.length], weights))
 }
 
 /** The size of the last axis, in the dtype of `x`: a scalar. */

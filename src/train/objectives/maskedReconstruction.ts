@@ -1,5 +1,6 @@
 /** The reconstruction of masked patches, as masked autoencoders train. */
 import { op, type Value } from '../../graph/index.ts'
+import { patchify as patches } from '../../nn/index.ts'
 import { checkFloat, checkOneShape, checkShape, invalid, mismatch, shown } from './checks.ts'
 import { squares } from './regression.ts'
 import { standardize } from './standardize.ts'
@@ -69,8 +70,5 @@ export function patchify(pixelValues: Value, patchSize: number): Value {
     const sizes = `[N, C, H, W] with H and W multiples of ${patchSize}`
     throw mismatch('pixelValues', `${shown('pixelValues', pixelValues)}; it must be ${sizes}.`)
   }
-  const [rows, columns] = [Number(height) / patchSize, Number(width) / patchSize]
-  const cells = op.reshape(pixelValues, [-1, channels, rows, patchSize, columns, patchSize])
-  const ordered = op.transpose(cells, [0, 2, 4, 3, 5, 1]) // [N, rows, columns, p, p, C]
-  return op.reshape(ordered, [-1, rows * columns, patchSize * patchSize * channels])
+  return patches(pixelValues, patchSize)
 }

@@ -1,4 +1,5 @@
 /** Recipes that hide parts of pictures: MAE and data2vec. */
+import { PipiloError } from '../../base/index.ts'
 import { maeNetwork, maskedVitNetwork } from '../maskedNetworks.ts'
 import { data2vec as data2vecObjective } from '../methods/data2vec.ts'
 import { mae as maeObjective } from '../methods/mae.ts'
@@ -24,6 +25,15 @@ const tiny = (size: number) => ({
   num_heads: 3,
 })
 
+/** These recipes build their own transformer. */
+function checkModel(recipe: string, model: string | undefined): void {
+  if (model === undefined || model === shared.defaults.model) return
+  throw new PipiloError('OPTION_INVALID', `${recipe} trains a transformer of its own, not ${model}.`, {
+    input: 'model',
+    hint: `Write options of your own: network: ${recipe === 'mae' ? 'maeNetwork' : 'maskedVitNetwork'}({ … }).`,
+  })
+}
+
 const settings = (lr: number) => ({
   optimizer: { kind: 'adamw', lr, betas: [0.9, 0.95], weightDecay: 0.05 } as const,
   schedule: warmedCosine,
@@ -35,15 +45,18 @@ export const mae: TrainingRecipe = {
   name: 'mae',
   summary:
     'A masked autoencoder: a small vision transformer that paints the three quarters of a picture that it does not see',
-  prepare: ({ lr, seed, size = 64 }) => ({
-    network: maeNetwork(
-      { ...tiny(size), decoder_embed_dim: 96, decoder_depth: 2, decoder_num_heads: 3 },
-      { ...half, seed },
-    ),
-    objective: maeObjective({ patchSize: size / SIDE }),
-    ...settings(lr),
-    augment: cropsAndFlips(size),
-  }),
+  prepare: ({ lr, seed, model, size = 64 }) => {
+    checkModel('mae', model)
+    return {
+      network: maeNetwork(
+        { ...tiny(size), decoder_embed_dim: 96, decoder_depth: 2, decoder_num_heads: 3 },
+        { ...half, seed },
+      ),
+      objective: maeObjective({ patchSize: size / SIDE }),
+      ...settings(lr),
+      augment: cropsAndFlips(size),
+    }
+  },
 }
 
 export const data2vec: TrainingRecipe = {
@@ -51,10 +64,13 @@ export const data2vec: TrainingRecipe = {
   name: 'data2vec',
   summary:
     'data2vec: a small vision transformer predicts, behind masked patches, what its moving average sees',
-  prepare: ({ lr, seed, size = 64 }) => ({
-    network: maskedVitNetwork({ ...tiny(size), top_layers: 2 }, { ...half, seed }),
-    objective: data2vecObjective({ grid: [SIDE, SIDE], layers: ['hidden_state_2', 'hidden_state_3'] }),
-    ...settings(lr),
-    augment: cropsAndFlips(size),
-  }),
+  prepare: ({ lr, seed, model, size = 64 }) => {
+    checkModel('data2vec', model)
+    return {
+      network: maskedVitNetwork({ ...tiny(size), top_layers: 2 }, { ...half, seed }),
+      objective: data2vecObjective({ grid: [SIDE, SIDE], layers: ['hidden_state_2', 'hidden_state_3'] }),
+      ...settings(lr),
+      augment: cropsAndFlips(size),
+    }
+  },
 }

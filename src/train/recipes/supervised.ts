@@ -1,11 +1,12 @@
 /** Recipes that learn from labels: LeNet-5, residual networks, triplets, supervised contrast. */
 import { PipiloError } from '../../base/index.ts'
 import type { Dataset } from '../../embed/index.ts'
+import type { Optimizer } from '../../grad/index.ts'
 import { CIFAR10, MNIST } from '../augmentations/index.ts'
 import { classification } from '../methods/classification.ts'
 import { supervisedContrast, triplets } from '../methods/labelledEmbeddings.ts'
-import { type FreshNetworkOptions, freshNetwork } from '../networks.ts'
-import type { RecipeChoices, TrainingRecipe } from './recipe.ts'
+import { freshNetwork } from '../networks.ts'
+import type { RecipeParts, TrainingRecipe } from './recipe.ts'
 import { biasesAndNorms, cropsAndFlips, sgd, square, warmedCosine } from './settings.ts'
 
 function classesOf({ classes, name }: Dataset): number {
@@ -32,73 +33,61 @@ export const lenet5: TrainingRecipe = {
   }),
 }
 
-function colourNetwork(
-  name: string,
-  { data, seed }: RecipeChoices,
-  size: number,
-  options: FreshNetworkOptions = {},
-) {
-  const { config, ...rest } = options
-  return freshNetwork(name, {
-    config: { ...config, num_classes: classesOf(data) },
-    size: square(size),
-    ...CIFAR10,
-    seed,
-    ...rest,
-  })
+/** A recipe for a residual network on colour pictures with labels. */
+function labelled(
+  parts: Pick<TrainingRecipe, 'name' | 'summary'> &
+    Pick<RecipeParts, 'objective' | 'groups'> & {
+      readonly defaults: Pick<TrainingRecipe['defaults'], 'epochs' | 'batch' | 'lr'>
+      readonly optimizer: (lr: number) => Optimizer
+    },
+): TrainingRecipe {
+  const { name, summary, objective, optimizer, groups, defaults } = parts
+  const usual = { size: 32, model: 'resnet20_cifar' }
+  return {
+    name,
+    summary,
+    needs: 'pictures with labels: a folder of images by class, or a file with image,label',
+    columns: ['image', 'label'],
+    defaults: { ...defaults, ...usual },
+    prepare: ({ data, lr, seed, size = usual.size, model = usual.model }) => ({
+      network: freshNetwork(model, {
+        config: { num_classes: classesOf(data) },
+        size: square(size),
+        ...CIFAR10,
+        seed,
+      }),
+      objective,
+      optimizer: optimizer(lr),
+      schedule: warmedCosine,
+      ...(groups && { groups }),
+      augment: cropsAndFlips(size),
+    }),
+  }
 }
 
-export const resnet: TrainingRecipe = {
+const adam = (lr: number): Optimizer => ({ kind: 'adam', lr })
+
+export const resnet = labelled({
   name: 'resnet',
   summary: 'A small residual network as a classifier; the embedding is its global pooling',
-  needs: 'pictures with labels: a folder of images by class, or a file with image,label',
-  columns: ['image', 'label'],
-  defaults: { epochs: 30, batch: 64, lr: 0.1, size: 32, model: 'resnet20_cifar' },
-  prepare: (choices) => {
-    const { lr, size = 32, model = 'resnet20_cifar' } = choices
-    return {
-      network: colourNetwork(model, choices, size),
-      objective: classification(),
-      optimizer: sgd(lr, 5e-4),
-      schedule: warmedCosine,
-      groups: biasesAndNorms,
-      augment: cropsAndFlips(size),
-    }
-  },
-}
+  defaults: { epochs: 30, batch: 64, lr: 0.1 },
+  objective: classification(),
+  optimizer: (lr) => sgd(lr, 5e-4),
+  groups: biasesAndNorms,
+})
 
-export const triplet: TrainingRecipe = {
+export const triplet = labelled({
   name: 'triplet',
   summary: 'Embeddings in which pictures of one class lie together, by the hardest triplets of each batch',
-  needs: 'pictures with labels: a folder of images by class, or a file with image,label',
-  columns: ['image', 'label'],
-  defaults: { epochs: 20, batch: 64, lr: 1e-3, size: 32, model: 'resnet20_cifar' },
-  prepare: (choices) => {
-    const { lr, size = 32, model = 'resnet20_cifar' } = choices
-    return {
-      network: colourNetwork(model, choices, size),
-      objective: triplets(),
-      optimizer: { kind: 'adam', lr },
-      schedule: warmedCosine,
-      augment: cropsAndFlips(size),
-    }
-  },
-}
+  defaults: { epochs: 20, batch: 64, lr: 1e-3 },
+  objective: triplets(),
+  optimizer: adam,
+})
 
-export const supcon: TrainingRecipe = {
+export const supcon = labelled({
   name: 'supcon',
   summary: 'Embeddings from labels by supervised contrast',
-  needs: 'pictures with labels: a folder of images by class, or a file with image,label',
-  columns: ['image', 'label'],
-  defaults: { epochs: 20, batch: 128, lr: 1e-3, size: 32, model: 'resnet20_cifar' },
-  prepare: (choices) => {
-    const { lr, size = 32, model = 'resnet20_cifar' } = choices
-    return {
-      network: colourNetwork(model, choices, size),
-      objective: supervisedContrast(),
-      optimizer: { kind: 'adam', lr },
-      schedule: warmedCosine,
-      augment: cropsAndFlips(size),
-    }
-  },
-}
+  defaults: { epochs: 20, batch: 128, lr: 1e-3 },
+  objective: supervisedContrast(),
+  optimizer: adam,
+})

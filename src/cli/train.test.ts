@@ -1,0 +1,257 @@
+/** `pipilo train` on folders of tiny pictures. */
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { PipiloError } from '../base/index.ts'
+import { embedder } from '../embed/index.ts'
+import { trainingRecipes } from '../train/index.ts'
+import { picture } from '../train/testing/data.ts'
+import { helpOf, parseArguments, type Terminal } from './command.ts'
+import { trainCommand } from './commands/train.ts'
+
+let folder: string
+const at = (name: string) => join(folder, name)
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pipilo-cli-train-'))
+  for (let i = 0; i < 18; i++) {
+    const name = at(`birds/${['gull', 'owl', 'towhee'][i % 3]!}`)
+    mkdirSync(name, { recursive: true })
+    await sharp(picture(i, { channels: 3 }).data, { raw: { width: 16, height: 16, channels: 3 } }).toFile(
+      join(name, `${i}.png`),
+    )
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Runs the command here; what it printed, and how it ended. */
+async function run(argv: readonly string[], stopAt?: number) {
+  const printed = { out: '', err: '' }
+  const stop = new AbortController()
+  const terminal: Terminal = {
+    async out(text) {
+      printed.out += text
+      if (stopAt !== undefined && text.includes(`"step":${stopAt},`)) stop.abort()
+    },
+    err(text) {
+      printed.err += text
+    },
+    interactive: false,
+    width: 80,
+    signal: stop.signal,
+  }
+  try {
+    await trainCommand.run(parseArguments(trainCommand, argv), terminal)
+    return { ...printed, error: undefined }
+  } catch (error) {
+    if (!(error instanceof PipiloError)) throw error
+    return { ...printed, error: `${error.code}: ${error.message}` }
+  }
+}
+
+const events = (out: string) =>
+  out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+const quick = ['--epochs', '1', '--size', '16', '--batch', '6']
+
+describe('pipilo train', () => {
+  it.each([
+    ['lenet5', 84, 'accuracy'],
+    ['resnet', 64, 'accuracy'],
+    ['autoencoder', 32, 'loss'],
+  ])('%s gives a folder that is a model', async (recipe, dimensions, number) => {
+    const out = at(recipe)
+    const ended = await run([recipe, '--data', at('birds'), '--out', out, ...quick, '--validation', '0.2'])
+    expect(ended.error).toBeUndefined()
+    expect(ended.out).toMatch(/^epoch 1\/1 {2}loss [\d.e-]+ .*samples\/s\n/)
+    expect(ended.out).toContain(`validation ${number} `)
+    expect(ended.out).toContain(`the model and its curves are in ${out}\n`)
+    const e = await embedder(out)
+    const { vectors } = await e.embed([at('birds/owl/1.png')])
+    expect(vectors[0]).toHaveLength(dimensions)
+    await e.dispose()
+  })
+
+  it('tells its events as JSON lines, and goes on where it was stopped', async () => {
+    const out = at('json')
+    const words = ['lenet5', '--data', at('birds'), '--out', out, '--size', '16', '--batch', '6', '--json']
+    const stopped = await run([...words, '--epochs', '3'], 4)
+    expect(stopped.error).toMatch(/^ABORTED/)
+    expect(events(stopped.out).map(({ kind }) => kind)).toEqual([
+      ...['step', 'step', 'step', 'epoch', 'checkpoint', 'step', 'checkpoint'],
+    ])
+    const again = await run([...words, '--epochs', '3'])
+    expect(again.error).toMatch(/^OPTION_INVALID: .*--resume/)
+    const resumed = await run([...words, '--epochs', '3', '--resume'])
+    const told = events(resumed.out)
+    expect(told[0]).toMatchObject({ kind: 'resumed', step: 4 })
+    expect(told.filter(({ kind }) => kind === 'step').map(({ step }) => step)).toEqual([5, 6, 7, 8, 9])
+    expect(told.find(({ kind }) => kind === 'step')).toMatchObject({
+      steps: 9,
+      epoch: 2,
+      epochs: 3,
+      loss: expect.any(Number),
+      learning_rate: expect.any(Number),
+    })
+    expect(told.at(-1)).toEqual({ kind: 'done', folder: out, stoppedEarly: false })
+    expect(readFileSync(join(out, 'log.jsonl'), 'utf8').match(/"kind":"epoch"/g)).toHaveLength(3)
+  })
+
+  it('takes a batch that fits where the recipe’s does not', async () => {
+    const out = at('small')
+    const words = ['lenet5', '--data', at('birds'), '--out', out, '--epochs', '1', '--size', '16']
+    expect((await run([...words, '--validation', '0.4'])).error).toBeUndefined()
+    const { batch, rows } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as Record<string, number>
+    expect(batch).toBe(rows)
+  })
+
+  const cases: [string, string[], RegExp][] = [
+    ['nothing', [], /^USAGE: Train what\? See pipilo train --help/],
+    ['two recipes', ['lenet5', 'resnet', '--out', 'x'], /^USAGE: .*one recipe, not 2/],
+    ['no folder', ['lenet5', '--data', 'birds'], /^USAGE: --out is missing/],
+    ['no data', ['lenet5', '--out', 'x'], /^USAGE: --data is missing.*lenet5 needs grey pictures/],
+    [
+      'an unknown recipe',
+      ['lenet', '--data', 'birds', '--out', 'x'],
+      /^OPTION_INVALID: There is no recipe lenet. Did you mean lenet5/,
+    ],
+    [
+      'a rate that is none',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--lr', 'fast'],
+      /^USAGE: --lr is a number above 0, not "fast"/,
+    ],
+    ['a negative rate', ['lenet5', '--data', 'birds', '--out', 'x', '--lr=-1'], /^USAGE: --lr/],
+    ['no epochs', ['lenet5', '--data', 'birds', '--out', 'x', '--epochs', '0'], /^USAGE: --epochs/],
+    ['data that is not there', ['lenet5', '--data', 'nothing', '--out', 'x'], /^FILE_NOT_FOUND: .*nothing/],
+    [
+      'an unknown model',
+      ['resnet', '--data', 'birds', '--out', 'x', '--model', 'resnet20_cifa'],
+      /^MODEL_INVALID: .*Did you mean resnet20_cifar/,
+    ],
+    [
+      'a model where the recipe has its own',
+      ['mae', '--data', 'birds', '--out', 'x', '--model', 'resnet18'],
+      /^OPTION_INVALID: mae trains a transformer of its own/,
+    ],
+    [
+      'a size for texts',
+      ['sentences', '--data', 'birds', '--out', 'x', '--size', '8'],
+      /^USAGE: --size is of no use: sentences/,
+    ],
+    [
+      'pictures for texts',
+      ['sentences', '--data', 'birds', '--out', 'x', '--model', 'none'],
+      /(INPUT_INVALID|MODEL_UNKNOWN)/,
+    ],
+    [
+      'too large a batch',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--batch', '19'],
+      /^OPTION_INVALID: The batch is 19.*18 rows/,
+    ],
+    [
+      'a size that is too small',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--size', '4'],
+      /^(OPTION_INVALID|SHAPE_MISMATCH|GRAPH_INVALID|MODEL_INVALID): /,
+    ],
+    ['a share of all', ['lenet5', '--data', 'birds', '--out', 'x', '--validation', '1'], /^OPTION_INVALID: /],
+    [
+      'validation of other classes',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--validation', 'fish'],
+      /^(INPUT_INVALID|FILE_NOT_FOUND): /,
+    ],
+    ['a file that is not there', ['mine.mjs', '--out', 'x'], /^INPUT_INVALID: mine\.mjs cannot be loaded/],
+    [
+      'a file without options',
+      ['empty.mjs', '--out', 'x'],
+      /^INPUT_INVALID: The default export of empty\.mjs is not the options of train/,
+    ],
+    ['a rate for a file', ['empty.mjs', '--out', 'x', '--lr', '1'], /^USAGE: --lr changes a recipe/],
+  ]
+  it.each(cases)('with %s is refused, and writes nothing', async (_, argv, message) => {
+    const home = process.cwd()
+    writeFileSync(at('empty.mjs'), 'export default 1\n')
+    process.chdir(folder)
+    try {
+      expect((await run(argv)).error).toMatch(message)
+      expect(existsSync('x')).toBe(false)
+    } finally {
+      process.chdir(home)
+    }
+  })
+
+  it('lists its recipes in its help', async () => {
+    const help = await helpOf(trainCommand, { meta: { name: 'pipilo' } })
+    for (const { name, summary, needs } of trainingRecipes) {
+      expect(help).toMatch(new RegExp(`^\\s+${name}\\s`, 'm'))
+      expect(help).toContain(summary)
+      expect(help).toContain(`needs ${needs}`)
+    }
+  })
+})
+
+describe('in a process of its own', () => {
+  // Where tsx is found.
+  const home = fileURLToPath(new URL('../..', import.meta.url))
+  const main = fileURLToPath(new URL('main.ts', import.meta.url))
+  const process_ = (...argv: string[]) =>
+    new Promise<{ status: number; out: string; err: string }>((resolve) => {
+      execFile(
+        process.execPath,
+        ['--import', 'tsx', main, 'train', ...argv],
+        { cwd: home },
+        (error, out, err) => resolve({ status: error ? Number(error.code) : 0, out, err }),
+      )
+    })
+
+  it('takes the options that a file exports, and says by its status how it ended', async () => {
+    const room = pathToFileURL(fileURLToPath(new URL('../train/index.ts', import.meta.url))).href
+    writeFileSync(
+      at('own.mjs'),
+      `import { freshNetwork, reconstruction } from '${room}'
+export default () => ({
+  network: freshNetwork('mlp_autoencoder', { config: { hidden: [8], latent: 3 }, size: [16, 16] }),
+  objective: reconstruction(),
+  batch: 9,
+  epochs: 40,
+})
+`,
+    )
+    const [done, wrong, usage] = await Promise.all([
+      process_(
+        at('own.mjs'),
+        '--data',
+        at('birds'),
+        '--out',
+        at('own'),
+        '--epochs',
+        '2',
+        '--validation',
+        '0.5',
+        '--json',
+      ),
+      process_('lenet5', '--data', at('nothing'), '--out', at('x')),
+      process_('lenet5', '--data', at('birds'), '--out', at('x'), '--lr', '0'),
+    ])
+    expect(done.err).toBe('')
+    expect(done.status).toBe(0)
+    expect(events(done.out).map(({ kind }) => kind)).toEqual([
+      ...['step', 'epoch', 'checkpoint'],
+      ...['step', 'epoch', 'checkpoint'],
+      'done',
+    ])
+    expect(events(done.out)[1]).toMatchObject({ validation_loss: expect.any(Number) })
+    expect(wrong).toMatchObject({ status: 1, out: '', err: expect.stringMatching(/\[FILE_NOT_FOUND\]/) })
+    expect(usage).toMatchObject({
+      status: 2,
+      out: '',
+      err: expect.stringMatching(/--lr is a number above 0/),
+    })
+  })
+})
