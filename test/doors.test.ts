@@ -44,7 +44,7 @@ it('The doors of the package offer the names in doors.txt, and nothing that only
 
 /** Names that a room gives to other rooms and not to users. All of `base` but its errors is of that kind. */
 const inner: Record<string, string[]> = {
-  runtime: ['fileIdentity', 'readNote', 'reopen', 'writeNote'],
+  runtime: ['fileIdentity', 'libraryVersion', 'readNote', 'reopen', 'writeNote'],
   models: ['available', 'checkImagePreprocessing', 'findInPackage', 'inPrecision', 'openForTraining'],
   embed: [
     'ModelInput',

@@ -62,7 +62,7 @@ export const attributeCommand = command({
     baseline: {
       type: 'string',
       description:
-        'Input that counts as nothing: mean (default), black or blurred for pictures, padding for texts',
+        'Input that counts as nothing: blurred (default), mean or black for pictures, padding for texts',
       valueHint: 'kind',
     },
     out: { type: 'string', alias: 'o', description: 'Heat map of a picture, a .png file', valueHint: 'file' },

@@ -9,7 +9,7 @@ export interface Settings
     Pick<AttributeOptions, 'runtime' | 'signal'> {}
 
 const methods = ['integrated-gradients', 'gradient'] as const
-const baselines = { image: ['mean', 'black', 'blurred'], text: ['padding'] } as const
+const baselines = { image: ['blurred', 'mean', 'black'], text: ['padding'] } as const
 
 /** @throws PipiloError `OPTION_INVALID` */
 export function checkAttributeOptions(options: AttributeOptions, modality: InputModality): Settings {

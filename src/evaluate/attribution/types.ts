@@ -15,8 +15,8 @@ export interface AttributeOptions {
   /** Points between baseline and input at which gradients are taken, for integrated gradients. Default 32. */
   readonly steps?: number
   /**
-   * For pictures `mean` (the default: the mean colour that the model subtracts), `black` or `blurred` (the picture itself, blurred by a sixteenth
-   * of its shorter side); for texts `padding`.
+   * For pictures `blurred` (the default: the picture itself, blurred by a sixteenth of its shorter side), `mean` (the mean colour that the model
+   * subtracts) or `black`; for texts `padding`.
    */
   readonly baseline?: AttributionBaseline
   /** Points that are run at a time. Default 8. */
