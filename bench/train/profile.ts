@@ -37,8 +37,6 @@ export async function printProfile(name: string, threads: number, recompute: str
     args?.input_type_shape?.map((shape) => Object.values(shape)[0]?.join('×')).slice(0, 2)
   print(name, 16, kernels, ({ args }) => args?.op_name ?? '')
   print(name, 40, kernels, (event) => `${event.args?.op_name} ${shapesOf(event)?.join(' ')}`)
-  if (process.env['NODES'])
-    print(name, 60, kernels, (event) => `${event.args?.op_name} ${event.name} ${shapesOf(event)?.join(' ')}`)
   console.log(`${name}: ${wall.toFixed(1)} ms a step with the profile's own cost`)
 }
 

@@ -2,7 +2,7 @@
  * Steps a second of whole training steps beside PyTorch, turn about, each in a process of its own: medians, their ratio, peaks of memory.
  *
  *     PYTHON=venv/bin/python npx tsx bench/train/speed.ts [mlp vit lenet resnet20 minilm minilm-sparse]... [--threads 1] [--rounds 9]
- *         [--recompute '^blocks\.\d+'] [--tfjs] [--profile]
+ *         [--recompute '^blocks\.\d+'] [--tfjs] [--alone] [--profile]
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -50,6 +50,7 @@ interface Answer {
 
 interface Peer {
   readonly name: string
+  readonly threads: string
   ask(steps: number): Promise<Answer>
   end(): void
 }
@@ -85,15 +86,15 @@ async function measure(name: string): Promise<void> {
     }
   }
   if (options.tfjs && ['mlp', 'lenet'].includes(name)) {
-    for (const backend of ['cpu', 'wasm']) {
-      const command = [process.execPath, path('speed-tfjs.js'), name, backend]
-      peers.push(await open(`TensorFlow.js ${backend}`, '1', command))
-    }
+    const command = [process.execPath, '--import', import.meta.resolve('tsx'), path('speed-tfjs.ts'), name]
+    peers.push(await open('TensorFlow.js', '1', command))
   }
   const count = steps[name]!
   const answers = peers.map((): Answer[] => [])
   for (let round = -2; round < ROUNDS; round++) {
     for (const [i, peer] of peers.entries()) {
+      // Seconds a step.
+      if (peer.name === 'TensorFlow.js' && round > 1) continue
       const answer = await peer.ask(peer.name.startsWith('Tensor') ? 1 : count)
       if (round >= 0) answers[i]!.push(answer)
     }
@@ -131,7 +132,7 @@ async function open(
   threads: string,
   [program, ...args]: string[],
   env: Record<string, string> = {},
-): Promise<Peer & { readonly threads: string }> {
+): Promise<Peer> {
   const child: ChildProcessWithoutNullStreams = spawn(program!, args, { env: { ...process.env, ...env } })
   child.stderr.pipe(process.stderr)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()

@@ -80,7 +80,7 @@ export class HeldState {
       else into[output] = this.#spare.get(name) ?? alike(current)
     }
     const asked = [...new Set([...fetch, ...allocated])].filter((name) => !into[name])
-    // Where each result has its place beforehand, the engine copies none.
+    // The engine copies no result if each has its place beforehand.
     const places = this.#places(asked)
     const given = await this.#engine.run({ ...feeds, ...Object.fromEntries(this.#current) }, asked, {
       ...into,
