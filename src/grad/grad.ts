@@ -13,6 +13,7 @@ import {
   type Value,
 } from '../graph/index.ts'
 import { zerosLike } from './broadcasting.ts'
+import { fuseGelu } from './gelu.ts'
 import { recomputed } from './recompute.ts'
 import { BackwardCall, type GradientRule } from './rule.ts'
 import { ruleOf } from './table.ts'
@@ -41,7 +42,7 @@ export interface GradOptions {
  *
  * @remarks
  * For each name in `by` there is an output `<name>.grad` of its shape and dtype; zeros where `of` does not depend on it. Everything that
- * the graph had is kept. Where a function has a corner (ReLU at 0), the gradient is PyTorch's choice. Integers and booleans carry
+ * the graph had is kept, but the values inside a Gelu, which becomes one node. Where a function has a corner (ReLU at 0), the gradient is PyTorch's choice. Integers and booleans carry
  * no gradient. A graph of an older operator set is raised to 17 first (`upgrade`). Reverse-mode accumulation, as in https://arxiv.org/abs/1502.05767, section 3.2.
  *
  * @throws `LAYER_UNKNOWN` for a name that is not there, `SHAPE_MISMATCH` for an output of more than one number, `DTYPE_MISMATCH` for names
@@ -49,7 +50,7 @@ export interface GradOptions {
  *   pattern that matches no layer
  */
 export function grad(imported: Graph, { of, by, recompute = [] }: GradOptions): Graph {
-  const given = upgrade(imported)
+  const given = fuseGelu(upgrade(imported), by)
   const way = wayOf(given, of, by)
   const graph = optionalOutputs(given, statisticsOf(way))
   const builder = Builder.from(graph)

@@ -9,7 +9,9 @@ const y = (call: BackwardCall) => call.output(0)
 
 /** 1 where the condition holds, else 0. As a factor it takes half the time of Where in ONNX Runtime 1.30. */
 const mask = (condition: Value, like: Value) => op.cast(condition, like.dtype)
-const positive = (value: Value) => mask(op.greater(value, 0), value)
+/** 1 where a value is above 0. Steep enough, HardSigmoid gives that for every normal float32, in one pass instead of two. */
+const positive = (value: Value) =>
+  value.dtype === 'float32' ? op.hardSigmoid(value, 3e38, 0) : mask(op.greater(value, 0), value)
 
 /** `g` where the condition holds, else `g · factor`. */
 const elseTimes = (condition: Value, g: Value, factor: Value | number) =>
@@ -88,10 +90,16 @@ function swish(g: Value, call: BackwardCall, alpha: number): Value {
   return op.mul(g, op.add(gate, bend))
 }
 
+/** By `Φ(x) + x φ(x)`, in nine passes over memory: HardSigmoid is a line in one, and a quotient spares the exponent's sign. */
 function gelu(g: Value, value: Value): Value {
-  const cumulative = op.mul(op.add(op.erf(op.mul(value, Math.SQRT1_2)), 1), 0.5)
-  const density = op.mul(op.exp(op.mul(op.mul(value, value), -0.5)), 1 / Math.sqrt(2 * Math.PI))
-  return op.mul(g, op.add(cumulative, op.mul(value, density)))
+  const scaled = op.mul(value, Math.SQRT1_2)
+  const bend = op.mul(op.div(scaled, op.exp(op.mul(scaled, scaled))), 1 / Math.sqrt(Math.PI))
+  return op.mul(g, op.add(cumulative(op.erf(scaled)), bend))
+}
+
+/** (erf + 1) / 2. ONNX Runtime's HardSigmoid is for float32 alone. */
+function cumulative(erf: Value): Value {
+  return erf.dtype === 'float32' ? op.hardSigmoid(erf, 0.5, 0.5) : op.mul(op.add(erf, 1), 0.5)
 }
 
 function geluTanh(g: Value, value: Value): Value {

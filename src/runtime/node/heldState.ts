@@ -2,7 +2,7 @@
 //
 // Imported by worker.ts: it must lean on the engine alone, so that a worker starts quickly.
 import type { Shape } from '../../graph/index.ts'
-import type { Tensor, TypedArray } from '../../tensor/index.ts'
+import type { DType, Tensor, TypedArray } from '../../tensor/index.ts'
 import type { Engine } from './engine.ts'
 
 type Tensors = Readonly<Record<string, Tensor>>
@@ -13,6 +13,8 @@ export interface Wiring {
   readonly next: Readonly<Record<string, string>>
   /** Shapes of the inputs that may differ from step to step; the library allocates each of their values. */
   readonly open: Readonly<Record<string, Shape>>
+  /** Outputs beside the state whose dtype and shape are known. */
+  readonly known: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>
 }
 
 /** Tensors kept under the name of the input that takes them; each comes from one of the graph's outputs. */
@@ -20,6 +22,7 @@ export class HeldState {
   readonly #engine: Engine
   readonly #next: Wiring['next']
   readonly #open: Wiring['open']
+  readonly #known: Wiring['known']
   /** Tensors that the next step is fed. */
   readonly #current = new Map<string, Tensor>()
   /** Buffers that the next step writes into; the library never sees one array as a feed and a fetch of one run. */
@@ -27,10 +30,11 @@ export class HeldState {
   /** The values that the last step replaced; undefined when nothing can be taken back. */
   #before: ReadonlyMap<string, Tensor> | undefined
 
-  constructor(engine: Engine, { next, open }: Wiring) {
+  constructor(engine: Engine, { next, open, known }: Wiring) {
     this.#engine = engine
     this.#next = next
     this.#open = open
+    this.#known = known
   }
 
   /** Takes tensors as the state's values; their arrays are this object's from now on. */
@@ -75,8 +79,14 @@ export class HeldState {
       if (this.#open[name] || Array.isArray(current.data)) allocated.push(output)
       else into[output] = this.#spare.get(name) ?? alike(current)
     }
-    const asked = [...new Set([...fetch, ...allocated])]
-    const results = await this.#engine.run({ ...feeds, ...Object.fromEntries(this.#current) }, asked, into)
+    const asked = [...new Set([...fetch, ...allocated])].filter((name) => !into[name])
+    // The engine copies no result if each has its place beforehand.
+    const places = this.#places(asked)
+    const given = await this.#engine.run({ ...feeds, ...Object.fromEntries(this.#current) }, asked, {
+      ...into,
+      ...places,
+    })
+    const results = { ...given, ...places }
     for (const name of keep) {
       const value = results[this.#next[name]!]
       if (value && this.#open[name]) await checkNext(name, value.shape, this.#open[name])
@@ -97,6 +107,26 @@ export class HeldState {
       }),
     )
   }
+
+  /** New tensors for outputs, if all are known. */
+  #places(names: readonly string[]): Record<string, Tensor> {
+    const places: Record<string, Tensor> = {}
+    for (const name of names) {
+      const { dtype, shape } = this.#known[name] ?? {}
+      const Typed = dtype && ARRAYS[dtype]
+      if (!dtype || !shape || !Typed) return {}
+      places[name] = { dtype, shape, data: new Typed(shape.reduce((product, size) => product * size, 1)) }
+    }
+    return places
+  }
+}
+
+/** Arrays of the dtypes that results have; others are left to the library. */
+const ARRAYS: Partial<Record<DType, new (length: number) => TypedArray>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
 }
 
 /** Loaded when it is needed: see the head of this file. */

@@ -1,6 +1,6 @@
 // Sessions that hold state: checks, turns, and the one thread (or the calling one) that each is pinned to.
 import { abortError, onAbort, PipiloError } from '../../base/index.ts'
-import type { Graph, Initializer, Shape, ValueInfo } from '../../graph/index.ts'
+import type { Graph, Initializer, Node, Shape, ValueInfo, ValueType } from '../../graph/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { StatefulOptions, StatefulSession, Step } from '../types.ts'
 import { counts } from './counts.ts'
@@ -27,9 +27,7 @@ export async function compileStateful(given: Graph, options: StatefulOptions): P
   const { threads } = counts({ ...options, workers })
   const { graph, initial } = stateAsInputs(given, next)
   const wiring = checkWiring(graph, next)
-  // Loaded when it is needed, as in compile.ts.
-  const { planOf } = await import('./plan.ts')
-  const { plan } = await planOf(graph, threads, options)
+  const plan = await planOfState(graph, threads, options)
   const first: Record<string, Tensor> = {}
   for (const [name, source] of initial) first[name] = await load({ name, source, ...source })
   const holder = workers === 0 ? await holdHere(plan, wiring) : await holdOnThread(plan, wiring)
@@ -41,6 +39,27 @@ export async function compileStateful(given: Graph, options: StatefulOptions): P
     throw error
   }
   return session
+}
+
+/** The plan of the graph, on the CPU with an output in front of the others by which the engine avoids copies. */
+async function planOfState(graph: Graph, threads: number, options: StatefulOptions): Promise<Plan> {
+  // Loaded when it is needed, as in compile.ts.
+  const { planOf } = await import('./plan.ts')
+  if ((options.device ?? 'cpu') !== 'cpu') return (await planOf(graph, threads, options)).plan
+  const unreadable = 'nothing to read'
+  const node: Node = {
+    name: '',
+    op: 'SequenceEmpty',
+    domain: '',
+    inputs: [],
+    outputs: [unreadable],
+    attributes: {},
+  }
+  const element: ValueType = { kind: 'tensor', dtype: 'float32' }
+  const ending: ValueInfo = { name: unreadable, type: { kind: 'sequence', element } }
+  const ended = { ...graph, nodes: [...graph.nodes, node], outputs: [ending, ...graph.outputs] }
+  const { plan } = await planOf(ended, threads, options)
+  return { ...plan, unreadable }
 }
 
 /** The requests that concern state. */
@@ -225,7 +244,20 @@ function checkWiring({ inputs, outputs }: Graph, next: StatefulOptions['state'])
     }
     if (shape.some((size) => typeof size !== 'number')) open[name] = shape
   }
-  return { next: { ...next }, open }
+  return { next: { ...next }, open, known: knownOf(outputs, takers) }
+}
+
+/** Dtypes and shapes of the outputs that are no next value, where the graph tells them. */
+function knownOf(outputs: readonly ValueInfo[], taken: ReadonlyMap<string, string>): Wiring['known'] {
+  return Object.fromEntries(
+    outputs.flatMap(({ name, type }) => {
+      if (taken.has(name) || type?.kind !== 'tensor') return []
+      const { dtype, shape } = type
+      return shape?.every((size) => typeof size === 'number')
+        ? [[name, { dtype, shape: shape.map(Number) }] as const]
+        : []
+    }),
+  )
 }
 
 /** An output has to be what its input takes, as far as the graph says. */
