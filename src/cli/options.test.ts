@@ -47,6 +47,12 @@ beforeAll(async () => {
       )
   }
   await run('train', ['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1', '--out', 'begun'])
+  writeFileSync(
+    'pairs.jsonl',
+    ['a towhee', 'an owl', 'a market', 'a train']
+      .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i })}\n`)
+      .join(''),
+  )
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
   mkdirSync('old')
   writeFileSync('old/old.txt', 'of a folder that will be gone\n')
@@ -344,6 +350,22 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     batch: [birds, ['--batch', '4']],
     lr: [birds, ['--lr', '0.2']],
+    lora: [
+      [
+        'sentences',
+        '--data',
+        'pairs.jsonl',
+        '--model',
+        't',
+        '--out',
+        'trained',
+        '--epochs',
+        '1',
+        '--lr',
+        '0.01',
+      ],
+      ['--lora', '2'],
+    ],
     seed: [birds, ['--seed', '1']],
     checkpoint: [birds, ['--checkpoint', '0']],
     resume: [['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1', '--out', 'begun'], ['--resume']],

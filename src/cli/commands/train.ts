@@ -147,6 +147,8 @@ async function fromRecipe(
   const { defaults } = recipe
   if (given.size !== undefined && defaults.size === undefined)
     throw usageError(`--size is of no use: ${recipe.name} takes no pictures.`)
+  if (given.lora !== undefined && !recipe.takesLora)
+    throw usageError(`--lora is of no use: ${recipe.name} trains all weights.`, 'Only sentences takes it.')
   const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
   const {
     epochs = defaults.epochs,
@@ -185,10 +187,10 @@ function rowsOf(data: Dataset, validation: Dataset | number | undefined, seed = 
 /** The options that a file exports; the command line's data takes the place of its own. */
 async function fromFile(
   path: string,
-  words: Readonly<Record<'data' | 'validation' | 'model' | 'size' | 'lr', string | undefined>>,
+  words: Readonly<Record<'data' | 'validation' | 'model' | 'size' | 'lr' | 'lora', string | undefined>>,
   terminal: Terminal,
 ): Promise<TrainOptions> {
-  for (const name of ['model', 'size', 'lr'] as const) {
+  for (const name of ['model', 'size', 'lr', 'lora'] as const) {
     if (words[name] === undefined) continue
     throw usageError(`--${name} changes a recipe, and ${path} is a file.`, 'Change it in the file.')
   }

@@ -45,5 +45,7 @@ export interface TrainingRecipe {
     readonly size?: number
     readonly model: string
   }
+  /** True for recipes that heed {@link RecipeChoices.lora}. */
+  readonly takesLora?: boolean
   prepare(choices: RecipeChoices): Promise<RecipeParts> | RecipeParts
 }

@@ -12,6 +12,7 @@ export const sentences: TrainingRecipe = {
   summary: 'Fine-tunes a model of sentences; what the data has decides how',
   needs: 'a CSV or JSON-lines file with sentence1,sentence2,score, or anchor,positive[,negative], or text',
   columns: [],
+  takesLora: true,
   defaults: { epochs: 2, batch: 32, lr: 2e-5, model: 'all-MiniLM-L6-v2' },
   prepare: async ({ data, lr, lora, model = 'all-MiniLM-L6-v2' }) => ({
     network: await openedNetwork(model, {
