@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { PipiloError } from '../../src/base/index.ts'
 import type { Graph } from '../../src/graph/index.ts'
-import { buildBert, findCnn, findVit, seeded } from '../../src/nn/index.ts'
+import { architecture, buildBert, seeded } from '../../src/nn/index.ts'
 import { compile, type Device, devices, placement } from '../../src/runtime/index.ts'
 import { type Tensor, tensor } from '../../src/tensor/index.ts'
 
@@ -90,14 +90,14 @@ const networks: readonly Network[] = [
     name: 'resnet50',
     what: 'pictures',
     batch: 4,
-    build: () => findCnn('resnet50')!().graph,
+    build: () => architecture('resnet50').build({}).graph,
     feeds: () => pixels(4),
   },
   {
     name: 'vit-s/16',
     what: 'pictures',
     batch: 4,
-    build: () => findVit('vit_small_patch16_224')!().graph,
+    build: () => architecture('vit_small_patch16_224').build({}).graph,
     feeds: () => pixels(4),
   },
   // The slowest last: what does not end in its time takes the device from those behind it.
