@@ -1,8 +1,10 @@
 // Door of base/: errors, aborting, limits of concurrency, suggestions for misspelt names.
+
 export * from './abort.ts'
 export { decodeBase64, encodeBase64 } from './base64.ts'
 export { concatenate } from './bytes.ts'
 export * from './canonicalJson.ts'
+export { checkCount } from './checkCount.ts'
 export * from './closest.ts'
 export * from './errors.ts'
 export * from './flow/breathe.ts'

@@ -67,15 +67,8 @@ export function freshNetwork(name: string, options: FreshNetworkOptions = {}): N
     inference: inference.graph,
     representation: training.penultimate ?? training.features ?? training.graph.outputs[0]!.name,
     image,
-    write: (folder, weights) =>
-      writeTimmFolder(folder, { name, config, image, weights: only(training.graph, weights) }),
+    write: (folder, weights) => writeTimmFolder(folder, { name, config, image, weights }),
   }
-}
-
-/** The weights that are the network's: an objective's own parts are no part of it. */
-function only(graph: Graph, weights: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
-  const names = new Set(parametersOf(graph).map(({ name }) => name))
-  return new Map([...weights].filter(([name]) => names.has(name)))
 }
 
 /** Size and channels of the pictures that a graph takes. */
@@ -197,7 +190,7 @@ async function pictureNetwork(model: Model, training: Model): Promise<Network> {
     image: { size, channels, mean, std, preparation },
     ...((await isWritable(model)) && {
       write: (folder: string, weights: ReadonlyMap<string, Tensor>) =>
-        writeOpenedFolder(folder, { model, weights: only(model.graph, weights) }),
+        writeOpenedFolder(folder, { model, weights }),
     }),
   }
 }

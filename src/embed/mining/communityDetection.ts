@@ -1,8 +1,7 @@
 // Groups vectors that lie around a common centre.
-import { breathe, PipiloError } from '../../base/index.ts'
+import { breathe, checkCount, PipiloError } from '../../base/index.ts'
 import type { Matrix, Vector } from '../../tensor/index.ts'
 import { close } from './products.ts'
-import { checkCount } from './semanticSearch.ts'
 import { vectorSet } from './vectorSet.ts'
 
 /** Options of {@link communityDetection}. */

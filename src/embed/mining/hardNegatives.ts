@@ -1,9 +1,8 @@
 // Chooses hard negatives among vectors: near an anchor, and none of its positives.
-import { PipiloError, throwIfAborted } from '../../base/index.ts'
+import { checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { seeded } from '../../nn/index.ts'
 import type { Matrix, Neighbor, Vector } from '../../tensor/index.ts'
 import { type NearestBlock, nearest } from './products.ts'
-import { checkCount } from './semanticSearch.ts'
 import { type Score, type VectorSet, vectorSet } from './vectorSet.ts'
 
 /** Conditions on negatives. */

@@ -1,8 +1,7 @@
 // Finds the pairs of vectors that are most alike.
-import { breathe } from '../../base/index.ts'
+import { breathe, checkCount } from '../../base/index.ts'
 import type { Matrix, Vector } from '../../tensor/index.ts'
 import { nearest } from './products.ts'
-import { checkCount } from './semanticSearch.ts'
 import { type Score, vectorSet } from './vectorSet.ts'
 
 /** Options of {@link paraphraseMining}. */

@@ -1,5 +1,5 @@
 // Finds the nearest of many vectors for many queries.
-import { PipiloError } from '../../base/index.ts'
+import { checkCount } from '../../base/index.ts'
 import type { Matrix, Neighbor, Vector } from '../../tensor/index.ts'
 import { nearest } from './products.ts'
 import { type Score, vectorSet } from './vectorSet.ts'
@@ -33,16 +33,4 @@ export async function semanticSearch(
     }
   }
   return results
-}
-
-/** @throws PipiloError `OPTION_INVALID` */
-export function checkCount(name: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && Number(value) >= least) return
-  throw new PipiloError(
-    'OPTION_INVALID',
-    `${name} is ${String(value)}; it has to be a whole number from ${least}.`,
-    {
-      input: name,
-    },
-  )
 }

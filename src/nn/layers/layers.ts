@@ -156,13 +156,7 @@ export function conv2d(
       init?.weight ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
     )
     const bias =
-      options.bias === false
-        ? undefined
-        : parameters.weight(
-            `${path}.bias`,
-            [channels],
-            init?.bias ?? { kind: 'uniform', a: -bound, b: bound },
-          )
+      options.bias === false ? undefined : convolutionBias(parameters, `${path}.bias`, channels, bound, init)
     const { standardize } = options
     const used = standardize === undefined ? weight : standardized(weight, standardize)
     return op.conv(x, used, bias, {
@@ -230,13 +224,7 @@ export function convTranspose2d(
       init?.weight ?? { kind: 'kaiming_uniform', a: Math.sqrt(5) },
     )
     const bias =
-      options.bias === false
-        ? undefined
-        : parameters.weight(
-            `${path}.bias`,
-            [channels],
-            init?.bias ?? { kind: 'uniform', a: -bound, b: bound },
-          )
+      options.bias === false ? undefined : convolutionBias(parameters, `${path}.bias`, channels, bound, init)
     return op.convTranspose(x, weight, bias, {
       strides: [stride, stride],
       pads: [padding, padding, padding, padding],
@@ -356,4 +344,15 @@ export function stochasticDepth(
   const last = Math.max(1, sum(depths) - 1)
   return (stage, block) => (branch) =>
     dropPath(branch, rate * ((sum(depths.slice(0, stage)) + block) / last), mode)
+}
+
+/** The bias of a convolution drawn as PyTorch does. */
+function convolutionBias(
+  parameters: Parameters,
+  name: string,
+  channels: number,
+  bound: number,
+  init: LayerInit | undefined,
+): Value {
+  return parameters.weight(name, [channels], init?.bias ?? { kind: 'uniform', a: -bound, b: bound })
 }

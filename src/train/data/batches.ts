@@ -1,5 +1,5 @@
 // Batches of a data set for training, read and decoded ahead of the one who takes them.
-import { closest, PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
+import { checkCount, closest, PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
 import type { Dataset, DatasetRow, DatasetStream } from '../../embed/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { type ClassOptions, classSampler } from './classSampler.ts'
@@ -12,7 +12,7 @@ import {
   pictureDecoder,
   pictureTensor,
 } from './pictures.ts'
-import { checkCount, plainSampler, type Sampler } from './sampler.ts'
+import { plainSampler, type Sampler } from './sampler.ts'
 
 /** Options of {@link batches}. */
 export interface BatchOptions {

@@ -1,7 +1,7 @@
 // The sampler of P classes with K samples each, for triplet and supervised contrastive losses.
-import { PipiloError } from '../../base/index.ts'
+import { checkCount, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
-import { checkCount, checkSeed, type Sampler } from './sampler.ts'
+import { checkSeed, type Sampler } from './sampler.ts'
 
 /** Options of the sampler by class. */
 export interface ClassOptions {

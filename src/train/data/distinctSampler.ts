@@ -1,7 +1,7 @@
 // The sampler whose batches repeat neither a text nor a class, for losses that take the others in a batch for negatives.
-import { PipiloError } from '../../base/index.ts'
+import { checkCount, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
-import { checkCount, checkFull, checkSeed, type PlainOptions, type Sampler } from './sampler.ts'
+import { checkFull, checkSeed, type PlainOptions, type Sampler } from './sampler.ts'
 
 /** `columns` keys a sample; samples that share one never come into one batch. */
 export interface SampleKeys {

@@ -1,9 +1,8 @@
 // Decodes the pictures of batches to tensors, and keeps the bytes of small data sets.
-import { PipiloError } from '../../base/index.ts'
+import { checkCount, PipiloError } from '../../base/index.ts'
 import { type Dataset, decodeImage, type Input, type RawImage } from '../../embed/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import { checkCount } from './sampler.ts'
 
 /** How pictures become tensors. */
 export interface PictureOptions

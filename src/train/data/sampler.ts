@@ -1,5 +1,5 @@
 // Types of samplers, the check of their numbers, and the plain one: every sample once an epoch.
-import { PipiloError } from '../../base/index.ts'
+import { checkCount, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
 
 /** Says which samples make which batch. */
@@ -64,18 +64,6 @@ export function checkFull(length: number, { batch, dropLast }: PlainOptions): vo
     input: 'batch',
     hint: 'Make it smaller, or leave dropLast away.',
   })
-}
-
-/** @throws PipiloError `OPTION_INVALID` */
-export function checkCount(name: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && Number(value) >= least) return
-  throw new PipiloError(
-    'OPTION_INVALID',
-    `${name} is ${String(value)}; it has to be a whole number from ${least}.`,
-    {
-      input: name,
-    },
-  )
 }
 
 /** @throws PipiloError `OPTION_INVALID` */
