@@ -8,9 +8,14 @@ import type { Lowered } from '../node/weights.ts'
 import type { Device } from '../types.ts'
 import { foldHalves } from './halves.ts'
 import { holdLayout } from './layout.ts'
-import { fuseTransposedWeights } from './transposed.ts'
+import { fuseLinear, fuseTransposedWeights } from './transposed.ts'
 
-const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [foldHalves, fuseTransposedWeights, holdLayout]
+const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [
+  foldHalves,
+  fuseTransposedWeights,
+  fuseLinear,
+  holdLayout,
+]
 
 /** Other devices have none of the CPU's own operators; what they share is that halves need not be widened by each session. */
 const ELSEWHERE: typeof PASSES = [foldHalves]
