@@ -7,6 +7,7 @@ import { type Graph, prune } from '../../graph/index.ts'
 import type { Lowered } from '../node/weights.ts'
 import type { Device } from '../types.ts'
 import { foldHalves } from './halves.ts'
+import { turnKeys } from './keys.ts'
 import { holdLayout } from './layout.ts'
 import { fuseLinear, fuseTransposedWeights } from './transposed.ts'
 
@@ -14,6 +15,7 @@ const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [
   foldHalves,
   fuseTransposedWeights,
   fuseLinear,
+  turnKeys,
   holdLayout,
 ]
 
