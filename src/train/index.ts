@@ -17,7 +17,7 @@ export {
   pictureTensor,
 } from './data/pictures.ts'
 export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
-export { type SplitOptions, splitDataset, subset } from './data/split.ts'
+export { type SplitOptions, splitDataset, splitLabels, subset } from './data/split.ts'
 export { type HeadNetworkOptions, headNetwork } from './headNetwork.ts'
 export { maeNetwork, maskedVitNetwork } from './maskedNetworks.ts'
 // The trainer
