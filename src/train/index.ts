@@ -30,12 +30,17 @@ export { type MaeOptions, mae } from './methods/mae.ts'
 export { probe } from './methods/probe.ts'
 export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
 export {
+  type LabelledPairsOptions,
+  labelledPairs,
   type RankedPairsOptions,
   rankedPairs,
   type ScoredPairsOptions,
   type SentencesOptions,
+  type SingleTextsOptions,
   scoredPairs,
   singleTexts,
+  type TextTripletsOptions,
+  textTriplets,
 } from './methods/sentences.ts'
 export { type SimClrOptions, simClr } from './methods/simClr.ts'
 export { type FreshNetworkOptions, freshNetwork, openedNetwork } from './networks.ts'
