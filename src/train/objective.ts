@@ -1,4 +1,5 @@
 /** Objectives, and the scope in which one builds the loss of a batch. */
+import type { DatasetRow } from '../embed/index.ts'
 import type { Builder, Graph, Shape, Value } from '../graph/index.ts'
 import type { Parameters } from '../nn/index.ts'
 import type { Tensor, TypedArray } from '../tensor/index.ts'
@@ -36,7 +37,28 @@ export interface Objective {
   readonly teacher?: TeacherOptions
   /** Largest values of parameters, to which each step cuts them back: CLIP's temperature. */
   readonly limits?: Readonly<Record<string, number>>
+  /** Numbers that are worked out for each row beside what the data has: a teacher's vectors. {@link Scope.numbers} gives them. */
+  readonly derived?: DerivedColumn
   build(scope: Scope): Loss
+}
+
+/** A column that is worked out from each row once, before its first batch, and kept in a temporary file. */
+export interface DerivedColumn {
+  /** Name for {@link Scope.numbers}. */
+  readonly name: string
+  /** Numbers a row. */
+  readonly size: number
+  /** Says what the numbers are: a run with another key is another run. */
+  readonly key: string
+  /** Called once a run, when the first row is wanted. */
+  open(): Promise<DerivedSource>
+}
+
+/** An opened {@link DerivedColumn}. */
+export interface DerivedSource {
+  /** Float32 numbers of each row. `nameOf` names the row at a place, for errors. */
+  of(rows: readonly DatasetRow[], nameOf: (place: number) => string): Promise<readonly Float32Array[]>
+  close(): Promise<void>
 }
 
 /** A moving average of the weights: `teacher = momentum · teacher + (1 - momentum) · weights` after each step. */

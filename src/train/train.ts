@@ -420,6 +420,7 @@ function changesOf(batches: number, { accumulate = 1 }: TrainOptions): number {
 function checkColumns({ data, validation, objective }: TrainOptions, { feeds }: TrainingStep): void {
   for (const feed of feeds.values()) {
     const column = feed.kind === 'pixels' ? 'image' : 'column' in feed ? feed.column : undefined
+    if (column !== undefined && column === objective.derived?.name) continue
     for (const each of [data, validation]) {
       if (column === undefined || typeof each !== 'object' || each.columns.some((name) => name === column))
         continue
