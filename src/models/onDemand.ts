@@ -29,6 +29,9 @@ export const open = lazily(async () => (await import('./open.ts')).open)
  */
 export const openForTraining = lazily(async () => (await import('./open.ts')).openForTraining)
 
+/** A model with another graph. See model/withGraph.ts. */
+export const withGraph = lazily(async () => (await import('./model/withGraph.ts')).withGraph)
+
 /**
  * Opens a model repository of the Hugging Face hub.
  *
