@@ -28,6 +28,7 @@ export { type DistillationOptions, distillation } from './methods/distillation.t
 export { type ImageTextOptions, imageText } from './methods/imageText.ts'
 export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
 export { type MaeOptions, mae } from './methods/mae.ts'
+export { type MaskedLanguageModelOptions, maskedLanguageModel } from './methods/maskedLanguageModel.ts'
 export { probe } from './methods/probe.ts'
 export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
 export {

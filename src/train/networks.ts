@@ -15,6 +15,7 @@ import {
 } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { withWeights } from './evaluation.ts'
+import { maskingOf } from './masking.ts'
 import type { Network, NetworkImage } from './objective.ts'
 import { writeOnnxFolder } from './save/onnxFolder.ts'
 import { isWritable, writeOpenedFolder } from './save/openedFolder.ts'
@@ -143,12 +144,14 @@ async function sentenceNetwork(
     await widen(trained.embedding(pooled), loadTensor),
     await widen(model.embedding(pooled), loadTensor),
   ]
+  const masking = await maskingOf(model, training)
   const plain = {
     name: model.name,
     representation: 'embedding',
     text: {
       encode: (texts: readonly string[]) => texts.map((each) => tokenizer.encode(each, limit).ids),
       paddingId: tokenizer.padId,
+      ...(masking && { masking }),
     },
   }
   const isSentences = await isSentenceModel(
