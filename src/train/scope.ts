@@ -17,7 +17,7 @@ import {
 } from '../graph/index.ts'
 import { draw, type Initialization, type Mode, type Parameters, parametersFrom } from '../nn/index.ts'
 import { tensor } from '../tensor/index.ts'
-import { checkTokenMask } from './augmentations/index.ts'
+import { checkTokenMask } from './augmentations/tokens.ts'
 import type {
   Draw,
   MaskedTexts,
