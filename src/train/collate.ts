@@ -124,7 +124,7 @@ class BatchTexts {
   }
 }
 
-/** Where tokens were chosen. */
+/** Places of chosen tokens. */
 function placesOf(labels: BigInt64Array): number[] {
   const places: number[] = []
   for (const [i, label] of labels.entries()) if (label !== BigInt(IGNORED_LABEL)) places.push(i)

@@ -26,7 +26,12 @@ export { accuracy, type ClassificationOptions, classification } from './methods/
 export { type Data2VecOptions, data2vec } from './methods/data2vec.ts'
 export { type DistillationOptions, distillation } from './methods/distillation.ts'
 export { type ImageTextOptions, imageText } from './methods/imageText.ts'
-export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
+export {
+  classPairs,
+  supervisedContrast,
+  type TripletsOptions,
+  triplets,
+} from './methods/labelledEmbeddings.ts'
 export { type MaeOptions, mae } from './methods/mae.ts'
 export { type MaskedLanguageModelOptions, maskedLanguageModel } from './methods/maskedLanguageModel.ts'
 export { probe } from './methods/probe.ts'

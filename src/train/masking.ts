@@ -1,4 +1,4 @@
-/** What predicting masked tokens needs of a text model. */
+/** Parts of a text model that masked tokens are predicted with. */
 import { type Graph, parametersOf } from '../graph/index.ts'
 import type { Model } from '../models/index.ts'
 import type { NetworkMasking } from './objective.ts'

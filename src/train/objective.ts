@@ -181,7 +181,7 @@ export interface NetworkText {
   /** Token ids of each text, special tokens included, cut to the model's limit. */
   encode(texts: readonly string[]): readonly (readonly number[])[]
   readonly paddingId: number
-  /** What predicting hidden tokens needs; missing where the model has no token for them. */
+  /** Parts that hidden tokens are predicted with; missing where the model has no token for them. */
   readonly masking?: NetworkMasking
 }
 

@@ -43,7 +43,7 @@ export function averages(
   })
 }
 
-/** What is averaged, with the output that is a buffer's next value. */
+/** Values that are averaged, with the output that is a buffer's next one. */
 function averagedBy(
   { names, prefix = PREFIX }: AverageOptions,
   graph: Graph,

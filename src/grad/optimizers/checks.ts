@@ -126,7 +126,7 @@ function checkDecayed({ optimizer, groups = [] }: OptimizeOptions): void {
 }
 
 function checkAverages(average: AverageOptions | readonly AverageOptions[]): void {
-  const all = 'decay' in average ? [average] : Array.isArray(average) ? average : [average as AverageOptions]
+  const all = [average].flat() as readonly AverageOptions[]
   const prefixes = new Set<string>()
   for (const one of all) {
     checkKnown('average', one, ['decay', 'finalDecay', 'schedule', 'warmup', 'prefix', 'names'])

@@ -80,7 +80,7 @@ export interface AverageOptions {
   readonly warmup?: boolean
   /** Before the names of the averages. Default `ema.`. */
   readonly prefix?: string
-  /** What is averaged. Default: all weights that are trained, and the floating-point buffers that the graph updates. */
+  /** Weights and buffers that are averaged. Default: all weights that are trained, and the floating-point buffers that the graph updates. */
   readonly names?: readonly string[]
 }
 
