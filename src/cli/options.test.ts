@@ -53,6 +53,12 @@ beforeAll(async () => {
       .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i })}\n`)
       .join(''),
   )
+  writeFileSync(
+    'triplets.jsonl',
+    ['a towhee', 'an owl', 'a market', 'a train']
+      .map((text) => `${JSON.stringify({ anchor: text, positive: `${text} again`, negative: 'a bus' })}\n`)
+      .join(''),
+  )
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
   mkdirSync('old')
   writeFileSync('old/old.txt', 'of a folder that will be gone\n')
@@ -365,6 +371,22 @@ const runs: Record<string, Record<string, Runs>> = {
         '0.01',
       ],
       ['--lora', '2'],
+    ],
+    loss: [
+      [
+        'sentences',
+        '--data',
+        'triplets.jsonl',
+        '--model',
+        't',
+        '--out',
+        'trained',
+        '--epochs',
+        '1',
+        '--lr',
+        '0.01',
+      ],
+      ['--loss', 'triplet'],
     ],
     seed: [birds, ['--seed', '1']],
     checkpoint: [birds, ['--checkpoint', '0']],

@@ -146,6 +146,16 @@ describe('pipilo train', () => {
       /^USAGE: --size is of no use: sentences/,
     ],
     [
+      'a loss for pictures',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--loss', 'triplet'],
+      /^USAGE: --loss/,
+    ],
+    [
+      'an unknown loss',
+      ['sentences', '--data', 'birds', '--out', 'x', '--loss', 'tripled'],
+      /^USAGE: --loss is one of ranking, triplet, not tripled/,
+    ],
+    [
       'pictures for texts',
       ['sentences', '--data', 'birds', '--out', 'x', '--model', 'none'],
       /(INPUT_INVALID|MODEL_UNKNOWN)/,

@@ -29,6 +29,12 @@ export const open = lazily(async () => (await import('./open.ts')).open)
  */
 export const openForTraining = lazily(async () => (await import('./open.ts')).openForTraining)
 
+/** A model with another graph. See model/withGraph.ts. */
+export const withGraph = lazily(async () => {
+  const made = await import('./model/withGraph.ts')
+  return async (...given: Parameters<typeof made.withGraph>) => made.withGraph(...given)
+})
+
 /**
  * Opens a model repository of the Hugging Face hub.
  *

@@ -6,6 +6,7 @@ import { augmentation } from './augmentations/augmentation.ts'
 import { type Augmenter, augmenter } from './augmentations/augmenter.ts'
 import type { Batch } from './collate.ts'
 import { type BatchOptions, batches, samplerOf } from './data/batches.ts'
+import { withDerived } from './data/derivedRows.ts'
 import { type PictureDecoder, pictureDecoder } from './data/pictures.ts'
 import { splitDataset } from './data/split.ts'
 import type { Network, Objective } from './objective.ts'
@@ -43,8 +44,13 @@ const DEFAULT_BATCH = 64
  */
 export async function openBatches(options: TrainOptions): Promise<BatchSource> {
   const { network, objective, seed = 0, signal } = options
-  const { data, validation } = partsOf(options)
-  checkRows(options, data, validation)
+  const parts = partsOf(options)
+  checkRows(options, parts.data, parts.validation)
+  const { derived } = objective
+  const trainedOn = derived && withDerived(parts.data, derived)
+  const validatedOn = derived && parts.validation && withDerived(parts.validation, derived)
+  const data = trainedOn?.data ?? parts.data
+  const validation = validatedOn?.data ?? parts.validation
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, data.length)
   checkBatch(batch, data, objective)
   const views = objective.views ?? 1
@@ -108,7 +114,7 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
     },
     validationNameOf: (index) => validation!.nameOf(index),
     async close() {
-      await augmenting?.dispose()
+      await Promise.all([augmenting?.dispose(), trainedOn?.close(), validatedOn?.close()])
     },
   }
 }

@@ -1,6 +1,6 @@
 /** Options, events and results of training. */
 import type { Dataset } from '../embed/index.ts'
-import type { Optimizer, Schedule, WeightGroup } from '../grad/index.ts'
+import type { AverageOptions, Optimizer, Schedule, WeightGroup } from '../grad/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AugmentationSpec } from './augmentations/index.ts'
@@ -27,6 +27,11 @@ export interface TrainOptions {
   readonly groups?: readonly WeightGroup[]
   /** Batches whose gradients are averaged for one change of the weights, as if they were one batch. Schedules count these changes. Default 1. */
   readonly accumulate?: number
+  /**
+   * Keep a moving average of the weights: it is what is validated, what early stopping compares, and what the run ends in, as timm's `--model-ema`.
+   * `{ decay: 0.9999 }` for long runs, `{ decay: 0.999, warmup: true }` for short ones. Default: none.
+   */
+  readonly average?: Pick<AverageOptions, 'decay' | 'finalDecay' | 'schedule' | 'warmup'>
   /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
   readonly freeze?: readonly (string | RegExp)[]
   /** Layers whose inner values are made again on the way back instead of being kept, by patterns of nodes' names: less memory, more time. */
@@ -110,7 +115,7 @@ export interface EpochEvent {
 
 /** Outcome of a run. */
 export interface TrainResult {
-  /** Weights and buffers of the network (and of the objective's own parts) by name. */
+  /** Weights and buffers of the network (and of the objective's own parts) by name; with `average`, their averages. */
   readonly weights: ReadonlyMap<string, Tensor>
   readonly history: readonly EpochEvent[]
   readonly steps: number

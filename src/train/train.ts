@@ -32,7 +32,10 @@ interface Sums {
 }
 
 /** Numbers that are no mean over an epoch but the newest. */
-const NEWEST = new Set(['learning_rate', 'teacher_momentum'])
+const NEWEST = new Set(['learning_rate', 'teacher.decay', 'ema.decay'])
+
+/** Before the names of averaged weights. */
+const AVERAGE = 'ema.'
 
 /** Rate over about so many seconds. */
 const RATE_SECONDS = 5
@@ -110,6 +113,7 @@ class Run {
           ...(options.clip !== undefined && { clip: options.clip }),
           ...(options.groups && { groups: options.groups }),
           ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
+          ...(options.average && { average: { ...options.average, prefix: AVERAGE } }),
         },
       })
       checkColumns(options, step)
@@ -368,16 +372,22 @@ class Run {
     this.#tell({ kind: 'checkpoint', step: this.#state.step, path })
   }
 
-  /** Weights and buffers of the network and of the objective's own parts, as they are now. */
+  /** Weights and buffers of the network and of the objective's own parts, as they are now, or their averages where those are kept. */
   async #weights(): Promise<ReadonlyMap<string, Tensor>> {
     const names = new Set(parametersOf(this.#step.forward).map(({ name }) => name))
-    const kept = this.#session.state.flatMap(({ name }) => (names.has(name) ? [name] : []))
-    const trained = await this.#session.read(kept)
+    const kept = new Set(this.#session.state.map(({ name }) => name))
+    const read = new Map(
+      [...names].flatMap((name): [string, string][] => {
+        if (kept.has(AVERAGE + name)) return [[name, AVERAGE + name]]
+        return kept.has(name) ? [[name, name]] : []
+      }),
+    )
+    const tensors = await this.#session.read([...read.values()])
     const { loadTensor } = await import('../graph/index.ts')
     const entries = await Promise.all(
       [...names].map(async (name) => {
         const initializer: Initializer | undefined = this.#step.forward.initializers.get(name)
-        return [name, trained[name] ?? (await loadTensor(initializer!))] as const
+        return [name, tensors[read.get(name) ?? ''] ?? (await loadTensor(initializer!))] as const
       }),
     )
     return new Map(entries)
@@ -422,6 +432,7 @@ function changesOf(batches: number, { accumulate = 1 }: TrainOptions): number {
 function checkColumns({ data, validation, objective }: TrainOptions, { feeds }: TrainingStep): void {
   for (const feed of feeds.values()) {
     const column = feed.kind === 'pixels' ? 'image' : 'column' in feed ? feed.column : undefined
+    if (column !== undefined && column === objective.derived?.name) continue
     for (const each of [data, validation]) {
       if (column === undefined || typeof each !== 'object' || each.columns.some((name) => name === column))
         continue
@@ -478,6 +489,7 @@ function identityOf(
     objective,
     optimizer,
     accumulate,
+    average,
     clip,
     groups,
     freeze,
@@ -495,7 +507,7 @@ function identityOf(
     seed,
     optimizer: optimizer ?? { kind: 'adamw' },
     schedule: schedule ?? { kind: 'constant' },
-    ...{ accumulate, clip, groups, freeze, augment, decodeSize },
+    ...{ accumulate, average, clip, groups, freeze, augment, decodeSize },
   }
   // As it is read back: patterns are written as they are spelled.
   const written = JSON.stringify(identity, (_, value: unknown) =>
