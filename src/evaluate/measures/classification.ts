@@ -1,7 +1,7 @@
 /** Measures of predicted classes. */
 import { checkPaired, classesIn } from './checks.ts'
 
-/** What {@link classificationMeasures} gives. */
+/** Results of {@link classificationMeasures}. */
 export interface ClassificationMeasures {
   /** Share of predictions that are right. */
   readonly accuracy: number

@@ -1,7 +1,7 @@
 /** Agreement of clusters with classes. */
 import { checkPaired, classesIn } from './checks.ts'
 
-/** What {@link clusterMeasures} gives. */
+/** Results of {@link clusterMeasures}. */
 export interface ClusterMeasures {
   /** Pairs that are together or apart in both, corrected for chance: 1 for the same partition, about 0 for an arbitrary one. */
   readonly adjustedRand: number

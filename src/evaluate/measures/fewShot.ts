@@ -16,7 +16,7 @@ export interface FewShotOptions {
   readonly signal?: AbortSignal
 }
 
-/** What {@link fewShot} gives. */
+/** Result of {@link fewShot}. */
 export interface FewShotResult {
   /** Mean over the episodes of the accuracy averaged over classes. */
   readonly accuracy: number

@@ -21,7 +21,7 @@ export interface KMeansOptions {
   readonly signal?: AbortSignal
 }
 
-/** What {@link kMeans} gives. */
+/** Result of {@link kMeans}. */
 export interface Clusters {
   /** Index of each vector's cluster. */
   readonly labels: Uint32Array

@@ -38,7 +38,7 @@ export interface LinearClassifier {
   readonly bias: Float64Array
   readonly dimensions: number
   readonly c: number
-  /** Whether the gradient became small enough within the rounds. */
+  /** True if the gradient became small enough within the rounds. */
   readonly converged: boolean
   /** Labels of vectors. @throws `DIMENSION_MISMATCH` */
   predict(vectors: readonly Vector[] | Matrix): Uint32Array

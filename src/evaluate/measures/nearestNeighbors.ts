@@ -18,7 +18,7 @@ export interface NearestNeighborsOptions {
   readonly signal?: AbortSignal
 }
 
-/** What {@link nearestNeighbors} gives. */
+/** Result of {@link nearestNeighbors}. */
 export interface NeighborPredictions {
   readonly predictions: Uint32Array
   /** `[row × classes + class]`: the share of the votes. */

@@ -1,4 +1,4 @@
-/** What the space of embeddings looks like, without a task. */
+/** Measures of a space of embeddings without a task. */
 import { checkCount, PipiloError } from '../../base/index.ts'
 import { semanticSearch } from '../../embed/index.ts'
 import { l2Normalize, type Matrix, row, type Vector } from '../../tensor/index.ts'
@@ -89,7 +89,7 @@ export function anisotropy(vectors: readonly Vector[] | Matrix): number {
   return (length - own) / (rows * (rows - 1))
 }
 
-/** What {@link hubness} gives. */
+/** Result of {@link hubness}. */
 export interface Hubness {
   /** Skewness of how often a vector is among the `k` nearest of others: 0 without hubs, above 1 with strong ones. */
   readonly skewness: number
