@@ -127,7 +127,12 @@ describe('a run that was stopped', () => {
     expect(bytes(resumed.weights)).toEqual(bytes(whole.weights))
     const told = (path: string) =>
       lines(path).map(({ kind, step, epoch, ...rest }) => {
-        const { samplesPerSecond: _, secondsLeft: __, ...numbers } = rest as Record<string, unknown>
+        const {
+          samplesPerSecond: _,
+          secondsLeft: __,
+          waiting: ___,
+          ...numbers
+        } = rest as Record<string, unknown>
         return { kind, step, epoch, ...numbers }
       })
     expect(told(out)).toEqual(told(`${out} whole`))

@@ -206,6 +206,7 @@ class Run {
     this.#rate = { since: performance.now(), steps: 0, perSecond: this.#rate.perSecond }
     const start = performance.now()
     const first = stepOfEpoch
+    let [asked, waited] = [start, 0]
     for await (const batch of this.#source.epoch(epoch, stepOfEpoch)) {
       const feeds = collate(this.#step.feeds, batch, {
         network: this.#options.network,
@@ -215,12 +216,17 @@ class Run {
         nameOf: (index) => this.#source.nameOf(index),
       })
       throwIfAborted(this.#options.signal)
+      waited += performance.now() - asked
       await this.#advance(feeds)
       await this.#ownMetrics('step', this.#state.epoch)
       if (checkpoint && this.#state.step % checkpoint === 0) await this.#save()
+      asked = performance.now()
     }
-    const seconds = (performance.now() - start) / 1000
-    await this.#endEpoch(((this.#source.steps - first) * this.#source.batch) / seconds)
+    const took = performance.now() - start
+    await this.#endEpoch({
+      samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
+      waiting: waited / took,
+    })
     if (checkpoint === undefined) await this.#save()
   }
 
@@ -295,7 +301,7 @@ class Run {
     }
   }
 
-  async #endEpoch(samplesPerSecond: number): Promise<void> {
+  async #endEpoch(speed: Pick<EpochEvent, 'samplesPerSecond' | 'waiting'>): Promise<void> {
     const { count, numbers } = this.#sums
     const means = Object.fromEntries(
       Object.entries(numbers).map(([name, sum]) => [name, NEWEST.has(name) ? sum : sum / Math.max(1, count)]),
@@ -311,7 +317,7 @@ class Run {
       epochs: this.#epochs,
       step: this.#state.step,
       numbers: { ...means, ...validated, ...own },
-      samplesPerSecond,
+      ...speed,
     }
     // All at once: what a checkpoint holds is either before the epoch's end or behind it.
     this.#keepBest(event, weights)
