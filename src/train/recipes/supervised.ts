@@ -88,6 +88,6 @@ export const supcon = labelled({
   name: 'supcon',
   summary: 'Embeddings from labels by supervised contrast',
   defaults: { epochs: 20, batch: 128, lr: 1e-3 },
-  objective: supervisedContrast(),
+  objective: supervisedContrast({ temperature: 0.1 }),
   optimizer: adam,
 })
