@@ -139,6 +139,7 @@ describe('a run that was stopped', () => {
     const steps = lines(out).flatMap(({ kind, step }) => (kind === 'step' ? [step] : []))
     expect(steps).toEqual(Array.from({ length: resumed.steps }, (_, i) => i + 1))
     expect(resumed.history.map(({ numbers }) => numbers)).toEqual(whole.history.map(({ numbers }) => numbers))
+    expect(resumed.history.every(({ waiting }) => waiting >= 0 && waiting < 1)).toBe(true)
   })
 
   it('says in run.json what it is and was made with', async () => {

@@ -6,7 +6,7 @@ import { type Initializer, parametersOf, updatesOf } from '../graph/index.ts'
 import { MASK_COUNTER } from '../nn/index.ts'
 import { compileStateful, type StatefulSession } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { type BatchSource, openBatches } from './batches.ts'
+import { type BatchSource, DEFAULT_EPOCHS, openBatches } from './batches.ts'
 import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
 import { collate } from './collate.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
@@ -85,12 +85,12 @@ class Run {
     this.#evaluation = parts.evaluation
     this.#folder = parts.folder
     this.#identity = parts.identity
-    this.#epochs = parts.options.epochs ?? 10
+    this.#epochs = parts.options.epochs ?? DEFAULT_EPOCHS
   }
 
   static async open(options: TrainOptions): Promise<Run> {
     checkOptions(options)
-    const { network, objective, epochs = 10, seed = 0, signal } = options
+    const { network, objective, epochs = DEFAULT_EPOCHS, seed = 0, signal } = options
     if (signal?.aborted) throw abortError(signal, ABORTED)
     const source = await openBatches(options)
     let session: StatefulSession | undefined
@@ -222,6 +222,7 @@ class Run {
       if (checkpoint && this.#state.step % checkpoint === 0) await this.#save()
       asked = performance.now()
     }
+    waited += performance.now() - asked
     const took = performance.now() - start
     await this.#endEpoch({
       samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
