@@ -132,7 +132,10 @@ async function done(name: string, argv: readonly string[]) {
 
 /** What is printed, but for how fast it went. */
 const withoutTimes = (text: string) =>
-  text.replace(/\d+ samples\/s|"(?:samplesPerSecond|secondsLeft)":[\d.]+/g, 'so fast')
+  text.replace(
+    /(?:\d+% waiting for data {2})?\d+ samples\/s|"(?:samplesPerSecond|secondsLeft|waiting)":[\d.e-]+/g,
+    'so fast',
+  )
 
 /** The models that were trained, and their checkpoints. */
 function trained() {

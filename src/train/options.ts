@@ -111,6 +111,8 @@ export interface EpochEvent {
   /** Means over the epoch (`loss`), over the validation data (`validation_loss`), and the caller's own. */
   readonly numbers: Readonly<Record<string, number>>
   readonly samplesPerSecond: number
+  /** Share of the epoch's time, from 0 to 1, in which the next step waited for its batch: reading, decoding, augmenting, tokenising. */
+  readonly waiting: number
 }
 
 /** Outcome of a run. */

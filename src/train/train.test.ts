@@ -131,13 +131,19 @@ describe('a run that was stopped', () => {
     expect(bytes(resumed.weights)).toEqual(bytes(whole.weights))
     const told = (path: string) =>
       lines(path).map(({ kind, step, epoch, ...rest }) => {
-        const { samplesPerSecond: _, secondsLeft: __, ...numbers } = rest as Record<string, unknown>
+        const {
+          samplesPerSecond: _,
+          secondsLeft: __,
+          waiting: ___,
+          ...numbers
+        } = rest as Record<string, unknown>
         return { kind, step, epoch, ...numbers }
       })
     expect(told(out)).toEqual(told(`${out} whole`))
     const steps = lines(out).flatMap(({ kind, step }) => (kind === 'step' ? [step] : []))
     expect(steps).toEqual(Array.from({ length: resumed.steps }, (_, i) => i + 1))
     expect(resumed.history.map(({ numbers }) => numbers)).toEqual(whole.history.map(({ numbers }) => numbers))
+    expect(resumed.history.every(({ waiting }) => waiting >= 0 && waiting < 1)).toBe(true)
   })
 
   it('says in run.json what it is and was made with', async () => {

@@ -6,7 +6,7 @@ import { type Initializer, parametersOf, updatesOf } from '../graph/index.ts'
 import { MASK_COUNTER } from '../nn/index.ts'
 import { compileStateful, type StatefulSession } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { type BatchSource, openBatches } from './batches.ts'
+import { type BatchSource, DEFAULT_EPOCHS, openBatches } from './batches.ts'
 import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
 import { collate } from './collate.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
@@ -88,12 +88,12 @@ class Run {
     this.#evaluation = parts.evaluation
     this.#folder = parts.folder
     this.#identity = parts.identity
-    this.#epochs = parts.options.epochs ?? 10
+    this.#epochs = parts.options.epochs ?? DEFAULT_EPOCHS
   }
 
   static async open(options: TrainOptions): Promise<Run> {
     checkOptions(options)
-    const { network, objective, epochs = 10, seed = 0, signal } = options
+    const { network, objective, epochs = DEFAULT_EPOCHS, seed = 0, signal } = options
     if (signal?.aborted) throw abortError(signal, ABORTED)
     const source = await openBatches(options)
     let session: StatefulSession | undefined
@@ -210,6 +210,7 @@ class Run {
     this.#rate = { since: performance.now(), steps: 0, perSecond: this.#rate.perSecond }
     const start = performance.now()
     const first = stepOfEpoch
+    let [asked, waited] = [start, 0]
     for await (const batch of this.#source.epoch(epoch, stepOfEpoch)) {
       const feeds = collate(this.#step.feeds, batch, {
         network: this.#options.network,
@@ -219,12 +220,18 @@ class Run {
         nameOf: (index) => this.#source.nameOf(index),
       })
       throwIfAborted(this.#options.signal)
+      waited += performance.now() - asked
       await this.#advance(feeds)
       await this.#ownMetrics('step', this.#state.epoch)
       if (checkpoint && this.#state.step % checkpoint === 0) await this.#save()
+      asked = performance.now()
     }
-    const seconds = (performance.now() - start) / 1000
-    await this.#endEpoch(((this.#source.steps - first) * this.#source.batch) / seconds)
+    waited += performance.now() - asked
+    const took = performance.now() - start
+    await this.#endEpoch({
+      samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
+      waiting: waited / took,
+    })
     if (checkpoint === undefined) await this.#save()
   }
 
@@ -299,7 +306,7 @@ class Run {
     }
   }
 
-  async #endEpoch(samplesPerSecond: number): Promise<void> {
+  async #endEpoch(speed: Pick<EpochEvent, 'samplesPerSecond' | 'waiting'>): Promise<void> {
     const { count, numbers } = this.#sums
     const means = Object.fromEntries(
       Object.entries(numbers).map(([name, sum]) => [name, NEWEST.has(name) ? sum : sum / Math.max(1, count)]),
@@ -315,7 +322,7 @@ class Run {
       epochs: this.#epochs,
       step: this.#state.step,
       numbers: { ...means, ...validated, ...own },
-      samplesPerSecond,
+      ...speed,
     }
     // All at once: what a checkpoint holds is either before the epoch's end or behind it.
     this.#keepBest(event, weights)

@@ -328,11 +328,14 @@ function epochLine({
   epochs,
   numbers,
   samplesPerSecond,
+  waiting,
 }: Extract<TrainEvent, { kind: 'epoch' }>): string {
   const shown = Object.entries(numbers).map(([name, value]) => `${name.replaceAll('_', ' ')} ${short(value)}`)
   return [
     `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
     ...shown,
+    // Little of it is nothing to be told of.
+    ...(waiting >= 0.05 ? [`${(100 * waiting).toFixed(0)}% waiting for data`] : []),
     `${samplesPerSecond.toFixed(0)} samples/s`,
   ].join('  ')
 }
