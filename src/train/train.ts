@@ -37,6 +37,9 @@ const NEWEST = new Set(['learning_rate', 'teacher_momentum'])
 /** Rate over about so many seconds. */
 const RATE_SECONDS = 5
 
+/** Epochs that are shorter write no checkpoint each: a disk that is busy may take longer to sync it than the epoch took. */
+const SECONDS_BETWEEN_WRITING = 1
+
 /** The best weights so far, by the number that early stopping watches. */
 interface Best {
   readonly epoch: number
@@ -66,6 +69,8 @@ class Run {
   #best: Best | undefined
   #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
   #history: EpochEvent[] = []
+  /** When curves and checkpoint were last written at an epoch's end. */
+  #written = Number.NEGATIVE_INFINITY
   #sums: Sums = { count: 0, numbers: {} }
   #rate: { since: number; steps: number; perSecond: number } = { since: 0, steps: 0, perSecond: 0 }
 
@@ -221,7 +226,11 @@ class Run {
     }
     const seconds = (performance.now() - start) / 1000
     await this.#endEpoch(((this.#source.steps - first) * this.#source.batch) / seconds)
+    const isOver = this.#state.epoch >= this.#epochs || this.#isStuck()
+    if (!isOver && performance.now() - this.#written < 1000 * SECONDS_BETWEEN_WRITING) return
+    await this.#folder?.drawCurves(this.#history)
     if (checkpoint === undefined) await this.#save()
+    this.#written = performance.now()
   }
 
   async #advance(feeds: Record<string, Tensor>): Promise<void> {
@@ -319,7 +328,6 @@ class Run {
     this.#sums = { count: 0, numbers: {} }
     this.#history.push(event)
     await this.#folder?.log(event)
-    await this.#folder?.drawCurves(this.#history)
     this.#tell(event)
   }
 

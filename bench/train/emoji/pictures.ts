@@ -60,9 +60,7 @@ function svgOf(icons: Icons, name: string): string {
   const icon = icons.icons[alias?.parent ?? name]
   if (!icon) throw new Error(`There is no picture ${name}.`)
   const { width = icons.width, height = icons.height } = icon
-  const body = alias?.hFlip
-    ? `<g transform="translate(${width} 0) scale(-1 1)">${icon.body}</g>`
-    : icon.body
+  const body = alias?.hFlip ? `<g transform="translate(${width} 0) scale(-1 1)">${icon.body}</g>` : icon.body
   const names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
   return `<svg ${names} width="${SIDE}" height="${SIDE}" viewBox="0 0 ${width} ${height}">${body}</svg>`
 }
@@ -102,6 +100,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const counts = await drawPictures(out, artists.length > 0 ? artists : ARTISTS)
   const total = (groups: Record<string, number>) => Object.values(groups).reduce((sum, n) => sum + n, 0)
   console.table(
-    Object.fromEntries(Object.entries(counts).map(([artist, groups]) => [artist, { ...groups, all: total(groups) }])),
+    Object.fromEntries(
+      Object.entries(counts).map(([artist, groups]) => [artist, { ...groups, all: total(groups) }]),
+    ),
   )
 }
