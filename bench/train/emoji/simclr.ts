@@ -4,7 +4,7 @@
  *
  *     npx tsx train/emoji/simclr.ts [--seed 0] [--epochs N] [--quick] [--held openmoji]     # in bench/
  *     PYTHON=venv/bin/python npx tsx train/emoji/simclr.ts --lightly                        # with lightly beside it
- *     npx tsx train/emoji/simclr.ts --vectors vectors.json                                  # with what simclr_lightly.py has written
+ *     npx tsx train/emoji/simclr.ts --run FOLDER --vectors vectors.json     # what was trained before, by Pipilo and by simclr_lightly.py
  *
  * `--quick` trains for two epochs, to see that all parts work. `--model`, `--size`, `--batch` and `--lr` are the command's.
  */
@@ -34,6 +34,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     lightly: { type: 'boolean', default: false },
     vectors: { type: 'string' },
+    run: { type: 'string' },
   },
 })
 const { defaults } = trainingRecipe('simclr')
@@ -71,12 +72,17 @@ const [rawQueries, rawKnown] = await Promise.all([queries, known].map(({ paths }
 add('raw 16 × 16 pixels', measured(rawQueries!, rawKnown!))
 add('raw pixels less their mean', measured(centred(rawQueries!, rawKnown!), centred(rawKnown!, rawKnown!)))
 add('untrained', await byModel(await untrained()))
-const out = join(folder, 'run')
-const { seconds } = pipilo('train', 'simclr', '--data', others, '--out', out, ...given)
+const out = values.run ?? join(folder, 'run')
+const seconds = values.run
+  ? undefined
+  : pipilo('train', 'simclr', '--data', others, '--out', out, ...given).seconds
 const log = readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n')
 const { step, loss } = JSON.parse(log.at(-1)!) as { step: number; loss: number }
 console.log(`loss of the last epoch: ${loss.toFixed(3)}`)
-add('SimCLR by Pipilo', await byModel(out), { steps: step, seconds: seconds.toFixed(0) })
+add('SimCLR by Pipilo', await byModel(out), {
+  steps: step,
+  ...(seconds !== undefined && { seconds: seconds.toFixed(0) }),
+})
 if (values.lightly) {
   const file = join(folder, 'vectors.json')
   const script = fileURLToPath(new URL('simclr_lightly.py', import.meta.url))
