@@ -19,7 +19,11 @@ const out = resolve(folder)
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 await build({
-  entryPoints: { measure: here('measure.ts'), worker: here('../../src/runtime/node/worker.ts') },
+  entryPoints: {
+    measure: here('measure.ts'),
+    training: here('training.ts'),
+    worker: here('../../src/runtime/node/worker.ts'),
+  },
   outdir: out,
   bundle: true,
   splitting: true,

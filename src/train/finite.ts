@@ -42,6 +42,24 @@ export async function notFinite(
   )
 }
 
+/**
+ * Checks all that a step has kept before it is written.
+ *
+ * @throws `RESULT_INVALID`: it names the tensor; checkpoints before it are as they were
+ */
+export function checkKept(tensors: Tensors, step: number): void {
+  const [name] = namesNotFinite(tensors)
+  if (name === undefined) return
+  throw new PipiloError(
+    'RESULT_INVALID',
+    `After step ${step} ${name} holds ${placeNotFinite(tensors[name]!)}: no checkpoint was written.`,
+    {
+      input: name,
+      hint: 'Squares of the gradients are too large. Clip the gradients (clip: 1), or scale the loss down.',
+    },
+  )
+}
+
 async function firstNotFinite(
   graph: Graph,
   given: Tensors,

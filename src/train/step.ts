@@ -27,7 +27,7 @@ export interface TrainingStep {
   readonly trained: readonly string[]
   /** Outputs that are numbers to watch, `loss` first. */
   readonly metrics: readonly string[]
-  /** Output that is finite if all that the step keeps is: a gradient may overflow long before the loss shows it. */
+  /** Output that is finite if all weights that the step keeps are: a gradient may overflow long before the loss shows it. */
   readonly check: string
   /** The forward pass and the loss alone. */
   readonly forward: Graph
@@ -156,18 +156,23 @@ function withTeacher(
 
 const CHECK = 'check.state'
 
-/** The step with the sum of all that it keeps: one number that is not finite makes the sum so. */
+/**
+ * The step with the sum of what it keeps: one number that is not finite makes the sum so. An optimiser's averages pass on what they hold to
+ * the weights, but for an infinite `exp_avg_sq`, and are left out; `checkKept` looks at them before they are written.
+ */
 function withCheck(graph: Graph): Graph {
   const builder = Builder.from(graph)
   builder.scope('check', () => {
-    const sums = [...updatesOf(graph).values()].flatMap((name) => {
-      const value = builder.value(name)
-      return value.dtype === 'float32' ? [op.reshape(op.reduceSum(value), [1])] : []
+    const [first, ...others] = [...updatesOf(graph)].flatMap(([name, next]) => {
+      const value = builder.value(next)
+      return value.dtype === 'float32' && !AVERAGES.test(name) ? [op.reduceSum(value)] : []
     })
-    builder.output(CHECK, op.reduceSum(op.concat(sums, 0)))
+    builder.output(CHECK, others.length > 0 ? op.sum(first!, ...others) : first!)
   })
   return builder.build()
 }
+
+const AVERAGES = /^optimizer\.(?!sum\.)/
 
 function momentumAt(
   builder: Builder,

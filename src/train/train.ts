@@ -10,7 +10,7 @@ import { type BatchSource, openBatches } from './batches.ts'
 import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
 import { collate } from './collate.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
-import { namesNotFinite, notFinite } from './finite.ts'
+import { checkKept, namesNotFinite, notFinite } from './finite.ts'
 import type { EarlyStopping, EpochEvent, TrainEvent, TrainOptions, TrainResult } from './options.ts'
 import { RunFolder, type RunIdentity } from './runFolder.ts'
 import { type TrainingStep, trainingStep } from './step.ts'
@@ -365,10 +365,12 @@ class Run {
       sums: this.#sums,
       ...(this.#best && { best: { epoch: this.#best.epoch, value: this.#best.value } }),
     }
+    const tensors = await this.#session.read()
+    checkKept(tensors, this.#state.step)
     const path = await writeCheckpoint(this.#folder.path, {
       state: { ...this.#state, carried: { ...carried } },
       run: this.#identity,
-      tensors: await this.#session.read(),
+      tensors,
       best: this.#best?.weights ?? new Map(),
     })
     this.#tell({ kind: 'checkpoint', step: this.#state.step, path })

@@ -96,6 +96,7 @@ export const EMITTED_OPERATORS = [
   'Sqrt',
   'Squeeze',
   'Sub',
+  'Sum',
   'Tanh',
   'Tile',
   'TopK',

@@ -19,6 +19,8 @@ export const mul = binary('Mul')
 export const div = binary('Div')
 /** `a` to the power of `b`, broadcasting. */
 export const pow = binary('Pow')
+/** Sum of all of them, broadcasting. */
+export const sum = (first: Value, ...others: Value[]) => apply('Sum', [first, ...others])
 /** Elementwise maximum of two. */
 export const max = binary('Max')
 /** Elementwise minimum of two. */

@@ -7,10 +7,17 @@ import { type Graph, prune } from '../../graph/index.ts'
 import type { Lowered } from '../node/weights.ts'
 import type { Device } from '../types.ts'
 import { foldHalves } from './halves.ts'
+import { turnKeys } from './keys.ts'
 import { holdLayout } from './layout.ts'
-import { fuseTransposedWeights } from './transposed.ts'
+import { fuseLinear, fuseTransposedWeights } from './transposed.ts'
 
-const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [foldHalves, fuseTransposedWeights, holdLayout]
+const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [
+  foldHalves,
+  fuseTransposedWeights,
+  fuseLinear,
+  turnKeys,
+  holdLayout,
+]
 
 /** Other devices have none of the CPU's own operators; what they share is that halves need not be widened by each session. */
 const ELSEWHERE: typeof PASSES = [foldHalves]

@@ -94,3 +94,59 @@ it('What has to stay stays: weights used twice, other transpositions, casts that
     ['Add', 'Cast', 'FusedMatMul', 'MatMul', 'MatMul', 'ReduceSum', 'Transpose', 'Transpose'].sort(),
   )
 })
+
+it('A linear layer whose weight is an input, and whose sum is used twice, is one product.', async () => {
+  const builder = new Builder()
+  const x = builder.input('x', 'float32', [2, 3])
+  const weight = builder.input('weight', 'float32', [4, 3])
+  const bias = builder.input('bias', 'float32', [4])
+  const y = op.add(op.matMul(x, op.transpose(weight, [1, 0])), bias)
+  builder.output('y', y)
+  builder.output('z', op.mul(y, y))
+  const graph = builder.build()
+  expect(operators(graph)).toEqual(['Gemm', 'Mul'])
+  const feeds = {
+    x: tensor('float32', [2, 3], Float32Array.of(1, -2, 3, 0.5, 4, -1)),
+    weight: tensor(
+      'float32',
+      [4, 3],
+      Float32Array.from({ length: 12 }, (_, i) => Math.sin(i)),
+    ),
+    bias: tensor('float32', [4], Float32Array.of(1, 2, 3, 4)),
+  }
+  expect(await close(graph, feeds)).toBeLessThan(1e-6)
+
+  // A bias that broadcasts otherwise is none.
+  const other = new Builder()
+  const [a, w, column] = [[2, 3], [4, 3], [1]].map((shape, i) => other.input(`i${i}`, 'float32', shape))
+  other.output('y', op.add(op.matMul(a!, op.transpose(w!, [1, 0])), column!))
+  expect(operators(other.build())).toEqual(['Transpose', 'MatMul', 'Add'])
+})
+
+it('Keys that are transposed back for a gradient keep their last axis.', async () => {
+  const builder = new Builder()
+  const x = builder.input('x', 'float32', [2, 5, 3, 4])
+  const queries = op.transpose(x, [0, 2, 1, 3])
+  const keys = op.transpose(x, [0, 2, 3, 1])
+  const scores = op.matMul(queries, keys)
+  builder.output('scores', scores)
+  builder.output('back', op.matMul(scores, op.transpose(keys, [0, 1, 3, 2])))
+  const graph = builder.build()
+  expect(operators(graph)).toEqual(['Transpose', 'Transpose', 'FusedMatMul', 'MatMul'])
+  const data = Float32Array.from({ length: 120 }, (_, i) => Math.cos(i * 3))
+  expect(await close(graph, { x: tensor('float32', [2, 5, 3, 4], data) })).toBeLessThan(1e-5)
+})
+
+/** The largest difference that lowering makes to the outputs. */
+async function close(graph: Graph, feeds: Record<string, Tensor>): Promise<number> {
+  const runs = await Promise.all(
+    [true, false].map(async (lowered) => {
+      const session = await compile(graph, { workers: 0, lower: lowered })
+      const results = await session.run(structuredClone(feeds))
+      await session.dispose()
+      return Object.values(results).flatMap(({ data }) => [...(data as Float32Array)])
+    }),
+  )
+  expect(runs[0]).toHaveLength(runs[1]!.length)
+  return Math.max(...runs[0]!.map((value, i) => Math.abs(value - runs[1]![i]!)))
+}

@@ -34,11 +34,13 @@ export interface Engine {
   /**
    * @param into arrays that some of the outputs are written into; those are not among the results. Where they are all that is asked for,
    *   nothing is copied.
+   * @param held further feeds. These, and what is written into, are the caller's for good: their data and shapes do not change
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
     outputs: readonly string[],
     into?: Readonly<Record<string, Tensor>>,
+    held?: ReadonlyMap<string, Tensor>,
   ): Promise<Record<string, Tensor>>
   close(): Promise<void>
 }
@@ -81,13 +83,21 @@ export async function openEngine(plan: Plan): Promise<Engine> {
   const { InferenceSession, Tensor: Native } = await loadRuntime()
   const session = await InferenceSession.create(plan.model, sessionOptions(plan))
   let isCopyFree = true
+  // Wrapped once: a state of many small tensors takes longer to wrap than to compute with.
+  const wrapped = new WeakMap<Tensor, OrtTensor>()
+  const lasting = (tensor: Tensor): OrtTensor => {
+    const native = wrapped.get(tensor) ?? toNative(Native, tensor)
+    wrapped.set(tensor, native)
+    return native
+  }
   return {
-    async run(feeds, outputs, into) {
+    async run(feeds, outputs, into, held) {
       const native: Record<string, OrtTensor> = {}
       for (const [name, feed] of Object.entries(feeds)) native[name] = toNative(Native, feed)
+      if (held) for (const [name, feed] of held) native[name] = lasting(feed)
       if (!into) return toTensors(await session.run(native, outputs))
       const fetches: Record<string, OrtTensor | null> = {}
-      for (const [name, place] of Object.entries(into)) fetches[name] = toNative(Native, place)
+      for (const [name, place] of Object.entries(into)) fetches[name] = lasting(place)
       const { unreadable } = plan
       if (isCopyFree && unreadable !== undefined && outputs.every((name) => name in into)) {
         if (await withoutCopies(session, native, { [unreadable]: null, ...fetches }, into)) return {}

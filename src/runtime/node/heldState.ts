@@ -82,11 +82,8 @@ export class HeldState {
     const asked = [...new Set([...fetch, ...allocated])].filter((name) => !into[name])
     // The engine copies no result if each has its place beforehand.
     const places = this.#places(asked)
-    const given = await this.#engine.run({ ...feeds, ...Object.fromEntries(this.#current) }, asked, {
-      ...into,
-      ...places,
-    })
-    const results = { ...given, ...places }
+    const given = await this.#engine.run(feeds, asked, Object.assign(into, places), this.#current)
+    const results = Object.assign(given, places)
     for (const name of keep) {
       const value = results[this.#next[name]!]
       if (value && this.#open[name]) await checkNext(name, value.shape, this.#open[name])

@@ -53,7 +53,7 @@ export async function openHere(plan: Plan): Promise<Engine> {
     }),
   )
   return {
-    run: (feeds, outputs, into) => inTurn(() => engine.run(feeds, outputs, into)),
+    run: (...asked) => inTurn(() => engine.run(...asked)),
     close: () => inTurn(() => engine.close()),
   }
 }
