@@ -50,7 +50,7 @@ def ntxent():
     try:
         from lightly.loss import NTXentLoss
     except ImportError:
-        # Its packages without what they import: the loss itself needs three files and torch alone.
+        # Its packages without what they import: the loss itself needs few of its files, and torch alone.
         root = next(path for path in (Path(each) / "lightly" for each in sys.path) if (path / "loss").is_dir())
         for name in [n for n in sys.modules if n.split(".")[0] == "lightly"]:
             del sys.modules[name]
