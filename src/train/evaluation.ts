@@ -45,7 +45,7 @@ export function openEvaluation(
       let step = 0
       for (const size of source.validationSizes(objective.leastBatch ?? 1)) {
         const { graph, feeds } = forwardOf(size)
-        // What reads neither pictures nor texts is a head: a thread of its own would take longer to start than all its runs.
+        // A network without pictures and texts is a head: a thread of its own would take longer to start than all its runs.
         const workers = network.image || network.text ? 1 : 0
         const session = await compile(withWeights(graph, weights), { workers })
         try {
