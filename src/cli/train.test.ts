@@ -79,6 +79,18 @@ describe('pipilo train', () => {
     await e.dispose()
   })
 
+  it('classifier embeds each picture once, and gives a head', { timeout: 60_000 }, async () => {
+    const out = at('classifier')
+    const words = ['classifier', '--data', at('birds'), '--out', out, '--epochs', '3', '--validation', '0.2']
+    const ended = await run(words)
+    expect(ended.error).toBeUndefined()
+    expect(ended.out).toContain('validation accuracy ')
+    expect(JSON.parse(readFileSync(join(out, 'classes.json'), 'utf8'))).toMatchObject({
+      classes: ['gull', 'owl', 'towhee'],
+    })
+    expect(existsSync(join(out, 'head.safetensors'))).toBe(true)
+  })
+
   it('tells its events as JSON lines, and goes on where it was stopped', async () => {
     const out = at('json')
     const words = ['lenet5', '--data', at('birds'), '--out', out, '--size', '16', '--batch', '6', '--json']

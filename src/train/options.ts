@@ -44,7 +44,7 @@ export interface TrainOptions {
   readonly seed?: number
   /** Folder of the run: checkpoints, log, curves, and at the end the model. Default: none is written. */
   readonly out?: string
-  /** Steps between checkpoints; 0 for none. Default: one after each epoch. */
+  /** Steps between checkpoints; 0 for none. Default: one after each epoch, where these are short one a second, and one at the end. */
   readonly checkpoint?: number
   /** Go on from the newest checkpoint in `out`, if there is one. Default `false`: a folder with checkpoints is refused. */
   readonly resume?: boolean

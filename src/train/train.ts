@@ -40,6 +40,9 @@ const AVERAGE = 'ema.'
 /** Rate over about so many seconds. */
 const RATE_SECONDS = 5
 
+/** Epochs that are shorter write no checkpoint each: a disk that is busy may take longer to sync it than the epoch took. */
+const SECONDS_BETWEEN_WRITING = 1
+
 /** The best weights so far, by the number that early stopping watches. */
 interface Best {
   readonly epoch: number
@@ -69,6 +72,8 @@ class Run {
   #best: Best | undefined
   #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
   #history: EpochEvent[] = []
+  /** When curves and checkpoint were last written at an epoch's end. */
+  #written = Number.NEGATIVE_INFINITY
   #sums: Sums = { count: 0, numbers: {} }
   #rate: { since: number; steps: number; perSecond: number } = { since: 0, steps: 0, perSecond: 0 }
 
@@ -232,7 +237,11 @@ class Run {
       samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
       waiting: waited / took,
     })
+    const isOver = this.#state.epoch >= this.#epochs || this.#isStuck()
+    if (!isOver && performance.now() - this.#written < 1000 * SECONDS_BETWEEN_WRITING) return
+    await this.#folder?.drawCurves(this.#history)
     if (checkpoint === undefined) await this.#save()
+    this.#written = performance.now()
   }
 
   async #advance(feeds: Record<string, Tensor>): Promise<void> {
@@ -330,7 +339,6 @@ class Run {
     this.#sums = { count: 0, numbers: {} }
     this.#history.push(event)
     await this.#folder?.log(event)
-    await this.#folder?.drawCurves(this.#history)
     this.#tell(event)
   }
 

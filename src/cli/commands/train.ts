@@ -80,7 +80,7 @@ export const trainCommand = command({
     seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
     checkpoint: {
       type: 'string',
-      description: 'Steps between checkpoints; by default one an epoch',
+      description: 'Steps between checkpoints; by default one an epoch, at most one a second',
       valueHint: 'n',
     },
     resume: { type: 'boolean', description: 'Go on with the run in --out' },
