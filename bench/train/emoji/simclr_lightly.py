@@ -29,12 +29,12 @@ parser.add_argument("pictures")
 parser.add_argument("--held", default="openmoji")
 parser.add_argument("--pack", help="write the decoded pictures and stop")
 parser.add_argument("--write", help="write a vector for each picture as JSON")
-parser.add_argument("--model", default="resnet20_cifar")
+parser.add_argument("--model", default="resnet8")
 parser.add_argument("--size", type=int, default=32)
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--batch", type=int, default=128)
-parser.add_argument("--lr", type=float, default=1e-3)
-parser.add_argument("--temperature", type=float, default=0.5)
+parser.add_argument("--lr", type=float, default=2e-3)
+parser.add_argument("--temperature", type=float, default=0.2)
 parser.add_argument("--minimum-scale", type=float, default=0.2)
 parser.add_argument("--strength", type=float, default=0.5)
 parser.add_argument("--grey", type=float, default=0.2)
@@ -74,17 +74,22 @@ def decoded(folder):
 
 
 class BasicBlock(nn.Module):
-    def __init__(self, into, out, stride):
+    def __init__(self, into, out, stride, projects=False):
         super().__init__()
         self.conv1 = nn.Conv2d(into, out, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(out)
         self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(out)
         self.stride, self.more = stride, out - into
+        self.projects = projects and (stride > 1 or out != into)
+        if self.projects:
+            self.downsample = nn.Sequential(nn.Conv2d(into, out, 1, stride, bias=False), nn.BatchNorm2d(out))
 
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        if self.stride > 1 or self.more:
+        if self.projects:
+            x = self.downsample(x)
+        elif self.stride > 1 or self.more:
             half = self.more // 2
             x = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, half, self.more - half))
         return F.relu(x + y)
@@ -105,7 +110,20 @@ def cifar(depth, channels=(16, 32, 64)):
     return model, channels[-1]
 
 
+def resnet8(channels=(64, 128, 256)):
+    """Our own preset: one block a stage behind the usual stem."""
+    stem = [nn.Conv2d(3, channels[0], 7, 2, 3, bias=False), nn.BatchNorm2d(channels[0]), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    stages = [BasicBlock(channels[max(0, i - 1)], out, 2 if i else 1, projects=True) for i, out in enumerate(channels)]
+    model = nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return model, channels[-1]
+
+
 def network():
+    if args.model == "resnet8":
+        return resnet8()
     if args.model.endswith("_cifar"):
         return cifar(int(args.model[len("resnet") : -len("_cifar")]))
     import timm
