@@ -208,6 +208,30 @@ describe('pipilo train', () => {
     }
   })
 
+  it('fine-tunes sentences, wholly and by LoRA with a learning rate of its own', {
+    timeout: 60_000,
+  }, async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const pairs = Array.from({ length: 12 }, (_, i) => ({
+      sentence1: `a towhee ${['sings', 'eats', 'sleeps'][i % 3]} in the brush ${'and sings '.repeat(20)}`,
+      sentence2: ['a bird', 'stock markets fell'][i % 2],
+      score: 5 * ((i + 1) % 2),
+    }))
+    writeFileSync(at('pairs.jsonl'), pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''))
+    const words = ['sentences', '--data', at('pairs.jsonl'), '--model', model, '--epochs', '1', '--json']
+    const rates: number[] = []
+    for (const [name, ...more] of [['whole'], ['lora', '--lora', '2']] as const) {
+      const { out, error } = await run([...words, '--out', at(name), ...more])
+      expect(error).toBeUndefined()
+      const first = events(out).find(({ kind }) => kind === 'step') as { learning_rate: number }
+      rates.push(first.learning_rate)
+      const e = await embedder(at(name))
+      expect((await e.embed(['a towhee sings'])).vectors[0]).toHaveLength(e.dimensions)
+      await e.dispose()
+    }
+    expect(rates[1]! / rates[0]!).toBeCloseTo(5e-4 / 2e-5, 3)
+  })
+
   it('lists its recipes in its help', async () => {
     const help = await helpOf(trainCommand, { meta: { name: 'pipilo' } })
     for (const { name, summary, needs } of trainingRecipes) {

@@ -95,7 +95,7 @@ export function pictureOf(graph: Graph, name: string): NetworkImage {
 export interface OpenedNetworkOptions {
   /** Height and width of the pictures. Default: the model's. */
   readonly size?: readonly [height: number, width: number]
-  /** Tokens read of a text. Default: the model's limit. */
+  /** Most tokens read of a text; the model's own limit holds where it is lower. Default: that. */
   readonly maxLength?: number
   /** Train low-rank changes of its linear layers in place of its weights. Default: none. */
   readonly lora?: Omit<LoraOptions, 'tensors' | 'mode'>
@@ -138,7 +138,7 @@ async function sentenceNetwork(
     ...(text?.lowercase && { lowercase: true }),
     ...(text?.clean && { clean: text.clean }),
   })
-  const limit = maxLength ?? text?.maxLength ?? 512
+  const limit = Math.min(maxLength ?? Number.POSITIVE_INFINITY, text?.maxLength ?? 512)
   const pooled = { normalize: false } as const
   const [training, inference] = [
     await widen(trained.embedding(pooled), loadTensor),

@@ -153,7 +153,7 @@ async function fromRecipe(
   const { defaults } = recipe
   if (given.size !== undefined && defaults.size === undefined)
     throw usageError(`--size is of no use: ${recipe.name} takes no pictures.`)
-  if (given.lora !== undefined && !recipe.takesLora)
+  if (given.lora !== undefined && defaults.loraLr === undefined)
     throw usageError(`--lora is of no use: ${recipe.name} trains all weights.`, 'Only sentences takes it.')
   if (words.loss !== undefined && !recipe.losses?.includes(words.loss))
     throw usageError(
@@ -165,7 +165,7 @@ async function fromRecipe(
   const {
     epochs = defaults.epochs,
     batch = Math.min(defaults.batch, rowsOf(data, validation, given.seed)),
-    lr = defaults.lr,
+    lr = given.lora === undefined ? defaults.lr : defaults.loraLr!,
     seed = 0,
     size = defaults.size,
   } = given

@@ -44,11 +44,11 @@ export interface TrainingRecipe {
     readonly epochs: number
     readonly batch: number
     readonly lr: number
+    /** Learning rate of LoRA's matrices, for recipes that heed {@link RecipeChoices.lora}. */
+    readonly loraLr?: number
     readonly size?: number
     readonly model: string
   }
-  /** True for recipes that heed {@link RecipeChoices.lora}. */
-  readonly takesLora?: boolean
   /** Losses that {@link RecipeChoices.loss} may name. Default: none. */
   readonly losses?: readonly string[]
   prepare(choices: RecipeChoices): Promise<RecipeParts> | RecipeParts

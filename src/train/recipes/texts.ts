@@ -13,9 +13,8 @@ export const sentences: TrainingRecipe = {
   needs:
     'a CSV or JSON-lines file with sentence1,sentence2,score (or label: 0, 1), or anchor,positive[,negative], or text',
   columns: [],
-  takesLora: true,
   losses: ['ranking', 'triplet'],
-  defaults: { epochs: 2, batch: 32, lr: 2e-5, model: 'all-MiniLM-L6-v2' },
+  defaults: { epochs: 2, batch: 32, lr: 2e-5, loraLr: 5e-4, model: 'all-MiniLM-L6-v2' },
   prepare: async ({ data, lr, lora, loss, model = 'all-MiniLM-L6-v2' }) => ({
     network: await openedNetwork(model, {
       maxLength: 128,
@@ -26,7 +25,8 @@ export const sentences: TrainingRecipe = {
     objective: await objectiveFor(data, loss),
     optimizer: { kind: 'adamw', lr, weightDecay: 0.01 },
     schedule: warmedCosine,
-    groups: [{ names: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }],
+    // LoRA trains matrices alone.
+    ...(lora === undefined && { groups: [{ names: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }] }),
     clip: 1,
   }),
 }
