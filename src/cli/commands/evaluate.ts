@@ -36,6 +36,9 @@ const kinds: readonly TaskKind[] = [
   'retrieval',
 ]
 
+// Similarities are cosines: the length of vectors is the model's own affair.
+const { normalize: _normalize, ...modelOptions } = modelArgs
+
 export const evaluateCommand = command({
   name: 'evaluate',
   description: 'Measure what embeddings are worth on your data, models and layers side by side',
@@ -69,7 +72,7 @@ export const evaluateCommand = command({
       description: 'Part of data that has several: train, dev, test',
       valueHint: 'name',
     },
-    ...modelArgs,
+    ...modelOptions,
     model: { ...modelArgs.model, description: `${modelArgs.model.description}; several with commas` },
     tap: { ...modelArgs.tap, description: 'Layer that is measured; several, in turn, with semicolons' },
     ...promptArgs,
@@ -107,13 +110,14 @@ export const evaluateCommand = command({
       signal: terminal.signal,
     })
     const results: Evaluation[] = []
+    const written: string[] = []
     for (const values of chosen(args, task)) {
       const found = await measured(values, task, options, terminal)
       results.push(found)
       if (json) await terminal.out(`${JSON.stringify(found)}\n`)
-      if (mteb !== undefined) await writeMteb(mteb, found, args)
+      if (mteb !== undefined) written.push(await writeMteb(mteb, found, args))
     }
-    if (!json) await terminal.out(tableOf(results))
+    if (!json) await terminal.out(`${tableOf(results)}${written.map((path) => `\n${path}`).join('')}\n`)
   },
 })
 
@@ -207,7 +211,7 @@ async function measured(
   }
 }
 
-async function writeMteb(folder: string, found: Evaluation, args: Words): Promise<void> {
+async function writeMteb(folder: string, found: Evaluation, args: Words): Promise<string> {
   const task = args['mteb-task'] ?? found.task.name
   const result = mtebResult(found, { task, ...(args.split !== undefined && { split: args.split }) })
   const fileName = (name: string) => name.replace(/[^\w.-]+/g, '_')
@@ -217,6 +221,7 @@ async function writeMteb(folder: string, found: Evaluation, args: Words): Promis
     throw fileError(error, place, 'write')
   })
   await writeFileAtomic(path, Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
+  return path
 }
 
 /** A row for each model and tap. */
