@@ -2,6 +2,7 @@
 export { type ColorTokensOptions, colorTokens } from './attribution/colorTokens.ts'
 export type { HeatMapOptions } from './attribution/heatMap.ts'
 export type * from './attribution/types.ts'
+export { confidentLearning, type Suspect, type Suspects, type SuspectsOptions } from './labels/suspects.ts'
 export { type BootstrapOptions, bootstrap, type Interval } from './measures/bootstrap.ts'
 export { type ClassificationMeasures, classificationMeasures } from './measures/classification.ts'
 export { type ClusterMeasures, clusterMeasures } from './measures/clusters.ts'
@@ -27,6 +28,7 @@ export {
   logisticRegression,
   nearestNeighbors,
   readTask,
+  suspects,
   zeroShot,
 } from './onDemand.ts'
 export { type MtebOptions, type MtebResult, mtebResult } from './tasks/mteb.ts'

@@ -245,3 +245,21 @@ export const fewShot = lazily(async () => (await import('./measures/fewShot.ts')
  * @throws `INPUT_INVALID` for fewer than two classes, a class without description, NaN and infinities; `DIMENSION_MISMATCH`
  */
 export const zeroShot = lazily(async () => (await import('./measures/zeroShot.ts')).zeroShot)
+
+/**
+ * Ranks examples by how much their neighbours contradict their label: the wrong ones come first.
+ *
+ * @example
+ * ```ts
+ * const { ranking, wrong } = await suspects({ vectors, labels })
+ * ranking.slice(0, wrong) // [{ index: 4017, label: 4, likelier: 9, margin: -0.98, wrong: true }, …]
+ * ```
+ *
+ * @remarks
+ * Each example's probabilities are the votes of its nearest neighbours without itself, weighted by 1 over the cosine distance; then
+ * {@link confidentLearning}.
+ *
+ * @throws as {@link nearestNeighbors}
+ * @see https://arxiv.org/abs/1911.00068
+ */
+export const suspects = lazily(async () => (await import('./labels/suspects.ts')).suspects)
