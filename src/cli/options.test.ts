@@ -249,7 +249,10 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--shots', '2'],
     ],
     resamples: [evaluatePairs, ['--resamples', '0']],
-    seed: [[...evaluatePairs, '--resamples', '2'], ['--seed', '3']],
+    seed: [
+      [...evaluatePairs, '--resamples', '2'],
+      ['--seed', '3'],
+    ],
     'on-error': [
       ['--task', 'broken.jsonl', '--model', 't', '--json'],
       ['--on-error', 'skip'],

@@ -49,6 +49,7 @@ export const evaluateCommand = command({
     'pipilo evaluate --task mnist --model ./runs/digits,./runs/autoencoder',
     'pipilo evaluate --task scifact/ --mteb results/ --mteb-task SciFact',
     'pipilo evaluate --task reviews.csv --kind clustering --json',
+    'pipilo evaluate --task photos-by-class/ --suspects',
   ],
   args: {
     task: {
@@ -117,7 +118,10 @@ export const evaluateCommand = command({
       if (json) await terminal.out(`${JSON.stringify(found)}\n`)
       if (mteb !== undefined) written.push(await writeMteb(mteb, found, args))
     }
-    if (!json) await terminal.out(`${tableOf(results)}${written.map((path) => `\n${path}`).join('')}\n`)
+    if (!json)
+      await terminal.out(
+        `${tableOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
+      )
   },
 })
 
@@ -129,6 +133,7 @@ interface Words extends ModelValues {
   readonly neighbors?: string | undefined
   readonly probe?: boolean | undefined
   readonly shots?: string | undefined
+  readonly suspects?: boolean | undefined
   readonly resamples?: string | undefined
   readonly seed?: string | undefined
   readonly 'on-error'?: string | undefined
@@ -167,6 +172,7 @@ function evaluateOptions(args: Words): EvaluateOptions {
     ...(resamples !== undefined && { resamples }),
     ...(seed !== undefined && { seed }),
     ...(probe !== undefined && { probe }),
+    ...(args.suspects && { suspects: true }),
   }
 }
 
@@ -253,6 +259,27 @@ function tableOf(results: readonly Evaluation[]): string {
   ]
   const { task } = first!
   return `${task.name}: ${task.kind} of ${task.rows} rows\n${table(columns, rows)}`
+}
+
+/** How many suspicious labels are listed. */
+const LISTED = 50
+
+function suspectsOf({ suspects, model, task }: Evaluation): string {
+  if (!suspects) return ''
+  const share = ((100 * suspects.length) / task.rows).toFixed(1)
+  const rest = suspects.length > LISTED ? `\nand ${suspects.length - LISTED} more (--json has them all)` : ''
+  const listed = table(
+    [
+      { heading: 'margin', align: 'right' },
+      { heading: 'label' },
+      { heading: 'likelier' },
+      { heading: 'row' },
+    ],
+    suspects
+      .slice(0, LISTED)
+      .map(({ margin, label, likelier, row }) => [margin.toFixed(3), label, likelier, row]),
+  )
+  return `\n${suspects.length} of ${task.rows} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
 }
 
 function interval({ value, interval }: Evaluation['main']): string {

@@ -97,6 +97,17 @@ describe('evaluate', () => {
     // Each row's nearest is itself.
     expect(own.measures['knn_accuracy']).toBe(1)
     expect(own.main.interval).toBeUndefined()
+    const twelve = [...birds, ...birds, ...birds, ...money, ...money, ...money].map((text, i) => ({
+      text,
+      label: i === 4 || i >= 18 ? 'money' : 'bird',
+    }))
+    lines('turned.jsonl', twelve)
+    const { suspects } = await evaluate(texts, await readTask(at('turned.jsonl')), {
+      suspects: true,
+      resamples: 0,
+    })
+    expect(suspects![0]).toMatchObject({ index: 4, label: 'money', likelier: 'bird' })
+    expect(suspects![0]!.row).toMatch(/turned\.jsonl.*5/)
     const plain = await evaluate(texts, same, { neighbors: 1, probe: false, resamples: 0 })
     expect(plain.main.measure).toBe('knn_accuracy')
   })

@@ -9,6 +9,7 @@ import {
 } from '../../embed/index.ts'
 import { cosineSimilarity, matrixOf } from '../../tensor/index.ts'
 import { splitLabels } from '../../train/index.ts'
+import { suspects } from '../labels/suspects.ts'
 import { bootstrap } from '../measures/bootstrap.ts'
 import { classificationMeasures } from '../measures/classification.ts'
 import { clusterMeasures } from '../measures/clusters.ts'
@@ -20,10 +21,10 @@ import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
 import { rankingMeasures } from '../measures/ranking.ts'
 import { zeroShot } from '../measures/zeroShot.ts'
 import { inputOf, Meter } from './embedding.ts'
-import type { EvaluateOptions, Evaluation, Task } from './types.ts'
+import type { EvaluateOptions, Evaluation, SuspiciousRow, Task } from './types.ts'
 
 type VectorEmbedder = Embedder<Float32Array, AnyInput>
-type Found = Pick<Evaluation, 'main' | 'measures' | 'skipped'> & { readonly rows: number }
+type Found = Pick<Evaluation, 'main' | 'measures' | 'skipped' | 'suspects'> & { readonly rows: number }
 
 /** See `evaluate` in onDemand.ts. */
 export async function evaluate(
@@ -79,6 +80,8 @@ function inputsOf(task: Task): number {
 interface Labelled {
   readonly vectors: Float32Array[]
   readonly labels: number[]
+  /** Index of each in its data set. */
+  readonly rows: number[]
 }
 
 /** Vectors and labels of a data set's rows that could be embedded. */
@@ -98,8 +101,13 @@ async function labelled(
   const rows = await allRows(data)
   const inputs = rows.map((row, i) => inputOf(embedder, row, data.nameOf(i)))
   const { vectors, skipped } = await meter.embed(embedder, inputs, { signal })
-  const kept = vectors.flatMap((vector, i) => (vector ? [{ vector, label: labels[i]! }] : []))
-  return { vectors: kept.map(({ vector }) => vector), labels: kept.map(({ label }) => label), skipped }
+  const kept = vectors.flatMap((vector, row) => (vector ? [{ vector, label: labels[row]!, row }] : []))
+  return {
+    vectors: kept.map(({ vector }) => vector),
+    labels: kept.map(({ label }) => label),
+    rows: kept.map(({ row }) => row),
+    skipped,
+  }
 }
 
 async function classification(
@@ -134,17 +142,42 @@ async function classification(
   return {
     main: mainOf(measure, measures, resamples, () => bootstrap(hits, undefined, { resamples, seed })),
     measures,
+    ...(options.suspects && { suspects: await suspiciousRows(data, all, signal) }),
     skipped: all.skipped + (own?.skipped ?? 0),
     rows: all.labels.length + (own?.labels.length ?? 0),
   }
 }
 
+/** Rows whose label confident learning counts as wrong. */
+async function suspiciousRows(
+  data: Dataset,
+  { vectors, labels, rows }: Labelled,
+  signal: AbortSignal | undefined,
+): Promise<SuspiciousRow[]> {
+  const { ranking } = await suspects({ vectors, labels }, signal && { signal })
+  const name = (label: number) => data.classes?.[label] ?? `${label}`
+  return ranking.flatMap(({ index, label, likelier, margin, wrong }) =>
+    wrong
+      ? [
+          {
+            row: data.nameOf(rows[index]!),
+            index: rows[index]!,
+            label: name(label),
+            likelier: name(likelier),
+            margin,
+          },
+        ]
+      : [],
+  )
+}
+
 /** A fifth of each class to ask for, the rest to know. */
-function parted({ vectors, labels }: Labelled, seed: number): readonly [Labelled, Labelled] {
+function parted({ vectors, labels, rows }: Labelled, seed: number): readonly [Labelled, Labelled] {
   const { train, validation } = splitLabels(labels, { validation: 0.2, seed })
-  const part = (rows: readonly number[]): Labelled => ({
-    vectors: rows.map((row) => vectors[row]!),
-    labels: rows.map((row) => labels[row]!),
+  const part = (places: readonly number[]): Labelled => ({
+    vectors: places.map((place) => vectors[place]!),
+    labels: places.map((place) => labels[place]!),
+    rows: places.map((place) => rows[place]!),
   })
   return [part(train), part(validation)]
 }

@@ -48,6 +48,8 @@ export interface EvaluateOptions {
   readonly probe?: boolean
   /** Examples of each class, for few shots. Default 5. */
   readonly shots?: number
+  /** List the examples of a classification whose label their neighbours contradict. Default `false`. */
+  readonly suspects?: boolean
   /** Numbers of results that retrieval looks at. Default 1, 5, 10, 100. */
   readonly at?: readonly number[]
   /** Texts for a class, for zero shots: `{}` is its name. Default `['a picture of {}']`. */
@@ -81,6 +83,8 @@ export interface Evaluation {
   readonly main: { readonly measure: string; readonly value: number; readonly interval?: Interval }
   /** All measures, the main one among them; shares from 0 to 1, correlations from -1 to 1. */
   readonly measures: Readonly<Record<string, number>>
+  /** With `suspects`: labels that are probably wrong, the most suspicious first. */
+  readonly suspects?: readonly SuspiciousRow[]
   /** Rows whose input could not be read and that are left out. */
   readonly skipped: number
   readonly cost: {
@@ -93,4 +97,16 @@ export interface Evaluation {
     /** Resident memory of the process at its highest while embedding, in bytes. */
     readonly memory: number
   }
+}
+
+/** A row whose label is probably wrong. */
+export interface SuspiciousRow {
+  /** The row's name: its path, or its file and line. */
+  readonly row: string
+  readonly index: number
+  readonly label: string
+  /** The class that is likeliest. */
+  readonly likelier: string
+  /** From -1 to 1, the lower the more suspicious. */
+  readonly margin: number
 }
