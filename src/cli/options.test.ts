@@ -220,7 +220,48 @@ const evaluatePairs = ['--task', 'pairs.jsonl', '--model', 't', '--json']
 const evaluateBirds = ['--task', 'birds', '--model', 'i', '--tap', 'stages.2', '--json', '--resamples', '0']
 const { normalize: __, ...evaluateModelRuns } = modelRuns(evaluatePairs, evaluateBirds)
 
+const compareTexts = [
+  't',
+  '--data',
+  'notes.txt',
+  '--tap',
+  'last_hidden_state; encoder.layer.0',
+  '-k',
+  '1',
+  '--json',
+]
+const comparePictures = [
+  'i',
+  '--data',
+  'photos,birds/red',
+  '--tap',
+  'stages.1; stages.2',
+  '-k',
+  '1',
+  '--json',
+]
+const { normalize: ___, ...compareModelRuns } = modelRuns(compareTexts, comparePictures)
+
 const runs: Record<string, Record<string, Runs>> = {
+  compare: {
+    ...compareModelRuns,
+    ...promptRuns(compareTexts),
+    tap: [
+      ['t', '--data', 'notes.txt', '-k', '1'],
+      ['--tap', 'last_hidden_state; encoder.layer.0'],
+    ],
+    size: [comparePictures, ['--size', 'none']],
+    data: [compareTexts.filter((word) => !/data|notes/.test(word)), ['--data', 'notes.txt']],
+    dtype: [
+      ['all-MiniLM-L6-v2', '--data', 'notes.txt', '-k', '1'],
+      ['--dtype', 'fp32; int8'],
+    ],
+    threads: [compareTexts, ['--threads', 'none']],
+    device: [compareTexts, ['--device', 'none']],
+    k: [compareTexts, ['-k', '2']],
+    show: [compareTexts.slice(0, -1), ['--show', '1']],
+    json: [compareTexts.slice(0, -1), ['--json']],
+  },
   evaluate: {
     ...evaluateModelRuns,
     ...promptRuns(evaluatePairs),

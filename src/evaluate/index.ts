@@ -2,6 +2,7 @@
 export { type ColorTokensOptions, colorTokens } from './attribution/colorTokens.ts'
 export type { HeatMapOptions } from './attribution/heatMap.ts'
 export type * from './attribution/types.ts'
+export type { CompareOptions, Comparison, Disagreement } from './compare/compareEmbeddings.ts'
 export { confidentLearning, type Suspect, type Suspects, type SuspectsOptions } from './labels/suspects.ts'
 export { type BootstrapOptions, bootstrap, type Interval } from './measures/bootstrap.ts'
 export { type ClassificationMeasures, classificationMeasures } from './measures/classification.ts'
@@ -20,6 +21,7 @@ export { type RankingMeasures, type RankingOptions, rankingMeasures } from './me
 export { alignment, anisotropy, type Hubness, hubness, uniformity } from './measures/space.ts'
 export {
   attribute,
+  compareEmbeddings,
   evaluate,
   fewShot,
   heatMap,

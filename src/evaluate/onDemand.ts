@@ -265,3 +265,21 @@ export const zeroShotPredictions = lazily(
  * @see https://arxiv.org/abs/1911.00068
  */
 export const suspects = lazily(async () => (await import('./labels/suspects.ts')).suspects)
+
+/**
+ * Compares two embeddings of the same inputs: two models, two layers, two precisions.
+ *
+ * @example
+ * ```ts
+ * const { kept, correlation, inputs } = await compareEmbeddings(exact, quantised, { k: 10 })
+ * kept      // 0.93: of ten neighbours 9.3 stay
+ * inputs[0] // { index: 411, kept: 0.2, a: [17, …], b: [803, …] }: where they disagree most
+ * ```
+ *
+ * @remarks By cosines; the widths of the two may differ. Pairs for the correlation are drawn by the seed where there are more than `pairs`.
+ *
+ * @throws `INPUT_INVALID` for lists of unlike lengths, no more inputs than neighbours, NaN and infinities; `OPTION_INVALID`
+ */
+export const compareEmbeddings = lazily(
+  async () => (await import('./compare/compareEmbeddings.ts')).compareEmbeddings,
+)

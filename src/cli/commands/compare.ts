@@ -1,0 +1,163 @@
+// Command `compare`: two models, layers or precisions on the same inputs.
+import { PipiloError } from '../../base/index.ts'
+import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
+import { type Comparison, compareEmbeddings } from '../../evaluate/index.ts'
+import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import {
+  embedderOptions,
+  type ModelValues,
+  modelArgs,
+  openVectorEmbedder,
+  promptArgs,
+} from '../modelOptions.ts'
+import { progress } from '../progress.ts'
+import { table } from '../table.ts'
+
+const { model: _model, normalize: _normalize, ...modelOptions } = modelArgs
+
+export const compareCommand = command({
+  name: 'compare',
+  description:
+    'Compare two models, layers or precisions on the same inputs: neighbours kept, and where they disagree',
+  examples: [
+    'pipilo compare all-MiniLM-L6-v2 hf:BAAI/bge-small-en-v1.5 --data notes/',
+    "pipilo compare mobilenet-v2 --data photos/ --tap 'block_6_expand_relu; block_13_project_BN'",
+    "pipilo compare all-MiniLM-L6-v2 --data sentences.txt --dtype 'fp32; int8'",
+  ],
+  args: {
+    models: {
+      type: 'positional',
+      required: true,
+      description: 'Two models, or one with two of --tap, --dtype, --pool',
+      valueHint: 'model',
+    },
+    data: { type: 'string', description: 'Files, globs or folders, with commas', valueHint: 'paths' },
+    ...modelOptions,
+    tap: { ...modelArgs.tap, description: 'Layer; two with a semicolon, one for each' },
+    pool: { ...modelArgs.pool, description: `${modelArgs.pool.description}; two with a semicolon` },
+    dtype: { ...modelArgs.dtype, description: `${modelArgs.dtype.description}; two with a semicolon` },
+    ...promptArgs,
+    k: { type: 'string', alias: 'k', description: 'Neighbours that are compared (default: 10)', valueHint: 'n' },
+    show: {
+      type: 'string',
+      description: 'Inputs shown on which they disagree most (default: 10)',
+      valueHint: 'n',
+    },
+    json: { type: 'boolean', description: 'All inputs and their neighbours as JSON' },
+  },
+  async run(args, terminal) {
+    if (!args.data) throw usageError('Compare on what? Name files or folders with --data.')
+    const k = numberOption(args.k, 'k') ?? 10
+    const show = numberOption(args.show, 'show', 0) ?? 10
+    const sides = sidesOf(args._, args)
+    for (const side of sides) embedderOptions(side)
+    const found = await inputsOf(args.data.split(','), terminal)
+    const [a, b] = [await embedded(sides[0], found, terminal), await embedded(sides[1], found, terminal)]
+    const comparison = await compareEmbeddings(a, b, { k, signal: terminal.signal })
+    const names = found.map(({ name }) => name)
+    await terminal.out(
+      args.json ? `${asJson(comparison, names)}\n` : written(comparison, names, sides, { k, show }),
+    )
+  },
+})
+
+type Side = ModelValues & { readonly label: string }
+
+/** The options of each side. */
+function sidesOf(models: readonly string[], args: ModelValues): readonly [Side, Side] {
+  if (models.length > 2) throw usageError('pipilo compare takes two models.')
+  const each = ['tap', 'pool', 'dtype'] as const
+  const parts = Object.fromEntries(
+    each.map((name) => [name, args[name]?.split(';').map((part) => part.trim())]),
+  ) as Readonly<Record<(typeof each)[number], string[] | undefined>>
+  for (const name of each)
+    if ((parts[name]?.length ?? 0) > 2) throw usageError(`--${name} takes two values at most.`)
+  const side = (i: number): Side => {
+    const chosen = Object.fromEntries(
+      each.flatMap((name) => {
+        const value = parts[name]?.[i] ?? parts[name]?.[0]
+        return value === undefined ? [] : [[name, value]]
+      }),
+    ) as Partial<Record<(typeof each)[number], string>>
+    const model = models[i] ?? models[0]!
+    return { ...args, ...chosen, model, label: [model, ...Object.values(chosen)].join(' ') }
+  }
+  const sides = [side(0), side(1)] as const
+  if (sides[0].label !== sides[1].label) return sides
+  throw usageError(
+    'Both sides are the same.',
+    'Name two models, or two of --tap, --pool or --dtype with a semicolon.',
+  )
+}
+
+interface NamedInput {
+  readonly name: string
+  readonly input: string
+  readonly modality: 'text' | 'image'
+}
+
+async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<NamedInput[]> {
+  const found: NamedInput[] = []
+  for await (const { id, input, modality, error } of readInputs(specs, { signal: terminal.signal })) {
+    if (error) throw error
+    found.push({ name: id, input: input as string, modality })
+  }
+  return found
+}
+
+async function embedded(
+  side: Side,
+  inputs: readonly NamedInput[],
+  terminal: Terminal,
+): Promise<Float32Array[]> {
+  const modality = inputs[0]?.modality
+  if (!modality) throw new PipiloError('INPUT_INVALID', 'There is nothing to compare.', { input: 'data' })
+  const embedder = (await openVectorEmbedder(side, terminal, { modality })) as Embedder<
+    Float32Array,
+    AnyInput
+  >
+  const bar = progress(terminal, side.label)
+  try {
+    const { vectors } = await embedder.embed(
+      inputs.map(({ input, modality }) => inputFor(embedder, { input, modality })),
+      { signal: terminal.signal, onProgress: ({ done, total }) => bar.update(done, total) },
+    )
+    return vectors
+  } finally {
+    bar.clear()
+    await embedder.dispose()
+  }
+}
+
+function asJson({ inputs, ...rest }: Comparison, names: readonly string[]): string {
+  const named = (list: readonly number[]) => list.map((index) => names[index])
+  return JSON.stringify({
+    ...rest,
+    inputs: inputs.map(({ index, kept, a, b }) => ({ id: names[index], kept, a: named(a), b: named(b) })),
+  })
+}
+
+function written(
+  { kept, nearest, correlation, inputs }: Comparison,
+  names: readonly string[],
+  sides: readonly [Side, Side],
+  { k, show }: { readonly k: number; readonly show: number },
+): string {
+  const share = (value: number) => `${(100 * value).toFixed(1)} %`
+  const lines = [
+    `a: ${sides[0].label}`,
+    `b: ${sides[1].label}`,
+    `${inputs.length} inputs: ${share(kept)} of the ${k} nearest neighbours kept, ${share(nearest)} of the nearest; rank correlation of cosines ${correlation.toFixed(4)}`,
+  ]
+  const rows = inputs
+    .slice(0, show)
+    .map(({ index, kept: own, a, b }) => [share(own), names[index]!, names[a[0]!]!, names[b[0]!]!])
+  if (rows.length === 0) return `${lines.join('\n')}\n`
+  const columns = [
+    { heading: 'kept', align: 'right' as const },
+    { heading: 'input' },
+    { heading: 'nearest by a' },
+    { heading: 'nearest by b' },
+  ]
+  return `${lines.join('\n')}\n\n${table(columns, rows)}\n`
+}
