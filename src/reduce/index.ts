@@ -1,0 +1,19 @@
+// Door of reduce/: fewer numbers a vector, by reducers that are fitted, and fewer bits a number.
+export type { Kernel, KernelPca, KernelPcaOptions } from './kernel/kernelPca.ts'
+export { johnsonLindenstrauss } from './linear/johnsonLindenstrauss.ts'
+export type { LdaOptions } from './linear/lda.ts'
+export type { PcaOptions } from './linear/pca.ts'
+export type { RandomProjectionOptions } from './linear/randomProjection.ts'
+export type { WhiteningOptions } from './linear/whitening.ts'
+export type { LoadedReducer } from './load.ts'
+export {
+  incrementalPca,
+  kernelPca,
+  lda,
+  loadReducer,
+  pca,
+  randomProjection,
+  whitening,
+} from './onDemand.ts'
+export type { RowOptions, Rows } from './rows.ts'
+export type * from './types.ts'

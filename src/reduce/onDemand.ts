@@ -1,0 +1,124 @@
+// Functions of this room's door; each loads its code with its first call.
+import { lazily } from '../base/index.ts'
+
+/**
+ * Principal component analysis: the directions along which vectors vary most.
+ *
+ * @example
+ * ```ts
+ * const { vectors } = await e.embed(texts)
+ * const reducer = await pca.fit(vectors, { components: 64 })
+ * const short = await reducer.transform(vectors)          // { rows, columns: 64, data }
+ * await reducer.save('pca.safetensors')                   // loadReducer('pca.safetensors')
+ * reducer.explainedVarianceRatio                          // share of the variance along each
+ * ```
+ *
+ * @remarks
+ * Agrees with scikit-learn's PCA, signs included. Products run on ONNX Runtime in doubles; eigenvalues are ml-matrix's, or for a few of many by block
+ * Lanczos. All of 384 take half a second; the time grows with the cube, and the thread is blocked while a matrix is decomposed. A constant column has no share in any direction that varies.
+ *
+ * @throws `INPUT_INVALID` for less than two rows and for rows with NaN (see `onError`), `DIMENSION_MISMATCH` for rows of several lengths,
+ *   `OPTION_INVALID` for more components than rows or columns, and for `whiten` along directions without variance, `ABORTED`
+ */
+export const pca = {
+  fit: lazily(async () => (await import('./linear/pca.ts')).fitPca),
+}
+
+/**
+ * PCA of rows that come in batches and are read once: memory does not grow with their number.
+ *
+ * @example
+ * ```ts
+ * async function* batches() {
+ *   for await (const file of files) yield await readNpyMatrix(file)
+ * }
+ * const reducer = await incrementalPca.fit(batches(), { components: 64 })
+ * ```
+ *
+ * @remarks
+ * Means and products are kept of all rows so far (columns² doubles), so the result is that of `pca.fit` on all of them, and no approximation.
+ * A batch may have one row. `onProgress` does not know the total: it is what has come.
+ *
+ * @throws what `pca.fit` throws
+ */
+export const incrementalPca = {
+  fit: lazily(async () => (await import('./linear/pca.ts')).fitIncrementalPca),
+}
+
+/**
+ * Vectors turned and scaled until they have variance 1 in every direction and no two numbers go together.
+ *
+ * @example
+ * ```ts
+ * const reducer = await whitening.fit(vectors, { method: 'zca', epsilon: 1e-5 })
+ * ```
+ *
+ * @throws what `pca.fit` throws; `OPTION_INVALID` for data without variance in a direction, unless `epsilon` is above 0
+ */
+export const whitening = {
+  fit: lazily(async () => (await import('./linear/whitening.ts')).fitWhitening),
+}
+
+/**
+ * Linear discriminant analysis: the directions along which classes lie apart, as against the spread within them.
+ *
+ * @example
+ * ```ts
+ * const reducer = await lda.fit(vectors, labels)          // at most one dimension less than classes
+ * ```
+ *
+ * @remarks
+ * Agrees with scikit-learn's LinearDiscriminantAnalysis (solver `svd`), up to the sign of each axis. Columns that are constant within all classes have no share.
+ *
+ * @throws `INPUT_INVALID` for one class only, for no more rows than classes, and as many labels as there are not rows; `OPTION_INVALID` for more
+ *   components than classes − 1 or columns; what `pca.fit` throws
+ */
+export const lda = {
+  fit: lazily(async () => (await import('./linear/lda.ts')).fitLda),
+}
+
+/**
+ * Random projection: fewer numbers, distances kept within a bound, and nothing learnt of the data but their length.
+ *
+ * @example
+ * ```ts
+ * const reducer = await randomProjection.fit(vectors, { components: 128, seed: 1 })
+ * ```
+ *
+ * @throws `OPTION_INVALID` for more components than columns; what `pca.fit` throws
+ */
+export const randomProjection = {
+  fit: lazily(async () => (await import('./linear/randomProjection.ts')).fitRandomProjection),
+}
+
+/**
+ * Kernel PCA: principal components in the space of a kernel, which follow curved shapes.
+ *
+ * @example
+ * ```ts
+ * const reducer = await kernelPca.fit(vectors, { kernel: 'rbf', gamma: 0.5, components: 16, inverse: true })
+ * ```
+ *
+ * @remarks
+ * Agrees with scikit-learn's KernelPCA, up to the sign of each axis. Memory takes rows² doubles; above 20,000 rows it is refused.
+ *
+ * @throws `OPTION_INVALID` for more components than the data have directions in the kernel's space, `RESULT_INVALID` for kernels that are no finite
+ *   numbers; what `pca.fit` throws
+ */
+export const kernelPca = {
+  fit: lazily(async () => (await import('./kernel/kernelPca.ts')).fitKernelPca),
+}
+
+/**
+ * Reads a reducer that `save` wrote, of any kind; what it gives is what it gave before, to the last bit.
+ *
+ * @example
+ * ```ts
+ * const reducer = await loadReducer('pca.safetensors')
+ * if (reducer.kind === 'pca') console.log(reducer.explainedVarianceRatio)
+ * const short = await reducer.transform(vectors)
+ * ```
+ *
+ * @throws `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`
+ */
+export const loadReducer = lazily(async () => (await import('./load.ts')).loadReducer)
