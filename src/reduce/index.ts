@@ -6,6 +6,11 @@ export type { PcaOptions } from './linear/pca.ts'
 export type { RandomProjectionOptions } from './linear/randomProjection.ts'
 export type { WhiteningOptions } from './linear/whitening.ts'
 export type { LoadedReducer } from './load.ts'
+export type { Metric } from './maps/neighbours.ts'
+export type { Start } from './maps/start.ts'
+export type { TrustworthinessOptions } from './maps/trustworthiness.ts'
+export type { Tsne, TsneOptions } from './maps/tsne.ts'
+export type { Umap, UmapOptions } from './maps/umap.ts'
 export {
   incrementalPca,
   kernelPca,
@@ -13,6 +18,9 @@ export {
   loadReducer,
   pca,
   randomProjection,
+  trustworthiness,
+  tsne,
+  umap,
   whitening,
 } from './onDemand.ts'
 export type { RowOptions, Rows } from './rows.ts'

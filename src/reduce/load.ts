@@ -5,6 +5,8 @@ import { type KernelPca, savedKernelPca } from './kernel/kernelPca.ts'
 import { FittedLda } from './linear/lda.ts'
 import { Linear, type LinearParts } from './linear/linearReducer.ts'
 import { FittedPca } from './linear/pca.ts'
+import { savedTsne, type Tsne } from './maps/tsne.ts'
+import { savedUmap, type Umap } from './maps/umap.ts'
 import type { Lda, LinearReducer, Pca } from './types.ts'
 
 /** A reducer that was saved: its `kind` tells what it can do. */
@@ -13,6 +15,8 @@ export type LoadedReducer =
   | Lda
   | (LinearReducer & { readonly kind: 'whitening' | 'random-projection' })
   | KernelPca
+  | Umap
+  | Tsne
 
 /** See `loadReducer` in onDemand.ts. */
 export async function loadReducer(path: string): Promise<LoadedReducer> {
@@ -27,6 +31,10 @@ export async function loadReducer(path: string): Promise<LoadedReducer> {
       return new Linear(saved.kind, partsOf(saved))
     case 'kernel-pca':
       return savedKernelPca(saved)
+    case 'umap':
+      return savedUmap(saved)
+    case 'tsne':
+      return savedTsne(saved)
     default:
       throw new PipiloError('FORMAT_UNSUPPORTED', `${path} holds ${saved.kind}, which is not known.`, {
         input: path,

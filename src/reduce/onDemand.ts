@@ -110,6 +110,64 @@ export const kernelPca = {
 }
 
 /**
+ * UMAP: a map in few dimensions in which near rows stay near, and into which new rows can be put.
+ *
+ * @example
+ * ```ts
+ * const map = await umap.fit(vectors, { metric: 'cosine', neighbors: 15, minDistance: 0.1, seed: 1 })
+ * map.embedding                                           // rows × 2
+ * await map.transform(others)                             // their places in the same map
+ * ```
+ *
+ * @remarks
+ * Neighbours are exact, found on ONNX Runtime. Places begin along the principal components (umap-learn: the eigenvectors of the graph). The event loop stays free. The same seed gives the same map on one machine; another
+ * processor may round otherwise, and maps of this kind then differ.
+ *
+ * @throws `OPTION_INVALID` for more neighbours than rows, `INPUT_INVALID` for less than three rows, and for rows of zeros with `metric: 'cosine'`;
+ *   what `pca.fit` throws
+ * @see https://arxiv.org/abs/1802.03426
+ */
+export const umap = {
+  fit: lazily(async () => (await import('./maps/umap.ts')).fitUmap),
+}
+
+/**
+ * t-SNE: a map in the plane in which near rows stay near. Distances of far rows, and sizes of groups, mean little.
+ *
+ * @example
+ * ```ts
+ * const { embedding, divergence } = await tsne.fit(vectors, { perplexity: 30, seed: 1, onProgress, signal })
+ * ```
+ *
+ * @remarks
+ * Barnes and Hut's method over the exact 3 × perplexity nearest neighbours; the time grows with n log n. Steps, gains and rates are those of
+ * scikit-learn. The event loop stays free. New rows have no place in the map: take UMAP for that.
+ *
+ * @throws `OPTION_INVALID` for a perplexity of as many as rows or more, `INPUT_INVALID` for less than four rows; what `pca.fit` throws
+ * @see https://jmlr.org/papers/v15/vandermaaten14a.html
+ */
+export const tsne = {
+  fit: lazily(async () => (await import('./maps/tsne.ts')).fitTsne),
+}
+
+/**
+ * How far a map keeps neighbourhoods, from 0 to 1: near places that are not of near rows lower it, by how far those are.
+ *
+ * @example
+ * ```ts
+ * await trustworthiness(vectors, map.embedding, { k: 10 }) // 0.98
+ * ```
+ *
+ * @remarks
+ * As scikit-learn's. It compares all rows with all: take a few thousand.
+ *
+ * @throws `INPUT_INVALID` for as many rows as there are not places, and for rows with NaN; `OPTION_INVALID` for a `k` of half the rows or more
+ */
+export const trustworthiness = lazily(
+  async () => (await import('./maps/trustworthiness.ts')).measureTrustworthiness,
+)
+
+/**
  * Reads a reducer that `save` wrote, of any kind; what it gives is what it gave before, to the last bit.
  *
  * @example

@@ -33,7 +33,8 @@ export function finiteRows(rows: Rows, { onError = 'throw' }: RowOptions = {}): 
   const bad: number[] = []
   for (let i = 0; i < matrix.rows; i++) if (!isFiniteRow(matrix, i)) bad.push(i)
   const given = matrix.rows
-  if (bad.length === 0) return { ...matrix, given }
+  const { columns } = matrix
+  if (bad.length === 0) return { rows: given, columns, data: matrix.data, given }
   if (onError === 'throw') {
     throw new PipiloError('INPUT_INVALID', `Row ${bad[0]} holds NaN or an infinity.`, {
       input: bad[0]!,
@@ -42,7 +43,6 @@ export function finiteRows(rows: Rows, { onError = 'throw' }: RowOptions = {}): 
   }
   const left = new Set(bad)
   const origin = Int32Array.from(Array.from({ length: given }, (_, i) => i).filter((i) => !left.has(i)))
-  const { columns } = matrix
   const data = new Float32Array(origin.length * columns)
   for (const [to, from] of origin.entries())
     data.set(matrix.data.subarray(from * columns, (from + 1) * columns), to * columns)
