@@ -12,16 +12,26 @@ export type { TrustworthinessOptions } from './maps/trustworthiness.ts'
 export type { Tsne, TsneOptions } from './maps/tsne.ts'
 export type { Umap, UmapOptions } from './maps/umap.ts'
 export {
+  compareQuantized,
   incrementalPca,
   kernelPca,
   lda,
+  loadQuantized,
   loadReducer,
   pca,
+  quantize,
   randomProjection,
   trustworthiness,
   tsne,
   umap,
   whitening,
 } from './onDemand.ts'
+export type { CompareQuantizedOptions, QuantizedComparison } from './quantized/compare.ts'
+export type {
+  Precision,
+  Quantized,
+  QuantizedSearchOptions,
+  QuantizeOptions,
+} from './quantized/quantize.ts'
 export type { RowOptions, Rows } from './rows.ts'
 export type * from './types.ts'

@@ -180,3 +180,46 @@ export const trustworthiness = lazily(
  * @throws `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`
  */
 export const loadReducer = lazily(async () => (await import('./load.ts')).loadReducer)
+
+/**
+ * Vectors in a quarter (`int8`) or a thirty-second (`binary`) of their bytes, and search among them.
+ *
+ * @example
+ * ```ts
+ * const small = await quantize(vectors, 'binary')
+ * const hits = await small.search(query, { k: 10, rescore: vectors }) // [{ index, score }, …]
+ * ```
+ *
+ * @remarks
+ * Codes are those of sentence-transformers' `quantize_embeddings` (`int8`, `ubinary`). Scores are dot products: cosines for vectors of length 1, as embedders
+ * give; for `binary`, from the bits that differ. With `rescore`, the best 4 × k are compared again in floats.
+ *
+ * @throws `INPUT_INVALID` for no vectors and for NaN (see `onError`), `DIMENSION_MISMATCH`, `OPTION_INVALID`
+ */
+export const quantize = lazily(async () => (await import('./quantized/quantize.ts')).quantizeRows)
+
+/**
+ * Reads vectors that `Quantized.save` wrote.
+ *
+ * @example
+ * ```ts
+ * const small = await loadQuantized('vectors.int8.safetensors')
+ * ```
+ *
+ * @throws `FILE_NOT_FOUND`, `FORMAT_INVALID`
+ */
+export const loadQuantized = lazily(async () => (await import('./quantized/quantize.ts')).readQuantized)
+
+/**
+ * Bytes a vector and recall of float32, int8 and binary, the latter two with and without rescoring.
+ *
+ * @example
+ * ```ts
+ * console.table(await compareQuantized(vectors, queries, { k: 10 }))
+ * ```
+ *
+ * @throws what {@link quantize} throws
+ */
+export const compareQuantized = lazily(
+  async () => (await import('./quantized/compare.ts')).compareQuantizations,
+)
