@@ -10,22 +10,23 @@ export interface Eigen {
   readonly vectors: Dense
 }
 
-/** Options of {@link largestOf}. */
+/** Options of {@link largestOfMatrix} and {@link krylov}. */
 export interface LargestOptions {
   readonly products: Products
   readonly seed: number
-  /** Stop after this many blocks of the Krylov space, whatever has been reached. Default: go on until it is exact. */
-  readonly passes?: number
 }
 
-/** Size up to which a matrix is decomposed at once. */
-const SMALL = 160
-
-/** Vectors that are multiplied at once. */
-const BLOCK = 8
+/** Size up to which a matrix is decomposed at once, and up to which it is where iterations do not come closer. */
+const [SMALL, MEDIUM] = [160, 1024]
 
 /** Length of a residual, as a share of the largest eigenvalue, at which an eigenvector is exact. */
 const EXACT = 1e-11
+
+/** Products with the matrix between two orthogonalisations. */
+const DEGREE = 10
+
+/** Filters after which a matrix of medium size is decomposed at once, and after which it is given up. */
+const [FEW_FILTERS, MOST_FILTERS] = [12, 300]
 
 /** All eigenvalues of a symmetric matrix, by ml-matrix (Householder and QL). */
 export function allOf(matrix: Dense): Eigen {
@@ -41,80 +42,145 @@ export function allOf(matrix: Dense): Eigen {
   return { values: Float64Array.from(order, (i) => realEigenvalues[i]!), vectors: oriented(vectors) }
 }
 
-/** The `count` largest eigenvalues of a symmetric matrix. */
+/**
+ * The `count` largest eigenvalues of a symmetric matrix that has no negative ones: at once where it is small or many are asked for, else by subspace
+ * iteration with Chebyshev filters.
+ *
+ * @see https://doi.org/10.1016/j.jcp.2006.03.017
+ */
 export async function largestOfMatrix(matrix: Dense, count: number, options: LargestOptions): Promise<Eigen> {
   const n = matrix.rows
   if (n <= SMALL || 4 * count > n) return first(allOf(matrix), count)
-  const multiply = (block: Dense) => options.products.multiply(block, matrix)
-  const found = await largestOf(multiply, n, count, { ...options, giveUp: n <= 1024 })
-  return found ?? first(allOf(matrix), count)
-}
-
-/**
- * The `count` largest eigenvalues of a symmetric positive operator, by block Lanczos with full orthogonalisation and thick restarts. With
- * `passes` it is the randomised block Krylov method: that many products with `count` + 10 vectors, no more.
- *
- * @param multiply rows times the matrix
- * @returns undefined with `giveUp`, where it comes closer too slowly
- * @see https://arxiv.org/abs/1504.05477
- */
-export async function largestOf(
-  multiply: (block: Dense) => Promise<Dense>,
-  n: number,
-  count: number,
-  { products, seed, passes, giveUp = false }: LargestOptions & { readonly giveUp?: boolean },
-): Promise<Eigen | undefined> {
-  const width = Math.min(n, passes === undefined ? BLOCK : count + 10)
-  const kept = Math.min(n, count + width)
-  const most = Math.min(n, passes === undefined ? kept + Math.max(count, 16 * BLOCK) : passes * width)
+  const { products, seed } = options
   const random = seeded(seed, 'reduce.eigen')
-  const basis = dense(most, n)
-  const images = dense(most, n)
-  let size = 0
-  let block: Float64Array = dense(width, n).data.map(() => random.normal())
-  for (let cycle = 1; ; cycle++) {
-    while (size < most) {
-      const rows = Math.min(width, most - size)
-      const fresh = await orthonormal(dense(rows, n, block.subarray(0, rows * n)), rowsOf(basis, 0, size), {
-        products,
-        random,
-      })
-      basis.data.set(fresh.data, size * n)
-      const image = await multiply(fresh)
-      images.data.set(image.data, size * n)
-      size += rows
-      block = image.data
-    }
-    const { values, vectors } = allOf(
-      symmetric(await products.multiplyTransposed(rowsOf(basis, 0, size), rowsOf(images, 0, size))),
-    )
-    const turn = rowsOf(vectors, 0, Math.min(kept, size))
-    const ritz = await products.multiply(turn, rowsOf(basis, 0, size))
-    if (passes !== undefined || size === n) return first({ values, vectors: oriented(ritz) }, count)
-    const turned = await products.multiply(turn, rowsOf(images, 0, size))
-    const residuals = turned.data.map((x, at) => x - values[Math.floor(at / n)]! * ritz.data[at]!)
-    const open = unfinished(residuals, n, count, EXACT * Math.abs(values[0]!))
-    if (open.length === 0) return first({ values, vectors: oriented(ritz) }, count)
-    if (giveUp && cycle === 3) return undefined
-    if (cycle === 300) {
+  const width = count + Math.max(8, count >> 2)
+  let basis = await independent(randomRows(width, n, random))
+  for (let filters = 0; ; filters++) {
+    const images = await products.multiply(basis, matrix)
+    const inner = allOf(symmetric(await products.multiplyTransposed(basis, images)))
+    const ritz = await products.multiply(inner.vectors, basis)
+    const turned = await products.multiply(inner.vectors, images)
+    const { values } = inner
+    if (isExact(ritz, turned, values, count)) return first({ values, vectors: oriented(ritz) }, count)
+    if (filters === FEW_FILTERS && n <= MEDIUM) return first(allOf(matrix), count)
+    if (filters === MOST_FILTERS) {
       throw new PipiloError('RESULT_INVALID', 'The eigenvalues lie too close to tell them apart.', {
-        hint: "Ask for fewer components, or for an approximation: solver: 'randomized'.",
+        hint: 'Ask for fewer components, or for more than a quarter of all.',
       })
     }
-    basis.data.set(ritz.data)
-    images.data.set(turned.data)
-    size = ritz.rows
-    block = new Float64Array(width * n)
-    for (const [to, from] of open.slice(0, width).entries())
-      block.set(residuals.subarray(from * n, (from + 1) * n), to * n)
+    const filtered = await filter(ritz, turned, matrix, { values, products })
+    basis = await independent(filtered)
+  }
+
+  async function independent(rows: Dense): Promise<Dense> {
+    const fast = await orthonormalFast(rows, products)
+    return fast ?? orthonormal(rows, dense(0, n), { products, random })
   }
 }
 
-/** Rows whose residual is too long. */
-function unfinished(residuals: Float64Array, n: number, count: number, limit: number): number[] {
-  const open: number[] = []
-  for (let i = 0; i < count; i++) if (lengthOf(residuals.subarray(i * n, (i + 1) * n)) > limit) open.push(i)
-  return open
+/** True if the first rows are eigenvectors as exactly as doubles say. */
+function isExact(ritz: Dense, images: Dense, values: Float64Array, count: number): boolean {
+  const n = ritz.columns
+  const limit = EXACT * Math.abs(values[0]!)
+  for (let i = 0; i < count; i++) {
+    let squares = 0
+    for (let at = i * n; at < (i + 1) * n; at++)
+      squares += (images.data[at]! - values[i]! * ritz.data[at]!) ** 2
+    if (!(Math.sqrt(squares) <= limit)) return false
+  }
+  return true
+}
+
+/** The rows times the Chebyshev polynomial of the matrix that is small from 0 to the least of the values, and large beyond. */
+async function filter(
+  rows: Dense,
+  images: Dense,
+  matrix: Dense,
+  { values, products }: { values: Float64Array; products: Products },
+): Promise<Dense> {
+  const half = Math.max(values.at(-1)!, EXACT * values[0]!) / 2
+  // Numbers grow with each product: they stay far from the largest double.
+  const degree = Math.max(1, Math.min(DEGREE, Math.floor(200 / Math.log10((4 * values[0]!) / half))))
+  let before = rows.data
+  let now = images.data.map((x, at) => (x - half * before[at]!) / half)
+  for (let k = 1; k < degree; k++) {
+    const { data: next } = await products.multiply({ ...rows, data: now }, matrix)
+    for (let at = 0; at < next.length; at++)
+      next[at] = (2 * (next[at]! - half * now[at]!)) / half - before[at]!
+    before = now
+    now = next
+  }
+  return { ...rows, data: now }
+}
+
+/**
+ * About the `count` largest eigenvalues of a symmetric operator, by the randomised block Krylov method: `passes` products with `count` + 10 vectors.
+ *
+ * @param multiply rows times the matrix
+ * @see https://arxiv.org/abs/1504.05477
+ */
+export async function krylov(
+  multiply: (block: Dense) => Promise<Dense>,
+  n: number,
+  count: number,
+  { products, seed, passes }: LargestOptions & { readonly passes: number },
+): Promise<Eigen> {
+  const width = Math.min(n, count + 10)
+  const most = Math.min(n, passes * width)
+  const random = seeded(seed, 'reduce.eigen')
+  const basis = dense(most, n)
+  const images = dense(most, n)
+  let block = randomRows(width, n, random)
+  for (let size = 0; size < most; size += block.rows) {
+    const wanted = rowsOf(block, 0, Math.min(block.rows, most - size))
+    const fresh = await orthonormal(wanted, rowsOf(basis, 0, size), { products, random })
+    basis.data.set(fresh.data, size * n)
+    block = await multiply(fresh)
+    images.data.set(block.data, size * n)
+  }
+  const { values, vectors } = allOf(symmetric(await products.multiplyTransposed(basis, images)))
+  return first(
+    { values, vectors: oriented(await products.multiply(rowsOf(vectors, 0, count), basis)) },
+    count,
+  )
+}
+
+const randomRows = (rows: number, columns: number, random: { normal(): number }): Dense =>
+  dense(
+    rows,
+    columns,
+    dense(rows, columns).data.map(() => random.normal()),
+  )
+
+/** The rows made orthonormal by Cholesky's decomposition of their products, twice; undefined where they are too near to each other for that. */
+async function orthonormalFast(block: Dense, products: Products): Promise<Dense | undefined> {
+  const { rows: n, columns } = block
+  let out: Dense = dense(n, columns, block.data.slice())
+  for (let i = 0; i < n; i++) {
+    const own = out.data.subarray(i * columns, (i + 1) * columns)
+    const length = lengthOf(own)
+    for (let k = 0; k < columns; k++) own[k]! /= length
+  }
+  for (let pass = 0; pass < 2; pass++) {
+    const { data: gram } = await products.multiplyTransposed(out, out)
+    const inverse = dense(n, n)
+    // The decomposition in place, and the inverse of its triangle.
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j <= i; j++) {
+        let sum = gram[i * n + j]!
+        for (let k = 0; k < j; k++) sum -= gram[i * n + k]! * gram[j * n + k]!
+        if (i === j && !(sum > 1e-12)) return undefined
+        gram[i * n + j] = i === j ? Math.sqrt(sum) : sum / gram[j * n + j]!
+      }
+      for (let j = 0; j <= i; j++) {
+        let sum = i === j ? 1 : 0
+        for (let k = j; k < i; k++) sum -= gram[i * n + k]! * inverse.data[k * n + j]!
+        inverse.data[i * n + j] = sum / gram[i * n + i]!
+      }
+    }
+    out = await products.multiply(inverse, out)
+  }
+  return out
 }
 
 /** The rows made orthonormal, to each other and to a basis; those that are nothing new become random. */
@@ -127,7 +193,7 @@ export async function orthonormal(
   const out = dense(rows, columns, block.data.slice())
   const isNew = new Uint8Array(rows)
   // The second pass takes away what rounding has left, or orthogonalises rows that were drawn in the first.
-  for (let pass = 0; pass < 3; pass++) {
+  for (let pass = 0; pass < 2; pass++) {
     if (basis.rows > 0) {
       const shares = await products.multiplyTransposed(out, basis)
       const taken = await products.multiply(shares, basis)

@@ -5,7 +5,7 @@ import { type Dense, dense, rowsOf, transposed, withProducts } from '../dense.ts
 import { allOf } from '../eigen.ts'
 import { type FiniteRows, type Rows, rowsToFit } from '../rows.ts'
 import type { FitOptions, Lda } from '../types.ts'
-import { Linear, type LinearParts, pieces } from './linearReducer.ts'
+import { Linear, type LinearParts, pieces, scaledColumns } from './linearReducer.ts'
 
 /** Options of `lda.fit`. */
 export interface LdaOptions extends FitOptions {
@@ -66,7 +66,7 @@ export async function fitLda(
           inner.vectors.data[j * rows.columns + i]! / scale[i]! / Math.sqrt(inner.values[j]! / n)
     const mean = weightedMean(means, counts, rows.rows)
     const apart = await products.multiply(between(means, mean, counts, classes.length), sphere)
-    const outer = allOf(await products.multiply(transposed(apart), apart))
+    const outer = allOf(await products.multiplyTransposed(apart, apart))
     const significant = countWhile(
       outer.values,
       (value, i) => i < most && Math.sqrt(Math.max(0, value)) > tolerance * Math.sqrt(outer.values[0]!),
@@ -81,7 +81,12 @@ export async function fitLda(
         },
       )
     }
-    const forward = await products.multiply(sphere, transposed(rowsOf(outer.vectors, 0, components)))
+    // The classes are few: directions among them, turned into directions of the columns.
+    const among = scaledColumns(
+      transposed(rowsOf(outer.vectors, 0, components)),
+      (j) => 1 / Math.sqrt(outer.values[j]!),
+    )
+    const forward = await products.multiply(sphere, await products.multiply(transposed(apart), among))
     const total = outer.values.reduce((sum, value) => sum + Math.max(0, value), 0)
     onProgress?.({ done: 2, total: 2 })
     const ratios = outer.values.slice(0, components).map((value) => value / total)

@@ -3,7 +3,7 @@ import { checkCount, PipiloError } from '../../base/index.ts'
 import { seeded } from '../../nn/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import { type Dense, dense, type Products, rowsOf, transposed, withProducts } from '../dense.ts'
-import { allOf, type Eigen, largestOf, largestOfMatrix, oriented, orthonormal } from '../eigen.ts'
+import { allOf, type Eigen, krylov, largestOfMatrix, oriented, orthonormal } from '../eigen.ts'
 import { finiteRows, type Rows, rowsToFit } from '../rows.ts'
 import type { FitOptions, Pca } from '../types.ts'
 import { asMatrix, Linear, type LinearParts, pieces, scaledColumns } from './linearReducer.ts'
@@ -161,7 +161,7 @@ async function eigenOf(
 ): Promise<Eigen> {
   if (solver === 'randomized') {
     const twice = async (block: Dense) => transposed(await products.twice(rows, mean, transposed(block)))
-    return (await largestOf(twice, rows.columns, count, { products, seed, passes: PASSES }))!
+    return krylov(twice, rows.columns, count, { products, seed, passes: PASSES })
   }
   if (rows.columns <= rows.rows) {
     const scatter = await products.scatter(rows, mean)
