@@ -45,7 +45,14 @@ it('The doors of the package offer the names in doors.txt, and nothing that only
 /** Names that a room gives to other rooms and not to users. All of `base` but its errors is of that kind. */
 const inner: Record<string, string[]> = {
   runtime: ['fileIdentity', 'libraryVersion', 'readNote', 'reopen', 'writeNote'],
-  models: ['available', 'checkImagePreprocessing', 'findInPackage', 'inPrecision', 'openForTraining'],
+  models: [
+    'available',
+    'checkImagePreprocessing',
+    'embeddingModel',
+    'findInPackage',
+    'inPrecision',
+    'openForTraining',
+  ],
   embed: [
     'ModelInput',
     'PlacedToken',

@@ -68,6 +68,13 @@ export const tokenizerPath = lazily(async () => (await import('./tokenizers/inde
  */
 export const inPrecision = lazily(async () => (await import('./model/precision.ts')).inPrecision)
 
+/**
+ * A model whose embedding is the one output of a graph that goes on from {@link Model.embedding} of another: tokenizer and preparation stay.
+ *
+ * @param options.change says what was done, and becomes part of the fingerprint
+ */
+export const embeddingModel = lazily(async () => (await import('./model/model.ts')).embeddingModel)
+
 /** True if a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
 export const available = lazily(async () => (await import('./sources/available.ts')).available)
 

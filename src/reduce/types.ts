@@ -1,5 +1,6 @@
 // Types of reducers, and the options that they have in common.
 import type { Graph } from '../graph/index.ts'
+import type { EmbeddingOptions, Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { RowOptions, Rows } from './rows.ts'
 
@@ -74,6 +75,21 @@ export interface LinearReducer extends Reducer {
    * @throws `LAYER_UNKNOWN` for an output that it does not have, `SHAPE_MISMATCH` for one of another length, `DTYPE_MISMATCH`
    */
   appendTo(graph: Graph, output?: string, options?: AppendOptions): Graph
+  /**
+   * A model whose embedding is short, for embedders, collections and files: the reduction is part of its graph and of its fingerprint, so that a
+   * collection refuses vectors of other models and of other reducers.
+   *
+   * @example
+   * ```ts
+   * const small = await reducer.applyTo(await open('mobilenet-v2'))
+   * const e = await embedder(small)                         // gives what transform gives
+   * await small.export('mobilenet-64.onnx')                 // embedder('mobilenet-64.onnx'), pipilo embed --model mobilenet-64.onnx
+   * ```
+   *
+   * @param options tap, pooling, normalisation and dimensions of the vectors that were fitted. Default: the card's
+   * @throws `SHAPE_MISMATCH` for a model whose vectors have another length; what `Model.embedding` throws
+   */
+  applyTo(model: Model, options?: EmbeddingOptions): Promise<Model>
 }
 
 /** Result of `pca.fit` and `incrementalPca.fit`. */

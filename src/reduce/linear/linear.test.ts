@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { embedder } from '../../embed/index.ts'
 import { readOnnx, writeOnnx } from '../../graph/files/index.ts'
 import { Builder, op } from '../../graph/index.ts'
+import { open } from '../../models/index.ts'
 import { seeded } from '../../nn/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import { l2Normalize, type Matrix, row } from '../../tensor/index.ts'
@@ -323,6 +325,35 @@ describe('appendTo', () => {
       { components: 1 },
     )
     expect(() => other.appendTo(graph, 'embedding')).toThrow('vectors of 64 numbers; the reducer takes 2')
+  })
+})
+
+describe('applyTo', () => {
+  it('makes a model whose embedder gives what transform gives, under another fingerprint, from a file too', async () => {
+    const model = await open('all-MiniLM-L6-v2')
+    const texts = ['a towhee sings', 'an owl calls', 'markets fell', 'a train leaves', 'rain', 'snow in May']
+    const runtime = { workers: 0 }
+    const whole = await embedder(model, { runtime })
+    const { vectors } = await whole.embed(texts)
+    const reducer = await pca.fit(vectors, { components: 3 })
+    const wanted = await reducer.transform(vectors)
+    const small = await reducer.applyTo(model)
+    const path = join(folder, 'small.onnx')
+    await small.export(path)
+    for (const source of [small, path]) {
+      const e = await embedder(source as string, { runtime })
+      expect(e.dimensions).toBe(3)
+      expect(difference((await e.embed(texts)).data, [...wanted.data])).toBeLessThan(1e-5)
+      expect(e.recipe.source.fingerprint).not.toBe(whole.recipe.source.fingerprint)
+      await e.dispose()
+    }
+    const other = await pca.fit(vectors.slice(1), { components: 3 })
+    expect((await other.applyTo(model)).fingerprint).not.toBe(small.fingerprint)
+    expect((await reducer.applyTo(model)).fingerprint).toBe(small.fingerprint)
+    await expect(reducer.applyTo(model, { dimensions: 100 })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+    })
+    await whole.dispose()
   })
 })
 

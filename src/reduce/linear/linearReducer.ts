@@ -1,6 +1,8 @@
 // A fitted reducer that is one product, and what it does: transform, inverse, append, save.
+import { createHash } from 'node:crypto'
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
-import type { Graph } from '../../graph/index.ts'
+import { type Graph, rename } from '../../graph/index.ts'
+import { type EmbeddingOptions, embeddingModel, type Model } from '../../models/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import { type Dense, dense, withProducts } from '../dense.ts'
 import { writeReducer } from '../files.ts'
@@ -76,6 +78,23 @@ export class Linear<Kind extends LinearReducer['kind']> implements LinearReducer
 
   appendTo(graph: Graph, output?: string, options: AppendOptions = {}): Graph {
     return append(graph, { mean: this.mean, projection: this.projection }, output, options)
+  }
+
+  async applyTo(model: Model, options: EmbeddingOptions = {}): Promise<Model> {
+    const graph = model.embedding(options)
+    // The new model's embedding takes the name.
+    const whole = `whole_${graph.outputs[0]!.name}`
+    const renamed = rename(graph, { [graph.outputs[0]!.name]: whole })
+    const pool = options.pool ?? model.card.pool
+    return embeddingModel(model, this.appendTo(renamed, whole), {
+      change: `reduce ${this.#fingerprint()}`,
+      pool,
+    })
+  }
+
+  #fingerprint(): string {
+    const hash = createHash('sha256').update(this.mean)
+    return hash.update(this.#forward.data).digest('hex').slice(0, 32)
   }
 
   save(path: string): Promise<void> {
