@@ -11,7 +11,11 @@ export interface Dense {
 }
 
 /** A matrix of zeros, or of these numbers. */
-export function dense(rows: number, columns: number, data = new Float64Array(rows * columns)): Dense {
+export function dense(
+  rows: number,
+  columns: number,
+  data: Float64Array = new Float64Array(rows * columns),
+): Dense {
   return { rows, columns, data }
 }
 

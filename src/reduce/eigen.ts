@@ -102,7 +102,7 @@ async function filter(
   // Numbers grow with each product: they stay far from the largest double.
   const degree = Math.max(1, Math.min(DEGREE, Math.floor(200 / Math.log10((4 * values[0]!) / half))))
   let before = rows.data
-  let now = images.data.map((x, at) => (x - half * before[at]!) / half)
+  let now: Float64Array = images.data.map((x, at) => (x - half * before[at]!) / half)
   for (let k = 1; k < degree; k++) {
     const { data: next } = await products.multiply({ ...rows, data: now }, matrix)
     for (let at = 0; at < next.length; at++)
