@@ -1,7 +1,7 @@
 // Eigenvalues and eigenvectors of symmetric matrices: all of a small one, the largest of a large one.
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
 import { PipiloError } from '../base/index.ts'
 import { seeded } from '../nn/index.ts'
+import { decompose } from './decompose.ts'
 import { type Dense, dense, type Products, rowsOf } from './dense.ts'
 
 /** Eigenvalues, largest first, and their vectors: one a row, of length 1, its largest number positive. */
@@ -28,18 +28,15 @@ const DEGREE = 10
 /** Filters after which a matrix of medium size is decomposed at once, and after which it is given up. */
 const [FEW_FILTERS, MOST_FILTERS] = [12, 300]
 
-/** All eigenvalues of a symmetric matrix, by ml-matrix (Householder and QL). */
-export function allOf(matrix: Dense): Eigen {
+/** All eigenvalues of a symmetric matrix. */
+export async function allOf(matrix: Dense): Promise<Eigen> {
   const n = matrix.rows
-  const whole = Matrix.from1DArray(n, n, matrix.data)
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(whole, { assumeSymmetric: true })
-  const order = realEigenvalues.map((_, i) => i).sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!)
+  const { values, vectors: found } = await decompose(matrix)
+  const order = Array.from(values, (_, i) => i).sort((a, b) => values[b]! - values[a]!)
   const vectors = dense(n, n)
-  for (let j = 0; j < n; j++) {
-    const numbers = eigenvectorMatrix.getRow(j)
-    for (let i = 0; i < n; i++) vectors.data[i * n + j] = numbers[order[i]!]!
-  }
-  return { values: Float64Array.from(order, (i) => realEigenvalues[i]!), vectors: oriented(vectors) }
+  for (const [i, from] of order.entries())
+    for (let j = 0; j < n; j++) vectors.data[i * n + j] = found.data[j * n + from]!
+  return { values: Float64Array.from(order, (i) => values[i]!), vectors: oriented(vectors) }
 }
 
 /**
@@ -50,19 +47,19 @@ export function allOf(matrix: Dense): Eigen {
  */
 export async function largestOfMatrix(matrix: Dense, count: number, options: LargestOptions): Promise<Eigen> {
   const n = matrix.rows
-  if (n <= SMALL || 4 * count > n) return first(allOf(matrix), count)
+  if (n <= SMALL || 4 * count > n) return first(await allOf(matrix), count)
   const { products, seed } = options
   const random = seeded(seed, 'reduce.eigen')
   const width = count + Math.max(8, count >> 2)
   let basis = await independent(randomRows(width, n, random))
   for (let filters = 0; ; filters++) {
     const images = await products.multiply(basis, matrix)
-    const inner = allOf(symmetric(await products.multiplyTransposed(basis, images)))
+    const inner = await allOf(symmetric(await products.multiplyTransposed(basis, images)))
     const ritz = await products.multiply(inner.vectors, basis)
     const turned = await products.multiply(inner.vectors, images)
     const { values } = inner
     if (isExact(ritz, turned, values, count)) return first({ values, vectors: oriented(ritz) }, count)
-    if (filters === FEW_FILTERS && n <= MEDIUM) return first(allOf(matrix), count)
+    if (filters === FEW_FILTERS && n <= MEDIUM) return first(await allOf(matrix), count)
     if (filters === MOST_FILTERS) {
       throw new PipiloError('RESULT_INVALID', 'The eigenvalues lie too close to tell them apart.', {
         hint: 'Ask for fewer components, or for more than a quarter of all.',
@@ -138,7 +135,7 @@ export async function krylov(
     block = await multiply(fresh)
     images.data.set(block.data, size * n)
   }
-  const { values, vectors } = allOf(symmetric(await products.multiplyTransposed(basis, images)))
+  const { values, vectors } = await allOf(symmetric(await products.multiplyTransposed(basis, images)))
   return first(
     { values, vectors: oriented(await products.multiply(rowsOf(vectors, 0, count), basis)) },
     count,

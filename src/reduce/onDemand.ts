@@ -14,8 +14,8 @@ import { lazily } from '../base/index.ts'
  * ```
  *
  * @remarks
- * Agrees with scikit-learn's PCA, signs included. Products run on ONNX Runtime in doubles; eigenvalues are ml-matrix's, or for a few of many by block
- * Lanczos. All of 384 take half a second; the time grows with the cube, and the thread is blocked while a matrix is decomposed. A constant column has no share in any direction that varies.
+ * Agrees with scikit-learn's PCA, signs included. Products run on ONNX Runtime in doubles; eigenvalues are ml-matrix's, on a thread of their own where the matrix is
+ * large (all of 384 take half a second, and the time grows with the cube), or for less than a quarter of them a subspace iteration's. A constant column has no share in any direction that varies.
  *
  * @throws `INPUT_INVALID` for less than two rows and for rows with NaN (see `onError`), `DIMENSION_MISMATCH` for rows of several lengths,
  *   `OPTION_INVALID` for more components than rows or columns, and for `whiten` along directions without variance, `ABORTED`

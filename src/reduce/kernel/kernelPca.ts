@@ -1,7 +1,7 @@
 // Kernel PCA: principal components in the space of a kernel.
-import { CholeskyDecomposition, Matrix as MlMatrix } from 'ml-matrix'
 import { breathe, checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
+import { solve } from '../decompose.ts'
 import { type Dense, dense, type Products, rowsOf, transposed, withProducts } from '../dense.ts'
 import { largestOfMatrix } from '../eigen.ts'
 import { type SavedReducer, writeReducer } from '../files.ts'
@@ -209,19 +209,16 @@ async function regression(
 ): Promise<Dense> {
   const { rows: n, data } = await kernelMatrix(places, places, shape, products, onPiece)
   for (let i = 0; i < n; i++) data[i * n + i]! += penalty
-  const decomposition = new CholeskyDecomposition(MlMatrix.from1DArray(n, n, data))
-  if (!decomposition.isPositiveDefinite()) {
-    throw new PipiloError(
-      'RESULT_INVALID',
-      'The way back cannot be computed: the matrix of kernels is not positive.',
-      {
-        input: 'inverse',
-        hint: 'Take a larger penalty: inverse: 10.',
-      },
-    )
-  }
-  const solved = decomposition.solve(MlMatrix.from1DArray(n, points.columns, points.data))
-  return dense(n, points.columns, Float64Array.from(solved.to1DArray()))
+  const solved = await solve(dense(n, n, data), points)
+  if (solved) return solved
+  throw new PipiloError(
+    'RESULT_INVALID',
+    'The way back cannot be computed: the matrix of kernels is not positive.',
+    {
+      input: 'inverse',
+      hint: 'Take a larger penalty: inverse: 10.',
+    },
+  )
 }
 
 interface Parts {

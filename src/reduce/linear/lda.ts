@@ -51,7 +51,7 @@ export async function fitLda(
     const n = rows.rows
     const scatter = await products.multiplyTransposed(within, within)
     onProgress?.({ done: 1, total: 2 })
-    const inner = allOf(scatter)
+    const inner = await allOf(scatter)
     const rank = countWhile(inner.values, (value) => Math.sqrt(Math.max(0, value) / n) > tolerance)
     if (rank === 0) {
       throw new PipiloError('INPUT_INVALID', 'No column varies within the classes.', {
@@ -66,7 +66,7 @@ export async function fitLda(
           inner.vectors.data[j * rows.columns + i]! / scale[i]! / Math.sqrt(inner.values[j]! / n)
     const mean = weightedMean(means, counts, rows.rows)
     const apart = await products.multiply(between(means, mean, counts, classes.length), sphere)
-    const outer = allOf(await products.multiplyTransposed(apart, apart))
+    const outer = await allOf(await products.multiplyTransposed(apart, apart))
     const significant = countWhile(
       outer.values,
       (value, i) => i < most && Math.sqrt(Math.max(0, value)) > tolerance * Math.sqrt(outer.values[0]!),

@@ -378,3 +378,18 @@ describe('loadReducer', () => {
     })
   })
 })
+
+describe('decompose', () => {
+  it('gives on a thread what it gives in place, and leaves the event loop free', async () => {
+    const data = random(300, 200)
+    const whole = await pca.fit(data)
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    const padded = { rows: 300, columns: 320, data: new Float32Array(300 * 320) }
+    for (let i = 0; i < 300; i++) padded.data.set(row(data, i), i * 320)
+    const found = await pca.fit(padded, { components: 200 })
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(3)
+    expect(difference(found.explainedVariance, [...whole.explainedVariance])).toBeLessThan(1e-10)
+  })
+})

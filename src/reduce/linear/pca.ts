@@ -300,7 +300,7 @@ export function whitened(
 }
 
 /** All eigenvalues of a covariance. */
-export const covarianceEigen = ({ scatter, rows }: Moments): Eigen => {
-  const { values, vectors } = allOf(scatter)
+export const covarianceEigen = async ({ scatter, rows }: Moments): Promise<Eigen> => {
+  const { values, vectors } = await allOf(scatter)
   return { values: values.map((value) => Math.max(0, value) / (rows - 1)), vectors }
 }

@@ -76,7 +76,7 @@ export async function fitRandomProjection(
 /** (AᵀA)⁺Aᵀ, of a matrix that has more rows than columns. */
 async function pseudoInverse(matrix: Dense, products: Products): Promise<Dense> {
   const turned = transposed(matrix)
-  const { values, vectors } = allOf(await products.multiplyTransposed(turned, turned))
+  const { values, vectors } = await allOf(await products.multiplyTransposed(turned, turned))
   const isSmall = (value: number) => value <= 1e-12 * values[0]!
   const scaled = scaledColumns(transposed(vectors), (j) => (isSmall(values[j]!) ? 0 : 1 / values[j]!))
   return products.multiply(await products.multiply(scaled, vectors), turned)

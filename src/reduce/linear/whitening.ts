@@ -39,7 +39,7 @@ export async function fitWhitening(data: Rows, options: WhiteningOptions = {}): 
   }
   return withProducts(async (products) => {
     const moments = await withRows(undefined, rows, products)
-    const { values, vectors } = covarianceEigen(moments)
+    const { values, vectors } = await covarianceEigen(moments)
     const kept = {
       rows: components,
       columns: vectors.columns,
