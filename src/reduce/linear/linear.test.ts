@@ -120,6 +120,20 @@ describe('pca', () => {
     expect(near.components).toEqual(again.components)
   })
 
+  it('finds no variance where there is none, among many columns', async () => {
+    const data = random(400, 200)
+    for (let at = 0; at < data.data.length; at++) if (at % 200 >= 3) data.data[at] = 7
+    const reducer = await pca.fit(data, { components: 12 })
+    const [third, ...none] = reducer.explainedVariance.slice(2)
+    expect(third).toBeGreaterThan(0.3)
+    expect(Math.max(...none)).toBeLessThan(1e-12)
+    const back = await reducer.inverse(await reducer.transform(data))
+    expect(difference(back.data, [...data.data])).toBeLessThan(1e-6)
+    await expect(pca.fit(data, { components: 12, whiten: true })).rejects.toThrow('vary in 3 directions only')
+    const equal = await pca.fit({ ...data, data: data.data.fill(7) }, { components: 12 })
+    expect(equal.explainedVariance[0]).toBe(0)
+  })
+
   it('of a stream is that of all its rows at once', async () => {
     async function* batches() {
       for (const [from, to] of [

@@ -36,7 +36,7 @@ const NOTHING = 1e-12
 
 /** See `pca` in ../onDemand.ts. */
 export async function fitPca(data: Rows, options: PcaOptions = {}): Promise<Pca> {
-  const rows = rowsToFit(data, options.onError === undefined ? {} : { onError: options.onError })
+  const rows = rowsToFit(data, options)
   const count = componentsOf(options, Math.min(rows.rows, rows.columns))
   const skipped = rows.given - rows.rows
   const { onProgress, seed = 0 } = options
