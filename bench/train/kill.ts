@@ -37,7 +37,10 @@ const hash = (out: string) =>
     .update(readFileSync(join(out, 'model.safetensors')))
     .digest('hex')
 const log = (out: string) =>
-  readFileSync(join(out, 'log.jsonl'), 'utf8').replace(/"(?:samplesPerSecond|secondsLeft)":[\d.]+,?/g, '')
+  readFileSync(join(out, 'log.jsonl'), 'utf8').replace(
+    /"(?:samplesPerSecond|secondsLeft|waiting)":[\d.e-]+,?/g,
+    '',
+  )
 
 const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')]
 await run(whole, 0)

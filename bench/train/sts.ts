@@ -5,12 +5,13 @@
  *     npx tsx train/sts.ts [--seeds 3] [--epochs N] [--lora 8]      # in bench/; needs ../../shared for its pairs
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cosineSimilarity, embedder } from 'pipilo'
+import { spearman, stsPairs } from '../stsb.ts'
 
 const { values } = parseArgs({
   options: {
@@ -21,37 +22,7 @@ const { values } = parseArgs({
   },
 })
 const project = fileURLToPath(new URL('../..', import.meta.url))
-const pairs = (part: string) =>
-  readFileSync(new URL(`../../../shared/data/stsb/sts-${part}.csv`, import.meta.url), 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      const fields = line.trimEnd().split('\t')
-      const [, , , , score, sentence1, sentence2] = fields
-      return sentence2 === undefined ? [] : [{ sentence1: sentence1!, sentence2, score: Number(score) }]
-    })
-
-/** Ranks, equal values sharing theirs. */
-function ranks(numbers: readonly number[]): number[] {
-  const order = numbers.map((_, i) => i).sort((a, b) => numbers[a]! - numbers[b]!)
-  const found = new Array<number>(numbers.length)
-  for (let i = 0; i < order.length; ) {
-    let j = i
-    while (j + 1 < order.length && numbers[order[j + 1]!] === numbers[order[i]!]) j++
-    for (let k = i; k <= j; k++) found[order[k]!] = (i + j) / 2
-    i = j + 1
-  }
-  return found
-}
-
-function spearman(a: readonly number[], b: readonly number[]): number {
-  const [x, y] = [ranks(a), ranks(b)]
-  const mean = (x.length - 1) / 2
-  const sum = (p: readonly number[], q: readonly number[]) =>
-    p.reduce((s, v, i) => s + (v - mean) * (q[i]! - mean), 0)
-  return sum(x, y) / Math.sqrt(sum(x, x) * sum(y, y))
-}
-
-const dev = pairs('dev')
+const dev = stsPairs('dev')
 async function score(model: string): Promise<number> {
   const e = await embedder(model)
   const { vectors } = await e.embed(dev.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]))
@@ -69,7 +40,7 @@ async function score(model: string): Promise<number> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-sts-'))
-const train = pairs('train')
+const train = stsPairs('train')
 writeFileSync(join(folder, 'train.jsonl'), train.map((pair) => `${JSON.stringify(pair)}\n`).join(''))
 const before = await score('all-MiniLM-L6-v2')
 console.log(`${train.length} pairs; before: ${before.toFixed(2)}`)

@@ -54,6 +54,12 @@ beforeAll(async () => {
       .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i })}\n`)
       .join(''),
   )
+  writeFileSync(
+    'triplets.jsonl',
+    ['a towhee', 'an owl', 'a market', 'a train']
+      .map((text) => `${JSON.stringify({ anchor: text, positive: `${text} again`, negative: 'a bus' })}\n`)
+      .join(''),
+  )
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
   mkdirSync('old')
   writeFileSync('old/old.txt', 'of a folder that will be gone\n')
@@ -128,7 +134,10 @@ async function done(name: string, argv: readonly string[]) {
 
 /** What is printed, but for how fast it went. */
 const withoutTimes = (text: string) =>
-  text.replace(/\d+ samples\/s|"(?:samplesPerSecond|secondsLeft)":[\d.]+/g, 'so fast')
+  text.replace(
+    /(?:\d+% waiting for data {2})?\d+ samples\/s|"(?:samplesPerSecond|secondsLeft|waiting)":[\d.e-]+/g,
+    'so fast',
+  )
 
 /** The models that were trained, and their checkpoints. */
 function trained() {
@@ -372,6 +381,22 @@ const runs: Record<string, Record<string, Runs>> = {
         '0.01',
       ],
       ['--lora', '2'],
+    ],
+    loss: [
+      [
+        'sentences',
+        '--data',
+        'triplets.jsonl',
+        '--model',
+        't',
+        '--out',
+        'trained',
+        '--epochs',
+        '1',
+        '--lr',
+        '0.01',
+      ],
+      ['--loss', 'triplet'],
     ],
     seed: [birds, ['--seed', '1']],
     checkpoint: [birds, ['--checkpoint', '0']],

@@ -79,6 +79,18 @@ describe('pipilo train', () => {
     await e.dispose()
   })
 
+  it('classifier embeds each picture once, and gives a head', { timeout: 60_000 }, async () => {
+    const out = at('classifier')
+    const words = ['classifier', '--data', at('birds'), '--out', out, '--epochs', '3', '--validation', '0.2']
+    const ended = await run(words)
+    expect(ended.error).toBeUndefined()
+    expect(ended.out).toContain('validation accuracy ')
+    expect(JSON.parse(readFileSync(join(out, 'classes.json'), 'utf8'))).toMatchObject({
+      classes: ['gull', 'owl', 'towhee'],
+    })
+    expect(existsSync(join(out, 'head.safetensors'))).toBe(true)
+  })
+
   it('tells its events as JSON lines, and goes on where it was stopped', async () => {
     const out = at('json')
     const words = ['lenet5', '--data', at('birds'), '--out', out, '--size', '16', '--batch', '6', '--json']
@@ -146,6 +158,16 @@ describe('pipilo train', () => {
       /^USAGE: --size is of no use: sentences/,
     ],
     [
+      'a loss for pictures',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--loss', 'triplet'],
+      /^USAGE: --loss/,
+    ],
+    [
+      'an unknown loss',
+      ['sentences', '--data', 'birds', '--out', 'x', '--loss', 'tripled'],
+      /^USAGE: --loss is one of ranking, triplet, not tripled/,
+    ],
+    [
       'pictures for texts',
       ['sentences', '--data', 'birds', '--out', 'x', '--model', 'none'],
       /(INPUT_INVALID|MODEL_UNKNOWN)/,
@@ -184,6 +206,30 @@ describe('pipilo train', () => {
     } finally {
       process.chdir(home)
     }
+  })
+
+  it('fine-tunes sentences, wholly and by LoRA with a learning rate of its own', {
+    timeout: 60_000,
+  }, async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const pairs = Array.from({ length: 12 }, (_, i) => ({
+      sentence1: `a towhee ${['sings', 'eats', 'sleeps'][i % 3]} in the brush ${'and sings '.repeat(20)}`,
+      sentence2: ['a bird', 'stock markets fell'][i % 2],
+      score: 5 * ((i + 1) % 2),
+    }))
+    writeFileSync(at('pairs.jsonl'), pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''))
+    const words = ['sentences', '--data', at('pairs.jsonl'), '--model', model, '--epochs', '1', '--json']
+    const rates: number[] = []
+    for (const [name, ...more] of [['whole'], ['lora', '--lora', '2']] as const) {
+      const { out, error } = await run([...words, '--out', at(name), ...more])
+      expect(error).toBeUndefined()
+      const first = events(out).find(({ kind }) => kind === 'step') as { learning_rate: number }
+      rates.push(first.learning_rate)
+      const e = await embedder(at(name))
+      expect((await e.embed(['a towhee sings'])).vectors[0]).toHaveLength(e.dimensions)
+      await e.dispose()
+    }
+    expect(rates[1]! / rates[0]!).toBeCloseTo(5e-4 / 2e-5, 3)
   })
 
   it('lists its recipes in its help', async () => {

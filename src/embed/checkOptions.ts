@@ -1,5 +1,5 @@
 // Checks the options of embedders and of their calls before anything is opened.
-import { PipiloError } from '../base/index.ts'
+import { checkCount, PipiloError } from '../base/index.ts'
 import type { Pooling } from '../models/index.ts'
 import type { EmbedderOptions, EmbedOptions } from './types.ts'
 
@@ -23,7 +23,7 @@ const waysOfErrors = ['throw', 'skip']
  * @throws PipiloError `OPTION_INVALID`, with the option's name as `input`
  */
 export function checkOptions(options: EmbedderOptions): void {
-  for (const name of COUNTS) checkCount(name, name, options[name], 1)
+  for (const name of COUNTS) if (options[name] !== undefined) checkCount(name, options[name], 1)
   const { pool, tap, normalize, chunk } = options
   if (pool !== undefined) checkChoice('pool', 'pool', pool, Object.keys(poolings))
   if (tap !== undefined && !isTap(tap)) {
@@ -45,14 +45,9 @@ function checkChunk(chunk: unknown): void {
     throw invalid('chunk', 'chunk', chunk, 'an object, as in chunk: { tokens: 128 }')
   }
   const { tokens, overlap, pool }: { tokens?: unknown; overlap?: unknown; pool?: unknown } = chunk
-  checkCount('chunk', 'chunk.tokens', tokens, 1)
-  checkCount('chunk', 'chunk.overlap', overlap, 0)
+  if (tokens !== undefined) checkCount('chunk.tokens', tokens, 1, 'chunk')
+  if (overlap !== undefined) checkCount('chunk.overlap', overlap, 0, 'chunk')
   if (pool !== undefined) checkChoice('chunk', 'chunk.pool', pool, chunkPools)
-}
-
-function checkCount(input: string, name: string, value: unknown, least: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) return
-  throw invalid(input, name, value, `a whole number from ${least}`)
 }
 
 function checkChoice(input: string, name: string, value: unknown, choices: readonly string[]): void {

@@ -27,6 +27,20 @@ function branch(operator: string, from: string, to: string): Graph {
 }
 
 describe('Builder', () => {
+  it('keeps its own arrays: what it was given and what it gave may be changed', () => {
+    const b = new Builder()
+    const x = b.input('x', 'float32', [4])
+    const inputs = [x, x]
+    const [sum] = b.node('Add', inputs)
+    inputs.pop()
+    const halves = op.split(sum!, 2)
+    b.output('y', halves.pop()!)
+    halves.length = 0
+    const { nodes } = b.build()
+    expect(nodes[0]!.inputs).toEqual(['x', 'x'])
+    expect(nodes[1]!.outputs).toHaveLength(2)
+  })
+
   it('names nodes by scope, infers types, and writes to the output’s name directly', () => {
     const { b, y } = mlp()
     expect(y.shape).toEqual(['batch', 2])

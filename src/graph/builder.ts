@@ -292,7 +292,9 @@ export class Builder {
     const facts = this.#infer({ op, domain, name, attributes, outputs: names }, inputs, options.types)
     if (domain !== '' && !this.#opsets.has(domain)) this.#opsets = new Map([...this.#opsets, [domain, 1]])
     const outputs = names.map((output, i) => this.#define(output, facts[i] ?? {}))
-    this.#add({ node: { name, op, domain, attributes, ...this.#metadata() }, inputs, outputs })
+    // Copies: the caller may change his arrays.
+    const made = { name, op, domain, attributes, ...this.#metadata() }
+    this.#add({ node: made, inputs: [...inputs], outputs: [...outputs] })
     for (const inner of subgraphs({ name, op, domain, attributes, inputs: [], outputs: [] }))
       this.#note(inner)
     return outputs
@@ -316,7 +318,7 @@ export class Builder {
       return output === '' ? undefined : this.#define(output, fact)
     })
     const { inputs: _, outputs: __, ...rest } = node
-    this.#add({ node: { ...rest, name }, inputs, outputs })
+    this.#add({ node: { ...rest, name }, inputs: [...inputs], outputs: [...outputs] })
     return outputs
   }
 

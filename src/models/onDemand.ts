@@ -29,6 +29,12 @@ export const open = lazily(async () => (await import('./open.ts')).open)
  */
 export const openForTraining = lazily(async () => (await import('./open.ts')).openForTraining)
 
+/** A model with another graph. See model/withGraph.ts. */
+export const withGraph = lazily(async () => {
+  const made = await import('./model/withGraph.ts')
+  return async (...given: Parameters<typeof made.withGraph>) => made.withGraph(...given)
+})
+
 /**
  * Opens a model repository of the Hugging Face hub.
  *
@@ -67,13 +73,6 @@ export const tokenizerPath = lazily(async () => (await import('./tokenizers/inde
  * @throws PipiloError `OPTION_INVALID` for a model that is in fp16 or int8 already
  */
 export const inPrecision = lazily(async () => (await import('./model/precision.ts')).inPrecision)
-
-/**
- * A model whose embedding is the one output of a graph that goes on from {@link Model.embedding} of another: tokenizer and preparation stay.
- *
- * @param options.change says what was done, and becomes part of the fingerprint
- */
-export const embeddingModel = lazily(async () => (await import('./model/model.ts')).embeddingModel)
 
 /** True if a card's files are on this machine: `npm:` and `file:` sources only; the hub's cache is not searched. */
 export const available = lazily(async () => (await import('./sources/available.ts')).available)

@@ -11,14 +11,8 @@ import type { Model, OpenOptions } from './types.ts'
 /** See `open` in onDemand.ts. */
 export async function open(name: string, options: OpenOptions = {}): Promise<Model> {
   checkPrecision(options.dtype)
-  if (typeof name !== 'string' || name.trim() === '') {
-    throw new PipiloError('INPUT_INVALID', 'A model has no empty name.', { hint: cardsHint('') })
-  }
-  const known = findCard(name)
-  const { source, files } = await locate(known?.source ?? name, options)
-  // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
-  const { assemble } = await import('./model/assemble.ts')
-  const model = await assemble(files, { name, source: sourceName(source) }, known, options)
+  checkName(name)
+  const model = await (await reader(name, options))()
   if (options.dtype === undefined || options.dtype === 'fp32') return model
   const { inPrecision } = await import('./model/precision.ts')
   return inPrecision(model, options.dtype)
@@ -29,12 +23,24 @@ export async function openForTraining(
   name: string,
   options: Omit<OpenOptions, 'dtype'> = {},
 ): Promise<{ model: Model; training: Model }> {
-  const model = await open(name, options)
+  checkName(name)
+  const read = await reader(name, options)
+  return { model: await read(), training: await read('training') }
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === 'string' && name.trim() !== '') return
+  throw new PipiloError('INPUT_INVALID', 'A model has no empty name.', { hint: cardsHint('') })
+}
+
+/** Looks the name up; what it gives reads the model, in the form that is asked for. */
+async function reader(name: string, options: OpenOptions): Promise<(mode?: 'training') => Promise<Model>> {
   const known = findCard(name)
   const { source, files } = await locate(known?.source ?? name, options)
+  // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
   const { assemble } = await import('./model/assemble.ts')
   const identity = { name, source: sourceName(source) }
-  return { model, training: await assemble(files, identity, known, { ...options, mode: 'training' }) }
+  return (mode) => assemble(files, identity, known, { ...options, ...(mode && { mode }) })
 }
 
 interface Located {

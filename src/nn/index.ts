@@ -8,6 +8,7 @@ export {
 } from './autoencoders/convAutoencoder.ts'
 export { buildMlpAutoencoder, type MlpAutoencoderConfig } from './autoencoders/mlpAutoencoder.ts'
 export { buildLeNet, type LeNetConfig } from './cnn/leNet.ts'
+export { maskedLanguageHead } from './heads/maskedLanguageHead.ts'
 export * from './heads/projectionHeads.ts'
 export { activation } from './layers/activations.ts'
 export * from './layers/attention.ts'

@@ -1,5 +1,5 @@
 // Stages of a run: calls of operators for each row, and flows that take, flatten or group rows.
-import { PipiloError } from '../base/index.ts'
+import { checkCount, PipiloError } from '../base/index.ts'
 import type { Operator } from './operator.ts'
 
 /** A result of {@link CallStage.write} that takes the row out. */
@@ -170,15 +170,4 @@ export function takeStage(count: number): FlowStage {
       }
     },
   }
-}
-
-function checkCount(what: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return
-  throw new PipiloError(
-    'OPTION_INVALID',
-    `${what} must be a whole number of at least ${least}, not ${value}.`,
-    {
-      input: value,
-    },
-  )
 }

@@ -112,8 +112,8 @@ export interface Placement {
 export interface StatefulOptions
   extends Pick<CompileOptions, 'device' | 'threads' | 'cacheDir' | 'lower' | 'profile'> {
   /**
-   * For each input that is kept, the output that its next value comes from. An initializer may be named as well as an input:
-   * it becomes one, with its value as the first state.
+   * For each input that is kept, the output that its next value comes from, or its own name where it stays as it was written. An initializer
+   * may be named as well as an input: it becomes one, with its value as the first state.
    */
   state: Readonly<Record<string, string>>
   /** `1`: on a thread of its own, the default. `0`: in place, on the calling thread, which it blocks. */

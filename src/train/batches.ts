@@ -6,6 +6,7 @@ import { augmentation } from './augmentations/augmentation.ts'
 import { type Augmenter, augmenter } from './augmentations/augmenter.ts'
 import type { Batch } from './collate.ts'
 import { type BatchOptions, batches, samplerOf } from './data/batches.ts'
+import { withDerived } from './data/derivedRows.ts'
 import { type PictureDecoder, pictureDecoder } from './data/pictures.ts'
 import { splitDataset } from './data/split.ts'
 import type { Network, Objective } from './objective.ts'
@@ -35,6 +36,8 @@ export interface BatchSource {
 }
 
 const DEFAULT_BATCH = 64
+/** Times that the data is gone through. */
+export const DEFAULT_EPOCHS = 10
 
 /**
  * Opens the data of a run.
@@ -42,9 +45,14 @@ const DEFAULT_BATCH = 64
  * @throws `OPTION_INVALID`, `INPUT_INVALID` for data that is too small or lacks what the objective needs
  */
 export async function openBatches(options: TrainOptions): Promise<BatchSource> {
-  const { network, objective, seed = 0, signal } = options
-  const { data, validation } = partsOf(options)
-  checkRows(options, data, validation)
+  const { network, objective, epochs = DEFAULT_EPOCHS, seed = 0, signal } = options
+  const parts = partsOf(options)
+  checkRows(options, parts.data, parts.validation)
+  const { derived } = objective
+  const trainedOn = derived && withDerived(parts.data, derived)
+  const validatedOn = derived && parts.validation && withDerived(parts.validation, derived)
+  const data = trainedOn?.data ?? parts.data
+  const validation = validatedOn?.data ?? parts.validation
   const batch = Math.min(options.batch ?? DEFAULT_BATCH, data.length)
   checkBatch(batch, data, objective)
   const views = objective.views ?? 1
@@ -68,6 +76,12 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
     if (augmenting) return Object.values(await augmenting.augment(pixels, { seed, step }))
     return Array.from({ length: views }, () => pixels)
   }
+  const opened = (epoch: number, startAt: number): Ahead<Batch> =>
+    ahead(batches(data, { ...loading, epoch, startAt }), async (one) => ({
+      ...one,
+      pixels: await viewsOf(one.pixels, epoch * steps + one.number),
+    }))
+  let coming: { readonly epoch: number; readonly items: Ahead<Batch> } | undefined
   return {
     batch: rows,
     rows: data.length,
@@ -77,11 +91,15 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
     nameOf: (index) => data.nameOf(index),
     hash: () => data.hash(),
     async *epoch(epoch, startAt) {
-      const loaded = batches(data, { ...loading, epoch, startAt })
-      for await (const next of ahead(loaded, async (one) => ({
-        ...one,
-        pixels: await viewsOf(one.pixels, epoch * steps + one.number),
-      }))) {
+      const begun = coming?.epoch === epoch && startAt === 0 ? coming.items : undefined
+      if (!begun) await coming?.items.stop()
+      coming = undefined
+      let number = startAt
+      for await (const next of begun ?? opened(epoch, startAt)) {
+        number++
+        // While the last step of an epoch runs, the first batch of the next is made.
+        if (number >= steps && epoch + 1 < epochs)
+          coming ??= { epoch: epoch + 1, items: opened(epoch + 1, 0) }
         yield next
       }
     },
@@ -108,7 +126,8 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
     },
     validationNameOf: (index) => validation!.nameOf(index),
     async close() {
-      await augmenting?.dispose()
+      await coming?.items.stop()
+      await Promise.all([augmenting?.dispose(), trainedOn?.close(), validatedOn?.close()])
     },
   }
 }
@@ -243,18 +262,39 @@ async function openAugmenter(
   return augmenter(made, { workers: 1 })
 }
 
-/** Works one item ahead of the one who takes them. */
-async function* ahead<In, Out>(
-  items: AsyncIterable<In>,
-  work: (item: In) => Promise<Out>,
-): AsyncGenerator<Out> {
-  let pending: Promise<Out> | undefined
-  for await (const item of items) {
-    const next = work(item)
+/** Results that are made one ahead of the one who takes them. */
+interface Ahead<Out> extends AsyncIterable<Out> {
+  /** Leaves the rest. */
+  stop(): Promise<void>
+}
+
+/** Begins with the first item at once, and with each further one when the one before is taken. */
+function ahead<In, Out>(items: AsyncIterable<In>, work: (item: In) => Promise<Out>): Ahead<Out> {
+  const reading = items[Symbol.asyncIterator]()
+  const make = () => {
+    const made = reading
+      .next()
+      .then(async ({ done, value }) => (done ? undefined : { is: await work(value) }))
     // It is awaited in its turn; until then a failure is not unheard of.
-    next.catch(() => {})
-    if (pending) yield await pending
-    pending = next
+    made.catch(() => {})
+    return made
   }
-  if (pending) yield await pending
+  let pending = make()
+  const stop = async () => {
+    await pending.catch(() => {})
+    await reading.return?.()
+  }
+  return {
+    stop,
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let made = await pending; made; made = await pending) {
+          pending = make()
+          yield made.is
+        }
+      } finally {
+        await stop()
+      }
+    },
+  }
 }

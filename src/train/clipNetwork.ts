@@ -6,7 +6,7 @@ import { loadTokenizer } from '../embed/index.ts'
 import { open, writeSafetensors } from '../models/index.ts'
 import { buildClipPair } from '../nn/index.ts'
 import type { Network } from './objective.ts'
-import { readJson, writeJson, writeTokenizer } from './save/tokenizerFiles.ts'
+import { readJson, writeJson, writeTokenizer } from './save/files.ts'
 
 /** Options of {@link clipNetwork}. */
 export interface ClipNetworkOptions {

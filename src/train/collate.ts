@@ -2,7 +2,8 @@
 import { PipiloError } from '../base/index.ts'
 import type { DatasetRow } from '../embed/index.ts'
 import { elementCount, type Tensor, tensor } from '../tensor/index.ts'
-import type { Network } from './objective.ts'
+import { IGNORED_LABEL, tokenMask } from './augmentations/index.ts'
+import type { MaskedTextsOptions, Network } from './objective.ts'
 import type { Feed } from './scope.ts'
 
 /** A batch as it comes from the data. */
@@ -38,16 +39,11 @@ export function collate(
   batch: Batch,
   options: CollateOptions,
 ): Record<string, Tensor> {
-  const tokens = new Map<string, readonly (readonly number[])[]>()
-  return Object.fromEntries([...feeds].map(([name, feed]) => [name, fill(feed, batch, options, tokens)]))
+  const texts = new BatchTexts(batch, options)
+  return Object.fromEntries([...feeds].map(([name, feed]) => [name, fill(feed, batch, options, texts)]))
 }
 
-function fill(
-  feed: Feed,
-  batch: Batch,
-  options: CollateOptions,
-  tokens: Map<string, readonly (readonly number[])[]>,
-): Tensor {
+function fill(feed: Feed, batch: Batch, options: CollateOptions, texts: BatchTexts): Tensor {
   switch (feed.kind) {
     case 'pixels':
       return batch.pixels[feed.view]!
@@ -55,11 +51,10 @@ function fill(
       return labels(feed.column, batch, options)
     case 'numbers':
       return numbers(feed.column, feed.shape, batch, options)
-    case 'tokens': {
-      const known = tokens.get(feed.column) ?? encode(feed.column, batch, options)
-      tokens.set(feed.column, known)
-      return padded(feed.part, known, options.network.text!.paddingId)
-    }
+    case 'tokens':
+      return texts.padded(feed.column, feed.part)
+    case 'masked':
+      return texts.masked(feed.column, feed.options)[feed.part]
     case 'drawn': {
       const shape = feed.shape.map(Number)
       const data = feed.draw({ seed: options.seed, step: options.step, rows: batch.indices })
@@ -70,6 +65,70 @@ function fill(
       )
     }
   }
+}
+
+/** The texts of a batch as tokens: each column is encoded once, and tokens are hidden once. */
+class BatchTexts {
+  readonly #batch: Batch
+  readonly #options: CollateOptions
+  readonly #encoded = new Map<string, readonly (readonly number[])[]>()
+  readonly #masked = new Map<string, Readonly<Record<'input_ids' | 'positions' | 'labels', Tensor>>>()
+
+  constructor(batch: Batch, options: CollateOptions) {
+    this.#batch = batch
+    this.#options = options
+  }
+
+  /** `input_ids`, `attention_mask` or `token_type_ids`. */
+  padded(column: string, part: string): Tensor {
+    const known = this.#encoded.get(column) ?? encode(column, this.#batch, this.#options)
+    this.#encoded.set(column, known)
+    return padded(part, known, this.#options.network.text!.paddingId)
+  }
+
+  masked(column: string, rates: MaskedTextsOptions) {
+    const known = this.#masked.get(column)
+    if (known) return known
+    const { network, seed, step } = this.#options
+    const { tokens: _, table: __, ...masking } = network.text!.masking!
+    const [ids, attention] = [this.padded(column, 'input_ids'), this.padded(column, 'attention_mask')]
+    const made = tokenMask({ input_ids: ids, attention_mask: attention, ...masking, ...rates, seed, step })
+    const input = made.input_ids.data as BigInt64Array
+    const chosen = placesOf(made.labels.data as BigInt64Array)
+    if (chosen.length === 0) {
+      // A loss of nothing is no number: the first word is hidden.
+      const special = new Set(masking.specialIds.map(BigInt))
+      const first = input.findIndex((id, i) => attention.data[i] === 1n && !special.has(id))
+      if (first < 0) {
+        const where = this.#options.nameOf(this.#batch.indices[0]!)
+        const sentence = `No text from ${where} on, of a batch of ${this.#batch.rows.length}, has a word to hide.`
+        throw new PipiloError('INPUT_INVALID', sentence, { input: where })
+      }
+      input[first] = BigInt(masking.maskId)
+      chosen.push(first)
+    }
+    const count = Math.ceil(chosen.length / LENGTH_STEP) * LENGTH_STEP
+    const positions = new BigInt64Array(count)
+    const labels = new BigInt64Array(count).fill(BigInt(IGNORED_LABEL))
+    for (const [i, place] of chosen.entries()) {
+      positions[i] = BigInt(place)
+      labels[i] = ids.data[place] as bigint
+    }
+    const whole = {
+      input_ids: made.input_ids,
+      positions: tensor('int64', [count], positions),
+      labels: tensor('int64', [count], labels),
+    }
+    this.#masked.set(column, whole)
+    return whole
+  }
+}
+
+/** Places of chosen tokens. */
+function placesOf(labels: BigInt64Array): number[] {
+  const places: number[] = []
+  for (const [i, label] of labels.entries()) if (label !== BigInt(IGNORED_LABEL)) places.push(i)
+  return places
 }
 
 function numberOf(column: string, batch: Batch, place: number): unknown {

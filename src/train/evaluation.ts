@@ -45,7 +45,9 @@ export function openEvaluation(
       let step = 0
       for (const size of source.validationSizes(objective.leastBatch ?? 1)) {
         const { graph, feeds } = forwardOf(size)
-        const session = await compile(withWeights(graph, weights), { workers: 1 })
+        // A network without pictures and texts is a head: a thread of its own would take longer to start than all its runs.
+        const workers = network.image || network.text ? 1 : 0
+        const session = await compile(withWeights(graph, weights), { workers })
         try {
           for await (const batch of source.validation(size)) {
             const given = collate(feeds, batch, {

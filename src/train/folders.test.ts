@@ -1,12 +1,14 @@
 /** Runs whose folders are opened as models: the vectors are those of the trained network's own graph. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dataset, embedder, readDataset } from '../embed/index.ts'
+import { writeOnnx } from '../graph/files/index.ts'
 import { tap } from '../graph/index.ts'
+import { open } from '../models/index.ts'
 import { evaluate } from '../runtime/index.ts'
 import { type Tensor, tensor } from '../tensor/index.ts'
 import { pictureDecoder, pictureTensor } from './data/pictures.ts'
@@ -167,16 +169,47 @@ describe('the folder of a run is a model', () => {
     await before.dispose()
   })
 
-  it('of sentences', async () => {
-    const begun = join(folder, 'begun')
+  it.each(['its own card', 'no card'])('of one .onnx file with %s', async (card) => {
+    const from = fileURLToPath(new URL('../models/testdata/vision/resnet50', import.meta.url))
+    const model = await open(from)
+    const file = join(folder, `${card}.onnx`)
+    if (card === 'its own card') await model.save(file)
+    else await writeOnnx({ ...model.graph, metadata: new Map() }, file)
+    // A configuration that is beside the file is not that of the graph.
+    cpSync(join(from, 'config.json'), join(folder, 'config.json'))
+    const network = await openedNetwork(file)
+    rmSync(join(folder, 'config.json'))
+    const data = await pictures(8, { channels: 3 })
+    const name = `one file with ${card}`
+    const vector = await compare(name, network, simClr({ hidden: 8, out: 4 }), data)
+    expect(existsSync(join(folder, name, 'config.json'))).toBe(false)
+    const again = await openedNetwork(join(folder, name))
+    expect(again.representation).toBe(network.representation)
+    expect(again.image).toEqual(network.image)
+    const before = await embedder(file, { normalize: false, tap: network.representation })
+    expect([...(await before.embed([join(folder, 'photo.png')])).vectors[0]!]).not.toEqual(vector)
+    await before.dispose()
+  })
+
+  it('of a TensorFlow.js model', async () => {
+    const from = fileURLToPath(new URL('../models/formats/tfjs/testdata/layers/model.json', import.meta.url))
+    const network = await openedNetwork(from)
+    const data = await pictures(8, { channels: network.image!.channels })
+    await compare('tfjs', network, simClr({ hidden: 8, out: 4 }), data)
+  })
+
+  it.each(['a folder', 'one file', 'one file, by LoRA'])('of sentences, begun as %s', async (form) => {
     const from = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
-    cpSync(from, begun, { recursive: true })
+    const begun = join(folder, form === 'a folder' ? 'begun' : 'begun.onnx')
+    if (form === 'a folder') cpSync(from, begun, { recursive: true })
+    else await (await open(from)).save(begun)
     const words = ['owl', 'towhee', 'finch', 'gull', 'hawk', 'heron', 'crow', 'jay']
     const data = await readDataset(
       words.map((word) => ({ anchor: `a ${word} sings`, positive: `the song of the ${word}` })),
     )
-    const network = await openedNetwork(begun)
-    const out = join(folder, 'sentences')
+    const lora = { targets: /query|value/, rank: 2, alpha: 64 }
+    const network = await openedNetwork(begun, form.endsWith('LoRA') ? { lora } : {})
+    const out = join(folder, `sentences of ${form}`)
     const { weights } = await train({
       network,
       objective: rankedPairs(),
@@ -187,6 +220,8 @@ describe('the folder of a run is a model', () => {
     })
     const text = 'a towhee sings in the brush'
     const e = await embedder(out, { normalize: false })
+    expect(e.card.normalize).toBe(true)
+    expect(e.card.text?.maxLength).toBe(12)
     const { vectors } = await e.embed([text])
     await e.dispose()
     const ids = network.text!.encode([text])[0]!

@@ -17,25 +17,37 @@ export {
   pictureTensor,
 } from './data/pictures.ts'
 export { type PlainOptions, plainSampler, type Sampler } from './data/sampler.ts'
-export { type SplitOptions, splitDataset, subset } from './data/split.ts'
+export { type SplitOptions, splitDataset, splitLabels, subset } from './data/split.ts'
 export { type HeadNetworkOptions, headNetwork } from './headNetwork.ts'
 export { maeNetwork, maskedVitNetwork } from './maskedNetworks.ts'
 // The trainer
 export { type ByolOptions, byol } from './methods/byol.ts'
 export { accuracy, type ClassificationOptions, classification } from './methods/classification.ts'
 export { type Data2VecOptions, data2vec } from './methods/data2vec.ts'
+export { type DistillationOptions, distillation } from './methods/distillation.ts'
 export { type ImageTextOptions, imageText } from './methods/imageText.ts'
-export { supervisedContrast, type TripletsOptions, triplets } from './methods/labelledEmbeddings.ts'
+export {
+  classPairs,
+  supervisedContrast,
+  type TripletsOptions,
+  triplets,
+} from './methods/labelledEmbeddings.ts'
 export { type MaeOptions, mae } from './methods/mae.ts'
+export { type MaskedLanguageModelOptions, maskedLanguageModel } from './methods/maskedLanguageModel.ts'
 export { probe } from './methods/probe.ts'
 export { type ReconstructionOptions, reconstruction } from './methods/reconstruction.ts'
 export {
+  type LabelledPairsOptions,
+  labelledPairs,
   type RankedPairsOptions,
   rankedPairs,
   type ScoredPairsOptions,
   type SentencesOptions,
+  type SingleTextsOptions,
   scoredPairs,
   singleTexts,
+  type TextTripletsOptions,
+  textTriplets,
 } from './methods/sentences.ts'
 export { type SimClrOptions, simClr } from './methods/simClr.ts'
 export { type FreshNetworkOptions, freshNetwork, openedNetwork } from './networks.ts'

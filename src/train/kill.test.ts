@@ -43,7 +43,12 @@ const told = (out: string) =>
     .trim()
     .split('\n')
     .map((line) => {
-      const { samplesPerSecond: _, secondsLeft: __, ...rest } = JSON.parse(line) as Record<string, unknown>
+      const {
+        samplesPerSecond: _,
+        secondsLeft: __,
+        waiting: ___,
+        ...rest
+      } = JSON.parse(line) as Record<string, unknown>
       return rest
     })
 

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
-import { type Graph, type Initializer, loadTensor, parametersOf, widen } from '../graph/index.ts'
+import { Builder, type Graph, type Initializer, loadTensor, op, parametersOf, widen } from '../graph/index.ts'
 import { type Model, openForTraining, writeLora } from '../models/index.ts'
 import {
   addLora,
@@ -11,12 +11,15 @@ import {
   type LoraOptions,
   loraParameters,
   mergeLora,
+  pool,
 } from '../nn/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { withWeights } from './evaluation.ts'
+import { maskingOf } from './masking.ts'
 import type { Network, NetworkImage } from './objective.ts'
+import { writeOnnxFolder } from './save/onnxFolder.ts'
 import { isWritable, writeOpenedFolder } from './save/openedFolder.ts'
-import { writeSentenceFolder } from './save/sentenceFolder.ts'
+import { isSentenceModel, writeSentenceFolder } from './save/sentenceFolder.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
 
 /** Options of {@link freshNetwork}. */
@@ -92,7 +95,7 @@ export function pictureOf(graph: Graph, name: string): NetworkImage {
 export interface OpenedNetworkOptions {
   /** Height and width of the pictures. Default: the model's. */
   readonly size?: readonly [height: number, width: number]
-  /** Tokens read of a text. Default: the model's limit. */
+  /** Most tokens read of a text; the model's own limit holds where it is lower. Default: that. */
   readonly maxLength?: number
   /** Train low-rank changes of its linear layers in place of its weights. Default: none. */
   readonly lora?: Omit<LoraOptions, 'tensors' | 'mode'>
@@ -107,8 +110,8 @@ export interface OpenedNetworkOptions {
  * ```
  *
  * @remarks
- * The run's folder of a network of pictures gets the configuration that it was opened with beside the new weights. A model of one file (`.onnx`,
- * TensorFlow.js) has none: its run's folder is no model, and `network.write` is missing.
+ * The run's folder gets the configuration that the model was opened with beside the new weights. A model without one (of one file, `.onnx` or
+ * TensorFlow.js, from a hub, or with a card of the caller's own) becomes `model.onnx`, with preparation, tap, pooling and normalisation in it.
  *
  * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves. With
  * `lora`, the run's folder gets the weights with the changes added in, and the changes alone in `adapter/`, as PEFT writes them.
@@ -135,22 +138,30 @@ async function sentenceNetwork(
     ...(text?.lowercase && { lowercase: true }),
     ...(text?.clean && { clean: text.clean }),
   })
-  const limit = maxLength ?? text?.maxLength ?? 512
+  const limit = Math.min(maxLength ?? Number.POSITIVE_INFINITY, text?.maxLength ?? 512)
   const pooled = { normalize: false } as const
   const [training, inference] = [
     await widen(trained.embedding(pooled), loadTensor),
     await widen(model.embedding(pooled), loadTensor),
   ]
+  const masking = await maskingOf(model, training)
   const plain = {
     name: model.name,
     representation: 'embedding',
     text: {
       encode: (texts: readonly string[]) => texts.map((each) => tokenizer.encode(each, limit).ids),
       paddingId: tokenizer.padId,
+      ...(masking && { masking }),
     },
   }
-  const write = (folder: string, weights: ReadonlyMap<string, Tensor>) =>
-    writeSentenceFolder(folder, { model, weights })
+  const isSentences = await isSentenceModel(
+    model,
+    parametersOf(inference).map(({ name }) => name),
+  )
+  const write = isSentences
+    ? (folder: string, weights: ReadonlyMap<string, Tensor>) =>
+        writeSentenceFolder(folder, { model, weights })
+    : graphWriter(model, inference, 'embedding', model.card.dimensions)
   if (!lora) return { ...plain, training, inference, write }
   const adapted = addLora(inference, { ...lora, mode: 'inference' })
   const named = addLora(training, { ...lora, mode: 'training' })
@@ -182,15 +193,51 @@ async function pictureNetwork(model: Model, training: Model): Promise<Network> {
   const known = parametersOf(model.graph).length
   if (known === 0)
     throw new PipiloError('MODEL_INVALID', `${model.name} has no weights.`, { input: model.name })
+  const place = model.resolve(penultimate ?? model.card.tap)
+  const dimensions = model.cut(place).card.dimensions
+  const inference = pooledAt(place, await widen(model.graph, loadTensor), model)
+  const trained = pooledAt(place, await widen(training.graph, loadTensor), model)
+  const { representation } = inference
   return {
     name: model.name,
-    training: await widen(training.graph, loadTensor),
-    inference: await widen(model.graph, loadTensor),
-    representation: model.resolve(penultimate ?? model.card.tap),
+    training: trained.graph,
+    inference: inference.graph,
+    representation,
     image: { size, channels, mean, std, preparation },
-    ...((await isWritable(model)) && {
-      write: (folder: string, weights: ReadonlyMap<string, Tensor>) =>
-        writeOpenedFolder(folder, { model, weights }),
-    }),
+    write: (await isWritable(model))
+      ? (folder, weights) => writeOpenedFolder(folder, { model, weights })
+      : graphWriter(model, inference.graph, representation, dimensions),
   }
+}
+
+/** The output that is added where the embedding is pooled from a map or from tokens. */
+const POOLED = 'pooled_representation'
+
+/** The graph with one vector a picture, as an embedder pools it, and the vector's name. */
+function pooledAt(
+  place: string,
+  graph: Graph,
+  { card, places }: Model,
+): { readonly graph: Graph; readonly representation: string } {
+  const builder = Builder.from(graph)
+  const value = builder.value(place)
+  const rank = value.shape.length
+  if (card.pool === 'none' || (rank !== 3 && rank !== 4)) return { graph, representation: place }
+  const map = rank === 4 && places?.channelsLast ? op.transpose(value, [0, 3, 1, 2]) : value
+  builder.output(
+    POOLED,
+    builder.scope('pooling', () => pool(map, card.pool)),
+  )
+  return { graph: builder.build(), representation: POOLED }
+}
+
+/** Writes the whole graph, for a model that has no configuration. */
+function graphWriter(
+  model: Model,
+  inference: Graph,
+  representation: string,
+  dimensions: number,
+): NonNullable<Network['write']> {
+  return (folder, weights) =>
+    writeOnnxFolder(folder, { model, graph: withWeights(inference, weights), representation, dimensions })
 }

@@ -1,4 +1,5 @@
 /** Objectives, and the scope in which one builds the loss of a batch. */
+import type { DatasetRow } from '../embed/index.ts'
 import type { Builder, Graph, Shape, Value } from '../graph/index.ts'
 import type { Parameters } from '../nn/index.ts'
 import type { Tensor, TypedArray } from '../tensor/index.ts'
@@ -36,7 +37,28 @@ export interface Objective {
   readonly teacher?: TeacherOptions
   /** Largest values of parameters, to which each step cuts them back: CLIP's temperature. */
   readonly limits?: Readonly<Record<string, number>>
+  /** Numbers that are worked out for each row beside what the data has: a teacher's vectors. {@link Scope.numbers} gives them. */
+  readonly derived?: DerivedColumn
   build(scope: Scope): Loss
+}
+
+/** A column that is worked out from each row once, before its first batch, and kept in a temporary file. */
+export interface DerivedColumn {
+  /** Name for {@link Scope.numbers}. */
+  readonly name: string
+  /** Numbers a row. */
+  readonly size: number
+  /** Says what the numbers are: a run with another key is another run. */
+  readonly key: string
+  /** Called once a run, when the first row is wanted. */
+  open(): Promise<DerivedSource>
+}
+
+/** An opened {@link DerivedColumn}. */
+export interface DerivedSource {
+  /** Float32 numbers of each row. `nameOf` names the row at a place, for errors. */
+  of(rows: readonly DatasetRow[], nameOf: (place: number) => string): Promise<readonly Float32Array[]>
+  close(): Promise<void>
 }
 
 /** A moving average of the weights: `teacher = momentum · teacher + (1 - momentum) · weights` after each step. */
@@ -70,6 +92,8 @@ export interface Scope {
   rawPixels(view?: number): Value
   /** A column of texts, tokenised: `input_ids`, `attention_mask`, … as the network takes them, int64 [batch, sequence]. */
   texts(column: string): Readonly<Record<string, Value>>
+  /** A column of texts of which some tokens are hidden, others in each step: see `tokenMask`. The network has to say how: {@link NetworkText.masking}. */
+  maskedTexts(column: string, options?: MaskedTextsOptions): MaskedTexts
   /** A column of class indices, int64 [batch]. Default column `label`. */
   labels(column?: string): Value
   /** A column of numbers, float32 [batch, …shape]. */
@@ -82,8 +106,32 @@ export interface Scope {
   network(inputs: Readonly<Record<string, Value>>, outputs: readonly string[]): Value[]
   /** Runs the network up to its representation: the embedding, below the head. */
   embed(inputs: Readonly<Record<string, Value>>): Value
+  /** Runs the network of texts up to its last layer: a vector a token, [batch, sequence, width]. */
+  tokens(inputs: Readonly<Record<string, Value>>): Value
+  /** The vectors of words that the network reads, [words, width]; to be asked for behind {@link Scope.tokens}. */
+  wordTable(): Value
   /** All that `build` runs uses the moving average of the weights, of the objective's own too; no gradient flows into it. */
   teacher<T>(build: () => T): T
+}
+
+/** Options of {@link Scope.maskedTexts}; the rest of the chosen tokens stays as it is. */
+export interface MaskedTextsOptions {
+  /** Part of the tokens that is chosen. Default 0.15. */
+  readonly ratio?: number
+  /** Part of the chosen tokens that becomes the mask. Default 0.8. */
+  readonly masked?: number
+  /** Part of the chosen tokens that becomes a random one. Default 0.1. */
+  readonly random?: number
+}
+
+/** Texts with hidden tokens. */
+export interface MaskedTexts {
+  /** `input_ids`, `attention_mask`, … as the network takes them. */
+  readonly inputs: Readonly<Record<string, Value>>
+  /** Places of the chosen tokens among all of the batch, row after row: int64 [chosen]. */
+  readonly positions: Value
+  /** The tokens that were there: int64 [chosen]; -100 at the end, where the number is rounded up. */
+  readonly labels: Value
 }
 
 /** Draws the elements of an input from the run's seed, the number of the step, and the indices of the batch's rows. */
@@ -133,4 +181,18 @@ export interface NetworkText {
   /** Token ids of each text, special tokens included, cut to the model's limit. */
   encode(texts: readonly string[]): readonly (readonly number[])[]
   readonly paddingId: number
+  /** Parts that hidden tokens are predicted with; missing where the model has no token for them. */
+  readonly masking?: NetworkMasking
+}
+
+/** How tokens of a network are hidden and predicted. */
+export interface NetworkMasking {
+  /** Value that is the last layer's output, [batch, sequence, width]. */
+  readonly tokens: string
+  /** Weight that is the table of words, [words, width]. */
+  readonly table: string
+  readonly maskId: number
+  readonly vocabularySize: number
+  /** Ids that are never chosen. */
+  readonly specialIds: readonly number[]
 }

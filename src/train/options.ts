@@ -1,6 +1,6 @@
 /** Options, events and results of training. */
 import type { Dataset } from '../embed/index.ts'
-import type { Optimizer, Schedule, WeightGroup } from '../grad/index.ts'
+import type { AverageOptions, Optimizer, Schedule, WeightGroup } from '../grad/index.ts'
 import type { Device } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { AugmentationSpec } from './augmentations/index.ts'
@@ -27,6 +27,11 @@ export interface TrainOptions {
   readonly groups?: readonly WeightGroup[]
   /** Batches whose gradients are averaged for one change of the weights, as if they were one batch. Schedules count these changes. Default 1. */
   readonly accumulate?: number
+  /**
+   * Keep a moving average of the weights: it is what is validated, what early stopping compares, and what the run ends in, as timm's `--model-ema`.
+   * `{ decay: 0.9999 }` for long runs, `{ decay: 0.999, warmup: true }` for short ones. Default: none.
+   */
+  readonly average?: Pick<AverageOptions, 'decay' | 'finalDecay' | 'schedule' | 'warmup'>
   /** Parameters that are not trained: names, beginnings of names (`encoder.layer.0`), or patterns. */
   readonly freeze?: readonly (string | RegExp)[]
   /** Layers whose inner values are made again on the way back instead of being kept, by patterns of nodes' names: less memory, more time. */
@@ -39,7 +44,7 @@ export interface TrainOptions {
   readonly seed?: number
   /** Folder of the run: checkpoints, log, curves, and at the end the model. Default: none is written. */
   readonly out?: string
-  /** Steps between checkpoints; 0 for none. Default: one after each epoch. */
+  /** Steps between checkpoints; 0 for none. Default: one after each epoch, where these are short one a second, and one at the end. */
   readonly checkpoint?: number
   /** Go on from the newest checkpoint in `out`, if there is one. Default `false`: a folder with checkpoints is refused. */
   readonly resume?: boolean
@@ -106,11 +111,13 @@ export interface EpochEvent {
   /** Means over the epoch (`loss`), over the validation data (`validation_loss`), and the caller's own. */
   readonly numbers: Readonly<Record<string, number>>
   readonly samplesPerSecond: number
+  /** Share of the epoch's time, from 0 to 1, in which the next step waited for its batch: reading, decoding, augmenting, tokenising. */
+  readonly waiting: number
 }
 
 /** Outcome of a run. */
 export interface TrainResult {
-  /** Weights and buffers of the network (and of the objective's own parts) by name. */
+  /** Weights and buffers of the network (and of the objective's own parts) by name; with `average`, their averages. */
   readonly weights: ReadonlyMap<string, Tensor>
   readonly history: readonly EpochEvent[]
   readonly steps: number

@@ -17,12 +17,27 @@ import {
 } from '../graph/index.ts'
 import { draw, type Initialization, type Mode, type Parameters, parametersFrom } from '../nn/index.ts'
 import { tensor } from '../tensor/index.ts'
-import type { Draw, Network, Objective, Scope } from './objective.ts'
+import { checkTokenMask } from './augmentations/tokens.ts'
+import type {
+  Draw,
+  MaskedTexts,
+  MaskedTextsOptions,
+  Network,
+  NetworkMasking,
+  Objective,
+  Scope,
+} from './objective.ts'
 
 /** How an input of the step is filled from a batch. */
 export type Feed =
   | { readonly kind: 'pixels'; readonly view: number }
   | { readonly kind: 'tokens'; readonly column: string; readonly part: string }
+  | {
+      readonly kind: 'masked'
+      readonly column: string
+      readonly part: 'input_ids' | 'positions' | 'labels'
+      readonly options: MaskedTextsOptions
+    }
   | { readonly kind: 'labels'; readonly column: string }
   | { readonly kind: 'numbers'; readonly column: string; readonly shape: readonly number[] }
   | {
@@ -121,16 +136,25 @@ export class BatchScope implements Scope {
   }
 
   texts(column: string): Readonly<Record<string, Value>> {
-    if (!this.#network.text) throw this.#unfit('takes no texts')
-    const parts = this.#network.training.inputs.flatMap(({ name }) =>
-      /^(input_ids|attention_mask|token_type_ids)$/.test(name) ? [name] : [],
+    return this.#textParts(column, (part, shape) =>
+      this.#input(`${column}.${part}`, 'int64', shape, { kind: 'tokens', column, part }),
     )
-    return Object.fromEntries(
-      parts.map((part) => {
-        const shape = [this.batch, `${column}_tokens`]
-        return [part, this.#input(`${column}.${part}`, 'int64', shape, { kind: 'tokens', column, part })]
-      }),
-    )
+  }
+
+  maskedTexts(column: string, options: MaskedTextsOptions = {}): MaskedTexts {
+    checkTokenMask({ ...this.#masking, ...options })
+    const input = (part: 'input_ids' | 'positions' | 'labels', shape: Shape) =>
+      this.#input(`${column}.masked.${part}`, 'int64', shape, { kind: 'masked', column, part, options })
+    const chosen = [`${column}_chosen`]
+    return {
+      inputs: this.#textParts(column, (part, shape) =>
+        part === 'input_ids'
+          ? input('input_ids', shape)
+          : this.#input(`${column}.${part}`, 'int64', shape, { kind: 'tokens', column, part }),
+      ),
+      positions: input('positions', chosen),
+      labels: input('labels', chosen),
+    }
   }
 
   labels(column = 'label'): Value {
@@ -160,6 +184,15 @@ export class BatchScope implements Scope {
     return embedding!
   }
 
+  tokens(inputs: Readonly<Record<string, Value>>): Value {
+    const [tokens] = this.network(inputs, [this.#masking.tokens])
+    return tokens!
+  }
+
+  wordTable(): Value {
+    return this.builder.value(this.#teaching ? TEACHER + this.#masking.table : this.#masking.table)
+  }
+
   teacher<T>(build: () => T): T {
     if (!this.#objective.teacher) {
       throw new PipiloError(
@@ -184,6 +217,13 @@ export class BatchScope implements Scope {
     const { image } = this.#network
     if (image) return image
     throw this.#unfit('takes no pictures')
+  }
+
+  get #masking(): NetworkMasking {
+    const { text } = this.#network
+    if (!text) throw this.#unfit('takes no texts')
+    if (text.masking) return text.masking
+    throw this.#unfit('has no token for words that are hidden')
   }
 
   #unfit(sentence: string): PipiloError {
@@ -253,6 +293,15 @@ export class BatchScope implements Scope {
       this.builder.initializer(full, draw(init, shape, this.seed, name), new Map([[ROLE_KEY, 'buffer']]))
     }
     return this.builder.latest(full)
+  }
+
+  /** Inputs of the network that texts fill. */
+  #textParts(column: string, input: (part: string, shape: Shape) => Value): Readonly<Record<string, Value>> {
+    if (!this.#network.text) throw this.#unfit('takes no texts')
+    const parts = this.#network.training.inputs.flatMap(({ name }) =>
+      /^(input_ids|attention_mask|token_type_ids)$/.test(name) ? [name] : [],
+    )
+    return Object.fromEntries(parts.map((part) => [part, input(part, [this.batch, `${column}_tokens`])]))
   }
 
   #once(key: string, make: () => Value): Value {

@@ -1,9 +1,9 @@
 /** One training step as one graph: forward, loss, backward, optimiser. */
 import { closest, PipiloError } from '../base/index.ts'
-import { grad, type OptimizeOptions, optimize } from '../grad/index.ts'
-import { Builder, type Graph, op, parametersOf, updatesOf, type Value } from '../graph/index.ts'
+import { type AverageOptions, grad, type OptimizeOptions, optimize } from '../grad/index.ts'
+import { Builder, type Graph, op, parametersOf, updatesOf } from '../graph/index.ts'
 import type { Network, Objective, TeacherOptions } from './objective.ts'
-import { BatchScope, type Feed, type ScopeOptions } from './scope.ts'
+import { BatchScope, type Feed, type ScopeOptions, TEACHER } from './scope.ts'
 
 /** Options of {@link trainingStep}. */
 export interface StepOptions extends ScopeOptions {
@@ -50,19 +50,22 @@ export function trainingStep(network: Network, objective: Objective, options: St
     role === 'weight' && (!allowed || allowed.has(name) || !own.has(name)) ? [name] : [],
   )
   const trained = unfrozen(weights, options.freeze ?? [])
+  const teacher =
+    objective.teacher && teacherAverage(scope.followers, forward, trained, objective.teacher, options)
+  const averages = [options.optimize.average ?? [], teacher ?? []].flat()
   const stepped = optimize(
     grad(forward, {
       of: 'loss',
       by: trained,
       ...(options.recompute && { recompute: options.recompute }),
     }),
-    options.optimize,
+    {
+      ...options.optimize,
+      ...(averages.length > 0 && { average: averages }),
+      ...(objective.limits && { limits: objective.limits }),
+    },
   )
-  const limited = objective.limits ? withLimits(stepped, objective.limits) : stepped
-  const whole = objective.teacher
-    ? withTeacher(limited, scope.followers, objective.teacher, options)
-    : limited
-  const graph = withCheck(whole)
+  const graph = withCheck(stepped)
   const updates = updatesOf(graph)
   const taken = new Set(updates.values())
   return {
@@ -114,44 +117,21 @@ function matches(name: string, pattern: string | RegExp): boolean {
   return name === pattern || name.startsWith(pattern.endsWith('.') ? pattern : `${pattern}.`)
 }
 
-/** The step with some of its parameters cut back to their largest values. */
-function withLimits(graph: Graph, limits: Readonly<Record<string, number>>): Graph {
-  const updates = updatesOf(graph)
-  const next = new Map(
-    Object.keys(limits).flatMap((name) => (updates.has(name) ? [[updates.get(name)!, name]] : [])),
-  )
-  const outputs = graph.outputs.filter(({ name }) => !next.has(name))
-  const builder = Builder.from({ ...graph, outputs })
-  for (const [output, name] of next) builder.update(name, op.min(builder.value(output), limits[name]!))
-  return builder.build()
-}
-
-/** The step with the moving average of the weights kept up. */
-function withTeacher(
-  graph: Graph,
+/** The moving average that a teacher is; nothing where no weight that it follows ever changes. */
+function teacherAverage(
   followers: ReadonlyMap<string, string>,
-  options: TeacherOptions,
-  { steps, optimize: { accumulate = 1 } }: StepOptions,
-): Graph {
-  if (followers.size === 0) return graph
-  const builder = Builder.from(graph)
-  const updates = updatesOf(graph)
-  builder.scope('teacher', () => {
-    const count = builder.value('optimizer.step')
-    const momentum = momentumAt(builder, op.cast(count, 'float32'), options, steps)
-    const rest = op.sub(1, momentum)
-    // The average follows changes of the weights: between them it stays as it is.
-    const isChange = accumulate > 1 ? op.equal(builder.value('optimizer.batch'), accumulate - 1) : undefined
-    for (const [follower, name] of followers) {
-      const next = updates.get(name)
-      const weight = builder.value(next ?? name)
-      const before = builder.value(follower)
-      const after = op.add(op.mul(before, momentum), op.mul(weight, rest))
-      builder.update(follower, isChange ? op.where(isChange, after, before) : after)
-    }
-    builder.output('teacher_momentum', momentum)
-  })
-  return builder.build()
+  forward: Graph,
+  trained: readonly string[],
+  { momentum, finalMomentum = momentum, schedule: kind = 'cosine', steps }: TeacherOptions,
+  { steps: all }: StepOptions,
+): AverageOptions | undefined {
+  const changing = new Set([...trained, ...updatesOf(forward).keys()])
+  const names = [...followers.values()].filter((name) => changing.has(name))
+  if (names.length === 0) return undefined
+  // The final momentum is that of the last step, as in lightly's cosine_schedule.
+  const schedule = { kind, steps: Math.max(1, (steps ?? all) - 1) }
+  const course = finalMomentum === momentum ? {} : { finalDecay: finalMomentum, schedule }
+  return { decay: momentum, ...course, prefix: TEACHER, names }
 }
 
 const CHECK = 'check.state'
@@ -173,16 +153,3 @@ function withCheck(graph: Graph): Graph {
 }
 
 const AVERAGES = /^optimizer\.(?!sum\.)/
-
-function momentumAt(
-  builder: Builder,
-  step: Value,
-  { momentum, finalMomentum = momentum, schedule = 'cosine', steps }: TeacherOptions,
-  all: number,
-) {
-  if (finalMomentum === momentum) return op.add(op.mul(step, 0), momentum)
-  const progress = op.min(op.div(step, Math.max(1, (steps ?? all) - 1)), builder.constant(1, 'float32'))
-  // Cosine: final - (final - start) · (cos(π · progress) + 1) / 2, as lightly's cosine_schedule.
-  const share = schedule === 'linear' ? progress : op.div(op.sub(1, op.cos(op.mul(progress, Math.PI))), 2)
-  return op.add(op.mul(share, finalMomentum - momentum), momentum)
-}

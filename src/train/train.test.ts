@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Dataset } from '../embed/index.ts'
-import { op } from '../graph/index.ts'
+import { loadTensor, op, parametersOf } from '../graph/index.ts'
 import { readSafetensors } from '../models/index.ts'
 import { evaluate } from '../runtime/index.ts'
 import { bytesOf, type Tensor, tensor } from '../tensor/index.ts'
@@ -83,6 +83,10 @@ describe('a run that was stopped', () => {
       () => ({ checkpoint: 2, validation: 6 / 24, earlyStopping: { patience: 9 } }),
     ],
     [
+      'with an average of the weights',
+      () => ({ average: { decay: 0.9, warmup: true }, accumulate: 2, validation: 6 / 24 }),
+    ],
+    [
       'of a denoising autoencoder',
       () => ({
         network: freshNetwork('mlp_autoencoder', { config: { hidden: [16], latent: 4 }, size: [16, 16] }),
@@ -127,13 +131,19 @@ describe('a run that was stopped', () => {
     expect(bytes(resumed.weights)).toEqual(bytes(whole.weights))
     const told = (path: string) =>
       lines(path).map(({ kind, step, epoch, ...rest }) => {
-        const { samplesPerSecond: _, secondsLeft: __, ...numbers } = rest as Record<string, unknown>
+        const {
+          samplesPerSecond: _,
+          secondsLeft: __,
+          waiting: ___,
+          ...numbers
+        } = rest as Record<string, unknown>
         return { kind, step, epoch, ...numbers }
       })
     expect(told(out)).toEqual(told(`${out} whole`))
     const steps = lines(out).flatMap(({ kind, step }) => (kind === 'step' ? [step] : []))
     expect(steps).toEqual(Array.from({ length: resumed.steps }, (_, i) => i + 1))
     expect(resumed.history.map(({ numbers }) => numbers)).toEqual(whole.history.map(({ numbers }) => numbers))
+    expect(resumed.history.every(({ waiting }) => waiting >= 0 && waiting < 1)).toBe(true)
   })
 
   it('says in run.json what it is and was made with', async () => {
@@ -406,3 +416,43 @@ describe('validation', () => {
     expect(history[0]!.numbers['validation_loss']).toBeGreaterThan(0)
   })
 })
+
+describe('an average of the weights', () => {
+  const run = (decay: number, more: Partial<TrainOptions> = {}) =>
+    train({ ...options(), validation: 6 / 24, average: { decay }, ...more })
+
+  it('is what a run ends in, and what is validated', async () => {
+    const whole = await train({ ...options(), validation: 6 / 24 })
+    // An average that keeps nothing is the weights themselves; one that keeps all stays at the beginning.
+    const none = await run(0)
+    expect(bytes(none.weights)).toEqual(bytes(whole.weights))
+    const all = await run(1)
+    const begun = freshWeights()
+    expect(bytes(all.weights)).toEqual(bytes(begun))
+    expect(new Set(all.history.map(({ numbers }) => numbers['validation_loss'])).size).toBe(1)
+    expect(all.history.map(({ numbers }) => numbers['loss'])).toEqual(
+      whole.history.map(({ numbers }) => numbers['loss']),
+    )
+    expect(all.history[0]!.numbers['ema.decay']).toBe(1)
+  })
+
+  it('is the model in the run’s folder', async () => {
+    const out = join(folder, 'averaged')
+    const { weights } = await run(0.5, { out })
+    const { tensors } = await readSafetensors(join(out, 'model.safetensors'))
+    const [name] = [...weights.keys()]
+    expect((await loadTensor(tensors.get(name!)!)).data).toEqual(weights.get(name!)!.data)
+  })
+
+  it('has a decay from 0 to 1', async () => {
+    await expect(run(1.5)).rejects.toMatchObject({ code: 'OPTION_INVALID', input: 'average.decay' })
+  })
+})
+
+/** Weights and buffers before the first step. */
+function freshWeights(): ReadonlyMap<string, Tensor> {
+  const { inference } = lenet()
+  return new Map(
+    parametersOf(inference).map(({ name }) => [name, inference.initializers.get(name) as Tensor]),
+  )
+}

@@ -6,7 +6,7 @@ import { type Initializer, parametersOf, updatesOf } from '../graph/index.ts'
 import { MASK_COUNTER } from '../nn/index.ts'
 import { compileStateful, type StatefulSession } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { type BatchSource, openBatches } from './batches.ts'
+import { type BatchSource, DEFAULT_EPOCHS, openBatches } from './batches.ts'
 import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
 import { collate } from './collate.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
@@ -32,10 +32,16 @@ interface Sums {
 }
 
 /** Numbers that are no mean over an epoch but the newest. */
-const NEWEST = new Set(['learning_rate', 'teacher_momentum'])
+const NEWEST = new Set(['learning_rate', 'teacher.decay', 'ema.decay'])
+
+/** Before the names of averaged weights. */
+const AVERAGE = 'ema.'
 
 /** Rate over about so many seconds. */
 const RATE_SECONDS = 5
+
+/** Epochs that are shorter write no checkpoint each: a disk that is busy may take longer to sync it than the epoch took. */
+const SECONDS_BETWEEN_WRITING = 1
 
 /** The best weights so far, by the number that early stopping watches. */
 interface Best {
@@ -66,6 +72,8 @@ class Run {
   #best: Best | undefined
   #state: RunState = { step: 0, epoch: 0, stepOfEpoch: 0, carried: {} }
   #history: EpochEvent[] = []
+  /** When curves and checkpoint were last written at an epoch's end. */
+  #written = Number.NEGATIVE_INFINITY
   #sums: Sums = { count: 0, numbers: {} }
   #rate: { since: number; steps: number; perSecond: number } = { since: 0, steps: 0, perSecond: 0 }
 
@@ -85,12 +93,12 @@ class Run {
     this.#evaluation = parts.evaluation
     this.#folder = parts.folder
     this.#identity = parts.identity
-    this.#epochs = parts.options.epochs ?? 10
+    this.#epochs = parts.options.epochs ?? DEFAULT_EPOCHS
   }
 
   static async open(options: TrainOptions): Promise<Run> {
     checkOptions(options)
-    const { network, objective, epochs = 10, seed = 0, signal } = options
+    const { network, objective, epochs = DEFAULT_EPOCHS, seed = 0, signal } = options
     if (signal?.aborted) throw abortError(signal, ABORTED)
     const source = await openBatches(options)
     let session: StatefulSession | undefined
@@ -110,6 +118,7 @@ class Run {
           ...(options.clip !== undefined && { clip: options.clip }),
           ...(options.groups && { groups: options.groups }),
           ...(options.accumulate !== undefined && { accumulate: options.accumulate }),
+          ...(options.average && { average: { ...options.average, prefix: AVERAGE } }),
         },
       })
       checkColumns(options, step)
@@ -206,6 +215,7 @@ class Run {
     this.#rate = { since: performance.now(), steps: 0, perSecond: this.#rate.perSecond }
     const start = performance.now()
     const first = stepOfEpoch
+    let [asked, waited] = [start, 0]
     for await (const batch of this.#source.epoch(epoch, stepOfEpoch)) {
       const feeds = collate(this.#step.feeds, batch, {
         network: this.#options.network,
@@ -215,13 +225,23 @@ class Run {
         nameOf: (index) => this.#source.nameOf(index),
       })
       throwIfAborted(this.#options.signal)
+      waited += performance.now() - asked
       await this.#advance(feeds)
       await this.#ownMetrics('step', this.#state.epoch)
       if (checkpoint && this.#state.step % checkpoint === 0) await this.#save()
+      asked = performance.now()
     }
-    const seconds = (performance.now() - start) / 1000
-    await this.#endEpoch(((this.#source.steps - first) * this.#source.batch) / seconds)
+    waited += performance.now() - asked
+    const took = performance.now() - start
+    await this.#endEpoch({
+      samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
+      waiting: waited / took,
+    })
+    const isOver = this.#state.epoch >= this.#epochs || this.#isStuck()
+    if (!isOver && performance.now() - this.#written < 1000 * SECONDS_BETWEEN_WRITING) return
+    await this.#folder?.drawCurves(this.#history)
     if (checkpoint === undefined) await this.#save()
+    this.#written = performance.now()
   }
 
   async #advance(feeds: Record<string, Tensor>): Promise<void> {
@@ -295,7 +315,7 @@ class Run {
     }
   }
 
-  async #endEpoch(samplesPerSecond: number): Promise<void> {
+  async #endEpoch(speed: Pick<EpochEvent, 'samplesPerSecond' | 'waiting'>): Promise<void> {
     const { count, numbers } = this.#sums
     const means = Object.fromEntries(
       Object.entries(numbers).map(([name, sum]) => [name, NEWEST.has(name) ? sum : sum / Math.max(1, count)]),
@@ -311,7 +331,7 @@ class Run {
       epochs: this.#epochs,
       step: this.#state.step,
       numbers: { ...means, ...validated, ...own },
-      samplesPerSecond,
+      ...speed,
     }
     // All at once: what a checkpoint holds is either before the epoch's end or behind it.
     this.#keepBest(event, weights)
@@ -319,7 +339,6 @@ class Run {
     this.#sums = { count: 0, numbers: {} }
     this.#history.push(event)
     await this.#folder?.log(event)
-    await this.#folder?.drawCurves(this.#history)
     this.#tell(event)
   }
 
@@ -368,16 +387,22 @@ class Run {
     this.#tell({ kind: 'checkpoint', step: this.#state.step, path })
   }
 
-  /** Weights and buffers of the network and of the objective's own parts, as they are now. */
+  /** Weights and buffers of the network and of the objective's own parts, as they are now, or their averages where those are kept. */
   async #weights(): Promise<ReadonlyMap<string, Tensor>> {
     const names = new Set(parametersOf(this.#step.forward).map(({ name }) => name))
-    const kept = this.#session.state.flatMap(({ name }) => (names.has(name) ? [name] : []))
-    const trained = await this.#session.read(kept)
+    const kept = new Set(this.#session.state.map(({ name }) => name))
+    const read = new Map(
+      [...names].flatMap((name): [string, string][] => {
+        if (kept.has(AVERAGE + name)) return [[name, AVERAGE + name]]
+        return kept.has(name) ? [[name, name]] : []
+      }),
+    )
+    const tensors = await this.#session.read([...read.values()])
     const { loadTensor } = await import('../graph/index.ts')
     const entries = await Promise.all(
       [...names].map(async (name) => {
         const initializer: Initializer | undefined = this.#step.forward.initializers.get(name)
-        return [name, trained[name] ?? (await loadTensor(initializer!))] as const
+        return [name, tensors[read.get(name) ?? ''] ?? (await loadTensor(initializer!))] as const
       }),
     )
     return new Map(entries)
@@ -422,6 +447,7 @@ function changesOf(batches: number, { accumulate = 1 }: TrainOptions): number {
 function checkColumns({ data, validation, objective }: TrainOptions, { feeds }: TrainingStep): void {
   for (const feed of feeds.values()) {
     const column = feed.kind === 'pixels' ? 'image' : 'column' in feed ? feed.column : undefined
+    if (column !== undefined && column === objective.derived?.name) continue
     for (const each of [data, validation]) {
       if (column === undefined || typeof each !== 'object' || each.columns.some((name) => name === column))
         continue
@@ -478,6 +504,7 @@ function identityOf(
     objective,
     optimizer,
     accumulate,
+    average,
     clip,
     groups,
     freeze,
@@ -495,7 +522,7 @@ function identityOf(
     seed,
     optimizer: optimizer ?? { kind: 'adamw' },
     schedule: schedule ?? { kind: 'constant' },
-    ...{ accumulate, clip, groups, freeze, augment, decodeSize },
+    ...{ accumulate, average, clip, groups, freeze, augment, decodeSize },
   }
   // As it is read back: patterns are written as they are spelled.
   const written = JSON.stringify(identity, (_, value: unknown) =>

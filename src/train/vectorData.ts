@@ -1,5 +1,5 @@
 /** Data sets of vectors: each row's picture or text embedded once, for heads on frozen networks. */
-import type { AnyInput, Dataset, DatasetRow, Embedder } from '../embed/index.ts'
+import type { AnyInput, ColumnName, Dataset, DatasetRow, Embedder } from '../embed/index.ts'
 
 /** A row with its vector. */
 export type VectorRow = DatasetRow & { readonly vector: Float32Array }
@@ -39,6 +39,8 @@ export async function embedDataset(
   const getMany = async (indices: ArrayLike<number>) => Array.from(indices, (index) => rows[index]!)
   return {
     ...data,
+    // No file has such a column: readers do not know its name.
+    columns: [...data.columns, 'vector' as ColumnName],
     getMany,
     get: async (index) => rows[index]!,
     nameOf: (index) => data.nameOf(index),

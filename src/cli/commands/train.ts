@@ -72,10 +72,15 @@ export const trainCommand = command({
       description: 'Train low-rank changes of this rank instead of all weights (sentences)',
       valueHint: 'rank',
     },
+    loss: {
+      type: 'string',
+      description: 'Loss of anchor,positive,negative: ranking (the default) or triplet (sentences)',
+      valueHint: 'name',
+    },
     seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
     checkpoint: {
       type: 'string',
-      description: 'Steps between checkpoints; by default one an epoch',
+      description: 'Steps between checkpoints; by default one an epoch, at most one a second',
       valueHint: 'n',
     },
     resume: { type: 'boolean', description: 'Go on with the run in --out' },
@@ -138,6 +143,7 @@ async function fromRecipe(
     readonly data?: string | undefined
     readonly validation?: string | undefined
     readonly model?: string | undefined
+    readonly loss?: string | undefined
   },
   given: Given,
   terminal: Terminal,
@@ -147,13 +153,19 @@ async function fromRecipe(
   const { defaults } = recipe
   if (given.size !== undefined && defaults.size === undefined)
     throw usageError(`--size is of no use: ${recipe.name} takes no pictures.`)
-  if (given.lora !== undefined && !recipe.takesLora)
+  if (given.lora !== undefined && defaults.loraLr === undefined)
     throw usageError(`--lora is of no use: ${recipe.name} trains all weights.`, 'Only sentences takes it.')
+  if (words.loss !== undefined && !recipe.losses?.includes(words.loss))
+    throw usageError(
+      recipe.losses
+        ? `--loss is one of ${recipe.losses.join(', ')}, not ${words.loss}.`
+        : `--loss is of no use: ${recipe.name} has one loss.`,
+    )
   const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
   const {
     epochs = defaults.epochs,
     batch = Math.min(defaults.batch, rowsOf(data, validation, given.seed)),
-    lr = defaults.lr,
+    lr = given.lora === undefined ? defaults.lr : defaults.loraLr!,
     seed = 0,
     size = defaults.size,
   } = given
@@ -167,6 +179,7 @@ async function fromRecipe(
     model,
     ...(size !== undefined && { size }),
     ...(given.lora !== undefined && { lora: given.lora }),
+    ...(words.loss !== undefined && { loss: words.loss }),
   })
   const held = typeof validation === 'object' ? await transform(validation) : validation
   return {
@@ -187,10 +200,12 @@ function rowsOf(data: Dataset, validation: Dataset | number | undefined, seed = 
 /** The options that a file exports; the command line's data takes the place of its own. */
 async function fromFile(
   path: string,
-  words: Readonly<Record<'data' | 'validation' | 'model' | 'size' | 'lr' | 'lora', string | undefined>>,
+  words: Readonly<
+    Record<'data' | 'validation' | 'model' | 'size' | 'lr' | 'lora' | 'loss', string | undefined>
+  >,
   terminal: Terminal,
 ): Promise<TrainOptions> {
-  for (const name of ['model', 'size', 'lr', 'lora'] as const) {
+  for (const name of ['model', 'size', 'lr', 'lora', 'loss'] as const) {
     if (words[name] === undefined) continue
     throw usageError(`--${name} changes a recipe, and ${path} is a file.`, 'Change it in the file.')
   }
@@ -313,11 +328,14 @@ function epochLine({
   epochs,
   numbers,
   samplesPerSecond,
+  waiting,
 }: Extract<TrainEvent, { kind: 'epoch' }>): string {
   const shown = Object.entries(numbers).map(([name, value]) => `${name.replaceAll('_', ' ')} ${short(value)}`)
   return [
     `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
     ...shown,
+    // Little of it is nothing to be told of.
+    ...(waiting >= 0.05 ? [`${(100 * waiting).toFixed(0)}% waiting for data`] : []),
     `${samplesPerSecond.toFixed(0)} samples/s`,
   ].join('  ')
 }

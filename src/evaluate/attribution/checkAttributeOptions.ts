@@ -1,5 +1,5 @@
 // Checks the options of attributions, and fills in their defaults.
-import { PipiloError } from '../../base/index.ts'
+import { checkCount, PipiloError } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import type { AttributeOptions } from './types.ts'
 
@@ -16,8 +16,8 @@ export function checkAttributeOptions(options: AttributeOptions, modality: Input
   const { method = methods[0], steps = 32, baseline = baselines[modality][0], batch = 8 } = options
   checkChoice('method', method, methods)
   checkChoice('baseline', baseline, baselines[modality])
-  checkCount('steps', steps)
-  checkCount('batch', batch)
+  checkCount('steps', steps, 1)
+  checkCount('batch', batch, 1)
   const { runtime, signal } = options
   return { method, steps, baseline, batch, ...(runtime && { runtime }), ...(signal && { signal }) }
 }
@@ -26,13 +26,6 @@ function checkChoice(name: string, value: string, choices: readonly string[]): v
   if (choices.includes(value)) return
   const list = choices.join(', ')
   throw new PipiloError('OPTION_INVALID', `${name} is '${value}'; here it has to be one of ${list}.`, {
-    input: name,
-  })
-}
-
-function checkCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value > 0) return
-  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it has to be a whole number from 1.`, {
     input: name,
   })
 }

@@ -1,6 +1,6 @@
 /** Checks of the options of training steps. */
 import { closest, PipiloError } from '../../base/index.ts'
-import { type OptimizeOptions, type Optimizer, settings } from './options.ts'
+import { type AverageOptions, type OptimizeOptions, type Optimizer, settings } from './options.ts'
 import type { Schedule } from './schedules.ts'
 
 /** A range of numbers, and its words in an error. */
@@ -56,6 +56,7 @@ const names: readonly (keyof OptimizeOptions)[] = [
   'groups',
   'accumulate',
   'average',
+  'limits',
   'sparse',
 ]
 
@@ -63,14 +64,11 @@ const names: readonly (keyof OptimizeOptions)[] = [
 export function checkOptions(options: OptimizeOptions): void {
   checkKnown('options', options, names)
   checkOptimizer(options.optimizer)
-  if (options.schedule) checkSchedule(options.schedule)
+  if (options.schedule) checkSchedule('schedule', options.schedule)
   const { clip, accumulate, average, groups = [] } = options
   if (clip !== undefined) check('clip', clip, positive)
   if (accumulate !== undefined) check('accumulate', accumulate, count)
-  if (average) {
-    checkKnown('average', average, ['decay'])
-    check('average.decay', average.decay, share)
-  }
+  if (average) checkAverages(average)
   for (const [index, group] of groups.entries()) {
     const path = `groups[${index}]`
     checkKnown(path, group, ['names', 'lrScale', 'weightDecay'])
@@ -127,19 +125,40 @@ function checkDecayed({ optimizer, groups = [] }: OptimizeOptions): void {
   )
 }
 
-function checkSchedule(schedule: Schedule): void {
-  checkKind('schedule', schedule, schedules)
+function checkAverages(average: AverageOptions | readonly AverageOptions[]): void {
+  const all = [average].flat() as readonly AverageOptions[]
+  const prefixes = new Set<string>()
+  for (const one of all) {
+    checkKnown('average', one, ['decay', 'finalDecay', 'schedule', 'warmup', 'prefix', 'names'])
+    check('average.decay', one.decay, share)
+    if (one.finalDecay !== undefined) check('average.finalDecay', one.finalDecay, share)
+    if ((one.finalDecay === undefined) !== (one.schedule === undefined)) {
+      throw new PipiloError('OPTION_INVALID', 'A decay that changes needs both finalDecay and schedule.', {
+        input: `average.${one.schedule ? 'finalDecay' : 'schedule'}`,
+      })
+    }
+    if (one.schedule) checkSchedule('average.schedule', one.schedule)
+    const prefix = one.prefix ?? 'ema.'
+    if (prefix === '' || prefixes.has(prefix)) {
+      throw invalid('average.prefix', JSON.stringify(prefix), 'a word of its own for each average')
+    }
+    prefixes.add(prefix)
+  }
+}
+
+function checkSchedule(path: string, schedule: Schedule): void {
+  checkKind(path, schedule, schedules)
   const own = schedules.get(schedule.kind)!
-  checkKnown('schedule', schedule, ['kind', 'warmup', 'warmupFrom', ...own])
-  for (const name of own.slice(0, 1)) checkGiven('schedule', schedule, name)
+  checkKnown(path, schedule, ['kind', 'warmup', 'warmupFrom', ...own])
+  for (const name of own.slice(0, 1)) checkGiven(path, schedule, name)
   for (const [name, value] of Object.entries(schedule)) {
-    if (courses[name]) check(`schedule.${name}`, value, courses[name])
+    if (courses[name]) check(`${path}.${name}`, value, courses[name])
   }
   if (!('steps' in schedule) || (schedule.warmup ?? 0) < schedule.steps) return
   throw new PipiloError(
     'OPTION_INVALID',
-    `schedule.warmup is ${schedule.warmup}, no shorter than the whole schedule of ${schedule.steps} steps.`,
-    { input: 'schedule.warmup', hint: 'steps counts the warm-up in.' },
+    `${path}.warmup is ${schedule.warmup}, no shorter than the whole schedule of ${schedule.steps} steps.`,
+    { input: `${path}.warmup`, hint: 'steps counts the warm-up in.' },
   )
 }
 

@@ -253,7 +253,7 @@ describe('A training step', () => {
 
   it('says the rate that it used, and returns no gradients', async () => {
     const { results } = await train(optimize(linear(), options), () => batch(), { steps: 4 })
-    expect(Object.keys(results[0]!).sort()).toEqual(['grad_norm', 'learning_rate', 'loss'])
+    expect(Object.keys(results[0]!).sort()).toEqual(['ema.decay', 'grad_norm', 'learning_rate', 'loss'])
     expect(results.map((result) => result['learning_rate']!.data[0])).toEqual(
       [0, 0, 0.025, 0.025].map(Math.fround),
     )
@@ -299,6 +299,47 @@ describe('A training step', () => {
     expectClose(results[1]?.['taught'], [given.weight.reduce((sum, value) => sum + value * 0.5 + 0.5, 0)])
   })
 
+  it('averages by a course of its decay, several averages side by side', async () => {
+    const steps = [0, 1, 2, 3, 4, 5]
+    const course = steps.map((step) => 1 - 0.25 * (Math.cos((Math.PI * Math.min(step, 4)) / 4) + 1))
+    const graph = optimize(linear(), {
+      optimizer: { kind: 'sgd', lr: 0.1 },
+      average: [
+        { decay: 0.5, finalDecay: 1, schedule: { kind: 'cosine', steps: 4 }, names: ['weight'] },
+        { decay: 0.25, warmup: true, prefix: 'short.' },
+      ],
+    })
+    const { results } = await train(graph, () => batch(), { steps: steps.length })
+    const decays = (name: string) =>
+      tensor(
+        'float32',
+        [6],
+        results.map((result) => result[name]!.data[0] as number),
+      )
+    expectClose(decays('ema.decay'), course)
+    expectClose(
+      decays('short.decay'),
+      steps.map((step) => Math.min(0.25, (1 + step) / (10 + step))),
+    )
+    expect([...updatesOf(graph).keys()]).not.toContain('ema.bias')
+    // Each average goes its part of the way to the weight behind the change.
+    let [before, average] = [given.weight, given.weight]
+    for (const [step, decay] of course.entries()) {
+      const { state } = await train(graph, () => batch(), { steps: step + 1 })
+      const weight = Array.from(state['weight']!.data as Float32Array)
+      expect(weight).not.toEqual(before)
+      average = average.map((value, i) => value + (1 - decay) * (weight[i]! - value))
+      expectClose(state['ema.weight'], average)
+      before = weight
+    }
+  })
+
+  it('cuts weights back to their limits', async () => {
+    const graph = optimize(linear(), { optimizer: { kind: 'sgd', lr: 0.1 }, limits: { weight: 0.01 } })
+    const { state } = await train(graph, () => batch(), { steps: 2 })
+    expect(Math.max(...(state['weight']!.data as Float32Array))).toBeCloseTo(0.01, 6)
+  })
+
   it('trains scalars and float64', async () => {
     const b = new Builder()
     const scale = b.initializer('scale', tensor('float32', [], [2]))
@@ -333,6 +374,21 @@ describe('Refused', () => {
     ['a clip of 0', { optimizer: adam, clip: 0 }, 'clip is 0'],
     ['half a micro-batch', { optimizer: adam, accumulate: 1.5 }, 'accumulate is 1.5'],
     ['a decay above 1', { optimizer: adam, average: { decay: 1.1 } }, 'average.decay is 1.1'],
+    [
+      'a final decay without a course',
+      { optimizer: adam, average: { decay: 0.9, finalDecay: 1 } },
+      'needs both finalDecay and schedule',
+    ],
+    [
+      'two averages of one name',
+      { optimizer: adam, average: [{ decay: 0.9 }, { decay: 0.99 }] },
+      'average.prefix is "ema."',
+    ],
+    [
+      'an average of what is not trained',
+      { optimizer: adam, average: { decay: 0.9, names: ['weigth'] } },
+      'weigth is to be averaged',
+    ],
     [
       'a warm-up as long as the schedule',
       { optimizer: adam, schedule: { kind: 'linear', steps: 10, warmup: 10 } },

@@ -40,10 +40,10 @@ import { type Trained, trainedOf, withoutGradients } from './trained.ts'
  *   saves copies of what does not change.
  * - with `average`: `ema.<name>`, for weights and for the floating-point buffers that the graph updates itself. It begins as a copy, or as the
  *   initializer of that name where the graph has one: a teacher in the same graph reads it. After each change it is
- *   `ema + (1 - decay) · (weight - ema)`, as in timm's `ModelEmaV2`.
+ *   `ema + (1 - decay) · (weight - ema)`, as in timm's `ModelEmaV2`. Several averages go by several prefixes in its place.
  *
  * Further outputs: `learning_rate`, float32, the rate of this step before `lrScale`; with `clip`, `grad_norm`, the norm before clipping
- * (of the mean so far where gradients accumulate).
+ * (of the mean so far where gradients accumulate); with `average`, `ema.decay`, the share of this step that stays.
  *
  * @throws `OPTION_INVALID` for options, and for a group that matches no weight; `GRAPH_INVALID` for a graph without gradients;
  *   `DTYPE_MISMATCH` for weights other than float32 and float64
@@ -93,13 +93,12 @@ function addStep(
     }
     return { ...weight, ...courses[index]!, found: gradients[index]! }
   })
-  const averaged = options.average ? averages(builder, graph, trained) : []
+  const averaged = averages(builder, graph, trained, { average: options.average, done })
 
   const changes = (inside: Inside): readonly Next[] => {
-    const next = planned.flatMap((weight) => changed(weight, scale, inside))
+    const next = planned.flatMap((weight) => changed(weight, scale, inside)).map(within(options.limits))
     const after = new Map(next.map(({ name, value }) => [name, value]))
-    const decay = options.average?.decay ?? 0
-    return [...next, ...averaged.map((each) => averageOf(each, decay, after, inside))]
+    return [...next, ...averaged.map((each) => averageOf(each, after, inside))]
   }
   const last = batch && op.equal(batch, accumulate - 1)
   for (const { name, value } of last ? onlyIf(last, changes) : changes((value) => value)) {
@@ -107,6 +106,14 @@ function addStep(
   }
   builder.update('optimizer.step', op.add(step, last ? op.cast(last, 'int64') : 1))
   if (batch) builder.update('optimizer.batch', op.mod(op.add(batch, 1), accumulate))
+}
+
+/** Cuts a next value back to its limit. */
+function within(limits: Readonly<Record<string, number>> = {}): (next: Next) => Next {
+  return ({ name, value }) => {
+    const limit = limits[name]
+    return { name, value: limit === undefined ? value : op.min(value, limit) }
+  }
 }
 
 /** The changes where the condition holds, else the states as they are. */

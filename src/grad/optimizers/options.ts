@@ -65,6 +65,25 @@ export interface SparseTable {
   readonly gradient: string
 }
 
+/** An exponential moving average of weights: after each change `average + (1 - decay) · (weight - average)`. */
+export interface AverageOptions {
+  /** Share of the average that stays, as timm's 0.9999; at the beginning, where it has a course. */
+  readonly decay: number
+  /** At the end of `schedule`. Default: as at the beginning. */
+  readonly finalDecay?: number
+  /** Course from `decay` to `finalDecay`: where this schedule would take a rate from 1 to 0. BYOL: `{ kind: 'cosine', steps }`. */
+  readonly schedule?: Schedule
+  /**
+   * Begin with a short memory: the decay is at most `(1 + t) / (10 + t)` at change t, counted from 0, as in TensorFlow's
+   * `ExponentialMovingAverage`. Default `false`.
+   */
+  readonly warmup?: boolean
+  /** Before the names of the averages. Default `ema.`. */
+  readonly prefix?: string
+  /** Weights and buffers that are averaged. Default: all weights that are trained, and the floating-point buffers that the graph updates. */
+  readonly names?: readonly string[]
+}
+
 /** Options of `optimize`. */
 export interface OptimizeOptions {
   readonly optimizer: Optimizer
@@ -76,11 +95,10 @@ export interface OptimizeOptions {
   readonly groups?: readonly WeightGroup[]
   /** Micro-batches of which the mean gradient makes one step. Default 1. */
   readonly accumulate?: number
-  /** Keep an exponential moving average of the weights. Default: none. */
-  readonly average?: {
-    /** Share of the average that stays, as timm's 0.9999. */
-    readonly decay: number
-  }
+  /** Keep exponential moving averages of the weights. Default: none. */
+  readonly average?: AverageOptions | readonly AverageOptions[]
+  /** Largest values of weights, to which each change cuts them back: CLIP's temperature. */
+  readonly limits?: Readonly<Record<string, number>>
   /** Tables of which only the rows that were read are changed, by SparseAdam's rule: for `adam` and `adamw`, without decay. */
   readonly sparse?: Readonly<Record<string, SparseTable>>
 }

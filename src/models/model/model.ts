@@ -150,26 +150,6 @@ async function write(
   await writeOnnx({ ...graph, metadata }, path, externalData === undefined ? {} : { externalData })
 }
 
-/** See `embeddingModel` in ../onDemand.ts. */
-export async function embeddingModel(
-  model: Model,
-  graph: Graph,
-  { change, pool }: { readonly change: string; readonly pool: Card['pool'] },
-): Promise<Model> {
-  const { tokenizer, folder, unused, opened } = model
-  const { penultimate: _, ...card } = model.card
-  const { name } = graph.outputs[0]!
-  return createModel({
-    card: { ...card, tap: name, pool, normalize: false, dimensions: featuresOf(graph) ?? card.dimensions },
-    graph,
-    tokenizer,
-    folder,
-    unused,
-    fingerprint: derivedFingerprint(model.fingerprint, change),
-    opened: { ...opened, changed: true },
-  })
-}
-
 /** Name of an input that takes the place of a layer: for a text model's words as in transformers. */
 function inputName(layer: string): string {
   const name = spelledAsPlace(layer)

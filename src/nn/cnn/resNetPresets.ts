@@ -90,6 +90,21 @@ const small = (depth: number): ResNetConfig =>
   of(depth, { stem_type: 'small', zero_init_last: false, num_classes: 10, input_size: [32, 32] })
 
 /**
+ * A network for little time: one block a stage, three stages of up to 256 channels behind the stem of 7 × 7, which leaves 8 × 8 places of a
+ * picture of 32 × 32. A training step takes a quarter of resnet20_cifar's. (timm and torchvision have none.)
+ */
+const resnet8: ResNetConfig = {
+  block: 'basic',
+  layers: [1, 1, 1],
+  channels: [64, 128, 256],
+  zero_init_last: false,
+  num_classes: 10,
+  input_size: [32, 32],
+  first_conv: 'conv1',
+  classifier: 'fc',
+}
+
+/**
  * Configurations by name.
  *
  * @example
@@ -114,6 +129,7 @@ export const resNetPresets: ReadonlyMap<string, ResNetConfig> = new Map(
     ecaresnetlight: of(50, { layers: [1, 1, 11, 3], avg_down: true, ...ECA }),
     ecaresnext26t_32x4d: of(26, { ...T, ...groups(32, 4), ...ECA }),
     ecaresnext50t_32x4d: of(50, { ...T, ...groups(32, 4), ...ECA }),
+    resnet8,
     resnet10t: of(10, { ...T, input_size: [176, 176] }),
     resnet14t: of(14, { ...T, input_size: [176, 176] }),
     resnet18: of(18),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { type Graph, rename } from '../../graph/index.ts'
-import { type EmbeddingOptions, embeddingModel, type Model } from '../../models/index.ts'
+import { type EmbeddingOptions, type Model, withGraph } from '../../models/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import { type Dense, dense, withProducts } from '../dense.ts'
 import { writeReducer } from '../files.ts'
@@ -86,10 +86,9 @@ export class Linear<Kind extends LinearReducer['kind']> implements LinearReducer
     const whole = `whole_${graph.outputs[0]!.name}`
     const renamed = rename(graph, { [graph.outputs[0]!.name]: whole })
     const pool = options.pool ?? model.card.pool
-    return embeddingModel(model, this.appendTo(renamed, whole), {
-      change: `reduce ${this.#fingerprint()}`,
-      pool,
-    })
+    const short = this.appendTo(renamed, whole)
+    const card = { tap: short.outputs[0]!.name, dimensions: this.dimensions, pool, normalize: false }
+    return withGraph(model, short, card, `reduce ${this.#fingerprint()}`)
   }
 
   #fingerprint(): string {

@@ -335,3 +335,28 @@ it('State that the graph cannot keep is refused.', async () => {
   const nodes = graph.nodes.map((node) => ({ ...node, op: 'Frobnicate' }))
   await wrong({ ...graph, nodes }, counting, 'OPERATOR_UNSUPPORTED', /no operator Frobnicate/)
 })
+
+it('State that is its own next value stays as it was written.', async () => {
+  for (const workers of [0, 1] as const) {
+    const builder = new Builder()
+    const data = builder.input('data', 'float32', ['rows', 2])
+    const sum = builder.input('sum', 'float32', [2])
+    builder.output('sum.next', op.add(sum, op.reduceSum(data, [0])))
+    const session = await compileStateful(builder.build(), {
+      state: { data: 'data', sum: 'sum.next' },
+      workers,
+    })
+    await session.write({
+      data: { dtype: 'float32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+      sum: { dtype: 'float32', shape: [2], data: Float32Array.of(0, 0) },
+    })
+    await session.step()
+    await session.step({ keep: ['sum', 'data'] })
+    const { data: given, sum: result } = await session.read()
+    expect([...(given!.data as Float32Array)]).toEqual([1, 2, 3, 4])
+    expect([...(result!.data as Float32Array)]).toEqual([8, 12])
+    await session.undo()
+    expect([...((await session.read(['sum'])).sum!.data as Float32Array)]).toEqual([4, 6])
+    await session.dispose()
+  }
+})

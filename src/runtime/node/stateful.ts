@@ -78,6 +78,8 @@ class Stateful implements StatefulSession {
   readonly #holder: Holder
   readonly #results: readonly string[]
   readonly #defaulted: ReadonlySet<string>
+  /** State that steps change. */
+  readonly #changing: readonly string[]
   /** State that has a value once the calls so far are done. */
   readonly #written = new Set<string>()
   #last: Promise<unknown> = Promise.resolve()
@@ -87,6 +89,7 @@ class Stateful implements StatefulSession {
     const results = new Set(Object.values(next))
     this.inputs = inputs.filter(({ name }) => !(name in next))
     this.state = inputs.filter(({ name }) => name in next)
+    this.#changing = Object.keys(next).filter((name) => next[name] !== name)
     this.outputs = outputs
     this.#results = outputs.map(({ name }) => name).filter((name) => !results.has(name))
     this.#defaulted = new Set(inputs.map(({ name }) => name).filter((name) => initializers.has(name)))
@@ -104,9 +107,9 @@ class Stateful implements StatefulSession {
     this.#checkNames(keep ?? [])
     checkFeeds(this.inputs, feeds, this.#defaulted)
     checkOutputs(this.outputs, fetch)
-    const names = this.state.map(({ name }) => name)
-    this.#checkWritten(names)
-    return this.#turn({ kind: 'step', feeds, keep: [...new Set(keep ?? names)], fetch }, signal)
+    this.#checkWritten(this.state.map(({ name }) => name))
+    const kept = keep ? this.#changing.filter((name) => keep.includes(name)) : this.#changing
+    return this.#turn({ kind: 'step', feeds, keep: kept, fetch }, signal)
   }
 
   async read(names: readonly string[] = this.state.map(({ name }) => name)): Promise<Record<string, Tensor>> {
@@ -224,6 +227,7 @@ function checkWiring({ inputs, outputs }: Graph, next: StatefulOptions['state'])
         },
       )
     }
+    if (output === name) continue
     checkOutputs(outputs, [output])
     const taker = takers.get(output)
     if (taker !== undefined) {

@@ -16,4 +16,4 @@ export {
 export type { Size } from './pixels.ts'
 export * from './presets.ts'
 export type * from './steps.ts'
-export * from './tokens.ts'
+export { IGNORED_LABEL, type TokenMaskOptions, tokenMask } from './tokens.ts'

@@ -69,7 +69,18 @@ export function tokenMask(options: TokenMaskOptions): {
   return { input_ids: tensor('int64', shape, ids), labels: tensor('int64', shape, labels) }
 }
 
-function checked(options: TokenMaskOptions) {
+/** The options of {@link tokenMask} that are known before the texts are. */
+export type TokenMaskRates = Pick<
+  TokenMaskOptions,
+  'vocabularySize' | 'maskId' | 'specialIds' | 'ratio' | 'masked' | 'random'
+>
+
+/** @throws PipiloError `OPTION_INVALID`, as {@link tokenMask} would */
+export function checkTokenMask(options: TokenMaskRates): void {
+  checked(options)
+}
+
+function checked(options: TokenMaskRates) {
   const { vocabularySize, maskId, specialIds, ratio = 0.15, masked = 0.8, random: replaced = 0.1 } = options
   // Random tokens are drawn from 24 bits.
   if (integer('vocabularySize', vocabularySize, 1) > 2 ** 24) {

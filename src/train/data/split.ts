@@ -94,23 +94,44 @@ export function splitDataset(
   dataset: Dataset,
   { validation = 0.1, seed = 0, stratify = dataset.labels !== undefined }: SplitOptions = {},
 ): { train: Dataset; validation: Dataset } {
+  if (stratify && !dataset.labels) {
+    throw new PipiloError('OPTION_INVALID', `${dataset.name} has no labels to split by.`, {
+      input: 'stratify',
+    })
+  }
+  const rows = stratify ? dataset.labels! : new Int32Array(dataset.length)
+  const parts = splitLabels(rows, { validation, seed })
+  return { train: subset(dataset, parts.train), validation: subset(dataset, parts.validation) }
+}
+
+/**
+ * Splits rows by their labels at random: indices of those to train with and of those to validate with, ascending.
+ *
+ * @example
+ * ```ts
+ * const { train, validation } = splitLabels(labels, { validation: 0.2, seed: 42 })
+ * ```
+ *
+ * @remarks As {@link splitDataset}, which is this on a data set's labels.
+ *
+ * @throws PipiloError `OPTION_INVALID`; `INPUT_INVALID` where a part would be empty
+ */
+export function splitLabels(
+  labels: ArrayLike<number>,
+  { validation = 0.1, seed = 0 }: Omit<SplitOptions, 'stratify'> = {},
+): { train: number[]; validation: number[] } {
   checkSeed(seed)
   if (!(validation > 0 && validation < 1)) {
     throw new PipiloError('OPTION_INVALID', `validation is ${validation}; it has to lie between 0 and 1.`, {
       input: 'validation',
     })
   }
-  if (stratify && !dataset.labels) {
-    throw new PipiloError('OPTION_INVALID', `${dataset.name} has no labels to split by.`, {
-      input: 'stratify',
-    })
-  }
-  const groups = stratify ? groupsOf(dataset.labels!) : [Array.from({ length: dataset.length }, (_, i) => i)]
+  const groups = groupsOf(labels)
   const counts = shares(
     groups.map(({ length }) => length),
     validation,
   )
-  const held = new Uint8Array(dataset.length)
+  const held = new Uint8Array(labels.length)
   for (const [g, indices] of groups.entries()) {
     const order = permutation(indices.length, seed, `split ${g}`)
     for (let i = 0; i < counts[g]!; i++) held[indices[order(i)]!] = 1
@@ -119,16 +140,16 @@ export function splitDataset(
   for (const [i, isHeld] of held.entries()) (isHeld ? taken : kept).push(i)
   if (kept.length === 0 || taken.length === 0) {
     const part = kept.length === 0 ? 'training' : 'validation'
-    throw new PipiloError('INPUT_INVALID', `Of ${dataset.length} rows, none would be for ${part}.`, {
+    throw new PipiloError('INPUT_INVALID', `Of ${labels.length} rows, none would be for ${part}.`, {
       input: 'validation',
     })
   }
-  return { train: subset(dataset, kept), validation: subset(dataset, taken) }
+  return { train: kept, validation: taken }
 }
 
-function groupsOf(labels: Int32Array): number[][] {
+function groupsOf(labels: ArrayLike<number>): number[][] {
   const groups = new Map<number, number[]>()
-  for (const [i, label] of labels.entries()) {
+  for (const [i, label] of Array.from(labels).entries()) {
     const group = groups.get(label)
     if (group) group.push(i)
     else groups.set(label, [i])

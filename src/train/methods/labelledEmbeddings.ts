@@ -1,7 +1,10 @@
-/** Embeddings from labels: triplets and supervised contrast. */
+/** Embeddings from labels: pairs, triplets and supervised contrast. */
+import { op } from '../../graph/index.ts'
 import { l2Normalize } from '../../nn/index.ts'
+import { tensor } from '../../tensor/index.ts'
 import type { Objective, Scope } from '../objective.ts'
 import { batchAllTriplet, batchHardTriplet, batchSemiHardTriplet } from '../objectives/batchTriplet.ts'
+import { type ContrastiveOptions, contrastive } from '../objectives/contrastive.ts'
 import {
   type SupervisedContrastiveOptions,
   supervisedContrastive,
@@ -38,6 +41,42 @@ export function triplets({
     leastBatch: 4,
     sampling: 'classes',
     build: (scope) => ({ loss: losses[mining](embeddings(scope, normalize), scope.labels(), { margin }) }),
+  }
+}
+
+/**
+ * Contrastive loss of all pairs of each labelled batch: pictures of one class are drawn together, others pushed apart up to the margin
+ * (http://yann.lecun.com/exdb/publis/pdf/hadsell-chopra-lecun-06.pdf).
+ *
+ * @example
+ * ```ts
+ * await train({ network, objective: classPairs({ margin: 0.5 }), data: await readDataset('photos/') })
+ * ```
+ *
+ * @remarks
+ * The data has the columns `image` and `label`, with two classes at least. Pairs of texts that are labelled themselves are {@link labelledPairs}.
+ */
+export function classPairs(options: ContrastiveOptions = {}): Objective {
+  return {
+    name: 'class pairs',
+    leastBatch: 4,
+    sampling: 'classes',
+    build(scope) {
+      const [vectors, labels] = [embeddings(scope, false), scope.labels()]
+      const rows = Array.from({ length: scope.batch }, (_, row) => row)
+      const pairs = rows.flatMap((a) => rows.slice(a + 1).map((b) => [a, b] as const))
+      const side = (which: 0 | 1) =>
+        scope.builder.constant(
+          tensor(
+            'int64',
+            [pairs.length],
+            pairs.map((pair) => pair[which]),
+          ),
+        )
+      const [first, second] = [side(0), side(1)]
+      const isOneClass = op.equal(op.gather(labels, first), op.gather(labels, second))
+      return { loss: contrastive(op.gather(vectors, first), op.gather(vectors, second), isOneClass, options) }
+    },
   }
 }
 

@@ -1,9 +1,12 @@
-/** Sentence embeddings: from scored pairs, from pairs that belong together, or from single texts. */
+/** Sentence embeddings: from scored or labelled pairs, from pairs and triplets that belong together, or from single texts. */
+import { PipiloError } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import type { Objective, Scope } from '../objective.ts'
+import { type ContrastiveOptions, contrastive } from '../objectives/contrastive.ts'
 import { matryoshka } from '../objectives/matryoshka.ts'
 import { multipleNegativesRanking, simCse } from '../objectives/multipleNegatives.ts'
 import { coSent, cosineSimilarityLoss } from '../objectives/similarityScores.ts'
+import { type TripletOptions, tripletLoss } from '../objectives/triplet.ts'
 
 /** Options of the objectives of sentences. */
 export interface SentencesOptions {
@@ -38,9 +41,46 @@ export function scoredPairs({ loss = 'cosine', scale = 1, dims }: ScoredPairsOpt
       const scores = scaled(scope.numbers('score'), 1 / scale)
       const of = (x: Value, y: Value) =>
         loss === 'cosine' ? cosineSimilarityLoss(x, y, scores) : coSent(x, y, scores)
-      return { loss: dims ? matryoshka([a, b], of, { dims }) : of(a, b) }
+      return { loss: atWidths([a, b], of, dims) }
     },
   }
+}
+
+/** Options of {@link labelledPairs}. */
+export interface LabelledPairsOptions extends SentencesOptions, ContrastiveOptions {}
+
+/**
+ * Pairs of texts of which a label says whether they belong together (1) or not (0): the contrastive loss.
+ *
+ * @example
+ * ```ts
+ * const data = await readDataset('duplicates.csv')      // sentence1,sentence2,label
+ * await train({ network: await openedNetwork('all-MiniLM-L6-v2'), objective: labelledPairs({ margin: 0.5 }), data })
+ * ```
+ *
+ * @remarks The data has the columns `sentence1`, `sentence2` and `label`, whose classes are `0` and `1`.
+ *
+ * @throws `INPUT_INVALID` for other classes
+ */
+export function labelledPairs({ dims, ...options }: LabelledPairsOptions = {}): Objective {
+  return {
+    name: 'labelled pairs',
+    build(scope) {
+      checkTwoClasses(scope)
+      const [a, b] = [vectors(scope, 'sentence1'), vectors(scope, 'sentence2')]
+      const labels = scope.labels()
+      return { loss: atWidths([a, b], (x, y) => contrastive(x, y, labels, options), dims) }
+    },
+  }
+}
+
+/** Names of classes are put in order: which of them means that two texts belong together, only 0 and 1 say. */
+function checkTwoClasses({ classes }: Scope): void {
+  if (classes === undefined || classes.every((name, index) => index < 2 && name === String(index))) return
+  throw new PipiloError('INPUT_INVALID', `The labels of the pairs are ${classes.slice(0, 5).join(', ')}.`, {
+    input: 'label',
+    hint: 'Write 1 for pairs that belong together and 0 for others.',
+  })
 }
 
 /** Options of {@link rankedPairs}. */
@@ -72,12 +112,42 @@ export function rankedPairs({ negatives = false, scale = 20, dims }: RankedPairs
       const of = (anchor: Value, positive: Value, ...others: Value[]) =>
         multipleNegativesRanking(anchor, positive, { negatives: others, scale })
       const [anchor, positive, ...others] = all as [Value, Value, ...Value[]]
-      const loss = dims
-        ? matryoshka(all, (...cut) => of(cut[0]!, cut[1]!, ...cut.slice(2)), { dims })
-        : of(anchor, positive, ...others)
-      return { loss }
+      return { loss: atWidths([anchor, positive, ...others], of, dims) }
     },
   }
+}
+
+/** Options of {@link textTriplets}. */
+export interface TextTripletsOptions extends SentencesOptions, TripletOptions {}
+
+/**
+ * Triplets of texts: an anchor, one that belongs to it, and one that does not; the triplet loss, which looks at no other rows of the batch.
+ *
+ * @example
+ * ```ts
+ * await train({ network: await openedNetwork('all-MiniLM-L6-v2'), objective: textTriplets({ margin: 1 }), data: await readDataset('triplets.csv') })
+ * ```
+ *
+ * @remarks
+ * The data has the columns `anchor`, `positive` and `negative`. {@link rankedPairs} with `negatives: true` mostly learns more from the same data, as
+ * it tells each anchor from the whole batch.
+ */
+export function textTriplets({ dims, ...options }: TextTripletsOptions = {}): Objective {
+  return {
+    name: 'text triplets',
+    build(scope) {
+      const all = ['anchor', 'positive', 'negative'].map((column) => vectors(scope, column))
+      const of = (anchor: Value, positive: Value, negative: Value) =>
+        tripletLoss(anchor, positive, negative, options)
+      return { loss: atWidths(all as [Value, Value, Value], of, dims) }
+    },
+  }
+}
+
+/** Options of {@link singleTexts}. */
+export interface SingleTextsOptions extends SentencesOptions {
+  /** Default 0.05. */
+  readonly temperature?: number
 }
 
 /**
@@ -90,13 +160,26 @@ export function rankedPairs({ negatives = false, scale = 20, dims }: RankedPairs
  *
  * @remarks The data has the column `text`. The network needs dropout.
  */
-export function singleTexts({ temperature = 0.05 }: { readonly temperature?: number } = {}): Objective {
+export function singleTexts({ temperature = 0.05, dims }: SingleTextsOptions = {}): Objective {
   return {
     name: 'simcse',
     leastBatch: 2,
     sampling: 'distinct',
-    build: (scope) => ({ loss: simCse(vectors(scope, 'text'), vectors(scope, 'text'), { temperature }) }),
+    build(scope) {
+      const of = (first: Value, second: Value) => simCse(first, second, { temperature })
+      return { loss: atWidths([vectors(scope, 'text'), vectors(scope, 'text')], of, dims) }
+    },
   }
+}
+
+/** A loss of embeddings, or the sum of it over several widths. */
+function atWidths<const Embeddings extends readonly Value[]>(
+  embeddings: Embeddings,
+  loss: (...embeddings: { -readonly [Key in keyof Embeddings]: Value }) => Value,
+  dims: readonly number[] | undefined,
+): Value {
+  if (dims) return matryoshka(embeddings, loss, { dims })
+  return loss(...([...embeddings] as { -readonly [Key in keyof Embeddings]: Value }))
 }
 
 const vectors = (scope: Scope, column: string): Value => scope.embed(scope.texts(column))

@@ -14,6 +14,8 @@ export interface RecipeChoices {
   readonly model?: string
   /** Rank of LoRA, for recipes that fine-tune. Default: all weights are trained. */
   readonly lora?: number
+  /** Loss, of those that the recipe lists. Default: what the data has decides. */
+  readonly loss?: string
   /** Height and width of the pictures. Default: the recipe's. */
   readonly size?: number
 }
@@ -42,10 +44,12 @@ export interface TrainingRecipe {
     readonly epochs: number
     readonly batch: number
     readonly lr: number
+    /** Learning rate of LoRA's matrices, for recipes that heed {@link RecipeChoices.lora}. */
+    readonly loraLr?: number
     readonly size?: number
     readonly model: string
   }
-  /** True for recipes that heed {@link RecipeChoices.lora}. */
-  readonly takesLora?: boolean
+  /** Losses that {@link RecipeChoices.loss} may name. Default: none. */
+  readonly losses?: readonly string[]
   prepare(choices: RecipeChoices): Promise<RecipeParts> | RecipeParts
 }

@@ -45,13 +45,13 @@ function viewsRecipe(
     ...named,
     needs: 'pictures: a folder, or a file with image; labels are not looked at',
     columns: ['image'],
-    defaults: { epochs: 40, batch: 128, lr: 1e-3, size: 32, model: 'resnet20_cifar' },
+    defaults: { epochs: 40, batch: 128, lr: 2e-3, size: 32, model: 'resnet8' },
     prepare: (choices) => withViews(choices, views(choices.size ?? 32), objective),
   }
 }
 
 function withViews(
-  { lr, seed, size = 32, model = 'resnet20_cifar' }: RecipeChoices,
+  { lr, seed, size = 32, model = 'resnet8' }: RecipeChoices,
   augment: NonNullable<Awaited<ReturnType<TrainingRecipe['prepare']>>['augment']>,
   objective: Awaited<ReturnType<TrainingRecipe['prepare']>>['objective'],
 ) {
@@ -77,7 +77,7 @@ export const simclr = viewsRecipe(
   {
     name: 'simclr',
     summary: 'SimCLR: two augmented views of a picture attract each other, all others repel',
-    objective: simClr(),
+    objective: simClr({ temperature: 0.2 }),
   },
   (size) => simClrAugmentation(size, gentle),
 )

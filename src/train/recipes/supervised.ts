@@ -78,9 +78,10 @@ export const resnet = labelled({
 
 export const triplet = labelled({
   name: 'triplet',
-  summary: 'Embeddings in which pictures of one class lie together, by the hardest triplets of each batch',
+  summary:
+    'Embeddings in which pictures of one class lie together, by triplets whose negative is just beyond the positive',
   defaults: { epochs: 20, batch: 64, lr: 1e-3 },
-  objective: triplets(),
+  objective: triplets({ mining: 'semi-hard' }),
   optimizer: adam,
 })
 
@@ -88,6 +89,6 @@ export const supcon = labelled({
   name: 'supcon',
   summary: 'Embeddings from labels by supervised contrast',
   defaults: { epochs: 20, batch: 128, lr: 1e-3 },
-  objective: supervisedContrast(),
+  objective: supervisedContrast({ temperature: 0.1 }),
   optimizer: adam,
 })

@@ -1,7 +1,7 @@
-/** Recipes for texts: sentence embeddings from scored pairs, ranked pairs, or single texts. */
+/** Recipes for texts: sentence embeddings from scored or labelled pairs, ranked pairs, triplets, or single texts. */
 import { PipiloError } from '../../base/index.ts'
 import type { Dataset } from '../../embed/index.ts'
-import { rankedPairs, scoredPairs, singleTexts } from '../methods/sentences.ts'
+import { labelledPairs, rankedPairs, scoredPairs, singleTexts, textTriplets } from '../methods/sentences.ts'
 import { openedNetwork } from '../networks.ts'
 import type { Objective } from '../objective.ts'
 import type { TrainingRecipe } from './recipe.ts'
@@ -10,34 +10,50 @@ import { warmedCosine } from './settings.ts'
 export const sentences: TrainingRecipe = {
   name: 'sentences',
   summary: 'Fine-tunes a model of sentences; what the data has decides how',
-  needs: 'a CSV or JSON-lines file with sentence1,sentence2,score, or anchor,positive[,negative], or text',
+  needs:
+    'a CSV or JSON-lines file with sentence1,sentence2,score (or label: 0, 1), or anchor,positive[,negative], or text',
   columns: [],
-  takesLora: true,
-  defaults: { epochs: 2, batch: 32, lr: 2e-5, model: 'all-MiniLM-L6-v2' },
-  prepare: async ({ data, lr, lora, model = 'all-MiniLM-L6-v2' }) => ({
+  losses: ['ranking', 'triplet'],
+  defaults: { epochs: 2, batch: 32, lr: 2e-5, loraLr: 5e-4, model: 'all-MiniLM-L6-v2' },
+  prepare: async ({ data, lr, lora, loss, model = 'all-MiniLM-L6-v2' }) => ({
     network: await openedNetwork(model, {
       maxLength: 128,
       ...(lora !== undefined && {
         lora: { targets: /query|value/, rank: lora, alpha: 2 * lora, dropout: 0.1 },
       }),
     }),
-    objective: await objectiveFor(data),
+    objective: await objectiveFor(data, loss),
     optimizer: { kind: 'adamw', lr, weightDecay: 0.01 },
     schedule: warmedCosine,
-    groups: [{ names: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }],
+    // LoRA trains matrices alone.
+    ...(lora === undefined && { groups: [{ names: /\.bias$|LayerNorm\.weight$/, weightDecay: 0 }] }),
     clip: 1,
   }),
 }
 
-async function objectiveFor(data: Dataset): Promise<Objective> {
+async function objectiveFor(data: Dataset, loss: string | undefined): Promise<Objective> {
   const has = (...columns: string[]) => columns.every((column) => data.columns.some((one) => one === column))
+  if (loss !== undefined) return chosen(data, loss, has)
   if (has('sentence1', 'sentence2', 'score')) return scoredPairs({ scale: await largestScore(data) })
+  if (has('sentence1', 'sentence2', 'label')) return labelledPairs()
   if (has('anchor', 'positive')) return rankedPairs({ negatives: has('negative') })
   if (has('text')) return singleTexts()
   throw new PipiloError('INPUT_INVALID', `${data.name} has the columns ${data.columns.join(', ')}.`, {
     input: data.name,
-    hint: 'Sentences are trained from sentence1,sentence2,score, from anchor,positive, or from text.',
+    hint: 'Sentences are trained from sentence1,sentence2,score, from sentence1,sentence2,label, from anchor,positive, or from text.',
   })
+}
+
+/** The objective of a loss that the user has named; all of them are of an anchor and a positive. */
+function chosen(data: Dataset, loss: string, has: (...columns: string[]) => boolean): Objective {
+  const columns = loss === 'triplet' ? ['anchor', 'positive', 'negative'] : ['anchor', 'positive']
+  if (!has(...columns)) {
+    throw new PipiloError('INPUT_INVALID', `${data.name} has the columns ${data.columns.join(', ')}.`, {
+      input: data.name,
+      hint: `The loss ${loss} is of ${columns.join(',')}.`,
+    })
+  }
+  return loss === 'triplet' ? textTriplets() : rankedPairs({ negatives: has('negative') })
 }
 
 /** 5 for scores up to 5, as in STS; 1 for scores up to 1. */

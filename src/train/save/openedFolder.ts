@@ -1,20 +1,22 @@
 /** Writes a network of pictures that was opened from a folder, with other weights. */
-import { copyFile, mkdir, readFile, stat } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, writeFileAtomic } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
 import { type Model, writeSafetensors } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import { isFile, readJson } from './files.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
 /** True of a model whose folder says what it is: it can be written again. */
-export async function isWritable({ folder, opened }: Model): Promise<boolean> {
+export async function isWritable({ folder, opened, places }: Model): Promise<boolean> {
+  // A graph that is read as it is may lie beside the configuration of another form of it.
+  if (places === undefined) return false
   // A card or an architecture of the caller's own would not be in the folder.
   const isSaid = opened.changed || opened.card !== undefined || opened.architecture !== undefined
   if (folder === undefined || isSaid || !(await isFile(join(folder, 'config.json')))) return false
   // Only timm's configuration says the size of the pictures in one place.
-  return opened.size === undefined || isTimm(await readConfig(folder))
+  return opened.size === undefined || isTimm(await readJson(join(folder, 'config.json')))
 }
 
 /**
@@ -28,7 +30,7 @@ export async function writeOpenedFolder(
   { model, weights }: { readonly model: Model; readonly weights: ReadonlyMap<string, Tensor> },
 ): Promise<void> {
   const from = model.folder!
-  const config = atSize(await readConfig(from), model)
+  const config = atSize(await readJson(join(from, 'config.json')), model)
   await mkdir(folder, { recursive: true })
   await writeSafetensors(join(folder, 'model.safetensors'), weights, new Map([['format', 'pt']]))
   const preprocessor = 'preprocessor_config.json'
@@ -40,12 +42,6 @@ export async function writeOpenedFolder(
   await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
 }
 
-const isFile = (path: string) =>
-  stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  )
-
 const isTimm = ({ pretrained_cfg }: Json) => typeof pretrained_cfg === 'object' && pretrained_cfg !== null
 
 function atSize(config: Json, { opened: { size }, card }: Model): Json {
@@ -54,16 +50,4 @@ function atSize(config: Json, { opened: { size }, card }: Model): Json {
   const args = model_args && 'img_size' in model_args ? { model_args: { ...model_args, img_size: size } } : {}
   const input_size = [card.image?.channels ?? 3, ...size]
   return { ...config, ...args, pretrained_cfg: { ...pretrained_cfg, input_size } }
-}
-
-async function readConfig(folder: string): Promise<Json> {
-  const path = join(folder, 'config.json')
-  const content = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw fileError(error, path, 'read')
-  })
-  try {
-    return JSON.parse(content) as Json
-  } catch {
-    throw new PipiloError('FORMAT_INVALID', `${path} is no JSON.`, { input: path })
-  }
 }

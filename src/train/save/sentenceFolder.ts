@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { PipiloError } from '../../base/index.ts'
 import { type Model, type Pooling, writeSafetensors } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import { readJson, writeJson, writeTokenizer } from './tokenizerFiles.ts'
+import { isFile, readJson, writeJson, writeTokenizer } from './files.ts'
 
 /** A text model that is to be written with other weights. */
 export interface SentenceFolder {
@@ -21,22 +21,34 @@ const modes: Partial<Readonly<Record<Pooling, string>>> = {
   last: 'lasttoken',
 }
 
+/** True of a text model that sentence-transformers' modules can say: built here from a folder with a configuration, its pooling the last layer. */
+export async function isSentenceModel(
+  { tokenizer, places, card }: Model,
+  weights: Iterable<string>,
+): Promise<boolean> {
+  // Graphs that are read as they are have names of their own, which transformers does not know.
+  if (tokenizer === undefined || places === undefined || modes[card.pool] === undefined) return false
+  return furtherLayer(weights) === undefined && isFile(join(dirname(tokenizer), 'config.json'))
+}
+
+/** A parameter of a layer behind the pooling. */
+const furtherLayer = (names: Iterable<string>): string | undefined =>
+  [...names].find((key) => /^\d+_/.test(key))
+
 /**
  * Writes the network as transformers has it, its tokenizer, and the modules of sentence-transformers: `embedder(folder)` reads them, and so does
  * `SentenceTransformer(folder)`.
  *
- * @throws `WRITE_FAILED`, `FORMAT_UNSUPPORTED` for a model with further layers behind its pooling
+ * @throws `WRITE_FAILED`, `FORMAT_UNSUPPORTED` for a model that is none by {@link isSentenceModel}
  * @see https://sbert.net/docs/sentence_transformer/usage/custom_models.html
  */
 export async function writeSentenceFolder(folder: string, { model, weights }: SentenceFolder): Promise<void> {
   const { pool, normalize, text, dimensions, name } = model.card
   const mode = modes[pool]
-  const further = [...weights.keys()].find((key) => /^\d+_/.test(key))
-  if (mode === undefined || further !== undefined || model.tokenizer === undefined) {
-    const reason = mode === undefined ? `its pooling is ${pool}` : `it has ${further ?? 'no tokenizer'}`
+  if (mode === undefined || model.tokenizer === undefined) {
     throw new PipiloError(
       'FORMAT_UNSUPPORTED',
-      `${name} cannot be written as a sentence-transformers folder: ${reason}.`,
+      `${name} cannot be written as a sentence-transformers folder.`,
       {
         input: name,
       },

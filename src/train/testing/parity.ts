@@ -94,7 +94,8 @@ function fed(one: ParityCase, name: string, feed: Feed, batch: number): Tensor {
     case 'drawn':
       return drawn(one, name, Number(feed.shape[1]), batch)
     case 'numbers':
-      throw new Error('No run is fed with numbers.')
+    case 'masked':
+      throw new Error(`No run is fed with ${feed.kind}.`)
   }
 }
 

@@ -1,5 +1,5 @@
-/** Writes a tokenizer as transformers reads it. */
-import { mkdir, readFile } from 'node:fs/promises'
+/** Reads and writes JSON, and tokenizers as transformers reads them. */
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
@@ -26,6 +26,13 @@ export async function readJson(path: string): Promise<Json> {
     throw new PipiloError('FORMAT_INVALID', `${path} is no JSON.`, { input: path })
   }
 }
+
+/** True of the path of a file. */
+export const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  )
 
 /** Writes JSON, its folder too. */
 export async function writeJson(path: string, content: unknown): Promise<void> {

