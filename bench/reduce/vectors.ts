@@ -7,7 +7,7 @@ import { readNpy, writeNpy } from '../../src/tensor/files/index.ts'
 import type { Matrix } from '../../src/tensor/index.ts'
 import { stsSentences } from '../sentences.ts'
 
-/** Where they lie, for other programs too. */
+/** The file, for other programs too. */
 export const vectorsFile = join(tmpdir(), 'pipilo-reduce-vectors.npy')
 
 export async function sentenceVectors(count = 10_000): Promise<Matrix> {

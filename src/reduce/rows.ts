@@ -5,7 +5,7 @@ import type { Matrix, Vector } from '../tensor/index.ts'
 /** Vectors in a matrix, or one by one: `(await e.embed(texts)).vectors`. */
 export type Rows = Matrix | readonly Vector[]
 
-/** What becomes of rows that hold NaN or infinities. */
+/** The fate of rows that hold NaN or infinities. */
 export interface RowOptions {
   /**
    * `throw`: a row with NaN or an infinity is an error that names it. `skip`: `fit` leaves it out and counts it (`skipped`), and a transformed

@@ -30,7 +30,7 @@ export interface TsneOptions extends FitOptions {
   readonly learningRate?: number | 'auto'
   /** Angle below which far points count as one; 0 is exact and slow. Default 0.5. */
   readonly angle?: number
-  /** Where places begin. Default `pca`. */
+  /** First places. Default `pca`. */
   readonly start?: Start
 }
 

@@ -33,7 +33,7 @@ export interface UmapOptions extends FitOptions {
   readonly epochs?: number
   /** Default 1. */
   readonly learningRate?: number
-  /** Where places begin. Default `pca`. */
+  /** First places. Default `pca`. */
   readonly start?: Start
 }
 
