@@ -72,7 +72,8 @@ export interface LinearReducer extends Reducer {
    * ```
    *
    * @param output default: the only one of its outputs
-   * @throws `LAYER_UNKNOWN` for an output that it does not have, `SHAPE_MISMATCH` for one of another length, `DTYPE_MISMATCH`
+   * @throws `LAYER_UNKNOWN` for an output that it does not have, `SHAPE_MISMATCH` for one of another length,
+   *   `DTYPE_MISMATCH` for integers, `OPTION_INVALID` for a name that is taken
    */
   appendTo(graph: Graph, output?: string, options?: AppendOptions): Graph
   /**

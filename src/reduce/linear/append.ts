@@ -39,6 +39,15 @@ export function append(
       },
     )
   }
+  if (!/^b?float/.test(type.dtype)) {
+    throw new PipiloError(
+      'DTYPE_MISMATCH',
+      `Output ${found.name} is ${type.dtype}, and vectors are made of floats.`,
+      {
+        input: found.name,
+      },
+    )
+  }
   const last = shape.at(-1)
   if (last !== inputs) {
     throw new PipiloError(
@@ -68,5 +77,10 @@ export function append(
     return normalize ? l2Normalize(product) : product
   })
   builder.output(name, reduced)
-  return compose(graph, builder.build(), { [found.name]: 'vectors' })
+  const whole = compose(graph, builder.build(), { [found.name]: 'vectors' })
+  if (whole.outputs.at(-1)!.name === name) return whole
+  throw new PipiloError('OPTION_INVALID', `The graph has a value ${name} already.`, {
+    input: 'name',
+    hint: 'Give the new output another name: appendTo(graph, output, { name }).',
+  })
 }

@@ -327,6 +327,8 @@ describe('appendTo', () => {
       expect(difference(first, [...l2Normalize(row(wanted, 0))])).toBeLessThan(1e-5)
     }
     expect(graph.outputs.map(({ name }) => name)).toEqual(['hidden', 'embedding'])
+    const taken = await pca.fit(unit, { components: 8 })
+    expect(() => taken.appendTo(graph, 'embedding', { name: 'hidden' })).toThrow('has a value hidden already')
     const reducer = await pca.fit(few, { components: 2 })
     expect(() => reducer.appendTo(graph)).toThrow('The graph has 2 outputs. Name one of: hidden, embedding')
     expect(() => reducer.appendTo(graph, 'embeding')).toThrow('embeding is no output')
