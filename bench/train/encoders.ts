@@ -323,8 +323,7 @@ const trials: readonly Trial[] = [
     name: recipe,
     recipe,
     data: async () => (await emoji()).train,
-    epochs: 10,
-    ...small,
+    epochs: 20,
     ...ofEmoji,
   })),
   // A masked autoencoder begins with some 200 steps in which it paints each patch in its mean.

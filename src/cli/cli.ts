@@ -15,6 +15,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   inspect: async () => (await import('./commands/inspect.ts')).inspect,
   export: async () => (await import('./commands/export.ts')).exportCommand,
   train: async () => (await import('./commands/train.ts')).trainCommand,
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
 

@@ -54,6 +54,7 @@ beforeAll(async () => {
       .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i })}\n`)
       .join(''),
   )
+  writeFileSync('broken.jsonl', `${readFileSync('pairs.jsonl', 'utf8')}{ no JSON\n`)
   writeFileSync(
     'triplets.jsonl',
     ['a towhee', 'an owl', 'a market', 'a train']
@@ -135,7 +136,7 @@ async function done(name: string, argv: readonly string[]) {
 /** What is printed, but for how fast it went. */
 const withoutTimes = (text: string) =>
   text.replace(
-    /(?:\d+% waiting for data {2})?\d+ samples\/s|"(?:samplesPerSecond|secondsLeft|waiting)":[\d.e-]+/g,
+    /(?:\d+% waiting for data {2})?\d+ samples\/s|"(?:samplesPerSecond|secondsLeft|waiting)":[\d.e-]+|"cost":\{[^}]*\}/g,
     'so fast',
   )
 
@@ -217,7 +218,54 @@ const attributePicture = [
 const { normalize: _, ...attributeModelRuns } = modelRuns(attributeText, attributePicture)
 const birds = ['lenet5', '--data', 'birds', '--out', 'trained', '--size', '16', '--epochs', '2']
 
+const evaluatePairs = ['--task', 'pairs.jsonl', '--model', 't', '--json']
+const evaluateBirds = ['--task', 'birds', '--model', 'i', '--tap', 'stages.2', '--json', '--resamples', '0']
+const { normalize: __, ...evaluateModelRuns } = modelRuns(evaluatePairs, evaluateBirds)
+
 const runs: Record<string, Record<string, Runs>> = {
+  evaluate: {
+    ...evaluateModelRuns,
+    ...promptRuns(evaluatePairs),
+    size: [evaluateBirds, ['--size', 'none']],
+    task: [
+      ['--model', 't', '--json'],
+      ['--task', 'pairs.jsonl'],
+    ],
+    kind: [evaluateBirds, ['--kind', 'clustering']],
+    test: [evaluateBirds, ['--test', 'birds']],
+    split: [evaluateBirds, ['--split', 'dev']],
+    model: [
+      ['--task', 'pairs.jsonl', '--json'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['--task', 'pairs.jsonl', '--json'],
+      ['--dtype', 'int8'],
+    ],
+    threads: [evaluatePairs, ['--threads', 'none']],
+    device: [evaluatePairs, ['--device', 'none']],
+    neighbors: [evaluateBirds, ['--neighbors', '100']],
+    probe: [evaluateBirds, ['--no-probe']],
+    shots: [
+      [...evaluateBirds, '--kind', 'few-shot'],
+      ['--shots', '2'],
+    ],
+    resamples: [evaluatePairs, ['--resamples', '0']],
+    seed: [
+      [...evaluatePairs, '--resamples', '2'],
+      ['--seed', '3'],
+    ],
+    'on-error': [
+      ['--task', 'broken.jsonl', '--model', 't', '--json'],
+      ['--on-error', 'skip'],
+    ],
+    mteb: [evaluatePairs.slice(0, -1), ['--mteb', 'results']],
+    'mteb-task': [
+      [...evaluatePairs.slice(0, -1), '--mteb', 'results'],
+      ['--mteb-task', 'STSBenchmark'],
+    ],
+    json: [evaluatePairs.slice(0, -1), ['--json']],
+  },
   demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
   embed: {
     ...modelRuns(embedText, embedPicture),

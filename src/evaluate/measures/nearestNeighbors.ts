@@ -26,24 +26,7 @@ export interface NeighborPredictions {
   readonly classes: number
 }
 
-/**
- * Predicts the class of vectors by the votes of the most similar labelled ones.
- *
- * @example
- * ```ts
- * const { predictions } = await nearestNeighbors({ vectors: train, labels }, test, { k: 5 })
- * classificationMeasures(predictions, testLabels).accuracy
- * await nearestNeighbors({ vectors, labels }) // each by all others
- * ```
- *
- * @remarks
- * The similarity is the cosine; distances are computed in ONNX Runtime, by blocks. Of classes with as many votes the lowest index wins, as
- * scikit-learn's `KNeighborsClassifier(metric='cosine')`.
- *
- * @param asked vectors to classify. Default: those of `known`, each without itself
- * @throws `INPUT_INVALID` for one class only, for fewer vectors than neighbours, for NaN and infinities; `OPTION_INVALID`;
- *   `DIMENSION_MISMATCH`
- */
+/** See `nearestNeighbors` in onDemand.ts. */
 export async function nearestNeighbors(
   known: LabelledVectors,
   asked: readonly Vector[] | Matrix | undefined = undefined,

@@ -4,24 +4,7 @@ import { semanticSearch } from '../../embed/index.ts'
 import { l2Normalize, type Matrix, row, type Vector } from '../../tensor/index.ts'
 import { checkMatrix } from './labelled.ts'
 
-/**
- * Predicts the class of each vector: the one whose description lies nearest.
- *
- * @example
- * ```ts
- * const { vectors: pictures } = await clip.embed(files)
- * const { vectors: texts } = await clip.embed(classes.map((name) => ({ text: `a photo of a ${name}` })))
- * const predictions = await zeroShot(pictures, texts.map((vector) => [vector]))
- * ```
- *
- * @remarks
- * As CLIP (https://arxiv.org/abs/2103.00020, section 3.1): several descriptions of a class are normalised, averaged, and normalised again.
- *
- * @param vectors to classify
- * @param descriptions for each class, the vectors of its descriptions, by a model of the same space
- * @returns indices into `descriptions`
- * @throws `INPUT_INVALID` for fewer than two classes, a class without description, NaN and infinities; `DIMENSION_MISMATCH`
- */
+/** See `zeroShot` in onDemand.ts. */
 export async function zeroShot(
   vectors: readonly Vector[] | Matrix,
   descriptions: readonly (readonly Vector[])[],

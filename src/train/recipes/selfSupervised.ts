@@ -86,7 +86,8 @@ export const byol = viewsRecipe(
   {
     name: 'byol',
     summary: 'BYOL: the network predicts what its moving average makes of another view',
-    objective: byolObjective({ hidden: 512, out: 128 }),
+    // The paper's 0.996 looks back over 250 steps, too many for runs of some hundred.
+    objective: byolObjective({ hidden: 512, out: 128, teacher: { momentum: 0.97, finalMomentum: 1 } }),
   },
   (size) => byolAugmentation(size, gentle),
 )

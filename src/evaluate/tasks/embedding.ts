@@ -1,0 +1,69 @@
+// Embeds the inputs of a task, without those that cannot be read, and takes the time.
+import { PipiloError, throwIfAborted } from '../../base/index.ts'
+import type { AnyInput, DatasetRow, Embedder, Prompt } from '../../embed/index.ts'
+import { inputFor } from '../../embed/index.ts'
+
+/** Vectors of a task's inputs; `undefined` for one that could not be read. */
+export interface Embedded {
+  readonly vectors: readonly (Float32Array | undefined)[]
+  readonly skipped: number
+}
+
+/** Adds up inputs and seconds over the calls of one evaluation. */
+export class Meter {
+  inputs = 0
+  seconds = 0
+  memory = 0
+  readonly #total: number
+  readonly #onProgress: ((event: { done: number; total: number }) => void) | undefined
+
+  constructor(total: number, onProgress: ((event: { done: number; total: number }) => void) | undefined) {
+    this.#total = total
+    this.#onProgress = onProgress
+  }
+
+  async embed(
+    embedder: Embedder<Float32Array, AnyInput>,
+    inputs: readonly AnyInput[],
+    { prompt, signal }: { readonly prompt?: Prompt | undefined; readonly signal?: AbortSignal | undefined },
+  ): Promise<Embedded> {
+    throwIfAborted(signal)
+    const start = performance.now()
+    const before = this.inputs
+    const { vectors, errors } = await embedder.embed(inputs, {
+      onError: 'skip',
+      ...(prompt !== undefined && { prompt }),
+      ...(signal && { signal }),
+      onProgress: ({ done }) => {
+        this.memory = Math.max(this.memory, process.memoryUsage.rss())
+        this.#onProgress?.({ done: before + done, total: this.#total })
+      },
+    })
+    this.seconds += (performance.now() - start) / 1000
+    this.inputs += inputs.length
+    this.memory = Math.max(this.memory, process.memoryUsage.rss())
+    if (errors.length === inputs.length && errors[0]) throw errors[0].error
+    const failed = new Set(errors.map(({ index }) => index))
+    return { vectors: vectors.map((vector, i) => (failed.has(i) ? undefined : vector)), skipped: failed.size }
+  }
+}
+
+/** The input of a row for a model: its picture or its text. @throws `INPUT_INVALID` where the row has neither, or not what the model takes */
+export function inputOf(embedder: Embedder<Float32Array, AnyInput>, row: DatasetRow, name: string): AnyInput {
+  const { modality } = embedder
+  if (row.image !== undefined && modality !== 'text') {
+    return modality === 'text-image' ? { image: row.image } : row.image
+  }
+  if (row.text !== undefined && modality !== 'image')
+    return inputFor(embedder, { input: row.text, modality: 'text' })
+  const has =
+    row.image !== undefined ? 'pictures' : row.text !== undefined ? 'texts' : 'neither texts nor pictures'
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${name} has ${has}; ${embedder.name} takes ${modality === 'text' ? 'texts' : 'pictures'}.`,
+    {
+      input: name,
+      hint: 'Name another model.',
+    },
+  )
+}

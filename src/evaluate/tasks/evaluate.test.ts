@@ -1,0 +1,197 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Embedder, embedder } from '../../embed/index.ts'
+import { cosineSimilarity } from '../../tensor/index.ts'
+import { evaluate, mtebResult, pearson, readTask, spearman } from '../index.ts'
+
+let folder: string
+let texts: Embedder
+const at = (name: string) => join(folder, name)
+const lines = (name: string, rows: readonly object[]) =>
+  writeFileSync(at(name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+
+const birds = [
+  'a towhee sings',
+  'the owl hunts',
+  'a gull eats fish',
+  'sparrows fly',
+  'the wren nests',
+  'a heron waits',
+]
+const money = [
+  'stock markets fell',
+  'the bank lends',
+  'prices rise',
+  'a fund buys shares',
+  'taxes grow',
+  'the loan ends',
+]
+const pairs = birds.flatMap((sentence1, i) => [
+  { sentence1, sentence2: birds[(i + 1) % 6]!, score: 3 + (i % 3) },
+  { sentence1, sentence2: money[i]!, score: i % 2 },
+])
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pipilo-evaluate-'))
+  texts = (await embedder(
+    fileURLToPath(new URL('../../models/testdata/sentence-transformers', import.meta.url)),
+  )) as Embedder
+  lines('pairs.jsonl', pairs)
+  lines(
+    'labelled.jsonl',
+    [...birds, ...money].map((text, i) => ({ text, label: i < 6 ? 'bird' : 'money' })),
+  )
+  mkdirSync(at('beir/qrels'), { recursive: true })
+  lines(
+    'beir/corpus.jsonl',
+    [...birds, ...money].map((text, i) => ({ _id: `d${i}`, title: '', text })),
+  )
+  lines('beir/queries.jsonl', [
+    { _id: 'q0', text: birds[0] },
+    { _id: 'q1', text: money[3] },
+    { _id: 'q2', text: 'nobody judged this' },
+  ])
+  writeFileSync(at('beir/qrels/test.tsv'), 'query-id\tcorpus-id\tscore\nq0\td0\t1\nq1\td9\t2\nq1\td8\t1\n')
+})
+afterAll(async () => {
+  await texts.dispose()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('evaluate', () => {
+  it('measures how cosines follow the scores of pairs', async () => {
+    const task = await readTask(at('pairs.jsonl'))
+    const events: number[] = []
+    const found = await evaluate(texts, task, { resamples: 50, onProgress: ({ done }) => events.push(done) })
+    const { vectors } = await texts.embed(pairs.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]))
+    const cosines = pairs.map((_, i) => cosineSimilarity(vectors[2 * i]!, vectors[2 * i + 1]!))
+    const scores = pairs.map(({ score }) => score)
+    expect(found.measures['spearman']).toBeCloseTo(spearman(cosines, scores), 6)
+    expect(found.measures['pearson']).toBeCloseTo(pearson(cosines, scores), 6)
+    expect(found.main).toMatchObject({ measure: 'spearman', value: found.measures['spearman'] })
+    expect(found.main.interval!.low).toBeLessThanOrEqual(found.main.interval!.high)
+    expect(found.model).toMatchObject({ tap: texts.tap, dimensions: texts.dimensions, dtype: 'fp32' })
+    expect(found.cost.bytesPerVector).toBe(4 * texts.dimensions)
+    expect(found.cost.perSecond).toBeGreaterThan(0)
+    expect(events.at(-1)).toBe(2 * pairs.length)
+    const { scores: written, task_name } = mtebResult(found, { task: 'STSBenchmark', split: 'dev' })
+    expect(task_name).toBe('STSBenchmark')
+    expect(written['dev']![0]).toMatchObject({
+      main_score: found.main.value,
+      cosine_spearman: found.main.value,
+      hf_subset: 'default',
+    })
+  })
+
+  it('classifies by neighbours and by a probe, and heeds rows to test with', async () => {
+    const task = await readTask(at('labelled.jsonl'))
+    const { measures, task: told } = await evaluate(texts, task, { neighbors: 3, resamples: 0 })
+    expect(told).toMatchObject({ kind: 'classification', rows: 12 })
+    expect(Object.keys(measures)).toContain('knn_macro_f1')
+    const same = await readTask(at('labelled.jsonl'), { test: at('labelled.jsonl') })
+    const own = await evaluate(texts, same, { neighbors: 1, resamples: 0 })
+    // Each row's nearest is itself.
+    expect(own.measures['knn_accuracy']).toBe(1)
+    expect(own.main.interval).toBeUndefined()
+    const twelve = [...birds, ...birds, ...birds, ...money, ...money, ...money].map((text, i) => ({
+      text,
+      label: i === 4 || i >= 18 ? 'money' : 'bird',
+    }))
+    lines('turned.jsonl', twelve)
+    const { suspects } = await evaluate(texts, await readTask(at('turned.jsonl')), {
+      suspects: true,
+      resamples: 0,
+    })
+    expect(suspects![0]).toMatchObject({ index: 4, label: 'money', likelier: 'bird' })
+    expect(suspects![0]!.row).toMatch(/turned\.jsonl.*5/)
+    const plain = await evaluate(texts, same, { neighbors: 1, probe: false, resamples: 0 })
+    expect(plain.main.measure).toBe('knn_accuracy')
+  })
+
+  it('clusters, and tells classes by few shots', async () => {
+    const clusters = await evaluate(texts, await readTask(at('labelled.jsonl'), { kind: 'clustering' }), {
+      resamples: 20,
+    })
+    expect(clusters.main.measure).toBe('v_measure')
+    expect(clusters.measures['ari']).toBeLessThanOrEqual(1)
+    const few = await evaluate(texts, await readTask(at('labelled.jsonl'), { kind: 'few-shot' }), {
+      shots: 2,
+    })
+    expect(few.measures['classes']).toBe(2)
+    expect(few.main.value).toBeGreaterThan(0)
+  })
+
+  it('finds documents, of queries that somebody judged', async () => {
+    const task = await readTask(at('beir'))
+    expect(task.kind).toBe('retrieval')
+    const { main, measures, task: told } = await evaluate(texts, task, { at: [1, 10] })
+    // Each query's text is a document of its own.
+    expect(measures['mrr']).toBe(1)
+    expect(measures['recall@1']).toBe(0.75)
+    expect(main.measure).toBe('ndcg@10')
+    expect(told.rows).toBe(14)
+  })
+
+  it('leaves out pictures that cannot be read, counts them, and fails when none can', async () => {
+    for (let i = 0; i < 12; i++) {
+      const place = at(`photos/${i % 2 === 0 ? 'red' : 'blue'}`)
+      mkdirSync(place, { recursive: true })
+      const background = i % 2 === 0 ? { r: 200 + i, g: 20, b: 10 } : { r: 10, g: 20, b: 200 + i }
+      const drawn = sharp({ create: { width: 32, height: 32, channels: 3, background } }).png()
+      writeFileSync(join(place, `${i}.png`), i === 5 ? 'no picture' : await drawn.toBuffer())
+    }
+    const pictures = (await embedder(
+      fileURLToPath(new URL('../../models/testdata/vision/resnet50', import.meta.url)),
+    )) as Embedder
+    const found = await evaluate(pictures, await readTask(at('photos')), { neighbors: 1, resamples: 0 })
+    expect([found.skipped, found.task.rows]).toEqual([1, 11])
+    mkdirSync(at('none/a'), { recursive: true })
+    mkdirSync(at('none/b'), { recursive: true })
+    for (const name of ['none/a/1.png', 'none/b/1.png']) writeFileSync(at(name), 'no picture')
+    await expect(evaluate(pictures, await readTask(at('none')))).rejects.toMatchObject({
+      code: 'IMAGE_INVALID',
+    })
+    await pictures.dispose()
+  })
+
+  it.each([
+    ['columns that say nothing', 'nothing.jsonl', [{ text: 'a' }], /nothing to measure/],
+    ['one class', 'one.jsonl', birds.map((text) => ({ text, label: 'bird' })), /one class/],
+    [
+      'fewer rows than neighbours',
+      'few.jsonl',
+      [...birds.slice(0, 2), ...money.slice(0, 2)].map((text, i) => ({ text, label: i < 2 ? 'a' : 'b' })),
+      /neighbours|none would be/,
+    ],
+    [
+      'scores that are all the same',
+      'same.jsonl',
+      pairs.map((pair) => ({ ...pair, score: 2 })),
+      /correlates with nothing/,
+    ],
+  ])('refuses %s', async (_, name, rows, message) => {
+    lines(name, rows)
+    const run = async () => evaluate(texts, await readTask(at(name)), {})
+    await expect(run()).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  it('refuses pictures for a model of texts, and zero shots without two towers', async () => {
+    lines('pictures.jsonl', [
+      { image: 'a.png', label: 'x' },
+      { image: 'b.png', label: 'y' },
+    ])
+    const task = await readTask(at('pictures.jsonl'))
+    await expect(evaluate(texts, task)).rejects.toThrow(/takes texts/)
+    const zero = await readTask(at('pictures.jsonl'), { kind: 'zero-shot' })
+    await expect(evaluate(texts, zero)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    const stopped = AbortSignal.abort()
+    await expect(evaluate(texts, task, { signal: stopped })).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+})

@@ -1,0 +1,401 @@
+// Measures an embedder on a task.
+import { PipiloError, throwIfAborted } from '../../base/index.ts'
+import {
+  type AnyInput,
+  type Dataset,
+  type DatasetRow,
+  type Embedder,
+  semanticSearch,
+} from '../../embed/index.ts'
+import { cosineSimilarity, matrixOf } from '../../tensor/index.ts'
+import { splitLabels } from '../../train/index.ts'
+import { suspects } from '../labels/suspects.ts'
+import { bootstrap } from '../measures/bootstrap.ts'
+import { classificationMeasures } from '../measures/classification.ts'
+import { clusterMeasures } from '../measures/clusters.ts'
+import { pearson, spearman } from '../measures/correlation.ts'
+import { fewShot } from '../measures/fewShot.ts'
+import { kMeans } from '../measures/kMeans.ts'
+import { linearProbe } from '../measures/logisticRegression.ts'
+import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
+import { rankingMeasures } from '../measures/ranking.ts'
+import { zeroShot } from '../measures/zeroShot.ts'
+import { inputOf, Meter } from './embedding.ts'
+import type { EvaluateOptions, Evaluation, SuspiciousRow, Task } from './types.ts'
+
+type VectorEmbedder = Embedder<Float32Array, AnyInput>
+type Found = Pick<Evaluation, 'main' | 'measures' | 'skipped' | 'suspects'> & { readonly rows: number }
+
+/** See `evaluate` in onDemand.ts. */
+export async function evaluate(
+  embedder: VectorEmbedder,
+  task: Task,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const start = performance.now()
+  const { onProgress, signal } = options
+  throwIfAborted(signal)
+  const meter = new Meter(inputsOf(task), onProgress)
+  const { rows, ...found } = await measured(embedder, task, options, meter)
+  const { recipe } = embedder
+  return {
+    task: { kind: task.kind, name: task.name, rows },
+    model: {
+      name: embedder.name,
+      tap: embedder.tap,
+      pool: embedder.pool,
+      dtype: recipe.dtype,
+      dimensions: embedder.dimensions,
+    },
+    ...found,
+    cost: {
+      perSecond: meter.inputs / meter.seconds,
+      seconds: (performance.now() - start) / 1000,
+      bytesPerVector: 4 * embedder.dimensions,
+      memory: meter.memory,
+    },
+  }
+}
+
+function measured(
+  embedder: VectorEmbedder,
+  task: Task,
+  options: EvaluateOptions,
+  meter: Meter,
+): Promise<Found> {
+  if (task.kind === 'similarity') return similarity(embedder, task.data, options, meter)
+  if (task.kind === 'retrieval') return retrieval(embedder, task, options, meter)
+  if (task.kind === 'zero-shot') return zeroShots(embedder, task.data, options, meter)
+  if (task.kind === 'classification') return classification(embedder, task, options, meter)
+  return ungrouped(embedder, task, options, meter)
+}
+
+/** Inputs that a task embeds. */
+function inputsOf(task: Task): number {
+  if (task.kind === 'retrieval') return task.data.corpus.length + task.data.relevant.size
+  if (task.kind === 'similarity') return 2 * task.data.length
+  return task.data.length + ('test' in task && task.test ? task.test.length : 0)
+}
+
+interface Labelled {
+  readonly vectors: Float32Array[]
+  readonly labels: number[]
+  /** Index of each in its data set. */
+  readonly rows: number[]
+}
+
+/** Vectors and labels of a data set's rows that could be embedded. */
+async function labelled(
+  embedder: VectorEmbedder,
+  data: Dataset,
+  { signal }: EvaluateOptions,
+  meter: Meter,
+): Promise<Labelled & { readonly skipped: number }> {
+  const { labels } = data
+  if (!labels) {
+    throw new PipiloError('INPUT_INVALID', `${data.name} has no labels.`, {
+      input: data.name,
+      hint: 'Give a folder of images by class, or a file with text,label or image,label.',
+    })
+  }
+  const rows = await allRows(data)
+  const inputs = rows.map((row, i) => inputOf(embedder, row, data.nameOf(i)))
+  const { vectors, skipped } = await meter.embed(embedder, inputs, { signal })
+  const kept = vectors.flatMap((vector, row) => (vector ? [{ vector, label: labels[row]!, row }] : []))
+  return {
+    vectors: kept.map(({ vector }) => vector),
+    labels: kept.map(({ label }) => label),
+    rows: kept.map(({ row }) => row),
+    skipped,
+  }
+}
+
+async function classification(
+  embedder: VectorEmbedder,
+  { data, test }: Extract<Task, { kind: 'classification' | 'few-shot' | 'clustering' }>,
+  options: EvaluateOptions,
+  meter: Meter,
+): Promise<Found> {
+  const { neighbors = 5, probe = true, resamples = 1000, seed = 0, signal } = options
+  const all = await labelled(embedder, data, options, meter)
+  const own = test && (await labelled(embedder, sameClasses(data, test), options, meter))
+  const [known, asked] = own ? [all, own] : parted(all, seed)
+  const measures: Record<string, number> = {}
+  const heed = signal && { signal }
+  const near = await nearestNeighbors(known, asked.vectors, { k: neighbors, ...heed })
+  const byNeighbors = classificationMeasures(near.predictions, asked.labels)
+  measures['knn_accuracy'] = byNeighbors.accuracy
+  measures['knn_balanced_accuracy'] = byNeighbors.balancedAccuracy
+  measures['knn_macro_f1'] = byNeighbors.macroF1
+  let predictions = near.predictions
+  if (probe) {
+    const classifier = await linearProbe(known, { seed, ...heed })
+    predictions = classifier.predict(asked.vectors)
+    const byProbe = classificationMeasures(predictions, asked.labels)
+    measures['probe_accuracy'] = byProbe.accuracy
+    measures['probe_balanced_accuracy'] = byProbe.balancedAccuracy
+    measures['probe_macro_f1'] = byProbe.macroF1
+    measures['probe_c'] = classifier.c
+  }
+  const measure = probe ? 'probe_accuracy' : 'knn_accuracy'
+  const hits = asked.labels.map((label, i) => (predictions[i] === label ? 1 : 0))
+  return {
+    main: mainOf(measure, measures, resamples, () => bootstrap(hits, undefined, { resamples, seed })),
+    measures,
+    ...(options.suspects && { suspects: await suspiciousRows(data, all, signal) }),
+    skipped: all.skipped + (own?.skipped ?? 0),
+    rows: all.labels.length + (own?.labels.length ?? 0),
+  }
+}
+
+/** Rows whose label confident learning counts as wrong. */
+async function suspiciousRows(
+  data: Dataset,
+  { vectors, labels, rows }: Labelled,
+  signal: AbortSignal | undefined,
+): Promise<SuspiciousRow[]> {
+  const { ranking } = await suspects({ vectors, labels }, signal && { signal })
+  const name = (label: number) => data.classes?.[label] ?? `${label}`
+  return ranking.flatMap(({ index, label, likelier, margin, wrong }) =>
+    wrong
+      ? [
+          {
+            row: data.nameOf(rows[index]!),
+            index: rows[index]!,
+            label: name(label),
+            likelier: name(likelier),
+            margin,
+          },
+        ]
+      : [],
+  )
+}
+
+/** A fifth of each class to ask for, the rest to know. */
+function parted({ vectors, labels, rows }: Labelled, seed: number): readonly [Labelled, Labelled] {
+  const { train, validation } = splitLabels(labels, { validation: 0.2, seed })
+  const part = (places: readonly number[]): Labelled => ({
+    vectors: places.map((place) => vectors[place]!),
+    labels: places.map((place) => labels[place]!),
+    rows: places.map((place) => rows[place]!),
+  })
+  return [part(train), part(validation)]
+}
+
+/** @throws `INPUT_INVALID` where two data sets name their classes otherwise */
+function sameClasses(data: Dataset, test: Dataset): Dataset {
+  if (data.classes?.join('\n') === test.classes?.join('\n')) return test
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `The classes of ${test.name} are others than those of ${data.name}.`,
+    {
+      input: test.name,
+      hint: 'Read both with the same classes: readDataset(path, { classes: data.classes! }).',
+    },
+  )
+}
+
+async function ungrouped(
+  embedder: VectorEmbedder,
+  { kind, data, test }: Extract<Task, { kind: 'classification' | 'few-shot' | 'clustering' }>,
+  options: EvaluateOptions,
+  meter: Meter,
+): Promise<Found> {
+  const { shots = 5, resamples = 1000, seed = 0, signal } = options
+  if (test) {
+    throw new PipiloError('OPTION_INVALID', `A task of ${kind} has no rows apart to test with.`, {
+      input: 'test',
+    })
+  }
+  const all = await labelled(embedder, data, options, meter)
+  const rows = all.labels.length
+  if (kind === 'few-shot') {
+    const { accuracy, interval, classes } = await fewShot(all, { shots, seed, ...(signal && { signal }) })
+    return {
+      main: { measure: 'accuracy', value: accuracy, interval },
+      measures: { accuracy, shots, classes },
+      skipped: all.skipped,
+      rows,
+    }
+  }
+  const k = new Set(all.labels).size
+  // Cosines are what embeddings are compared by: on the sphere they are distances.
+  const directions = all.vectors.map((vector) => vector.map((value) => value / (Math.hypot(...vector) || 1)))
+  const { labels } = await kMeans(directions, { k, starts: 3, seed, ...(signal && { signal }) })
+  const { adjustedRand, normalizedMutualInformation, homogeneity, completeness, vMeasure } = clusterMeasures(
+    labels,
+    all.labels,
+  )
+  const measures = {
+    v_measure: vMeasure,
+    ari: adjustedRand,
+    nmi: normalizedMutualInformation,
+    homogeneity,
+    completeness,
+  }
+  const again = (chosen: Uint32Array) =>
+    clusterMeasures(
+      Array.from(chosen, (i) => labels[i]!),
+      Array.from(chosen, (i) => all.labels[i]!),
+    ).vMeasure
+  return {
+    main: mainOf('v_measure', measures, resamples, () => bootstrap(rows, again, { resamples, seed })),
+    measures,
+    skipped: all.skipped,
+    rows,
+  }
+}
+
+async function similarity(
+  embedder: VectorEmbedder,
+  data: Dataset,
+  options: EvaluateOptions,
+  meter: Meter,
+): Promise<Found> {
+  const { resamples = 1000, seed = 0, signal } = options
+  const rows = await allRows(data)
+  const texts = ['sentence1', 'sentence2'] as const
+  const inputs = texts.flatMap((column) =>
+    rows.map((row, i) => inputOf(embedder, { text: required(data, row, i, column) }, data.nameOf(i))),
+  )
+  const { vectors } = await meter.embed(embedder, inputs, { signal })
+  const pairs = rows.flatMap((row, i) => {
+    const [a, b] = [vectors[i], vectors[rows.length + i]]
+    return a && b ? [{ cosine: cosineSimilarity(a, b), score: required(data, row, i, 'score') }] : []
+  })
+  const [cosines, scores] = [pairs.map(({ cosine }) => cosine), pairs.map(({ score }) => score)]
+  const measures = { spearman: spearman(cosines, scores), pearson: pearson(cosines, scores) }
+  const again = (chosen: Uint32Array) =>
+    spearman(
+      Array.from(chosen, (i) => cosines[i]!),
+      Array.from(chosen, (i) => scores[i]!),
+    )
+  return {
+    main: mainOf('spearman', measures, resamples, () => bootstrap(pairs.length, again, { resamples, seed })),
+    measures,
+    skipped: rows.length - pairs.length,
+    rows: pairs.length,
+  }
+}
+
+async function retrieval(
+  embedder: VectorEmbedder,
+  { data }: Extract<Task, { kind: 'retrieval' }>,
+  options: EvaluateOptions,
+  meter: Meter,
+): Promise<Found> {
+  const { at = [1, 5, 10, 100], resamples = 1000, seed = 0, signal } = options
+  const prompts = promptsOf(embedder, options)
+  const corpus = await allRows(data.corpus)
+  const asked = (await allRows(data.queries)).filter(({ id }) => data.relevant.has(id!))
+  const textsOf = (rows: readonly DatasetRow[], { name }: Dataset) =>
+    rows.map((row) => inputOf(embedder, row, `${name} ${row.id}`))
+  const documents = await meter.embed(embedder, textsOf(corpus, data.corpus), {
+    prompt: prompts.document,
+    signal,
+  })
+  const queries = await meter.embed(embedder, textsOf(asked, data.queries), { prompt: prompts.query, signal })
+  const kept = corpus.flatMap(({ id }, i) =>
+    documents.vectors[i] ? [{ id: id!, vector: documents.vectors[i] }] : [],
+  )
+  const sent = asked.flatMap(({ id }, i) =>
+    queries.vectors[i] ? [{ id: id!, vector: queries.vectors[i] }] : [],
+  )
+  // A query's own document, as where texts are both, is no answer.
+  const found = await semanticSearch(
+    sent.map(({ vector }) => vector),
+    matrixOf(kept.map(({ vector }) => vector)),
+    { k: Math.max(...at) + 1, ...(signal && { signal }) },
+  )
+  const results = new Map(
+    sent.map(({ id }, i) => {
+      const ranked = found[i]!.map(({ index }) => kept[index]!.id).filter((document) => document !== id)
+      return [id, ranked.slice(0, Math.max(...at))] as const
+    }),
+  )
+  const { mean, queries: single } = rankingMeasures(results, data.relevant, { at })
+  const measure = at.includes(10) ? 'ndcg@10' : `ndcg@${at[0]}`
+  const values = [...single.values()].map((one) => one[measure]!)
+  return {
+    main: mainOf(measure, mean, resamples, () => bootstrap(values, undefined, { resamples, seed })),
+    measures: mean,
+    skipped: documents.skipped + queries.skipped,
+    rows: kept.length + sent.length,
+  }
+}
+
+/** Names of prompts: those that were asked for, or the usual ones that the model has. */
+function promptsOf(
+  { recipe }: VectorEmbedder,
+  { prompts: asked = {} }: EvaluateOptions,
+): { readonly query: string | undefined; readonly document: string | undefined } {
+  const known = Object.keys(recipe.text?.prompts ?? {})
+  const usual = (...names: string[]) => names.find((name) => known.includes(name))
+  return {
+    query: asked.query ?? usual('query', 's2p_query'),
+    document: asked.document ?? usual('document', 'passage'),
+  }
+}
+
+async function zeroShots(
+  embedder: VectorEmbedder,
+  data: Dataset,
+  options: EvaluateOptions,
+  meter: Meter,
+): Promise<Found> {
+  const { templates = ['a picture of {}'], resamples = 1000, seed = 0, signal } = options
+  if (embedder.modality !== 'text-image') {
+    throw new PipiloError('OPTION_INVALID', `${embedder.name} has no texts and pictures in one space.`, {
+      input: 'model',
+      hint: 'Zero shots need a model of two towers, such as CLIP.',
+    })
+  }
+  const { classes } = data
+  if (!classes) {
+    throw new PipiloError('INPUT_INVALID', `${data.name} has no names of classes.`, { input: data.name })
+  }
+  const all = await labelled(embedder, data, options, meter)
+  const texts = classes.flatMap((name) =>
+    templates.map((template) => ({ text: template.replaceAll('{}', name) })),
+  )
+  const described = await meter.embed(embedder, texts, { signal })
+  const descriptions = classes.map((_, i) =>
+    described.vectors.slice(i * templates.length, (i + 1) * templates.length).map((vector) => vector!),
+  )
+  const predictions = await zeroShot(all.vectors, descriptions, signal && { signal })
+  const { accuracy, balancedAccuracy, macroF1 } = classificationMeasures(predictions, all.labels)
+  const measures = { accuracy, balanced_accuracy: balancedAccuracy, macro_f1: macroF1 }
+  const hits = all.labels.map((label, i) => (predictions[i] === label ? 1 : 0))
+  return {
+    main: mainOf('accuracy', measures, resamples, () => bootstrap(hits, undefined, { resamples, seed })),
+    measures,
+    skipped: all.skipped,
+    rows: all.labels.length,
+  }
+}
+
+function mainOf(
+  measure: string,
+  measures: Readonly<Record<string, number>>,
+  resamples: number,
+  interval: () => NonNullable<Evaluation['main']['interval']>,
+): Evaluation['main'] {
+  return { measure, value: measures[measure]!, ...(resamples > 0 && { interval: interval() }) }
+}
+
+const allRows = (data: Dataset): Promise<DatasetRow[]> =>
+  data.getMany(Array.from({ length: data.length }, (_, i) => i))
+
+function required<Name extends keyof DatasetRow>(
+  data: Dataset,
+  row: DatasetRow,
+  index: number,
+  column: Name,
+): NonNullable<DatasetRow[Name]> {
+  const value = row[column]
+  if (value !== undefined) return value
+  throw new PipiloError('INPUT_INVALID', `${data.nameOf(index)} has no ${column}.`, {
+    input: index,
+    hint: `${data.name} has the columns ${data.columns.join(', ')}.`,
+  })
+}
