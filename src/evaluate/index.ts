@@ -29,7 +29,7 @@ export {
   nearestNeighbors,
   readTask,
   suspects,
-  zeroShot,
+  zeroShotPredictions,
 } from './onDemand.ts'
 export { type MtebOptions, type MtebResult, mtebResult } from './tasks/mteb.ts'
 export type { ReadTaskOptions } from './tasks/readTask.ts'

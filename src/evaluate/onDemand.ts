@@ -233,7 +233,7 @@ export const fewShot = lazily(async () => (await import('./measures/fewShot.ts')
  * ```ts
  * const { vectors: pictures } = await clip.embed(files)
  * const { vectors: texts } = await clip.embed(classes.map((name) => ({ text: `a photo of a ${name}` })))
- * const predictions = await zeroShot(pictures, texts.map((vector) => [vector]))
+ * const predictions = await zeroShotPredictions(pictures, texts.map((vector) => [vector]))
  * ```
  *
  * @remarks
@@ -244,7 +244,9 @@ export const fewShot = lazily(async () => (await import('./measures/fewShot.ts')
  * @returns indices into `descriptions`
  * @throws `INPUT_INVALID` for fewer than two classes, a class without description, NaN and infinities; `DIMENSION_MISMATCH`
  */
-export const zeroShot = lazily(async () => (await import('./measures/zeroShot.ts')).zeroShot)
+export const zeroShotPredictions = lazily(
+  async () => (await import('./measures/zeroShotPredictions.ts')).zeroShotPredictions,
+)
 
 /**
  * Ranks examples by how much their neighbours contradict their label: the wrong ones come first.

@@ -19,7 +19,7 @@ import { kMeans } from '../measures/kMeans.ts'
 import { linearProbe } from '../measures/logisticRegression.ts'
 import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
 import { rankingMeasures } from '../measures/ranking.ts'
-import { zeroShot } from '../measures/zeroShot.ts'
+import { zeroShotPredictions } from '../measures/zeroShotPredictions.ts'
 import { inputOf, Meter } from './embedding.ts'
 import type { EvaluateOptions, Evaluation, SuspiciousRow, Task } from './types.ts'
 
@@ -362,7 +362,7 @@ async function zeroShots(
   const descriptions = classes.map((_, i) =>
     described.vectors.slice(i * templates.length, (i + 1) * templates.length).map((vector) => vector!),
   )
-  const predictions = await zeroShot(all.vectors, descriptions, signal && { signal })
+  const predictions = await zeroShotPredictions(all.vectors, descriptions, signal && { signal })
   const { accuracy, balancedAccuracy, macroF1 } = classificationMeasures(predictions, all.labels)
   const measures = { accuracy, balanced_accuracy: balancedAccuracy, macro_f1: macroF1 }
   const hits = all.labels.map((label, i) => (predictions[i] === label ? 1 : 0))

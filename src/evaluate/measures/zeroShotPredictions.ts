@@ -4,8 +4,8 @@ import { semanticSearch } from '../../embed/index.ts'
 import { l2Normalize, type Matrix, row, type Vector } from '../../tensor/index.ts'
 import { checkMatrix } from './labelled.ts'
 
-/** See `zeroShot` in onDemand.ts. */
-export async function zeroShot(
+/** See `zeroShotPredictions` in onDemand.ts. */
+export async function zeroShotPredictions(
   vectors: readonly Vector[] | Matrix,
   descriptions: readonly (readonly Vector[])[],
   { signal }: { readonly signal?: AbortSignal } = {},
