@@ -17,8 +17,8 @@ export const rooms = [
   'models',
   'embed',
   'pipeline',
-  'train',
   'reduce',
+  'train',
   'evaluate',
   'store',
   'serve',
@@ -64,6 +64,7 @@ const packagesOf: Record<string, string[]> = {
   store: ['@lancedb/lancedb', 'apache-arrow'],
   models: ['@huggingface/hub'],
   embed: ['sharp', '@huggingface/tokenizers'],
+  reduce: ['ml-matrix'],
   cli: ['citty', 'hyparquet-writer'],
 }
 

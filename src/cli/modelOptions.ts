@@ -14,6 +14,7 @@ import {
   defaultTextModel,
   type Modality,
   type OpenOptions,
+  open,
   type Pooling,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
@@ -21,6 +22,7 @@ import type { Collection } from '../store/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
+import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
 const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none']
 
@@ -212,7 +214,7 @@ interface Wanted {
  * recipe the prompt is the recipe's: another one is for the call that embeds.
  */
 export async function openEmbedder(
-  args: ModelValues,
+  args: ModelValues & Values<typeof reduceArgs>,
   terminal: Terminal,
   { modality, collection, runtime }: Wanted,
 ): Promise<Embedder<Float32Array | Matrix>> {
@@ -228,6 +230,12 @@ export async function openEmbedder(
   const { recipe, identity } = collection ?? {}
   const usual = modality === 'image' ? defaultImageModel : defaultTextModel
   try {
+    if (args.reduce !== undefined) {
+      const { tap: _tap, pool: _pool, normalize: _normalize, dimensions: _dimensions, ...others } = said
+      const model = await open(args.model ?? usual, { ...others, ...running })
+      const small = await reducedModel(model, args.reduce, embeddingOptions(args))
+      return await embedder(small, { ...running, ...(prompt !== undefined && { prompt }) })
+    }
     if (recipe) {
       const model = args.model ?? recipe.source.name
       if (Object.keys(said).length > 0)

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { PipiloError } from '../base/index.ts'
 import { embedder } from '../embed/index.ts'
 import { towerFolder } from '../models/testing/towers.ts'
+import { pca } from '../reduce/index.ts'
 import { connect } from '../store/index.ts'
 import { commands } from './cli.ts'
 import { parseArguments, type Terminal } from './command.ts'
@@ -79,6 +80,7 @@ beforeAll(async () => {
     const collection = await store.collection(name, { dimensions: e.dimensions })
     const { vectors } = await e.embed(inputs)
     await collection.upsert(vectors.map((vector, i) => ({ id: inputs[i]!, vector })))
+    if (model === 't') await (await pca.fit(vectors, { components: 2 })).save('pca.safetensors')
     await e.dispose()
   }
   await store.close()
@@ -324,6 +326,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [embedText, ['--threads', 'none']],
     device: [embedText, ['--device', 'none']],
+    reduce: [embedText, ['--reduce', 'pca.safetensors']],
     out: [embedText, ['--out', 'v.npy']],
     'on-error': [
       ['bad.txt', '--model', 't'],
@@ -421,6 +424,10 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--tower', 'image'],
     ],
     preprocess: [['i', '-o', 'a.onnx'], ['--no-preprocess']],
+    reduce: [
+      ['t', '-o', 'a.onnx'],
+      ['--reduce', 'pca.safetensors'],
+    ],
     json: [['t', '-o', 'a.onnx'], ['--json']],
   },
   models: { json: [[], ['--json']] },

@@ -149,7 +149,10 @@ function replaceWorst(heap: Neighbor[], added: Neighbor): void {
  * l2Normalize([3, 4]) // Float32Array [0.6, 0.8]
  * ```
  */
-export function l2Normalize(vector: Vector, out = new Float32Array(vector.length)): Float32Array {
+export function l2Normalize(
+  vector: Vector,
+  out: Float32Array = new Float32Array(vector.length),
+): Float32Array {
   const length = norm(vector)
   for (let i = 0; i < vector.length; i++) out[i] = length === 0 ? 0 : vector[i]! / length
   return out

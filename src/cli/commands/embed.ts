@@ -3,18 +3,10 @@ import { PipiloError } from '../../base/index.ts'
 import { inputFor, readInputs, refuseModality } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
-import {
-  as,
-  embedderOptions,
-  type ModelValues,
-  modelArgs,
-  onError,
-  oneOf,
-  openEmbedder,
-  promptArgs,
-} from '../modelOptions.ts'
+import { as, embedderOptions, modelArgs, onError, oneOf, openEmbedder, promptArgs } from '../modelOptions.ts'
 import { type VectorOutput, vectorOutput } from '../output.ts'
 import { progress } from '../progress.ts'
+import { reduceArgs } from '../reducedModel.ts'
 import { reportSkipped, type Skipped } from '../skipped.ts'
 
 /** Something to embed, with the id that its vector gets. */
@@ -33,6 +25,7 @@ export const embed = command({
     'pipilo embed photos/ --out vectors.npy',
     "pipilo embed 'notes/**/*.txt' --out notes.parquet",
     'cat sentences.txt | pipilo embed - > vectors.jsonl',
+    'pipilo embed photos/ --reduce pca.safetensors',
     'pipilo embed photos/*.jpg --model mobilenet-v2 --tap block_6_expand_relu --pool mean',
     'pipilo embed notes/ --model hf:intfloat/multilingual-e5-small --prompt-text "passage: "',
     'pipilo embed photos/ captions.txt --model hf:openai/clip-vit-base-patch32',
@@ -48,6 +41,7 @@ export const embed = command({
     as,
     ...modelArgs,
     ...promptArgs,
+    ...reduceArgs,
     out: { type: 'string', alias: 'o', description: 'A .npy, .jsonl or .parquet file', valueHint: 'file' },
     'on-error': onError,
     json: { type: 'boolean', description: 'JSON lines on standard output (as without --out)' },
@@ -83,7 +77,7 @@ async function* texts(words: readonly string[]): AsyncGenerator<Item> {
 async function embedItems(
   items: AsyncIterable<Item>,
   skip: boolean,
-  args: ModelValues,
+  args: Parameters<typeof openEmbedder>[0],
   terminal: Terminal,
   output: VectorOutput,
 ): Promise<Skipped[]> {

@@ -4,6 +4,7 @@ import { type InputModality, type Model, open } from '../../models/index.ts'
 import { command, usageError } from '../command.ts'
 import { embeddingOptions, modelArgs, oneOf, openArgs, openOptions } from '../modelOptions.ts'
 import { megabytes } from '../progress.ts'
+import { reduceArgs, reducedModel } from '../reducedModel.ts'
 
 const { tap, pool, normalize, dimensions } = modelArgs
 
@@ -32,6 +33,7 @@ export const exportCommand = command({
     normalize,
     dimensions,
     ...openArgs,
+    ...reduceArgs,
     preprocess: {
       type: 'boolean',
       default: true,
@@ -46,7 +48,10 @@ export const exportCommand = command({
       throw usageError(`-o names an .onnx file, not ${JSON.stringify(args.out)}.`)
     const model = await open(args.model, { ...openOptions(args), signal: terminal.signal })
     const tower = towerOf(model, oneOf(args.tower, 'tower', ['text', 'image']))
-    await tower.export(args.out, { ...embeddingOptions(args), preprocess: args.preprocess })
+    const wanted = { ...embeddingOptions(args), preprocess: args.preprocess }
+    if (args.reduce === undefined) await tower.export(args.out, wanted)
+    else
+      await (await reducedModel(tower, args.reduce, wanted)).export(args.out, { preprocess: args.preprocess })
     const { size } = await stat(args.out)
     await terminal.out(
       args.json

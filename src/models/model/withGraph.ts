@@ -7,9 +7,15 @@ import { createModel } from './model.ts'
 /**
  * The model with this graph in the place of its own, whose embedding is at `tap`: card, tokenizer and preparation stay.
  *
- * @param tap a value of the graph
+ * @param tap a value of the graph, and what else of the card is other there
+ * @param change what was done: other changes make other fingerprints
  */
-export function withGraph(model: Model, graph: Graph, tap: Pick<Card, 'tap' | 'dimensions'>): Model {
+export function withGraph(
+  model: Model,
+  graph: Graph,
+  tap: Pick<Card, 'tap' | 'dimensions'> & Partial<Pick<Card, 'pool' | 'normalize'>>,
+  change = 'other graph',
+): Model {
   const { penultimate, ...rest } = model.card
   const isThere =
     penultimate !== undefined && graph.nodes.some(({ outputs }) => outputs.includes(penultimate))
@@ -18,7 +24,7 @@ export function withGraph(model: Model, graph: Graph, tap: Pick<Card, 'tap' | 'd
     graph,
     tokenizer: model.tokenizer,
     unused: [],
-    fingerprint: derivedFingerprint(model.fingerprint, 'other graph'),
+    fingerprint: derivedFingerprint(model.fingerprint, change),
     opened: { ...model.opened, changed: true },
   })
 }
