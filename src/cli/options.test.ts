@@ -54,6 +54,7 @@ beforeAll(async () => {
       .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i })}\n`)
       .join(''),
   )
+  writeFileSync('many.txt', 'a towhee sings\nmarkets fell\nan owl hunts\nprices rise\nthe train is late\n')
   writeFileSync('broken.jsonl', `${readFileSync('pairs.jsonl', 'utf8')}{ no JSON\n`)
   writeFileSync(
     'triplets.jsonl',
@@ -225,7 +226,7 @@ const { normalize: __, ...evaluateModelRuns } = modelRuns(evaluatePairs, evaluat
 const compareTexts = [
   't',
   '--data',
-  'notes.txt',
+  'many.txt',
   '--tap',
   'last_hidden_state; encoder.layer.0',
   '-k',
@@ -249,13 +250,13 @@ const runs: Record<string, Record<string, Runs>> = {
     ...compareModelRuns,
     ...promptRuns(compareTexts),
     tap: [
-      ['t', '--data', 'notes.txt', '-k', '1'],
+      ['t', '--data', 'many.txt', '-k', '1'],
       ['--tap', 'last_hidden_state; encoder.layer.0'],
     ],
     size: [comparePictures, ['--size', 'none']],
-    data: [compareTexts.filter((word) => !/data|notes/.test(word)), ['--data', 'notes.txt']],
+    data: [compareTexts.filter((word) => !/data|many/.test(word)), ['--data', 'many.txt']],
     dtype: [
-      ['all-MiniLM-L6-v2', '--data', 'notes.txt', '-k', '1'],
+      ['all-MiniLM-L6-v2', '--data', 'many.txt', '-k', '1'],
       ['--dtype', 'fp32; int8'],
     ],
     threads: [compareTexts, ['--threads', 'none']],

@@ -37,7 +37,12 @@ export const compareCommand = command({
     pool: { ...modelArgs.pool, description: `${modelArgs.pool.description}; two with a semicolon` },
     dtype: { ...modelArgs.dtype, description: `${modelArgs.dtype.description}; two with a semicolon` },
     ...promptArgs,
-    k: { type: 'string', alias: 'k', description: 'Neighbours that are compared (default: 10)', valueHint: 'n' },
+    k: {
+      type: 'string',
+      alias: 'k',
+      description: 'Neighbours that are compared (default: 10)',
+      valueHint: 'n',
+    },
     show: {
       type: 'string',
       description: 'Inputs shown on which they disagree most (default: 10)',
