@@ -223,7 +223,8 @@ export async function* readInputs(
  *
  * @remarks
  * A source is
- * - a folder of pictures by class, as torchvision's ImageFolder has it: classes are the sub-folders in sorted order, pictures may lie deeper;
+ * - a folder of pictures by class, as torchvision's ImageFolder has it: classes are the sub-folders in sorted order, pictures may lie deeper
+ *   (with `requires: ['image']` also in the folder itself: then none has a class);
  * - CSV (RFC 4180, UTF-8, a first line of names), tab-separated text (`.tsv`, no quotes) or JSON lines. Known columns are `id`, `title`,
  *   `text`, `sentence1`, `sentence2`, `score`, `anchor`, `positive`, `negative`, `image`, `label`; others are left aside. Paths of pictures are
  *   relative to the file. The rows stay in the file: 16 bytes a row are kept;

@@ -1,5 +1,5 @@
 /** Roles of a graph's tensors: the one place that says which are parameters. */
-import type { Graph, ValueInfo } from './types.ts'
+import type { Graph, Node, ValueInfo } from './types.ts'
 
 /** Role of a parameter in training: a weight is trained, a buffer (running statistics) is kept up by the graph itself. */
 export type Role = 'weight' | 'buffer'
@@ -53,8 +53,8 @@ const LEARNED = /^(b?float|complex|u?int[248]$)/
  *
  * @remarks
  * Architectures say it themselves. An initializer of which nothing is said (graphs from ONNX files, tensors that a pass made) is a
- * weight if it is of floats or of at most 8 bits and has an axis; scalars, other integers, and what a builder made as a constant are
- * constants.
+ * weight if it is of floats or of at most 8 bits and has an axis, and a buffer where it is the mean or variance of a `BatchNormalization`;
+ * scalars, other integers, and what a builder made as a constant are constants.
  */
 export function roleOf(graph: Graph, name: string): Role | undefined {
   const said =
@@ -62,7 +62,19 @@ export function roleOf(graph: Graph, name: string): Role | undefined {
   if (said) return said
   const tensor = graph.initializers.get(name)
   if (!tensor || tensor.shape.length === 0 || isConstantName(name)) return undefined
-  return LEARNED.test(tensor.dtype) ? 'weight' : undefined
+  if (!LEARNED.test(tensor.dtype)) return undefined
+  return statisticsOf(graph.nodes).has(name) ? 'buffer' : 'weight'
+}
+
+const statistics = new WeakMap<readonly Node[], ReadonlySet<string>>()
+
+/** Names of what batch normalisations take for mean and variance. */
+function statisticsOf(nodes: readonly Node[]): ReadonlySet<string> {
+  const found =
+    statistics.get(nodes) ??
+    new Set(nodes.flatMap(({ op, inputs }) => (op === 'BatchNormalization' ? inputs.slice(3, 5) : [])))
+  statistics.set(nodes, found)
+  return found
 }
 
 /**

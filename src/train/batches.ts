@@ -102,6 +102,7 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
           coming ??= { epoch: epoch + 1, items: opened(epoch + 1, 0) }
         yield next
       }
+      if (number === 0) throw noBatch(data, rows)
     },
     validationSizes(least) {
       const count = validation!.length
@@ -219,6 +220,15 @@ function countSteps(sampler: Awaited<ReturnType<typeof samplerOf>>, data: Datase
     {
       input: data.name,
     },
+  )
+}
+
+/** For texts that repeat so much that not one batch without repetition is full: an epoch of it would train nothing. */
+function noBatch({ name, length }: Dataset, batch: number): PipiloError {
+  return new PipiloError(
+    'INPUT_INVALID',
+    `No ${batch} of the ${length} rows of ${name} share no text: there is not one whole batch to train on.`,
+    { input: 'batch', hint: 'Make the batch smaller.' },
   )
 }
 

@@ -1,17 +1,19 @@
 /** Errors of the trainer: each says what is wrong with which input, and leaves nothing half-written. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dataset, type ReadDatasetOptions, readDataset } from '../embed/index.ts'
-import { op } from '../graph/index.ts'
+import { op, parametersOf } from '../graph/index.ts'
 import { tensor } from '../tensor/index.ts'
 import {
   classification,
   freshNetwork,
   type Network,
   type Objective,
+  openedNetwork,
+  rankedPairs,
   reconstruction,
   simClr,
   subset,
@@ -196,6 +198,29 @@ describe('the trainer refuses', () => {
       expect.anything(),
       /bert/,
     ],
+    [
+      'an option that is misspelt',
+      { epoch: 3 } as Given,
+      'OPTION_INVALID',
+      'epoch',
+      /no option epoch.*Did you mean epochs/,
+    ],
+    ['no network', { network: undefined }, 'OPTION_INVALID', 'network', /network .*freshNetwork/],
+    ['no objective', { objective: undefined }, 'OPTION_INVALID', 'objective', /objective .*classification/],
+    [
+      'rows in place of a data set',
+      { data: [{ image: bytes, label: 0 }] } as unknown as Given,
+      'OPTION_INVALID',
+      'data',
+      /readDataset/,
+    ],
+    [
+      'validation that is neither share nor data',
+      { validation: false } as unknown as Given,
+      'OPTION_INVALID',
+      'validation',
+      /a share of the data/,
+    ],
     ['a seed that is no integer', { seed: 0.5 }, 'OPTION_INVALID', 'seed', /0\.5/],
   ])('%s', async (_, more, code, input, message) => {
     expect(await refused(more)).toMatchObject({
@@ -266,6 +291,56 @@ it('trains where a class has no rows, or pictures have several sizes', async () 
     const { history } = await train({ ...options(), data: four, objective })
     expect(history[0]!.numbers['loss']).toBeGreaterThan(0)
   }
+})
+
+it('refuses texts that repeat so much that no batch is whole, and pictures that patches do not fill', async () => {
+  // Each text of 0 to 5 stands in two rows, once in each column: at most three rows share none.
+  const pairs = await rows(
+    Array.from({ length: 6 }, (_, i) => ({ anchor: `text ${i}`, positive: `text ${(i + 1) % 6}` })),
+  )
+  const network = await openedNetwork('all-MiniLM-L6-v2', {
+    maxLength: 16,
+    lora: { targets: ['query'], rank: 1, alpha: 1 },
+  })
+  const given = { network, objective: rankedPairs(), data: pairs, augment: undefined }
+  expect(await refused({ ...given, batch: 4 })).toMatchObject({
+    code: 'INPUT_INVALID',
+    input: 'batch',
+    message: expect.stringMatching(/No 4 of the 6 rows .* share no text/),
+  })
+  const choices = { data, epochs: 1, batch: 4, lr: 1e-3, seed: 0, size: 20 }
+  for (const name of ['mae', 'data2vec'])
+    expect(() => trainingRecipe(name).prepare(choices)).toThrow(/size is 20.*multiple of 8.*24 would do/)
+})
+
+it('refuses low-rank changes of a model of pictures, whose statistics are no weights', async () => {
+  await expect(
+    openedNetwork('mobilenet-v2', { lora: { targets: /./, rank: 2, alpha: 4 } }),
+  ).rejects.toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(/lora.*takes no texts/) })
+  const { training } = await openedNetwork('mobilenet-v2')
+  const statistics = parametersOf(training).filter(({ name }) => name.includes('/moving_'))
+  expect(new Set(statistics.map(({ role }) => role))).toEqual(new Set(['buffer']))
+})
+
+it('refuses to choose the best of epochs by a number that is none', async () => {
+  const error = await train({
+    ...options(),
+    metrics: { compute: async () => ({ mine: Number.NaN }) },
+    earlyStopping: { metric: 'mine', patience: 1 },
+  }).catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'RESULT_INVALID', message: expect.stringMatching(/mine.*NaN/) })
+})
+
+it('writes the model where run.json was damaged meanwhile', async () => {
+  const out = join(folder, 'damaged')
+  await train({
+    ...options(),
+    out,
+    onProgress: ({ kind }) => kind === 'epoch' && writeFileSync(join(out, 'run.json'), '{'),
+  })
+  expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({
+    objective: 'classification',
+  })
 })
 
 describe('a step that is not finite', () => {

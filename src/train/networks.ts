@@ -97,7 +97,7 @@ export interface OpenedNetworkOptions {
   readonly size?: readonly [height: number, width: number]
   /** Most tokens read of a text; the model's own limit holds where it is lower. Default: that. */
   readonly maxLength?: number
-  /** Train low-rank changes of its linear layers in place of its weights. Default: none. */
+  /** Train low-rank changes of its linear layers in place of its weights; of models of texts. Default: none. */
   readonly lora?: Omit<LoraOptions, 'tensors' | 'mode'>
 }
 
@@ -115,14 +115,20 @@ export interface OpenedNetworkOptions {
  *
  * A text model's representation is its pooled vector, not normalised: objectives that compare by cosine normalise it themselves. With
  * `lora`, the run's folder gets the weights with the changes added in, and the changes alone in `adapter/`, as PEFT writes them.
+ * Batch normalisations of a model that is not built here keep their statistics, as in PyTorch's evaluation mode.
  *
- * @throws what `open` throws
+ * @throws what `open` throws; `OPTION_INVALID` for `lora` or `maxLength` of a model of pictures
  */
 export async function openedNetwork(name: string, options: OpenedNetworkOptions = {}): Promise<Network> {
   const { model, training } = await openForTraining(name, options.size ? { size: options.size } : {})
-  return model.modality === 'text'
-    ? sentenceNetwork(model, training, options)
-    : pictureNetwork(model, training)
+  if (model.modality === 'text') return sentenceNetwork(model, training, options)
+  for (const name of ['lora', 'maxLength'] as const) {
+    if (options[name] === undefined) continue
+    throw new PipiloError('OPTION_INVALID', `${name} is of no use: ${model.name} takes no texts.`, {
+      input: name,
+    })
+  }
+  return pictureNetwork(model, training)
 }
 
 async function sentenceNetwork(

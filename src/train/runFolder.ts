@@ -91,9 +91,21 @@ export class RunFolder {
     // Heads and teachers served the training alone.
     const own = new Set(parametersOf(network.inference).map(({ name }) => name))
     await network.write?.(this.path, new Map([...weights].filter(([name]) => own.has(name))))
-    const begun = await readFile(this.#in('run.json'), 'utf8').catch(() => '{}')
-    const { started } = JSON.parse(begun) as { started?: string }
-    await this.#describe({ ...identity, started, finished: new Date().toISOString(), result })
+    await this.#describe({
+      ...identity,
+      started: await this.#started(),
+      finished: new Date().toISOString(),
+      result,
+    })
+  }
+
+  /** Time at which the run began; `undefined` where `run.json` is gone or damaged, which is no reason to lose the model. */
+  async #started(): Promise<string | undefined> {
+    try {
+      return (JSON.parse(await readFile(this.#in('run.json'), 'utf8')) as { started?: string }).started
+    } catch {
+      return undefined
+    }
   }
 
   async #describe(run: Readonly<Record<string, unknown>>): Promise<void> {

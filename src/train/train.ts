@@ -1,6 +1,6 @@
 /** The trainer: runs the steps of an objective over the epochs, and keeps what a killed run needs. */
 import { availableParallelism } from 'node:os'
-import { abortError, PipiloError, throwIfAborted } from '../base/index.ts'
+import { abortError, closest, PipiloError, throwIfAborted } from '../base/index.ts'
 import type { Schedule } from '../grad/index.ts'
 import { type Initializer, parametersOf, updatesOf } from '../graph/index.ts'
 import { MASK_COUNTER } from '../nn/index.ts'
@@ -417,6 +417,16 @@ const ABORTED = 'Training was stopped.'
 
 function numberOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }: EarlyStopping): number {
   const value = numbers[metric]
+  if (Number.isNaN(value)) {
+    // Nothing is better than it, nor worse.
+    throw new PipiloError(
+      'RESULT_INVALID',
+      `Early stopping watches ${metric}, which is NaN after epoch ${epoch}.`,
+      {
+        input: 'earlyStopping',
+      },
+    )
+  }
   if (value !== undefined) return value
   throw new PipiloError(
     'OPTION_INVALID',
@@ -531,8 +541,63 @@ function identityOf(
   return JSON.parse(written) as RunIdentity
 }
 
+/** Names of all options. */
+const KNOWN: Readonly<Record<keyof TrainOptions, true>> = {
+  network: true,
+  objective: true,
+  data: true,
+  validation: true,
+  batch: true,
+  epochs: true,
+  optimizer: true,
+  schedule: true,
+  clip: true,
+  groups: true,
+  accumulate: true,
+  average: true,
+  freeze: true,
+  recompute: true,
+  augment: true,
+  decodeSize: true,
+  seed: true,
+  out: true,
+  checkpoint: true,
+  resume: true,
+  signal: true,
+  onProgress: true,
+  metrics: true,
+  earlyStopping: true,
+  logEvery: true,
+  device: true,
+  threads: true,
+}
+
+/** Options of a file in JavaScript, which no compiler has looked at. @throws `OPTION_INVALID` */
+function checkParts(options: TrainOptions): void {
+  for (const name of Object.keys(options)) {
+    if (name in KNOWN) continue
+    const [like] = closest(name, Object.keys(KNOWN), 1)
+    throw new PipiloError('OPTION_INVALID', `train has no option ${name}.`, {
+      input: name,
+      hint: like ? `Did you mean ${like}?` : `There are ${Object.keys(KNOWN).join(', ')}.`,
+    })
+  }
+  const isDataset = (given: unknown) => typeof given === 'object' && given !== null && 'getMany' in given
+  const { network, objective, data, validation } = options
+  const wrong = (name: string, hint: string) =>
+    new PipiloError('OPTION_INVALID', `${name} is none that train takes.`, { input: name, hint })
+  if (!network?.inference)
+    throw wrong('network', "Make one: freshNetwork('resnet20_cifar'), openedNetwork('all-MiniLM-L6-v2').")
+  if (typeof objective?.build !== 'function')
+    throw wrong('objective', 'Choose one: classification(), simClr(), ….')
+  if (!isDataset(data)) throw wrong('data', "Read it: await readDataset('folder').")
+  if (validation === undefined || typeof validation === 'number' || isDataset(validation)) return
+  throw wrong('validation', 'Give a share of the data, such as 0.1, or a data set.')
+}
+
 /** @throws `OPTION_INVALID` */
 function checkOptions(options: TrainOptions): void {
+  checkParts(options)
   const whole = (
     name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed',
     least: number,

@@ -44,7 +44,8 @@ export const trainCommand = command({
     },
     data: {
       type: 'string',
-      description: 'mnist, a folder of images by class, or a .csv or .jsonl file',
+      description:
+        'mnist, a folder of images (a sub-folder a class, for recipes with labels), or a .csv or .jsonl file',
       valueHint: 'data',
     },
     validation: {

@@ -85,6 +85,16 @@ describe('roles', () => {
     expect(layers(graph).reduce((total, { parameters }) => total + parameters, 0)).toBe(6)
   })
 
+  it('tell statistics of batch normalisations from weights, in graphs that say nothing', () => {
+    const b = new Builder()
+    const [scale, shift, mean, variance] = ['scale', 'shift', 'mean', 'variance'].map((name) =>
+      b.initializer(name, vector(1, 2, 3)),
+    )
+    const x = b.input('x', 'float32', [2, 3])
+    b.output('y', op.batchNormalization(x, scale!, shift!, mean!, variance!))
+    expect(roles(b.build())).toEqual({ scale: 'weight', shift: 'weight', mean: 'buffer', variance: 'buffer' })
+  })
+
   it('go with weights into float16 and back', async () => {
     const b = new Builder()
     const w = b.initializer('w', tensor('float32', [1024], Array(1024).fill(0.5)), role('buffer'))

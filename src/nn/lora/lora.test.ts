@@ -159,7 +159,7 @@ describe('addLora', () => {
     expect(adding({ targets: ['word_embeddings'] })).toThrow(
       expect.objectContaining({ code: 'OPERATOR_UNSUPPORTED' }),
     )
-    for (const more of [{ rank: 0 }, { alpha: Number.NaN }, { dropout: 1 }])
+    for (const more of [{ rank: 0 }, { rank: 1000 }, { alpha: Number.NaN }, { dropout: 1 }])
       expect(adding(more)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
     expect(adding({ tensors: new Map() })).toThrow(expect.objectContaining({ code: 'PARAMETER_MISSING' }))
     expect(() => addLora(adding({})(), { targets: ['query'], rank: 2, alpha: 4 })).toThrow(/LoRA already/)

@@ -72,7 +72,7 @@ const sumName = (module: string) => `${module}.lora/sum`
  * `<module>.weight` (`MatMul`, `Gemm`) that is used once.
  *
  * @throws PipiloError `LAYER_UNKNOWN` with the closest names where a target means nothing, `OPERATOR_UNSUPPORTED` for modules that are no linear
- *   layers, `OPTION_INVALID`, `PARAMETER_MISSING` and `SHAPE_MISMATCH` for `tensors` that do not fit, `GRAPH_INVALID` if it has a LoRA
+ *   layers, `OPTION_INVALID` (also for fresh matrices of a rank beyond the layer's own), `PARAMETER_MISSING` and `SHAPE_MISMATCH` for `tensors` that do not fit, `GRAPH_INVALID` if it has a LoRA
  */
 export function addLora(graph: Graph, options: LoraOptions): Graph {
   const lora = checked(graph, options)
@@ -154,6 +154,13 @@ const scaleOf = ({ rank, alpha, rankStabilized }: Required<LoraConfig>) =>
 function add(builder: Builder, layer: LinearLayer, lora: Required<LoraConfig>, options: LoraOptions): void {
   const { node, module, inputs, outputs } = layer
   const { mode = 'training' } = options
+  if (!options.tensors && lora.rank > Math.min(inputs, outputs)) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `The rank of a LoRA is ${lora.rank}, and ${module} has ${inputs} inputs and ${outputs} outputs.`,
+      { input: 'rank', hint: `Its change of the weight has at most rank ${Math.min(inputs, outputs)}.` },
+    )
+  }
   const x = builder.value(node.inputs[0]!)
   const product = builder.value(node.outputs[0]!)
   builder.scope(`${module}.lora`, { kind: 'Lora' }, () => {

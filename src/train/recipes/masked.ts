@@ -17,13 +17,16 @@ const shared = {
   defaults: { epochs: 60, batch: 64, lr: 1e-3, size: 64, model: 'vit' },
 } as const
 
-const tiny = (size: number) => ({
-  img_size: size,
-  patch_size: size / SIDE,
-  embed_dim: 192,
-  depth: 4,
-  num_heads: 3,
-})
+/** @throws `OPTION_INVALID` for a size that patches do not fill */
+function tiny(size: number) {
+  if (size % SIDE !== 0) {
+    throw new PipiloError('OPTION_INVALID', `size is ${size}; it has to be a multiple of ${SIDE}.`, {
+      input: 'size',
+      hint: `Pictures are cut into ${SIDE} × ${SIDE} patches: ${SIDE * Math.max(1, Math.round(size / SIDE))} would do.`,
+    })
+  }
+  return { img_size: size, patch_size: size / SIDE, embed_dim: 192, depth: 4, num_heads: 3 }
+}
 
 /** These recipes build their own transformer. */
 function checkModel(recipe: string, model: string | undefined): void {

@@ -6,12 +6,13 @@ import { type FoundFile, findFiles } from '../inputFiles.ts'
 import { contentOf, hasPictureName } from '../inputModality.ts'
 import { displayPath } from '../inputs.ts'
 import { datasetOf, hashOfRows } from './dataset.ts'
-import { byCodePoint, knownClasses } from './labels.ts'
+import { byCodePoint, knownClasses, type Labels } from './labels.ts'
 import type { Dataset, ReadDatasetOptions, SkippedRow } from './types.ts'
 
 /**
  * Opens a folder whose sub-folders are classes, in sorted order; pictures may lie in folders of their own below. Files are pictures by
- * their name, or without such a name by their first bytes; others, and hidden ones, are no part of it.
+ * their name, or without such a name by their first bytes; others, and hidden ones, are no part of it. Where columns are required and `label` is
+ * none of them, pictures may lie in the folder itself: then none has a class.
  *
  * @param name of the folder in errors
  */
@@ -20,6 +21,9 @@ export async function readImageFolder(
   name: string,
   options: ReadDatasetOptions,
 ): Promise<Dataset> {
+  const loose = await loosePictures(folder)
+  if (loose.length > 0 && options.requires && !options.requires.includes('label'))
+    return picturesBelow(folder, name, options)
   const found = await subfolders(folder)
   if (found.length === 0) {
     throw new PipiloError('INPUT_INVALID', `${name} has no folders of pictures.`, {
@@ -35,26 +39,53 @@ export async function readImageFolder(
   for (const folderName of found) {
     const label = indexOf(folderName, `The folder ${name}/${folderName}`)
     const before = paths.length
-    for await (const file of findFiles(join(folder, folderName), folder)) {
-      throwIfAborted(options.signal)
-      const error = await faultOf(file, folder)
-      if (error === 'other') continue
-      if (!error) {
-        paths.push(file.path)
-        labels.push(label)
-      } else if (options.onError === 'skip') {
-        skipped.push({ name: displayPath(file.path, folder), error })
-      } else throw error
+    for await (const path of picturesIn(join(folder, folderName), folder, options, skipped)) {
+      paths.push(path)
+      labels.push(label)
     }
     if (paths.length === before) throw emptyClass(name, folderName)
   }
-  refuseLoose(await loosePictures(folder), name, options, skipped)
+  refuseLoose(loose, name, options, skipped)
+  return ofPaths(paths, folder, name, skipped, { labels: Int32Array.from(labels), classes })
+}
+
+/** All pictures in and below a folder, without classes. */
+async function picturesBelow(folder: string, name: string, options: ReadDatasetOptions): Promise<Dataset> {
+  const paths: string[] = []
+  const skipped: SkippedRow[] = []
+  for await (const path of picturesIn(folder, folder, options, skipped)) paths.push(path)
+  return ofPaths(paths, folder, name, skipped)
+}
+
+async function* picturesIn(
+  from: string,
+  folder: string,
+  { onError, signal }: ReadDatasetOptions,
+  skipped: SkippedRow[],
+): AsyncGenerator<string> {
+  for await (const file of findFiles(from, folder)) {
+    throwIfAborted(signal)
+    const error = await faultOf(file, folder)
+    if (error === 'other') continue
+    if (!error) yield file.path
+    else if (onError === 'skip') skipped.push({ name: displayPath(file.path, folder), error })
+    else throw error
+  }
+}
+
+function ofPaths(
+  paths: readonly string[],
+  folder: string,
+  name: string,
+  skipped: readonly SkippedRow[],
+  labels?: Labels,
+): Dataset {
   const id = (index: number) => displayPath(paths[index]!, folder)
   return datasetOf({
     name,
-    columns: ['id', 'image', 'label'],
+    columns: labels ? ['id', 'image', 'label'] : ['id', 'image'],
     length: paths.length,
-    labels: { labels: Int32Array.from(labels), classes },
+    ...(labels && { labels }),
     skipped,
     nameOf: id,
     read: async (indices) => Array.from(indices, (index) => ({ id: id(index), image: paths[index]! })),
