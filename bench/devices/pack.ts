@@ -5,36 +5,25 @@
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundle } from '../bundle.ts'
 
 const MOST = 60e6
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-const require = createRequire(here('../../package.json'))
-const { build } = require('esbuild') as typeof import('esbuild')
 const [folder = 'pipilo-devices', platform = `${process.platform}/${process.arch}`] = process.argv.slice(2)
 const out = resolve(folder)
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-await build({
-  entryPoints: {
+await bundle(
+  {
     measure: here('measure.ts'),
     training: here('training.ts'),
     worker: here('../../src/runtime/node/worker.ts'),
   },
-  outdir: out,
-  bundle: true,
-  splitting: true,
-  // Flat: the runtime looks for worker.js beside the file that starts it.
-  chunkNames: '[name]-[hash]',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  external: ['onnxruntime-node', 'sharp', '@lancedb/lancedb'],
-  logLevel: 'warning',
-})
+  out,
+)
 cpSync(here('peer.py'), join(out, 'peer.py'))
 writeFileSync(join(out, 'package.json'), `${JSON.stringify({ type: 'module', private: true })}\n`)
 for (const name of ['onnxruntime-node', 'onnxruntime-common']) {

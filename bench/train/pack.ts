@@ -6,13 +6,11 @@
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundle } from '../bundle.ts'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-const require = createRequire(here('../../package.json'))
-const { build } = require('esbuild') as typeof import('esbuild')
 const PLATFORM = ['linux', 'x64'] as const
 if (`${process.platform}/${process.arch}` !== PLATFORM.join('/')) {
   throw new Error(`The pack holds this machine's Node, and is for ${PLATFORM.join('/')}.`)
@@ -22,24 +20,18 @@ const modules = here('../../node_modules')
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-await build({
-  entryPoints: { main: here('../../src/cli/main.ts'), worker: here('../../src/runtime/node/worker.ts') },
+await bundle(
+  { main: here('../../src/cli/main.ts'), worker: here('../../src/runtime/node/worker.ts') },
   // As deep as in the package: its package.json is looked for two folders above.
-  outdir: join(out, 'dist/cli'),
-  bundle: true,
-  splitting: true,
-  // Flat: the runtime looks for worker.js beside the file that starts it.
-  chunkNames: '[name]-[hash]',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20.19',
-  external: ['onnxruntime-node', 'sharp', '@lancedb/lancedb', 'nsfwjs'],
-  banner: {
-    // Packages of the older kind ask for Node's parts by `require`.
-    js: "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);",
+  join(out, 'dist/cli'),
+  {
+    external: ['nsfwjs'],
+    banner: {
+      // Packages of the older kind ask for Node's parts by `require`.
+      js: "import { createRequire as createRequireHere } from 'node:module'; const require = createRequireHere(import.meta.url);",
+    },
   },
-  logLevel: 'warning',
-})
+)
 const { version } = JSON.parse(readFileSync(here('../../package.json'), 'utf8'))
 writeFileSync(
   join(out, 'package.json'),
