@@ -1,4 +1,4 @@
-// STS-B: pairs of sentences with a likeness from 0 to 5, and the measure on them.
+// STS-B: pairs of sentences with a likeness from 0 to 5.
 import { readFileSync } from 'node:fs'
 
 /** A pair of STS-B. */
@@ -17,26 +17,4 @@ export function stsPairs(part: 'train' | 'dev'): ScoredPair[] {
       const [, , , , score, sentence1, sentence2] = line.split('\t').map((cell) => cell.trim())
       return sentence2 === undefined ? [] : [{ sentence1: sentence1!, sentence2, score: Number(score) }]
     })
-}
-
-/** Spearman's correlation of two lists. */
-export function spearman(a: readonly number[], b: readonly number[]): number {
-  const [x, y] = [ranks(a), ranks(b)]
-  const mean = (x.length - 1) / 2
-  const sum = (p: readonly number[], q: readonly number[]) =>
-    p.reduce((s, v, i) => s + (v - mean) * (q[i]! - mean), 0)
-  return sum(x, y) / Math.sqrt(sum(x, x) * sum(y, y))
-}
-
-/** Ranks from 0, those of equals averaged. */
-function ranks(numbers: readonly number[]): number[] {
-  const order = [...numbers.keys()].sort((a, b) => numbers[a]! - numbers[b]!)
-  const result = new Array<number>(numbers.length)
-  for (let start = 0; start < order.length; ) {
-    let end = start
-    while (end < order.length && numbers[order[end]!] === numbers[order[start]!]) end++
-    for (let i = start; i < end; i++) result[order[i]!] = (start + end - 1) / 2
-    start = end
-  }
-  return result
 }

@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type DatasetRow, readDataset } from '../../src/embed/index.ts'
+import { spearman } from '../../src/evaluate/index.ts'
 import { loadTensor, parametersOf } from '../../src/graph/index.ts'
 import {
   type AnyInput,
@@ -32,7 +33,7 @@ import {
 import { readSafetensors } from '../../src/models/index.ts'
 import { seeded } from '../../src/nn/index.ts'
 import { trainingRecipe } from '../../src/train/index.ts'
-import { spearman, stsPairs } from '../stsb.ts'
+import { stsPairs } from '../stsb.ts'
 import { writeDigits } from './digits.ts'
 import { writeEmoji } from './emoji.ts'
 

@@ -11,7 +11,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cosineSimilarity, embedder } from 'pipilo'
-import { spearman, stsPairs } from '../stsb.ts'
+import { spearman } from 'pipilo/evaluate'
+import { stsPairs } from '../stsb.ts'
 
 const { values } = parseArgs({
   options: {

@@ -1,11 +1,11 @@
 // Compares two embeddings of the same inputs.
 import { checkCount, PipiloError } from '../../base/index.ts'
-import { semanticSearch } from '../../embed/index.ts'
 import { seeded } from '../../nn/index.ts'
 import { cosineSimilarity, type Matrix, row, type Vector } from '../../tensor/index.ts'
 import { checkPaired } from '../measures/checks.ts'
 import { spearman } from '../measures/correlation.ts'
 import { checkMatrix } from '../measures/labelled.ts'
+import { nearestOthers } from '../measures/others.ts'
 
 /** Options of {@link compareEmbeddings}. */
 export interface CompareOptions {
@@ -70,15 +70,8 @@ export async function compareEmbeddings(
   }
 }
 
-/** The neighbours of each without itself. */
 async function neighboursOf(matrix: Matrix, k: number, signal: AbortSignal | undefined): Promise<number[][]> {
-  const found = await semanticSearch(matrix, matrix, { k: k + 1, ...(signal && { signal }) })
-  return found.map((neighbors, index) =>
-    neighbors
-      .map((one) => one.index)
-      .filter((one) => one !== index)
-      .slice(0, k),
-  )
+  return (await nearestOthers(matrix, k, signal)).map((near) => near.map(({ index }) => index))
 }
 
 function correlationOf(x: Matrix, y: Matrix, most: number, seed: number): number {

@@ -69,7 +69,7 @@ function centred(name: string, numbers: ArrayLike<number>): Float64Array {
   for (let i = 0; i < numbers.length; i++) sum += numbers[i]!
   const mean = sum / numbers.length
   const differences = Float64Array.from(numbers, (value) => value - mean)
-  const size = Math.hypot(...largestFirst(differences))
+  const size = lengthOf(differences)
   if (size === 0 || size <= 1e-13 * Math.abs(mean)) {
     throw new PipiloError(
       'INPUT_INVALID',
@@ -82,12 +82,12 @@ function centred(name: string, numbers: ArrayLike<number>): Float64Array {
   return differences.map((value) => value / size)
 }
 
-/** The scale and the scaled length: sums of squares that neither overflow nor vanish. */
-function largestFirst(numbers: Float64Array): [number] {
+/** The Euclidean length, by squares of shares of the largest: they neither overflow nor vanish. */
+function lengthOf(numbers: Float64Array): number {
   let largest = 0
   for (const value of numbers) largest = Math.max(largest, Math.abs(value))
-  if (largest === 0) return [0]
+  if (largest === 0) return 0
   let sum = 0
   for (const value of numbers) sum += (value / largest) ** 2
-  return [largest * Math.sqrt(sum)]
+  return largest * Math.sqrt(sum)
 }

@@ -39,7 +39,9 @@ export async function fewShot(
   const members = new Map<number, number[]>()
   for (let i = 0; i < matrix.rows; i++) {
     const label = data.labels[i]!
-    members.set(label, [...(members.get(label) ?? []), i])
+    const rows = members.get(label)
+    if (rows) rows.push(i)
+    else members.set(label, [i])
   }
   const classes = [...members.values()].filter((rows) => rows.length > shots)
   if (classes.length < 2) {

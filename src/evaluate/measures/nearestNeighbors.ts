@@ -1,8 +1,9 @@
 /** Classification by the nearest neighbours. */
 import { checkCount, PipiloError } from '../../base/index.ts'
 import { semanticSearch } from '../../embed/index.ts'
-import type { Matrix, Neighbor, Vector } from '../../tensor/index.ts'
+import type { Matrix, Vector } from '../../tensor/index.ts'
 import { checkClasses, checkLabelled, checkMatrix, type LabelledVectors } from './labelled.ts'
+import { nearestOthers } from './others.ts'
 
 /** Options of {@link nearestNeighbors}. */
 export interface NearestNeighborsOptions {
@@ -59,7 +60,7 @@ export async function nearestNeighbors(
   }
   const found = asked
     ? await semanticSearch(checkMatrix('asked', asked), matrix, { k, ...(signal && { signal }) })
-    : await othersOf(matrix, k, signal)
+    : await nearestOthers(matrix, k, signal)
   const probabilities = new Float64Array(found.length * classes)
   const predictions = new Uint32Array(found.length)
   for (const [row, neighbors] of found.entries()) {
@@ -74,13 +75,6 @@ export async function nearestNeighbors(
     predictions[row] = votes.indexOf(Math.max(...votes))
   }
   return { predictions, probabilities, classes }
-}
-
-/** Neighbours of each vector without itself. */
-async function othersOf(matrix: Matrix, k: number, signal?: AbortSignal): Promise<Neighbor[][]> {
-  const found = await semanticSearch(matrix, matrix, { k: k + 1, ...(signal && { signal }) })
-  // Among equals the vector itself need not be there.
-  return found.map((neighbors, row) => neighbors.filter(({ index }) => index !== row).slice(0, k))
 }
 
 const WEIGHTS: Readonly<

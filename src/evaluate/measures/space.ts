@@ -1,9 +1,9 @@
 /** Measures of a space of embeddings without a task. */
 import { checkCount, PipiloError } from '../../base/index.ts'
-import { semanticSearch } from '../../embed/index.ts'
 import { l2Normalize, type Matrix, row, type Vector } from '../../tensor/index.ts'
 import { checkPaired } from './checks.ts'
 import { checkMatrix } from './labelled.ts'
+import { nearestOthers } from './others.ts'
 
 /**
  * Alignment: the mean distance, to the power `alpha`, of pairs that belong together. 0 is best.
@@ -119,11 +119,8 @@ export async function hubness(
   const matrix = checkMatrix('vectors', vectors)
   checkPaired({ vectors: { length: matrix.rows } }, k + 1)
   const times = new Float64Array(matrix.rows)
-  const found = await semanticSearch(matrix, matrix, { k: k + 1, ...(signal && { signal }) })
-  for (const [i, neighbors] of found.entries()) {
-    const others = neighbors.filter(({ index }) => index !== i).slice(0, k)
-    for (const { index } of others) times[index]!++
-  }
+  const found = await nearestOthers(matrix, k, signal)
+  for (const { index } of found.flat()) times[index]!++
   let [second, third] = [0, 0]
   for (const count of times) {
     second += (count - k) ** 2 / matrix.rows

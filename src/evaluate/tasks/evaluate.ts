@@ -7,7 +7,7 @@ import {
   type Embedder,
   semanticSearch,
 } from '../../embed/index.ts'
-import { cosineSimilarity, matrixOf } from '../../tensor/index.ts'
+import { cosineSimilarity, l2Normalize, matrixOf } from '../../tensor/index.ts'
 import { splitLabels } from '../../train/index.ts'
 import { suspects } from '../labels/suspects.ts'
 import { bootstrap } from '../measures/bootstrap.ts'
@@ -220,7 +220,7 @@ async function ungrouped(
   }
   const k = new Set(all.labels).size
   // Cosines are what embeddings are compared by: on the sphere they are distances.
-  const directions = all.vectors.map((vector) => vector.map((value) => value / (Math.hypot(...vector) || 1)))
+  const directions = all.vectors.map((vector) => l2Normalize(vector))
   const { labels } = await kMeans(directions, { k, starts: 3, seed, ...(signal && { signal }) })
   const { adjustedRand, normalizedMutualInformation, homogeneity, completeness, vMeasure } = clusterMeasures(
     labels,

@@ -1,6 +1,7 @@
 // Pass that leaves the last axis of an attention's keys where it is.
-import type { Graph, Node } from '../../graph/index.ts'
+import type { Node } from '../../graph/index.ts'
 import type { Lowered } from '../node/weights.ts'
+import { typeOf } from './transposed.ts'
 
 const MICROSOFT = 'com.microsoft'
 /** From [batch, tokens, heads, features] to [batch, heads, features, tokens], and to [batch, heads, tokens, features]. */
@@ -21,7 +22,8 @@ export function turnKeys({ graph, halves }: Lowered): Lowered {
   for (const node of graph.nodes) {
     const [source = ''] = node.inputs
     const [result = ''] = node.outputs
-    if (permutationOf(node) !== MATRIX || !keys.has(source) || !isFloat32(graph, source)) continue
+    if (permutationOf(node) !== MATRIX || !keys.has(source) || typeOf(graph, source)?.dtype !== 'float32')
+      continue
     if (outputs.has(result)) continue
     if (!byHeads.has(source)) byHeads.set(source, result)
     same.set(result, byHeads.get(source)!)
@@ -46,11 +48,6 @@ export function turnKeys({ graph, halves }: Lowered): Lowered {
     return [{ ...node, op: 'FusedMatMul', domain: MICROSOFT, inputs: [left, turned], attributes }]
   })
   return { graph: { ...graph, nodes, opsets: new Map([...graph.opsets, [MICROSOFT, 1]]) }, halves }
-}
-
-function isFloat32(graph: Graph, name: string): boolean {
-  const type = graph.values.get(name)?.type
-  return type?.kind === 'tensor' && type.dtype === 'float32'
 }
 
 function permutationOf({ op, domain, attributes }: Node): string | undefined {

@@ -67,7 +67,8 @@ function usesOf(graph: Graph): ReadonlyMap<string, number> {
   return uses
 }
 
-function typeOf(graph: Graph, name: string) {
+/** The dtype and shape of a value, where the graph says them. */
+export function typeOf(graph: Graph, name: string) {
   const info = graph.inputs.find((input) => input.name === name) ?? graph.values.get(name)
   return info?.type?.kind === 'tensor' ? info.type : undefined
 }
