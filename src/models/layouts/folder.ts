@@ -14,6 +14,7 @@ import { readLicence } from './licence.ts'
 import { readModules } from './modules.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, pictureSize, readOnnxModel } from './onnxModel.ts'
+import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
@@ -46,6 +47,8 @@ export async function readFolder(
       return reading
     },
   }
+  const pair = file === undefined ? await findPair(files) : undefined
+  if (pair) return readPair(files, pair, contents, options, readFolder)
   const towers = await findTowers(files, contents, options, file)
   if (towers) return readTowers(files, towers, contents, options)
   const network = await findNetwork(files, contents, options, file)

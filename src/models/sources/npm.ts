@@ -13,7 +13,7 @@ import { PipiloError } from '../../base/index.ts'
  * ```
  *
  * @remarks
- * Looked for in every `node_modules` from the current folder upwards, then from Pipilo's own place upwards, then among
+ * `pipilo` is this package itself. Others are looked for in every `node_modules` from the current folder upwards, then from Pipilo's own place upwards, then among
  * the files of other packages that Pipilo brings along (`dist/vendor/<package>/…`).
  *
  * @throws PipiloError `MODEL_UNKNOWN` when the package is not installed, `FILE_NOT_FOUND` when it lacks the path,
@@ -42,6 +42,8 @@ export function isInPackage(specifier: string): boolean {
 function lookInPackage(specifier: string): string | { installed: string | undefined } {
   const { name, path } = split(specifier)
   const here = dirname(fileURLToPath(import.meta.url))
+  const root = ownRoot(here)
+  if (name === 'pipilo' && existsSync(join(root, path))) return join(root, path)
   let installed: string | undefined
   for (const folder of [...upwards(process.cwd()), ...upwards(here)]) {
     const root = join(folder, 'node_modules', name)
@@ -49,7 +51,7 @@ function lookInPackage(specifier: string): string | { installed: string | undefi
     if (existsSync(join(root, path))) return join(root, path)
     installed ??= root
   }
-  const vendored = join(ownRoot(here), 'dist', 'vendor', name, path)
+  const vendored = join(root, 'dist', 'vendor', name, path)
   return existsSync(vendored) ? vendored : { installed }
 }
 

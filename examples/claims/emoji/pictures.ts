@@ -1,14 +1,14 @@
 /**
  * Draws the emoji of five artists as PNG files of 72 × 72 on white: OUT/<artist>/<group>/<hexcode>.png.
  *
- *     npx tsx train/emoji/pictures.ts OUT [artist …]     # in bench/; a run that was stopped goes on
+ *     npx tsx emoji/pictures.ts OUT [artist …]     # in examples/claims/; a run that was stopped goes on
  *
  * Groups are Unicode's, from emojibase-data. Skin tones and the group of components are left out. EmojiOne's package names its pictures
  * without their characters: they are known by the other packages' names.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import sharp from 'sharp'
 
@@ -31,16 +31,38 @@ const charsOf = (artist: string): Record<string, string> => json(`@iconify-json/
 /** The hexcode without the selector that asks for the coloured form, in which sets differ. */
 const plain = (hexcode: string) => hexcode.toLowerCase().replaceAll('-fe0f', '')
 
-/** The group's name of each emoji, by its plain hexcode. */
-function groupsByHexcode(): Map<string, string> {
-  const names: Record<string, string> = json('emojibase-data/meta/groups.json').groups
-  const emoji: { hexcode: string; group?: number }[] = json('emojibase-data/en/data.json')
-  return new Map(
-    emoji.flatMap(({ hexcode, group }) =>
-      group === undefined || group === COMPONENTS ? [] : [[plain(hexcode), names[group]!] as const],
-    ),
-  )
+/** An emoji, whoever draws it. */
+export interface Emoji {
+  /** Code points in lower-case hexadecimal, joined by `-`, without the selector of the coloured form. */
+  readonly hexcode: string
+  /** Unicode's name: `red apple`. */
+  readonly label: string
+  /** Further words: `fruit`, `health`. */
+  readonly tags: readonly string[]
+  /** Unicode's group: `food-drink`. */
+  readonly group: string
 }
+
+let known: readonly Emoji[] | undefined
+
+/** All emoji but skin tones and components, in Unicode's order. */
+export function emojiList(): readonly Emoji[] {
+  if (known) return known
+  const names: Record<string, string> = json('emojibase-data/meta/groups.json').groups
+  const emoji: { hexcode: string; label: string; tags?: string[]; group?: number }[] = json(
+    'emojibase-data/en/data.json',
+  )
+  known = emoji.flatMap(({ hexcode, label, tags = [], group }) =>
+    group === undefined || group === COMPONENTS
+      ? []
+      : [{ hexcode: plain(hexcode), label, tags, group: names[group]! }],
+  )
+  return known
+}
+
+/** Place of an artist's picture of an emoji in the folder of {@link drawPictures}. */
+export const picturePath = (folder: string, artist: string, { group, hexcode }: Emoji): string =>
+  join(folder, artist, group, `${hexcode}.png`)
 
 /** Names of an artist's pictures by plain hexcode. */
 function namesOf(artist: string, icons: Icons): Map<string, string> {
@@ -70,13 +92,13 @@ async function draw(artist: string, out: string): Promise<Record<string, number>
   const icons: Icons = json(`@iconify-json/${artist}/icons.json`)
   const names = namesOf(artist, icons)
   const counts: Record<string, number> = {}
-  for (const [hexcode, group] of groupsByHexcode()) {
-    const name = names.get(hexcode)
+  for (const emoji of emojiList()) {
+    const name = names.get(emoji.hexcode)
     if (name === undefined) continue
-    counts[group] = (counts[group] ?? 0) + 1
-    const path = join(out, artist, group, `${hexcode}.png`)
+    counts[emoji.group] = (counts[emoji.group] ?? 0) + 1
+    const path = picturePath(out, artist, emoji)
     if (existsSync(path)) continue
-    mkdirSync(join(out, artist, group), { recursive: true })
+    mkdirSync(dirname(path), { recursive: true })
     const white = sharp(Buffer.from(svgOf(icons, name))).flatten({ background: '#fff' })
     await white.png().toFile(`${path}.part`)
     renameSync(`${path}.part`, path)
