@@ -15,8 +15,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cosineSimilarity, type Embedder, embedder, type OpenOptions, open } from 'pipilo'
 import { spearman } from 'pipilo/evaluate'
+import { type ScoredPair, stsPairs } from '../examples/claims/shared/stsb.ts'
 import { photographs } from './photographs.ts'
-import { type ScoredPair, stsPairs } from './stsb.ts'
 
 const { values: given, positionals: wanted } = parseArgs({
   options: { lite0: { type: 'string' }, rounds: { type: 'string', default: '3' } },

@@ -5,7 +5,7 @@
  *     PYTHON=venv/bin/python npx tsx evaluate/suspects.ts                        # with cleanlab beside it
  *
  * Digits are MNIST's, as pixels; emoji are one artist's by group, embedded by the default picture model. PICTURES names the folder that
- * train/emoji/pictures.ts draws.
+ * examples/claims/emoji/pictures.ts draws.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

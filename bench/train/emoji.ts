@@ -1,14 +1,14 @@
 // Emoji of three artists as PNG files by group, and their names as texts: pictures for benchmarks of training.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sharp from 'sharp'
+import { drawPictures, type Emoji, emojiList, picturePath } from '../../examples/claims/emoji/pictures.ts'
 
 const ARTISTS = ['noto', 'twemoji', 'openmoji']
-const PIXELS = 72
+/** Where the pictures are drawn, once for all. */
+const DRAWN = join(tmpdir(), 'pipilo-emoji')
 /** Of the names, every fifth is kept from training. */
 const HELD = 5
-const require = createRequire(import.meta.url)
 
 /** Pictures written by {@link writeEmoji}. */
 export interface EmojiFiles {
@@ -18,13 +18,6 @@ export interface EmojiFiles {
   /** The same as JSON lines of `image` and `text`, the emoji's name. */
   readonly trainPairs: string
   readonly heldPairs: string
-}
-
-/** A drawing of an emoji. */
-interface Drawing {
-  readonly group: string
-  readonly name: string
-  readonly artist: string
 }
 
 /**
@@ -39,17 +32,18 @@ export async function writeEmoji(folder: string, perGroup: number): Promise<Emoj
     heldPairs: join(folder, 'held.jsonl'),
   }
   const pairs = { train: [] as string[], held: [] as string[] }
-  for (const [group, names] of groups()) {
-    for (const [i, name] of spread(names, perGroup).entries()) {
+  await drawPictures(DRAWN, ARTISTS)
+  for (const [group, all] of groups()) {
+    for (const [i, emoji] of spread(all, perGroup).entries()) {
       const part = i % HELD === 0 ? 'held' : 'train'
+      // Some names have signs that no file's may have: `keycap: *`.
+      const name = `${emoji.label.replace(/[^\w-]+/g, ' ').trim()} ${emoji.hexcode}`
       mkdirSync(join(files[part], group), { recursive: true })
-      await Promise.all(
-        ARTISTS.map(async (artist) => {
-          const file = join(files[part], group, `${name} ${artist}.png`)
-          if (!existsSync(file)) await draw({ group, name, artist }, file)
-          pairs[part].push(`${JSON.stringify({ image: file, text: name.replaceAll('-', ' ') })}\n`)
-        }),
-      )
+      for (const artist of ARTISTS) {
+        const file = join(files[part], group, `${name} ${artist}.png`)
+        copyFileSync(picturePath(DRAWN, artist, emoji), file)
+        pairs[part].push(`${JSON.stringify({ image: file, text: emoji.label })}\n`)
+      }
     }
   }
   writeFileSync(files.trainPairs, pairs.train.sort().join(''))
@@ -57,39 +51,19 @@ export async function writeEmoji(folder: string, perGroup: number): Promise<Emoj
   return files
 }
 
-interface IconSet {
-  readonly icons: Readonly<Record<string, { body: string; width?: number; height?: number }>>
-  readonly width?: number
-  readonly height?: number
-}
-
-const setOf = (artist: string): IconSet => require(`@iconify-json/${artist}/icons.json`) as IconSet
-
-/** Names that all three artists have drawn, by group; neither flags nor one figure in many skins. */
-function groups(): Map<string, string[]> {
-  const sets = ARTISTS.map(setOf)
-  const { categories } = require('@iconify-json/noto/metadata.json') as {
-    categories: Record<string, string[]>
+/** Emoji that all three artists have drawn, by group; neither flags nor one figure in many skins. */
+function groups(): Map<string, Emoji[]> {
+  const found = new Map<string, Emoji[]>()
+  for (const emoji of emojiList()) {
+    if (emoji.group === 'flags' || /^(man|woman|men|women)\b/.test(emoji.label)) continue
+    if (!ARTISTS.every((artist) => existsSync(picturePath(DRAWN, artist, emoji)))) continue
+    found.set(emoji.group, [...(found.get(emoji.group) ?? []), emoji])
   }
-  const found = Object.entries(categories).flatMap(([group, names]) => {
-    if (group === 'Flags') return []
-    const shared = names.filter(
-      (name) => sets.every(({ icons }) => name in icons) && !/skin-tone|^(man|woman|men|women)-/.test(name),
-    )
-    return [[group.replace(/ & .*/, '').toLowerCase(), shared.sort()] as const]
-  })
-  return new Map(found)
+  return found
 }
 
 /** As many, spread evenly. */
-function spread(names: readonly string[], count: number): readonly string[] {
-  if (names.length <= count) return names
-  return Array.from({ length: count }, (_, i) => names[Math.floor((i * names.length) / count)]!)
-}
-
-async function draw({ name, artist }: Drawing, file: string): Promise<void> {
-  const { icons, ...set } = setOf(artist)
-  const { body, width = set.width ?? 16, height = set.height ?? 16 } = icons[name]!
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${PIXELS}" height="${PIXELS}" viewBox="0 0 ${width} ${height}">${body}</svg>`
-  await sharp(Buffer.from(svg)).flatten({ background: '#fff' }).png().toFile(file)
+function spread(all: readonly Emoji[], count: number): readonly Emoji[] {
+  if (all.length <= count) return all
+  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!)
 }

@@ -10,6 +10,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stsPairs } from '../../examples/claims/shared/stsb.ts'
 import { collectDataset, type Dataset, readDataset } from '../../src/embed/index.ts'
 import {
   type EpochEvent,
@@ -20,7 +21,6 @@ import {
   train,
   trainingRecipe,
 } from '../../src/train/index.ts'
-import { stsPairs } from '../stsb.ts'
 import { writeEmoji } from './emoji.ts'
 
 const EPOCHS = 3

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cosineSimilarity, embedder } from 'pipilo'
 import { spearman } from 'pipilo/evaluate'
-import { stsPairs } from '../stsb.ts'
+import { stsPairs } from '../../examples/claims/shared/stsb.ts'
 
 const { values } = parseArgs({
   options: {

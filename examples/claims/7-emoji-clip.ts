@@ -17,7 +17,7 @@ import { claim, type Figures } from './shared/claim.ts'
 import { indices } from './shared/vectors.ts'
 
 const UNSEEN = 'openmoji'
-const SIZE = 40
+const SIZE = 32
 const AT = [1, 5, 10]
 
 await claim({
@@ -30,7 +30,7 @@ await claim({
     const known = quick ? all.filter(({ index }) => index % 8 === 0) : all
     const unseen = (await drawings([UNSEEN], 72)).filter(({ index }) => !quick || index % 8 === 0)
     const folder = await trainEmojiClip(
-      { drawings: known, epochs: quick ? 12 : 45, batch: quick ? 64 : 256, size: SIZE },
+      { drawings: known, epochs: quick ? 6 : 30, batch: quick ? 64 : 256, size: SIZE },
       run,
     )
     return measureEmojiClip(folder, unseen)

@@ -1,5 +1,5 @@
 // Door of `pipilo/models` for users: the room without what only embedders and the command line ask of it.
-export { card, cards, defaultImageModel, defaultTextModel } from './cards/cards.ts'
+export { card, cards, defaultImageModel, defaultTextImageModel, defaultTextModel } from './cards/cards.ts'
 export type { ModelFiles, OpenFile } from './files.ts'
 export type { Safetensors } from './formats/safetensors.ts'
 export {

@@ -8,7 +8,7 @@ import {
   refusePrompt,
   type TextImageInput,
 } from '../embed/index.ts'
-import { defaultImageModel, defaultTextModel, type InputModality, type Modality } from '../models/index.ts'
+import { defaultImageModel, defaultTextImageModel, defaultTextModel, type Modality } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type {
   BuiltInOperators,
@@ -23,9 +23,10 @@ import { lookUpProperty } from './registry.ts'
 import { share } from './shared.ts'
 
 /** The models that are used where none is named. */
-const defaultModels: Readonly<Record<InputModality, string>> = {
+const defaultModels: Readonly<Record<Modality, string>> = {
   text: defaultTextModel,
   image: defaultImageModel,
+  'text-image': defaultTextImageModel,
 }
 
 /**
@@ -81,17 +82,9 @@ export function checkModality(model: { name: string; modality: Modality }, wante
 /** A model of texts and pictures, for hints. */
 const exampleModel = 'hf:openai/clip-vit-base-patch32'
 
-/**
- * The model that is used where none is named.
- *
- * @throws PipiloError `OPTION_INVALID` for texts and pictures in one space: no package brings such a model along
- */
+/** The model that is used where none is named. */
 export function defaultModel(modality: Modality): string {
-  if (modality !== 'text-image') return defaultModels[modality]
-  throw new PipiloError('OPTION_INVALID', 'No model of texts and pictures comes along with npm.', {
-    input: 'model',
-    hint: `Name one: { model: '${exampleModel}' }.`,
-  })
+  return defaultModels[modality]
 }
 
 defineOperator('textEmbedding.transformers', (options: TokenEmbeddingOptions = {}) => {
@@ -111,7 +104,7 @@ defineOperator('imageEmbedding.timm', (options: EmbeddingOperatorOptions = {}) =
   embedding<ImageInput, Float32Array | Matrix>('image', options, 8),
 )
 
-defineOperator('textImageEmbedding.clip', ({ modality, ...options }: TextImageEmbeddingOptions) => {
+defineOperator('textImageEmbedding.clip', ({ modality, ...options }: TextImageEmbeddingOptions = {}) => {
   if (modality === 'image')
     refusePrompt(options.prompt, "textImageEmbedding.clip with modality: 'image' embeds pictures")
   const batch = { text: 256, image: 8, both: 64 }[modality ?? 'both']

@@ -30,11 +30,11 @@ export type ImageEmbeddingOptions = Omit<EmbeddingOperatorOptions, 'prompt'> & {
   readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
 }
 
-/** Options of `textImageEmbedding.clip`. There is no model of texts and pictures that works offline: one has to be named. */
+/** Options of `textImageEmbedding.clip`. */
 export interface TextImageEmbeddingOptions
   extends Omit<EmbeddingOperatorOptions, 'modality' | 'tap' | 'pool'> {
-  /** Model, as `embedder` takes it: a name such as `hf:openai/clip-vit-base-patch32`, or one that is open. */
-  readonly model: string | Model
+  /** Model, as `embedder` takes it: a name such as `hf:openai/clip-vit-base-patch32`, or one that is open. Default `emoji-clip`, which works offline. */
+  readonly model?: string | Model
   /** Kind of the values: texts, or pictures. Default: each says so itself, `{ text }` or `{ image }`. */
   readonly modality?: InputModality
 }
@@ -72,7 +72,7 @@ export interface BuiltInOperators {
       options: Omit<TextImageEmbeddingOptions, 'prompt'> & { readonly modality: 'image' },
     ): Operator<ImageInput, Float32Array>
     clip(
-      options: TextImageEmbeddingOptions & { readonly modality?: undefined },
+      options?: TextImageEmbeddingOptions & { readonly modality?: undefined },
     ): Operator<TextImageInput, Float32Array>
   }
 }

@@ -67,7 +67,7 @@ const modalities: Readonly<Record<Task, Modality>> = {
  * const vector = await embed('towhee.jpg')
  * const [a, b] = await embed(['towhee.jpg', 'junco.jpg'])
  *
- * const both = await pipeline('text-image-embedding', { model: 'hf:openai/clip-vit-base-patch32' })
+ * const both = await pipeline('text-image-embedding')   // or { model: 'hf:openai/clip-vit-base-patch32' }
  * const words = await both.text('a red bird')
  * const photos = await both.image(['towhee.jpg', 'junco.jpg'])
  * const mixed = await both([{ text: 'a red bird' }, { image: 'towhee.jpg' }])
@@ -76,13 +76,11 @@ const modalities: Readonly<Record<Task, Modality>> = {
  * @remarks
  * What gives the same vectors and runs in the same way is opened once in a process, whoever asks and in whatever words.
  *
- * @throws PipiloError `OPTION_INVALID` for an unknown task, a model of another modality, or texts and pictures without a model
- *   (npm brings none along); what `embedder` throws
+ * @throws PipiloError `OPTION_INVALID` for an unknown task or a model of another modality; what `embedder` throws
  */
 export function pipeline(
   task: 'text-image-embedding',
-  options: PipelineOptions & {
-    readonly model: string | Model
+  options?: PipelineOptions & {
     readonly pool?: Exclude<EmbedderOptions['pool'], 'none' | undefined>
   },
 ): Promise<TextImagePipeline>

@@ -210,7 +210,6 @@ describe('pipeline', () => {
     ops.textEmbedding.sentence({ prompt: { text: 'query: ' } })
     // @ts-expect-error bytes are no text
     embed.text(new Uint8Array())
-    // @ts-expect-error there is no model by default
     pipeline('text-image-embedding')
     // @ts-expect-error vectors, not matrices
     pipeline('text-image-embedding', { model: 'm', pool: 'none' })

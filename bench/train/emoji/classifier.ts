@@ -10,10 +10,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { drawPictures } from '../../../examples/claims/emoji/pictures.ts'
 import { type AnyInput, type Embedder, embedder, readDataset } from '../../../src/embed/index.ts'
 import { embedDataset, splitDataset, type VectorRow } from '../../../src/train/index.ts'
 import { pipilo } from './commandLine.ts'
-import { drawPictures } from './pictures.ts'
 
 const SHARE = 0.2
 

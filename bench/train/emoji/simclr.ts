@@ -14,12 +14,12 @@ import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { ARTISTS, drawPictures } from '../../../examples/claims/emoji/pictures.ts'
 import { embedder, readDataset } from '../../../src/embed/index.ts'
 import { loadTensor, parametersOf } from '../../../src/graph/index.ts'
 import { trainingRecipe } from '../../../src/train/recipes/index.ts'
 import { pipilo } from './commandLine.ts'
 import { centred, neighbourAccuracy, type Pictures, picturesOf, rawPixels } from './neighbours.ts'
-import { ARTISTS, drawPictures } from './pictures.ts'
 
 const { values } = parseArgs({
   options: {

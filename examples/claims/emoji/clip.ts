@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { writeFileAtomic } from '../../../src/base/files/index.ts'
 import { embedder, readDataset } from '../../../src/embed/index.ts'
 import { op } from '../../../src/graph/index.ts'
@@ -23,6 +24,8 @@ import type { Drawing } from './rows.ts'
 
 const TEXT_MODEL = 'all-MiniLM-L6-v2'
 const TEXT_FEATURES = 384
+/** Folder of the weights that come with Pipilo: those of claim 7's first seed. */
+export const EMOJI_CLIP = fileURLToPath(new URL('../../../weights/emoji-clip', import.meta.url))
 /** Numbers of a vector in the common space. */
 const DIMENSIONS = 192
 

@@ -35,7 +35,9 @@ export interface ClaimRun {
 /** A seed's result as it is kept. */
 interface SeedResult {
   readonly figures: Figures
+  /** On the clock, and of the processors together: the first is long where others compute as well. */
   readonly seconds: number
+  readonly cpuSeconds: number
 }
 
 /** Outcome of a claim, as `--json` prints it. */
@@ -44,27 +46,36 @@ export interface ClaimResult {
   readonly statement: string
   readonly quick: boolean
   readonly seeds: readonly number[]
-  /** Seconds a seed took. */
+  /** Seconds a seed took, on the clock and of the processors together. */
   readonly seconds: readonly number[]
+  readonly cpuSeconds: readonly number[]
   /** Mean and standard deviation over the seeds, by row and column. */
   readonly figures: Readonly<Record<string, Readonly<Record<string, { mean: number; spread: number }>>>>
   /** Conditions, and if every seed fulfils them. */
   readonly checks: Readonly<Record<string, boolean>>
   readonly verdict: Verdict
+  readonly decimals: number
 }
 
 export type Verdict = 'holds' | 'holds partly' | 'does not hold'
 
+/** The file of a seed's result in its folder. */
+const RESULT = 'result.json'
+
 /** Folder of all runs, out of git. */
 export const RUNS = fileURLToPath(new URL('../../../runs/claims', import.meta.url))
 
-/** Runs a claim by the words of the command line: `--quick`, `--seeds 3`, `--json`, `--out FOLDER`. */
+/**
+ * Runs a claim by the words of the command line: `--quick`, `--seeds 3`, `--json`, `--out FOLDER`. `--kept` runs nothing: it prints `null`, or the
+ * result of those seeds that have run.
+ */
 export async function claim(definition: Claim): Promise<void> {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
       seeds: { type: 'string' },
       json: { type: 'boolean', default: false },
+      kept: { type: 'boolean', default: false },
       out: { type: 'string', default: RUNS },
     },
   })
@@ -72,14 +83,26 @@ export async function claim(definition: Claim): Promise<void> {
   const count = Number(values.seeds ?? (quick ? 1 : 3))
   if (!Number.isInteger(count) || count < 1)
     throw new Error(`--seeds is ${values.seeds}; it is a number from 1.`)
-  const seeds = Array.from({ length: count }, (_, seed) => seed)
+  const folderOf = (seed: number) => join(out, `${definition.number}${quick ? '-quick' : ''}`, `seed-${seed}`)
+  const seeds = Array.from({ length: count }, (_, seed) => seed).filter(
+    (seed) => !values.kept || existsSync(join(folderOf(seed), RESULT)),
+  )
+  if (seeds.length === 0) {
+    console.log('null')
+    return
+  }
   const results: SeedResult[] = []
   for (const seed of seeds) {
-    const name = `${definition.number}${quick ? '-quick' : ''}`
-    results.push(await resultOf(definition, { seed, quick, folder: join(out, name, `seed-${seed}`), say }))
+    results.push(await resultOf(definition, { seed, quick, folder: folderOf(seed), say }))
   }
   const result = summary(definition, quick, seeds, results)
-  console.log(json ? JSON.stringify(result) : report(result, definition.decimals ?? 1))
+  console.log(json ? JSON.stringify(result) : report(result))
+}
+
+/** Ends the process without a result, which is no failure: something that the claim needs is not on this machine. */
+export function leaveOut(number: number, reason: string): never {
+  console.log(`Claim ${number} is left out: ${reason}.`)
+  process.exit(0)
 }
 
 const say = (line: string): void => {
@@ -88,19 +111,21 @@ const say = (line: string): void => {
 
 /** The kept result of a seed, or a new one. */
 async function resultOf(definition: Claim, run: ClaimRun): Promise<SeedResult> {
-  const file = join(run.folder, 'result.json')
+  const file = join(run.folder, RESULT)
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as SeedResult
   mkdirSync(run.folder, { recursive: true })
-  const start = performance.now()
+  const [start, usage] = [performance.now(), process.cpuUsage()]
   const figures = await definition.measure(run)
   // A run that was stopped counts the time of its last part alone.
-  const result = { figures, seconds: (performance.now() - start) / 1000 }
+  const { user, system } = process.cpuUsage(usage)
+  const seconds = (performance.now() - start) / 1000
+  const result: SeedResult = { figures, seconds, cpuSeconds: (user + system) / 1e6 }
   await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`)
   return result
 }
 
 function summary(
-  { number, statement, checks }: Claim,
+  { number, statement, checks, decimals = 1 }: Claim,
   quick: boolean,
   seeds: readonly number[],
   results: readonly SeedResult[],
@@ -127,9 +152,11 @@ function summary(
     quick,
     seeds,
     seconds: results.map((r) => r.seconds),
+    cpuSeconds: results.map((r) => r.cpuSeconds),
     figures,
     checks: held,
     verdict,
+    decimals,
   }
 }
 
@@ -140,19 +167,28 @@ function spreadOf(values: readonly number[]): { mean: number; spread: number } {
   return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : 0 }
 }
 
-/** The result for people. */
-function report(result: ClaimResult, decimals: number): string {
-  const { number, statement, figures, checks, verdict, seeds, quick, seconds } = result
+/** The figures as texts: headings, and rows that begin with their name. */
+export function cells(
+  figures: ClaimResult['figures'],
+  seeds: number,
+  decimals: number,
+): { readonly columns: string[]; readonly rows: string[][] } {
   const columns = [...new Set(Object.values(figures).flatMap((row) => Object.keys(row)))]
   const cell = (value: { mean: number; spread: number } | undefined) => {
     if (!value) return ''
-    const spread = seeds.length > 1 ? ` ± ${value.spread.toFixed(decimals)}` : ''
-    return value.mean.toFixed(decimals) + spread
+    return value.mean.toFixed(decimals) + (seeds > 1 ? ` ± ${value.spread.toFixed(decimals)}` : '')
   }
   const rows = Object.entries(figures).map(([row, values]) => [row, ...columns.map((c) => cell(values[c]))])
+  return { columns, rows }
+}
+
+/** The result for people. */
+function report(result: ClaimResult): string {
+  const { number, statement, figures, checks, verdict, seeds, quick, cpuSeconds, decimals } = result
+  const { columns, rows } = cells(figures, seeds.length, decimals)
   return [
     `Claim ${number}: ${statement}`,
-    `${quick ? 'Quick form; ' : ''}${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}, ${Math.max(...seconds).toFixed(0)} s a seed at most`,
+    `${quick ? 'Quick form; ' : ''}${seeds.length} ${seeds.length === 1 ? 'seed' : 'seeds'}, ${Math.max(...cpuSeconds).toFixed(0)} s of processor time a seed at most`,
     '',
     table([{ heading: '' }, ...columns.map((heading) => ({ heading, align: 'right' as const }))], rows),
     '',

@@ -52,3 +52,22 @@ export function indices(labels: readonly string[]): number[] {
   const places = new Map(names.map((name, i) => [name, i]))
   return labels.map((label) => places.get(label)!)
 }
+
+/** Vectors less the mean of all of them, or of `known`. */
+export function centred(
+  rows: readonly Float32Array[],
+  known: readonly Float32Array[] = rows,
+): Float32Array[] {
+  const { mean } = statistics(known)
+  return rows.map((row) => row.map((value, i) => value - mean[i]!))
+}
+
+/** Mean and deviation of each number of some vectors; the deviation of those that hardly change is 0.001. */
+export function statistics(vectors: readonly Float32Array[]): { mean: number[]; std: number[] } {
+  const { length } = vectors
+  const mean = Array.from(vectors[0]!, (_, i) => vectors.reduce((sum, row) => sum + row[i]!, 0) / length)
+  const std = mean.map((m, i) =>
+    Math.max(1e-3, Math.sqrt(vectors.reduce((sum, row) => sum + (row[i]! - m) ** 2, 0) / length)),
+  )
+  return { mean, std }
+}

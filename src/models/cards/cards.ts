@@ -8,6 +8,9 @@ export const defaultTextModel = 'all-MiniLM-L6-v2'
 /** Name of the image model that is used where none is named. */
 export const defaultImageModel = 'mobilenet-v2'
 
+/** Name of the model of texts and pictures that is used where none is named. */
+export const defaultTextImageModel = 'emoji-clip'
+
 const builtIn: readonly Card[] = [
   {
     name: 'all-MiniLM-L6-v2',
@@ -71,6 +74,28 @@ const builtIn: readonly Card[] = [
       'Measured by bench/taps.ts as for mobilenet-v2: recall@1 among emoji 0.299 and mean average precision on views of ' +
       'photographs 0.752, against 0.284 and 0.716 for mixed7, 0.112 and 0.541 for the penultimate mixed10.',
   },
+  {
+    name: 'emoji-clip',
+    description: 'Words and pictures of emoji in one space: a small network beside all-MiniLM-L6-v2',
+    modality: 'text-image',
+    source: 'npm:pipilo/weights/emoji-clip',
+    licence: 'Apache-2.0',
+    tap: 'text_embeds,image_embeds',
+    pool: 'mean',
+    normalize: true,
+    dimensions: 192,
+    text: { maxLength: 256 },
+    image: {
+      size: [32, 32],
+      crop: 'center',
+      cropRatio: 1,
+      interpolation: 'bilinear',
+      mean: [0.5, 0.5, 0.5],
+      std: [0.5, 0.5, 0.5],
+    },
+    logitScale: 14.3,
+    notes: 'NOTES',
+  },
 ]
 
 /** Other names that people know a model by. */
@@ -89,7 +114,7 @@ const aliases: Readonly<Record<string, string>> = {
  *
  * @example
  * ```ts
- * cards().map((card) => card.name)   // ['all-MiniLM-L6-v2', 'use-lite', 'mobilenet-v2', 'inception-v3']
+ * cards().map((card) => card.name)   // ['all-MiniLM-L6-v2', 'use-lite', 'mobilenet-v2', 'inception-v3', 'emoji-clip']
  * ```
  */
 export function cards(): readonly Card[] {

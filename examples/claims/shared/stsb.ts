@@ -1,5 +1,7 @@
 // STS-B: pairs of sentences with a likeness from 0 to 5.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** A pair of STS-B. */
 export interface ScoredPair {
@@ -8,10 +10,15 @@ export interface ScoredPair {
   readonly score: number
 }
 
+/** Path of a part's pairs; STSB names another folder. */
+export function stsFile(part: 'train' | 'dev'): string {
+  const beside = fileURLToPath(new URL('../../../../shared/data/stsb', import.meta.url))
+  return join(process.env.STSB ?? beside, `sts-${part}.csv`)
+}
+
 /** The pairs of a part, from the shared data beside the repository. */
 export function stsPairs(part: 'train' | 'dev'): ScoredPair[] {
-  const file = new URL(`../../shared/data/stsb/sts-${part}.csv`, import.meta.url)
-  return readFileSync(file, 'utf8')
+  return readFileSync(stsFile(part), 'utf8')
     .split('\n')
     .flatMap((line) => {
       const [, , , , score, sentence1, sentence2] = line.split('\t').map((cell) => cell.trim())
