@@ -25,6 +25,10 @@ const embedding = `
   const vector = await image({ width: 8, height: 8, channels: 3, data: new Uint8Array(192).fill(90) })
   await image.dispose()
   if (vector.length < 32 || !vector.every(Number.isFinite)) throw new Error('wrong picture vector')
+  const both = await pipeline('text-image-embedding')
+  const [words, picture] = [await both.text('black square'), await both.image({ width: 8, height: 8, channels: 3, data: new Uint8Array(192) })]
+  await both.dispose()
+  if (!Number.isFinite(cosineSimilarity(words, picture))) throw new Error('wrong vectors of texts and pictures')
 `
 const files = {
   'package.json': JSON.stringify({ name: 'consumer', private: true }),

@@ -9,7 +9,6 @@
  */
 import { embedder, semanticSearch } from '../../src/embed/index.ts'
 import { classificationMeasures, rankingMeasures, zeroShotPredictions } from '../../src/evaluate/index.ts'
-import type { TextImageEmbedder } from '../../src/index.ts'
 import { trainEmojiClip } from './emoji/clip.ts'
 import { ARTISTS } from './emoji/pictures.ts'
 import { type Drawing, drawings } from './emoji/rows.ts'
@@ -45,7 +44,7 @@ await claim({
 
 /** Recall in both directions, and classification into groups by their words. */
 async function measureEmojiClip(folder: string, unseen: readonly Drawing[]): Promise<Figures> {
-  const e = (await embedder(folder, { modality: 'text-image' })) as TextImageEmbedder
+  const e = await embedder(folder, { modality: 'text-image' })
   const { vectors: pictures } = await e.embed(unseen.map(({ image }) => ({ image })))
   const { vectors: words } = await e.embed(unseen.map(({ emoji }) => ({ text: emoji.label })))
   const groups = unseen.map(({ emoji }) => emoji.group)

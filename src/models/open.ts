@@ -40,7 +40,7 @@ async function reader(name: string, options: OpenOptions): Promise<(mode?: 'trai
   // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
   const { assemble } = await import('./model/assemble.ts')
   const identity = { name, source: sourceName(source) }
-  return (mode) => assemble(files, identity, known, { ...options, ...(mode && { mode }) })
+  return (mode) => assemble(files, identity, known, { ...options, openOther: open, ...(mode && { mode }) })
 }
 
 interface Located {

@@ -87,7 +87,6 @@ describe('dc', () => {
     dc(['a red bird']).textImageEmbedding.clip({ model })
     // @ts-expect-error a picture is no text
     glob('*.jpg').imageDecode().textImageEmbedding.clip({ model, modality: 'text' })
-    // @ts-expect-error there is no model by default
     dc(['a red bird']).textImageEmbedding.clip({ modality: 'text' })
     // @ts-expect-error numbers are neither
     dc([1]).textImageEmbedding.clip

@@ -14,6 +14,7 @@ import {
   clipLoss,
   freshNetwork,
   MAX_LOGIT_SCALE,
+  type Network,
   type Objective,
   train,
 } from '../../../src/train/index.ts'
@@ -130,14 +131,7 @@ export async function trainEmojiClip(
 ): Promise<string> {
   const out = join(folder, 'emoji-clip')
   if (existsSync(join(out, 'config.json'))) return out
-  const half = [0.5, 0.5, 0.5]
-  const network = freshNetwork('resnet8', {
-    config: { num_classes: DIMENSIONS },
-    size: [size, size],
-    mean: half,
-    std: half,
-    seed,
-  })
+  const network = networkOf(size, seed)
   const data = await readDataset(
     drawings.map(({ image, index }) => ({ image, label: `${index}` })),
     { labels: 'names' },
@@ -162,6 +156,27 @@ export async function trainEmojiClip(
     resume: true,
     onProgress: progress('emoji-clip', say),
   })
+  await writeEmojiClip(out, network, weights)
+  return out
+}
+
+export function networkOf(size: number, seed: number): Network {
+  const half = [0.5, 0.5, 0.5]
+  return freshNetwork('resnet8', {
+    config: { num_classes: DIMENSIONS },
+    size: [size, size],
+    mean: half,
+    std: half,
+    seed,
+  })
+}
+
+/** Writes the pair: the network in half precision, the projection, and where the model of texts is found. */
+export async function writeEmojiClip(
+  out: string,
+  network: Network,
+  weights: ReadonlyMap<string, Tensor>,
+): Promise<void> {
   const own = ['text_projection.weight', 'logit_scale']
   const ofPictures = [...weights].filter(([name]) => !own.includes(name))
   await network.write!(join(out, 'image'), new Map(ofPictures.map(([name, each]) => [name, halved(each)])))
@@ -171,7 +186,6 @@ export async function trainEmojiClip(
   // The configuration last: without one, the folder is no model yet.
   const config = { model_type: 'pipilo_pair', text: TEXT_MODEL, image: 'image' }
   await writeFileAtomic(join(out, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
-  return out
 }
 
 function halved(tensor: Tensor): Tensor {

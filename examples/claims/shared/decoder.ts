@@ -1,5 +1,5 @@
 /** A linear decoder from vectors to small pictures: the same for every encoder, so that their errors can be compared. */
-import { type ColumnName, type Dataset, readDataset } from '../../../src/embed/index.ts'
+import { type ColumnName, type Dataset, type DatasetRow, readDataset } from '../../../src/embed/index.ts'
 import { op } from '../../../src/graph/index.ts'
 import { seeded } from '../../../src/nn/index.ts'
 import type { Tensor } from '../../../src/tensor/index.ts'
@@ -45,7 +45,7 @@ export async function reconstructionError(
 
 async function pairsData({ vectors, pixels }: Pairs): Promise<Dataset> {
   const data = await readDataset(vectors.map((_, i) => ({ label: i % 2 })))
-  const rows = vectors.map((vector, i) => ({ vector, pixels: pixels[i]! }))
+  const rows = vectors.map((vector, i) => ({ vector, pixels: pixels[i]! }) as DatasetRow)
   return {
     ...data,
     // No file has such columns.

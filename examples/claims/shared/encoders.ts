@@ -21,10 +21,10 @@ export interface EmojiData {
   readonly groups: Readonly<Record<'known' | 'held', readonly number[]>>
 }
 
-/** All pictures at `size`; `quick`: every eighth emoji, two artists beside the unseen one. */
+/** All pictures at `size`; `quick`: every sixteenth emoji, two artists beside the unseen one. */
 export async function emojiData(quick: boolean, size = SIZE): Promise<EmojiData> {
   const artists = ARTISTS.filter((artist) => artist !== UNSEEN)
-  const some = ({ index }: Drawing) => !quick || index % 8 === 0
+  const some = ({ index }: Drawing) => !quick || index % 16 === 0
   const known = (await drawings(quick ? artists.slice(0, 2) : artists, size)).filter(some)
   const held = (await drawings([UNSEEN], size)).filter(some)
   const all = indices([...known, ...held].map(({ emoji }) => emoji.group))

@@ -2,7 +2,7 @@
 import type { Mode } from '../../nn/index.ts'
 import type { Checkpoint } from '../formats/checkpoint.ts'
 import type { TwoTowerParts } from '../model/joinTowers.ts'
-import type { Card, OpenOptions } from '../types.ts'
+import type { Card, Model, OpenOptions } from '../types.ts'
 import type { Modules } from './modules.ts'
 
 /** Card from a model's files; a built-in card or the caller may know better. */
@@ -23,4 +23,6 @@ export interface FolderContents {
 export type ReadOptions = Pick<OpenOptions, 'card' | 'strict' | 'architecture' | 'size'> & {
   /** Form in which architectures that are built here are built. Default `inference`. */
   readonly mode?: Mode
+  /** Opens a model that another one names as its part. Default: such models are refused. */
+  readonly openOther?: (name: string) => Promise<Model>
 }

@@ -50,8 +50,18 @@ export async function readPair(
   options: ReadOptions,
   readSub: (files: ModelFiles, options: ReadOptions) => Promise<FoundModel>,
 ): Promise<FoundModel> {
-  const { open } = await import('../open.ts')
-  const text = await open(config.text)
+  const { openOther } = options
+  if (!openOther) {
+    throw new PipiloError(
+      'MODEL_INVALID',
+      `${files.label} is a pair, whose other model cannot be opened here.`,
+      {
+        input: files.label,
+        hint: 'open() opens both.',
+      },
+    )
+  }
+  const text = await openOther(config.text)
   if (text.modality !== 'text') {
     throw new PipiloError(
       'MODEL_INVALID',
