@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { drawPictures, type Emoji, emojiList, picturePath } from '../../examples/claims/emoji/pictures.ts'
 
 const ARTISTS = ['noto', 'twemoji', 'openmoji']
-/** Where the pictures are drawn, once for all. */
+/** Folder of the drawn pictures, for all benchmarks. */
 const DRAWN = join(tmpdir(), 'pipilo-emoji')
 /** Of the names, every fifth is kept from training. */
 const HELD = 5

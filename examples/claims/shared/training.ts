@@ -13,7 +13,7 @@ export interface Training {
   readonly lr?: number
   readonly model?: string
   readonly size?: number
-  readonly lora?: number
+  readonly scoreScale?: number
   /** In place of what the recipe says. */
   readonly change?: Partial<TrainOptions>
 }

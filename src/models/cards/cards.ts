@@ -93,8 +93,11 @@ const builtIn: readonly Card[] = [
       mean: [0.5, 0.5, 0.5],
       std: [0.5, 0.5, 0.5],
     },
-    logitScale: 14.3,
-    notes: 'NOTES',
+    logitScale: 18.384,
+    notes:
+      'Trained from nothing on the emoji of Noto, Twemoji, Fluent Emoji and EmojiOne (weights/emoji-clip/README.md). Measured by ' +
+      "examples/claims/7-emoji-clip.ts on an artist that it never saw, OpenMoji, among all 1,914 pictures: recall@10 from an emoji's name to its " +
+      'picture 0.169 and back 0.138 (chance 0.005).',
   },
 ]
 
