@@ -38,6 +38,8 @@ export interface MapOptions {
   readonly color?: 'label' | 'cluster'
   /** Number of clusters, at most that of items. Default: the root of half the number of items, at most 12. */
   readonly clusters?: number
+  /** A map of the same items, in their order, to which the views are added: its places, groups and colours stay. */
+  readonly before?: EmbeddingMap
   /** Default 0. */
   readonly seed?: number
   readonly signal?: AbortSignal

@@ -1,6 +1,6 @@
 /** The folder of a run: how it was made, its log, its curves, its checkpoints, and the model at its root. */
 import { readFileSync } from 'node:fs'
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
@@ -11,6 +11,7 @@ import { latestCheckpoint, type RunState } from './checkpoint.ts'
 import type { Network } from './objective.ts'
 import type { EpochEvent, TrainEvent } from './options.ts'
 import { curvesPage } from './report/curves.ts'
+import { snapshotName } from './snapshots.ts'
 
 /** A line of the log. */
 type LogLine =
@@ -88,15 +89,28 @@ export class RunFolder {
     identity: RunIdentity,
     result: Readonly<Record<string, number>>,
   ): Promise<void> {
-    // Heads and teachers served the training alone.
-    const own = new Set(parametersOf(network.inference).map(({ name }) => name))
-    await network.write?.(this.path, new Map([...weights].filter(([name]) => own.has(name))))
+    await network.write?.(this.path, ownWeights(network, weights))
     await this.#describe({
       ...identity,
       started: await this.#started(),
       finished: new Date().toISOString(),
       result,
     })
+  }
+
+  /** Writes the network as it is behind an epoch, whole or not at all. */
+  async writeSnapshot(network: Network, weights: ReadonlyMap<string, Tensor>, epoch: number): Promise<void> {
+    const path = this.#in(snapshotName(epoch))
+    const unfinished = `${path}.tmp`
+    await rm(unfinished, { recursive: true, force: true })
+    await mkdir(unfinished, { recursive: true })
+      .then(() => network.write!(unfinished, ownWeights(network, weights)))
+      // Of a run that was resumed before this epoch.
+      .then(() => rm(path, { recursive: true, force: true }))
+      .then(() => rename(unfinished, path))
+      .catch((error: unknown) => {
+        throw fileError(error, path, 'write')
+      })
   }
 
   /** Time at which the run began; `undefined` where `run.json` is gone or damaged, which is no reason to lose the model. */
@@ -116,4 +130,10 @@ export class RunFolder {
   #in(name: string): string {
     return join(this.path, name)
   }
+}
+
+/** Weights of the network alone: heads and teachers served the training. */
+function ownWeights(network: Network, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const own = new Set(parametersOf(network.inference).map(({ name }) => name))
+  return new Map([...weights].filter(([name]) => own.has(name)))
 }

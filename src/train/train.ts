@@ -237,6 +237,9 @@ class Run {
       samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
       waiting: waited / took,
     })
+    const { network, snapshots } = this.#options
+    if (snapshots && this.#state.epoch % snapshots === 0)
+      await this.#folder?.writeSnapshot(network, await this.#weights(), this.#state.epoch)
     const isOver = this.#state.epoch >= this.#epochs || this.#isStuck()
     if (!isOver && performance.now() - this.#written < 1000 * SECONDS_BETWEEN_WRITING) return
     await this.#folder?.drawCurves(this.#history)
@@ -562,6 +565,7 @@ const KNOWN: Readonly<Record<keyof TrainOptions, true>> = {
   seed: true,
   out: true,
   checkpoint: true,
+  snapshots: true,
   resume: true,
   signal: true,
   onProgress: true,
@@ -599,7 +603,7 @@ function checkParts(options: TrainOptions): void {
 function checkOptions(options: TrainOptions): void {
   checkParts(options)
   const whole = (
-    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed',
+    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'snapshots' | 'logEvery' | 'seed',
     least: number,
   ) => {
     const value = options[name]
@@ -616,6 +620,7 @@ function checkOptions(options: TrainOptions): void {
   whole('epochs', 1)
   whole('accumulate', 1)
   whole('checkpoint', 0)
+  whole('snapshots', 1)
   whole('logEvery', 1)
   whole('seed', 0)
   const { batch, objective, resume, out } = options
@@ -624,6 +629,16 @@ function checkOptions(options: TrainOptions): void {
       'OPTION_INVALID',
       `A batch of ${batch} is too small for ${objective.name}, which compares the rows of a batch.`,
       { input: 'batch', hint: `At least ${objective.leastBatch}.` },
+    )
+  }
+  if (options.snapshots !== undefined && (out === undefined || !options.network.write)) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      out === undefined ? 'There is no folder for snapshots.' : 'This network is not written as a model.',
+      {
+        input: 'snapshots',
+        ...(out === undefined && { hint: "Name the run's folder: out: './runs/mine'." }),
+      },
     )
   }
   if (resume && out === undefined) {

@@ -18,10 +18,10 @@ export async function embeddingMap(
   views: readonly MapView[],
   options: MapOptions = {},
 ): Promise<EmbeddingMap> {
-  const { near = 10, method = 'umap', signal } = options
+  const { before, near = before?.near ?? 10, method = 'umap', signal } = options
   checkMethod(method, options)
-  checkCount('near', near, 1)
-  const matrices = matricesOf(items, views)
+  checkCount('near', near, before ? 0 : 1)
+  const matrices = matricesOf(items, views, before)
   const kept = items.flatMap((_, i) => (matrices.every((matrix) => hasDirection(row(matrix, i))) ? [i] : []))
   if (kept.length === 0) {
     throw new PipiloError(
@@ -34,17 +34,19 @@ export async function embeddingMap(
   }
   const units = matrices.map((matrix) => matrixOf(kept.map((i) => l2Normalize(row(matrix, i)))))
   const count = Math.min(near, kept.length - 1)
-  const placed: PlacedView[] = []
+  if (before) checkBefore(before, items, { kept: kept.length, near: count })
+  const placed: PlacedView[] = [...(before?.views ?? [])]
   for (const [i, unit] of units.entries()) {
     throwIfAborted(signal)
     const told = (share: number) =>
       options.onProgress?.({ done: Math.round((i + share) * 1000), total: units.length * 1000 })
     const own = fewMethod(method, unit)
+    const last = placed.at(-1)
     const points = fitted(await placesOf(unit, own, options, told))
     placed.push({
       name: views[i]!.name,
       method: own,
-      points: placed[0] ? turnedTowards(points, placed[0].points) : points,
+      points: last ? turnedTowards(points, last.points) : points,
       ...(await neighboursOf(unit, count, signal)),
     })
     told(1)
@@ -54,9 +56,9 @@ export async function embeddingMap(
   return {
     items: all,
     views: placed,
-    groups: await groupsOf(all, units[0]!, options),
+    groups: before?.groups ?? (await groupsOf(all, units[0]!, options)),
     near: count,
-    skipped: items.filter((_, i) => !left.has(i)),
+    skipped: before?.skipped ?? items.filter((_, i) => !left.has(i)),
   }
 }
 
@@ -72,9 +74,41 @@ function checkMethod(method: MapMethod, { neighbors, perplexity }: MapOptions): 
   throw new PipiloError('OPTION_INVALID', `${strange} is of no use: ${method} has none.`, { input: strange })
 }
 
-function matricesOf(items: readonly MapItem[], views: readonly MapView[]): Matrix[] {
-  if (views.length === 0) throw new PipiloError('INPUT_INVALID', 'A map has one view at least.', { input: 'views' })
-  const names = new Set<string>()
+/** @throws `INPUT_INVALID` for other items than those of the map, `OPTION_INVALID` */
+function checkBefore(
+  before: EmbeddingMap,
+  items: readonly MapItem[],
+  { kept, near }: { readonly kept: number; readonly near: number },
+): void {
+  const isSame =
+    before.items.length === items.length && items.every(({ id }, i) => id === before.items[i]!.id)
+  if (!isSame) {
+    throw new PipiloError('INPUT_INVALID', 'The items are not those of the map before.', {
+      input: 'before',
+      hint: 'Give its items.',
+    })
+  }
+  if (kept < items.length) {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `${items.length - kept} of ${items.length} vectors are NaN or zeros, which the map before has places for.`,
+      { input: 'before' },
+    )
+  }
+  if (near === before.near) return
+  throw new PipiloError('OPTION_INVALID', `near is ${near}; the map before has ${before.near}.`, {
+    input: 'near',
+  })
+}
+
+function matricesOf(
+  items: readonly MapItem[],
+  views: readonly MapView[],
+  before: EmbeddingMap | undefined,
+): Matrix[] {
+  if (views.length === 0)
+    throw new PipiloError('INPUT_INVALID', 'A map has one view at least.', { input: 'views' })
+  const names = new Set(before?.views.map(({ name }) => name))
   return views.map(({ name, vectors }) => {
     if (names.has(name)) {
       throw new PipiloError('INPUT_INVALID', `Two views are called ${name}.`, { input: name })
@@ -93,9 +127,9 @@ function matricesOf(items: readonly MapItem[], views: readonly MapView[]): Matri
 /** True of a vector that has cosines with others. */
 function hasDirection(vector: Vector): boolean {
   let isZero = true
-  for (const value of vector) {
-    if (!Number.isFinite(value)) return false
-    if (value !== 0) isZero = false
+  for (let i = 0; i < vector.length; i++) {
+    if (!Number.isFinite(vector[i])) return false
+    if (vector[i] !== 0) isZero = false
   }
   return !isZero
 }
@@ -122,13 +156,21 @@ async function placesOf(
     onProgress: ({ done, total }: { done: number; total: number }) => told(done / total),
   }
   if (method === 'umap') {
-    const { embedding } = await umap.fit(unit, { ...shared, neighbors: neighbors ?? Math.min(15, rows), metric: 'cosine' })
+    const { embedding } = await umap.fit(unit, {
+      ...shared,
+      neighbors: neighbors ?? Math.min(15, rows),
+      metric: 'cosine',
+    })
     return embedding.data
   }
   if (method === 'tsne') {
     // Three times the perplexity are looked at.
     const usual = Math.max(1, Math.min(30, (rows - 1) / 3))
-    const { embedding } = await tsne.fit(unit, { ...shared, perplexity: perplexity ?? usual, metric: 'cosine' })
+    const { embedding } = await tsne.fit(unit, {
+      ...shared,
+      perplexity: perplexity ?? usual,
+      metric: 'cosine',
+    })
     return embedding.data
   }
   const places = new Float32Array(rows * 2)

@@ -62,7 +62,9 @@ async function byCluster(
   const k = clusters ?? usual
   checkCount('clusters', k, 1)
   if (k > rows) {
-    throw new PipiloError('OPTION_INVALID', `clusters is ${k}; there are ${rows} items.`, { input: 'clusters' })
+    throw new PipiloError('OPTION_INVALID', `clusters is ${k}; there are ${rows} items.`, {
+      input: 'clusters',
+    })
   }
   const { labels, centers } = await kMeans(vectors, { k, starts: 3, seed, ...(signal && { signal }) })
   const middles = Array.from({ length: k }, (_, cluster) => {

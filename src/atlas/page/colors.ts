@@ -1,7 +1,18 @@
 // Colours of groups.
 
 /** Ten colours that tell apart on white and on dark grey: Observable's, without its grey. */
-const FIRST = ['#4269d0', '#efb118', '#ff725c', '#3ca951', '#a463f2', '#6cc5b0', '#ff8ab7', '#9c6b4e', '#97bbf5', '#c5a000']
+const FIRST = [
+  '#4269d0',
+  '#efb118',
+  '#ff725c',
+  '#3ca951',
+  '#a463f2',
+  '#6cc5b0',
+  '#ff8ab7',
+  '#9c6b4e',
+  '#97bbf5',
+  '#c5a000',
+]
 
 /** The angle between two hues that follow each other: no two of many come close. */
 const GOLDEN = 137.508

@@ -110,7 +110,10 @@ class Boxes {
     for (const key of keysOf(box)) {
       for (const other of this.#cells.get(key) ?? []) {
         const isApart =
-          other.right <= box.left || other.left >= box.right || other.bottom <= box.top || other.top >= box.bottom
+          other.right <= box.left ||
+          other.left >= box.right ||
+          other.bottom <= box.top ||
+          other.top >= box.bottom
         if (!isApart) found.add(other)
       }
     }
