@@ -36,7 +36,7 @@ export interface MapOptions {
   readonly near?: number
   /** Colours by label or by cluster. Default `label` where an item has one, else `cluster`. */
   readonly color?: 'label' | 'cluster'
-  /** Number of clusters, at most that of items. Default: the root of half the number of items, at most 12. */
+  /** Number of clusters, at most that of items. Default: the root of the number of items, at most 12. */
   readonly clusters?: number
   /** A map of the same items, in their order, to which the views are added: its places, groups and colours stay. */
   readonly before?: EmbeddingMap

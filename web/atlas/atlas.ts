@@ -81,6 +81,8 @@ class Drawn implements Atlas {
   readonly #stop = new AbortController()
   readonly #ends: (() => void)[] = []
   readonly #middles = new Map<number, Float32Array>()
+  /** Length of the folders that all names begin with, and none needs to say. */
+  readonly #shared: number
   #haystack: readonly string[] | undefined
   #points: Points | undefined
   #place: number
@@ -101,10 +103,12 @@ class Drawn implements Atlas {
     this.#groups = readGroups(data)
     this.#colors = data.groups.names.map((_, place) => groupColor(place))
     this.#order = shuffled(this.#count)
+    this.#shared = sharedFolders(data.ids)
     this.#place = data.first
     this.#view = readView(data, data.first)
     this.#before = this.#view.points
     this.#grid = new PointGrid(this.#view.points)
+    this.#camera.fit(this.#view.points)
     this.#lasso = element('button', {
       type: 'button',
       'aria-pressed': 'false',
@@ -367,20 +371,13 @@ class Drawn implements Atlas {
     this.#tip.hidden = index < 0
     if (index < 0) return
     const picture = this.data.thumbnails?.[index] ?? undefined
-    const text = this.data.texts[index]
-    const label = this.data.labels?.[index]
+    const text = this.#textOf(index)
+    const about = [this.#groupOf(index), this.data.labels?.[index], this.data.ids[index]!.slice(this.#shared)]
+    const others = [...new Set(about)].filter((part) => part && part !== text)
     this.#tip.replaceChildren(
       ...(picture === undefined ? [] : [element('img', { src: picture, alt: '' })]),
-      element('span', { text: text ?? this.data.ids[index]! }),
-      element('small', {
-        text: [
-          this.#groupOf(index),
-          label,
-          text && this.data.ids[index] !== text ? this.data.ids[index] : undefined,
-        ]
-          .filter((part) => part)
-          .join(' · '),
-      }),
+      element('span', { text: shortened(text, 600) }),
+      element('small', { text: others.join(' · ') }),
     )
     const [x, y] = this.#at(index)
     const { width, height } = this.#camera
@@ -441,7 +438,7 @@ class Drawn implements Atlas {
   }
 
   #textOf(index: number): string {
-    return this.data.texts[index] ?? this.data.ids[index]!
+    return this.data.texts[index] ?? this.data.ids[index]!.slice(this.#shared)
   }
 
   /** Neighbours by the vectors of this view. */
@@ -625,6 +622,15 @@ function middles(points: Float32Array, groups: Uint32Array, count: number): Floa
   }
   const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
   return Float32Array.from(places.flatMap(([xs, ys]) => [median(xs), median(ys)]))
+}
+
+function sharedFolders(ids: readonly string[]): number {
+  const [first = ''] = ids
+  let length = first.lastIndexOf('/') + 1
+  for (const id of ids)
+    while (length > 0 && !id.startsWith(first.slice(0, length)))
+      length = first.lastIndexOf('/', length - 2) + 1
+  return length
 }
 
 /** All indices in a mixed order, always the same: a group that comes last does not cover the others. */

@@ -1,7 +1,7 @@
 // The part of the map that is seen.
 
-/** Share of the frame that the whole map fills. */
-const MARGIN = 0.9
+/** Pixels around the map for the texts of outer points. */
+const MARGIN = 56
 
 const [LEAST, MOST] = [0.3, 2000]
 
@@ -12,10 +12,21 @@ export class Camera {
   #x = 0
   #y = 0
   #zoom = 1
+  /** Half of the map's width and height. */
+  #half: readonly [number, number] = [1, 1]
 
   /** Pixels of one unit of the map. */
   get scale(): number {
-    return (Math.min(this.width, this.height) / 2) * MARGIN * this.#zoom
+    const [wide, high] = this.#half
+    const room = (side: number) => Math.max(side / 2, side - 2 * MARGIN) / 2
+    return Math.min(room(this.width) / wide, room(this.height) / high) * this.#zoom
+  }
+
+  /** Fits the whole map into the frame where it is not zoomed. @param points from −1 to 1, around 0 */
+  fit(points: Float32Array): void {
+    const most = [0, 0]
+    for (let i = 0; i < points.length; i++) most[i & 1] = Math.max(most[i & 1]!, Math.abs(points[i]!))
+    this.#half = [most[0] || 1, most[1] || 1]
   }
 
   get zoom(): number {

@@ -30,7 +30,7 @@ void main() {
 }`
 
 const FRAGMENT = `#version 300 es
-precision mediump float;
+precision highp float;
 flat in vec3 ink;
 uniform float size;
 uniform float opacity;
@@ -42,7 +42,7 @@ void main() {
 }`
 
 /** How much of the others is seen beside points that are lit. */
-const FAINT = 0.16
+const FAINT = 0.22
 
 /** Points of one map. Setters take effect with the next `draw`. */
 export class Points {

@@ -102,8 +102,8 @@ function pixelsOf(
   points: Float32Array,
   frame: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number },
 ): Float32Array {
-  const margin = 40
-  const [width, height] = [frame.right - frame.left - 2 * margin, frame.bottom - frame.top - 2 * (margin / 2)]
+  const margin = 56
+  const [width, height] = [frame.right - frame.left - 2 * margin, frame.bottom - frame.top - margin / 2]
   let [wide, high] = [0, 0]
   for (let i = 0; i < points.length; i += 2) {
     wide = Math.max(wide, Math.abs(points[i]!))
@@ -187,7 +187,7 @@ function captionOf(
   const called = { umap: 'UMAP', tsne: 't-SNE', pca: 'PCA' }[method]
   return [
     `${items.length.toLocaleString('en')} points by ${clean(name)}, placed by ${called}`,
-    ...(without > 0 ? [`${without} names without room`] : []),
+    ...(without > 0 ? [`${without} ${without === 1 ? 'name' : 'names'} without room`] : []),
     ...(skipped.length > 0 ? [`${skipped.length} left out without a vector`] : []),
   ].join(' · ')
 }

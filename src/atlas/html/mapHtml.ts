@@ -13,7 +13,8 @@ export async function mapHtml(
 ): Promise<Drawn & { readonly html: string }> {
   const { title = 'Map of embeddings', epochs = false } = options
   const first = viewOf(map, options)
-  const { script, style } = await pageFiles()
+  const { script, style: own } = await pageFiles()
+  const style = `html,body,#atlas{height:100%;margin:0}${own}`
   const { thumbnails, without } = await thumbnailsOf(map.items, options)
   const notes = [
     ...(map.skipped.length > 0 ? [`Left out: ${map.skipped.length}, which have no vector.`] : []),

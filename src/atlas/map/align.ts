@@ -15,6 +15,19 @@ export function fitted(points: ArrayLike<number>): Float32Array {
   return out
 }
 
+/** Places turned so that they spread the most from left to right, as screens do: UMAP and t-SNE mean nothing by directions. */
+export function laidWide(points: ArrayLike<number>): Float64Array {
+  const a = centred(points)
+  let [xx, yy, xy] = [0, 0, 0]
+  for (let i = 0; i < a.length; i += 2) {
+    xx += a[i]! ** 2
+    yy += a[i + 1]! ** 2
+    xy += a[i]! * a[i + 1]!
+  }
+  const angle = -Math.atan2(2 * xy, xx - yy) / 2
+  return turned(a, Math.cos(angle), Math.sin(angle))
+}
+
 /**
  * Places turned, and mirrored where that is better, towards those of another map of the same items: orthogonal Procrustes in the plane. What then
  * moves between two maps has moved among the others.
@@ -34,17 +47,21 @@ export function turnedTowards(points: Float32Array, other: Float32Array): Float3
   }
   const isMirrored = Math.hypot(sameMirrored, acrossMirrored) > Math.hypot(same, across)
   const angle = isMirrored ? Math.atan2(acrossMirrored, sameMirrored) : Math.atan2(across, same)
-  const [cos, sin, sign] = [Math.cos(angle), Math.sin(angle), isMirrored ? -1 : 1]
-  const out = new Float32Array(a.length)
-  for (let i = 0; i < a.length; i += 2) {
-    const [x, y] = [a[i]!, sign * a[i + 1]!]
+  const upright = isMirrored ? a.map((value, i) => (i % 2 === 0 ? value : -value)) : a
+  return fitted(turned(upright, Math.cos(angle), Math.sin(angle)))
+}
+
+function turned(points: Float64Array, cos: number, sin: number): Float64Array {
+  const out = new Float64Array(points.length)
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, y] = [points[i]!, points[i + 1]!]
     out[i] = cos * x - sin * y
     out[i + 1] = sin * x + cos * y
   }
-  return fitted(out)
+  return out
 }
 
-function centred(points: Float32Array): Float64Array {
+function centred(points: ArrayLike<number>): Float64Array {
   const mean = [0, 0]
   const count = points.length / 2
   for (let i = 0; i < points.length; i++) mean[i & 1]! += points[i]! / count

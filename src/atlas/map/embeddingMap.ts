@@ -4,7 +4,7 @@ import { nearestOthers } from '../../evaluate/index.ts'
 import { pca, tsne, umap } from '../../reduce/index.ts'
 import { l2Normalize, type Matrix, matrixOf, row, type Vector } from '../../tensor/index.ts'
 import type { EmbeddingMap, MapItem, MapMethod, MapOptions, MapView, PlacedView } from '../types.ts'
-import { fitted, turnedTowards } from './align.ts'
+import { fitted, laidWide, turnedTowards } from './align.ts'
 import { groupsOf } from './groups.ts'
 
 const methods: readonly MapMethod[] = ['umap', 'tsne', 'pca']
@@ -42,7 +42,8 @@ export async function embeddingMap(
       options.onProgress?.({ done: Math.round((i + share) * 1000), total: units.length * 1000 })
     const own = fewMethod(method, unit)
     const last = placed.at(-1)
-    const points = fitted(await placesOf(unit, own, options, told))
+    const places = await placesOf(unit, own, options, told)
+    const points = fitted(own === 'pca' ? places : laidWide(places))
     placed.push({
       name: views[i]!.name,
       method: own,

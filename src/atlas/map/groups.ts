@@ -58,7 +58,7 @@ async function byCluster(
   { clusters, seed = 0, signal }: MapOptions,
 ): Promise<MapGroups> {
   const { rows } = vectors
-  const usual = Math.max(1, Math.min(MOST_CLUSTERS, Math.round(Math.sqrt(rows / 2))))
+  const usual = Math.max(1, Math.min(MOST_CLUSTERS, Math.round(Math.sqrt(rows))))
   const k = clusters ?? usual
   checkCount('clusters', k, 1)
   if (k > rows) {
@@ -88,6 +88,6 @@ async function byCluster(
 
 /** The text in the middle of a cluster stands for it, or the name of the picture there. */
 function nameOf({ id, text }: MapItem): string {
-  const words = (text ?? id).replace(/\s+/g, ' ').trim()
+  const words = (text ?? id.split('/').at(-1)!).replace(/\s+/g, ' ').trim()
   return words.length > LONGEST ? `${words.slice(0, LONGEST - 1).trimEnd()}…` : words
 }
