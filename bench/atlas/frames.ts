@@ -10,8 +10,8 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import { type Browser, chromium } from 'playwright-core'
-import { mapHtml } from '../../src/atlas/index.ts'
 import type { EmbeddingMap } from '../../src/atlas/index.ts'
+import { mapHtml } from '../../src/atlas/index.ts'
 import { chromiumArguments, chromiumPath } from '../../src/atlas/testing/chromium.ts'
 import { seeded } from '../../src/nn/index.ts'
 
@@ -24,12 +24,21 @@ function cloudMap(count: number): EmbeddingMap {
   const random = seeded(1, 'frames')
   const points = Float32Array.from({ length: count * 2 }, (_, at) => {
     const angle = (2 * Math.PI * ((at >> 1) % GROUPS)) / GROUPS
-    return 0.6 * (at & 1 ? Math.sin(angle) : Math.cos(angle)) + 0.15 * Math.max(-2.6, Math.min(2.6, random.normal()))
+    return (
+      0.6 * (at & 1 ? Math.sin(angle) : Math.cos(angle)) +
+      0.15 * Math.max(-2.6, Math.min(2.6, random.normal()))
+    )
   })
   return {
     items: Array.from({ length: count }, (_, i) => ({ id: `point ${i}`, text: `the text of point ${i}` })),
     views: [
-      { name: 'clouds', method: 'umap', points, neighbours: new Uint32Array(0), similarities: new Float32Array(0) },
+      {
+        name: 'clouds',
+        method: 'umap',
+        points,
+        neighbours: new Uint32Array(0),
+        similarities: new Float32Array(0),
+      },
     ],
     groups: {
       kind: 'label',
@@ -110,7 +119,9 @@ async function framesOf(browser: Browser, html: string, isOurs: boolean): Promis
 const executablePath = chromiumPath()
 if (!executablePath) throw new Error('There is no Chromium here: name it with CHROMIUM_PATH.')
 const browser = await chromium.launch({ executablePath, args: chromiumArguments })
-console.log(`Chromium ${browser.version()}, SwiftShader; map of 900 × 750 pixels; ${FRAMES} frames, moved and zoomed in turn`)
+console.log(
+  `Chromium ${browser.version()}, SwiftShader; map of 900 × 750 pixels; ${FRAMES} frames, moved and zoomed in turn`,
+)
 try {
   for (const count of [20_000, 200_000]) {
     const map = cloudMap(count)

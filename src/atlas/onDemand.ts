@@ -71,3 +71,14 @@ export const mapSvg = lazily(async () => (await import('./chart/mapSvg.ts')).map
  * @throws what {@link mapSvg} throws
  */
 export const mapPng = lazily(async () => (await import('./chart/mapPng.ts')).mapPng)
+
+/**
+ * Script and style of the page, for a server that gives them and the data apart: `<div id="atlas">`, the JSON of `pageData` in
+ * `<script type="application/json" id="atlas-data">`, and the script behind it.
+ *
+ * @example
+ * ```ts
+ * const { script, style } = await pageFiles()
+ * ```
+ */
+export const pageFiles = lazily(async () => (await import('./html/pageFiles.ts')).pageFiles)

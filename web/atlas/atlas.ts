@@ -290,8 +290,8 @@ class Drawn implements Atlas {
     const sized = new ResizeObserver(() => {
       const { clientWidth, clientHeight } = this.#map
       const dots = Math.min(devicePixelRatio, 2)
-      this.#camera.width = Math.max(1, clientWidth)
-      this.#camera.height = Math.max(1, clientHeight)
+      this.#camera.width = clientWidth
+      this.#camera.height = clientHeight
       this.#canvas.width = Math.round(clientWidth * dots)
       this.#canvas.height = Math.round(clientHeight * dots)
       this.#draw()
@@ -496,6 +496,7 @@ class Drawn implements Atlas {
   }
 
   #draw(): void {
+    if (this.#camera.width * this.#camera.height === 0) return
     const way = this.#way()
     const dots = this.#canvas.width / this.#camera.width
     this.#points?.draw(
@@ -568,7 +569,8 @@ class Drawn implements Atlas {
     const wishes = [
       ...itemsOf(lit, 'lit'),
       ...(hasGroups ? this.#groupWishes(way) : []),
-      ...itemsOf(others, 'item'),
+      // Pictures need the most room.
+      ...itemsOf(others, 'item').sort((a, b) => Number(b.kind === 'picture') - Number(a.kind === 'picture')),
     ]
     this.#overlay.draw(wishes, width, height, dots, this.#size / 2)
   }

@@ -7,8 +7,9 @@ const [LEAST, MOST] = [0.3, 2000]
 
 /** Turns places of the map (−1 to 1, y upwards) into pixels of the page (y downwards) and back. */
 export class Camera {
-  width = 1
-  height = 1
+  /** Of the frame in pixels; 0 until it is known. */
+  width = 0
+  height = 0
   #x = 0
   #y = 0
   #zoom = 1

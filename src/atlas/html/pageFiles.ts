@@ -12,7 +12,7 @@ export interface PageFiles {
 
 let found: Promise<PageFiles> | undefined
 
-/** Script and style, read once. @throws `FILE_NOT_FOUND` where the package is incomplete */
+/** See `pageFiles` in ../onDemand.ts. @throws `FILE_NOT_FOUND` where the package is incomplete */
 export function pageFiles(): Promise<PageFiles> {
   found ??= builtFolder() ? readBuilt() : bundlePage()
   return found
