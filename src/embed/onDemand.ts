@@ -180,7 +180,11 @@ export const decodeImage = lazily(async () => (await import('./pictures/image.ts
  */
 export const encodePng = lazily(async () => (await import('./pictures/encodePng.ts')).encodePng)
 
-/** A picture as a WebP of at most `size` × `size` pixels, its sides as they were to each other. @throws what {@link decodeImage} throws */
+/**
+ * A picture as a WebP (or, for SVGs whose readers know no other, a JPEG) of at most `size` × `size` pixels, its sides as they were to each other.
+ *
+ * @throws what {@link decodeImage} throws
+ */
 export const thumbnail = lazily(async () => (await import('./pictures/image.ts')).thumbnail)
 
 /** An SVG as a PNG of `scale` times its size. */

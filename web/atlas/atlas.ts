@@ -108,7 +108,7 @@ class Drawn implements Atlas {
     this.#view = readView(data, data.first)
     this.#before = this.#view.points
     this.#grid = new PointGrid(this.#view.points)
-    this.#camera.fit(this.#view.points)
+    this.#camera.frame(this.#view.points)
     this.#lasso = element('button', {
       type: 'button',
       'aria-pressed': 'false',
@@ -245,7 +245,10 @@ class Drawn implements Atlas {
       clearInterval(this.#playing)
       this.#playing = undefined
     }
-    if (this.#playing !== undefined) return stop()
+    if (this.#playing !== undefined) {
+      stop()
+      return
+    }
     if (this.#place === this.data.views.length - 1) this.show(0)
     this.#playing = setInterval(() => {
       if (this.#place === this.data.views.length - 1) stop()

@@ -24,7 +24,7 @@ export class Camera {
   }
 
   /** Fits the whole map into the frame where it is not zoomed. @param points from −1 to 1, around 0 */
-  fit(points: Float32Array): void {
+  frame(points: Float32Array): void {
     const most = [0, 0]
     for (let i = 0; i < points.length; i++) most[i & 1] = Math.max(most[i & 1]!, Math.abs(points[i]!))
     this.#half = [most[0] || 1, most[1] || 1]

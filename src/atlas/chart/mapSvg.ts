@@ -54,6 +54,8 @@ export async function mapSvg(
   const named = isNamed
     ? items.map(({ id, text }, i) => ({ index: i, text: shortened(text ?? id), url: pictures.urls.get(i) }))
     : []
+  // Pictures need the most room.
+  named.sort((a, b) => Number(b.url !== undefined) - Number(a.url !== undefined))
   const found = placeLabels(
     named.map(({ index, text, url }): LabelWish => {
       const [x, y] = [places[2 * index]!, places[2 * index + 1]!]
@@ -124,8 +126,12 @@ async function picturesOf(
     if (picture === undefined) continue
     throwIfAborted(signal)
     try {
-      const bytes = await thumbnail(picture, 2 * PICTURE, { label: id, ...(signal && { signal }) })
-      urls.set(i, `data:image/webp;base64,${encodeBase64(bytes)}`)
+      const bytes = await thumbnail(picture, 2 * PICTURE, {
+        format: 'jpeg',
+        label: id,
+        ...(signal && { signal }),
+      })
+      urls.set(i, `data:image/jpeg;base64,${encodeBase64(bytes)}`)
     } catch (error) {
       if (!(error instanceof PipiloError) || error.code === 'ABORTED') throw error
       without++

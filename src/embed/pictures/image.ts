@@ -66,14 +66,14 @@ export async function decodeChecked(
 export async function thumbnail(
   input: Input,
   size: number,
-  options: DecodeOptions = {},
+  { format = 'webp', ...options }: DecodeOptions & { readonly format?: 'webp' | 'jpeg' } = {},
 ): Promise<Uint8Array> {
-  return decodeAs(input, undefined, options, (image) =>
-    image
-      .resize(size, size, { fit: 'inside', withoutEnlargement: true })
-      .webp({ quality: 70, effort: 2 })
-      .toBuffer(),
-  )
+  return decodeAs(input, undefined, options, (image) => {
+    const small = image.resize(size, size, { fit: 'inside', withoutEnlargement: true })
+    return (
+      format === 'webp' ? small.webp({ quality: 70, effort: 2 }) : small.jpeg({ quality: 80 })
+    ).toBuffer()
+  })
 }
 
 /** An upright picture without transparency, made into something. */
