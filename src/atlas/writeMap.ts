@@ -2,7 +2,6 @@
 import { extname } from 'node:path'
 import { writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
-import { mapHtml, mapPng, mapSvg } from './onDemand.ts'
 import type { Drawn, DrawOptions, EmbeddingMap } from './types.ts'
 
 type Drawing = (
@@ -12,15 +11,15 @@ type Drawing = (
 
 const drawings: Readonly<Record<string, Drawing>> = {
   '.html': async (map, options) => {
-    const { html, withoutThumbnail } = await mapHtml(map, options)
+    const { html, withoutThumbnail } = await (await import('./html/mapHtml.ts')).mapHtml(map, options)
     return { content: html, withoutThumbnail }
   },
   '.svg': async (map, options) => {
-    const { svg, withoutThumbnail } = await mapSvg(map, options)
+    const { svg, withoutThumbnail } = await (await import('./chart/mapSvg.ts')).mapSvg(map, options)
     return { content: svg, withoutThumbnail }
   },
   '.png': async (map, options) => {
-    const { png, withoutThumbnail } = await mapPng(map, options)
+    const { png, withoutThumbnail } = await (await import('./chart/mapPng.ts')).mapPng(map, options)
     return { content: png, withoutThumbnail }
   },
 }

@@ -567,7 +567,7 @@ class Drawn implements Atlas {
         return [{ key: `${kind}${i}`, left: x, top: y, text: this.#textOf(i), kind }]
       })
     const dots = [...new Set([...(isNamed ? seen : []), ...litSet])].flatMap(pixels)
-    // Where all texts of clusters are seen, the names that were taken from them say nothing more.
+    // Names of clusters were taken from texts, and say nothing more where all texts are seen.
     const hasGroups = this.#lit === undefined && !(this.data.groups.kind === 'cluster' && isNamed)
     const wishes = [
       ...itemsOf(lit, 'lit'),

@@ -1,7 +1,6 @@
 // Command `evaluate`: measures models and layers on a task, side by side.
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import type { AnyInput, Embedder } from '../../embed/index.ts'
 import {
   type EvaluateOptions,
@@ -213,9 +212,7 @@ async function writeMteb(folder: string, found: Evaluation, args: Words): Promis
   const fileName = (name: string) => name.replace(/[^\w.-]+/g, '_')
   const place = join(folder, fileName(`${found.model.name}__${found.model.tap}`))
   const path = join(place, `${fileName(task)}.json`)
-  await mkdir(place, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, place, 'write')
-  })
+  await makeFolder(place)
   await writeFileAtomic(path, Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
   return path
 }

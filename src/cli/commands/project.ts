@@ -1,5 +1,4 @@
 // Command `project`: a map of texts and pictures, by one or several models and layers.
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import {
   type EmbeddingMap,
@@ -10,7 +9,7 @@ import {
   mapEnding,
   writeMap,
 } from '../../atlas/index.ts'
-import { fileError } from '../../base/files/index.ts'
+import { makeFolder } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, refuseModality } from '../../embed/index.ts'
 import { defaultImageModel, defaultTextModel, type InputModality } from '../../models/index.ts'
@@ -116,9 +115,7 @@ export const project = command({
     if (out === undefined && !json) throw usageError('Draw the map into which file?', 'Name it with --out.')
     if (out !== undefined) {
       mapEnding(out)
-      await mkdir(dirname(out), { recursive: true }).catch((error: unknown) => {
-        throw fileError(error, out, 'write')
-      })
+      await makeFolder(dirname(out))
     }
     checkWords(args)
     const options = mapOptions(args)
@@ -127,7 +124,7 @@ export const project = command({
       if (out === undefined) return
       const title = args.title ?? name
       const epochs = args.watch !== undefined
-      // What is watched shows its newest.
+      // A run that is followed is seen at its newest.
       const view = epochs ? { view: map.views.at(-1)!.name } : {}
       const { withoutThumbnail } = await writeMap(out, map, {
         title,
