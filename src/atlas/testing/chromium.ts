@@ -11,9 +11,11 @@ const PLACES = [
   'C:/Program Files/Google/Chrome/Application/chrome.exe',
 ]
 
-/** Path of a Chromium: what CHROMIUM_PATH says, or one in a usual place. */
-export const chromiumPath = (): string | undefined =>
-  process.env['CHROMIUM_PATH'] ?? PLACES.find((path) => existsSync(path))
+/** Path of a Chromium: CHROMIUM_PATH, which is empty for none, or one in a usual place. */
+export function chromiumPath(): string | undefined {
+  const named = process.env['CHROMIUM_PATH']
+  return named === undefined ? PLACES.find((path) => existsSync(path)) : named || undefined
+}
 
 /** WebGL2 without a GPU; containers let no sandbox be made. */
 export const chromiumArguments = ['--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--no-sandbox']
