@@ -129,7 +129,7 @@ async function done(name: string, argv: readonly string[]) {
   process.chdir(cwd)
   const ended = await run(name, argv)
   const files = readdirSync('.')
-    .filter((file) => /\.(onnx|npy|jsonl|png)$/.test(file))
+    .filter((file) => /\.(onnx|npy|jsonl|png|svg)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
   return { ...ended, out: withoutTimes(ended.out), files, stored: await stored(), trained: trained() }
 }
@@ -148,7 +148,10 @@ function trained() {
     if (!existsSync(model)) return []
     const checkpoints = join(folder, 'checkpoints')
     const hash = createHash('sha256').update(readFileSync(model)).digest('hex')
-    return [[folder, hash, existsSync(checkpoints) ? readdirSync(checkpoints) : []]]
+    const kept = [checkpoints, join(folder, 'snapshots')].map((path) =>
+      existsSync(path) ? readdirSync(path) : [],
+    )
+    return [[folder, hash, kept]]
   })
 }
 
@@ -245,7 +248,70 @@ const comparePictures = [
 ]
 const { normalize: ___, ...compareModelRuns } = modelRuns(compareTexts, comparePictures)
 
+const projectTexts = ['many.txt', '--model', 't', '--json']
+const projectPictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--json']
+const { normalize: ____, ...projectModelRuns } = modelRuns(projectTexts, projectPictures)
+
 const runs: Record<string, Record<string, Runs>> = {
+  project: {
+    ...projectModelRuns,
+    ...promptRuns(projectTexts),
+    size: [projectPictures, ['--size', 'none']],
+    text: [projectTexts, ['--text']],
+    as: [projectTexts, ['--as', 'image']],
+    label: [
+      ['--collection', 'texts', '--json'],
+      ['--label', 'line'],
+    ],
+    collection: [['--json'], ['--collection', 'texts']],
+    db: [
+      ['--collection', 'texts', '--json'],
+      ['--db', 'elsewhere'],
+    ],
+    model: [
+      ['many.txt', '--json'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['many.txt', '--json'],
+      ['--dtype', 'int8'],
+    ],
+    threads: [projectTexts, ['--threads', 'none']],
+    device: [projectTexts, ['--device', 'none']],
+    method: [projectTexts, ['--method', 'pca']],
+    neighbors: [projectTexts, ['--neighbors', '3']],
+    perplexity: [
+      [...projectTexts, '--method', 'tsne'],
+      ['--perplexity', '2'],
+    ],
+    near: [projectTexts, ['--near', '2']],
+    color: [
+      ['birds', '--model', 'i', '--json'],
+      ['--color', 'cluster'],
+    ],
+    clusters: [projectTexts, ['--clusters', '1']],
+    seed: [
+      [...projectTexts, '--method', 'umap'],
+      ['--seed', '1'],
+    ],
+    title: [
+      ['many.txt', '--model', 't', '--out', 'map.svg'],
+      ['--title', 'Many'],
+    ],
+    watch: [
+      ['photos', '--json'],
+      ['--watch', 'begun'],
+    ],
+    out: [
+      ['many.txt', '--model', 't'],
+      ['--out', 'map.svg'],
+    ],
+    'on-error': [
+      ['bad.txt', '--model', 't', '--json'],
+      ['--on-error', 'skip'],
+    ],
+    json: [['many.txt', '--model', 't', '--out', 'map.svg'], ['--json']],
+  },
   compare: {
     ...compareModelRuns,
     ...promptRuns(compareTexts),
@@ -506,6 +572,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     seed: [birds, ['--seed', '1']],
     checkpoint: [birds, ['--checkpoint', '0']],
+    snapshots: [birds, ['--snapshots', '1']],
     resume: [['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1', '--out', 'begun'], ['--resume']],
     json: [birds, ['--json']],
   },

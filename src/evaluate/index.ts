@@ -29,6 +29,7 @@ export {
   linearProbe,
   logisticRegression,
   nearestNeighbors,
+  nearestOthers,
   readTask,
   suspects,
   zeroShotPredictions,

@@ -283,3 +283,16 @@ export const suspects = lazily(async () => (await import('./labels/suspects.ts')
 export const compareEmbeddings = lazily(
   async () => (await import('./compare/compareEmbeddings.ts')).compareEmbeddings,
 )
+
+/**
+ * The nearest of each vector among the others, by cosine.
+ *
+ * @example
+ * ```ts
+ * const near = await nearestOthers(matrix, 10)
+ * near[0] // [{ index: 17, score: 0.93 }, …], nearest first, without 0
+ * ```
+ *
+ * @param k neighbours of each; fewer where there are no more others
+ */
+export const nearestOthers = lazily(async () => (await import('./measures/others.ts')).nearestOthers)

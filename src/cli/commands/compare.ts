@@ -3,6 +3,7 @@ import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
 import { type Comparison, compareEmbeddings } from '../../evaluate/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { listOf } from '../lists.ts'
 import {
   embedderOptions,
   type ModelValues,
@@ -56,7 +57,7 @@ export const compareCommand = command({
     const show = numberOption(args.show, 'show', 0) ?? 10
     const sides = sidesOf(args._, args)
     for (const side of sides) embedderOptions(side)
-    const found = await inputsOf(args.data.split(','), terminal)
+    const found = await inputsOf(listOf(args.data, ','), terminal)
     const [a, b] = [await embedded(sides[0], found, terminal), await embedded(sides[1], found, terminal)]
     const comparison = await compareEmbeddings(a, b, { k, signal: terminal.signal })
     const names = found.map(({ name }) => name)
@@ -73,10 +74,10 @@ function sidesOf(models: readonly string[], args: ModelValues): readonly [Side, 
   if (models.length > 2) throw usageError('pipilo compare takes two models.')
   const each = ['tap', 'pool', 'dtype'] as const
   const parts = Object.fromEntries(
-    each.map((name) => [name, args[name]?.split(';').map((part) => part.trim())]),
+    each.map((name) => [name, args[name] === undefined ? undefined : listOf(args[name], ';')]),
   ) as Readonly<Record<(typeof each)[number], string[] | undefined>>
   for (const name of each)
-    if ((parts[name]?.length ?? 0) > 2) throw usageError(`--${name} takes two values at most.`)
+    if (![1, 2].includes(parts[name]?.length ?? 1)) throw usageError(`--${name} takes one value, or two.`)
   const side = (i: number): Side => {
     const chosen = Object.fromEntries(
       each.flatMap((name) => {

@@ -14,6 +14,7 @@ import {
 } from '../../evaluate/index.ts'
 import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { modelsAndTaps } from '../lists.ts'
 import {
   embedderOptions,
   type ModelValues,
@@ -111,7 +112,10 @@ export const evaluateCommand = command({
     })
     const results: Evaluation[] = []
     const written: string[] = []
-    for (const values of chosen(args, task)) {
+    for (const values of modelsAndTaps<Words>(
+      args,
+      picturesOf(task) ? defaultImageModel : defaultTextModel,
+    )) {
       const found = await measured(values, task, options, terminal)
       results.push(found)
       if (json) await terminal.out(`${JSON.stringify(found)}\n`)
@@ -173,20 +177,6 @@ function evaluateOptions(args: Words): EvaluateOptions {
     ...(probe !== undefined && { probe }),
     ...(args.suspects && { suspects: true }),
   }
-}
-
-/** The options of each model with each tap. */
-function chosen(args: Words, task: Task): Words[] {
-  const usual = picturesOf(task) ? defaultImageModel : defaultTextModel
-  const parts = (value: string, by: string) =>
-    value
-      .split(by)
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
-  const models = parts(args.model ?? usual, ',')
-  const taps = args.tap === undefined ? [undefined] : parts(args.tap, ';')
-  if (models.length === 0 || taps.length === 0) throw usageError('--model and --tap name at least one each.')
-  return models.flatMap((model) => taps.map((tap) => ({ ...args, model, ...(tap !== undefined && { tap }) })))
 }
 
 const picturesOf = ({ data }: Task) => 'columns' in data && data.columns.includes('image')
