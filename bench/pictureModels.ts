@@ -1,5 +1,5 @@
 /**
- * Which model, layers and preparation make the best embedding of any picture: what the default picture model was chosen by.
+ * The search for the best embedding of any picture, over models, layers and preparations: the default picture model was chosen by it.
  *
  *     npx tsx pictureModels.ts [NAME]… [--json FILE]      # in bench/; names as in the list below; default all
  *     npx tsx pictureModels.ts NAME --fit 'LAYER,LAYER,…' --out FILE      # writes the whitening of these layers, and measures nothing
@@ -168,7 +168,7 @@ function drawing(set: string, emoji: string, side: number): Buffer {
   const { icons, width = 16, height = 16 } = iconSet(set)
   const { body, width: w = width, height: h = height } = icons[emoji]!
   return Buffer.from(
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" width="${side}" height="${side}">${body}</svg>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 ${w} ${h}" width="${side}" height="${side}">${body}</svg>`,
   )
 }
 
@@ -398,7 +398,7 @@ async function writeWhitening(
   const rows = joined(features, taps)
   const components = Math.min(256, rows[0]!.length, Math.floor(rows.length / 4))
   const fitted = await pca.fit(rows, { components, whiten: true })
-  // What it gives of zeros is the bias; of a unit vector, less that, a row of the matrix.
+  // Zeros give the bias; a unit vector gives, less that, a row of the matrix.
   const width = rows[0]!.length
   const unit = (at: number) => Float32Array.from({ length: width }, (_, i) => (i === at ? 1 : 0))
   const { data } = await fitted.transform([

@@ -13,7 +13,7 @@ export interface Whitening {
   readonly dimensions: number
   /** Matrix [features of the joined layers, dimensions] as half-precision numbers in base64, little-endian. */
   readonly weight: string
-  /** What is added: [dimensions]. */
+  /** Added behind the matrix: [dimensions]. */
   readonly bias: string
 }
 

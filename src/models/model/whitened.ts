@@ -9,7 +9,7 @@ import { derivedFingerprint } from './derivedFingerprint.ts'
 /** Name of the layer that {@link whitened} adds. */
 const LAYER = 'whitened'
 
-/** What was read of a model, with one more layer and output: {@link LAYER}, [batch, dimensions]. */
+/** A model as it was read, with one more layer and output: {@link LAYER}, [batch, dimensions]. */
 export function whitened(found: FoundModel, { taps, dimensions, weight, bias }: Whitening): FoundModel {
   const builder = Builder.from(found.graph)
   const made = builder.scope(LAYER, () => {
