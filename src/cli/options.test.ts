@@ -55,6 +55,15 @@ beforeAll(async () => {
       .join(''),
   )
   writeFileSync('many.txt', 'a towhee sings\nmarkets fell\nan owl hunts\nprices rise\nthe train is late\n')
+  writeFileSync(
+    'labelled.jsonl',
+    ['towhee', 'owl', 'wren', 'heron', 'gull', 'loan', 'bank', 'tax', 'fund', 'price']
+      .flatMap((word, i) =>
+        [`the ${word}`, `a ${word} again`].map((text) => ({ text, label: i < 5 ? 'bird' : 'money' })),
+      )
+      .map((row, i) => `${JSON.stringify(i === 3 ? { ...row, label: 'money' } : row)}\n`)
+      .join(''),
+  )
   writeFileSync('broken.jsonl', `${readFileSync('pairs.jsonl', 'utf8')}{ no JSON\n`)
   writeFileSync(
     'triplets.jsonl',
@@ -221,6 +230,7 @@ const birds = ['lenet5', '--data', 'birds', '--out', 'trained', '--size', '16', 
 
 const evaluatePairs = ['--task', 'pairs.jsonl', '--model', 't', '--json']
 const evaluateBirds = ['--task', 'birds', '--model', 'i', '--tap', 'stages.2', '--json', '--resamples', '0']
+const evaluateLabelled = ['--task', 'labelled.jsonl', '--model', 't', '--json', '--resamples', '0']
 const { normalize: __, ...evaluateModelRuns } = modelRuns(evaluatePairs, evaluateBirds)
 
 const compareTexts = [
@@ -292,6 +302,8 @@ const runs: Record<string, Record<string, Runs>> = {
       [...evaluateBirds, '--kind', 'few-shot'],
       ['--shots', '2'],
     ],
+    space: [evaluateLabelled, ['--space']],
+    suspects: [evaluateLabelled, ['--suspects']],
     resamples: [evaluatePairs, ['--resamples', '0']],
     seed: [
       [...evaluatePairs, '--resamples', '2'],

@@ -18,7 +18,7 @@ export type {
 } from './measures/logisticRegression.ts'
 export type { NearestNeighborsOptions, NeighborPredictions } from './measures/nearestNeighbors.ts'
 export { type RankingMeasures, type RankingOptions, rankingMeasures } from './measures/ranking.ts'
-export { alignment, anisotropy, type Hubness, hubness, uniformity } from './measures/space.ts'
+export { alignment, anisotropy, type Hubness, hubness, rankMe, uniformity } from './measures/space.ts'
 export {
   attribute,
   compareEmbeddings,

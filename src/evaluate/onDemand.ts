@@ -104,7 +104,7 @@ export async function heatMap(
  * | `similarity` | `spearman` of cosines and scores | `pearson` |
  * | `retrieval` | `ndcg@10` | recall, precision, MAP at each number of results; MAP, MRR |
  *
- * The interval holds 95 % of the measure's resamples (over the rows that are asked for; the model and what it learned stay the same). Inputs that cannot be
+ * Intervals hold 95 % of a measure's resamples (over the rows that are asked for; the model and what it learned stay the same). Inputs that cannot be
  * read are left out and counted in `skipped`. Beside quality it tells the rate of embedding, a vector's size, and memory.
  *
  * @param embedder gives a vector an input (not `pool: 'none'`)
@@ -153,7 +153,7 @@ export async function readTask(source: string, options: ReadTaskOptions = {}): P
  *
  * @remarks
  * The similarity is the cosine; distances are computed in ONNX Runtime, by blocks. Of classes with as many votes the lowest index wins, as
- * scikit-learn's `KNeighborsClassifier(metric='cosine')`.
+ * scikit-learn's `KNeighborsClassifier(metric='cosine')`. Cover and Hart, https://doi.org/10.1109/TIT.1967.1053964.
  *
  * @param asked vectors to classify. Default: those of `known`, each without itself
  * @throws `INPUT_INVALID` for one class only, for fewer vectors than neighbours, for NaN and infinities; `OPTION_INVALID`;
@@ -173,7 +173,8 @@ export const nearestNeighbors = lazily(
  *
  * @remarks
  * As scikit-learn's `LogisticRegression`: `C · Σ loss + ½ ‖weight‖²`, the bias is not penalised, two classes share one row of weights (it
- * is given for both, with opposite signs, and halved). Losses and gradients are computed in float64 in ONNX Runtime, the minimum is found by L-BFGS.
+ * is given for both, with opposite signs, and halved). Losses and gradients are computed in float64 in ONNX Runtime, the minimum is found by L-BFGS
+ * (https://doi.org/10.1007/BF01589116).
  *
  * @throws `INPUT_INVALID` for one class only, NaN and infinities; `OPTION_INVALID`
  */

@@ -88,6 +88,14 @@ export const evaluateCommand = command({
       description: 'Examples of each class, for few-shot (default: 5)',
       valueHint: 'n',
     },
+    space: {
+      type: 'boolean',
+      description: 'Measure the space as well: anisotropy, uniformity, RankMe, hubness',
+    },
+    suspects: {
+      type: 'boolean',
+      description: 'List labels that their neighbours contradict (--out FILE.html with the pictures)',
+    },
     resamples: {
       type: 'string',
       description: 'Resamples of the intervals; 0 for none (default: 1000)',
@@ -120,7 +128,7 @@ export const evaluateCommand = command({
     }
     if (!json)
       await terminal.out(
-        `${tableOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
+        `${tableOf(results)}${spaceOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
       )
   },
 })
@@ -134,6 +142,7 @@ interface Words extends ModelValues {
   readonly probe?: boolean | undefined
   readonly shots?: string | undefined
   readonly suspects?: boolean | undefined
+  readonly space?: boolean | undefined
   readonly resamples?: string | undefined
   readonly seed?: string | undefined
   readonly 'on-error'?: string | undefined
@@ -173,6 +182,7 @@ function evaluateOptions(args: Words): EvaluateOptions {
     ...(seed !== undefined && { seed }),
     ...(probe !== undefined && { probe }),
     ...(args.suspects && { suspects: true }),
+    ...(args.space && { space: true }),
   }
 }
 
@@ -259,6 +269,29 @@ function tableOf(results: readonly Evaluation[]): string {
   ]
   const { task } = first!
   return `${task.name}: ${task.kind} of ${task.rows} rows\n${table(columns, rows)}`
+}
+
+/** A row for each model and tap, of measures without labels. */
+function spaceOf(results: readonly Evaluation[]): string {
+  const rows = results.flatMap(({ space, model }) =>
+    space
+      ? [
+          [
+            model.name,
+            model.tap,
+            `${space.vectors}`,
+            ...[space.anisotropy, space.uniformity].map((value) => value.toFixed(4)),
+            `${space.rankMe.toFixed(1)} of ${model.dimensions}`,
+            space.hubness.toFixed(2),
+            `${(100 * space.orphans).toFixed(1)} %`,
+          ],
+        ]
+      : [],
+  )
+  if (rows.length === 0) return ''
+  const right = (heading: string) => ({ heading, align: 'right' as const })
+  const numbers = ['vectors', 'anisotropy', 'uniformity', 'RankMe', 'hubness', 'orphans']
+  return `\n\n${table([{ heading: 'model' }, { heading: 'tap' }, ...numbers.map(right)], rows)}`
 }
 
 /** How many suspicious labels are listed. */

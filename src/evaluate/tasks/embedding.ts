@@ -14,6 +14,8 @@ export class Meter {
   inputs = 0
   seconds = 0
   memory = 0
+  /** All that was embedded so far. */
+  readonly vectors: Float32Array[] = []
   readonly #total: number
   readonly #onProgress: ((event: { done: number; total: number }) => void) | undefined
 
@@ -44,7 +46,9 @@ export class Meter {
     this.memory = Math.max(this.memory, process.memoryUsage.rss())
     if (errors.length === inputs.length && errors[0]) throw errors[0].error
     const failed = new Set(errors.map(({ index }) => index))
-    return { vectors: vectors.map((vector, i) => (failed.has(i) ? undefined : vector)), skipped: failed.size }
+    const kept = vectors.map((vector, i) => (failed.has(i) ? undefined : vector))
+    for (const vector of kept) if (vector) this.vectors.push(vector)
+    return { vectors: kept, skipped: failed.size }
   }
 }
 

@@ -50,6 +50,10 @@ export interface EvaluateOptions {
   readonly shots?: number
   /** List the examples of a classification whose label their neighbours contradict. Default `false`. */
   readonly suspects?: boolean
+  /**
+   * Measure the space of the embeddings as well, on 2,000 of the task's vectors at most: anisotropy, uniformity, hubness, RankMe. Default `false`.
+   */
+  readonly space?: boolean
   /** Numbers of results that retrieval looks at. Default 1, 5, 10, 100. */
   readonly at?: readonly number[]
   /** Texts for a class, for zero shots: `{}` is its name. Default `['a picture of {}']`. */
@@ -83,6 +87,10 @@ export interface Evaluation {
   readonly main: { readonly measure: string; readonly value: number; readonly interval?: Interval }
   /** All measures, the main one among them; shares from 0 to 1, correlations from -1 to 1. */
   readonly measures: Readonly<Record<string, number>>
+  /** Intervals of the measures, by name: of those that a resample of the rows has. */
+  readonly intervals: Readonly<Record<string, Interval>>
+  /** With `space`: measures that need no labels. */
+  readonly space?: SpaceMeasures
   /** With `suspects`: labels that are probably wrong, the most suspicious first. */
   readonly suspects?: readonly SuspiciousRow[]
   /** Rows whose input could not be read and that are left out. */
@@ -97,6 +105,18 @@ export interface Evaluation {
     /** Resident memory of the process at its highest while embedding, in bytes. */
     readonly memory: number
   }
+}
+
+/** Measures of the space of a task's embeddings. They have no intervals: a resample holds some vectors twice, at distance 0, which none of them means. */
+export interface SpaceMeasures {
+  /** Vectors that were looked at. */
+  readonly vectors: number
+  readonly anisotropy: number
+  readonly uniformity: number
+  readonly rankMe: number
+  /** Skewness among 10 neighbours, and share of vectors that are nobody's neighbour. */
+  readonly hubness: number
+  readonly orphans: number
 }
 
 /** A row whose label is probably wrong. */
