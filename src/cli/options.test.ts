@@ -302,6 +302,7 @@ const runs: Record<string, Record<string, Runs>> = {
       [...evaluateBirds, '--kind', 'few-shot'],
       ['--shots', '2'],
     ],
+    'every-layer': [evaluatePairs, ['--every-layer']],
     space: [evaluateLabelled, ['--space']],
     suspects: [evaluateLabelled, ['--suspects']],
     resamples: [evaluatePairs, ['--resamples', '0']],

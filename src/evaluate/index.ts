@@ -23,6 +23,7 @@ export {
   attribute,
   compareEmbeddings,
   evaluate,
+  evaluateLayers,
   fewShot,
   heatMap,
   kMeans,
@@ -33,6 +34,7 @@ export {
   suspects,
   zeroShotPredictions,
 } from './onDemand.ts'
+export type * from './tasks/layerTypes.ts'
 export { type MtebOptions, type MtebResult, mtebResult } from './tasks/mteb.ts'
 export type { ReadTaskOptions } from './tasks/readTask.ts'
 export type * from './tasks/types.ts'

@@ -1,9 +1,11 @@
 // Functions of this room's door; each loads its code with its first call.
 import { lazily, plainCopy } from '../base/index.ts'
 import type { AnyInput, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
+import type { Model } from '../models/index.ts'
 import type { Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
+import type { EvaluateLayersOptions, LayerScan } from './tasks/layerTypes.ts'
 import type { ReadTaskOptions } from './tasks/readTask.ts'
 import type { EvaluateOptions, Evaluation, Task } from './tasks/types.ts'
 
@@ -121,6 +123,33 @@ export async function evaluate<In extends AnyInput = AnyInput>(
     task,
     given,
   )
+}
+
+/**
+ * Measures every layer of a model on a task: which one is the best embedding for it.
+ *
+ * @example
+ * ```ts
+ * const { layers, best } = await evaluateLayers('mobilenet-v2', await readTask('birds/'))
+ * layers[best].layer // 'block_13_project_BN'
+ * layers[best].main  // { measure: 'probe_accuracy', value: 0.83, interval: { … } }
+ * await writeFile('depth.svg', await depthPlot({ 'mobilenet-v2': layers }))
+ * ```
+ *
+ * @remarks
+ * Layers are those of `layers()` that give a vector an input; of several names of one value the outermost is taken, and the scores of attention are left out. One run of the model reads
+ * as many as `memory` holds, and every vector is brought to length 1. All layers are asked the same rows; that the best of many is somewhat lucky,
+ * the intervals tell.
+ *
+ * @param model an opened one, or a name that `open` takes
+ * @throws `OPTION_INVALID` for a model of two towers; what `open` and {@link evaluate} throw
+ */
+export async function evaluateLayers(
+  model: string | Model,
+  task: Task,
+  options: EvaluateLayersOptions = {},
+): Promise<LayerScan> {
+  return (await import('./tasks/layers.ts')).evaluateLayers(model, task, options)
 }
 
 /**

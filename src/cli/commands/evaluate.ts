@@ -7,6 +7,8 @@ import {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
+  evaluateLayers,
+  type LayerScan,
   mtebResult,
   type ReadTaskOptions,
   readTask,
@@ -15,6 +17,7 @@ import {
 } from '../../evaluate/index.ts'
 import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { scanTable, withInterval } from '../layerScan.ts'
 import {
   embedderOptions,
   type ModelValues,
@@ -46,6 +49,7 @@ export const evaluateCommand = command({
     'pipilo evaluate --task photos-by-class/',
     'pipilo evaluate --task sts-dev.csv --model all-MiniLM-L6-v2,hf:BAAI/bge-small-en-v1.5',
     "pipilo evaluate --task photos-by-class/ --tap 'block_6_expand_relu; block_13_project_BN; out_relu' --pool mean",
+    'pipilo evaluate --task photos-by-class/ --every-layer --no-probe',
     'pipilo evaluate --task mnist --model ./runs/digits,./runs/autoencoder',
     'pipilo evaluate --task scifact/ --mteb results/ --mteb-task SciFact',
     'pipilo evaluate --task reviews.csv --kind clustering --json',
@@ -76,6 +80,10 @@ export const evaluateCommand = command({
     ...modelOptions,
     model: { ...modelArgs.model, description: `${modelArgs.model.description}; several with commas` },
     tap: { ...modelArgs.tap, description: 'Layer that is measured; several, in turn, with semicolons' },
+    'every-layer': {
+      type: 'boolean',
+      description: 'Measure every layer, in the order of depth, and say which is best',
+    },
     ...promptArgs,
     neighbors: { type: 'string', description: 'Neighbours that vote (default: 5)', valueHint: 'k' },
     probe: {
@@ -118,6 +126,12 @@ export const evaluateCommand = command({
       ...taskOptions(args),
       signal: terminal.signal,
     })
+    if (args['every-layer']) {
+      const scans = await scanned(args, task, options, terminal)
+      if (mteb !== undefined)
+        for (const { layers } of scans) for (const layer of layers) await writeMteb(mteb, layer, args)
+      return
+    }
     const results: Evaluation[] = []
     const written: string[] = []
     for (const values of chosen(args, task)) {
@@ -146,6 +160,8 @@ interface Words extends ModelValues {
   readonly resamples?: string | undefined
   readonly seed?: string | undefined
   readonly 'on-error'?: string | undefined
+  readonly json?: boolean | undefined
+  readonly 'every-layer'?: boolean | undefined
   readonly mteb?: string | undefined
   readonly 'mteb-task'?: string | undefined
 }
@@ -185,6 +201,45 @@ function evaluateOptions(args: Words): EvaluateOptions {
     ...(args.space && { space: true }),
   }
 }
+
+/** Measures every layer of each model. */
+async function scanned(
+  args: Words,
+  task: Task,
+  { suspects, ...options }: EvaluateOptions,
+  terminal: Terminal,
+): Promise<LayerScan[]> {
+  const { json, tap } = args
+  if (tap !== undefined) throw usageError('--every-layer and --tap contradict each other.')
+  if (args.dimensions !== undefined)
+    throw usageError('--every-layer measures layers as they are, without --dimensions.')
+  if (suspects) throw usageError('--suspects is of one layer: name it with --tap.')
+  const scans: LayerScan[] = []
+  for (const values of chosen(args, task)) {
+    const { dimensions: _, tap: __, normalize: ___, ...opening } = embedderOptions(values)
+    const bar = progress(terminal, values.model!)
+    try {
+      const scan = await evaluateLayers(values.model!, task, {
+        ...options,
+        embedder: opening,
+        signal: terminal.signal,
+        onProgress: ({ done, total }) => bar.update(done, total),
+      })
+      scans.push(scan)
+      bar.clear()
+      await terminal.out(json ? `${JSON.stringify(plain(scan))}\n` : `${scanTable(scan)}\n`)
+    } finally {
+      bar.clear()
+    }
+  }
+  return scans
+}
+
+/** A scan as JSON holds it: errors as their sentences. */
+const plain = ({ left, ...scan }: LayerScan) => ({
+  ...scan,
+  left: left.map(({ layer, error }) => ({ layer, reason: error.message })),
+})
 
 /** The options of each model with each tap. */
 function chosen(args: Words, task: Task): Words[] {
@@ -247,7 +302,7 @@ function tableOf(results: readonly Evaluation[]): string {
   const rows = results.map(({ model, main, measures, cost, skipped }) => [
     model.name,
     model.tap,
-    interval(main),
+    withInterval(main),
     ...shown.map((name) => measures[name]!.toFixed(4)),
     `${model.dimensions}`,
     `${cost.perSecond.toFixed(0)}/s`,
@@ -313,9 +368,4 @@ function suspectsOf({ suspects, model, task }: Evaluation): string {
       .map(({ margin, label, likelier, row }) => [margin.toFixed(3), label, likelier, row]),
   )
   return `\n${suspects.length} of ${task.rows} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
-}
-
-function interval({ value, interval }: Evaluation['main']): string {
-  if (!interval) return value.toFixed(4)
-  return `${value.toFixed(4)} (${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`
 }

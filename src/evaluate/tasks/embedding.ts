@@ -25,7 +25,7 @@ export class Meter {
   }
 
   async embed(
-    embedder: Embedder<Float32Array, AnyInput>,
+    embedder: Pick<Embedder<Float32Array, AnyInput>, 'embed'>,
     inputs: readonly AnyInput[],
     { prompt, signal }: { readonly prompt?: Prompt | undefined; readonly signal?: AbortSignal | undefined },
   ): Promise<Embedded> {
@@ -53,7 +53,11 @@ export class Meter {
 }
 
 /** The input of a row for a model: its picture or its text. @throws `INPUT_INVALID` where the row has neither, or not what the model takes */
-export function inputOf(embedder: Embedder<Float32Array, AnyInput>, row: DatasetRow, name: string): AnyInput {
+export function inputOf(
+  embedder: Pick<Embedder, 'modality' | 'name'>,
+  row: DatasetRow,
+  name: string,
+): AnyInput {
   const { modality } = embedder
   if (row.image !== undefined && modality !== 'text') {
     return modality === 'text-image' ? { image: row.image } : row.image

@@ -26,14 +26,18 @@ import { zeroShotPredictions } from '../measures/zeroShotPredictions.ts'
 import { inputOf, Meter } from './embedding.ts'
 import type { EvaluateOptions, Evaluation, SpaceMeasures, SuspiciousRow, Task } from './types.ts'
 
-type VectorEmbedder = Embedder<Float32Array, AnyInput>
+/** The part of an embedder that an evaluation needs. */
+export type Measured = Pick<
+  Embedder<Float32Array, AnyInput>,
+  'name' | 'modality' | 'tap' | 'pool' | 'recipe' | 'dimensions' | 'embed'
+>
 type Found = Pick<Evaluation, 'main' | 'measures' | 'intervals' | 'skipped' | 'suspects'> & {
   readonly rows: number
 }
 
 /** See `evaluate` in onDemand.ts. */
 export async function evaluate(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   task: Task,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
@@ -63,12 +67,7 @@ export async function evaluate(
   }
 }
 
-function measured(
-  embedder: VectorEmbedder,
-  task: Task,
-  options: EvaluateOptions,
-  meter: Meter,
-): Promise<Found> {
+function measured(embedder: Measured, task: Task, options: EvaluateOptions, meter: Meter): Promise<Found> {
   if (task.kind === 'similarity') return similarity(embedder, task.data, options, meter)
   if (task.kind === 'retrieval') return retrieval(embedder, task, options, meter)
   if (task.kind === 'zero-shot') return zeroShots(embedder, task.data, options, meter)
@@ -77,7 +76,7 @@ function measured(
 }
 
 /** Inputs that a task embeds. */
-function inputsOf(task: Task): number {
+export function inputsOf(task: Task): number {
   if (task.kind === 'retrieval') return task.data.corpus.length + task.data.relevant.size
   if (task.kind === 'similarity') return 2 * task.data.length
   return task.data.length + ('test' in task && task.test ? task.test.length : 0)
@@ -92,7 +91,7 @@ interface Labelled {
 
 /** Vectors and labels of a data set's rows that could be embedded. */
 async function labelled(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   data: Dataset,
   { signal }: EvaluateOptions,
   meter: Meter,
@@ -117,7 +116,7 @@ async function labelled(
 }
 
 async function classification(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   { data, test }: Extract<Task, { kind: 'classification' | 'few-shot' | 'clustering' }>,
   options: EvaluateOptions,
   meter: Meter,
@@ -213,7 +212,7 @@ function sameClasses(data: Dataset, test: Dataset): Dataset {
 }
 
 async function ungrouped(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   { kind, data, test }: Extract<Task, { kind: 'classification' | 'few-shot' | 'clustering' }>,
   options: EvaluateOptions,
   meter: Meter,
@@ -258,7 +257,7 @@ async function ungrouped(
 }
 
 async function similarity(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   data: Dataset,
   options: EvaluateOptions,
   meter: Meter,
@@ -287,7 +286,7 @@ async function similarity(
 }
 
 async function retrieval(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   { data }: Extract<Task, { kind: 'retrieval' }>,
   options: EvaluateOptions,
   meter: Meter,
@@ -341,7 +340,7 @@ async function retrieval(
 
 /** Names of prompts: those that were asked for, or the usual ones that the model has. */
 function promptsOf(
-  { recipe }: VectorEmbedder,
+  { recipe }: Measured,
   { prompts: asked = {} }: EvaluateOptions,
 ): { readonly query: string | undefined; readonly document: string | undefined } {
   const known = Object.keys(recipe.text?.prompts ?? {})
@@ -353,7 +352,7 @@ function promptsOf(
 }
 
 async function zeroShots(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   data: Dataset,
   options: EvaluateOptions,
   meter: Meter,
