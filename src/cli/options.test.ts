@@ -138,7 +138,7 @@ async function done(name: string, argv: readonly string[]) {
   process.chdir(cwd)
   const ended = await run(name, argv)
   const files = readdirSync('.')
-    .filter((file) => /\.(onnx|npy|jsonl|png)$/.test(file))
+    .filter((file) => /\.(onnx|npy|jsonl|png|svg|html)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
   return { ...ended, out: withoutTimes(ended.out), files, stored: await stored(), trained: trained() }
 }
@@ -273,6 +273,7 @@ const runs: Record<string, Record<string, Runs>> = {
     device: [compareTexts, ['--device', 'none']],
     k: [compareTexts, ['-k', '2']],
     show: [compareTexts.slice(0, -1), ['--show', '1']],
+    plot: [compareTexts, ['--plot', 'drawn.svg']],
     json: [compareTexts.slice(0, -1), ['--json']],
   },
   evaluate: {
@@ -302,6 +303,7 @@ const runs: Record<string, Record<string, Runs>> = {
       [...evaluateBirds, '--kind', 'few-shot'],
       ['--shots', '2'],
     ],
+    plot: [evaluateLabelled, ['--plot', 'drawn.svg']],
     'every-layer': [evaluatePairs, ['--every-layer']],
     space: [evaluateLabelled, ['--space']],
     suspects: [evaluateLabelled, ['--suspects']],

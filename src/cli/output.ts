@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileError } from '../base/files/index.ts'
+import { fileError, writeFileAtomic } from '../base/files/index.ts'
 import { NpyWriter } from '../tensor/files/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { type Terminal, usageError } from './command.ts'
@@ -212,6 +212,20 @@ class StandardOutput implements VectorOutput {
   }
   async close() {}
   async abort() {}
+}
+
+/** @throws a usage error for a plot of another kind than SVG */
+export function checkPlot({ plot }: { readonly plot?: string | undefined }): void {
+  if (plot !== undefined && !/\.svg$/i.test(plot))
+    throw usageError(`--plot writes an .svg file, not ${JSON.stringify(plot)}.`)
+}
+
+/** Writes a text file under its final name once it is whole, making its folder. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw fileError(error, path, 'write')
+  })
+  await writeFileAtomic(path, Buffer.from(text))
 }
 
 /** The output that a file's ending asks for; JSON lines on standard output without a file. */

@@ -22,6 +22,8 @@ export { alignment, anisotropy, type Hubness, hubness, rankMe, uniformity } from
 export {
   attribute,
   compareEmbeddings,
+  confusionMatrixPlot,
+  depthPlot,
   evaluate,
   evaluateLayers,
   fewShot,
@@ -31,9 +33,11 @@ export {
   logisticRegression,
   nearestNeighbors,
   readTask,
+  similarityPlot,
   suspects,
   zeroShotPredictions,
 } from './onDemand.ts'
+export type * from './plots/types.ts'
 export type * from './tasks/layerTypes.ts'
 export { type MtebOptions, type MtebResult, mtebResult } from './tasks/mteb.ts'
 export type { ReadTaskOptions } from './tasks/readTask.ts'

