@@ -303,6 +303,10 @@ const runs: Record<string, Record<string, Runs>> = {
       [...evaluateBirds, '--kind', 'few-shot'],
       ['--shots', '2'],
     ],
+    out: [
+      [...evaluateLabelled, '--suspects'],
+      ['--out', 'suspects.html'],
+    ],
     plot: [evaluateLabelled, ['--plot', 'drawn.svg']],
     'every-layer': [evaluatePairs, ['--every-layer']],
     space: [evaluateLabelled, ['--space']],

@@ -220,6 +220,12 @@ export function checkPlot({ plot }: { readonly plot?: string | undefined }): voi
     throw usageError(`--plot writes an .svg file, not ${JSON.stringify(plot)}.`)
 }
 
+/** Rows as CSV (RFC 4180). */
+export function csv(rows: readonly (readonly string[])[]): string {
+  const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('')
+}
+
 /** Writes a text file under its final name once it is whole, making its folder. */
 export async function writeText(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {

@@ -35,8 +35,10 @@ export {
   readTask,
   similarityPlot,
   suspects,
+  suspectsPage,
   zeroShotPredictions,
 } from './onDemand.ts'
+export type * from './pages/types.ts'
 export type * from './plots/types.ts'
 export type * from './tasks/layerTypes.ts'
 export { type MtebOptions, type MtebResult, mtebResult } from './tasks/mteb.ts'

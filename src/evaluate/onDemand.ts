@@ -1,10 +1,11 @@
 // Functions of this room's door; each loads its code with its first call.
 import { lazily, plainCopy } from '../base/index.ts'
-import type { AnyInput, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
+import type { AnyInput, Dataset, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
 import type { Model } from '../models/index.ts'
 import type { Matrix, Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
+import type { PageOptions } from './pages/types.ts'
 import type {
   ConfusionPlotOptions,
   DepthPlotOptions,
@@ -13,7 +14,7 @@ import type {
 } from './plots/types.ts'
 import type { EvaluateLayersOptions, LayerScan } from './tasks/layerTypes.ts'
 import type { ReadTaskOptions } from './tasks/readTask.ts'
-import type { EvaluateOptions, Evaluation, Task } from './tasks/types.ts'
+import type { EvaluateOptions, Evaluation, SuspiciousRow, Task } from './tasks/types.ts'
 
 /**
  * Tells which pixels or tokens of an input move its embedding together with another embedding.
@@ -361,6 +362,26 @@ export const zeroShotPredictions = lazily(
  * @see https://arxiv.org/abs/1911.00068
  */
 export const suspects = lazily(async () => (await import('./labels/suspects.ts')).suspects)
+
+/**
+ * A page of suspicious labels: thumbnails or texts, the given label, the likelier one and its probability. It needs nothing from elsewhere.
+ *
+ * @example
+ * ```ts
+ * const task = await readTask('birds/')
+ * const { suspects } = await evaluate(e, task, { suspects: true })
+ * await writeFile('suspects.html', await suspectsPage(suspects, task.data))
+ * ```
+ *
+ * @param data the rows that were evaluated
+ */
+export async function suspectsPage(
+  suspicious: readonly SuspiciousRow[],
+  data: Dataset,
+  options: PageOptions = {},
+): Promise<string> {
+  return (await import('./pages/suspects.ts')).suspectsPage(suspicious, data, options)
+}
 
 /**
  * Compares two embeddings of the same inputs: two models, two layers, two precisions.

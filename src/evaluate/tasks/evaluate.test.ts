@@ -4,9 +4,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Embedder, embedder } from '../../embed/index.ts'
+import { type Dataset, type Embedder, embedder } from '../../embed/index.ts'
 import { cosineSimilarity } from '../../tensor/index.ts'
-import { anisotropy, evaluate, mtebResult, pearson, rankMe, readTask, spearman } from '../index.ts'
+import {
+  anisotropy,
+  evaluate,
+  mtebResult,
+  pearson,
+  rankMe,
+  readTask,
+  spearman,
+  suspectsPage,
+} from '../index.ts'
 
 let folder: string
 let texts: Embedder
@@ -111,6 +120,8 @@ describe('evaluate', () => {
     })
     expect(suspects![0]).toMatchObject({ index: 4, label: 'money', likelier: 'bird' })
     expect(suspects![0]!.row).toMatch(/turned\.jsonl.*5/)
+    const page = await suspectsPage(suspects!, (await readTask(at('turned.jsonl'))).data as Dataset)
+    expect(page).toMatch(/the wren nests.*<td>money<\/td><td><strong>bird<\/strong><\/td>/)
     const plain = await evaluate(texts, same, { neighbors: 1, probe: false, resamples: 0 })
     expect(plain.main.measure).toBe('knn_accuracy')
   })

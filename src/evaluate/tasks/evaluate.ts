@@ -195,7 +195,7 @@ async function suspiciousRows(
 ): Promise<SuspiciousRow[]> {
   const { ranking } = await suspects({ vectors, labels }, signal && { signal })
   const names = namesOf(data)
-  return ranking.flatMap(({ index, label, likelier, margin, wrong }) =>
+  return ranking.flatMap(({ index, label, likelier, confidence, margin, wrong }) =>
     wrong
       ? [
           {
@@ -203,6 +203,7 @@ async function suspiciousRows(
             index: rows[index]!,
             label: names[label]!,
             likelier: names[likelier]!,
+            confidence,
             margin,
           },
         ]

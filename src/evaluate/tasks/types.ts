@@ -138,6 +138,8 @@ export interface SuspiciousRow {
   readonly label: string
   /** The class that is likeliest. */
   readonly likelier: string
+  /** Probability of that class. */
+  readonly confidence: number
   /** From -1 to 1, the lower the more suspicious. */
   readonly margin: number
 }
