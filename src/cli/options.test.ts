@@ -64,6 +64,15 @@ beforeAll(async () => {
       .map((row, i) => `${JSON.stringify(i === 3 ? { ...row, label: 'money' } : row)}\n`)
       .join(''),
   )
+  writeFileSync(
+    'same.jsonl',
+    ['a towhee', 'an owl', 'a market']
+      .map(
+        (text, i) =>
+          `${JSON.stringify({ sentence1: text, sentence2: i === 0 ? text : 'rain', score: i === 0 ? 1 : 0 })}\n`,
+      )
+      .join(''),
+  )
   writeFileSync('broken.jsonl', `${readFileSync('pairs.jsonl', 'utf8')}{ no JSON\n`)
   writeFileSync(
     'triplets.jsonl',
@@ -253,6 +262,9 @@ const comparePictures = [
   '1',
   '--json',
 ]
+const duplicateTexts = ['many.txt', '--model', 't', '--threshold', '0.1', '--json']
+const duplicatePictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--threshold', '0.1', '--json']
+const { normalize: ____, ...duplicateModelRuns } = modelRuns(duplicateTexts, duplicatePictures)
 const { normalize: ___, ...compareModelRuns } = modelRuns(compareTexts, comparePictures)
 
 const runs: Record<string, Record<string, Runs>> = {
@@ -326,6 +338,40 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--mteb-task', 'STSBenchmark'],
     ],
     json: [evaluatePairs.slice(0, -1), ['--json']],
+  },
+  duplicates: {
+    ...duplicateModelRuns,
+    ...promptRuns(duplicateTexts),
+    model: [
+      ['many.txt', '--threshold', '0.5', '--json'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['many.txt', '--model', 'all-MiniLM-L6-v2', '--threshold', '0.1', '--json'],
+      ['--dtype', 'int8'],
+    ],
+    size: [duplicatePictures, ['--size', 'none']],
+    as: [
+      ['many.txt', '--model', 't', '--threshold', '0.5', '--json'],
+      ['--as', 'image'],
+    ],
+    threads: [duplicateTexts, ['--threads', 'none']],
+    device: [duplicateTexts, ['--device', 'none']],
+    threshold: [
+      ['many.txt', '--model', 't', '--json'],
+      ['--threshold', '0.5'],
+    ],
+    pairs: [
+      ['many.txt', '--model', 't', '--json'],
+      ['--pairs', 'same.jsonl'],
+    ],
+    show: [duplicateTexts.slice(0, -1), ['--show', '0']],
+    out: [duplicateTexts, ['--out', 'groups.html']],
+    'on-error': [
+      ['bad.txt', 'many.txt', '--model', 't', '--threshold', '0.1', '--json'],
+      ['--on-error', 'skip'],
+    ],
+    json: [duplicateTexts.slice(0, -1), ['--json']],
   },
   demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
   embed: {

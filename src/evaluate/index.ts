@@ -3,6 +3,8 @@ export { type ColorTokensOptions, colorTokens } from './attribution/colorTokens.
 export type { HeatMapOptions } from './attribution/heatMap.ts'
 export type * from './attribution/types.ts'
 export type { CompareOptions, Comparison, Disagreement } from './compare/compareEmbeddings.ts'
+export { bestThreshold } from './duplicates/threshold.ts'
+export type * from './duplicates/types.ts'
 export { confidentLearning, type Suspect, type Suspects, type SuspectsOptions } from './labels/suspects.ts'
 export { type BootstrapOptions, bootstrap, type Interval } from './measures/bootstrap.ts'
 export { type ClassificationMeasures, classificationMeasures } from './measures/classification.ts'
@@ -24,6 +26,9 @@ export {
   compareEmbeddings,
   confusionMatrixPlot,
   depthPlot,
+  duplicates,
+  duplicatesPage,
+  duplicateThreshold,
   evaluate,
   evaluateLayers,
   fewShot,

@@ -5,6 +5,7 @@ import type { Model } from '../models/index.ts'
 import type { Matrix, Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
+import type { Duplicates, DuplicatesOptions, LabelledPair, Threshold } from './duplicates/types.ts'
 import type { PageOptions } from './pages/types.ts'
 import type {
   ConfusionPlotOptions,
@@ -381,6 +382,78 @@ export async function suspectsPage(
   options: PageOptions = {},
 ): Promise<string> {
   return (await import('./pages/suspects.ts')).suspectsPage(suspicious, data, options)
+}
+
+/**
+ * Finds groups of near-identical texts or pictures.
+ *
+ * @example
+ * ```ts
+ * const { groups, redundant } = await duplicates(await embedder('mobilenet-v2'), files)
+ * groups[0] // { representative: 17, members: [{ index: 17, similarity: 1, exact: true }, { index: 40, similarity: 0.996, exact: false }] }
+ * ```
+ *
+ * @remarks
+ * A group is an input and all that are at least `threshold` like it, the largest first (`communityDetection`): chains are not followed, so no
+ * two of a group are further apart than that allows, and whatever is dropped is near what is kept. An input belongs to one group. What
+ * is the same to the byte is embedded once, and in one group at any threshold. All pairs are multiplied by blocks; memory grows with the inputs and the pairs that are near.
+ *
+ * @throws `OPTION_INVALID` where neither the options nor the model's card name a threshold; what `embed` throws
+ */
+export async function duplicates<In extends AnyInput = AnyInput>(
+  embedder: Embedder<Float32Array, In>,
+  inputs: readonly In[],
+  options: DuplicatesOptions = {},
+): Promise<Duplicates> {
+  return (await import('./duplicates/duplicates.ts')).duplicates(
+    embedder as unknown as Embedder<Float32Array, AnyInput>,
+    inputs,
+    options,
+  )
+}
+
+/**
+ * The cosine that tells duplicates from others with the best F1, among pairs that somebody labelled.
+ *
+ * @example
+ * ```ts
+ * const { threshold, f1 } = await duplicateThreshold(e, [{ a: 'an owl', b: 'An owl.', duplicate: true }, …])
+ * await duplicates(e, texts, { threshold })
+ * ```
+ *
+ * @throws `INPUT_INVALID` for pairs of one kind only; what `embed` throws
+ */
+export async function duplicateThreshold<In extends AnyInput = AnyInput>(
+  embedder: Embedder<Float32Array, In>,
+  pairs: readonly LabelledPair<In>[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Threshold> {
+  return (await import('./duplicates/threshold.ts')).duplicateThreshold(
+    embedder as unknown as Embedder<Float32Array, AnyInput>,
+    pairs,
+    options,
+  )
+}
+
+/**
+ * A page of duplicates: a row a group, thumbnails or texts, the representative outlined. It needs nothing from elsewhere.
+ *
+ * @example
+ * ```ts
+ * const found = await duplicates(e, files)
+ * await writeFile('duplicates.html', await duplicatesPage(found, { inputs: files, names: files, modality: e.modality }))
+ * ```
+ */
+export async function duplicatesPage(
+  found: Duplicates,
+  given: {
+    readonly inputs: readonly AnyInput[]
+    readonly names?: readonly string[]
+    readonly modality: Embedder['modality']
+  },
+  options: PageOptions = {},
+): Promise<string> {
+  return (await import('./pages/duplicates.ts')).duplicatesPage(found, given, options)
 }
 
 /**

@@ -139,10 +139,18 @@ async function embedded(
     AnyInput
   >
   const bar = progress(terminal, side.label)
+  const start = performance.now()
+  let memory = 0
   try {
     const { vectors } = await embedder.embed(
       inputs.map(({ input, modality }) => inputFor(embedder, { input, modality })),
-      { signal: terminal.signal, onProgress: ({ done, total }) => bar.update(done, total) },
+      {
+        signal: terminal.signal,
+        onProgress: ({ done, total }) => {
+          memory = Math.max(memory, process.memoryUsage.rss())
+          bar.update(done, total)
+        },
+      },
     )
     return vectors
   } finally {

@@ -7,6 +7,7 @@ import { inputFor } from '../../embed/index.ts'
 export interface Embedded {
   readonly vectors: readonly (Float32Array | undefined)[]
   readonly skipped: number
+  readonly errors: readonly { readonly index: number; readonly error: PipiloError }[]
 }
 
 /** Adds up inputs and seconds over the calls of one evaluation. */
@@ -48,7 +49,7 @@ export class Meter {
     const failed = new Set(errors.map(({ index }) => index))
     const kept = vectors.map((vector, i) => (failed.has(i) ? undefined : vector))
     for (const vector of kept) if (vector) this.vectors.push(vector)
-    return { vectors: kept, skipped: failed.size }
+    return { vectors: kept, skipped: failed.size, errors }
   }
 }
 
