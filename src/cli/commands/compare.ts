@@ -11,7 +11,7 @@ import {
   promptArgs,
 } from '../modelOptions.ts'
 import { checkPlot, writeText } from '../output.ts'
-import { progress } from '../progress.ts'
+import { megabytes, progress } from '../progress.ts'
 import { table } from '../table.ts'
 
 /** Inputs whose cosines are drawn: more have no room for their names. */
@@ -68,17 +68,18 @@ export const compareCommand = command({
     for (const side of sides) embedderOptions(side)
     const found = await inputsOf(args.data.split(','), terminal)
     const [a, b] = [await embedded(sides[0], found, terminal), await embedded(sides[1], found, terminal)]
-    const comparison = await compareEmbeddings(a, b, { k, signal: terminal.signal })
+    const comparison = await compareEmbeddings(a.vectors, b.vectors, { k, signal: terminal.signal })
     const names = found.map(({ name }) => name)
+    const told = [a, b].map(({ dimensions, cost }, i) => ({ label: sides[i]!.label, dimensions, cost }))
     if (args.plot !== undefined) {
       const panels = {
-        [`a: ${sides[0].label}`]: a.slice(0, DRAWN),
-        [`b: ${sides[1].label}`]: b.slice(0, DRAWN),
+        [`a: ${sides[0].label}`]: a.vectors.slice(0, DRAWN),
+        [`b: ${sides[1].label}`]: b.vectors.slice(0, DRAWN),
       }
       await writeText(args.plot, await similarityPlot(panels, { labels: names.slice(0, DRAWN) }))
     }
     await terminal.out(
-      args.json ? `${asJson(comparison, names)}\n` : written(comparison, names, sides, { k, show }),
+      args.json ? `${asJson(comparison, names, told)}\n` : written(comparison, names, told, { k, show }),
     )
   },
 })
@@ -127,11 +128,14 @@ async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<N
   return found
 }
 
-async function embedded(
-  side: Side,
-  inputs: readonly NamedInput[],
-  terminal: Terminal,
-): Promise<Float32Array[]> {
+/** The vectors of a side, and what they cost. */
+interface Embedded {
+  readonly vectors: Float32Array[]
+  readonly dimensions: number
+  readonly cost: { readonly perSecond: number; readonly bytesPerVector: number; readonly memory: number }
+}
+
+async function embedded(side: Side, inputs: readonly NamedInput[], terminal: Terminal): Promise<Embedded> {
   const modality = inputs[0]?.modality
   if (!modality) throw new PipiloError('INPUT_INVALID', 'There is nothing to compare.', { input: 'data' })
   const embedder = (await openVectorEmbedder(side, terminal, { modality })) as Embedder<
@@ -152,16 +156,23 @@ async function embedded(
         },
       },
     )
-    return vectors
+    const seconds = (performance.now() - start) / 1000
+    const { dimensions } = embedder
+    const cost = { perSecond: inputs.length / seconds, bytesPerVector: 4 * dimensions, memory }
+    return { vectors, dimensions, cost }
   } finally {
     bar.clear()
     await embedder.dispose()
   }
 }
 
-function asJson({ inputs, ...rest }: Comparison, names: readonly string[]): string {
+type Told = Pick<Embedded, 'dimensions' | 'cost'> & { readonly label: string }
+
+function asJson({ inputs, ...rest }: Comparison, names: readonly string[], [a, b]: readonly Told[]): string {
   const named = (list: readonly number[]) => list.map((index) => names[index])
   return JSON.stringify({
+    a,
+    b,
     ...rest,
     inputs: inputs.map(({ index, kept, a, b }) => ({ id: names[index], kept, a: named(a), b: named(b) })),
   })
@@ -170,13 +181,15 @@ function asJson({ inputs, ...rest }: Comparison, names: readonly string[]): stri
 function written(
   { kept, nearest, correlation, inputs }: Comparison,
   names: readonly string[],
-  sides: readonly [Side, Side],
+  sides: readonly Told[],
   { k, show }: { readonly k: number; readonly show: number },
 ): string {
   const share = (value: number) => `${(100 * value).toFixed(1)} %`
   const lines = [
-    `a: ${sides[0].label}`,
-    `b: ${sides[1].label}`,
+    ...sides.map(
+      ({ label, dimensions, cost }, i) =>
+        `${'ab'[i]}: ${label}: ${dimensions} numbers, ${cost.bytesPerVector} B a vector, ${cost.perSecond.toFixed(0)}/s, ${megabytes(cost.memory)}`,
+    ),
     `${inputs.length} inputs: ${share(kept)} of the ${k} nearest neighbours kept, ${share(nearest)} of the nearest; rank correlation of cosines ${correlation.toFixed(4)}`,
   ]
   const rows = inputs
