@@ -67,6 +67,7 @@ const inner: Record<string, string[]> = {
     'refusePrompt',
     'resolveEmbedder',
     'rootOf',
+    'thumbnail',
     'withPrompt',
   ],
 }

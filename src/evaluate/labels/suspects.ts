@@ -2,12 +2,21 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Matrix, Vector } from '../../tensor/index.ts'
 import { checkPaired, classesIn } from '../measures/checks.ts'
+import type { LabelledVectors } from '../measures/labelled.ts'
 import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
+import { outOfFold } from './outOfFold.ts'
 
 /** Options of {@link suspects}. */
 export interface SuspectsOptions {
+  /**
+   * Source of the probabilities. `neighbors`: votes of the nearest others, by 1 over the distance. `probe`: a linear probe of the other
+   * folds, five of them. `both`: the mean of the two, which err on other rows. Default `both`.
+   */
+  readonly by?: 'neighbors' | 'probe' | 'both'
   /** Neighbours that vote. Default 10. */
   readonly k?: number
+  /** Decides the folds. Default 0. */
+  readonly seed?: number
   readonly signal?: AbortSignal
 }
 
@@ -33,19 +42,35 @@ export interface Suspects {
   readonly wrong: number
   /** `confident[label][other]`: examples of a label that confidently are of another, or of their own. */
   readonly confident: readonly Uint32Array[]
+  /** `[row × classes + class]`: what the labels were held against. */
+  readonly probabilities: ArrayLike<number>
 }
 
 /** See `suspects` in onDemand.ts. */
 export async function suspects(
   { vectors, labels }: { readonly vectors: readonly Vector[] | Matrix; readonly labels: ArrayLike<number> },
-  { k = 10, signal }: SuspectsOptions = {},
+  options: SuspectsOptions = {},
 ): Promise<Suspects> {
-  const { probabilities, classes } = await nearestNeighbors({ vectors, labels }, undefined, {
-    k,
-    weights: 'distance',
-    ...(signal && { signal }),
-  })
+  const { probabilities, classes } = await probabilitiesOf({ vectors, labels }, options)
   return confidentLearning(probabilities, labels, classes)
+}
+
+/** `[row × classes + class]`, of what has not seen the row's label. */
+async function probabilitiesOf(
+  data: LabelledVectors,
+  { by = 'both', k = 10, seed = 0, signal }: SuspectsOptions,
+): Promise<{ readonly probabilities: Float64Array; readonly classes: number }> {
+  if (by !== 'neighbors' && by !== 'probe' && by !== 'both') {
+    throw new PipiloError('OPTION_INVALID', `by is '${String(by)}'; it is neighbors, probe or both.`, {
+      input: 'by',
+    })
+  }
+  const heed = signal && { signal }
+  if (by === 'probe') return outOfFold(data, { seed, ...heed })
+  const near = await nearestNeighbors(data, undefined, { k, weights: 'distance', ...heed })
+  if (by === 'neighbors') return near
+  const { probabilities } = await outOfFold(data, { seed, ...heed })
+  return { ...near, probabilities: near.probabilities.map((share, at) => (share + probabilities[at]!) / 2) }
 }
 
 /**
@@ -108,7 +133,7 @@ export function confidentLearning(
     }
   })
   ranking.sort((a, b) => a.margin - b.margin || a.index - b.index)
-  return { ranking, wrong: ranking.filter(({ wrong }) => wrong).length, confident }
+  return { ranking, wrong: ranking.filter(({ wrong }) => wrong).length, confident, probabilities }
 }
 
 /** Mean probability of each class over the examples that are labelled so; infinite for a class without any. */
