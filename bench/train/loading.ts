@@ -95,7 +95,12 @@ for (const [name, open] of Object.entries(rows)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   const data = await open()
   const { prepare, defaults } = trainingRecipe(name)
-  const { transform: _, ...parts } = await prepare({ ...defaults, data, seed: 0 })
+  const { transform: _, ...parts } = await prepare({
+    ...defaults,
+    data,
+    seed: 0,
+    ...(defaults.scoreScale !== undefined && { scoreScale: 5 }),
+  })
   const options = { ...parts, data, batch: defaults.batch }
   const milliseconds = ({ samplesPerSecond }: EpochEvent) => (1000 * defaults.batch) / samplesPerSecond
   // The first epochs warm up; of the others the quickest is the least disturbed.

@@ -58,6 +58,8 @@ for (let seed = 0; seed < Number(values.seeds); seed++) {
     'dist/cli/main.js',
     'train',
     'sentences',
+    '--score-scale',
+    '5',
     '--data',
     join(folder, 'train.jsonl'),
     '--out',

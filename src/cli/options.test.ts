@@ -51,7 +51,7 @@ beforeAll(async () => {
   writeFileSync(
     'pairs.jsonl',
     ['a towhee', 'an owl', 'a market', 'a train']
-      .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i })}\n`)
+      .map((text, i) => `${JSON.stringify({ sentence1: text, sentence2: `${text} again`, score: i / 3 })}\n`)
       .join(''),
   )
   writeFileSync('many.txt', 'a towhee sings\nmarkets fell\nan owl hunts\nprices rise\nthe train is late\n')
@@ -536,6 +536,22 @@ const runs: Record<string, Record<string, Runs>> = {
         '0.01',
       ],
       ['--lora', '2'],
+    ],
+    'score-scale': [
+      [
+        'sentences',
+        '--data',
+        'pairs.jsonl',
+        '--model',
+        't',
+        '--out',
+        'trained',
+        '--epochs',
+        '1',
+        '--lr',
+        '0.01',
+      ],
+      ['--score-scale', '2'],
     ],
     loss: [
       [

@@ -1,9 +1,9 @@
 // Writes vectors in order as .npy, .jsonl or .parquet, or as JSON lines on standard output.
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileError, writeFileAtomic } from '../base/files/index.ts'
+import { fileError, makeFolder, writeFileAtomic } from '../base/files/index.ts'
 import { NpyWriter } from '../tensor/files/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { type Terminal, usageError } from './command.ts'
@@ -228,9 +228,7 @@ export function csv(rows: readonly (readonly string[])[]): string {
 
 /** Writes a text file under its final name once it is whole, making its folder. */
 export async function writeText(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, path, 'write')
-  })
+  await makeFolder(dirname(path))
   await writeFileAtomic(path, Buffer.from(text))
 }
 
@@ -241,11 +239,7 @@ export async function vectorOutput(path: string | undefined, terminal: Terminal)
   if (!ending) {
     throw usageError(`--out ends in .npy, .jsonl or .parquet; ${JSON.stringify(path)} does not.`)
   }
-  try {
-    await mkdir(dirname(path), { recursive: true })
-  } catch (error) {
-    throw fileError(error, path, 'write')
-  }
+  await makeFolder(dirname(path))
   if (ending === 'npy') return new NpyOutput(path)
   return ending === 'parquet' ? new ParquetOutput(path) : new JsonLinesOutput(path)
 }

@@ -158,6 +158,11 @@ describe('pipilo train', () => {
       /^USAGE: --size is of no use: sentences/,
     ],
     [
+      'a scale of scores where there are none',
+      ['lenet5', '--data', 'birds', '--out', 'x', '--score-scale', '5'],
+      /^USAGE: --score-scale is of no use: lenet5/,
+    ],
+    [
       'a loss for pictures',
       ['lenet5', '--data', 'birds', '--out', 'x', '--loss', 'triplet'],
       /^USAGE: --loss/,
@@ -218,7 +223,18 @@ describe('pipilo train', () => {
       score: 5 * ((i + 1) % 2),
     }))
     writeFileSync(at('pairs.jsonl'), pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''))
-    const words = ['sentences', '--data', at('pairs.jsonl'), '--model', model, '--epochs', '1', '--json']
+    const words = [
+      'sentences',
+      '--data',
+      at('pairs.jsonl'),
+      '--model',
+      model,
+      '--epochs',
+      '1',
+      '--json',
+      '--score-scale',
+      '5',
+    ]
     const rates: number[] = []
     for (const [name, ...more] of [['whole'], ['lora', '--lora', '2']] as const) {
       const { out, error } = await run([...words, '--out', at(name), ...more])
@@ -230,14 +246,18 @@ describe('pipilo train', () => {
       await e.dispose()
     }
     expect(rates[1]! / rates[0]!).toBeCloseTo(5e-4 / 2e-5, 3)
+    const beyond = await run([...words.slice(0, -2), '--out', at('beyond')])
+    expect(beyond.error).toMatch(/^INPUT_INVALID: .*from 0 to 5.*between 0 and 1.*--score-scale 5/)
+    expect(existsSync(at('beyond'))).toBe(false)
   })
 
   it('lists its recipes in its help', async () => {
     const help = await helpOf(trainCommand, { meta: { name: 'pipilo' } })
-    for (const { name, summary, needs } of trainingRecipes) {
+    for (const { name, summary, needs, defaults } of trainingRecipes) {
       expect(help).toMatch(new RegExp(`^\\s+${name}\\s`, 'm'))
       expect(help).toContain(summary)
       expect(help).toContain(`needs ${needs}`)
+      expect(help).toContain(`--epochs ${defaults.epochs} --batch ${defaults.batch} --lr ${defaults.lr}`)
     }
   })
 })

@@ -1,11 +1,12 @@
 /** Checkpoints: all that a run needs to go on as if it had never stopped, in one file. */
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError } from '../base/files/index.ts'
+import { makeFolder } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import { loadTensor } from '../graph/index.ts'
 import { readSafetensors, writeSafetensors } from '../models/index.ts'
 import type { Tensor } from '../tensor/index.ts'
+import { difference, type RunIdentity, unnamedDifference } from './runIdentity.ts'
 
 /** Place of a run, and all that it has told so far. */
 export interface RunState {
@@ -24,7 +25,7 @@ export interface Checkpoint {
   readonly path: string
   readonly state: RunState
   /** Identity of the run: see {@link checkSameRun}. */
-  readonly run: Readonly<Record<string, unknown>>
+  readonly run: RunIdentity
   readonly tensors: Readonly<Record<string, Tensor>>
   /** The best weights so far, where early stopping watches. */
   readonly best: ReadonlyMap<string, Tensor>
@@ -53,9 +54,7 @@ export async function writeCheckpoint(
     ['pipilo.state', JSON.stringify(state)],
     ['pipilo.run', JSON.stringify(run)],
   ])
-  await mkdir(join(folder, FOLDER), { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, join(folder, FOLDER), 'write')
-  })
+  await makeFolder(join(folder, FOLDER))
   const all = [
     ...Object.entries(tensors),
     ...[...best].map(([name, tensor]) => [BEST + name, tensor] as const),
@@ -90,7 +89,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   return {
     path,
     state: parse('pipilo.state') as RunState,
-    run: parse('pipilo.run') as Checkpoint['run'],
+    run: parse('pipilo.run') as RunIdentity,
     tensors: Object.fromEntries(entries.filter(([name]) => !name.startsWith(BEST))),
     best: new Map(
       entries.flatMap(([name, tensor]) =>
@@ -107,19 +106,11 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
  */
 export function checkSameRun(
   { path, run, tensors }: Omit<Checkpoint, 'best'>,
-  expected: Readonly<Record<string, unknown>>,
+  expected: RunIdentity,
   shapes: ReadonlyMap<string, readonly number[]>,
 ): void {
-  const differing = Object.keys({ ...run, ...expected }).filter(
-    (key) => JSON.stringify(run[key]) !== JSON.stringify(expected[key]),
-  )
-  const [first] = differing
-  if (first !== undefined) {
-    throw mismatch(
-      path,
-      `${first} was ${JSON.stringify(run[first])} and is ${JSON.stringify(expected[first])}`,
-    )
-  }
+  const differs = difference(run, expected)
+  if (differs !== undefined) throw mismatch(path, differs)
   for (const [name, shape] of shapes) {
     const found = tensors[name]?.shape
     if (found?.join() === shape.join()) continue
@@ -127,6 +118,8 @@ export function checkSameRun(
   }
   const extra = Object.keys(tensors).find((name) => !shapes.has(name))
   if (extra !== undefined) throw mismatch(path, `it holds ${extra}, which the run does not have`)
+  const unnamed = unnamedDifference(run, expected)
+  if (unnamed !== undefined) throw mismatch(path, unnamed)
 }
 
 function mismatch(path: string, what: string): PipiloError {
@@ -136,8 +129,8 @@ function mismatch(path: string, what: string): PipiloError {
   })
 }
 
-/** Paths, the oldest first. */
-async function checkpointFiles(folder: string): Promise<string[]> {
+/** Paths of a run's checkpoints, the oldest first. */
+export async function checkpointFiles(folder: string): Promise<string[]> {
   const names = await readdir(join(folder, FOLDER)).catch(() => [])
   return names
     .filter((name) => NAME.test(name))

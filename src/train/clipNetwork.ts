@@ -1,6 +1,6 @@
 /** A small CLIP to train: a tower for pictures, one for texts, and another model's tokenizer. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
 import { open, writeSafetensors } from '../models/index.ts'
@@ -93,7 +93,7 @@ export async function clipNetwork(options: ClipNetworkOptions = {}): Promise<Net
       paddingId: tokenizer.padId,
     },
     write: async (folder, weights) => {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       await writeSafetensors(join(folder, 'model.safetensors'), weights, new Map([['format', 'pt']]))
       await writeTokenizer(folder, path, maxLength)
       await writeJson(join(folder, 'preprocessor_config.json'), {

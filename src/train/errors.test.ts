@@ -221,6 +221,27 @@ describe('the trainer refuses', () => {
       'validation',
       /a share of the data/,
     ],
+    [
+      'one class',
+      async () => ({
+        network: lenet({ config: { num_classes: 1 } }),
+        data: await rows([
+          { image: bytes, label: 'owl' },
+          { image: bytes, label: 'owl' },
+        ]),
+        batch: 2,
+      }),
+      'INPUT_INVALID',
+      'label',
+      /one class only, owl/,
+    ],
+    [
+      'pictures decoded to nothing',
+      { augment: [{ kind: 'randomCrop', size: 16 }], decodeSize: 0 },
+      'OPTION_INVALID',
+      'decodeSize',
+      /decodeSize is 0/,
+    ],
     ['a seed that is no integer', { seed: 0.5 }, 'OPTION_INVALID', 'seed', /0\.5/],
   ])('%s', async (_, more, code, input, message) => {
     expect(await refused(more)).toMatchObject({
@@ -340,6 +361,52 @@ it('writes the model where run.json was damaged meanwhile', async () => {
   })
   expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({
     objective: 'classification',
+  })
+})
+
+describe('a folder', () => {
+  it('that is a file is refused before the first step', async () => {
+    const out = join(folder, 'file')
+    writeFileSync(out, 'mine')
+    let steps = 0
+    const run = train({ ...options(), out, onProgress: () => steps++ })
+    await expect(run).rejects.toMatchObject({ code: 'OPTION_INVALID', input: out })
+    expect(steps).toBe(0)
+    expect(readFileSync(out, 'utf8')).toBe('mine')
+  })
+
+  it('that holds a model is not written over', async () => {
+    const out = join(folder, 'a model')
+    mkdirSync(out)
+    writeFileSync(join(out, 'model.safetensors'), 'weights')
+    for (const resume of [false, true]) {
+      await expect(train({ ...options(), out, resume })).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/holds a model \(model\.safetensors\)/),
+      })
+    }
+    expect(readdirSync(out)).toEqual(['model.safetensors'])
+  })
+
+  it('is of one run at a time', async () => {
+    const out = join(folder, 'shared')
+    let second: Promise<unknown> | undefined
+    await train({
+      ...options(),
+      out,
+      metrics: {
+        every: 1,
+        compute: async ({ step }) => {
+          if (step !== 1) return {}
+          second = train({ ...options(), out, seed: 1 }).catch((error: unknown) => error)
+          await second
+          return {}
+        },
+      },
+    })
+    expect(await second).toMatchObject({ code: 'BUSY', input: out })
+    expect(JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'))).toMatchObject({ seed: 0 })
+    expect(existsSync(join(out, '.lock'))).toBe(false)
   })
 })
 

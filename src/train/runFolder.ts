@@ -1,24 +1,22 @@
 /** The folder of a run: how it was made, its log, its curves, its checkpoints, and the model at its root. */
-import { readFileSync } from 'node:fs'
-import { appendFile, mkdir, readFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { appendFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../base/files/index.ts'
+import { fileError, makeFolder, takeLock, writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import { parametersOf } from '../graph/index.ts'
 import { libraryVersion } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { latestCheckpoint, type RunState } from './checkpoint.ts'
+import { checkpointFiles, type RunState } from './checkpoint.ts'
 import type { Network } from './objective.ts'
 import type { EpochEvent, TrainEvent } from './options.ts'
 import { curvesPage } from './report/curves.ts'
+import type { RunIdentity } from './runIdentity.ts'
 
 /** A line of the log. */
 type LogLine =
   | Extract<TrainEvent, { kind: 'step' | 'epoch' }>
   | { readonly kind: 'metrics'; readonly step: number; readonly numbers: Readonly<Record<string, number>> }
-
-/** All that decides the weights of a run: network, data, seed, settings. JSON. */
-export type RunIdentity = Readonly<Record<string, unknown>>
 
 /** The same place from the sources and from what is built of them. */
 const packageVersion = (): string => {
@@ -26,30 +24,78 @@ const packageVersion = (): string => {
   return (JSON.parse(text) as { version: string }).version
 }
 
-/** A run's folder, opened for writing. */
+/** Files that are a model at a folder's root. */
+const MODEL_FILES = ['model.safetensors', 'model.onnx', 'pytorch_model.bin', 'model.json']
+
+/** Milliseconds in which a folder's last holder, if it was just killed, is seen to be dead. */
+const PATIENCE = 2000
+
+/** A run's folder, opened for writing: by one run at a time. */
 export class RunFolder {
   readonly path: string
+  readonly #isResumed: boolean
+  #release: (() => Promise<void>) | undefined
 
-  private constructor(path: string) {
+  private constructor(path: string, isResumed: boolean) {
     this.path = path
+    this.#isResumed = isResumed
   }
 
-  /** @throws `OPTION_INVALID` where a run has begun and is not to be gone on with, `WRITE_FAILED` */
+  /**
+   * Nothing is written before {@link begin}, unless a run is to be gone on with.
+   *
+   * @throws `OPTION_INVALID` where a run has begun and is not to be gone on with, where a model lies, or where the path is a file; `BUSY`, `WRITE_FAILED`
+   */
   static async open(path: string, resume: boolean): Promise<RunFolder> {
-    if (!resume && (await latestCheckpoint(path))) {
-      throw new PipiloError('OPTION_INVALID', `${path} holds the checkpoints of a run.`, {
+    const folder = new RunFolder(path, resume)
+    const found = await stat(path).catch(() => undefined)
+    if (found && !found.isDirectory()) {
+      throw new PipiloError('OPTION_INVALID', `${path} is a file; a run is written to a folder.`, {
         input: path,
-        hint: 'Go on with it (resume: true, --resume), or name another folder.',
       })
     }
-    return new RunFolder(path)
+    // Its checkpoints are read next, and may not change meanwhile.
+    if (found && resume) await folder.#take()
+    else await folder.#refuseAnother()
+    return folder
+  }
+
+  /** Lets others train into it. */
+  async close(): Promise<void> {
+    await this.#release?.()
+  }
+
+  async #take(): Promise<void> {
+    const lock = this.#in('.lock')
+    this.#release ??= await takeLock(lock, AbortSignal.timeout(PATIENCE)).catch((error: unknown) => {
+      if (!(error instanceof PipiloError) || error.code !== 'ABORTED') throw error
+      throw new PipiloError('BUSY', `Another run is training into ${this.path}.`, {
+        input: this.path,
+        hint: 'Name another folder, or wait for it. On another machine or in another container, a killed run is let go after 30 seconds.',
+      })
+    })
+  }
+
+  async #refuseAnother(): Promise<void> {
+    const refuse = (what: string, hint: string) =>
+      new PipiloError('OPTION_INVALID', `${this.path} holds ${what}.`, { input: this.path, hint })
+    const hasCheckpoints = (await checkpointFiles(this.path)).length > 0
+    if (hasCheckpoints && this.#isResumed) return
+    if (hasCheckpoints)
+      throw refuse(
+        'the checkpoints of a run',
+        'Go on with it (resume: true, --resume), or name another folder.',
+      )
+    const model = MODEL_FILES.find((name) => existsSync(this.#in(name)))
+    if (model) throw refuse(`a model (${model}), which would be overwritten`, 'Name another folder.')
   }
 
   /** Begins a log; `run.json` says what the run is. */
   async begin(identity: RunIdentity): Promise<void> {
-    await mkdir(this.path, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, this.path, 'write')
-    })
+    await makeFolder(this.path)
+    await this.#take()
+    // One may have begun since this one was opened.
+    await this.#refuseAnother()
     await this.#describe({ ...identity, started: new Date().toISOString() })
     await writeFileAtomic(this.#in('log.jsonl'), '')
   }

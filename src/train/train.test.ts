@@ -187,6 +187,22 @@ describe('a run that was stopped', () => {
       { optimizer: { kind: 'adam', lr: 1 } },
       /optimizer was {"kind":"adam","lr":0.003} and is {"kind":"adam","lr":1}/,
     ],
+    [
+      'option of the objective',
+      { objective: classification({ labelSmoothing: 0.1 }) },
+      /a setting of its objective or network was another/,
+    ],
+    [
+      'beginning',
+      {
+        network: freshNetwork('lenet', {
+          config: { num_classes: 3, act: 'relu', pool: 'max' },
+          size: [16, 16],
+          seed: 8,
+        }),
+      },
+      /the weights that it began with were others/,
+    ],
     ['number of epochs', { epochs: 4 }, /steps was 12 and is 16/],
     [
       'configuration',

@@ -1,18 +1,19 @@
 /** The trainer: runs the steps of an objective over the epochs, and keeps what a killed run needs. */
 import { availableParallelism } from 'node:os'
-import { abortError, closest, PipiloError, throwIfAborted } from '../base/index.ts'
-import type { Schedule } from '../grad/index.ts'
-import { type Initializer, parametersOf, updatesOf } from '../graph/index.ts'
+import { abortError, PipiloError, throwIfAborted } from '../base/index.ts'
+import { type Initializer, loadTensor, parametersOf } from '../graph/index.ts'
 import { MASK_COUNTER } from '../nn/index.ts'
 import { compileStateful, type StatefulSession } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import { type BatchSource, DEFAULT_EPOCHS, openBatches } from './batches.ts'
+import { changesOf, checkColumns, checkOptions, checkWatched } from './checkOptions.ts'
 import { checkSameRun, latestCheckpoint, type RunState, writeCheckpoint } from './checkpoint.ts'
 import { collate } from './collate.ts'
 import { type Evaluation, openEvaluation } from './evaluation.ts'
 import { checkKept, namesNotFinite, notFinite } from './finite.ts'
 import type { EarlyStopping, EpochEvent, TrainEvent, TrainOptions, TrainResult } from './options.ts'
-import { RunFolder, type RunIdentity } from './runFolder.ts'
+import { RunFolder } from './runFolder.ts'
+import { identityOf, type RunIdentity } from './runIdentity.ts'
 import { type TrainingStep, trainingStep } from './step.ts'
 
 /** See `train` in onDemand.ts. */
@@ -102,6 +103,7 @@ class Run {
     if (signal?.aborted) throw abortError(signal, ABORTED)
     const source = await openBatches(options)
     let session: StatefulSession | undefined
+    let folder: RunFolder | undefined
     try {
       const steps = changesOf(source.steps * epochs, options)
       const schedule = typeof options.schedule === 'function' ? options.schedule(steps) : options.schedule
@@ -123,9 +125,8 @@ class Run {
       })
       checkColumns(options, step)
       checkWatched(options, step)
-      const folder =
-        options.out === undefined ? undefined : await RunFolder.open(options.out, options.resume ?? false)
-      const identity = identityOf(options, schedule, {
+      if (options.out !== undefined) folder = await RunFolder.open(options.out, options.resume ?? false)
+      const identity = await identityOf(options, step.graph, schedule, {
         data: await source.hash(),
         rows: source.rows,
         batch: source.batch,
@@ -141,7 +142,7 @@ class Run {
       await run.#begin()
       return run
     } catch (error) {
-      await Promise.all([session?.dispose(), source.close()])
+      await Promise.all([session?.dispose(), source.close(), folder?.close()])
       throw error
     }
   }
@@ -180,6 +181,7 @@ class Run {
 
   async close(): Promise<void> {
     await Promise.all([this.#session.dispose(), this.#source.close()])
+    await this.#folder?.close()
   }
 
   /** Sets the state: the beginning's, or a checkpoint's. */
@@ -398,7 +400,6 @@ class Run {
       }),
     )
     const tensors = await this.#session.read([...read.values()])
-    const { loadTensor } = await import('../graph/index.ts')
     const entries = await Promise.all(
       [...names].map(async (name) => {
         const initializer: Initializer | undefined = this.#step.forward.initializers.get(name)
@@ -441,195 +442,4 @@ function numberOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }
 function isBetter(value: number, best: number, { metric = 'validation_loss', mode }: EarlyStopping): boolean {
   const isLow = (mode ?? (metric.endsWith('loss') ? 'min' : 'max')) === 'min'
   return isLow ? value < best : value > best
-}
-
-/** Changes of the weights in so many batches. @throws `OPTION_INVALID` where there would be none */
-function changesOf(batches: number, { accumulate = 1 }: TrainOptions): number {
-  if (batches >= accumulate) return Math.floor(batches / accumulate)
-  throw new PipiloError(
-    'OPTION_INVALID',
-    `accumulate is ${accumulate}, and the run has ${batches} batches: no weight would ever change.`,
-    { input: 'accumulate', hint: 'Accumulate over fewer batches, or train for more epochs.' },
-  )
-}
-
-/** @throws `INPUT_INVALID` for data that lacks a column that the objective asks for */
-function checkColumns({ data, validation, objective }: TrainOptions, { feeds }: TrainingStep): void {
-  for (const feed of feeds.values()) {
-    const column = feed.kind === 'pixels' ? 'image' : 'column' in feed ? feed.column : undefined
-    if (column !== undefined && column === objective.derived?.name) continue
-    for (const each of [data, validation]) {
-      if (column === undefined || typeof each !== 'object' || each.columns.some((name) => name === column))
-        continue
-      throw new PipiloError(
-        'INPUT_INVALID',
-        `${each.name} has no column ${column}; ${objective.name} needs it.`,
-        {
-          input: each.name,
-          hint: `Its columns are ${each.columns.join(', ')}.`,
-        },
-      )
-    }
-  }
-}
-
-/**
- * Refuses early stopping by a number that no epoch will end with, before the first of them.
- *
- * @throws `OPTION_INVALID`
- */
-function checkWatched({ earlyStopping, metrics, validation }: TrainOptions, step: TrainingStep): void {
-  if (!earlyStopping) return
-  const { metric = 'validation_loss', patience, mode } = earlyStopping
-  if (
-    !(Number.isSafeInteger(patience) && patience >= 1) ||
-    !(mode === undefined || ['min', 'max'].includes(mode))
-  ) {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      'Early stopping takes a patience of at least one epoch, and min or max as its mode.',
-      { input: 'earlyStopping' },
-    )
-  }
-  // The caller's own numbers have names that only he knows.
-  if (metrics && metrics.every === undefined) return
-  const updates = new Set(updatesOf(step.forward).values())
-  const validated = step.forward.outputs.flatMap(({ name }) =>
-    updates.has(name) ? [] : [`validation_${name}`],
-  )
-  const known = [...step.metrics, ...(validation === undefined ? [] : validated)]
-  if (known.includes(metric)) return
-  throw new PipiloError('OPTION_INVALID', `Early stopping watches ${metric}, which no epoch ends with.`, {
-    input: 'earlyStopping',
-    hint: validated.includes(metric)
-      ? 'Give it validation data: validation: 0.1.'
-      : `Epochs end with ${known.join(', ')}.`,
-  })
-}
-
-/** All that decides the weights of a run, as JSON has it. */
-function identityOf(
-  {
-    network,
-    objective,
-    optimizer,
-    accumulate,
-    average,
-    clip,
-    groups,
-    freeze,
-    augment,
-    decodeSize,
-    seed = 0,
-  }: TrainOptions,
-  schedule: Schedule | undefined,
-  data: Readonly<Record<string, unknown>>,
-): RunIdentity {
-  const identity = {
-    network: network.name,
-    objective: objective.name,
-    ...data,
-    seed,
-    optimizer: optimizer ?? { kind: 'adamw' },
-    schedule: schedule ?? { kind: 'constant' },
-    ...{ accumulate, average, clip, groups, freeze, augment, decodeSize },
-  }
-  // As it is read back: patterns are written as they are spelled.
-  const written = JSON.stringify(identity, (_, value: unknown) =>
-    value instanceof RegExp ? `${value}` : value,
-  )
-  return JSON.parse(written) as RunIdentity
-}
-
-/** Names of all options. */
-const KNOWN: Readonly<Record<keyof TrainOptions, true>> = {
-  network: true,
-  objective: true,
-  data: true,
-  validation: true,
-  batch: true,
-  epochs: true,
-  optimizer: true,
-  schedule: true,
-  clip: true,
-  groups: true,
-  accumulate: true,
-  average: true,
-  freeze: true,
-  recompute: true,
-  augment: true,
-  decodeSize: true,
-  seed: true,
-  out: true,
-  checkpoint: true,
-  resume: true,
-  signal: true,
-  onProgress: true,
-  metrics: true,
-  earlyStopping: true,
-  logEvery: true,
-  device: true,
-  threads: true,
-}
-
-/** Options of a file in JavaScript, which no compiler has looked at. @throws `OPTION_INVALID` */
-function checkParts(options: TrainOptions): void {
-  for (const name of Object.keys(options)) {
-    if (name in KNOWN) continue
-    const [like] = closest(name, Object.keys(KNOWN), 1)
-    throw new PipiloError('OPTION_INVALID', `train has no option ${name}.`, {
-      input: name,
-      hint: like ? `Did you mean ${like}?` : `There are ${Object.keys(KNOWN).join(', ')}.`,
-    })
-  }
-  const isDataset = (given: unknown) => typeof given === 'object' && given !== null && 'getMany' in given
-  const { network, objective, data, validation } = options
-  const wrong = (name: string, hint: string) =>
-    new PipiloError('OPTION_INVALID', `${name} is none that train takes.`, { input: name, hint })
-  if (!network?.inference)
-    throw wrong('network', "Make one: freshNetwork('resnet20_cifar'), openedNetwork('all-MiniLM-L6-v2').")
-  if (typeof objective?.build !== 'function')
-    throw wrong('objective', 'Choose one: classification(), simClr(), ….')
-  if (!isDataset(data)) throw wrong('data', "Read it: await readDataset('folder').")
-  if (validation === undefined || typeof validation === 'number' || isDataset(validation)) return
-  throw wrong('validation', 'Give a share of the data, such as 0.1, or a data set.')
-}
-
-/** @throws `OPTION_INVALID` */
-function checkOptions(options: TrainOptions): void {
-  checkParts(options)
-  const whole = (
-    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed',
-    least: number,
-  ) => {
-    const value = options[name]
-    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `${name} is ${value}; it has to be an integer of at least ${least}.`,
-      {
-        input: name,
-      },
-    )
-  }
-  whole('batch', 1)
-  whole('epochs', 1)
-  whole('accumulate', 1)
-  whole('checkpoint', 0)
-  whole('logEvery', 1)
-  whole('seed', 0)
-  const { batch, objective, resume, out } = options
-  if (batch !== undefined && batch < (objective.leastBatch ?? 1)) {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `A batch of ${batch} is too small for ${objective.name}, which compares the rows of a batch.`,
-      { input: 'batch', hint: `At least ${objective.leastBatch}.` },
-    )
-  }
-  if (resume && out === undefined) {
-    throw new PipiloError('OPTION_INVALID', 'There is no folder to resume from.', {
-      input: 'resume',
-      hint: "Name the run's folder: out: './runs/mine'.",
-    })
-  }
 }

@@ -15,6 +15,7 @@ const REASONS: Record<string, readonly [code: ErrorCode, reason: string, hint?: 
   ENOSPC: ['WRITE_FAILED', 'the disk is full', 'Free some space or write elsewhere.'],
   EDQUOT: ['WRITE_FAILED', 'the disk quota is used up', 'Free some space or write elsewhere.'],
   EFBIG: ['WRITE_FAILED', 'the file is larger than the file system allows', 'Write elsewhere.'],
+  EEXIST: ['WRITE_FAILED', 'something else is there', 'Write elsewhere.'],
   EROFS: ['WRITE_FAILED', 'the file system is read-only', 'Write elsewhere.'],
   EIO: ['FILE_UNREADABLE', 'the device reported an error'],
 }

@@ -1,5 +1,6 @@
 // Door of base/files/: atomic writing, locks between processes.
 export * from './atomic.ts'
 export * from './cacheFolder.ts'
+export * from './folder.ts'
 export * from './lock.ts'
 export * from './ranges.ts'

@@ -6,7 +6,6 @@ import {
   copyFile,
   type FileHandle,
   link,
-  mkdir,
   open,
   readdir,
   readFile,
@@ -23,6 +22,7 @@ import { promisify } from 'node:util'
 import { abortError } from '../abort.ts'
 
 import { fileError, temporaryName } from './atomic.ts'
+import { makeFolder } from './folder.ts'
 
 /** Milliseconds between the holder's signs of life, and of silence until a lock is freed whose holder cannot be seen. */
 const heartbeat = 2_000
@@ -54,7 +54,7 @@ export async function withLock<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  const release = await acquire(path, signal)
+  const release = await takeLock(path, signal)
   try {
     return await work()
   } finally {
@@ -64,7 +64,18 @@ export async function withLock<T>(
 
 type Release = () => Promise<void>
 
-async function acquire(path: string, signal: AbortSignal | undefined): Promise<Release> {
+/**
+ * Takes a lock as {@link withLock} does, for work that no single call holds.
+ *
+ * @example
+ * ```ts
+ * const release = await takeLock('runs/mine/.lock', AbortSignal.timeout(2000))
+ * ```
+ *
+ * @returns what frees it
+ * @throws `ABORTED` when the signal comes while waiting; `WRITE_FAILED`
+ */
+export async function takeLock(path: string, signal: AbortSignal | undefined): Promise<Release> {
   const line = `${path}.next`
   if (signal?.aborted) throw abortError(signal, ABORTED)
   if (!(await exists(line))) {
@@ -133,7 +144,7 @@ async function prepare(path: string): Promise<Prepared> {
   try {
     const file = await open(temporary, 'wx+').catch(async (error: unknown) => {
       if (!isCode(error, 'ENOENT')) throw error
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolder(dirname(path))
       return open(temporary, 'wx+')
     })
     try {

@@ -29,10 +29,15 @@ export const trainCommand = command({
   list: {
     title: 'RECIPES',
     rows: () =>
-      trainingRecipes.map(({ name, summary, needs }) => [
-        name,
-        `${summary}\n${' '.repeat(24)}needs ${needs}`,
-      ]),
+      trainingRecipes.map(({ name, summary, needs, defaults }) => {
+        const { epochs, batch, lr, size, model } = defaults
+        const settings = [
+          `--epochs ${epochs} --batch ${batch} --lr ${lr}`,
+          ...(size === undefined ? [] : [`--size ${size}`]),
+          `--model ${model}`,
+        ]
+        return [name, [summary, `needs ${needs}`, settings.join(' ')].join(`\n${' '.repeat(24)}`)]
+      }),
   },
   args: {
     recipe: {
@@ -78,6 +83,11 @@ export const trainCommand = command({
       description: 'Loss of anchor,positive,negative: ranking (the default) or triplet (sentences)',
       valueHint: 'name',
     },
+    'score-scale': {
+      type: 'string',
+      description: 'Score of the most similar pair: 5 for STS (sentences; 1)',
+      valueHint: 'score',
+    },
     seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
     checkpoint: {
       type: 'string',
@@ -100,7 +110,8 @@ export const trainCommand = command({
       checkpoint: numberOption(args.checkpoint, 'checkpoint', 0),
       size: numberOption(args.size, 'size'),
       lora: numberOption(args.lora, 'lora'),
-      lr: rateOption(args.lr),
+      lr: positiveOption(args.lr, 'lr'),
+      scoreScale: positiveOption(args['score-scale'], 'score-scale'),
     }
     const options = /\.m?js$/.test(name)
       ? await fromFile(name, args, terminal)
@@ -129,13 +140,14 @@ interface Given {
   readonly size: number | undefined
   readonly lora: number | undefined
   readonly lr: number | undefined
+  readonly scoreScale: number | undefined
 }
 
-function rateOption(value: string | undefined): number | undefined {
+function positiveOption(value: string | undefined, name: string): number | undefined {
   if (value === undefined) return undefined
   const rate = Number(value)
   if (rate > 0 && Number.isFinite(rate)) return rate
-  throw usageError(`--lr is a number above 0, not ${JSON.stringify(value)}.`)
+  throw usageError(`--${name} is a number above 0, not ${JSON.stringify(value)}.`)
 }
 
 async function fromRecipe(
@@ -156,18 +168,21 @@ async function fromRecipe(
     throw usageError(`--size is of no use: ${recipe.name} takes no pictures.`)
   if (given.lora !== undefined && defaults.loraLr === undefined)
     throw usageError(`--lora is of no use: ${recipe.name} trains all weights.`, 'Only sentences takes it.')
+  if (given.scoreScale !== undefined && defaults.scoreScale === undefined)
+    throw usageError(`--score-scale is of no use: ${recipe.name} learns from no scores.`)
   if (words.loss !== undefined && !recipe.losses?.includes(words.loss))
     throw usageError(
       recipe.losses
         ? `--loss is one of ${recipe.losses.join(', ')}, not ${words.loss}.`
         : `--loss is of no use: ${recipe.name} has one loss.`,
     )
-  const { data, validation } = await readData(words.data, words.validation, terminal, recipe)
+  const { seed = 0 } = given
+  // Apart at once: what a recipe works out of its data, it works out of what is trained on.
+  const { data, validation } = apart(await readData(words.data, words.validation, terminal, recipe), seed)
   const {
     epochs = defaults.epochs,
-    batch = Math.min(defaults.batch, rowsOf(data, validation, given.seed)),
+    batch = Math.min(defaults.batch, data.length),
     lr = given.lora === undefined ? defaults.lr : defaults.loraLr!,
-    seed = 0,
     size = defaults.size,
   } = given
   const { model = defaults.model } = words
@@ -181,32 +196,40 @@ async function fromRecipe(
     ...(size !== undefined && { size }),
     ...(given.lora !== undefined && { lora: given.lora }),
     ...(words.loss !== undefined && { loss: words.loss }),
+    ...(given.scoreScale !== undefined && { scoreScale: given.scoreScale }),
   })
-  const held = typeof validation === 'object' ? await transform(validation) : validation
   return {
     ...parts,
     data: await transform(data),
-    ...(held !== undefined && { validation: held }),
+    ...(validation && { validation: await transform(validation) }),
     epochs,
     batch,
     seed,
   }
 }
 
-/** Rows that are trained on. */
-function rowsOf(data: Dataset, validation: Dataset | number | undefined, seed = 0): number {
-  return typeof validation === 'number' ? splitDataset(data, { validation, seed }).train.length : data.length
+/** The data without the share that is kept for validation, and that. */
+function apart(
+  { data, validation }: { readonly data: Dataset; readonly validation?: Dataset | number },
+  seed: number,
+): { readonly data: Dataset; readonly validation: Dataset | undefined } {
+  if (typeof validation !== 'number') return { data, validation }
+  const { train: rest, validation: held } = splitDataset(data, { validation, seed })
+  return { data: rest, validation: held }
 }
 
 /** The options that a file exports; the command line's data takes the place of its own. */
 async function fromFile(
   path: string,
   words: Readonly<
-    Record<'data' | 'validation' | 'model' | 'size' | 'lr' | 'lora' | 'loss', string | undefined>
+    Record<
+      'data' | 'validation' | 'model' | 'size' | 'lr' | 'lora' | 'loss' | 'score-scale',
+      string | undefined
+    >
   >,
   terminal: Terminal,
 ): Promise<TrainOptions> {
-  for (const name of ['model', 'size', 'lr', 'lora', 'loss'] as const) {
+  for (const name of ['model', 'size', 'lr', 'lora', 'loss', 'score-scale'] as const) {
     if (words[name] === undefined) continue
     throw usageError(`--${name} changes a recipe, and ${path} is a file.`, 'Change it in the file.')
   }

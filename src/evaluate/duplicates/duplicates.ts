@@ -21,7 +21,7 @@ export async function duplicates(
   }
   const start = performance.now()
   const isText = embedder.modality === 'text'
-  // What is the same to the byte is embedded once.
+  // Inputs that are the same to the byte are embedded once.
   const copies = new Map<string, number[]>()
   for (const [index, input] of inputs.entries()) {
     const key = await keyOf(input, isText, index)

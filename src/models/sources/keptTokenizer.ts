@@ -1,8 +1,7 @@
 // Tokenizers that were made of other files, kept in the cache.
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cacheFolder, fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { cacheFolder, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import { kindOf } from './files.ts'
 
 /** Writes the text of a `tokenizer.json` into the cache, under its hash: readers want a file. */
@@ -10,9 +9,7 @@ export async function keepTokenizer(text: string): Promise<string> {
   const folder = join(cacheFolder(), 'tokenizers')
   const path = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.json`)
   if ((await kindOf(path)) === 'file') return path
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, folder, 'write')
-  })
+  await makeFolder(folder)
   await writeFileAtomic(path, text)
   return path
 }

@@ -1,7 +1,6 @@
 // LoRA in folders of PEFT on a disk, or wherever models come from.
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { type LoraAdapter, loraOf, loraParameters } from '../../nn/index.ts'
@@ -48,9 +47,7 @@ export async function writeLora(
     fan_in_fan_out: false,
     inference_mode: true,
   }
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw fileError(error, folder, 'write')
-  })
+  await makeFolder(folder)
   await writeSafetensors(join(folder, ADAPTER_MODEL), tensors, new Map([['format', 'pt']]))
   await writeFileAtomic(join(folder, ADAPTER_CONFIG), `${JSON.stringify(config, null, 2)}\n`)
 }

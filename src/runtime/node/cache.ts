@@ -1,9 +1,9 @@
 // Converted weights in a file that every session and every process maps: written once, addressed by a hash of its sources.
 import { createHash } from 'node:crypto'
-import { mkdir, stat, utimes } from 'node:fs/promises'
+import { stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { fileError, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Derived, type Initializer, inMemory } from '../../graph/index.ts'
 import {
@@ -86,9 +86,7 @@ async function fileOf(
     const { files, size } = layout(entries, path)
     if (await isWhole(path, size + MARK, mark)) return files
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) =>
-        Promise.reject(fileError(error, folder, 'write')),
-      )
+      await makeFolder(folder, { mode: 0o700 })
       await writeFileAtomic(path, content(entries, mark))
     } catch (error) {
       // Weights that cannot be read are an error; a folder that cannot be written is passed over.

@@ -1,7 +1,7 @@
 // Notes: small JSON files beside the kept sessions in the cache, read before a session is opened.
-import { mkdir, readFile, utimes } from 'node:fs/promises'
+import { readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { cacheFolder, writeFileAtomic } from '../../base/files/index.ts'
+import { cacheFolder, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 
 const pathOf = (key: string, cacheDir = cacheFolder()): string =>
   join(cacheDir, 'sessions', `${key}.note.json`)
@@ -20,7 +20,7 @@ const pathOf = (key: string, cacheDir = cacheFolder()): string =>
 export async function writeNote(key: string, note: unknown, cacheDir?: string): Promise<void> {
   const path = pathOf(key, cacheDir)
   try {
-    await mkdir(join(path, '..'), { recursive: true, mode: 0o700 })
+    await makeFolder(join(path, '..'), { mode: 0o700 })
     await writeFileAtomic(path, JSON.stringify(note))
   } catch {}
 }

@@ -36,7 +36,7 @@ async function keysOf(dataset: Dataset): Promise<SampleKeys> {
     for (const name of columns)
       keys[at++] = hash53(name === 'label' ? `label ${row.label}` : `text ${row[name]}`)
   }
-  return { length: dataset.length, columns: columns.length, keys }
+  return { length: dataset.length, columns, keys }
 }
 
 /** Two hashes of 32 bits side by side, 53 bits of them kept. */

@@ -3,10 +3,11 @@ import { checkCount, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
 import { checkFull, checkSeed, type PlainOptions, type Sampler } from './sampler.ts'
 
-/** `columns` keys a sample; samples that share one never come into one batch. */
+/** A key a column for each sample; samples that share one never come into one batch. */
 export interface SampleKeys {
   readonly length: number
-  readonly columns: number
+  /** Their names. */
+  readonly columns: readonly string[]
   readonly keys: Float64Array
 }
 
@@ -48,7 +49,7 @@ export function distinctSampler(samples: SampleKeys, options: PlainOptions): Sam
 }
 
 function* distinctBatches(
-  { length, columns, keys }: SampleKeys,
+  { length, columns: { length: columns }, keys }: SampleKeys,
   order: (place: number) => number,
   batch: number,
 ): Generator<number[]> {
@@ -78,13 +79,13 @@ function isNew(keys: Float64Array, start: number, columns: number, seen: Readonl
 /** Batches that could never be full are a mistake, and would be taken for the end of the data. */
 function checkVariety({ length, columns, keys }: SampleKeys, batch: number): void {
   if (batch > length) return
-  for (let k = 0; k < columns; k++) {
+  for (const [k, column] of columns.entries()) {
     const different = new Set<number>()
-    for (let i = 0; i < length && different.size < batch; i++) different.add(keys[i * columns + k]!)
+    for (let i = 0; i < length && different.size < batch; i++) different.add(keys[i * columns.length + k]!)
     if (different.size === batch) continue
     throw new PipiloError(
       'INPUT_INVALID',
-      `A batch of ${batch} that repeats nothing is never full: a column has ${different.size} different values.`,
+      `A batch of ${batch} that repeats nothing is never full: the column ${column} has ${different.size} different ${different.size === 1 ? 'value' : 'values'}.`,
       { input: 'batch', hint: 'Make it smaller; of labelled data it has at most one sample a class.' },
     )
   }

@@ -147,7 +147,7 @@ describe('classSampler', () => {
 describe('distinctSampler', () => {
   const keysOf = (rows: number[][]): SampleKeys => ({
     length: rows.length,
-    columns: 2,
+    columns: ['anchor', 'positive'],
     keys: Float64Array.from(rows.flat()),
   })
   const rows = fc.array(fc.tuple(fc.nat(30), fc.integer({ min: 31, max: 60 })), {
@@ -184,8 +184,8 @@ describe('distinctSampler', () => {
   })
 
   it('refuses a batch that is never full', () => {
-    const keys = { length: 6, columns: 1, keys: Float64Array.of(1, 2, 3, 1, 2, 3) }
-    expect(() => distinctSampler(keys, { batch: 4 })).toThrow('3 different values')
+    const keys = { length: 6, columns: ['label'], keys: Float64Array.of(1, 2, 3, 1, 2, 3) }
+    expect(() => distinctSampler(keys, { batch: 4 })).toThrow('the column label has 3 different values')
   })
 })
 

@@ -22,7 +22,7 @@ export interface ClassificationOptions extends CrossEntropyOptions {
  * The data has the columns `image` and `label`. With `weight: classWeights(data.labels!, data.classes!.length)` rare classes count as much as
  * frequent ones; the loss over several batches, as in validation, is then the mean of the batches' weighted means.
  *
- * @throws `INPUT_INVALID` for data of more classes than there are logits
+ * @throws `INPUT_INVALID` for data of one class, or of more classes than there are logits
  */
 export function classification({
   logits: output = 'logits',
@@ -43,8 +43,18 @@ export function classification({
 }
 
 /** A label beyond the last logit would fail in the middle of the run, and without its name. */
-function checkClasses({ classes }: Scope, logits: Value, output: string): void {
+export function checkClasses({ classes }: Scope, logits: Value, output: string): void {
   const count = logits.shape.at(-1)
+  if (classes && classes.length < 2) {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `The data has one class only, ${classes[0]}: there is nothing to tell apart.`,
+      {
+        input: 'label',
+        hint: 'A folder of images by class has a sub-folder for each class.',
+      },
+    )
+  }
   if (!classes || typeof count !== 'number' || classes.length <= count) return
   throw new PipiloError(
     'INPUT_INVALID',

@@ -166,6 +166,7 @@ describe('a masked language model is refused', () => {
         ...given,
       }).catch(({ code }: { code: string }) => code)
     expect(await refused({ objective: maskedLanguageModel({ ratio: 2 }) })).toBe('OPTION_INVALID')
+    expect(() => maskedLanguageModel({ ratio: 0 })).toThrow('ratio is 0')
     expect(await refused({ network: freshNetwork('lenet', { size: [16, 16] }) })).toBe('MODEL_INVALID')
     const { masking: _, ...text } = network.text!
     expect(await refused({ network: { ...network, text } })).toBe('MODEL_INVALID')

@@ -1,6 +1,7 @@
 /** Masked language modelling: a text model predicts the words that are hidden from it (https://arxiv.org/abs/1810.04805). */
 import { op } from '../../graph/index.ts'
 import { maskedLanguageHead } from '../../nn/index.ts'
+import { refuse } from '../augmentations/checks.ts'
 import type { MaskedTextsOptions, Objective } from '../objective.ts'
 import { crossEntropy } from '../objectives/crossEntropy.ts'
 
@@ -30,6 +31,7 @@ export function maskedLanguageModel({
   column = 'text',
   ...options
 }: MaskedLanguageModelOptions = {}): Objective {
+  if (options.ratio === 0) refuse('ratio', 0, 'above 0, for something to be hidden')
   return {
     name: 'masked language model',
     build(scope) {

@@ -1,7 +1,7 @@
 /** A classifier on vectors that are ready: a linear probe. */
 import type { Objective } from '../objective.ts'
 import { type CrossEntropyOptions, crossEntropy } from '../objectives/crossEntropy.ts'
-import { accuracy } from './classification.ts'
+import { accuracy, checkClasses } from './classification.ts'
 
 /**
  * Cross-entropy of a head over the column `vector`; its metric is `accuracy`.
@@ -21,6 +21,7 @@ export function probe({
     build(scope) {
       const [logits] = scope.network({ features: scope.numbers('vector', [dimensions]) }, ['logits'])
       const labels = scope.labels()
+      checkClasses(scope, logits!, 'logits')
       return {
         loss: crossEntropy(logits!, labels, options),
         metrics: { accuracy: accuracy(logits!, labels) },

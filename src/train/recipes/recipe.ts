@@ -16,6 +16,8 @@ export interface RecipeChoices {
   readonly lora?: number
   /** Loss, of those that the recipe lists. Default: what the data has decides. */
   readonly loss?: string
+  /** Score of the most similar pair, for recipes that learn from scores. Default: 1. */
+  readonly scoreScale?: number
   /** Height and width of the pictures. Default: the recipe's. */
   readonly size?: number
 }
@@ -48,6 +50,8 @@ export interface TrainingRecipe {
     readonly loraLr?: number
     readonly size?: number
     readonly model: string
+    /** For recipes that learn from scores. */
+    readonly scoreScale?: number
   }
   /** Losses that {@link RecipeChoices.loss} may name. Default: none. */
   readonly losses?: readonly string[]

@@ -14,15 +14,15 @@ export const sentences: TrainingRecipe = {
     'a CSV or JSON-lines file with sentence1,sentence2,score (or label: 0, 1), or anchor,positive[,negative], or text',
   columns: [],
   losses: ['ranking', 'triplet'],
-  defaults: { epochs: 2, batch: 32, lr: 2e-5, loraLr: 5e-4, model: 'all-MiniLM-L6-v2' },
-  prepare: async ({ data, lr, lora, loss, model = 'all-MiniLM-L6-v2' }) => ({
+  defaults: { epochs: 2, batch: 32, lr: 2e-5, loraLr: 5e-4, model: 'all-MiniLM-L6-v2', scoreScale: 1 },
+  prepare: async ({ data, lr, lora, loss, scoreScale, model = 'all-MiniLM-L6-v2' }) => ({
     network: await openedNetwork(model, {
       maxLength: 128,
       ...(lora !== undefined && {
         lora: { targets: /query|value/, rank: lora, alpha: 2 * lora, dropout: 0.1 },
       }),
     }),
-    objective: await objectiveFor(data, loss),
+    objective: await objectiveFor(data, loss, scoreScale),
     optimizer: { kind: 'adamw', lr, weightDecay: 0.01 },
     schedule: warmedCosine,
     // LoRA trains matrices alone.
@@ -31,10 +31,11 @@ export const sentences: TrainingRecipe = {
   }),
 }
 
-async function objectiveFor(data: Dataset, loss: string | undefined): Promise<Objective> {
+async function objectiveFor(data: Dataset, loss: string | undefined, scoreScale = 1): Promise<Objective> {
   const has = (...columns: string[]) => columns.every((column) => data.columns.some((one) => one === column))
   if (loss !== undefined) return chosen(data, loss, has)
-  if (has('sentence1', 'sentence2', 'score')) return scoredPairs({ scale: await largestScore(data) })
+  if (has('sentence1', 'sentence2', 'score'))
+    return scoredPairs({ scale: await checkedScale(data, scoreScale) })
   if (has('sentence1', 'sentence2', 'label')) return labelledPairs()
   if (has('anchor', 'positive')) return rankedPairs({ negatives: has('negative') })
   if (has('text')) return singleTexts()
@@ -56,9 +57,21 @@ function chosen(data: Dataset, loss: string, has: (...columns: string[]) => bool
   return loss === 'triplet' ? textTriplets() : rankedPairs({ negatives: has('negative') })
 }
 
-/** 5 for scores up to 5, as in STS; 1 for scores up to 1. */
-async function largestScore(data: Dataset): Promise<number> {
-  let largest = 0
-  for await (const { score = 0 } of data) largest = Math.max(largest, score)
-  return largest > 1 ? Math.ceil(largest) : 1
+/**
+ * The scale, if no score lies beyond it: one that is guessed from the data would teach other targets for other parts of it.
+ *
+ * @throws `INPUT_INVALID`
+ */
+async function checkedScale(data: Dataset, scale: number): Promise<number> {
+  let [least, largest] = [0, 0]
+  for await (const { score = 0 } of data) {
+    least = Math.min(least, score)
+    largest = Math.max(largest, score)
+  }
+  if (least >= 0 && largest <= scale) return scale
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `The scores of ${data.name} go from ${least} to ${largest}; they have to lie between 0 and ${scale}.`,
+    { input: data.name, hint: 'Say the score of the most similar pair: --score-scale 5, scoreScale: 5.' },
+  )
 }

@@ -1,7 +1,7 @@
 /** Reads and writes JSON, and tokenizers as transformers reads them. */
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { fileError, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 
 /** Names under which tokenizers list their special tokens. */
@@ -36,7 +36,7 @@ export const isFile = (path: string): Promise<boolean> =>
 
 /** Writes JSON, its folder too. */
 export async function writeJson(path: string, content: unknown): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   await writeFileAtomic(path, `${JSON.stringify(content, null, 2)}\n`)
 }
 

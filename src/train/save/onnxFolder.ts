@@ -1,6 +1,6 @@
 /** Writes a network as one graph with its card: for models that no configuration describes. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../base/files/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { type Model, withGraph } from '../../models/index.ts'
 
@@ -23,7 +23,7 @@ export interface OnnxFolder {
  */
 export async function writeOnnxFolder(folder: string, given: OnnxFolder): Promise<void> {
   const { model, graph, representation, dimensions } = given
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const changed = await withGraph(model, graph, { tap: representation, dimensions })
   await changed.save(join(folder, 'model.onnx'))
 }

@@ -1,7 +1,7 @@
 /** Writes a network of pictures that was opened from a folder, with other weights. */
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileError, writeFileAtomic } from '../../base/files/index.ts'
+import { fileError, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import { type Model, writeSafetensors } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { isFile, readJson } from './files.ts'
@@ -31,7 +31,7 @@ export async function writeOpenedFolder(
 ): Promise<void> {
   const from = model.folder!
   const config = atSize(await readJson(join(from, 'config.json')), model)
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   await writeSafetensors(join(folder, 'model.safetensors'), weights, new Map([['format', 'pt']]))
   const preprocessor = 'preprocessor_config.json'
   if (await isFile(join(from, preprocessor))) {

@@ -1,6 +1,6 @@
 /** Writes a text model as a folder of sentence-transformers' layout. */
-import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type Model, type Pooling, writeSafetensors } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
@@ -57,7 +57,7 @@ export async function writeSentenceFolder(folder: string, { model, weights }: Se
   const config = await readJson(join(dirname(model.tokenizer), 'config.json'))
   const maxLength = text?.maxLength ?? 512
   const write = (path: string, content: unknown) => writeJson(join(folder, path), content)
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   await writeSafetensors(join(folder, 'model.safetensors'), weights, new Map([['format', 'pt']]))
   await writeTokenizer(folder, model.tokenizer, maxLength)
   await write('sentence_bert_config.json', {

@@ -1,7 +1,6 @@
 /** Writes a network of pictures as a folder of timm's layout. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../../base/files/index.ts'
+import { makeFolder, writeFileAtomic } from '../../base/files/index.ts'
 import { writeSafetensors } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { NetworkImage } from '../objective.ts'
@@ -44,7 +43,7 @@ export async function writeTimmFolder(
       ...(num_classes === undefined ? {} : { num_classes }),
     },
   }
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   // The weights first: a folder without a configuration is no model yet.
   await writeSafetensors(join(folder, 'model.safetensors'), weights, new Map([['format', 'pt']]))
   await writeFileAtomic(join(folder, 'config.json'), `${JSON.stringify(content, null, 2)}\n`)

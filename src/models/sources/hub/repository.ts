@@ -1,7 +1,7 @@
 // Repositories of the hub at one commit, in the cache that Python's client shares.
-import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
-import { fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
+import { fileError, makeFolder, withLock, writeFileAtomic } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
 import { kindOf } from '../files.ts'
 import { download, type RemoteFile } from './download.ts'
@@ -88,7 +88,7 @@ export async function openRepository(name: string, options: RepositoryOptions = 
       if (info.files.includes(file)) return false
       // For times without a network. A cache that cannot be written loses only this note.
       const note = absencePath(folder, info.commit, file)
-      await mkdir(dirname(note), { recursive: true }).catch(() => undefined)
+      await makeFolder(dirname(note)).catch(() => undefined)
       await writeFile(note, '').catch(() => undefined)
       return true
     },
@@ -138,7 +138,7 @@ function noHub({ endpoint }: HubSettings, name: string, cause?: unknown): Pipilo
 async function rememberRevision(path: string, commit: string): Promise<void> {
   const known = await readFile(path, 'utf8').catch(() => '')
   if (known === commit) return
-  await mkdir(dirname(path), { recursive: true }).catch(cannotWrite(path))
+  await makeFolder(dirname(path))
   await writeFileAtomic(path, commit)
 }
 
@@ -184,7 +184,7 @@ async function fetchToCache(wanted: Wanted): Promise<void> {
   try {
     const { remote, etag } = await fileInfo(wanted)
     const blob = join(folder, 'blobs', etag)
-    await mkdir(dirname(blob), { recursive: true }).catch(cannotWrite(blob))
+    await makeFolder(dirname(blob))
     const lock = join(
       settings.cache,
       '.locks',
@@ -296,7 +296,7 @@ function unreachable(endpoint: string, name: string, error: unknown): PipiloErro
 
 /** A link as Python's client makes it, relative; a copy where links are not allowed. */
 async function linkTo(blob: string, pointer: string): Promise<void> {
-  await mkdir(dirname(pointer), { recursive: true }).catch(cannotWrite(pointer))
+  await makeFolder(dirname(pointer))
   if ((await kindOf(pointer)) === undefined) await rm(pointer, { force: true }) // A link to a blob that was deleted.
   try {
     await symlink(relative(dirname(pointer), blob), pointer)

@@ -1,8 +1,8 @@
 // Fetches single files of the web into Pipilo's cache.
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { cacheFolder, fileError, withLock, writeFileAtomic } from '../../../base/files/index.ts'
+import { cacheFolder, makeFolder, withLock, writeFileAtomic } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
 import { isObject } from '../../files.ts'
 import { kindOf } from '../files.ts'
@@ -40,9 +40,7 @@ export async function fetchUrl(url: string, options: RepositoryOptions = {}): Pr
   try {
     const state = await stateOf(url, context)
     if (cached && state.version === (await storedVersion(record))) return target
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw fileError(error, folder, 'write')
-    })
+    await makeFolder(folder)
     await withLock(`${target}.lock`, options.signal, async () => {
       if ((await kindOf(target)) === 'file' && state.version === (await storedVersion(record))) return
       const partial = `${target}.${createHash('sha256').update(state.version).digest('hex').slice(0, 16)}.incomplete`
