@@ -15,6 +15,12 @@ export interface OutOfFoldOptions {
   readonly signal?: AbortSignal
 }
 
+/** Inverse strengths that suit vectors of length 1. */
+const STRENGTHS = [0.1, 1, 10, 100]
+
+/** Wrong labels are what a probe learns last: it need not come to its minimum. */
+const STOP = { iterations: 100, tolerance: 1e-3 }
+
 /**
  * For each row the probabilities by a linear probe of the other folds, on vectors of length 1. Folds have the classes' shares; the strength is the one
  * that {@link linearProbe} chooses.
@@ -34,7 +40,7 @@ export async function outOfFold(
   const heed = signal && { signal }
   const unit: Matrix = { rows, columns, data: new Float32Array(rows * columns) }
   for (let i = 0; i < rows; i++) l2Normalize(row(matrix, i), row(unit, i))
-  const { c } = await linearProbe({ vectors: unit, labels }, { seed, ...heed })
+  const { c } = await linearProbe({ vectors: unit, labels }, { strengths: STRENGTHS, seed, ...STOP, ...heed })
   const foldOf = foldsOf(labels, folds, seed)
   const probabilities = new Float64Array(rows * classes)
   for (let fold = 0; fold < folds; fold++) {
@@ -44,7 +50,7 @@ export async function outOfFold(
     if (own.length === 0) continue
     const part = (places: readonly number[]) => matrixOf(places.map((i) => row(unit, i)))
     const known = { vectors: part(others), labels: others.map((i) => labels[i]!) }
-    const classifier = await logisticRegression(known, { c, ...heed })
+    const classifier = await logisticRegression(known, { c, ...STOP, ...heed })
     const told = classifier.probabilities(part(own))
     const width = classifier.labels.length
     for (const [place, i] of own.entries())

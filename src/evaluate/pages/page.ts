@@ -1,6 +1,6 @@
 // Pages that need nothing from elsewhere, with inputs shown as thumbnails or escaped texts.
 import { escapeHtml, PipiloError } from '../../base/index.ts'
-import { type AnyInput, thumbnail } from '../../embed/index.ts'
+import { type AnyInput, type Input, thumbnail } from '../../embed/index.ts'
 
 /** Pixels of a thumbnail's side. */
 const SIDE = 112
@@ -46,9 +46,9 @@ export async function shown(
     const rest = inner.length > LONGEST ? '…' : ''
     return `<div class="text">${escapeHtml(inner.slice(0, LONGEST))}${rest}</div>`
   }
-  const picture = typeof input === 'object' && 'image' in input ? input.image! : input
+  const picture = (typeof input === 'object' && 'image' in input ? input.image : input) as Input
   try {
-    const source = await thumbnail(picture as Exclude<AnyInput, { text: string }>, SIDE, signal && { signal })
+    const source = await thumbnail(picture, SIDE, signal && { signal })
     return `<img alt="" src="${source}">`
   } catch (error) {
     if (!(error instanceof PipiloError) || error.code === 'ABORTED') throw error

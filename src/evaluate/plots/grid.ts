@@ -1,5 +1,5 @@
 // Squares of colour in rows and columns: confusion matrices and similarities.
-import { clipped, drawn, type Plot, thinned, widthOf } from './svg.ts'
+import { clipped, type Drawing, drawn, type Plot, thinned, widthOf } from './svg.ts'
 
 /** A square of a grid. */
 export interface Cell {
@@ -52,7 +52,7 @@ export function gridSvg(grid: Grid): Promise<string> {
   const data = grid.panels.flatMap(({ name, cells }) => cells.map((one) => ({ ...one, panel: name })))
   const room = (text: string) => cell >= 24 && 6.2 * text.length <= cell
   const numbered = (names: readonly string[]) => names.map((_, i) => i)
-  const make = (plot: Plot) => ({
+  const make = (plot: Plot): Drawing => ({
     width,
     height,
     marginLeft: margin.left,

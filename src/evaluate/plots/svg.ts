@@ -4,6 +4,9 @@ import type * as Library from '@observablehq/plot'
 /** Observable Plot, loaded with the first plot. */
 export type Plot = typeof Library
 
+/** A plot of a known size. */
+export type Drawing = Library.PlotOptions & { readonly width: number; readonly height: number }
+
 /** Colours of lines, told apart by most eyes (Okabe and Ito's palette) on light and on dark ground. */
 export const LINES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00']
 
@@ -21,7 +24,7 @@ export interface LegendLine {
 /** One SVG of the marks that a function makes, with a title above and a legend below. */
 export async function drawn(
   title: string,
-  options: (plot: Plot) => Library.PlotOptions & { readonly width: number; readonly height: number },
+  options: (plot: Plot) => Drawing,
   legend: readonly LegendLine[] = [],
 ): Promise<string> {
   const [plot, { parseHTML }] = await Promise.all([import('@observablehq/plot'), import('linkedom')])
@@ -29,7 +32,7 @@ export async function drawn(
   const asked = options(plot)
   const svg = plot.plot({
     ...asked,
-    document: document as unknown as Document,
+    document: document as never,
     className: 'pipilo',
     style: { fontFamily: 'system-ui, sans-serif', fontSize: '12px', background: 'none', overflow: 'visible' },
   })
@@ -44,7 +47,7 @@ export async function drawn(
     const element = document.createElementNS('http://www.w3.org/2000/svg', name)
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, `${value}`)
     element.textContent = text
-    return element as unknown as Element
+    return element
   }
   const place = {
     x: 12,

@@ -145,7 +145,7 @@ async function classification(
 }
 
 /** Names of the classes of a data set: those that it has, or the labels' numbers. */
-function namesOf({ classes, labels = [] }: Dataset): readonly string[] {
+function namesOf({ classes, labels = new Int32Array(0) }: Dataset): readonly string[] {
   return (
     classes ??
     Array.from({ length: labels.reduce((most, one) => Math.max(most, one), 0) + 1 }, (_, i) => `${i}`)
