@@ -396,7 +396,8 @@ export async function suspectsPage(
  * @remarks
  * A group is an input and all that are at least `threshold` like it, the largest first (`communityDetection`): chains are not followed, so no
  * two of a group are further apart than that allows, and whatever is dropped is near what is kept. An input belongs to one group. What
- * is the same to the byte is embedded once, and in one group at any threshold. All pairs are multiplied by blocks; memory grows with the inputs and the pairs that are near.
+ * is the same to the byte is embedded once, and in one group at any threshold. A layer that is averaged over the picture does not see where things are: two
+ * views of one texture (gravel, bricks) count as near-identical. All pairs are multiplied by blocks; memory grows with the inputs and the pairs that are near.
  *
  * @throws `OPTION_INVALID` where neither the options nor the model's card name a threshold; what `embed` throws
  */

@@ -262,7 +262,7 @@ function written(
     ? ` of the labelled pairs (F1 ${chosen.f1.toFixed(3)}, precision ${chosen.precision.toFixed(3)}, recall ${chosen.recall.toFixed(3)})`
     : ''
   const share = cost.perSecond.toFixed(0)
-  return `${listed}${items.length} inputs: ${groups.length} groups, ${redundant} more than one a group; threshold ${threshold.toFixed(4)}${by}
+  return `${listed}${items.length} inputs: ${groups.length} groups, ${redundant} inputs could be dropped; threshold ${threshold.toFixed(4)}${by}
 ${name} ${tap}: ${dimensions} numbers, ${cost.bytesPerVector} B a vector, ${share}/s, ${megabytes(cost.memory)}
 `
 }

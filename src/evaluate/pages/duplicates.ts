@@ -33,6 +33,6 @@ export async function duplicatesPage(
     parts.push(`<div class="group">${items.join('')}</div>`)
   }
   const rest = groups.length > most ? `, of which the first ${most} are here` : ''
-  const about = `${inputs.length} inputs, ${groups.length} groups${rest}, ${redundant} inputs more than one a group. Each is at least ${threshold.toFixed(4)} like its group's representative (cosine).`
+  const about = `${inputs.length} inputs, ${groups.length} groups${rest}, ${redundant} inputs could be dropped. Each is at least ${threshold.toFixed(4)} like its group's representative (cosine).`
   return page(title, about, parts.join('\n'))
 }

@@ -28,7 +28,7 @@ export async function suspectsPage(
     rows.push(`<tr>${cells.join('')}</tr>`)
   }
   const rest = suspects.length > listed.length ? `, of which the first ${listed.length} are here` : ''
-  const about = `${suspects.length} of ${data.length} labels are contradicted by the nearest neighbours${rest}. Confidence: probability of the suggested label; margin: of the given label less that of the suggested.`
+  const about = `${suspects.length} of ${data.length} labels are contradicted by the other rows${rest}. Confidence: probability of the suggested label; margin: of the given label less that of the suggested.`
   const head =
     '<tr><th>input</th><th>given label</th><th>suggested label</th><th class="number">confidence</th><th class="number">margin</th></tr>'
   return page(title, about, `<table>\n${head}\n${rows.join('\n')}\n</table>`)

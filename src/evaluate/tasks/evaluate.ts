@@ -138,7 +138,7 @@ async function classification(
     ...found,
     ...(classifier && { measures: { ...found.measures, probe_c: classifier.c } }),
     confusion: confusionOf(namesOf(data), asked.labels, byProbe ?? near.predictions),
-    ...(options.suspects && { suspects: await suspiciousRows(data, all, signal) }),
+    ...(options.suspects && { suspects: await suspiciousRows(data, all, options) }),
     skipped: all.skipped + (own?.skipped ?? 0),
     rows: all.labels.length + (own?.labels.length ?? 0),
   }
@@ -191,9 +191,9 @@ const pick = (numbers: ArrayLike<number>, rows: Uint32Array | undefined): ArrayL
 async function suspiciousRows(
   data: Dataset,
   { vectors, labels, rows }: Labelled,
-  signal: AbortSignal | undefined,
+  { seed = 0, signal }: EvaluateOptions,
 ): Promise<SuspiciousRow[]> {
-  const { ranking } = await suspects({ vectors, labels }, signal && { signal })
+  const { ranking } = await suspects({ vectors, labels }, { seed, ...(signal && { signal }) })
   const names = namesOf(data)
   return ranking.flatMap(({ index, label, likelier, confidence, margin, wrong }) =>
     wrong
