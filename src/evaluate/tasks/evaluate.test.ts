@@ -118,8 +118,9 @@ describe('evaluate', () => {
       suspects: true,
       resamples: 0,
     })
-    expect(suspects![0]).toMatchObject({ index: 4, label: 'money', likelier: 'bird' })
-    expect(suspects![0]!.row).toMatch(/turned\.jsonl.*5/)
+    const turned = suspects!.find(({ index }) => index === 4)!
+    expect(turned).toMatchObject({ label: 'money', likelier: 'bird' })
+    expect(turned.row).toMatch(/turned\.jsonl.*5/)
     const page = await suspectsPage(suspects!, (await readTask(at('turned.jsonl'))).data as Dataset)
     expect(page).toMatch(/the wren nests.*<td>money<\/td><td><strong>bird<\/strong><\/td>/)
     const plain = await evaluate(texts, same, { neighbors: 1, probe: false, resamples: 0 })
