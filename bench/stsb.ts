@@ -1,5 +1,7 @@
 // STS-B: pairs of sentences with a likeness from 0 to 5.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** A pair of STS-B. */
 export interface ScoredPair {
@@ -8,9 +10,10 @@ export interface ScoredPair {
   readonly score: number
 }
 
-/** The pairs of a part, from the shared data beside the repository. */
+/** The pairs of a part, from the folder that STSB names, or the shared data beside the repository. */
 export function stsPairs(part: 'train' | 'dev'): ScoredPair[] {
-  const file = new URL(`../../shared/data/stsb/sts-${part}.csv`, import.meta.url)
+  const folder = process.env['STSB'] ?? fileURLToPath(new URL('../../shared/data/stsb', import.meta.url))
+  const file = join(folder, `sts-${part}.csv`)
   return readFileSync(file, 'utf8')
     .split('\n')
     .flatMap((line) => {

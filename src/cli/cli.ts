@@ -18,6 +18,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   project: async () => (await import('./commands/project.ts')).project,
+  duplicates: async () => (await import('./commands/duplicates.ts')).duplicatesCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
 

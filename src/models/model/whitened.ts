@@ -1,4 +1,5 @@
 // A model whose last layer whitens the averages of others.
+import { decodeBase64 } from '../../base/index.ts'
 import { Builder, op, resolveLayer } from '../../graph/index.ts'
 import { l2Normalize, pool } from '../../nn/index.ts'
 import { elementCount, float16ToFloat32, type Tensor } from '../../tensor/index.ts'
@@ -32,8 +33,7 @@ export function whitened(found: FoundModel, { taps, dimensions, weight, bias }: 
 
 /** Half-precision numbers in base64 as float32; an axis of -1 is as long as they need. */
 function halves(base64: string, shape: readonly number[]): Tensor {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
-  const data = float16ToFloat32(new Uint16Array(bytes.buffer))
+  const data = float16ToFloat32(new Uint16Array(decodeBase64(base64).slice().buffer))
   const rest = elementCount(shape.filter((size) => size >= 0))
   return { dtype: 'float32', shape: shape.map((size) => (size < 0 ? data.length / rest : size)), data }
 }
