@@ -3,10 +3,11 @@
  * Node a third of a millisecond. Then puts the default image model's files beside it, so that a packed Pipilo works alone.
  */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { bundlePage } from '../src/atlas/html/pageFiles.ts'
 import { sideDoors } from './rooms.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -82,6 +83,12 @@ for (const { name } of rooms) {
   if (existsSync(join(src, name, 'public.ts'))) await bundlePublic(name)
 }
 chmodSync(join(dist, 'cli/main.js'), 0o755)
+
+// The atlas's page: one script and one style, which every map carries.
+const page = await bundlePage()
+mkdirSync(join(dist, 'atlas/web'), { recursive: true })
+writeFileSync(join(dist, 'atlas/web/atlas.js'), page.script)
+writeFileSync(join(dist, 'atlas/web/atlas.css'), page.style)
 
 // nsfwjs cannot be a dependency of the package: its peer, TensorFlow.js, would weigh on every user's install.
 for (const path of ['dist/models/mobilenet_v2', 'LICENSE', 'package.json']) {

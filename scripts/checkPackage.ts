@@ -3,7 +3,7 @@
  * by TypeScript's types and by the command line. The folder knows nothing of this repository's settings.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -67,6 +67,32 @@ try {
   const { id, vector } = JSON.parse(line)
   if (id !== 'text:0' || vector.length !== 384) throw new Error(`wrong line: ${line.slice(0, 80)}`)
   console.log('command line: ok')
+  run('npx', [
+    '--no-install',
+    'pipilo',
+    'project',
+    'football',
+    'soccer',
+    'footwear',
+    'boot',
+    '--out',
+    'map.html',
+  ])
+  run('npx', [
+    '--no-install',
+    'pipilo',
+    'project',
+    'football',
+    'soccer',
+    'footwear',
+    'boot',
+    '--out',
+    'map.png',
+  ])
+  const page = readFileSync(join(folder, 'map.html'), 'utf8')
+  if (!page.includes('pipiloAtlas') || !existsSync(join(folder, 'map.png')))
+    throw new Error('no map was drawn')
+  console.log('maps: ok')
   passed = true
 } finally {
   if (passed || process.env.CI) rmSync(folder, { recursive: true, force: true })

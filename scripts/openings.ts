@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 /** Folders whose files are checked; tests and their helpers' data are not. */
-const folders = ['src', 'scripts', 'bench']
+const folders = ['src', 'scripts', 'bench', 'web']
 const left = /\.test(-d)?\.ts$|\/testdata\/|\/node_modules\/|\/dist\//
 
 /** Words that put a question before the noun. */

@@ -20,6 +20,7 @@ export const rooms = [
   'reduce',
   'train',
   'evaluate',
+  'atlas',
   'store',
   'serve',
   'cluster',
@@ -27,7 +28,7 @@ export const rooms = [
 ]
 
 /** Doors beside a room's `index.ts`: what works on files stands behind one of its own, which no browser can open. */
-export const sideDoors = ['base/files', 'tensor/files', 'graph/files']
+export const sideDoors = ['base/files', 'tensor/files', 'graph/files', 'atlas/page']
 
 /**
  * The parts that a browser will need, as modules and folders of `src/`: whatever these reach at run time, also on demand, is neither
@@ -49,6 +50,7 @@ export const nodeFree = [
   'embed/text/chunk.ts',
   'embed/text/text.ts',
   'embed/text/tokenizer.ts',
+  'atlas/page/',
 ]
 
 /** Packages that run in a browser. */

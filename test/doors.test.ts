@@ -65,8 +65,10 @@ const inner: Record<string, string[]> = {
     'recipeOptions',
     'refuseModality',
     'refusePrompt',
+    'renderSvg',
     'resolveEmbedder',
     'rootOf',
+    'thumbnail',
     'withPrompt',
   ],
 }

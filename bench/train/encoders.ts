@@ -6,6 +6,8 @@
  *
  * - **5-NN**: share of held-out pictures that have the label of most of their five nearest training pictures, by cosine. Digits: 1,000 of
  *   MNIST's test set among 2,000 of its training set.
+ * - **other view**: share of held-out emoji's pictures whose nearest among the pictures' other views is their own, each view cropped, turned and
+ *   recoloured at random: what SimCLR and BYOL are trained for.
  * - **same emoji**: share of held-out emoji whose nearest neighbour among another artist's is the same emoji, over all pairs of three artists.
  * - **accuracy**: share of held-out emoji whose group, of eight, the head says. Held-out emoji are drawn by no artist in the training set.
  * - **error**: mean squared error of digits, restored from noisy ones by the denoising autoencoder; of values from 0 to 1.
@@ -33,7 +35,15 @@ import {
 } from '../../src/index.ts'
 import { readSafetensors } from '../../src/models/index.ts'
 import { seeded } from '../../src/nn/index.ts'
-import { trainingRecipe } from '../../src/train/index.ts'
+import { evaluate } from '../../src/runtime/index.ts'
+import type { Tensor } from '../../src/tensor/index.ts'
+import {
+  augmentation,
+  pictureDecoder,
+  pictureTensor,
+  simClrAugmentation,
+  trainingRecipe,
+} from '../../src/train/index.ts'
 import { writeDigits } from './digits.ts'
 import { writeEmoji } from './emoji.ts'
 
@@ -64,6 +74,8 @@ interface Trial {
   readonly task: string
   /** Of the opened folder of a run. */
   readonly measure: (folder: string) => Promise<number>
+  /** A further measure, which is told and decides nothing. */
+  readonly further?: Pick<Trial, 'task' | 'measure'>
   /** `less`: of errors. */
   readonly better: 'more' | 'less'
   /** Value by guessing. */
@@ -184,6 +196,49 @@ async function sameEmoji(path: string): Promise<number> {
   return mean(right)
 }
 
+/** The augmented views of held-out pictures, two of each. */
+const viewsOfHeld = once(async (): Promise<readonly (readonly RawImage[])[]> => {
+  const size = trainingRecipe('simclr').defaults.size!
+  const side = Math.round(size * 1.25)
+  const decoder = pictureDecoder({ size: [side, side] })
+  const held = await readDataset((await emoji()).held)
+  const rows = await held.getMany!([...Array(held.length!).keys()])
+  const decoded = await Promise.all(rows.map(({ image }, i) => decoder.decode(held, i, image!)))
+  const made = augmentation(
+    simClrAugmentation(size, { normalize: false, minimumScale: 0.2, strength: 0.5 }),
+    {
+      size: side,
+      channels: 3,
+      views: 2,
+    },
+  )
+  const views = await evaluate(made.graph, {
+    pixels: pictureTensor(decoded),
+    ...made.draw(7, 0, decoded.length),
+  })
+  return made.outputs.map((name) => picturesOf(views[name]!))
+})
+
+/** Pictures of values from 0 to 1, [N, 3, height, width]. */
+function picturesOf({ shape, data }: Tensor): RawImage[] {
+  const [count, channels, height, width] = shape as [number, 3, number, number]
+  const area = height * width
+  return Array.from({ length: count }, (_, n) => {
+    const of = (place: number) => {
+      const value = Number(data[(n * channels + (place % channels)) * area + Math.floor(place / channels)])
+      return Math.min(255, Math.max(0, Math.round(255 * value)))
+    }
+    return { width, height, channels, data: Uint8Array.from({ length: channels * area }, (_, i) => of(i)) }
+  })
+}
+
+/** From one view of a picture to the other. */
+async function otherView(path: string): Promise<number> {
+  const [asked, among] = (await viewsOfHeld()).map((views) => vectorsOf(path, views))
+  const [queries, others] = [await asked!, await among!]
+  return mean(queries.map((query, i) => (nearest(query, others, 1)[0] === i ? 1 : 0)))
+}
+
 /** From a name to its picture, all by one artist. */
 async function recallOfNames(path: string): Promise<number> {
   const pairs = await heldPairs()
@@ -278,7 +333,12 @@ const ofDigits = {
   measure: fiveNearest(knownDigits, heldDigits),
   better: 'more',
 } as const
-const ofEmoji = { task: 'same emoji', measure: sameEmoji, better: 'more' } as const
+const ofViews = {
+  task: 'other view',
+  measure: otherView,
+  better: 'more',
+  further: { task: 'same emoji', measure: sameEmoji },
+} as const
 /** A quarter of the residual networks' usual pictures takes a quarter of the time. */
 const small = { size: 16 }
 const ofSentences = {
@@ -327,7 +387,7 @@ const trials: readonly Trial[] = [
     recipe,
     data: async () => (await emoji()).train,
     epochs: 20,
-    ...ofEmoji,
+    ...ofViews,
   })),
   // A masked autoencoder begins with some 200 steps in which it paints each patch in its mean.
   ...['mae', 'data2vec'].map((recipe) => ({
@@ -396,7 +456,7 @@ const line = (cells: readonly string[]) =>
 line(['recipe', 'task', 'untrained', 'trained', 'chance', 'epochs', 'seconds'])
 const worse: string[] = []
 for (const trial of trials) {
-  const { name, recipe, task, epochs, measure, better, chance } = trial
+  const { name, recipe, task, epochs, measure, better, chance, further } = trial
   if (values.recipe && !values.recipe.some((wanted) => wanted === recipe || wanted === name)) continue
   const data = await trial.data()
   const [before, after] = ['untrained', 'trained'].map((kind) => join(folder, 'runs', `${name} ${kind}`))
@@ -410,6 +470,10 @@ for (const trial of trials) {
     ...[name, task, number(untrained), number(trained), chance === undefined ? '' : number(chance)],
     ...[values.epochs ?? `${epochs}`, seconds.toFixed(0)],
   ])
+  if (further) {
+    const [first, last] = [await further.measure(before!), await further.measure(after!)]
+    line(['', further.task, number(first), number(last), '', '', ''])
+  }
   if (!(better === 'more' ? trained > untrained : trained < untrained)) worse.push(name)
 }
 if (!values.keep) rmSync(folder, { recursive: true, force: true })

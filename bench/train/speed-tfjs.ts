@@ -1,9 +1,14 @@
 // Two works of `speed.ts` in TensorFlow.js: answers each line, a number of steps, with milliseconds and the peak of memory.
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs'
 
 const [name = '', backend = 'cpu'] = process.argv.slice(2)
+if (backend === 'wasm') {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm')
+  setWasmPaths(fileURLToPath(new URL('.', import.meta.resolve('@tensorflow/tfjs-backend-wasm'))))
+}
 await tf.setBackend(backend)
 await tf.ready()
 

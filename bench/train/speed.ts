@@ -87,14 +87,17 @@ async function measure(name: string): Promise<void> {
   }
   if (options.tfjs && ['mlp', 'lenet'].includes(name)) {
     const command = [process.execPath, '--import', import.meta.resolve('tsx'), path('speed-tfjs.ts'), name]
-    peers.push(await open('TensorFlow.js', '1', command))
+    // In WebAssembly it has no gradient of a convolution by its weights.
+    const backends = name === 'mlp' ? ['cpu', 'wasm'] : ['cpu']
+    for (const backend of backends)
+      peers.push(await open(`TensorFlow.js ${backend}`, '1', [...command, backend]))
   }
   const count = steps[name]!
   const answers = peers.map((): Answer[] => [])
   for (let round = -2; round < ROUNDS; round++) {
     for (const [i, peer] of peers.entries()) {
       // Seconds a step.
-      if (peer.name === 'TensorFlow.js' && round > 1) continue
+      if (peer.name.startsWith('Tensor') && round > 1) continue
       const answer = await peer.ask(peer.name.startsWith('Tensor') ? 1 : count)
       if (round >= 0) answers[i]!.push(answer)
     }

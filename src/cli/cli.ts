@@ -17,6 +17,8 @@ export const commands: Record<string, () => Promise<Command>> = {
   train: async () => (await import('./commands/train.ts')).trainCommand,
   evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand,
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
+  project: async () => (await import('./commands/project.ts')).project,
+  duplicates: async () => (await import('./commands/duplicates.ts')).duplicatesCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
 

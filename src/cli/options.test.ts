@@ -55,6 +55,24 @@ beforeAll(async () => {
       .join(''),
   )
   writeFileSync('many.txt', 'a towhee sings\nmarkets fell\nan owl hunts\nprices rise\nthe train is late\n')
+  writeFileSync(
+    'labelled.jsonl',
+    ['towhee', 'owl', 'wren', 'heron', 'gull', 'loan', 'bank', 'tax', 'fund', 'price']
+      .flatMap((word, i) =>
+        [`the ${word}`, `a ${word} again`].map((text) => ({ text, label: i < 5 ? 'bird' : 'money' })),
+      )
+      .map((row, i) => `${JSON.stringify(i === 3 ? { ...row, label: 'money' } : row)}\n`)
+      .join(''),
+  )
+  writeFileSync(
+    'same.jsonl',
+    ['a towhee', 'an owl', 'a market']
+      .map(
+        (text, i) =>
+          `${JSON.stringify({ sentence1: text, sentence2: i === 0 ? text : 'rain', score: i === 0 ? 1 : 0 })}\n`,
+      )
+      .join(''),
+  )
   writeFileSync('broken.jsonl', `${readFileSync('pairs.jsonl', 'utf8')}{ no JSON\n`)
   writeFileSync(
     'triplets.jsonl',
@@ -129,7 +147,7 @@ async function done(name: string, argv: readonly string[]) {
   process.chdir(cwd)
   const ended = await run(name, argv)
   const files = readdirSync('.')
-    .filter((file) => /\.(onnx|npy|jsonl|png)$/.test(file))
+    .filter((file) => /\.(onnx|npy|jsonl|png|svg|html)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
   return { ...ended, out: withoutTimes(ended.out), files, stored: await stored(), trained: trained() }
 }
@@ -148,7 +166,10 @@ function trained() {
     if (!existsSync(model)) return []
     const checkpoints = join(folder, 'checkpoints')
     const hash = createHash('sha256').update(readFileSync(model)).digest('hex')
-    return [[folder, hash, existsSync(checkpoints) ? readdirSync(checkpoints) : []]]
+    const kept = [checkpoints, join(folder, 'snapshots')].map((path) =>
+      existsSync(path) ? readdirSync(path) : [],
+    )
+    return [[folder, hash, kept]]
   })
 }
 
@@ -221,6 +242,7 @@ const birds = ['lenet5', '--data', 'birds', '--out', 'trained', '--size', '16', 
 
 const evaluatePairs = ['--task', 'pairs.jsonl', '--model', 't', '--json']
 const evaluateBirds = ['--task', 'birds', '--model', 'i', '--tap', 'stages.2', '--json', '--resamples', '0']
+const evaluateLabelled = ['--task', 'labelled.jsonl', '--model', 't', '--json', '--resamples', '0']
 const { normalize: __, ...evaluateModelRuns } = modelRuns(evaluatePairs, evaluateBirds)
 
 const compareTexts = [
@@ -243,9 +265,75 @@ const comparePictures = [
   '1',
   '--json',
 ]
+const duplicateTexts = ['many.txt', '--model', 't', '--threshold', '0.1', '--json']
+const duplicatePictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--threshold', '0.1', '--json']
+const { normalize: ____, ...duplicateModelRuns } = modelRuns(duplicateTexts, duplicatePictures)
 const { normalize: ___, ...compareModelRuns } = modelRuns(compareTexts, comparePictures)
 
+const projectTexts = ['many.txt', '--model', 't', '--json']
+const projectPictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--json']
+const { normalize: _____, ...projectModelRuns } = modelRuns(projectTexts, projectPictures)
+
 const runs: Record<string, Record<string, Runs>> = {
+  project: {
+    ...projectModelRuns,
+    ...promptRuns(projectTexts),
+    size: [projectPictures, ['--size', 'none']],
+    text: [projectTexts, ['--text']],
+    as: [projectTexts, ['--as', 'image']],
+    label: [
+      ['--collection', 'texts', '--json'],
+      ['--label', 'line'],
+    ],
+    collection: [['--json'], ['--collection', 'texts']],
+    db: [
+      ['--collection', 'texts', '--json'],
+      ['--db', 'elsewhere'],
+    ],
+    model: [
+      ['many.txt', '--json'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['many.txt', '--json'],
+      ['--dtype', 'int8'],
+    ],
+    threads: [projectTexts, ['--threads', 'none']],
+    device: [projectTexts, ['--device', 'none']],
+    method: [projectTexts, ['--method', 'pca']],
+    neighbors: [projectTexts, ['--neighbors', '3']],
+    perplexity: [
+      [...projectTexts, '--method', 'tsne'],
+      ['--perplexity', '2'],
+    ],
+    near: [projectTexts, ['--near', '2']],
+    color: [
+      ['birds', '--model', 'i', '--json'],
+      ['--color', 'cluster'],
+    ],
+    clusters: [projectTexts, ['--clusters', '1']],
+    seed: [
+      [...projectTexts, '--method', 'umap'],
+      ['--seed', '1'],
+    ],
+    title: [
+      ['many.txt', '--model', 't', '--out', 'map.svg'],
+      ['--title', 'Many'],
+    ],
+    watch: [
+      ['photos', '--json'],
+      ['--watch', 'begun'],
+    ],
+    out: [
+      ['many.txt', '--model', 't'],
+      ['--out', 'map.svg'],
+    ],
+    'on-error': [
+      ['bad.txt', '--model', 't', '--json'],
+      ['--on-error', 'skip'],
+    ],
+    json: [['many.txt', '--model', 't', '--out', 'map.svg'], ['--json']],
+  },
   compare: {
     ...compareModelRuns,
     ...promptRuns(compareTexts),
@@ -263,6 +351,7 @@ const runs: Record<string, Record<string, Runs>> = {
     device: [compareTexts, ['--device', 'none']],
     k: [compareTexts, ['-k', '2']],
     show: [compareTexts.slice(0, -1), ['--show', '1']],
+    plot: [compareTexts, ['--plot', 'drawn.svg']],
     json: [compareTexts.slice(0, -1), ['--json']],
   },
   evaluate: {
@@ -292,6 +381,14 @@ const runs: Record<string, Record<string, Runs>> = {
       [...evaluateBirds, '--kind', 'few-shot'],
       ['--shots', '2'],
     ],
+    out: [
+      [...evaluateLabelled, '--suspects'],
+      ['--out', 'suspects.html'],
+    ],
+    plot: [evaluateLabelled, ['--plot', 'drawn.svg']],
+    'every-layer': [evaluatePairs, ['--every-layer']],
+    space: [evaluateLabelled, ['--space']],
+    suspects: [evaluateLabelled, ['--suspects']],
     resamples: [evaluatePairs, ['--resamples', '0']],
     seed: [
       [...evaluatePairs, '--resamples', '2'],
@@ -307,6 +404,40 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--mteb-task', 'STSBenchmark'],
     ],
     json: [evaluatePairs.slice(0, -1), ['--json']],
+  },
+  duplicates: {
+    ...duplicateModelRuns,
+    ...promptRuns(duplicateTexts),
+    model: [
+      ['many.txt', '--threshold', '0.5', '--json'],
+      ['--model', 't'],
+    ],
+    dtype: [
+      ['many.txt', '--model', 'all-MiniLM-L6-v2', '--threshold', '0.1', '--json'],
+      ['--dtype', 'int8'],
+    ],
+    size: [duplicatePictures, ['--size', 'none']],
+    as: [
+      ['many.txt', '--model', 't', '--threshold', '0.5', '--json'],
+      ['--as', 'image'],
+    ],
+    threads: [duplicateTexts, ['--threads', 'none']],
+    device: [duplicateTexts, ['--device', 'none']],
+    threshold: [
+      ['many.txt', '--model', 't', '--json'],
+      ['--threshold', '0.5'],
+    ],
+    pairs: [
+      ['many.txt', '--model', 't', '--json'],
+      ['--pairs', 'same.jsonl'],
+    ],
+    show: [duplicateTexts.slice(0, -1), ['--show', '0']],
+    out: [duplicateTexts, ['--out', 'groups.html']],
+    'on-error': [
+      ['bad.txt', 'many.txt', '--model', 't', '--threshold', '0.1', '--json'],
+      ['--on-error', 'skip'],
+    ],
+    json: [duplicateTexts.slice(0, -1), ['--json']],
   },
   demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
   embed: {
@@ -506,6 +637,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     seed: [birds, ['--seed', '1']],
     checkpoint: [birds, ['--checkpoint', '0']],
+    snapshots: [birds, ['--snapshots', '1']],
     resume: [['lenet5', '--data', 'birds', '--size', '16', '--epochs', '1', '--out', 'begun'], ['--resume']],
     json: [birds, ['--json']],
   },

@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileError, makeFolder } from '../base/files/index.ts'
+import { fileError, makeFolder, writeFileAtomic } from '../base/files/index.ts'
 import { NpyWriter } from '../tensor/files/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { type Terminal, usageError } from './command.ts'
@@ -212,6 +212,24 @@ class StandardOutput implements VectorOutput {
   }
   async close() {}
   async abort() {}
+}
+
+/** @throws a usage error for a plot of another kind than SVG */
+export function checkPlot({ plot }: { readonly plot?: string | undefined }): void {
+  if (plot !== undefined && !/\.svg$/i.test(plot))
+    throw usageError(`--plot writes an .svg file, not ${JSON.stringify(plot)}.`)
+}
+
+/** Rows as CSV (RFC 4180). */
+export function csv(rows: readonly (readonly string[])[]): string {
+  const cell = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('')
+}
+
+/** Writes a text file under its final name once it is whole, making its folder. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await makeFolder(dirname(path))
+  await writeFileAtomic(path, Buffer.from(text))
 }
 
 /** The output that a file's ending asks for; JSON lines on standard output without a file. */

@@ -2,7 +2,14 @@
 
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ModelInput } from './inputs/modelInput.ts'
-export { modelInput, recipeDifferences, resolveEmbedder, rootOf } from './onDemand.ts'
+export {
+  modelInput,
+  recipeDifferences,
+  renderSvg,
+  resolveEmbedder,
+  rootOf,
+  thumbnail,
+} from './onDemand.ts'
 export type { ResolvedEmbedder } from './openRecipe.ts'
 export { refusePrompt } from './prompt.ts'
 export * from './public.ts'

@@ -180,6 +180,16 @@ export const decodeImage = lazily(async () => (await import('./pictures/image.ts
  */
 export const encodePng = lazily(async () => (await import('./pictures/encodePng.ts')).encodePng)
 
+/**
+ * A picture as a WebP (or, for SVGs whose readers know no other, a JPEG) of at most `size` × `size` pixels, its sides as they were to each other.
+ *
+ * @throws what {@link decodeImage} throws
+ */
+export const thumbnail = lazily(async () => (await import('./pictures/image.ts')).thumbnail)
+
+/** An SVG as a PNG of `scale` times its size. */
+export const renderSvg = lazily(async () => (await import('./pictures/encodePng.ts')).renderSvg)
+
 /** One input as an embedder's model is fed with it, and the graph that takes it. See inputs/modelInput.ts. */
 export const modelInput = lazily(async () => (await import('./inputs/modelInput.ts')).modelInput)
 

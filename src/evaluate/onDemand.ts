@@ -1,11 +1,21 @@
 // Functions of this room's door; each loads its code with its first call.
 import { lazily, plainCopy } from '../base/index.ts'
-import type { AnyInput, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
-import type { Vector } from '../tensor/index.ts'
+import type { AnyInput, Dataset, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
+import type { Model } from '../models/index.ts'
+import type { Matrix, Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
+import type { Duplicates, DuplicatesOptions, LabelledPair, Threshold } from './duplicates/types.ts'
+import type { PageOptions } from './pages/types.ts'
+import type {
+  ConfusionPlotOptions,
+  DepthPlotOptions,
+  PlottedLayer,
+  SimilarityPlotOptions,
+} from './plots/types.ts'
+import type { EvaluateLayersOptions, LayerScan } from './tasks/layerTypes.ts'
 import type { ReadTaskOptions } from './tasks/readTask.ts'
-import type { EvaluateOptions, Evaluation, Task } from './tasks/types.ts'
+import type { EvaluateOptions, Evaluation, SuspiciousRow, Task } from './tasks/types.ts'
 
 /**
  * Tells which pixels or tokens of an input move its embedding together with another embedding.
@@ -104,7 +114,7 @@ export async function heatMap(
  * | `similarity` | `spearman` of cosines and scores | `pearson` |
  * | `retrieval` | `ndcg@10` | recall, precision, MAP at each number of results; MAP, MRR |
  *
- * The interval holds 95 % of the measure's resamples (over the rows that are asked for; the model and what it learned stay the same). Inputs that cannot be
+ * Intervals hold 95 % of a measure's resamples (over the rows that are asked for; the model and what it learned stay the same). Inputs that cannot be
  * read are left out and counted in `skipped`. Beside quality it tells the rate of embedding, a vector's size, and memory.
  *
  * @param embedder gives a vector an input (not `pool: 'none'`)
@@ -121,6 +131,93 @@ export async function evaluate<In extends AnyInput = AnyInput>(
     task,
     given,
   )
+}
+
+/**
+ * Measures every layer of a model on a task: which one is the best embedding for it.
+ *
+ * @example
+ * ```ts
+ * const { layers, best } = await evaluateLayers('mobilenet-v2', await readTask('birds/'))
+ * layers[best].layer // 'block_13_project_BN'
+ * layers[best].main  // { measure: 'probe_accuracy', value: 0.83, interval: { … } }
+ * await writeFile('depth.svg', await depthPlot({ 'mobilenet-v2': layers }))
+ * ```
+ *
+ * @remarks
+ * Layers are those of `layers()` that give a vector an input; of several names of one value the outermost is taken, and the scores of attention are left out. One run of the model reads
+ * as many as `memory` holds, and every vector is brought to length 1. All layers are asked the same rows; that the best of many is somewhat lucky,
+ * the intervals tell.
+ *
+ * @param model an opened one, or a name that `open` takes
+ * @throws `OPTION_INVALID` for a model of two towers; what `open` and {@link evaluate} throw
+ */
+export async function evaluateLayers(
+  model: string | Model,
+  task: Task,
+  options: EvaluateLayersOptions = {},
+): Promise<LayerScan> {
+  return (await import('./tasks/layers.ts')).evaluateLayers(model, task, options)
+}
+
+/**
+ * Draws a confusion matrix as SVG: a row a label, a column a prediction, the colour the share of the row.
+ *
+ * @example
+ * ```ts
+ * const { confusion } = await evaluate(e, await readTask('birds/'))
+ * await writeFile('confusion.svg', await confusionMatrixPlot(confusion.counts, { classes: confusion.classes }))
+ * ```
+ *
+ * @remarks Drawn by Observable Plot, as all plots here; the SVG needs nothing else, and follows the light or dark of the page.
+ *
+ * @param confusion `[label][predicted]`: how often
+ * @throws `INPUT_INVALID` for a matrix whose names are more or fewer than its rows or columns
+ */
+export async function confusionMatrixPlot(
+  confusion: readonly ArrayLike<number>[],
+  options: ConfusionPlotOptions = {},
+): Promise<string> {
+  return (await import('./plots/plots.ts')).confusionMatrixPlot(confusion, options)
+}
+
+/**
+ * Draws the cosines of vectors with each other as SVG; of several embeddings of the same inputs side by side.
+ *
+ * @example
+ * ```ts
+ * await writeFile('alike.svg', await similarityPlot(vectors, { labels: texts }))
+ * await similarityPlot({ 'layer 3': early, 'layer 6': late }, { labels: texts })
+ * ```
+ *
+ * @remarks Numbers stand in the squares up to 32 vectors; above some hundreds a picture says little.
+ *
+ * @throws `INPUT_INVALID` for no vectors, NaN, and labels or embeddings of unlike numbers
+ */
+export async function similarityPlot(
+  vectors: readonly Vector[] | Matrix | Readonly<Record<string, readonly Vector[] | Matrix>>,
+  options: SimilarityPlotOptions = {},
+): Promise<string> {
+  return (await import('./plots/plots.ts')).similarityPlot(vectors, options)
+}
+
+/**
+ * Draws the quality of a model's layers by their depth as SVG, with intervals; the best and the default are named. Several models share the axes.
+ *
+ * @example
+ * ```ts
+ * const { layers } = await evaluateLayers('mobilenet-v2', task)
+ * await writeFile('depth.svg', await depthPlot(layers))
+ * await depthPlot({ 'mobilenet-v2': layers, resnet50: others })
+ * ```
+ *
+ * @throws `INPUT_INVALID` for no layers
+ */
+export async function depthPlot(
+  series: readonly PlottedLayer[] | Readonly<Record<string, readonly PlottedLayer[]>>,
+  options: DepthPlotOptions = {},
+): Promise<string> {
+  return (await import('./plots/plots.ts')).depthPlot(series, options)
 }
 
 /**
@@ -153,7 +250,7 @@ export async function readTask(source: string, options: ReadTaskOptions = {}): P
  *
  * @remarks
  * The similarity is the cosine; distances are computed in ONNX Runtime, by blocks. Of classes with as many votes the lowest index wins, as
- * scikit-learn's `KNeighborsClassifier(metric='cosine')`.
+ * scikit-learn's `KNeighborsClassifier(metric='cosine')`. Cover and Hart, https://doi.org/10.1109/TIT.1967.1053964.
  *
  * @param asked vectors to classify. Default: those of `known`, each without itself
  * @throws `INPUT_INVALID` for one class only, for fewer vectors than neighbours, for NaN and infinities; `OPTION_INVALID`;
@@ -173,7 +270,8 @@ export const nearestNeighbors = lazily(
  *
  * @remarks
  * As scikit-learn's `LogisticRegression`: `C · Σ loss + ½ ‖weight‖²`, the bias is not penalised, two classes share one row of weights (it
- * is given for both, with opposite signs, and halved). Losses and gradients are computed in float64 in ONNX Runtime, the minimum is found by L-BFGS.
+ * is given for both, with opposite signs, and halved). Losses and gradients are computed in float64 in ONNX Runtime, the minimum is found by L-BFGS
+ * (https://doi.org/10.1007/BF01589116).
  *
  * @throws `INPUT_INVALID` for one class only, NaN and infinities; `OPTION_INVALID`
  */
@@ -258,13 +356,106 @@ export const zeroShotPredictions = lazily(
  * ```
  *
  * @remarks
- * Each example's probabilities are the votes of its nearest neighbours without itself, weighted by 1 over the cosine distance; then
- * {@link confidentLearning}.
+ * Each example's probabilities are the votes of its nearest neighbours without itself, weighted by 1 over the cosine distance, or with `by` those of
+ * a linear probe of the other four fifths, or the mean of both; then {@link confidentLearning}.
  *
  * @throws as {@link nearestNeighbors}
  * @see https://arxiv.org/abs/1911.00068
  */
 export const suspects = lazily(async () => (await import('./labels/suspects.ts')).suspects)
+
+/**
+ * A page of suspicious labels: thumbnails or texts, the given label, the likelier one and its probability. It needs nothing from elsewhere.
+ *
+ * @example
+ * ```ts
+ * const task = await readTask('birds/')
+ * const { suspects } = await evaluate(e, task, { suspects: true })
+ * await writeFile('suspects.html', await suspectsPage(suspects, task.data))
+ * ```
+ *
+ * @param data the rows that were evaluated
+ */
+export async function suspectsPage(
+  suspicious: readonly SuspiciousRow[],
+  data: Dataset,
+  options: PageOptions = {},
+): Promise<string> {
+  return (await import('./pages/suspects.ts')).suspectsPage(suspicious, data, options)
+}
+
+/**
+ * Finds groups of near-identical texts or pictures.
+ *
+ * @example
+ * ```ts
+ * const { groups, redundant } = await duplicates(await embedder('mobilenet-v2'), files)
+ * groups[0] // { representative: 17, members: [{ index: 17, similarity: 1, exact: true }, { index: 40, similarity: 0.996, exact: false }] }
+ * ```
+ *
+ * @remarks
+ * A group is an input and all that are at least `threshold` like it, the largest first (`communityDetection`): chains are not followed, so no
+ * two of a group are further apart than that allows, and whatever is dropped is near what is kept. An input belongs to one group. What
+ * is the same to the byte is embedded once, and in one group at any threshold. A layer that is averaged over the picture does not see where things are: two
+ * views of one texture (gravel, bricks) count as near-identical. All pairs are multiplied by blocks; memory grows with the inputs and the pairs that are near.
+ *
+ * @throws `OPTION_INVALID` where neither the options nor the model's card name a threshold; what `embed` throws
+ */
+export async function duplicates<In extends AnyInput = AnyInput>(
+  embedder: Embedder<Float32Array, In>,
+  inputs: readonly In[],
+  options: DuplicatesOptions = {},
+): Promise<Duplicates> {
+  return (await import('./duplicates/duplicates.ts')).duplicates(
+    embedder as unknown as Embedder<Float32Array, AnyInput>,
+    inputs,
+    options,
+  )
+}
+
+/**
+ * The cosine that tells duplicates from others with the best F1, among pairs that somebody labelled.
+ *
+ * @example
+ * ```ts
+ * const { threshold, f1 } = await duplicateThreshold(e, [{ a: 'an owl', b: 'An owl.', duplicate: true }, …])
+ * await duplicates(e, texts, { threshold })
+ * ```
+ *
+ * @throws `INPUT_INVALID` for pairs of one kind only; what `embed` throws
+ */
+export async function duplicateThreshold<In extends AnyInput = AnyInput>(
+  embedder: Embedder<Float32Array, In>,
+  pairs: readonly LabelledPair<In>[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Threshold> {
+  return (await import('./duplicates/threshold.ts')).duplicateThreshold(
+    embedder as unknown as Embedder<Float32Array, AnyInput>,
+    pairs,
+    options,
+  )
+}
+
+/**
+ * A page of duplicates: a row a group, thumbnails or texts, the representative outlined. It needs nothing from elsewhere.
+ *
+ * @example
+ * ```ts
+ * const found = await duplicates(e, files)
+ * await writeFile('duplicates.html', await duplicatesPage(found, { inputs: files, names: files, modality: e.modality }))
+ * ```
+ */
+export async function duplicatesPage(
+  found: Duplicates,
+  given: {
+    readonly inputs: readonly AnyInput[]
+    readonly names?: readonly string[]
+    readonly modality: Embedder['modality']
+  },
+  options: PageOptions = {},
+): Promise<string> {
+  return (await import('./pages/duplicates.ts')).duplicatesPage(found, given, options)
+}
 
 /**
  * Compares two embeddings of the same inputs: two models, two layers, two precisions.
@@ -283,3 +474,16 @@ export const suspects = lazily(async () => (await import('./labels/suspects.ts')
 export const compareEmbeddings = lazily(
   async () => (await import('./compare/compareEmbeddings.ts')).compareEmbeddings,
 )
+
+/**
+ * The nearest of each vector among the others, by cosine.
+ *
+ * @example
+ * ```ts
+ * const near = await nearestOthers(matrix, 10)
+ * near[0] // [{ index: 17, score: 0.93 }, …], nearest first, without 0
+ * ```
+ *
+ * @param k neighbours of each; fewer where there are no more others
+ */
+export const nearestOthers = lazily(async () => (await import('./measures/others.ts')).nearestOthers)

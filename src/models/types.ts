@@ -83,6 +83,10 @@ export interface Card {
   readonly logitScale?: number
   /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */
   readonly logitBias?: number
+  /**
+   * Cosine from which two inputs are near-identical, measured at the value `tap` with the card's pooling and dimensions; see `notes`.
+   */
+  readonly duplicates?: { readonly threshold: number; readonly tap: string }
   /** Why these defaults: what was measured. */
   readonly notes?: string
 }

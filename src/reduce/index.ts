@@ -21,6 +21,7 @@ export {
   pca,
   quantize,
   randomProjection,
+  singularValues,
   trustworthiness,
   tsne,
   umap,

@@ -60,6 +60,22 @@ export const whitening = {
 }
 
 /**
+ * The singular values of vectors as they are (no mean is subtracted), largest first.
+ *
+ * @example
+ * ```ts
+ * const values = await singularValues(vectors)            // Float64Array, as many as rows or columns, whichever are fewer
+ * ```
+ *
+ * @remarks
+ * Roots of the eigenvalues of the smaller of both products with the transpose, in doubles; a value that is
+ * no larger than their rounding, about 1e-7 of the largest, is 0.
+ *
+ * @throws what `pca.fit` throws
+ */
+export const singularValues = lazily(async () => (await import('./linear/singularValues.ts')).singularValues)
+
+/**
  * Linear discriminant analysis: the directions along which classes lie apart, as against the spread within them.
  *
  * @example

@@ -26,6 +26,7 @@ const KNOWN: Readonly<Record<keyof TrainOptions, true>> = {
   seed: true,
   out: true,
   checkpoint: true,
+  snapshots: true,
   resume: true,
   signal: true,
   onProgress: true,
@@ -63,7 +64,7 @@ function checkParts(options: TrainOptions): void {
 export function checkOptions(options: TrainOptions): void {
   checkParts(options)
   const whole = (
-    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'logEvery' | 'seed',
+    name: 'batch' | 'epochs' | 'accumulate' | 'checkpoint' | 'snapshots' | 'logEvery' | 'seed',
     least: number,
   ) => {
     const value = options[name]
@@ -80,6 +81,7 @@ export function checkOptions(options: TrainOptions): void {
   whole('epochs', 1)
   whole('accumulate', 1)
   whole('checkpoint', 0)
+  whole('snapshots', 1)
   whole('logEvery', 1)
   whole('seed', 0)
   const { batch, objective, resume, out, decodeSize } = options
@@ -89,6 +91,16 @@ export function checkOptions(options: TrainOptions): void {
       'OPTION_INVALID',
       `A batch of ${batch} is too small for ${objective.name}, which compares the rows of a batch.`,
       { input: 'batch', hint: `At least ${objective.leastBatch}.` },
+    )
+  }
+  if (options.snapshots !== undefined && (out === undefined || !options.network.write)) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      out === undefined ? 'There is no folder for snapshots.' : 'This network is not written as a model.',
+      {
+        input: 'snapshots',
+        ...(out === undefined && { hint: "Name the run's folder: out: './runs/mine'." }),
+      },
     )
   }
   if (resume && out === undefined) {

@@ -132,5 +132,6 @@ export {
 } from './recipes/index.ts'
 export { curvesPage, curvesSvg } from './report/curves.ts'
 export { type TerminalCurveOptions, terminalCurve } from './report/terminalCurve.ts'
+export { type RunSnapshotsOptions, runSnapshots, type Snapshot } from './snapshots.ts'
 export { type StepOptions, type TrainingStep, trainingStep } from './step.ts'
 export { embedDataset, type VectorRow } from './vectorData.ts'

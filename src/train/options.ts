@@ -46,6 +46,8 @@ export interface TrainOptions {
   readonly out?: string
   /** Steps between checkpoints; 0 for none. Default: one after each epoch, where these are short one a second, and one at the end. */
   readonly checkpoint?: number
+  /** Epochs between models that are kept as they were then, in `snapshots/epoch-0001` and so on in `out`: each opens as the run's own. Default: none is. */
+  readonly snapshots?: number
   /** Go on from the newest checkpoint in `out`, if there is one. Default `false`: a folder with checkpoints is refused. */
   readonly resume?: boolean
   readonly signal?: AbortSignal

@@ -1,6 +1,6 @@
 /** The folder of a run: how it was made, its log, its curves, its checkpoints, and the model at its root. */
 import { existsSync, readFileSync } from 'node:fs'
-import { appendFile, readFile, stat } from 'node:fs/promises'
+import { appendFile, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError, makeFolder, takeLock, writeFileAtomic } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
@@ -12,6 +12,7 @@ import type { Network } from './objective.ts'
 import type { EpochEvent, TrainEvent } from './options.ts'
 import { curvesPage } from './report/curves.ts'
 import type { RunIdentity } from './runIdentity.ts'
+import { snapshotName } from './snapshots.ts'
 
 /** A line of the log. */
 type LogLine =
@@ -134,14 +135,26 @@ export class RunFolder {
     identity: RunIdentity,
     result: Readonly<Record<string, number>>,
   ): Promise<void> {
-    // Heads and teachers served the training alone.
-    const own = new Set(parametersOf(network.inference).map(({ name }) => name))
-    await network.write?.(this.path, new Map([...weights].filter(([name]) => own.has(name))))
+    await network.write?.(this.path, ownWeights(network, weights))
     await this.#describe({
       ...identity,
       started: await this.#started(),
       finished: new Date().toISOString(),
       result,
+    })
+  }
+
+  /** Writes the network as it is behind an epoch, whole or not at all. */
+  async writeSnapshot(network: Network, weights: ReadonlyMap<string, Tensor>, epoch: number): Promise<void> {
+    const path = this.#in(snapshotName(epoch))
+    const unfinished = `${path}.tmp`
+    await rm(unfinished, { recursive: true, force: true })
+    await makeFolder(unfinished)
+    await network.write!(unfinished, ownWeights(network, weights))
+    // Of a run that was resumed before this epoch.
+    await rm(path, { recursive: true, force: true })
+    await rename(unfinished, path).catch((error: unknown) => {
+      throw fileError(error, path, 'write')
     })
   }
 
@@ -162,4 +175,10 @@ export class RunFolder {
   #in(name: string): string {
     return join(this.path, name)
   }
+}
+
+/** Weights of the network alone: heads and teachers served the training. */
+function ownWeights(network: Network, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const own = new Set(parametersOf(network.inference).map(({ name }) => name))
+  return new Map([...weights].filter(([name]) => own.has(name)))
 }

@@ -8,7 +8,7 @@ import type { TrainOptions } from './options.ts'
 /** Network, data, seed, settings. JSON. */
 export type RunIdentity = Readonly<Record<string, unknown>>
 
-/** What the names of settings do not say: `step` is a hash of the step's graph without its parameters, `begins` of these. */
+/** Differences that no setting's name tells: `step` is a hash of the step's graph without its parameters, `begins` of these. */
 const HASHED = {
   step: 'a setting of its objective or network was another, or the version of Pipilo',
   begins: 'the weights that it began with were others',

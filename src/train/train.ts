@@ -239,6 +239,9 @@ class Run {
       samplesPerSecond: ((this.#source.steps - first) * this.#source.batch * 1000) / took,
       waiting: waited / took,
     })
+    const { network, snapshots } = this.#options
+    if (snapshots && this.#state.epoch % snapshots === 0)
+      await this.#folder?.writeSnapshot(network, await this.#weights(), this.#state.epoch)
     const isOver = this.#state.epoch >= this.#epochs || this.#isStuck()
     if (!isOver && performance.now() - this.#written < 1000 * SECONDS_BETWEEN_WRITING) return
     await this.#folder?.drawCurves(this.#history)

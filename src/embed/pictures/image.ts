@@ -1,6 +1,6 @@
 // Decodes pictures with sharp.
 import { availableParallelism } from 'node:os'
-import type { SharpConstructor } from 'sharp'
+import type { Sharp, SharpConstructor } from 'sharp'
 import { PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Input, RawImage } from '../types.ts'
@@ -57,6 +57,32 @@ export async function decodeChecked(
   preprocessing: ImagePreprocessing | undefined,
   options: DecodeOptions,
 ): Promise<RawImage> {
+  return decodeAs(input, preprocessing, options, (image) =>
+    preprocessing ? fitImage(image, preprocessing) : pixels(image),
+  )
+}
+
+/** See `thumbnail` in ../onDemand.ts. */
+export async function thumbnail(
+  input: Input,
+  size: number,
+  { format = 'webp', ...options }: DecodeOptions & { readonly format?: 'webp' | 'jpeg' } = {},
+): Promise<Uint8Array> {
+  return decodeAs(input, undefined, options, (image) => {
+    const small = image.resize(size, size, { fit: 'inside', withoutEnlargement: true })
+    return (
+      format === 'webp' ? small.webp({ quality: 70, effort: 2 }) : small.jpeg({ quality: 80 })
+    ).toBuffer()
+  })
+}
+
+/** An upright picture without transparency, made into something. */
+async function decodeAs<T>(
+  input: Input,
+  preprocessing: ImagePreprocessing | undefined,
+  options: DecodeOptions,
+  make: (image: Sharp) => Promise<T>,
+): Promise<T> {
   const { maxPixels = MOST_PIXELS, label = 'the picture', signal } = options
   throwIfAborted(signal)
   const source = await imageSource(input, label, signal)
@@ -73,7 +99,7 @@ export async function decodeChecked(
         failOn: 'error',
         limitInputPixels: maxPixels,
       }).flatten({ background: background(preprocessing) })
-      return await (preprocessing ? fitImage(image, preprocessing) : pixels(image))
+      return await make(image)
     } catch (error) {
       throw await explain(error as Error, source, maxPixels)
     }

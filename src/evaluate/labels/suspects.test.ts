@@ -33,6 +33,13 @@ it('Labels that were turned come first, by their neighbours.', async () => {
   const vectors = truth.map((label) => centers[label]!.map((value) => value + 0.5 * random.normal()))
   const turned = new Set(Array.from({ length: 20 }, (_, i) => 20 * i + (i % 7)))
   const given = truth.map((label, i) => (turned.has(i) ? (label + 1 + (i % 4)) % 5 : label))
+  for (const by of ['probe', 'both'] as const) {
+    const { ranking: other } = await suspects({ vectors, labels: given }, { by })
+    expect(other.slice(0, 20).filter(({ index }) => turned.has(index)).length).toBeGreaterThan(17)
+  }
+  await expect(suspects({ vectors, labels: given }, { by: 'guess' as 'both' })).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+  })
   const { ranking, wrong } = await suspects({ vectors, labels: given })
   const right = ranking.slice(0, turned.size).filter(({ index }) => turned.has(index)).length
   expect(right / turned.size).toBeGreaterThan(0.9)

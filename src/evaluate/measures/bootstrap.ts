@@ -36,9 +36,19 @@ export interface Interval {
 export function bootstrap(
   examples: number | ArrayLike<number>,
   measure: ((rows: Uint32Array) => number) | undefined = undefined,
-  { confidence = 0.95, resamples = 1000, seed = 0 }: BootstrapOptions = {},
+  options: BootstrapOptions = {},
 ): Interval {
   const count = typeof examples === 'number' ? examples : examples.length
+  const of = measure ?? meanOf(examples as ArrayLike<number>)
+  return bootstrapEach(count, (rows) => ({ of: of(rows) }), options)['of']!
+}
+
+/** {@link bootstrap} of several measures on the same resamples. */
+export function bootstrapEach(
+  count: number,
+  measures: (rows: Uint32Array) => Readonly<Record<string, number>>,
+  { confidence = 0.95, resamples = 1000, seed = 0 }: BootstrapOptions = {},
+): Record<string, Interval> {
   checkCount('resamples', resamples, 1)
   if (!(confidence > 0 && confidence < 1)) {
     throw new PipiloError('OPTION_INVALID', `confidence is ${confidence}; it lies between 0 and 1.`, {
@@ -47,30 +57,37 @@ export function bootstrap(
   }
   if (count < 1)
     throw new PipiloError('INPUT_INVALID', 'There are no examples to draw from.', { input: 'examples' })
-  const of = measure ?? meanOf(examples as ArrayLike<number>)
   const random = seeded(seed, 'bootstrap')
   const rows = new Uint32Array(count)
-  const found: number[] = []
+  const found: Readonly<Record<string, number>>[] = []
   for (let tries = 0; found.length < resamples && tries < 10 * resamples; tries++) {
     for (let i = 0; i < count; i++) rows[i] = Math.floor(random.uniform() * count)
-    const value = resampled(of, rows)
-    if (!Number.isNaN(value)) found.push(value)
+    const values = resampled(measures, rows)
+    if (values && !Object.values(values).some(Number.isNaN)) found.push(values)
   }
   if (found.length < resamples) {
     throw new PipiloError('INPUT_INVALID', 'Most resamples have no measure: there are too few examples.', {
       input: 'examples',
     })
   }
-  const sorted = Float64Array.from(found).sort()
-  return { low: quantile(sorted, (1 - confidence) / 2), high: quantile(sorted, (1 + confidence) / 2) }
+  const names = Object.keys(found[0]!)
+  return Object.fromEntries(
+    names.map((name) => {
+      const sorted = Float64Array.from(found, (values) => values[name]!).sort()
+      return [
+        name,
+        { low: quantile(sorted, (1 - confidence) / 2), high: quantile(sorted, (1 + confidence) / 2) },
+      ]
+    }),
+  )
 }
 
 /** A resample of one class, or of equal numbers, may have no measure. */
-function resampled(measure: (rows: Uint32Array) => number, rows: Uint32Array): number {
+function resampled<Found>(measures: (rows: Uint32Array) => Found, rows: Uint32Array): Found | undefined {
   try {
-    return measure(rows)
+    return measures(rows)
   } catch (error) {
-    if (error instanceof PipiloError && error.code === 'INPUT_INVALID') return Number.NaN
+    if (error instanceof PipiloError && error.code === 'INPUT_INVALID') return undefined
     throw error
   }
 }

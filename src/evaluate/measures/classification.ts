@@ -22,7 +22,8 @@ export interface ClassificationMeasures {
  * confusion[3]![5] // pictures of class 3 that were taken for class 5
  * ```
  *
- * @remarks As scikit-learn's `accuracy_score`, `balanced_accuracy_score`, `f1_score(average='macro')` and `confusion_matrix`.
+ * @remarks As scikit-learn's `accuracy_score`, `balanced_accuracy_score`, `f1_score(average='macro')` and `confusion_matrix`. Balanced accuracy:
+ * https://doi.org/10.1109/ICPR.2010.764.
  *
  * @param predictions indices of classes, from 0
  * @param labels as many

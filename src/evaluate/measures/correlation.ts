@@ -10,7 +10,7 @@ import { checkFinite, checkPaired } from './checks.ts'
  * pearson(cosines, scores) // 0.83
  * ```
  *
- * @remarks As `scipy.stats.pearsonr`.
+ * @remarks As `scipy.stats.pearsonr`; https://doi.org/10.1098/rspl.1895.0041.
  *
  * @param a numbers
  * @param b as many
@@ -33,7 +33,7 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number {
  * spearman(cosines, scores) // 0.82, the main score of STS tasks
  * ```
  *
- * @remarks As `scipy.stats.spearmanr`.
+ * @remarks As `scipy.stats.spearmanr`; https://doi.org/10.2307/1412159.
  *
  * @throws as {@link pearson}
  */

@@ -3,6 +3,7 @@ import { breathe, checkCount, PipiloError, throwIfAborted } from '../../base/ind
 import { seeded } from '../../nn/index.ts'
 import { l2Normalize, row } from '../../tensor/index.ts'
 import type { Interval } from './bootstrap.ts'
+import { drawn } from './drawn.ts'
 import { checkClasses, checkLabelled, type LabelledVectors } from './labelled.ts'
 
 /** Options of {@link fewShot}. */
@@ -72,19 +73,6 @@ export async function fewShot(
     accuracies.reduce((sum, value) => sum + (value - accuracy) ** 2, 0) / Math.max(1, episodes - 1)
   const error = 1.96 * Math.sqrt(variance / episodes)
   return { accuracy, interval: { low: accuracy - error, high: accuracy + error }, classes: classes.length }
-}
-
-function drawn(
-  rows: readonly number[],
-  count: number,
-  uniform: () => number,
-): { chosen: number[]; rest: number[] } {
-  const order = [...rows]
-  for (let i = 0; i < count; i++) {
-    const other = i + Math.floor(uniform() * (order.length - i))
-    ;[order[i], order[other]] = [order[other]!, order[i]!]
-  }
-  return { chosen: order.slice(0, count), rest: order.slice(count) }
 }
 
 function meanOf(vectors: readonly Float32Array[]): Float32Array {

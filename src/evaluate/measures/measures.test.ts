@@ -10,7 +10,7 @@ import { kMeans } from './kMeans.ts'
 import { linearProbe, logisticRegression } from './logisticRegression.ts'
 import { nearestNeighbors } from './nearestNeighbors.ts'
 import { rankingMeasures } from './ranking.ts'
-import { alignment, anisotropy, hubness, uniformity } from './space.ts'
+import { alignment, anisotropy, hubness, rankMe, uniformity } from './space.ts'
 
 // Made by testdata/measures_reference.py with scikit-learn, SciPy and pytrec-eval-terrier.
 const reference = JSON.parse(readFileSync(new URL('testdata/measures.json', import.meta.url), 'utf8'))
@@ -221,6 +221,28 @@ it('The space is described by its definitions.', async () => {
   const { skewness, orphans, largest } = await hubness(vectors, { k: 5 })
   expect(skewness).toBeCloseTo(space.skewness, 9)
   expect([orphans, largest]).toEqual([space.orphans, space.largest])
+  expect(await rankMe(vectors)).toBeCloseTo(space.rankMe, 9)
+})
+
+describe('RankMe', () => {
+  const eye = (count: number) =>
+    Array.from({ length: count }, (_, i) => Float32Array.from({ length: 9 }, (_, j) => +(i === j)))
+  it('is the number of directions that are filled evenly, however many vectors there are', async () => {
+    expect(await rankMe(eye(9))).toBeCloseTo(9, 9)
+    expect(await rankMe(eye(4))).toBeCloseTo(4, 9)
+    expect(await rankMe([...eye(4), ...eye(4)])).toBeCloseTo(4, 9)
+    expect(
+      await rankMe([
+        [1, 2],
+        [2, 4],
+        [-3, -6],
+      ]),
+    ).toBeCloseTo(1, 6)
+  })
+  it('refuses zeros, NaN and nothing', async () => {
+    for (const broken of [[[0, 0]], [[1, Number.NaN]], []])
+      await expect(rankMe(broken)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
 })
 
 describe('bootstrap', () => {

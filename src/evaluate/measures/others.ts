@@ -2,12 +2,8 @@
 import { semanticSearch } from '../../embed/index.ts'
 import type { Matrix, Neighbor } from '../../tensor/index.ts'
 
-/** The `k` nearest of each row by cosine, without the row itself. */
-export async function nearestOthers(
-  matrix: Matrix,
-  k: number,
-  signal: AbortSignal | undefined,
-): Promise<Neighbor[][]> {
+/** See `nearestOthers` in ../onDemand.ts. */
+export async function nearestOthers(matrix: Matrix, k: number, signal?: AbortSignal): Promise<Neighbor[][]> {
   const found = await semanticSearch(matrix, matrix, { k: k + 1, ...(signal && { signal }) })
   // Among equals the vector itself need not be there.
   return found.map((neighbors, row) => neighbors.filter(({ index }) => index !== row).slice(0, k))

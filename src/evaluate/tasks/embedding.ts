@@ -7,6 +7,7 @@ import { inputFor } from '../../embed/index.ts'
 export interface Embedded {
   readonly vectors: readonly (Float32Array | undefined)[]
   readonly skipped: number
+  readonly errors: readonly { readonly index: number; readonly error: PipiloError }[]
 }
 
 /** Adds up inputs and seconds over the calls of one evaluation. */
@@ -14,6 +15,8 @@ export class Meter {
   inputs = 0
   seconds = 0
   memory = 0
+  /** All that was embedded so far. */
+  readonly vectors: Float32Array[] = []
   readonly #total: number
   readonly #onProgress: ((event: { done: number; total: number }) => void) | undefined
 
@@ -23,7 +26,7 @@ export class Meter {
   }
 
   async embed(
-    embedder: Embedder<Float32Array, AnyInput>,
+    embedder: Pick<Embedder<Float32Array, AnyInput>, 'embed'>,
     inputs: readonly AnyInput[],
     { prompt, signal }: { readonly prompt?: Prompt | undefined; readonly signal?: AbortSignal | undefined },
   ): Promise<Embedded> {
@@ -44,12 +47,18 @@ export class Meter {
     this.memory = Math.max(this.memory, process.memoryUsage.rss())
     if (errors.length === inputs.length && errors[0]) throw errors[0].error
     const failed = new Set(errors.map(({ index }) => index))
-    return { vectors: vectors.map((vector, i) => (failed.has(i) ? undefined : vector)), skipped: failed.size }
+    const kept = vectors.map((vector, i) => (failed.has(i) ? undefined : vector))
+    for (const vector of kept) if (vector) this.vectors.push(vector)
+    return { vectors: kept, skipped: failed.size, errors }
   }
 }
 
 /** The input of a row for a model: its picture or its text. @throws `INPUT_INVALID` where the row has neither, or not what the model takes */
-export function inputOf(embedder: Embedder<Float32Array, AnyInput>, row: DatasetRow, name: string): AnyInput {
+export function inputOf(
+  embedder: Pick<Embedder, 'modality' | 'name'>,
+  row: DatasetRow,
+  name: string,
+): AnyInput {
   const { modality } = embedder
   if (row.image !== undefined && modality !== 'text') {
     return modality === 'text-image' ? { image: row.image } : row.image

@@ -4,9 +4,18 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Embedder, embedder } from '../../embed/index.ts'
+import { type Dataset, type Embedder, embedder } from '../../embed/index.ts'
 import { cosineSimilarity } from '../../tensor/index.ts'
-import { evaluate, mtebResult, pearson, readTask, spearman } from '../index.ts'
+import {
+  anisotropy,
+  evaluate,
+  mtebResult,
+  pearson,
+  rankMe,
+  readTask,
+  spearman,
+  suspectsPage,
+} from '../index.ts'
 
 let folder: string
 let texts: Embedder
@@ -78,6 +87,9 @@ describe('evaluate', () => {
     expect(found.cost.bytesPerVector).toBe(4 * texts.dimensions)
     expect(found.cost.perSecond).toBeGreaterThan(0)
     expect(events.at(-1)).toBe(2 * pairs.length)
+    expect(found.intervals['spearman']).toEqual(found.main.interval)
+    expect(Object.keys(found.intervals)).toEqual(['spearman', 'pearson'])
+    expect(found.space).toBeUndefined()
     const { scores: written, task_name } = mtebResult(found, { task: 'STSBenchmark', split: 'dev' })
     expect(task_name).toBe('STSBenchmark')
     expect(written['dev']![0]).toMatchObject({
@@ -106,10 +118,23 @@ describe('evaluate', () => {
       suspects: true,
       resamples: 0,
     })
-    expect(suspects![0]).toMatchObject({ index: 4, label: 'money', likelier: 'bird' })
-    expect(suspects![0]!.row).toMatch(/turned\.jsonl.*5/)
+    const turned = suspects!.find(({ index }) => index === 4)!
+    expect(turned).toMatchObject({ label: 'money', likelier: 'bird' })
+    expect(turned.row).toMatch(/turned\.jsonl.*5/)
+    const page = await suspectsPage(suspects!, (await readTask(at('turned.jsonl'))).data as Dataset)
+    expect(page).toMatch(/the wren nests.*<td>money<\/td><td><strong>bird<\/strong><\/td>/)
     const plain = await evaluate(texts, same, { neighbors: 1, probe: false, resamples: 0 })
     expect(plain.main.measure).toBe('knn_accuracy')
+  })
+
+  it('measures the space of what it embedded, on request', async () => {
+    const { space } = await evaluate(texts, await readTask(at('labelled.jsonl'), { kind: 'clustering' }), {
+      space: true,
+      resamples: 0,
+    })
+    const { vectors } = await texts.embed([...birds, ...money])
+    expect(space).toMatchObject({ vectors: 12, anisotropy: expect.closeTo(anisotropy(vectors), 6) })
+    expect(space!.rankMe).toBeCloseTo(await rankMe(vectors), 6)
   })
 
   it('clusters, and tells classes by few shots', async () => {

@@ -7,28 +7,37 @@ import {
   type Embedder,
   semanticSearch,
 } from '../../embed/index.ts'
+import { seeded } from '../../nn/index.ts'
 import { cosineSimilarity, l2Normalize, matrixOf } from '../../tensor/index.ts'
 import { splitLabels } from '../../train/index.ts'
 import { suspects } from '../labels/suspects.ts'
-import { bootstrap } from '../measures/bootstrap.ts'
+import { bootstrapEach } from '../measures/bootstrap.ts'
 import { classificationMeasures } from '../measures/classification.ts'
 import { clusterMeasures } from '../measures/clusters.ts'
 import { pearson, spearman } from '../measures/correlation.ts'
+import { drawn } from '../measures/drawn.ts'
 import { fewShot } from '../measures/fewShot.ts'
 import { kMeans } from '../measures/kMeans.ts'
 import { linearProbe } from '../measures/logisticRegression.ts'
 import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
 import { rankingMeasures } from '../measures/ranking.ts'
+import { anisotropy, hubness, rankMe, uniformity } from '../measures/space.ts'
 import { zeroShotPredictions } from '../measures/zeroShotPredictions.ts'
 import { inputOf, Meter } from './embedding.ts'
-import type { EvaluateOptions, Evaluation, SuspiciousRow, Task } from './types.ts'
+import type { Confusion, EvaluateOptions, Evaluation, SpaceMeasures, SuspiciousRow, Task } from './types.ts'
 
-type VectorEmbedder = Embedder<Float32Array, AnyInput>
-type Found = Pick<Evaluation, 'main' | 'measures' | 'skipped' | 'suspects'> & { readonly rows: number }
+/** The part of an embedder that an evaluation needs. */
+export type Measured = Pick<
+  Embedder<Float32Array, AnyInput>,
+  'name' | 'modality' | 'tap' | 'pool' | 'recipe' | 'dimensions' | 'embed'
+>
+type Found = Pick<Evaluation, 'main' | 'measures' | 'intervals' | 'confusion' | 'skipped' | 'suspects'> & {
+  readonly rows: number
+}
 
 /** See `evaluate` in onDemand.ts. */
 export async function evaluate(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   task: Task,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
@@ -48,6 +57,7 @@ export async function evaluate(
       dimensions: embedder.dimensions,
     },
     ...found,
+    ...(options.space && { space: await spaceOf(meter.vectors, options) }),
     cost: {
       perSecond: meter.inputs / meter.seconds,
       seconds: (performance.now() - start) / 1000,
@@ -57,12 +67,7 @@ export async function evaluate(
   }
 }
 
-function measured(
-  embedder: VectorEmbedder,
-  task: Task,
-  options: EvaluateOptions,
-  meter: Meter,
-): Promise<Found> {
+function measured(embedder: Measured, task: Task, options: EvaluateOptions, meter: Meter): Promise<Found> {
   if (task.kind === 'similarity') return similarity(embedder, task.data, options, meter)
   if (task.kind === 'retrieval') return retrieval(embedder, task, options, meter)
   if (task.kind === 'zero-shot') return zeroShots(embedder, task.data, options, meter)
@@ -71,7 +76,7 @@ function measured(
 }
 
 /** Inputs that a task embeds. */
-function inputsOf(task: Task): number {
+export function inputsOf(task: Task): number {
   if (task.kind === 'retrieval') return task.data.corpus.length + task.data.relevant.size
   if (task.kind === 'similarity') return 2 * task.data.length
   return task.data.length + ('test' in task && task.test ? task.test.length : 0)
@@ -86,7 +91,7 @@ interface Labelled {
 
 /** Vectors and labels of a data set's rows that could be embedded. */
 async function labelled(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   data: Dataset,
   { signal }: EvaluateOptions,
   meter: Meter,
@@ -111,59 +116,94 @@ async function labelled(
 }
 
 async function classification(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   { data, test }: Extract<Task, { kind: 'classification' | 'few-shot' | 'clustering' }>,
   options: EvaluateOptions,
   meter: Meter,
 ): Promise<Found> {
-  const { neighbors = 5, probe = true, resamples = 1000, seed = 0, signal } = options
+  const { neighbors = 5, probe = true, seed = 0, signal } = options
   const all = await labelled(embedder, data, options, meter)
   const own = test && (await labelled(embedder, sameClasses(data, test), options, meter))
   const [known, asked] = own ? [all, own] : parted(all, seed)
-  const measures: Record<string, number> = {}
   const heed = signal && { signal }
   const near = await nearestNeighbors(known, asked.vectors, { k: neighbors, ...heed })
-  const byNeighbors = classificationMeasures(near.predictions, asked.labels)
-  measures['knn_accuracy'] = byNeighbors.accuracy
-  measures['knn_balanced_accuracy'] = byNeighbors.balancedAccuracy
-  measures['knn_macro_f1'] = byNeighbors.macroF1
-  let predictions = near.predictions
-  if (probe) {
-    const classifier = await linearProbe(known, { seed, ...heed })
-    predictions = classifier.predict(asked.vectors)
-    const byProbe = classificationMeasures(predictions, asked.labels)
-    measures['probe_accuracy'] = byProbe.accuracy
-    measures['probe_balanced_accuracy'] = byProbe.balancedAccuracy
-    measures['probe_macro_f1'] = byProbe.macroF1
-    measures['probe_c'] = classifier.c
-  }
-  const measure = probe ? 'probe_accuracy' : 'knn_accuracy'
-  const hits = asked.labels.map((label, i) => (predictions[i] === label ? 1 : 0))
+  const classifier = probe ? await linearProbe(known, { seed, ...heed }) : undefined
+  const byProbe = classifier?.predict(asked.vectors)
+  const of = (rows?: Uint32Array) => ({
+    ...named(asked.labels, near.predictions, 'knn_', rows),
+    ...(byProbe && named(asked.labels, byProbe, 'probe_', rows)),
+  })
+  const found = measuredBy(probe ? 'probe_accuracy' : 'knn_accuracy', asked.labels.length, of, options)
   return {
-    main: mainOf(measure, measures, resamples, () => bootstrap(hits, undefined, { resamples, seed })),
-    measures,
-    ...(options.suspects && { suspects: await suspiciousRows(data, all, signal) }),
+    ...found,
+    ...(classifier && { measures: { ...found.measures, probe_c: classifier.c } }),
+    confusion: confusionOf(namesOf(data), asked.labels, byProbe ?? near.predictions),
+    ...(options.suspects && { suspects: await suspiciousRows(data, all, options) }),
     skipped: all.skipped + (own?.skipped ?? 0),
     rows: all.labels.length + (own?.labels.length ?? 0),
   }
 }
 
+/** Names of the classes of a data set: those that it has, or the labels' numbers. */
+function namesOf({ classes, labels = new Int32Array(0) }: Dataset): readonly string[] {
+  return (
+    classes ??
+    Array.from({ length: labels.reduce((most, one) => Math.max(most, one), 0) + 1 }, (_, i) => `${i}`)
+  )
+}
+
+/** @param clusters how many there are, where answers are no classes */
+function confusionOf(
+  classes: readonly string[],
+  labels: ArrayLike<number>,
+  answers: ArrayLike<number>,
+  clusters?: number,
+): Confusion {
+  const columns =
+    clusters === undefined ? classes : Array.from({ length: clusters }, (_, i) => `cluster ${i + 1}`)
+  const counts = classes.map(() => columns.map(() => 0))
+  for (let i = 0; i < labels.length; i++) counts[labels[i]!]![answers[i]!]!++
+  return { classes, columns, counts }
+}
+
+/** Measures of predictions, of some rows or all. */
+function named(
+  labels: ArrayLike<number>,
+  predictions: ArrayLike<number>,
+  prefix: '' | 'knn_' | 'probe_',
+  rows?: Uint32Array,
+): Record<string, number> {
+  const { accuracy, balancedAccuracy, macroF1 } = classificationMeasures(
+    pick(predictions, rows),
+    pick(labels, rows),
+  )
+  return {
+    [`${prefix}accuracy`]: accuracy,
+    [`${prefix}balanced_accuracy`]: balancedAccuracy,
+    [`${prefix}macro_f1`]: macroF1,
+  }
+}
+
+const pick = (numbers: ArrayLike<number>, rows: Uint32Array | undefined): ArrayLike<number> =>
+  rows ? Array.from(rows, (row) => numbers[row]!) : numbers
+
 /** Rows whose label confident learning counts as wrong. */
 async function suspiciousRows(
   data: Dataset,
   { vectors, labels, rows }: Labelled,
-  signal: AbortSignal | undefined,
+  { seed = 0, signal }: EvaluateOptions,
 ): Promise<SuspiciousRow[]> {
-  const { ranking } = await suspects({ vectors, labels }, signal && { signal })
-  const name = (label: number) => data.classes?.[label] ?? `${label}`
-  return ranking.flatMap(({ index, label, likelier, margin, wrong }) =>
+  const { ranking } = await suspects({ vectors, labels }, { seed, ...(signal && { signal }) })
+  const names = namesOf(data)
+  return ranking.flatMap(({ index, label, likelier, confidence, margin, wrong }) =>
     wrong
       ? [
           {
             row: data.nameOf(rows[index]!),
             index: rows[index]!,
-            label: name(label),
-            likelier: name(likelier),
+            label: names[label]!,
+            likelier: names[likelier]!,
+            confidence,
             margin,
           },
         ]
@@ -196,12 +236,12 @@ function sameClasses(data: Dataset, test: Dataset): Dataset {
 }
 
 async function ungrouped(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   { kind, data, test }: Extract<Task, { kind: 'classification' | 'few-shot' | 'clustering' }>,
   options: EvaluateOptions,
   meter: Meter,
 ): Promise<Found> {
-  const { shots = 5, resamples = 1000, seed = 0, signal } = options
+  const { shots = 5, seed = 0, signal } = options
   if (test) {
     throw new PipiloError('OPTION_INVALID', `A task of ${kind} has no rows apart to test with.`, {
       input: 'test',
@@ -214,6 +254,7 @@ async function ungrouped(
     return {
       main: { measure: 'accuracy', value: accuracy, interval },
       measures: { accuracy, shots, classes },
+      intervals: { accuracy: interval },
       skipped: all.skipped,
       rows,
     }
@@ -222,37 +263,31 @@ async function ungrouped(
   // Cosines are what embeddings are compared by: on the sphere they are distances.
   const directions = all.vectors.map((vector) => l2Normalize(vector))
   const { labels } = await kMeans(directions, { k, starts: 3, seed, ...(signal && { signal }) })
-  const { adjustedRand, normalizedMutualInformation, homogeneity, completeness, vMeasure } = clusterMeasures(
-    labels,
-    all.labels,
-  )
-  const measures = {
-    v_measure: vMeasure,
-    ari: adjustedRand,
-    nmi: normalizedMutualInformation,
-    homogeneity,
-    completeness,
+  const of = (rows?: Uint32Array) => {
+    const found = clusterMeasures(pick(labels, rows), pick(all.labels, rows))
+    return {
+      v_measure: found.vMeasure,
+      ari: found.adjustedRand,
+      nmi: found.normalizedMutualInformation,
+      homogeneity: found.homogeneity,
+      completeness: found.completeness,
+    }
   }
-  const again = (chosen: Uint32Array) =>
-    clusterMeasures(
-      Array.from(chosen, (i) => labels[i]!),
-      Array.from(chosen, (i) => all.labels[i]!),
-    ).vMeasure
   return {
-    main: mainOf('v_measure', measures, resamples, () => bootstrap(rows, again, { resamples, seed })),
-    measures,
+    ...measuredBy('v_measure', rows, of, options),
+    confusion: confusionOf(namesOf(data), all.labels, labels, k),
     skipped: all.skipped,
     rows,
   }
 }
 
 async function similarity(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   data: Dataset,
   options: EvaluateOptions,
   meter: Meter,
 ): Promise<Found> {
-  const { resamples = 1000, seed = 0, signal } = options
+  const { signal } = options
   const rows = await allRows(data)
   const texts = ['sentence1', 'sentence2'] as const
   const inputs = texts.flatMap((column) =>
@@ -264,27 +299,24 @@ async function similarity(
     return a && b ? [{ cosine: cosineSimilarity(a, b), score: required(data, row, i, 'score') }] : []
   })
   const [cosines, scores] = [pairs.map(({ cosine }) => cosine), pairs.map(({ score }) => score)]
-  const measures = { spearman: spearman(cosines, scores), pearson: pearson(cosines, scores) }
-  const again = (chosen: Uint32Array) =>
-    spearman(
-      Array.from(chosen, (i) => cosines[i]!),
-      Array.from(chosen, (i) => scores[i]!),
-    )
+  const of = (rows?: Uint32Array) => {
+    const [x, y] = [pick(cosines, rows), pick(scores, rows)]
+    return { spearman: spearman(x, y), pearson: pearson(x, y) }
+  }
   return {
-    main: mainOf('spearman', measures, resamples, () => bootstrap(pairs.length, again, { resamples, seed })),
-    measures,
+    ...measuredBy('spearman', pairs.length, of, options),
     skipped: rows.length - pairs.length,
     rows: pairs.length,
   }
 }
 
 async function retrieval(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   { data }: Extract<Task, { kind: 'retrieval' }>,
   options: EvaluateOptions,
   meter: Meter,
 ): Promise<Found> {
-  const { at = [1, 5, 10, 100], resamples = 1000, seed = 0, signal } = options
+  const { at = [1, 5, 10, 100], signal } = options
   const prompts = promptsOf(embedder, options)
   const corpus = await allRows(data.corpus)
   const asked = (await allRows(data.queries)).filter(({ id }) => data.relevant.has(id!))
@@ -314,11 +346,18 @@ async function retrieval(
     }),
   )
   const { mean, queries: single } = rankingMeasures(results, data.relevant, { at })
-  const measure = at.includes(10) ? 'ndcg@10' : `ndcg@${at[0]}`
-  const values = [...single.values()].map((one) => one[measure]!)
+  const each = [...single.values()]
+  const of = (rows?: Uint32Array) => {
+    if (!rows) return mean
+    const sums = Object.keys(mean).map((name) => {
+      let sum = 0
+      for (const row of rows) sum += each[row]![name]!
+      return [name, sum / rows.length] as const
+    })
+    return Object.fromEntries(sums)
+  }
   return {
-    main: mainOf(measure, mean, resamples, () => bootstrap(values, undefined, { resamples, seed })),
-    measures: mean,
+    ...measuredBy(at.includes(10) ? 'ndcg@10' : `ndcg@${at[0]}`, each.length, of, options),
     skipped: documents.skipped + queries.skipped,
     rows: kept.length + sent.length,
   }
@@ -326,7 +365,7 @@ async function retrieval(
 
 /** Names of prompts: those that were asked for, or the usual ones that the model has. */
 function promptsOf(
-  { recipe }: VectorEmbedder,
+  { recipe }: Measured,
   { prompts: asked = {} }: EvaluateOptions,
 ): { readonly query: string | undefined; readonly document: string | undefined } {
   const known = Object.keys(recipe.text?.prompts ?? {})
@@ -338,12 +377,12 @@ function promptsOf(
 }
 
 async function zeroShots(
-  embedder: VectorEmbedder,
+  embedder: Measured,
   data: Dataset,
   options: EvaluateOptions,
   meter: Meter,
 ): Promise<Found> {
-  const { templates = ['a picture of {}'], resamples = 1000, seed = 0, signal } = options
+  const { templates = ['a picture of {}'], signal } = options
   if (embedder.modality !== 'text-image') {
     throw new PipiloError('OPTION_INVALID', `${embedder.name} has no texts and pictures in one space.`, {
       input: 'model',
@@ -363,24 +402,53 @@ async function zeroShots(
     described.vectors.slice(i * templates.length, (i + 1) * templates.length).map((vector) => vector!),
   )
   const predictions = await zeroShotPredictions(all.vectors, descriptions, signal && { signal })
-  const { accuracy, balancedAccuracy, macroF1 } = classificationMeasures(predictions, all.labels)
-  const measures = { accuracy, balanced_accuracy: balancedAccuracy, macro_f1: macroF1 }
-  const hits = all.labels.map((label, i) => (predictions[i] === label ? 1 : 0))
+  const of = (rows?: Uint32Array) => named(all.labels, predictions, '', rows)
   return {
-    main: mainOf('accuracy', measures, resamples, () => bootstrap(hits, undefined, { resamples, seed })),
-    measures,
+    ...measuredBy('accuracy', all.labels.length, of, options),
+    confusion: confusionOf(classes, all.labels, predictions),
     skipped: all.skipped,
     rows: all.labels.length,
   }
 }
 
-function mainOf(
+/** Measures of all rows, the main one, and their intervals over resamples of the rows. */
+function measuredBy(
   measure: string,
-  measures: Readonly<Record<string, number>>,
-  resamples: number,
-  interval: () => NonNullable<Evaluation['main']['interval']>,
-): Evaluation['main'] {
-  return { measure, value: measures[measure]!, ...(resamples > 0 && { interval: interval() }) }
+  count: number,
+  of: (rows?: Uint32Array) => Record<string, number>,
+  { resamples = 1000, seed = 0 }: EvaluateOptions,
+): Pick<Found, 'main' | 'measures' | 'intervals'> {
+  const measures = of()
+  const intervals = resamples > 0 ? bootstrapEach(count, of, { resamples, seed }) : {}
+  const interval = intervals[measure]
+  return {
+    main: { measure, value: measures[measure]!, ...(interval && { interval }) },
+    measures,
+    intervals,
+  }
+}
+
+/** Vectors whose space is measured: uniformity looks at all pairs. */
+const SPACE = 2000
+
+/** Measures that need no labels, of some vectors. @throws `INPUT_INVALID` for fewer than 11 */
+async function spaceOf(
+  vectors: readonly Float32Array[],
+  { seed = 0, signal }: EvaluateOptions,
+): Promise<SpaceMeasures> {
+  const heed = signal && { signal }
+  const chosen = matrixOf(
+    drawn(vectors, Math.min(SPACE, vectors.length), seeded(seed, 'space').uniform).chosen,
+  )
+  const { skewness, orphans } = await hubness(chosen, { k: 10, ...heed })
+  return {
+    vectors: chosen.rows,
+    anisotropy: anisotropy(chosen),
+    uniformity: uniformity(chosen),
+    rankMe: await rankMe(chosen, heed),
+    hubness: skewness,
+    orphans,
+  }
 }
 
 const allRows = (data: Dataset): Promise<DatasetRow[]> =>

@@ -50,6 +50,10 @@ export interface EvaluateOptions {
   readonly shots?: number
   /** List the examples of a classification whose label their neighbours contradict. Default `false`. */
   readonly suspects?: boolean
+  /**
+   * Measure the space of the embeddings as well, on 2,000 of the task's vectors at most: anisotropy, uniformity, hubness, RankMe. Default `false`.
+   */
+  readonly space?: boolean
   /** Numbers of results that retrieval looks at. Default 1, 5, 10, 100. */
   readonly at?: readonly number[]
   /** Texts for a class, for zero shots: `{}` is its name. Default `['a picture of {}']`. */
@@ -83,6 +87,12 @@ export interface Evaluation {
   readonly main: { readonly measure: string; readonly value: number; readonly interval?: Interval }
   /** All measures, the main one among them; shares from 0 to 1, correlations from -1 to 1. */
   readonly measures: Readonly<Record<string, number>>
+  /** Intervals of the measures, by name: of those that a resample of the rows has. */
+  readonly intervals: Readonly<Record<string, Interval>>
+  /** With `space`: measures that need no labels. */
+  readonly space?: SpaceMeasures
+  /** Of classes that were told, by the main measure's predictions, and of clusters: how often each label had each answer. */
+  readonly confusion?: Confusion
   /** With `suspects`: labels that are probably wrong, the most suspicious first. */
   readonly suspects?: readonly SuspiciousRow[]
   /** Rows whose input could not be read and that are left out. */
@@ -99,6 +109,27 @@ export interface Evaluation {
   }
 }
 
+/** How often each label had each answer. */
+export interface Confusion {
+  readonly classes: readonly string[]
+  /** Names of the answers: the classes, or clusters. */
+  readonly columns: readonly string[]
+  /** `[label][answer]` */
+  readonly counts: readonly (readonly number[])[]
+}
+
+/** Measures of the space of a task's embeddings. They have no intervals: a resample holds some vectors twice, at distance 0, which none of them means. */
+export interface SpaceMeasures {
+  /** Vectors that were looked at. */
+  readonly vectors: number
+  readonly anisotropy: number
+  readonly uniformity: number
+  readonly rankMe: number
+  /** Skewness among 10 neighbours, and share of vectors that are nobody's neighbour. */
+  readonly hubness: number
+  readonly orphans: number
+}
+
 /** A row whose label is probably wrong. */
 export interface SuspiciousRow {
   /** The row's name: its path, or its file and line. */
@@ -107,6 +138,8 @@ export interface SuspiciousRow {
   readonly label: string
   /** The class that is likeliest. */
   readonly likelier: string
+  /** Probability of that class. */
+  readonly confidence: number
   /** From -1 to 1, the lower the more suspicious. */
   readonly margin: number
 }

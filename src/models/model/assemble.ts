@@ -1,5 +1,6 @@
 // Assembles a model from what was read of its files, its card and the caller's options.
 import { cut } from '../../graph/index.ts'
+import { whiteningOf } from '../cards/whitening.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
 import { readModel } from '../layouts/readModel.ts'
@@ -7,6 +8,7 @@ import type { Card, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { createTwoTowers } from './towers.ts'
+import { whitened } from './whitened.ts'
 
 /** Options of opening that are about what is read. */
 type AssembleOptions = ReadOptions & Pick<OpenOptions, 'revision'>
@@ -19,7 +21,9 @@ export async function assemble(
   options: AssembleOptions = {},
 ): Promise<Model> {
   const overrides = options.card ?? {}
-  const reading = await readModel(files, options)
+  const whitening = await whiteningOf(known?.name)
+  const read = await readModel(files, options)
+  const reading = whitening ? whitened(read, whitening) : read
   const found: Card = known ?? { ...reading.card, ...identity }
   const merged: Card = { ...found, ...overrides }
   const opened = openedBy(identity.name, options)

@@ -1,4 +1,5 @@
 /** Curves of a run: one self-contained HTML page, or one SVG. */
+import { escapeHtml } from '../../base/index.ts'
 import type { EpochEvent } from '../options.ts'
 
 /** A line of a plot. */
@@ -23,7 +24,7 @@ const COLORS = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'
  */
 export function curvesPage(history: readonly EpochEvent[], title = 'Training'): string {
   const plots = plotsOf(history).map(
-    ({ name, curves }) => `<h2>${escaped(name)}</h2>\n${curvesSvg(curves, { xLabel: 'epoch' })}`,
+    ({ name, curves }) => `<h2>${escapeHtml(name)}</h2>\n${curvesSvg(curves, { xLabel: 'epoch' })}`,
   )
   const columns = [...new Set(history.flatMap(({ numbers }) => Object.keys(numbers)))]
   const rows = history.map(
@@ -33,7 +34,7 @@ export function curvesPage(history: readonly EpochEvent[], title = 'Training'): 
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 720px; margin: 2rem auto; padding: 0 1rem; color: #222 }
 h2 { font-size: 1rem; margin: 1.5rem 0 .25rem }
@@ -41,10 +42,10 @@ svg { max-width: 100%; height: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin-top: 1.5rem }
 td, th { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #ddd }
 </style>
-<h1>${escaped(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 ${plots.join('\n')}
 <table>
-<tr><th>epoch</th>${columns.map((name) => `<th>${escaped(name)}</th>`).join('')}</tr>
+<tr><th>epoch</th>${columns.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}</tr>
 ${rows.join('\n')}
 </table>
 </html>
@@ -109,12 +110,12 @@ export function curvesSvg(
     const start = MARGIN.left + i * 170
     const color = COLORS[i % COLORS.length]
     const swatch = `<rect x="${start}" y="8" width="14" height="4" fill="${color}"/>`
-    return `${swatch}<text x="${start + 20}" y="14">${escaped(name)}</text>`
+    return `${swatch}<text x="${start + 20}" y="14">${escapeHtml(name)}</text>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#444">
 ${lines.join('\n')}
 ${labels.join('\n')}
-<text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 6}" text-anchor="end">${escaped(xLabel)}</text>
+<text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 6}" text-anchor="end">${escapeHtml(xLabel)}</text>
 ${paths.join('\n')}
 ${legend.join('\n')}
 </svg>`
@@ -151,8 +152,4 @@ function short(value: number | undefined): string {
   return size !== 0 && (size < 1e-3 || size >= 1e6)
     ? value.toExponential(2)
     : String(Number(value.toPrecision(4)))
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

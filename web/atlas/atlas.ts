@@ -1,0 +1,651 @@
+// The atlas: draws a map and answers the reader.
+import {
+  channelsOf,
+  groupColor,
+  type PageData,
+  type PageView,
+  PointGrid,
+  pointsWithin,
+  readGroups,
+  readView,
+} from '../../src/atlas/page/index.ts'
+import { Camera } from './camera.ts'
+import { counted, element } from './dom.ts'
+import { listen } from './gestures.ts'
+import { Overlay, shortened, type Wish } from './overlay.ts'
+import { type LegendGroup, type List, ListPanel, type ListRow, legendOf } from './panel.ts'
+import { Points } from './points.ts'
+
+/** A map on a page. */
+export interface Atlas {
+  readonly data: PageData
+  /** Pixels of an item's point, from the upper left corner of the page. */
+  placeOf(index: number): { readonly left: number; readonly top: number }
+  /** Lists an item's neighbours; `undefined` ends it. */
+  select(index: number | undefined): void
+  /** Lights what matches. @returns how many do */
+  search(words: string): number
+  /** Moves the points to another view. */
+  show(place: number): void
+  /** Draws a frame of the map moved and zoomed, as a reader's gestures do. */
+  move(gesture: { readonly pan?: readonly [number, number]; readonly zoom?: number }): void
+  reset(): void
+  /** Stops listening and empties the element. */
+  dispose(): void
+}
+
+/** Milliseconds in which points move to another view. */
+const MOVING = 700
+
+/** Pixels around the pointer in which a point is found. */
+const REACH = 10
+
+/** Points in sight up to which their texts and pictures are shown. */
+const NAMED = 400
+
+/** Points of a group that say where its name stands. */
+const SAMPLED = 2000
+
+type Lit =
+  | { readonly kind: 'neighbours'; readonly index: number }
+  | { readonly kind: 'search' | 'lasso'; readonly title: string; readonly indices: readonly number[] }
+
+/**
+ * Draws a map into an element, which it fills.
+ *
+ * @example
+ * ```ts
+ * drawAtlas(document.getElementById('atlas')!, await (await fetch('/map.json')).json())
+ * ```
+ */
+export function drawAtlas(root: HTMLElement, data: PageData): Atlas {
+  return new Drawn(root, data)
+}
+
+class Drawn implements Atlas {
+  readonly data: PageData
+  readonly #root: HTMLElement
+  readonly #count: number
+  readonly #groups: Uint32Array
+  readonly #colors: readonly string[]
+  readonly #order: Uint32Array
+  readonly #camera = new Camera()
+  readonly #overlay = new Overlay()
+  readonly #canvas = element('canvas', { tabindex: '0', role: 'img' })
+  readonly #drawn = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+  readonly #tip = element('div', { class: 'tip', role: 'tooltip', hidden: true })
+  readonly #list = new ListPanel((index) => this.#choose(index))
+  readonly #map: HTMLElement
+  readonly #lasso: HTMLButtonElement
+  readonly #input: HTMLInputElement
+  readonly #stop = new AbortController()
+  readonly #ends: (() => void)[] = []
+  readonly #middles = new Map<number, Float32Array>()
+  /** Length of the folders that all names begin with, and none needs to say. */
+  readonly #shared: number
+  #haystack: readonly string[] | undefined
+  #points: Points | undefined
+  #place: number
+  #view: PageView
+  /** Places that the points come from. */
+  #before: Float32Array
+  #movedAt = Number.NEGATIVE_INFINITY
+  #grid: PointGrid
+  #hidden: ReadonlySet<number> = new Set()
+  #lit: Lit | undefined
+  #isAsked = false
+  #playing: ReturnType<typeof setInterval> | undefined
+
+  constructor(root: HTMLElement, data: PageData) {
+    this.data = data
+    this.#root = root
+    this.#count = data.ids.length
+    this.#groups = readGroups(data)
+    this.#colors = data.groups.names.map((_, place) => groupColor(place))
+    this.#order = shuffled(this.#count)
+    this.#shared = sharedFolders(data.ids)
+    this.#place = data.first
+    this.#view = readView(data, data.first)
+    this.#before = this.#view.points
+    this.#grid = new PointGrid(this.#view.points)
+    this.#camera.frame(this.#view.points)
+    this.#lasso = element('button', {
+      type: 'button',
+      'aria-pressed': 'false',
+      text: 'Lasso',
+      title: 'Draw a line around points (or hold Shift)',
+      on: { click: () => this.#switchLasso() },
+    })
+    this.#input = element('input', {
+      type: 'search',
+      placeholder: 'Search  ( / )',
+      'aria-label': 'Search',
+      on: { input: () => this.search(this.#input.value) },
+    })
+    this.#drawn.classList.add('drawn')
+    this.#map = element('div', { class: 'map' }, this.#canvas, this.#overlay.element, this.#drawn, this.#tip)
+    root.classList.add('atlas')
+    root.replaceChildren(
+      element(
+        'header',
+        {},
+        element('h1', { text: data.title }),
+        this.#input,
+        this.#viewControl(),
+        this.#lasso,
+        element('button', { type: 'button', text: 'Reset', on: { click: () => this.reset() } }),
+      ),
+      this.#map,
+      element('aside', {}, this.#legend(), this.#list.element),
+    )
+    this.#canvas.setAttribute('aria-label', `Map of ${counted(this.#count, 'point')}`)
+    this.#open()
+    this.#listen()
+  }
+
+  placeOf(index: number): { left: number; top: number } {
+    const { left, top } = this.#canvas.getBoundingClientRect()
+    const [x, y] = this.#at(index)
+    return { left: left + this.#camera.left(x), top: top + this.#camera.top(y) }
+  }
+
+  select(index: number | undefined): void {
+    this.#light(index === undefined ? undefined : { kind: 'neighbours', index })
+  }
+
+  search(words: string): number {
+    const asked = words.trim().toLowerCase()
+    if (asked === '') {
+      this.#light(undefined)
+      return 0
+    }
+    this.#haystack ??= this.data.ids.map((id, i) =>
+      [id, this.data.texts[i], this.#groupOf(i), this.data.labels?.[i]].join('\n').toLowerCase(),
+    )
+    const indices = this.#haystack.flatMap((text, i) => (text.includes(asked) ? [i] : []))
+    this.#light({
+      kind: 'search',
+      title: `${counted(indices.length, 'match', 'matches')} for “${words.trim()}”`,
+      indices,
+    })
+    return indices.length
+  }
+
+  show(place: number): void {
+    if (place === this.#place || !this.data.views[place]) return
+    const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches
+    const from = this.#present()
+    this.#place = place
+    this.#view = readView(this.data, place)
+    this.#before = isStill ? this.#view.points : from
+    this.#movedAt = isStill ? Number.NEGATIVE_INFINITY : performance.now()
+    this.#grid = new PointGrid(this.#view.points)
+    this.#points?.move(this.#before, this.#view.points)
+    for (const control of this.#root.querySelectorAll<HTMLSelectElement | HTMLInputElement>('[data-views]'))
+      control.value = `${place}`
+    for (const name of this.#root.querySelectorAll('output[data-name]')) name.textContent = this.#view.name
+    this.#tip.hidden = true
+    // Neighbours are those of this view.
+    this.#light(this.#lit, false)
+  }
+
+  move({ pan, zoom }: { readonly pan?: readonly [number, number]; readonly zoom?: number }): void {
+    if (pan) this.#camera.pan(...pan)
+    if (zoom) this.#camera.zoomAt(this.#camera.width / 2, this.#camera.height / 2, zoom)
+    this.#ask()
+  }
+
+  reset(): void {
+    this.#camera.reset()
+    this.#ask()
+  }
+
+  dispose(): void {
+    this.#stop.abort()
+    clearInterval(this.#playing)
+    for (const end of this.#ends) end()
+    this.#root.replaceChildren()
+  }
+
+  #viewControl(): HTMLElement | undefined {
+    const { views, epochs } = this.data
+    if (views.length < 2) return undefined
+    const shown = (event: Event) => this.show(Number((event.target as HTMLInputElement).value))
+    if (!epochs) {
+      const options = views.map(({ name }, i) =>
+        element('option', { value: i, selected: i === this.#place, text: name }),
+      )
+      return element(
+        'select',
+        { 'data-views': true, 'aria-label': 'Model and layer', on: { change: shown } },
+        ...options,
+      )
+    }
+    const slider = element('input', {
+      type: 'range',
+      min: 0,
+      max: views.length - 1,
+      value: this.#place,
+      'data-views': true,
+      'aria-label': 'Epoch',
+      on: { input: shown },
+    })
+    return element(
+      'div',
+      { class: 'epochs' },
+      element('button', { type: 'button', text: 'Play', on: { click: () => this.#play() } }),
+      slider,
+      element('output', { 'data-name': true, text: this.#view.name }),
+    )
+  }
+
+  /** Shows one epoch after the other, from the first if the last is shown. */
+  #play(): void {
+    const stop = () => {
+      clearInterval(this.#playing)
+      this.#playing = undefined
+    }
+    if (this.#playing !== undefined) {
+      stop()
+      return
+    }
+    if (this.#place === this.data.views.length - 1) this.show(0)
+    this.#playing = setInterval(() => {
+      if (this.#place === this.data.views.length - 1) stop()
+      else this.show(this.#place + 1)
+    }, MOVING + 100)
+  }
+
+  #legend(): HTMLElement {
+    const { groups, notes } = this.data
+    const counts = new Uint32Array(groups.names.length)
+    for (const group of this.#groups) counts[group]!++
+    const shown = groups.names.map(
+      (name, i): LegendGroup => ({ name, color: this.#colors[i]!, count: counts[i]! }),
+    )
+    const kind = groups.kind === 'label' ? 'Labels' : 'Clusters'
+    return legendOf(`${kind} · ${counted(this.#count, 'point')}`, shown, notes, (hidden) => {
+      this.#hidden = hidden
+      this.#tip.hidden = true
+      this.#showPoints()
+      this.#ask()
+    })
+  }
+
+  #open(): void {
+    try {
+      this.#points = new Points(this.#canvas)
+    } catch (error) {
+      this.#map.append(element('p', { class: 'problem', text: (error as Error).message }))
+      return
+    }
+    const colors = new Uint8Array(this.#count * 3)
+    const channels = this.#colors.map(channelsOf)
+    for (let i = 0; i < this.#count; i++) colors.set(channels[this.#groups[i]!]!, i * 3)
+    this.#points.paint(colors)
+    this.#points.move(this.#before, this.#view.points)
+    this.#showPoints()
+    this.#ask()
+  }
+
+  #listen(): void {
+    const { signal } = this.#stop
+    const sized = new ResizeObserver(() => {
+      const { clientWidth, clientHeight } = this.#map
+      const dots = Math.min(devicePixelRatio, 2)
+      this.#camera.width = clientWidth
+      this.#camera.height = clientHeight
+      this.#canvas.width = Math.round(clientWidth * dots)
+      this.#canvas.height = Math.round(clientHeight * dots)
+      this.#draw()
+    })
+    sized.observe(this.#map)
+    this.#ends.push(() => sized.disconnect())
+    this.#canvas.addEventListener('webglcontextlost', (event) => event.preventDefault(), { signal })
+    this.#canvas.addEventListener('webglcontextrestored', () => this.#open(), { signal })
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#ask(), { signal })
+    const onKey = (event: KeyboardEvent) => {
+      const isTyping = event.target instanceof HTMLInputElement
+      if (event.key === '/' && !isTyping) {
+        event.preventDefault()
+        this.#input.focus()
+      } else if (event.key === 'Escape') this.#escape()
+    }
+    document.addEventListener('keydown', onKey, { signal })
+    this.#ends.push(
+      listen(this.#canvas, {
+        pan: (left, top) => this.move({ pan: [left, top] }),
+        zoom: (left, top, factor) => {
+          this.#camera.zoomAt(left, top, factor)
+          this.#ask()
+        },
+        reset: () => this.reset(),
+        hover: (left, top) => this.#point(this.#found(left, top)),
+        leave: () => this.#point(-1),
+        click: (left, top) => {
+          const index = this.#found(left, top)
+          this.select(index < 0 ? undefined : index)
+        },
+        isLasso: ({ shiftKey }) => shiftKey || this.#isLassoing,
+        lasso: (line, isDone) => this.#draws(line, isDone),
+        escape: () => this.#escape(),
+      }),
+    )
+  }
+
+  get #isLassoing(): boolean {
+    return this.#lasso.getAttribute('aria-pressed') === 'true'
+  }
+
+  #switchLasso(isOn = !this.#isLassoing): void {
+    this.#lasso.setAttribute('aria-pressed', `${isOn}`)
+    this.#map.classList.toggle('lassoing', isOn)
+  }
+
+  #escape(): void {
+    this.#input.value = ''
+    this.#switchLasso(false)
+    this.#light(undefined)
+  }
+
+  #draws(line: readonly number[], isDone: boolean): void {
+    const outline = document.createElementNS(this.#drawn.namespaceURI!, 'polygon')
+    outline.setAttribute('points', line.join(' '))
+    this.#drawn.replaceChildren(...(isDone ? [] : [outline]))
+    if (!isDone) return
+    const polygon = line.map((value, i) => (i % 2 === 0 ? this.#camera.x(value) : this.#camera.y(value)))
+    const indices = pointsWithin(this.#view.points, polygon).filter((i) => this.#isShown(i))
+    this.#switchLasso(false)
+    this.#light({ kind: 'lasso', title: `${counted(indices.length, 'point')} within the line`, indices })
+  }
+
+  #found(left: number, top: number): number {
+    const { scale } = this.#camera
+    const reach = Math.max(REACH, this.#size / 2 + 3) / scale
+    return this.#grid.nearest(this.#camera.x(left), this.#camera.y(top), reach, (i) => this.#isShown(i))
+  }
+
+  #isShown(index: number): boolean {
+    return !this.#hidden.has(this.#groups[index]!)
+  }
+
+  #point(index: number): void {
+    this.#map.classList.toggle('pointing', index >= 0)
+    this.#tip.hidden = index < 0
+    if (index < 0) return
+    const picture = this.data.thumbnails?.[index] ?? undefined
+    const text = this.#textOf(index)
+    const about = [this.#groupOf(index), this.data.labels?.[index], this.data.ids[index]!.slice(this.#shared)]
+    const others = [...new Set(about)].filter((part) => part && part !== text)
+    this.#tip.replaceChildren(
+      ...(picture === undefined ? [] : [element('img', { src: picture, alt: '' })]),
+      element('span', { text: shortened(text, 600) }),
+      element('small', { text: others.join(' · ') }),
+    )
+    const [x, y] = this.#at(index)
+    const { width, height } = this.#camera
+    const { offsetWidth, offsetHeight } = this.#tip
+    const [left, top] = [this.#camera.left(x) + 14, this.#camera.top(y) + 14]
+    const beside = left + offsetWidth > width ? left - 28 - offsetWidth : left
+    const below = top + offsetHeight > height ? top - 28 - offsetHeight : top
+    this.#tip.style.transform = `translate(${Math.max(0, beside)}px, ${Math.max(0, below)}px)`
+  }
+
+  #groupOf(index: number): string {
+    return this.data.groups.names[this.#groups[index]!]!
+  }
+
+  /** Selects an item of the list, and brings it into sight. */
+  #choose(index: number): void {
+    const [x, y] = [this.#view.points[2 * index]!, this.#view.points[2 * index + 1]!]
+    const [left, top] = [this.#camera.left(x), this.#camera.top(y)]
+    const isSeen = left > 20 && top > 20 && left < this.#camera.width - 20 && top < this.#camera.height - 20
+    if (!isSeen) this.#camera.center(x, y)
+    this.select(index)
+  }
+
+  #light(lit: Lit | undefined, isNew = true): void {
+    this.#lit = lit
+    if (isNew && lit?.kind !== 'search') this.#input.value = ''
+    if (lit === undefined) this.#list.clear()
+    else this.#list.show(this.#listOf(lit))
+    this.#showPoints()
+    this.#ask()
+  }
+
+  #listOf(lit: Lit): List {
+    if (lit.kind === 'neighbours') {
+      const { near } = this.data
+      const rows = this.#near(lit.index).map((index, at) =>
+        this.#rowOf(index, this.#view.similarities[lit.index * near + at]!.toFixed(3)),
+      )
+      return { title: `Nearest to ${shortened(this.#textOf(lit.index), 60)}, by cosine`, rows }
+    }
+    const counts = new Map<number, number>()
+    for (const index of lit.indices)
+      counts.set(this.#groups[index]!, (counts.get(this.#groups[index]!) ?? 0) + 1)
+    const shares = [...counts]
+      .sort((a, b) => b[1] - a[1])
+      .map(([group, count]) => ({ name: this.data.groups.names[group]!, color: this.#colors[group]!, count }))
+    return { title: lit.title, rows: lit.indices.map((index) => this.#rowOf(index)), shares }
+  }
+
+  #rowOf(index: number, note?: string): ListRow {
+    return {
+      index,
+      text: shortened(this.#textOf(index), 120),
+      color: this.#colors[this.#groups[index]!]!,
+      picture: this.data.thumbnails?.[index] ?? undefined,
+      ...(note !== undefined && { note }),
+    }
+  }
+
+  #textOf(index: number): string {
+    return this.data.texts[index] ?? this.data.ids[index]!.slice(this.#shared)
+  }
+
+  /** Neighbours by the vectors of this view. */
+  #near(index: number): readonly number[] {
+    const { near } = this.data
+    return [...this.#view.neighbours.subarray(index * near, (index + 1) * near)]
+  }
+
+  get #indices(): readonly number[] {
+    const lit = this.#lit
+    if (!lit) return []
+    return lit.kind === 'neighbours' ? [lit.index, ...this.#near(lit.index)] : lit.indices
+  }
+
+  #showPoints(): void {
+    const shown = this.#hidden.size === 0 ? this.#order : this.#order.filter((i) => this.#isShown(i))
+    this.#points?.show(shown, Uint32Array.from(this.#indices.filter((i) => this.#isShown(i))))
+  }
+
+  /** Share of the way to this view's places that is behind the points. */
+  #way(): number {
+    const share = Math.min(1, (performance.now() - this.#movedAt) / MOVING)
+    return share * share * (3 - 2 * share)
+  }
+
+  #at(index: number, way = this.#way()): [x: number, y: number] {
+    const [from, to] = [this.#before, this.#view.points]
+    const between = (at: number) => from[at]! + (to[at]! - from[at]!) * way
+    return [between(2 * index), between(2 * index + 1)]
+  }
+
+  /** Places at which the points are now. */
+  #present(): Float32Array {
+    const way = this.#way()
+    if (way === 1) return this.#view.points
+    return this.#view.points.map((to, at) => this.#before[at]! + (to - this.#before[at]!) * way)
+  }
+
+  /** Diameter of a point in pixels of the page: smaller the more there are, larger the nearer one looks. */
+  get #size(): number {
+    const least = this.#count > 50_000 ? 2 : this.#count > 5000 ? 3.5 : this.#count > 500 ? 6 : 9
+    return Math.min(14, least * this.#camera.zoom ** 0.35)
+  }
+
+  /** Draws with the next frame, once. */
+  #ask(): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    requestAnimationFrame(() => {
+      this.#isAsked = false
+      if (this.#stop.signal.aborted) return
+      this.#draw()
+      if (this.#way() < 1) this.#ask()
+    })
+  }
+
+  #draw(): void {
+    if (this.#camera.width * this.#camera.height === 0) return
+    const way = this.#way()
+    const dots = this.#canvas.width / this.#camera.width
+    this.#points?.draw(
+      {
+        ...this.#camera.clip,
+        way,
+        size: this.#size * dots,
+        opacity: this.#count > 5000 ? 0.75 : 0.9,
+        background: this.#background(),
+      },
+      this.#lit !== undefined,
+    )
+    this.#drawRing(way)
+    this.#drawLabels(way)
+  }
+
+  #background(): readonly [number, number, number] {
+    const [red = 255, green = 255, blue = 255] = (
+      getComputedStyle(this.#root).backgroundColor.match(/[\d.]+/g) ?? []
+    ).map(Number)
+    return [red, green, blue]
+  }
+
+  #drawRing(way: number): void {
+    const lit = this.#lit
+    const known = this.#drawn.querySelector('circle')
+    if (lit?.kind !== 'neighbours') {
+      known?.remove()
+      return
+    }
+    const ring = known ?? document.createElementNS('http://www.w3.org/2000/svg', 'circle')
+    const [x, y] = this.#at(lit.index, way)
+    ring.setAttribute('cx', `${this.#camera.left(x)}`)
+    ring.setAttribute('cy', `${this.#camera.top(y)}`)
+    ring.setAttribute('r', `${this.#size / 2 + 5}`)
+    if (!known) this.#drawn.append(ring)
+  }
+
+  #drawLabels(way: number): void {
+    const camera = this.#camera
+    const { width, height } = camera
+    const pixels = (i: number): [number, number] => {
+      const [x, y] = this.#at(i, way)
+      return [camera.left(x), camera.top(y)]
+    }
+    const seen: number[] = []
+    const [left, right] = [camera.x(0), camera.x(width)]
+    const [bottom, top] = [camera.y(height), camera.y(0)]
+    const { points } = this.#view
+    // Beyond what is named only the names of groups are shown: no need to look on.
+    for (let i = 0; i < this.#count && seen.length <= NAMED; i++) {
+      const [x, y] = [points[2 * i]!, points[2 * i + 1]!]
+      if (x > left && x < right && y > bottom && y < top && this.#isShown(i)) seen.push(i)
+    }
+    const isNamed = seen.length <= NAMED
+    const lit = this.#indices.slice(0, NAMED).filter((i) => this.#isShown(i))
+    const litSet = new Set(lit)
+    const others = isNamed && this.#lit === undefined ? seen : []
+    const itemsOf = (indices: readonly number[], kind: 'lit' | 'item') =>
+      indices.flatMap((i): Wish[] => {
+        const [x, y] = pixels(i)
+        const picture = this.data.thumbnails?.[i] ?? undefined
+        const color = this.#colors[this.#groups[i]!]!
+        if (picture !== undefined) return [{ key: `p${i}`, left: x, top: y, picture, color, kind: 'picture' }]
+        return [{ key: `${kind}${i}`, left: x, top: y, text: this.#textOf(i), kind }]
+      })
+    const dots = [...new Set([...(isNamed ? seen : []), ...litSet])].flatMap(pixels)
+    // Names of clusters were taken from texts, and say nothing more where all texts are seen.
+    const hasGroups = this.#lit === undefined && !(this.data.groups.kind === 'cluster' && isNamed)
+    const wishes = [
+      ...itemsOf(lit, 'lit'),
+      ...(hasGroups ? this.#groupWishes(way) : []),
+      // Pictures need the most room.
+      ...itemsOf(others, 'item').sort((a, b) => Number(b.kind === 'picture') - Number(a.kind === 'picture')),
+    ]
+    this.#overlay.draw(wishes, width, height, dots, this.#size / 2)
+  }
+
+  #groupWishes(way: number): Wish[] {
+    const { names } = this.data.groups
+    if (names.length < 2) return []
+    const after = this.#middlesOf(this.#place)
+    const before = this.#beforeMiddles(way)
+    return names.flatMap((text, group): Wish[] => {
+      if (this.#hidden.has(group) || Number.isNaN(after[2 * group]!)) return []
+      const at = (axis: 0 | 1) => {
+        const [from, to] = [before[2 * group + axis]!, after[2 * group + axis]!]
+        return from + (to - from) * way
+      }
+      return [
+        {
+          key: `g${group}`,
+          left: this.#camera.left(at(0)),
+          top: this.#camera.top(at(1)),
+          text,
+          color: this.#colors[group]!,
+          kind: 'group',
+        },
+      ]
+    })
+  }
+
+  #beforeMiddles(way: number): Float32Array {
+    if (way === 1) return this.#middlesOf(this.#place)
+    return middles(this.#before, this.#groups, this.data.groups.names.length)
+  }
+
+  #middlesOf(place: number): Float32Array {
+    const known = this.#middles.get(place)
+    if (known) return known
+    const found = middles(this.#view.points, this.#groups, this.data.groups.names.length)
+    this.#middles.set(place, found)
+    return found
+  }
+}
+
+/** Medians of the places of each group: a few points far away do not draw its name to them. */
+function middles(points: Float32Array, groups: Uint32Array, count: number): Float32Array {
+  const places = Array.from({ length: count }, (): [number[], number[]] => [[], []])
+  for (let i = 0; i < groups.length; i++) {
+    const [xs, ys] = places[groups[i]!]!
+    if (xs.length >= SAMPLED) continue
+    xs.push(points[2 * i]!)
+    ys.push(points[2 * i + 1]!)
+  }
+  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+  return Float32Array.from(places.flatMap(([xs, ys]) => [median(xs), median(ys)]))
+}
+
+function sharedFolders(ids: readonly string[]): number {
+  const [first = ''] = ids
+  let length = first.lastIndexOf('/') + 1
+  for (const id of ids)
+    while (length > 0 && !id.startsWith(first.slice(0, length)))
+      length = first.lastIndexOf('/', length - 2) + 1
+  return length
+}
+
+/** All indices in a mixed order, always the same: a group that comes last does not cover the others. */
+function shuffled(count: number): Uint32Array {
+  const order = Uint32Array.from({ length: count }, (_, i) => i)
+  let state = 12_345
+  for (let i = count - 1; i > 0; i--) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    const other = state % (i + 1)
+    ;[order[i], order[other]] = [order[other]!, order[i]!]
+  }
+  return order
+}
