@@ -10,7 +10,7 @@
 import { semanticSearch } from '../../src/embed/index.ts'
 import { seeded } from '../../src/nn/index.ts'
 import { ARTISTS } from './emoji/pictures.ts'
-import { type Drawing, drawings } from './emoji/rows.ts'
+import { type Drawing, drawings, isQuick } from './emoji/rows.ts'
 import { claim, type Figures } from './shared/claim.ts'
 import { centred, neighbourAccuracy, vectorsOf } from './shared/vectors.ts'
 
@@ -35,7 +35,7 @@ await claim({
   number: 3,
   statement: 'Pooled early layers tell the artist, late layers what is drawn',
   async measure({ seed, quick, say }) {
-    const pictures = await sharedDrawings(quick ? 40 : 200, seed)
+    const pictures = await sharedDrawings(quick ? 40 : 200, seed, quick ? isQuick : undefined)
     const figures: Record<string, Figures[string]> = {}
     for (const tap of quick ? LAYERS.filter((_, i) => i % 4 === 0) : LAYERS) {
       const images = pictures.map(({ image }) => image)
@@ -72,8 +72,12 @@ function bestLayer(figures: Figures, column: string): string {
 }
 
 /** Pictures of some emoji by all artists: artist after artist, in the same order. */
-async function sharedDrawings(count: number, seed: number): Promise<Drawing[]> {
-  const all = await drawings(ARTISTS, 72)
+async function sharedDrawings(
+  count: number,
+  seed: number,
+  isWanted?: (index: number) => boolean,
+): Promise<Drawing[]> {
+  const all = await drawings(ARTISTS, 72, isWanted)
   const artistsOf = new Map<number, number>()
   for (const { index } of all) artistsOf.set(index, (artistsOf.get(index) ?? 0) + 1)
   const random = seeded(seed, 'emoji')

@@ -28,8 +28,8 @@ await claim({
   statement: 'Neural embeddings beat PCA, LDA and kernel PCA at the same number of dimensions',
   async measure(run) {
     const { quick } = run
-    const known = await digits('train', quick ? 2000 : 10_000)
-    const held = await digits('test', quick ? 500 : 2000)
+    const known = await digits('train', quick ? 1000 : 10_000)
+    const held = await digits('test', quick ? 300 : 2000)
     const figures: Record<string, Record<string, number>> = {}
     for (const components of DIMENSIONS) {
       const reductions = {

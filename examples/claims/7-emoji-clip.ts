@@ -11,7 +11,7 @@ import { embedder, semanticSearch } from '../../src/embed/index.ts'
 import { classificationMeasures, rankingMeasures, zeroShotPredictions } from '../../src/evaluate/index.ts'
 import { trainEmojiClip } from './emoji/clip.ts'
 import { ARTISTS } from './emoji/pictures.ts'
-import { type Drawing, drawings } from './emoji/rows.ts'
+import { type Drawing, drawings, isQuick } from './emoji/rows.ts'
 import { claim, type Figures } from './shared/claim.ts'
 import { indices } from './shared/vectors.ts'
 
@@ -25,9 +25,9 @@ await claim({
   async measure(run) {
     const { quick } = run
     const artists = ARTISTS.filter((artist) => artist !== UNSEEN)
-    const all = await drawings(quick ? artists.slice(0, 2) : artists, SIZE)
-    const known = quick ? all.filter(({ index }) => index % 8 === 0) : all
-    const unseen = (await drawings([UNSEEN], 72)).filter(({ index }) => !quick || index % 8 === 0)
+    const isWanted = quick ? isQuick : undefined
+    const known = await drawings(quick ? artists.slice(0, 2) : artists, SIZE, isWanted)
+    const unseen = await drawings([UNSEEN], 72, isWanted)
     const folder = await trainEmojiClip(
       { drawings: known, epochs: quick ? 6 : 30, batch: quick ? 64 : 256, size: SIZE },
       run,

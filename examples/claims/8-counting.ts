@@ -31,8 +31,8 @@ await claim({
   async measure(run) {
     const { quick, seed, say } = run
     const sides = {
-      known: await canvases(quick ? 240 : 4000, 'known', seed),
-      held: await canvases(quick ? 120 : 1000, 'held', seed),
+      known: await canvases(quick ? 240 : 4000, 'known', run),
+      held: await canvases(quick ? 120 : 1000, 'held', run),
     }
     const figures: Record<string, Figures[string]> = { chance: chance() }
     figures['raw 32 × 32 pixels'] = await probed(sides, async (images) => images.map(smaller), seed)

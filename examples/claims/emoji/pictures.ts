@@ -6,11 +6,12 @@
  * Groups are Unicode's, from emojibase-data. Skin tones and the group of components are left out. EmojiOne's package names its pictures
  * without their characters: they are known by the other packages' names.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import sharp from 'sharp'
+import { writeFileAtomic } from '../../../src/base/files/index.ts'
 
 export const ARTISTS = ['noto', 'twemoji', 'openmoji', 'fluent-emoji-flat', 'emojione']
 
@@ -88,31 +89,40 @@ function svgOf(icons: Icons, name: string): string {
 }
 
 /** Draws what is not there yet of an artist. @returns pictures of each group */
-async function draw(artist: string, out: string): Promise<Record<string, number>> {
+async function draw(
+  artist: string,
+  out: string,
+  isWanted: (index: number) => boolean,
+): Promise<Record<string, number>> {
   const icons: Icons = json(`@iconify-json/${artist}/icons.json`)
   const names = namesOf(artist, icons)
   const counts: Record<string, number> = {}
-  for (const emoji of emojiList()) {
+  for (const [index, emoji] of emojiList().entries()) {
     const name = names.get(emoji.hexcode)
-    if (name === undefined) continue
+    if (name === undefined || !isWanted(index)) continue
     counts[emoji.group] = (counts[emoji.group] ?? 0) + 1
     const path = picturePath(out, artist, emoji)
     if (existsSync(path)) continue
     mkdirSync(dirname(path), { recursive: true })
     const white = sharp(Buffer.from(svgOf(icons, name))).flatten({ background: '#fff' })
-    await white.png().toFile(`${path}.part`)
-    renameSync(`${path}.part`, path)
+    await writeFileAtomic(path, await white.png().toBuffer())
   }
   return counts
 }
 
-/** Draws the artists' pictures into a folder, one after another. @returns pictures of each group, by artist */
+/**
+ * Draws the artists' pictures into a folder, one after another.
+ *
+ * @param isWanted if the emoji at this place of {@link emojiList} is drawn. Default: all are
+ * @returns pictures of each group, by artist
+ */
 export async function drawPictures(
   out: string,
   artists: readonly string[] = ARTISTS,
+  isWanted: (index: number) => boolean = () => true,
 ): Promise<Record<string, Record<string, number>>> {
   const counts: Record<string, Record<string, number>> = {}
-  for (const artist of artists) counts[artist] = await draw(artist, out)
+  for (const artist of artists) counts[artist] = await draw(artist, out, isWanted)
   return counts
 }
 

@@ -19,13 +19,20 @@ export interface Drawing {
   readonly image: RawImage
 }
 
-/** All pictures by some artists, brought to `size` × `size`. */
-export async function drawings(artists: readonly string[], size: number): Promise<Drawing[]> {
-  await drawPictures(PICTURES, artists)
+/** Every sixteenth emoji: those of all quick forms, which so draw and read few. */
+export const isQuick = (index: number): boolean => index % 16 === 0
+
+/** Pictures by some artists, brought to `size` × `size`, of all emoji or of those whose place is wanted. */
+export async function drawings(
+  artists: readonly string[],
+  size: number,
+  isWanted: (index: number) => boolean = () => true,
+): Promise<Drawing[]> {
+  await drawPictures(PICTURES, artists, isWanted)
   const wanted = artists.flatMap((artist) =>
     emojiList().flatMap((emoji, index) => {
       const path = picturePath(PICTURES, artist, emoji)
-      return existsSync(path) ? [{ artist, emoji, index, path }] : []
+      return isWanted(index) && existsSync(path) ? [{ artist, emoji, index, path }] : []
     }),
   )
   const made: Drawing[] = []

@@ -2,7 +2,8 @@
 import type { RawImage } from '../../../src/index.ts'
 import { type Random, seeded } from '../../../src/nn/index.ts'
 import { ARTISTS } from '../emoji/pictures.ts'
-import { drawings } from '../emoji/rows.ts'
+import { drawings, isQuick } from '../emoji/rows.ts'
+import type { ClaimRun } from './claim.ts'
 import { UNSEEN } from './encoders.ts'
 
 /** Height and width of a canvas. */
@@ -20,16 +21,20 @@ export interface Canvases {
 
 /**
  * So many canvases of 1 to {@link MOST} emoji that do not touch each other, equally many of each number. Emoji on canvases that are held out
- * never occur on others.
+ * never occur on others. `quick`: of few emoji by two artists.
  */
-export async function canvases(count: number, part: 'known' | 'held', seed: number): Promise<Canvases> {
+export async function canvases(
+  count: number,
+  part: 'known' | 'held',
+  { seed, quick }: Pick<ClaimRun, 'seed' | 'quick'>,
+): Promise<Canvases> {
   const artists = ARTISTS.filter((artist) => artist !== UNSEEN)
-  const stocks = await Promise.all(
-    SIZES.map(async (size) => {
-      const all = await drawings(artists, size)
-      return all.filter(({ index }) => (index % 5 === 0) === (part === 'held')).map(({ image }) => image)
-    }),
-  )
+  const isWanted = (index: number) => (index % 5 === 0) === (part === 'held') && (!quick || isQuick(index))
+  const stocks: RawImage[][] = []
+  for (const size of SIZES) {
+    const all = await drawings(quick ? artists.slice(0, 2) : artists, size, isWanted)
+    stocks.push(all.map(({ image }) => image))
+  }
   const random = seeded(seed, `canvases ${part}`)
   const labels = Array.from({ length: count }, (_, i) => i % MOST)
   return { labels, images: labels.map((label) => canvas(label + 1, stocks, random)) }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Dataset, readDataset } from '../../../src/embed/index.ts'
 import { freshNetwork, type Network, type TrainOptions, trainingRecipe } from '../../../src/train/index.ts'
 import { ARTISTS } from '../emoji/pictures.ts'
-import { type Drawing, drawings } from '../emoji/rows.ts'
+import { type Drawing, drawings, isQuick } from '../emoji/rows.ts'
 import type { ClaimRun } from './claim.ts'
 import { trainedBy } from './training.ts'
 import { indices, neighbourAccuracy, vectorsOf } from './vectors.ts'
@@ -24,9 +24,9 @@ export interface EmojiData {
 /** All pictures at `size`; `quick`: every sixteenth emoji, two artists beside the unseen one. */
 export async function emojiData(quick: boolean, size = SIZE): Promise<EmojiData> {
   const artists = ARTISTS.filter((artist) => artist !== UNSEEN)
-  const some = ({ index }: Drawing) => !quick || index % 16 === 0
-  const known = (await drawings(quick ? artists.slice(0, 2) : artists, size)).filter(some)
-  const held = (await drawings([UNSEEN], size)).filter(some)
+  const isWanted = quick ? isQuick : undefined
+  const known = await drawings(quick ? artists.slice(0, 2) : artists, size, isWanted)
+  const held = await drawings([UNSEEN], size, isWanted)
   const all = indices([...known, ...held].map(({ emoji }) => emoji.group))
   return { known, held, groups: { known: all.slice(0, known.length), held: all.slice(known.length) } }
 }
