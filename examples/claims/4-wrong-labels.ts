@@ -22,7 +22,7 @@ await claim({
   async measure(run) {
     const { quick, seed, say } = run
     const data = await emojiData(quick)
-    const epochs = quick ? 2 : 15
+    const epochs = quick ? 1 : 15
     const figures: Record<string, Figures[string]> = {}
     const measured = async (folder: string) => {
       const { known, held } = await bothVectors(folder, data)

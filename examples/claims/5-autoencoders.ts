@@ -51,7 +51,7 @@ await claim({
       const error = await reconstructionError(
         { vectors: known, pixels: small.known },
         { vectors: held, pixels: small.held },
-        { seed, epochs: quick ? 40 : 20 },
+        { seed, epochs: 20 },
       )
       figures[name] = { [MEANING]: await groupAccuracy(data, known, held), [ERROR]: 1000 * error }
       say(`${name}: ${JSON.stringify(figures[name])}`)

@@ -101,7 +101,7 @@ async function neural(
       tap: 'latent',
       path: await trainedBy('autoencoder', `autoencoder-${components}`, run, {
         data,
-        epochs: quick ? 10 : 30,
+        epochs: quick ? 5 : 30,
         change: { network: autoencoder, objective: reconstruction() },
       }),
     },
@@ -109,7 +109,7 @@ async function neural(
       tap: 'logits',
       path: await trainedBy('lenet5', `triplets-${components}`, run, {
         data,
-        epochs: quick ? 4 : 10,
+        epochs: quick ? 2 : 10,
         lr: 0.02,
         // All of its output is the embedding, and not the layer before it.
         change: {

@@ -31,8 +31,8 @@ await claim({
   async measure(run) {
     const { quick, seed, say } = run
     const sides = {
-      known: await canvases(quick ? 240 : 4000, 'known', run),
-      held: await canvases(quick ? 120 : 1000, 'held', run),
+      known: await canvases(quick ? 160 : 4000, 'known', run),
+      held: await canvases(quick ? 80 : 1000, 'held', run),
     }
     const figures: Record<string, Figures[string]> = { chance: chance() }
     figures['raw 32 × 32 pixels'] = await probed(sides, async (images) => images.map(smaller), seed)
@@ -96,7 +96,7 @@ async function counter(run: ClaimRun, { known, held }: Sides): Promise<Figures[s
   const data = await readDataset(known.images.map((image, i) => ({ image, label: known.labels[i] })))
   const model = await trainedBy('resnet', 'counter', run, {
     data,
-    epochs: run.quick ? 3 : 20,
+    epochs: run.quick ? 2 : 20,
     size: 64,
     model: 'resnet8',
   })

@@ -69,7 +69,7 @@ export const ENCODERS = [
 ] as const
 
 /** Epochs of each in claim 5. */
-export const ENCODER_EPOCHS = { quick: 2, full: 30 }
+export const ENCODER_EPOCHS = { quick: 1, full: 30 }
 
 export type EncoderName = (typeof ENCODERS)[number]
 
