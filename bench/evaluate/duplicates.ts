@@ -1,5 +1,6 @@
 /**
- * The cosine from which two inputs are near-identical, for the two default models, by the best F1; the cards' thresholds come from here.
+ * The cosine from which two inputs are near-identical, for the default models and for mobilenet-v2, by the best F1 and by precision; the cards'
+ * thresholds come from here.
  *
  *     npx tsx evaluate/duplicates.ts [texts|pictures]        # in bench/
  *
@@ -22,7 +23,7 @@ const table: Record<string, Record<string, string | number>> = {}
 
 const [only] = process.argv.slice(2)
 if (only !== 'pictures') await ofTexts()
-if (only !== 'texts') await ofPictures()
+if (only !== 'texts') for (const name of ['mobilenet-v2', 'mobilenet-v2-whitened']) await ofPictures(name)
 console.table(table)
 
 async function ofTexts(): Promise<void> {
@@ -40,8 +41,8 @@ async function ofTexts(): Promise<void> {
   await texts.dispose()
 }
 
-async function ofPictures(): Promise<void> {
-  const pictures = await embedder('mobilenet-v2')
+async function ofPictures(name: string): Promise<void> {
+  const pictures = await embedder(name)
   const samples = fileURLToPath(new URL('../../samples/pictures/', import.meta.url))
   // Details of a photograph that is there as well, and second views, are neither copies nor others.
   const own = readdirSync(samples)
@@ -79,7 +80,8 @@ async function ofPictures(): Promise<void> {
   )
   const { vectors } = await pictures.embed(originals.flatMap((path, i) => [path, ...copies[i]!]))
   const each = 1 + Object.keys(changes).length
-  report('mobilenet-v2', half(0), half(1))
+  report(name, half(0), half(1))
+  console.table(byPrecision(half(0)))
   console.table(
     Object.fromEntries(
       Object.keys(changes).map((name, at) => {
@@ -133,6 +135,22 @@ function report(name: string, chosen: Judged, checked: Judged): void {
     recall: recall.toFixed(3),
     'F1 elsewhere': ((2 * right) / (taken + all)).toFixed(3),
   }
+}
+
+/** The lowest threshold from which so many of the pairs are copies, and the share of all copies that are found. */
+function byPrecision({ scores, same }: Judged): Record<string, { threshold: string; recall: string }> {
+  const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!)
+  const all = same.filter(Boolean).length
+  const rows: Record<string, { threshold: string; recall: string }> = {}
+  for (const wanted of [0.8, 0.9, 0.95, 0.99]) {
+    let right = 0
+    for (const [place, i] of order.entries()) {
+      if (same[i]) right++
+      if (right / (place + 1) < wanted) continue
+      rows[`precision ${wanted}`] = { threshold: scores[i]!.toFixed(3), recall: (right / all).toFixed(3) }
+    }
+  }
+  return rows
 }
 
 /** 20,000 texts, a tenth of them with a full stop more. */

@@ -1,7 +1,7 @@
 /**
  * Labels turned wrong on purpose, and how many of them come first in the ranking of suspicious ones; beside cleanlab on the same probabilities.
  *
- *     npx tsx evaluate/suspects.ts [--rows 10000] [--share 0.05] [--seeds 0,1,2] [--pixels]      # in bench/
+ *     npx tsx evaluate/suspects.ts [--rows 10000] [--share 0.05] [--seeds 0,1,2] [--pixels] [--by neighbors]…      # in bench/
  *     PYTHON=venv/bin/python npx tsx evaluate/suspects.ts                                        # with cleanlab beside it
  *
  * Digits are MNIST's: as pixels, and as LeNet-5 embeds them that was trained on the labels as they are, wrong ones among them, of the other half of the rows
@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { embedder, type RawImage, readDataset } from '../../src/embed/index.ts'
 import { confidentLearning, type Suspects, suspects } from '../../src/evaluate/index.ts'
+import { defaultImageModel } from '../../src/models/index.ts'
 import { seeded } from '../../src/nn/index.ts'
 import { train, trainingRecipe } from '../../src/train/index.ts'
 
@@ -25,12 +26,13 @@ const { values } = parseArgs({
     share: { type: 'string', default: '0.05' },
     seeds: { type: 'string', default: '0,1,2' },
     pixels: { type: 'boolean', default: false },
+    by: { type: 'string', multiple: true },
     pictures: { type: 'string', default: join(tmpdir(), 'pipilo-emoji') },
     artist: { type: 'string', default: 'noto' },
   },
 })
 const share = Number(values.share)
-const sources = ['neighbors', 'probe', 'both'] as const
+const sources = (['neighbors', 'probe', 'both'] as const).filter((by) => values.by?.includes(by) ?? true)
 const seeds = values.seeds.split(',').map(Number)
 const table: Record<string, Record<string, string | number>> = {}
 
@@ -46,13 +48,15 @@ if (!values.pixels) await measure('MNIST, LeNet-5 of the other half', truth, cro
 const folder = join(values.pictures, values.artist)
 if (existsSync(folder)) {
   const emoji = await readDataset(folder)
-  const e = await embedder('mobilenet-v2')
+  const e = await embedder(defaultImageModel)
   const all = await emoji.getMany(Array.from({ length: emoji.length }, (_, i) => i))
   const { vectors } = await e.embed(all.map(({ image }) => image as string))
   await e.dispose()
   for (const by of sources)
-    await measure(`${values.artist}'s emoji by group, MobileNetV2, ${by}`, [...emoji.labels!], (labels) =>
-      suspects({ vectors: vectors as Float32Array[], labels }, { by }),
+    await measure(
+      `${values.artist}'s emoji by group, ${defaultImageModel}, ${by}`,
+      [...emoji.labels!],
+      (labels) => suspects({ vectors: vectors as Float32Array[], labels }, { by }),
     )
 }
 console.table(table)

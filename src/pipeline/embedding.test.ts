@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EmbedderOptions, embedder, type RawImage } from '../embed/index.ts'
 import { writeOnnx } from '../graph/files/index.ts'
 import { Builder, op } from '../graph/index.ts'
-import { open } from '../models/index.ts'
+import { defaultImageModel, open } from '../models/index.ts'
 import { cosineSimilarity, tensor } from '../tensor/index.ts'
 import { dc, FailedRow, glob, ops, type Pipeline, pipe, pipeline } from './index.ts'
 import { share } from './shared.ts'
@@ -124,7 +124,7 @@ describe('pictures', () => {
     const vectors = await files.imageDecode().imageEmbedding.timm().toList()
     const images = await files.imageDecode().toList()
     expect(images[0]).toMatchObject({ width: 64, height: 48, channels: 3 })
-    expectSame(vectors, await byHand('mobilenet-v2', images))
+    expectSame(vectors, await byHand(defaultImageModel, images))
     const [positions] = await files.imageEmbedding.timm({ tap: 'out_relu', pool: 'none' }).toList()
     expect(positions!.rows).toBe(49)
   })
