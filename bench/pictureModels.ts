@@ -425,7 +425,7 @@ async function writeWhitening(
   const halves = (numbers: Float32Array) => Buffer.from(float32ToFloat16(numbers).buffer).toString('base64')
   await writeFile(
     values.out,
-    `// Made by bench/pictureModels.ts ${name} --fit '${taps.join(',')}'.\nimport type { Whitening } from './whitening.ts'\n\n` +
+    `// Made by bench/pictureModels.ts ${name} --fit '${taps.join(',')}'.\nimport type { Whitening } from './types.ts'\n\n` +
       `export const whitening: Whitening = {\n  taps: [${taps.map((tap) => `'${tap}'`).join(', ')}],\n  dimensions: ${components},\n` +
       `  weight:\n    '${halves(weight)}',\n  bias:\n    '${halves(bias)}',\n}\n`,
   )

@@ -1,5 +1,5 @@
 // Made by bench/pictureModels.ts mobilenet-v2 --fit 'block_11_add,block_12_add,block_13_project_BN'.
-import type { Whitening } from './whitening.ts'
+import type { Whitening } from './types.ts'
 
 export const whitening: Whitening = {
   taps: ['block_11_add', 'block_12_add', 'block_13_project_BN'],

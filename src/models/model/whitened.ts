@@ -3,7 +3,7 @@ import { decodeBase64 } from '../../base/index.ts'
 import { Builder, op, resolveLayer } from '../../graph/index.ts'
 import { l2Normalize, pool } from '../../nn/index.ts'
 import { elementCount, float16ToFloat32, type Tensor } from '../../tensor/index.ts'
-import type { Whitening } from '../cards/whitening.ts'
+import type { Whitening } from '../cards/types.ts'
 import type { FoundModel } from '../layouts/foundModel.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 
