@@ -93,13 +93,18 @@ export function checkOpenings(file: string, text: string): Finding[] {
   return faults
 }
 
+/** Source files below a folder; a package that links to this project would lead round in circles. */
+function filesBelow(project: string, folder: string): string[] {
+  return readdirSync(join(project, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : filesBelow(project, path)
+    return path.endsWith('.ts') && !left.test(path) ? [path] : []
+  })
+}
+
 /** Checks every source file of a project. */
 export function checkAllOpenings(project: string): { files: number; findings: Finding[] } {
-  const files = folders.flatMap((folder) =>
-    readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' })
-      .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
-      .filter((path) => path.endsWith('.ts') && !left.test(path)),
-  )
+  const files = folders.flatMap((folder) => filesBelow(project, folder))
   const findings = files.flatMap((file) => checkOpenings(file, readFileSync(join(project, file), 'utf8')))
   return { files: files.length, findings }
 }

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeBase64 } from '../../base/index.ts'
-import { type Embedder, embedder, type RawImage } from '../../embed/index.ts'
+import { whiteningOf } from '../../models/cards/whitening.ts'
+import { open } from '../../models/index.ts'
 import { cosineSimilarity, float16ToFloat32 } from '../../tensor/index.ts'
-import { whiteningOf } from '../cards/whitening.ts'
-import { open } from '../open.ts'
+import { type Embedder, embedder, type RawImage } from '../index.ts'
 
 const sample = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../../samples/pictures/${name}`, import.meta.url)))
