@@ -303,7 +303,9 @@ async function linkTo(blob: string, pointer: string): Promise<void> {
   } catch (error) {
     if ((await kindOf(pointer)) === 'file') return // Another process was faster.
     if (error instanceof Error && 'code' in error && (error.code === 'EPERM' || error.code === 'ENOSYS')) {
-      return copyFile(blob, pointer).catch(cannotWrite(pointer))
+      return copyFile(blob, pointer).catch((failure: unknown) => {
+        throw fileError(failure, pointer, 'write')
+      })
     }
     throw fileError(error, pointer, 'write')
   }
@@ -335,10 +337,4 @@ function checkNames(name: string, revision: string): void {
 
 function unquote(etag: string | undefined): string | undefined {
   return etag?.replace(/^W\//, '').replace(/^"|"$/g, '') || undefined
-}
-
-function cannotWrite(path: string): (error: unknown) => never {
-  return (error) => {
-    throw fileError(error, path, 'write')
-  }
 }
