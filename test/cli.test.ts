@@ -307,7 +307,7 @@ describe('pipilo index and search', () => {
     // A disk that is not mounted leaves an empty folder.
     renameSync(join(cwd, 'photos'), join(cwd, 'away'))
     mkdirSync(join(cwd, 'photos'))
-    const model = ['--model', 'mobilenet-v2', '--json']
+    const model = ['--model', 'mobilenet-v2-whitened', '--json']
     const unmounted = await pipilo(['index', 'photos', '--prune', ...model], { cwd })
     expect(unmounted.status).toBe(1)
     expect(unmounted.stderr).toContain('4 from photos (There is no file in photos.)')
