@@ -72,8 +72,10 @@ describe('cards', () => {
   it.each(cards().map((card) => [card.name, card] as const))('%s is true', async (name, card) => {
     const model = await open(name)
     expect(model.card).toEqual(card)
-    expect(shapeOf(model.embedding())).toEqual(['batch', card.dimensions])
-    expect(model.cut('penultimate').graph.outputs).toHaveLength(1)
+    for (const one of model.towers ? [model.towers.text, model.towers.image] : [model]) {
+      expect(shapeOf(one.embedding())).toEqual(['batch', card.dimensions])
+      expect(one.cut('penultimate').graph.outputs).toHaveLength(1)
+    }
     expect(model.unused).toEqual([])
   })
 })
