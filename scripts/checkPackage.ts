@@ -67,28 +67,8 @@ try {
   const { id, vector } = JSON.parse(line)
   if (id !== 'text:0' || vector.length !== 384) throw new Error(`wrong line: ${line.slice(0, 80)}`)
   console.log('command line: ok')
-  run('npx', [
-    '--no-install',
-    'pipilo',
-    'project',
-    'football',
-    'soccer',
-    'footwear',
-    'boot',
-    '--out',
-    'map.html',
-  ])
-  run('npx', [
-    '--no-install',
-    'pipilo',
-    'project',
-    'football',
-    'soccer',
-    'footwear',
-    'boot',
-    '--out',
-    'map.png',
-  ])
+  for (const map of ['map.html', 'map.png'])
+    run('npx', ['--no-install', 'pipilo', 'project', 'football', 'soccer', 'footwear', 'boot', '--out', map])
   const page = readFileSync(join(folder, 'map.html'), 'utf8')
   if (!page.includes('pipiloAtlas') || !existsSync(join(folder, 'map.png')))
     throw new Error('no map was drawn')

@@ -90,6 +90,11 @@ export const modelArgs = {
   ...deviceArgs,
 } as const
 
+const { normalize: _normalize, ...cosineArgs } = modelArgs
+
+/** {@link modelArgs} of commands that compare by cosine, for which the length of vectors is the model's own affair. */
+export { cosineArgs }
+
 /** Prompt that is put before texts, in every command that embeds them. */
 export const promptArgs = {
   prompt: {

@@ -14,16 +14,16 @@ import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import { kindOf } from '../kindOf.ts'
 import {
   as,
+  cosineArgs,
   embedderOptions,
   type ModelValues,
-  modelArgs,
   oneOf,
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
 import { table } from '../table.ts'
 
-const { normalize: _normalize, device: _device, ...modelOptions } = modelArgs
+const { device: _device, ...modelOptions } = cosineArgs
 const methods = ['integrated-gradients', 'gradient'] as const
 const baselines = ['mean', 'black', 'blurred', 'padding'] as const
 

@@ -5,9 +5,9 @@ import { type Comparison, compareEmbeddings, similarityPlot } from '../../evalua
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import { listOf } from '../lists.ts'
 import {
+  cosineArgs,
   embedderOptions,
   type ModelValues,
-  modelArgs,
   openVectorEmbedder,
   promptArgs,
 } from '../modelOptions.ts'
@@ -18,7 +18,7 @@ import { table } from '../table.ts'
 /** Inputs whose cosines are drawn: more have no room for their names. */
 const DRAWN = 40
 
-const { model: _model, normalize: _normalize, ...modelOptions } = modelArgs
+const { model: _model, ...modelOptions } = cosineArgs
 
 export const compareCommand = command({
   name: 'compare',
@@ -38,9 +38,9 @@ export const compareCommand = command({
     },
     data: { type: 'string', description: 'Files, globs or folders, with commas', valueHint: 'paths' },
     ...modelOptions,
-    tap: { ...modelArgs.tap, description: 'Layer; two with a semicolon, one for each' },
-    pool: { ...modelArgs.pool, description: `${modelArgs.pool.description}; two with a semicolon` },
-    dtype: { ...modelArgs.dtype, description: `${modelArgs.dtype.description}; two with a semicolon` },
+    tap: { ...cosineArgs.tap, description: 'Layer; two with a semicolon, one for each' },
+    pool: { ...cosineArgs.pool, description: `${cosineArgs.pool.description}; two with a semicolon` },
+    dtype: { ...cosineArgs.dtype, description: `${cosineArgs.dtype.description}; two with a semicolon` },
     ...promptArgs,
     k: {
       type: 'string',

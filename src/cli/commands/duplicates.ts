@@ -21,8 +21,8 @@ import type { InputModality } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import {
   as,
+  cosineArgs,
   embedderOptions,
-  modelArgs,
   onError,
   oneOf,
   openVectorEmbedder,
@@ -32,9 +32,6 @@ import { csv, writeText } from '../output.ts'
 import { megabytes, progress } from '../progress.ts'
 import { reportSkipped, type Skipped } from '../skipped.ts'
 import { table } from '../table.ts'
-
-// Similarities are cosines: the length of vectors is the model's own affair.
-const { normalize: _normalize, ...modelOptions } = modelArgs
 
 export const duplicatesCommand = command({
   name: 'duplicates',
@@ -53,7 +50,7 @@ export const duplicatesCommand = command({
       valueHint: '…',
     },
     as,
-    ...modelOptions,
+    ...cosineArgs,
     ...promptArgs,
     threshold: {
       type: 'string',

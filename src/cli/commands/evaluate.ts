@@ -21,9 +21,9 @@ import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import { scanTable, withInterval } from '../layerScan.ts'
 import { modelsAndTaps } from '../lists.ts'
 import {
+  cosineArgs,
   embedderOptions,
   type ModelValues,
-  modelArgs,
   onError,
   oneOf,
   openVectorEmbedder,
@@ -41,9 +41,6 @@ const kinds: readonly TaskKind[] = [
   'similarity',
   'retrieval',
 ]
-
-// Similarities are cosines: the length of vectors is the model's own affair.
-const { normalize: _normalize, ...modelOptions } = modelArgs
 
 export const evaluateCommand = command({
   name: 'evaluate',
@@ -81,9 +78,9 @@ export const evaluateCommand = command({
       description: 'Part of data that has several: train, dev, test',
       valueHint: 'name',
     },
-    ...modelOptions,
-    model: { ...modelArgs.model, description: `${modelArgs.model.description}; several with commas` },
-    tap: { ...modelArgs.tap, description: 'Layer that is measured; several, in turn, with semicolons' },
+    ...cosineArgs,
+    model: { ...cosineArgs.model, description: `${cosineArgs.model.description}; several with commas` },
+    tap: { ...cosineArgs.tap, description: 'Layer that is measured; several, in turn, with semicolons' },
     'every-layer': {
       type: 'boolean',
       description: 'Measure every layer, in the order of depth, and say which is best',

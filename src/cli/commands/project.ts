@@ -20,10 +20,10 @@ import { modelsAndTaps } from '../lists.ts'
 import { readCollectionItems, readMapItems } from '../mapItems.ts'
 import {
   as,
+  cosineArgs,
   database,
   embedderOptions,
   type ModelValues,
-  modelArgs,
   onError,
   oneOf,
   openVectorEmbedder,
@@ -31,9 +31,6 @@ import {
 } from '../modelOptions.ts'
 import { progress } from '../progress.ts'
 import { reportSkipped } from '../skipped.ts'
-
-// Maps are made of cosines: the length of vectors is the model's own affair.
-const { normalize: _normalize, ...modelOptions } = modelArgs
 
 export const project = command({
   name: 'project',
@@ -68,9 +65,9 @@ export const project = command({
       valueHint: 'name',
     },
     db: database,
-    ...modelOptions,
-    model: { ...modelArgs.model, description: `${modelArgs.model.description}; several with commas` },
-    tap: { ...modelArgs.tap, description: 'Layer of a map; several, side by side, with semicolons' },
+    ...cosineArgs,
+    model: { ...cosineArgs.model, description: `${cosineArgs.model.description}; several with commas` },
+    tap: { ...cosineArgs.tap, description: 'Layer of a map; several, side by side, with semicolons' },
     ...promptArgs,
     method: {
       type: 'string',
