@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { readHead } from '../../base/files/index.ts'
 
 /** Bytes of a file that are looked at. */
-const HEAD = 4096
+export const HEAD = 4096
 
 /** True if a file's name says that it is a picture. */
 export function hasPictureName(path: string): boolean {
@@ -14,16 +14,26 @@ const pictureEndings = new Set(
   '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2'.split(' '),
 )
 
+/** What a file holds, by its first bytes. */
+export type Content = 'text' | 'image' | 'utf-16' | 'pdf' | 'zip' | 'gzip' | 'parquet' | 'other'
+
 /** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
-export async function contentOf(path: string): Promise<'text' | 'image' | 'utf-16' | 'other'> {
-  return contentOfBytes(await readHead(path, HEAD))
+export async function contentOf(path: string): Promise<Content> {
+  return contentOfBytes(await headOf(path))
 }
 
+/** The first bytes of a file, enough to tell what it holds. */
+export const headOf = (path: string): Promise<Uint8Array> => readHead(path, HEAD)
+
 /** As {@link contentOf}, of the first bytes themselves. */
-export function contentOfBytes(head: Uint8Array): 'text' | 'image' | 'utf-16' | 'other' {
+export function contentOfBytes(head: Uint8Array): Content {
   const latin = Buffer.from(head).toString('latin1')
   if (signatures.some((signature) => signature.test(latin))) return 'image'
   if (/^(?:\xff\xfe|\xfe\xff)/.test(latin)) return 'utf-16'
+  if (latin.startsWith('%PDF-')) return 'pdf'
+  if (latin.startsWith('PK\x03\x04')) return 'zip'
+  if (latin.startsWith('\x1f\x8b')) return 'gzip'
+  if (latin.startsWith('PAR1')) return 'parquet'
   // Control characters that text does not have: all but tab, the ends of lines and pages, and escape.
   if (hasControls.test(latin)) return 'other'
   return svg.test(latin.replace(/^\xef\xbb\xbf/, '')) ? 'image' : 'text'
