@@ -2,7 +2,7 @@
 import { relative, resolve, sep } from 'node:path'
 import type { MapItem } from '../atlas/index.ts'
 import { PipiloError } from '../base/index.ts'
-import { type DatasetRow, readDataset, readInputs, rootOf } from '../embed/index.ts'
+import { type DatasetRow, isOfFile, readDataset, readInputs, rootOf } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import type { Collection } from '../store/index.ts'
 import type { Terminal } from './command.ts'
@@ -95,14 +95,15 @@ async function readFiles(
   skipped: Skipped[],
 ): Promise<void> {
   const root = spec === '-' || /^https?:/i.test(spec) ? undefined : await rootOf(spec, '.')
-  for await (const found of readInputs([spec], { signal, ...(as && { as }) })) {
+  for await (const found of readInputs([spec], { by: 'line', signal, ...(as && { as }) })) {
     const { id, input, modality, path, error } = found
     if (error) {
       if (error.code === 'FILE_NOT_FOUND' && !found.found && !PATH_LIKE.test(spec)) {
         items.push({ id: spec, text: spec })
         continue
       }
-      if (!skip) throw error.code === 'FILE_NOT_FOUND' ? wordsInstead(error) : error
+      if (!skip && !(found.found && isOfFile(error)))
+        throw error.code === 'FILE_NOT_FOUND' ? wordsInstead(error) : error
       skipped.push({ id, reason: error.message })
       continue
     }

@@ -2,7 +2,9 @@
 
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ModelInput } from './inputs/modelInput.ts'
+export { isOfFile, SkippedKinds } from './inputs/problems.ts'
 export {
+  findInputs,
   modelInput,
   recipeDifferences,
   renderSvg,

@@ -75,7 +75,7 @@ const write = (path: string, content: string | Uint8Array) => {
   writeFileSync(join(cwd, path), content)
 }
 const run = (paths: Parameters<typeof indexFiles>[0], options: Partial<IndexFilesOptions> = {}) =>
-  indexFiles(paths, { embedder, collection, cwd, ...options })
+  indexFiles(paths, { embedder, collection, cwd, by: 'line', ...options })
 const ids = async () => {
   const all: string[] = []
   for await (const { id } of collection.rows()) all.push(id)
@@ -101,9 +101,12 @@ describe('indexFiles', () => {
       indexed: 3,
       unchanged: 0,
       pruned: 0,
+      replaced: 0,
       kept: [],
       skipped: [],
       skippedCount: 0,
+      skippedKinds: [],
+      truncated: 0,
     })
     expect(await ids()).toEqual(['notes/a.txt:1', 'notes/a.txt:3', 'notes/deep/b.md:1'])
     const [metadata] = await collection.metadata(['notes/a.txt:3'])
@@ -151,7 +154,7 @@ describe('indexFiles', () => {
   it('does not prune what it could not read', async () => {
     write('a.txt', 'one\ntwo\n')
     await run(['a.txt'])
-    write('a.txt', Buffer.from('\xff\xfeo\0n\0', 'latin1'))
+    write('a.txt', Buffer.from('\x7fELF\0', 'latin1'))
     const report = await run(['a.txt'], { prune: true, onError: 'skip' })
     expect(report).toMatchObject({ pruned: 0, skippedCount: 1 })
     write('a.txt', '')

@@ -14,6 +14,7 @@ import { bytesOf, checkEncoding, encoded, firstBytes, type TextFile, textOf } fr
 import { type Measured, passageLength, roughLength } from './passages/length.ts'
 import { type PassageFormat, passagesOf } from './passages/passages.ts'
 import type { PassageLength } from './passages/types.ts'
+import { isOfFile } from './problems.ts'
 
 /** Ways to take a text file apart. */
 export type ReadBy = 'passage' | 'line'
@@ -73,14 +74,31 @@ export interface ReadInput {
 }
 
 /** See `readInputs` in onDemand.ts. */
-export async function* readInputs(
+export function readInputs(
   specs: string | Iterable<string> | AsyncIterable<string>,
   options: ReadInputsOptions = {},
+): AsyncGenerator<ReadInput> {
+  return inputsOf(specs, options, false)
+}
+
+/** See `findInputs` in onDemand.ts. */
+export function findInputs(
+  specs: string | Iterable<string> | AsyncIterable<string>,
+  options: ReadInputsOptions = {},
+): AsyncGenerator<ReadInput> {
+  return inputsOf(specs, options, true)
+}
+
+/** @param whole text files are not read, but found */
+async function* inputsOf(
+  specs: string | Iterable<string> | AsyncIterable<string>,
+  options: ReadInputsOptions,
+  whole: boolean,
 ): AsyncGenerator<ReadInput> {
   const { signal } = options
   const cwd = resolve(options.cwd ?? '.')
   if (options.encoding !== undefined) checkEncoding(options.encoding)
-  const reader = new FileReader(cwd, options)
+  const reader = new FileReader(cwd, options, whole)
   for await (const spec of typeof specs === 'string' ? [specs] : specs) {
     throwIfAborted(signal)
     if (spec === '-') {
@@ -90,7 +108,8 @@ export async function* readInputs(
           hint: 'Name a file for passages.',
         })
       }
-      yield* linesOf(options.stdin ?? standardInput(signal), { id: '-' }, signal)
+      if (whole) yield { id: '-', input: '-', modality: 'text' }
+      else yield* linesOf(options.stdin ?? standardInput(signal), { id: '-' }, signal)
     } else if (/^https?:\/\//i.test(spec)) {
       yield { id: spec, input: spec, modality: 'image' }
     } else {
@@ -135,11 +154,13 @@ type WordFormat = PassageFormat | 'gzip'
 class FileReader {
   readonly #cwd: string
   readonly #options: ReadInputsOptions
+  readonly #whole: boolean
   #length: Promise<PassageLength> | undefined
 
-  constructor(cwd: string, options: ReadInputsOptions) {
+  constructor(cwd: string, options: ReadInputsOptions, whole: boolean) {
     this.#cwd = cwd
     this.#options = options
+    this.#whole = whole
   }
 
   async *read(file: FoundFile): AsyncGenerator<ReadInput> {
@@ -154,11 +175,13 @@ class FileReader {
       const modality = format === 'image' ? 'image' : 'text'
       // Whole, as it is of no use to the embedder.
       const refused = embedder && embedder.modality !== 'text-image' && embedder.modality !== modality
-      if (format === 'image' || refused) yield { ...about, modality }
+      if (format === 'image' || refused || this.#whole) yield { ...about, modality }
       else if (by === 'passage') yield* this.#passages(format, about)
       else yield* this.#lines(format, about)
     } catch (error) {
       throwIfAborted(signal)
+      // Of the options or the model, rather than of this file.
+      if (error instanceof PipiloError && !isOfFile(error) && error.code !== 'INPUT_INVALID') throw error
       yield { ...about, modality: guess, error: fileError(error, id, 'read') }
     }
   }
