@@ -126,7 +126,7 @@ export const readArgs = {
   },
   chunk: {
     type: 'string',
-    description: 'Tokens of a passage at most (default: what the model reads, but no more than 256)',
+    description: 'Tokens of a passage at most (default: what the model reads, but no more than 128)',
     valueHint: 'n',
   },
   overlap: {

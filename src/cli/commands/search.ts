@@ -174,7 +174,12 @@ function wrapped(text: string, width: number): string[] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '')
-    .flatMap((line) => line.match(new RegExp(`.{1,${width}}(?=\\s|$)|.{${width}}`, 'g')) ?? [line])
+    .flatMap(
+      (line) =>
+        line
+          .match(new RegExp(`.{1,${width}}(?=\\s|$)|.{${width}}`, 'g'))
+          ?.map((part, i) => (i > 0 ? part.trimStart() : part)) ?? [line],
+    )
 }
 
 /** Hits as a table: score, id, and the text where the hit has one. */

@@ -27,9 +27,9 @@ export interface ReadInputsOptions {
    * lines of plain text as they are. Default `passage`; standard input is always read by line.
    */
   readonly by?: ReadBy
-  /** The embedder that the inputs are for: passages are as long as it reads, by its tokenizer. Default: 4 characters count as a token. */
+  /** The embedder that the inputs are for: passages are as long as it reads, by its tokenizer. Default: 3 bytes count as a token. */
   readonly embedder?: Measured
-  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 256, and 32. */
+  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 128, and 32. */
   readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
   /** Prompt that will stand before each passage and takes of its length. Default: the embedder's. */
   readonly prompt?: Prompt
@@ -48,7 +48,7 @@ export interface ReadInputsOptions {
 export interface ReadInput {
   /** The relative path of a picture, `path#L12-L20` of a passage, `path:line` of a line of text, the URL of what is fetched. */
   readonly id: string
-  /** The passage (behind the headings above it) or line, or the picture's absolute path or URL: what an embedder takes. */
+  /** The passage (behind the heading above it, where it does not begin with one) or line, or the picture's absolute path or URL: what an embedder takes. */
   readonly input: string
   readonly modality: InputModality
   /** With `/`, relative to `cwd`; absolute for files outside it. Undefined for what is not a file. */
@@ -216,14 +216,9 @@ class FileReader {
       times = place === last ? times + 1 : 1
       last = place
       const id = `${about.id}#${place}${times > 1 ? `.${times}` : ''}`
-      const { heading, text } = each
-      yield {
-        ...about,
-        ...each,
-        id,
-        input: heading === undefined ? text : `${heading}\n${text}`,
-        modality: 'text',
-      }
+      const { lead, ...passage } = each
+      const input = lead === undefined ? each.text : `${lead}\n${each.text}`
+      yield { ...about, ...passage, id, input, modality: 'text' }
     }
   }
 

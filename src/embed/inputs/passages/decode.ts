@@ -85,9 +85,11 @@ async function encodingOf(file: TextFile, { encoding }: DecodeOptions): Promise<
     return 'utf-8'
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    const said = encoding ?? saidIn(Buffer.from(head!.subarray(0, SAYING)).toString('latin1'))
-    if (said !== undefined) return checkEncoding(said)
-    throw invalid(file, 'utf-8')
+    if (encoding !== undefined) return checkEncoding(encoding)
+    const own = saidIn(Buffer.from(head!.subarray(0, SAYING)).toString('latin1'))
+    const known = own === undefined ? undefined : knownEncoding(own)
+    if (known !== undefined) return known
+    throw invalid(file, own ?? 'utf-8')
   }
 }
 
@@ -105,13 +107,20 @@ function saidIn(head: string): string | undefined {
  * @throws PipiloError `OPTION_INVALID`
  */
 export function checkEncoding(encoding: string): string {
+  const known = knownEncoding(encoding)
+  if (known !== undefined) return known
+  throw new PipiloError('OPTION_INVALID', `'${encoding}' is no encoding that is known.`, {
+    input: encoding,
+    hint: 'Say for example latin1, windows-1251, shift_jis, gb18030, utf-16le.',
+  })
+}
+
+function knownEncoding(encoding: string): string | undefined {
   try {
-    return new TextDecoder(encoding).encoding
+    // Python writes latin-1.
+    return new TextDecoder(encoding.replace(/^latin-(?=\d$)/i, 'latin')).encoding
   } catch {
-    throw new PipiloError('OPTION_INVALID', `'${encoding}' is no encoding that is known.`, {
-      input: encoding,
-      hint: 'Say for example latin1, windows-1251, shift_jis, gb18030, utf-16le.',
-    })
+    return undefined
   }
 }
 
@@ -119,6 +128,6 @@ function invalid({ id }: TextFile, encoding: string): PipiloError {
   const name = encoding.toUpperCase()
   return new PipiloError('TEXT_INVALID', `${id} is not valid ${name}.`, {
     input: id,
-    ...(name === 'UTF-8' && { hint: 'Convert it, or say what it is (encoding: latin1 and the like).' }),
+    hint: 'Convert it, or say what it is (encoding: latin1 and the like).',
   })
 }

@@ -12,7 +12,6 @@ const marks = new Set([
   'EmphasisMark',
   'StrikethroughMark',
   'LinkMark',
-  'LinkTitle',
   'LinkLabel',
   'CodeMark',
   'CodeInfo',
@@ -89,6 +88,7 @@ function withoutMarks(text: string, node: Node): string {
   node.cursor().iterate(({ name, from, to, node: each }) => {
     if (from < at) return
     if (name === 'TableDelimiter') drop(from, to, ' ')
+    else if (name === 'LinkTitle') drop(from - /\s*$/.exec(text.slice(at, from))![0].length, to)
     // An address that stands for itself is read.
     else if (name === 'URL' ? each.parent?.name === 'Link' || each.parent?.name === 'Image' : marks.has(name))
       drop(from, to)

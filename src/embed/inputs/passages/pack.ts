@@ -4,6 +4,9 @@ import type { Block, Passage, PassageLength } from './types.ts'
 /** Share of a passage that the headings above it may take. */
 const HEADING_SHARE = 4
 
+/** Share of a passage below which a section is too short for one of its own. */
+const SHORT_SHARE = 4
+
 /** Characters a token that a passage has at most: a run of thousands may be one token, of what the model does not know. */
 const MOST_CHARACTERS = 32
 
@@ -51,9 +54,19 @@ class Packer {
         yield* this.#cut(block)
         return
       }
+      // "As follows:" stays with what follows.
+      const announcing = /:$/.test(this.#held.at(-1)!.text.trimEnd())
+      const carried = announcing ? this.#held.pop()! : undefined
       yield* this.flush()
+      if (carried) {
+        const tokens = count(carried.text)
+        if (tokens + size <= this.#room([carried])) {
+          this.#held = [carried]
+          this.#tokens = tokens
+        } else block = glued([carried, block])
+      }
     }
-    if (size > this.#room([block])) {
+    if (count(block.text) > this.#room([block])) {
       yield* this.#cut(block)
       return
     }
@@ -69,28 +82,47 @@ class Packer {
     this.#tokens = 0
     // Together, texts may have more tokens than one by one.
     if (this.#length.count(block.text) > this.#room([block])) yield* this.#cut(block)
-    else yield passage(block, block.text, this.#heading(block), block.line, block.endLine)
+    else yield this.#passage(block, block.text, block.line, block.endLine)
   }
 
-  #joins({ sections, page, alone }: Block): boolean {
+  #joins({ sections, page, alone, opens }: Block): boolean {
     const first = this.#held[0]
     if (!first) return true
-    return !alone && page === first.page && samePath(sections, this.#held.at(-1)!.sections)
+    if (alone || page !== first.page) return false
+    if (samePath(sections, this.#held.at(-1)!.sections)) return true
+    // A short section goes on with the next one under the same heading.
+    const isNext = opens === true && aboveOf(first).every((each, i) => each === sections[i])
+    return isNext && this.#tokens < this.#length.tokens / SHORT_SHARE
   }
 
-  /** Headings above a passage that begins with a block; too long, the farther ones are left out. */
-  #heading(block: Block, inside = false): string {
-    const above = inside ? block.sections : aboveOf(block)
-    for (let from = 0; from < above.length; from++) {
-      const heading = above.slice(from).join(' > ')
-      if (this.#length.count(heading) <= this.#length.tokens / HEADING_SHARE) return heading
+  /** The nearest heading above a passage that does not begin with its own; none that is long. */
+  #lead({ opens, sections }: Block, inside = false): string {
+    const nearest = opens && !inside ? undefined : sections.at(-1)
+    if (nearest === undefined || this.#length.count(nearest) > this.#length.tokens / HEADING_SHARE) return ''
+    return nearest
+  }
+
+  #passage(block: Block, text: string, line: number, endLine: number, inside = false): Passage {
+    const heading = (inside ? block.sections : aboveOf(block)).join(' > ')
+    const lead = this.#lead(block, inside)
+    const { page } = block
+    const shown = text
+      .replace(/[ \t]+$/gm, '')
+      .replace(/\n{3,}/g, '\n\n')
+      .replace(/^\n+|\n+$/g, '')
+    return {
+      text: shown,
+      line,
+      endLine,
+      ...(heading && { heading }),
+      ...(lead && { lead }),
+      ...(page !== undefined && { page }),
     }
-    return ''
   }
 
   #room([first]: readonly Block[], inside = false): number {
-    const heading = this.#heading(first!, inside)
-    return this.#length.tokens - (heading ? this.#length.count(heading) : 0)
+    const lead = this.#lead(first!, inside)
+    return this.#length.tokens - (lead ? this.#length.count(lead) : 0)
   }
 
   *#cut(block: Block): Generator<Passage> {
@@ -110,7 +142,7 @@ class Packer {
       if (/[\p{L}\p{N}]/u.test(cut)) {
         const line = block.exact ? block.line + newlines(block.text, 0, start) : block.line
         const endLine = block.exact ? line + newlines(block.text, start, end) : block.endLine
-        yield passage(block, cut, this.#heading(block, start > 0), line, endLine)
+        yield this.#passage(block, cut, line, endLine, start > 0)
       }
       if (last === units.length) return
       let next = last
@@ -121,14 +153,6 @@ class Packer {
       first = next
     }
   }
-}
-
-function passage({ page }: Block, text: string, heading: string, line: number, endLine: number): Passage {
-  const shown = text
-    .replace(/[ \t]+$/gm, '')
-    .replace(/\n{3,}/g, '\n\n')
-    .replace(/^\n+|\n+$/g, '')
-  return { text: shown, line, endLine, ...(heading && { heading }), ...(page !== undefined && { page }) }
 }
 
 /** Headings that stand above a block. */

@@ -4,8 +4,10 @@
 export interface Passage {
   /** Text of the passage, without tags and marks. */
   readonly text: string
-  /** Headings above it that its text does not begin with; for code the signatures around it. */
+  /** Headings above it that its text does not begin with, joined by ` > `; for code the signatures around it. */
   readonly heading?: string
+  /** The nearest of them, which is embedded before the text, where the passage does not begin with a heading itself. */
+  readonly lead?: string
   /** First and last line, from 1: of a DOCX its paragraphs, of a Parquet file its row, of a PDF those of its page. */
   readonly line: number
   readonly endLine: number
