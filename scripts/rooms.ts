@@ -65,7 +65,15 @@ const packagesOf: Record<string, string[]> = {
   graph: ['@bufbuild/protobuf'],
   store: ['@lancedb/lancedb', 'apache-arrow'],
   models: ['@huggingface/hub'],
-  embed: ['sharp', '@huggingface/tokenizers'],
+  embed: [
+    'sharp',
+    '@huggingface/tokenizers',
+    '@lezer/[^/]+',
+    'htmlparser2',
+    'hyparquet',
+    'pdfjs-dist',
+    'mammoth',
+  ],
   reduce: ['ml-matrix'],
   cli: ['citty', 'hyparquet-writer'],
 }

@@ -342,6 +342,144 @@ describe('indexFiles', () => {
   })
 })
 
+describe('indexFiles by passage', () => {
+  const passages = (paths: string | string[], options: Partial<IndexFilesOptions> = {}) =>
+    indexFiles(paths, { embedder, collection, cwd, ...options })
+  const guide = '# Guide\n\n## Owls\n\nThey hoot at night.\n\n## Wrens\n\nThey sing in hedges.\n'
+  const chunk = { tokens: 12, overlap: 0 }
+
+  it('stores passages with their place and all of their text', async () => {
+    const long = `${'a towhee sings '.repeat(60)}.`
+    write('notes/guide.md', guide)
+    write('notes/long.txt', long)
+    expect(await passages('notes', { chunk: { tokens: 400 } })).toMatchObject({ indexed: 2, skippedCount: 0 })
+    expect(await ids()).toEqual(['notes/guide.md#L1-L9', 'notes/long.txt#L1'])
+    expect((await collection.metadata(['notes/long.txt#L1']))[0]).toMatchObject({
+      by: 'passage',
+      line: 1,
+      endLine: 1,
+      text: long,
+    })
+    expect(await passages('notes', { chunk })).toMatchObject({ replaced: 1 })
+    expect((await ids()).slice(0, 2)).toEqual(['notes/guide.md#L1-L5', 'notes/guide.md#L7-L9'])
+    expect((await collection.metadata(['notes/guide.md#L7-L9']))[0]).toMatchObject({
+      heading: 'Guide',
+      text: 'Wrens\n\nThey sing in hedges.',
+    })
+  })
+
+  it('replaces what has moved or gone from a file, and nothing else', async () => {
+    write('notes/guide.md', guide)
+    write('notes/other.txt', 'left alone')
+    await passages('notes', { chunk })
+    write('notes/guide.md', guide.replace('# Guide\n', '# Guide\n\nA line more.\n'))
+    rmSync(join(cwd, 'notes/other.txt'))
+    expect(await passages('notes', { chunk })).toMatchObject({ replaced: 2, pruned: 0 })
+    expect(await ids()).toEqual([
+      'notes/guide.md#L1-L3',
+      'notes/guide.md#L5-L7',
+      'notes/guide.md#L9-L11',
+      'notes/other.txt#L1',
+    ])
+    expect(await passages('notes', { chunk, prune: true })).toMatchObject({
+      replaced: 0,
+      pruned: 1,
+      unchanged: 3,
+    })
+  })
+
+  it('goes on by line where a collection was made so, and keeps no rows of two ways', async () => {
+    write('notes/guide.md', guide)
+    await run(['notes'])
+    expect(await passages('notes')).toMatchObject({ indexed: 0, unchanged: 5, replaced: 0 })
+    expect(await passages('notes', { by: 'passage' })).toMatchObject({ indexed: 1, replaced: 5 })
+    expect(await ids()).toEqual(['notes/guide.md#L1-L9'])
+    expect(await passages('notes')).toMatchObject({ indexed: 0, unchanged: 1 })
+    expect(await passages('notes', { by: 'line' })).toMatchObject({ indexed: 5, replaced: 1 })
+    expect(await ids()).toHaveLength(5)
+  })
+
+  it('leaves out what a folder holds and cannot be read, counted by kind; named, it is an error', async () => {
+    write('package/__init__.py', '')
+    write('package/a.txt', 'a line\n')
+    write('package/b/__init__.py', '')
+    write('package/german.txt', Buffer.from('gr\xfcn', 'latin1'))
+    write('package/lib.so', Buffer.from('\x7fELF\x02', 'latin1'))
+    write('package/photo.png', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))
+    write('package/rows.jsonl', '{"text":"one"}\nno row\n')
+    const report = await passages('package')
+    expect(report).toMatchObject({ indexed: 2, skippedCount: 6 })
+    expect(report.skippedKinds).toMatchObject([
+      {
+        reason: '… is empty.',
+        code: 'FILE_EMPTY',
+        count: 2,
+        examples: ['package/__init__.py', 'package/b/__init__.py'],
+      },
+      { reason: expect.stringMatching(/^… is not valid UTF-8\./), count: 1 },
+      { reason: '… is an ELF program or library, which is not read.', count: 1 },
+      { reason: expect.stringMatching(/^… is a picture, and letters embeds text\./), count: 1 },
+      { reason: 'A line of … is no JSON object.', count: 1 },
+    ])
+    for (const name of ['__init__.py', 'german.txt', 'lib.so', 'photo.png', 'rows.jsonl'])
+      await expect(passages(`package/${name}`), name).rejects.toBeInstanceOf(PipiloError)
+    expect(await passages('package/german.txt', { encoding: 'latin1' })).toMatchObject({ indexed: 1 })
+  })
+
+  it('takes one kind of a mixed folder where another run takes the other', async () => {
+    write('mixed/a.png', Buffer.from('\x89PNG\r\n\x1a\nowl', 'latin1'))
+    write('mixed/b.txt', 'an owl')
+    write('mixed/empty.png', '')
+    expect(await passages('mixed', { only: 'text' })).toMatchObject({ indexed: 1, skippedCount: 0 })
+    embedder = letters('image')
+    collection = await store.collection('pictures', { embedder })
+    expect(await passages('mixed', { only: 'image' })).toMatchObject({ indexed: 1, skippedCount: 1 })
+  })
+
+  it('writes the metadata of the caller beside vectors that are there', async () => {
+    write('notes/guide.md', guide)
+    write('notes/other.txt', 'an owl')
+    const asked: string[] = []
+    const metadata = ({ path, size }: { path: string; size?: number }) => {
+      asked.push(`${path} ${size}`)
+      return { project: path.split('/')[0]!, long: (size ?? 0) > 50 }
+    }
+    await passages('notes', { chunk, metadata })
+    expect(asked).toEqual([`notes/guide.md ${guide.length}`, 'notes/other.txt 6'])
+    const [row] = await collection.get(['notes/guide.md#L7-L9'])
+    expect(row!.metadata).toMatchObject({ project: 'notes', long: true, line: 7 })
+    embedder.embedded.length = 0
+    const moved = { chunk, metadata: () => ({ project: 'birds' }) }
+    expect(await passages('notes', moved)).toMatchObject({ indexed: 0, unchanged: 3 })
+    expect(embedder.embedded).toEqual([])
+    const [after] = await collection.get(['notes/guide.md#L7-L9'])
+    expect(after!.metadata).toMatchObject({ project: 'birds' })
+    expect(after!.metadata['long'] ?? null).toBeNull()
+    expect(after!.vector).toEqual(row!.vector)
+    const taken = passages('notes', { metadata: () => ({ path: 'mine' }) })
+    await expect(taken).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+
+  it('has the chunks of the embedder, and tells of lines that are longer than it reads', async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const e = await openModel(model, {
+      maxLength: 12,
+      chunk: { tokens: 8, pool: 'keep' },
+      runtime: { workers: 0 },
+    })
+    const notes = await store.collection('kept', { embedder: e })
+    write('a.txt', 'a towhee sings in the brush and an owl hoots and a wren sings')
+    const { indexed } = await passages('a.txt', { embedder: e, collection: notes })
+    expect(indexed).toBeGreaterThan(1)
+    const plain = await openModel(model, { maxLength: 12, runtime: { workers: 0 } })
+    const lines = await store.collection('lines', { embedder: plain })
+    const byLine = { embedder: plain, collection: lines, by: 'line' } as const
+    expect(await passages('a.txt', byLine)).toMatchObject({ indexed: 1, truncated: 1 })
+    await e.dispose()
+    await plain.dispose()
+  })
+})
+
 describe('pruning where files cannot be looked for', () => {
   const at = (path: string) => join(cwd, path)
   const skipping = { prune: true, onError: 'skip' } as const
