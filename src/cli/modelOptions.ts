@@ -22,7 +22,6 @@ import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { numberOption, type Terminal, usageError } from './command.ts'
-import { listOf } from './lists.ts'
 import { megabytes, progress } from './progress.ts'
 import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
@@ -160,7 +159,7 @@ export function readOptions(
     ...((tokens !== undefined || overlap !== undefined) && {
       chunk: { ...(tokens !== undefined && { tokens }), ...(overlap !== undefined && { overlap }) },
     }),
-    ...(args.columns !== undefined && { columns: listOf(args.columns, ',') }),
+    ...(args.columns !== undefined && { columns: args.columns.split(',').map((name) => name.trim()) }),
     ...(args.encoding !== undefined && { encoding: args.encoding }),
   }
 }

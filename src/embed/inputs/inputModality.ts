@@ -14,7 +14,7 @@ const pictureEndings = new Set(
   '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2'.split(' '),
 )
 
-/** What a file holds, by its first bytes. */
+/** Kinds of content that first bytes tell. */
 export type Content = 'text' | 'image' | 'utf-16' | 'pdf' | 'zip' | 'gzip' | 'parquet' | 'other'
 
 /** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */

@@ -85,7 +85,7 @@ class CodeReader {
   ): Generator<Block> {
     let start = from
     let end = from
-    /** Where the comments right above the next node begin. */
+    /** Start of the comments right above the next node. */
     let comments: number | undefined
     for (let node = parent.firstChild; node; node = node.nextSibling) {
       if (node.to <= from || node.from >= to) continue
