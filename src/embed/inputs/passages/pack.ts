@@ -131,6 +131,9 @@ class Packer {
     const room = Math.max(1, Math.min(this.#room([block]), this.#room([block], true)))
     const units = unitsOf(block, room, count)
     let first = 0
+    // Counted on from one part to the next.
+    let counted = 0
+    let line = block.line
     while (first < units.length) {
       let last = first
       for (let sum = 0; last < units.length && (last === first || sum + units[last]!.tokens <= room); last++)
@@ -140,7 +143,8 @@ class Packer {
       const [start, end] = trimmed(block.text, units[first]!.start, units[last - 1]!.end)
       const cut = block.text.slice(start, end)
       if (/[\p{L}\p{N}]/u.test(cut)) {
-        const line = block.exact ? block.line + newlines(block.text, 0, start) : block.line
+        if (block.exact) line += newlines(block.text, counted, start)
+        counted = start
         const endLine = block.exact ? line + newlines(block.text, start, end) : block.endLine
         yield this.#passage(block, cut, line, endLine, start > 0)
       }
@@ -244,11 +248,26 @@ let segmenter: Intl.Segmenter | undefined
 function* sentences(text: string): Generator<number> {
   segmenter ??= new Intl.Segmenter('en', { granularity: 'sentence' })
   for (const [paragraph, start] of stretches(text, /\n[ \t]*\n\s*|\n(?=[ \t]*(?:[-*•+]|\d+[.)]) )/g)) {
-    if (start > 0) yield start
-    for (const { index } of segmenter.segment(paragraph.replaceAll('\n', ' '))) {
-      if (index > 0) yield start + index
+    for (let from = 0; from < paragraph.length; ) {
+      const window = beginning(paragraph, from)
+      for (const { index } of segmenter.segment(window.replaceAll('\n', ' '))) {
+        const place = start + from + index
+        if (place > 0) yield place
+      }
+      from += window.length
     }
   }
+}
+
+/** UTF-16 units that are segmented at a time: each sentence costs as much as the text around it is long. */
+const WINDOW = 8192
+
+/** As much of a text as is segmented at a time, to the end of a line or word. */
+function beginning(text: string, from: number): string {
+  if (text.length - from <= WINDOW) return text.slice(from)
+  const window = text.slice(from, from + WINDOW)
+  const end = Math.max(window.lastIndexOf('\n'), window.lastIndexOf(' '))
+  return end > 0 ? window.slice(0, end + 1) : window.replace(/[\ud800-\udbff]$/, '')
 }
 
 /** Places where lines begin. */
