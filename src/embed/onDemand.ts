@@ -154,7 +154,7 @@ export const loadTokenizer = lazily(async () => (await import('./text/loadTokeni
  * ```
  *
  * @remarks
- * JPEG, PNG, WebP, AVIF, SVG, TIFF, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
+ * JPEG, PNG, WebP, AVIF, SVG, TIFF, BMP, ICO and CUR (the largest picture), PPM, PGM, PBM, QOI, TGA, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
  * `data:`), bytes, a Blob, or pixels.
  *
  * Pixels are those of Pillow's `convert('RGB')`, and are resized and cropped as timm, torchvision and transformers do it with

@@ -3,6 +3,8 @@
 /** The name of a kind of file, with its article: `a PDF document`; undefined for one that is not known. */
 export function nameOfBytes(head: Uint8Array): string | undefined {
   const latin = Buffer.from(head).toString('latin1')
+  // A picture that is read.
+  if (/^[\s\S]{4}ftypavi[fs]/.test(latin)) return undefined
   return kinds.find(([signature, , place = 0]) => latin.startsWith(signature, place))?.[1]
 }
 
@@ -22,8 +24,6 @@ const kinds: readonly (readonly [signature: string, name: string, place?: number
   ['icns', 'a macOS icon (ICNS)'],
   ['KTX', 'a KTX texture'],
   ['\xabKTX', 'a KTX texture'],
-  ['\0\0\x01\0', 'an icon (ICO)'],
-  ['\0\0\x02\0', 'a cursor (CUR)'],
   ['\xff\x0a', 'a JPEG XL picture'],
   ['\0\0\0\x0cJXL ', 'a JPEG XL picture'],
   ['\0\0\0\x0cjP  ', 'a JPEG 2000 picture'],
@@ -40,8 +40,9 @@ const kinds: readonly (readonly [signature: string, name: string, place?: number
   ['ftypmif1', 'a HEIC picture', 4],
   ['ftypmsf1', 'a HEIC picture', 4],
   ['ftypcrx ', 'a Canon raw picture (CR3)', 4],
-  ['ftyp', 'a video or audio file (MP4)', 4],
-  ['RIFF', 'a video or audio file (RIFF)'],
+  ['ftyp', 'a video', 4],
+  ['AVI ', 'a video (AVI)', 8],
+  ['WAVE', 'a sound (WAV)', 8],
   ['\x1aE\xdf\xa3', 'a video (Matroska, WebM)'],
   ['\0\0\x01\xba', 'a video (MPEG)'],
   ['ID3', 'an MP3 file'],
@@ -53,7 +54,7 @@ const kinds: readonly (readonly [signature: string, name: string, place?: number
   ['\xcf\xfa\xed\xfe', 'a Mach-O program or library'],
   ['\xce\xfa\xed\xfe', 'a Mach-O program or library'],
   ['\xca\xfe\xba\xbe', 'a Java class or Mach-O program'],
-  ['MZ', 'a Windows program or library'],
+  ['MZ\x90\0', 'a Windows program or library'],
   ['\0asm', 'a WebAssembly module'],
   // Magic numbers of CPython 3 lie from 3,000 to 3,700: the second byte is 0x0b to 0x0e.
   ['\x0b\r\n', 'compiled Python', 1],

@@ -1,6 +1,7 @@
 // Tells texts from pictures by the first bytes of a file, or by its name.
 import { extname } from 'node:path'
 import { readHead } from '../../base/files/index.ts'
+import { rarerSignatures } from '../pictures/formats/signatures.ts'
 
 /** Bytes of a file that are looked at. */
 export const HEAD = 4096
@@ -11,7 +12,9 @@ export function hasPictureName(path: string): boolean {
 }
 
 const pictureEndings = new Set(
-  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2'.split(' '),
+  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2 .ico .cur .ppm .pgm .pbm .pnm .qoi .tga'.split(
+    ' ',
+  ),
 )
 
 /** Kinds of content that first bytes tell. */
@@ -53,7 +56,7 @@ const signatures = [
   /^RIFF[\s\S]{4}WEBP/,
   /^[\s\S]{4}ftyp(?:avif|avis|heic|heix|heim|heis|hevc|mif1|msf1)/,
   /^(?:II\x2a\0|MM\0\x2a)/, // TIFF
-  /^BM[\s\S]{4}\0{4}/,
+  ...rarerSignatures,
   // biome-ignore lint/suspicious/noControlCharactersInRegex: part of the magic number.
   /^\0\0\0\x0c(?:JXL |jP {2})\r\n/,
 ]

@@ -274,6 +274,8 @@ async function formatOf(
   const head = await headOf(path)
   const content = contentOfBytes(head)
   if (content === 'image' && as !== 'text') return 'image'
+  // TGA has no signature.
+  if (content === 'other' && /\.tga$/i.test(path) && as !== 'text') return 'image'
   if (hasPictureName(path) && as !== 'text') throw noPicture(id, content, head)
   if (content === 'pdf' || content === 'parquet') return content
   if (content === 'zip' && /\.docx$/i.test(path)) return 'docx'
