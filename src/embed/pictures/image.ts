@@ -103,6 +103,7 @@ async function decodeAs<T>(
   }
   const decode = async () => {
     try {
+      if (await isTiff(source)) await checkSamples(open(source.data), source)
       try {
         return await make(open(source.data))
       } catch (error) {
@@ -111,6 +112,7 @@ async function decodeAs<T>(
         return await make(open(pixels))
       }
     } catch (error) {
+      if (error instanceof PipiloError) throw error
       throw await explain(error as Error, source, maxPixels)
     }
   }
@@ -152,6 +154,16 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
       hint: 'Convert it to JPEG, PNG, WebP, AVIF, GIF, SVG, TIFF or BMP.',
     })
   }
+  const isOfKind = TIFF.test(Buffer.from(head.subarray(0, 4)).toString('latin1'))
+  if (isOfKind && /bad labq|not (?:supported|configured|implemented)/i.test(error.message)) {
+    const kind = /labq/.test(error.message)
+      ? 'in Lab colours'
+      : `of a kind that is not read (${error.message.trim()})`
+    return new PipiloError('FORMAT_UNSUPPORTED', `${capital(name)} is a TIFF picture ${kind}.`, {
+      ...options,
+      hint: 'Convert it to RGB, or to PNG.',
+    })
+  }
   if (/unsupported image format/i.test(error.message)) {
     return new PipiloError(
       'IMAGE_INVALID',
@@ -163,6 +175,43 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
     'IMAGE_INVALID',
     `${capital(name)} is damaged or cut off: ${error.message.trim()}.`,
     options,
+  )
+}
+
+/** Names of formats whose samples are always whole numbers from 0 to 255 or 65,535: there is nothing to look for. */
+const ORDINARY = /\.(?:jpe?g|png|webp|gif|avif|svg)$/i
+
+/** True for a TIFF, whatever it is called. */
+async function isTiff(source: ImageSource): Promise<boolean> {
+  const { data } = source
+  if (typeof data === 'string' ? ORDINARY.test(data) : !(data instanceof Uint8Array)) return false
+  const head = await firstBytes(source, 4).catch(() => new Uint8Array())
+  return TIFF.test(Buffer.from(head).toString('latin1'))
+}
+
+/** The magic numbers of TIFF and BigTIFF. */
+const TIFF = /^(?:II[\x2a\x2b]\0|MM\0[\x2a\x2b])/
+
+const samples: Readonly<Record<string, string>> = {
+  char: 'signed',
+  short: 'signed 16-bit',
+  uint: '32-bit',
+  int: 'signed 32-bit',
+  float: 'floating-point',
+  double: 'floating-point',
+  complex: 'complex',
+  dpcomplex: 'complex',
+}
+
+/** @throws PipiloError for samples of which no one knows what is black and what is white */
+async function checkSamples(image: Sharp, { name }: ImageSource): Promise<void> {
+  // What cannot be read at all shows when it is decoded.
+  const { depth } = await image.metadata().catch(() => ({ depth: 'uchar' as const }))
+  if (depth === undefined || depth === 'uchar' || depth === 'ushort') return
+  throw new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${capital(name)} is a TIFF picture of ${samples[depth] ?? depth} samples, which do not say what is black and what white.`,
+    { input: name, hint: 'Convert it to 8 or 16 bits without sign.' },
   )
 }
 

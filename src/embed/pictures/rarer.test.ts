@@ -7,9 +7,12 @@ import { readInputs } from '../inputs/inputs.ts'
 import { decodeImage } from './image.ts'
 
 /** Files written by Pillow and by hand, and their pixels as Pillow reads them: ../testdata/rarer.py. */
-const expected = JSON.parse(
+const { read: expected, refused } = JSON.parse(
   readFileSync(new URL('../testdata/rarer.json', import.meta.url), 'utf8'),
-) as Record<string, { file: string; size: [width: number, height: number]; sha256: string }>
+) as {
+  read: Record<string, { file: string; size: [width: number, height: number]; sha256: string }>
+  refused: Record<string, { file: string }>
+}
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'pipilo-'))
@@ -60,6 +63,17 @@ describe('pictures of formats that sharp does not read', () => {
   it('refuse sizes that are too large before there is room for them', async () => {
     await expect(decodeImage(Buffer.from('P6 60000 60000 255\n'))).rejects.toMatchObject({
       code: 'IMAGE_TOO_LARGE',
+    })
+  })
+
+  it.each(Object.entries(refused))('TIFF of %s is refused, and named', async (name, { file }) => {
+    const is = { int32: 'signed 32-bit samples', float32: 'floating-point samples', lab: 'in Lab colours' }[
+      name
+    ]
+    const bytes = Buffer.from(file, 'base64')
+    await expect(decodeImage(bytes)).rejects.toMatchObject({
+      code: 'FORMAT_UNSUPPORTED',
+      message: expect.stringContaining(`is a TIFF picture ${name === 'lab' ? '' : 'of '}${is}`),
     })
   })
 

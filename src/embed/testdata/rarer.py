@@ -54,6 +54,17 @@ files["rle8.bmp"] = bmp(8, b"\x03\x05\x01\x07\x00\x00\x00\x03\x01\x02\x03\x00\x0
 files["rle4.bmp"] = bmp(4, b"\x03\x56\x01\x70\x00\x00\x00\x04\x12\x34\x00\x00\x00\x01", 2, colours=colours)
 files["old.bmp"] = b"BM" + struct.pack("<IHHI", 0, 0, 0, 26 + 6) + struct.pack("<IHHHH", 12, 4, 2, 1, 1) + b"\x10\x20\x30\xf0\xe0\xd0" + b"\xa0\0\0\0\x50\0\0\0"
 
+# TIFFs whose samples have no known range, or colours that are not read.
+refused = {}
+for name, image in {
+    "int32": Image.fromarray(np.asarray(grey).astype(np.int32) * 100),
+    "float32": Image.fromarray(np.asarray(grey).astype(np.float32) / 255),
+    "lab": picture.convert("LAB"),
+}.items():
+    out = io.BytesIO()
+    image.save(out, format="TIFF")
+    refused[name] = {"file": base64.b64encode(out.getvalue()).decode()}
+
 expected = {}
 for name, data in files.items():
     with Image.open(io.BytesIO(data)) as image:
@@ -67,4 +78,4 @@ for name, data in files.items():
         "size": [out.shape[1], out.shape[0]],
         "sha256": hashlib.sha256(out.tobytes()).hexdigest(),
     }
-json.dump(expected, sys.stdout, indent=1)
+json.dump({"read": expected, "refused": refused}, sys.stdout, indent=1)
