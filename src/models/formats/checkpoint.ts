@@ -46,26 +46,50 @@ export async function contentOf(file: OpenFile): Promise<'torch' | 'safetensors'
   return viewOf(start).getBigUint64(0, true) <= BigInt(file.size - 8) ? 'safetensors' : undefined
 }
 
+/** Endings of files that are no checkpoint, which need not be looked into. */
+const others =
+  /\.(?:json|jsonl|ya?ml|toml|txt|md|py|ipynb|js|mjs|ts|html?|css|csv|tsv|png|jpe?g|gif|svg|webp|onnx|onnx[._]data|h5|msgpack|ot|model|gz|zip|npz|npy|parquet|arrow|log|sh)$|^\./i
+
+/** Most files of a folder that are looked into. */
+const MOST_LOOKED_INTO = 32
+
 /**
  * The name of the checkpoint among those of a folder: `model.safetensors`, sharded or not, before `pytorch_model.bin`, else the
- * only one that is there, safetensors before pickles.
+ * only one that is there, safetensors before pickles; in a folder on this machine also one of any ending, told by its content.
  *
+ * @param names of the files in the folder
+ * @param folder within `files`, `''` or ending in a slash
  * @throws PipiloError `MODEL_INVALID` where it is not clear which one
  */
-export function findCheckpoint(files: ModelFiles, names: readonly string[]): string | undefined {
+export async function findCheckpoint(
+  files: ModelFiles,
+  names: readonly string[],
+  folder = '',
+): Promise<string | undefined> {
   const known = usual.find((name) => names.includes(name))
   if (known !== undefined) return known
   for (const ending of [/\.safetensors\.index\.json$/, /\.safetensors$/, /\.(?:bin|pt|pth|ckpt|pth\.tar)$/]) {
     const found = names.filter((name) => ending.test(name) && !asides.test(name))
-    if (found.length > 1) {
-      throw new PipiloError('MODEL_INVALID', `${files.label} has several checkpoints: ${found.join(', ')}.`, {
-        input: files.label,
-        hint: 'Name the one that is meant, as in file:folder/weights.safetensors.',
-      })
-    }
+    if (found.length > 1) throw several(files, found)
     if (found[0] !== undefined) return found[0]
   }
-  return undefined
+  // What lies elsewhere would have to be fetched to be looked into.
+  if (files.folder === undefined) return undefined
+  const found: string[] = []
+  for (const name of names
+    .filter((each) => !others.test(each) && !asides.test(each))
+    .slice(0, MOST_LOOKED_INTO)) {
+    if ((await files.open(folder + name, contentOf).catch(() => undefined)) !== undefined) found.push(name)
+  }
+  if (found.length > 1) throw several(files, found)
+  return found[0]
+}
+
+function several(files: ModelFiles, found: readonly string[]): PipiloError {
+  return new PipiloError('MODEL_INVALID', `${files.label} has several checkpoints: ${found.join(', ')}.`, {
+    input: files.label,
+    hint: 'Name the one that is meant, as in file:folder/weights.safetensors.',
+  })
 }
 
 /**
@@ -115,6 +139,15 @@ export async function readCheckpoint(files: ModelFiles, path: string): Promise<C
 interface ReadTensors {
   readonly tensors: ReadonlyMap<string, Initializer>
   readonly note?: string
+}
+
+/** Tensors that an error lists. */
+const LISTED = 8
+
+/** The tensors in a sentence: how many, and the first ones with their shapes. */
+export function tensorsInWords(tensors: ReadonlyMap<string, Initializer>): string {
+  const first = [...tensors].slice(0, LISTED).map(([name, { shape }]) => `${name} [${shape.join(', ')}]`)
+  return `It holds ${tensors.size} tensor${tensors.size === 1 ? '' : 's'}: ${first.join(', ')}${tensors.size > LISTED ? ', …' : ''}`
 }
 
 /** The tensors of one file, by its content. */

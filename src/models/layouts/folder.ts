@@ -24,6 +24,7 @@ import { timmSize } from './timmArguments.ts'
 import { findTowers, readTowers, towerTypes } from './twoTowers.ts'
 import { refuseUnused } from './unused.ts'
 import { unwrapped } from './wrapped.ts'
+import { unwrappedText } from './wrappedText.ts'
 
 /**
  * Reads a checkpoint and the configuration beside it: a folder of transformers, sentence-transformers or timm, or one file with
@@ -55,7 +56,9 @@ export async function readFolder(
   const { architecture } = network
   const folder = network.path.replace(/\/$/, '')
   const names = await files.list(folder)
-  const weights = file ?? (architecture ? prefixed(network.path, findCheckpoint(files, names)) : undefined)
+  const weights =
+    file ??
+    (architecture ? prefixed(network.path, await findCheckpoint(files, names, network.path)) : undefined)
   if (architecture && weights !== undefined) {
     const checkpoint = await contents.readTensors(weights)
     return architecture.modality === 'text'
@@ -120,7 +123,8 @@ async function buildText(
   options: ReadOptions,
 ): Promise<FoundModel> {
   const layout = await readTextLayout(files, network.modules)
-  const built = build(files, network, checkpoint, options)
+  const tensors = unwrappedText(checkpoint.tensors)
+  const built = build(files, network, { tensors }, options)
   const { graph, tap } = withLayout(built.graph, 'last_hidden_state', layout)
   return {
     graph,
@@ -141,7 +145,7 @@ async function buildText(
       normalize: layout.normalize,
       dimensions: 0,
       text: layout.text,
-      ...(layout.notes === undefined ? {} : { notes: layout.notes }),
+      ...notesOf(layout.notes, checkpoint.note),
     },
   }
 }
@@ -179,9 +183,14 @@ async function buildImage(
       normalize: true,
       dimensions: 0,
       image: atSize(image, size),
-      ...(notes === undefined ? {} : { notes }),
+      ...notesOf(notes, checkpoint.note),
     },
   }
+}
+
+function notesOf(...notes: readonly (string | undefined)[]): Pick<FoundCard, 'notes'> {
+  const said = notes.filter((note) => note !== undefined)
+  return said.length > 0 ? { notes: said.join(' ') } : {}
 }
 
 /** Side of the patches that a transformer cuts pictures into: that of its first stage, unless its configuration says it. */

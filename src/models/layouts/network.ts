@@ -1,6 +1,7 @@
 // Finds the architecture and configuration of the network in a model's files.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
+import { findCheckpoint, tensorsInWords } from '../formats/checkpoint.ts'
 import { type Architecture, findByName, findByType, knownNames } from './architectures.ts'
 import type { FolderContents, ReadOptions } from './foundModel.ts'
 import type { Modules } from './modules.ts'
@@ -33,7 +34,7 @@ export interface Network {
  */
 export async function findNetwork(
   files: ModelFiles,
-  { modules }: FolderContents,
+  { modules, readTensors }: FolderContents,
   options: ReadOptions,
   file?: string,
 ): Promise<Network> {
@@ -51,10 +52,16 @@ export async function findNetwork(
     return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture }
   }
   if (!stated) {
-    throw new PipiloError('MODEL_INVALID', `${files.label} has no ${path}config.json that says what it is.`, {
-      input: files.label,
-      hint: "Name its architecture, as in open('resnet50.pth', { architecture: 'resnet50' }).",
-    })
+    const found = file ?? (await findCheckpoint(files, await files.list('')))
+    const held = found === undefined ? '' : ` ${tensorsInWords((await readTensors(found)).tensors)}.`
+    throw new PipiloError(
+      'MODEL_INVALID',
+      `${files.label} has no ${path}config.json that says what it is.${held}`,
+      {
+        input: files.label,
+        hint: `Name its architecture, as in open('resnet50.pth', { architecture: 'resnet50' })${held && '; pipilo inspect lists all tensors'}.`,
+      },
+    )
   }
   const type = String(stated['model_type'])
   return {
@@ -83,7 +90,10 @@ function argumentsOf(label: string, stated: Config, architecture: Architecture |
 async function publishedName(files: ModelFiles, file: string | undefined): Promise<string | undefined> {
   const names = file === undefined ? await files.list('') : [file]
   for (const name of names) {
-    const stem = /^(?:.*\/)?([\w-]+)(?:-[0-9a-f]{8}|_pretrain)\.(?:pth|pt|bin|safetensors)$/.exec(name)?.[1]
+    const stem =
+      /^(?:.*\/)?([\w-]+)(?:-[0-9a-f]{8}|_pretrain)\.(?:pth|pt|bin|safetensors|ckpt|pth\.tar)$/.exec(
+        name,
+      )?.[1]
     if (stem === undefined) continue
     // The package efficientnet_pytorch, whose networks pad as TensorFlow does.
     const efficient = /^efficientnet-((?:b|lite)\d)$/.exec(stem)?.[1]

@@ -49,7 +49,7 @@ export interface CheckpointParameters extends Parameters {
 }
 
 /** Parameters that a checkpoint may lack, beside as many as it has, before the rest is not asked for. */
-const MOST_ABSENT = 4096
+const MOST_ABSENT = 2048
 
 /** Names that an error lists. */
 const LISTED = 40
