@@ -21,6 +21,7 @@ import { withLayout } from './sentence.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
+import { timmPreparation } from './timmPreparation.ts'
 import { findTowers, readTowers, towerTypes } from './twoTowers.ts'
 import { refuseUnused } from './unused.ts'
 import { unwrapped } from './wrapped.ts'
@@ -206,6 +207,9 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
   }
 }
 
+/** Names of the preparation in timm's configurations. */
+const preparation = ['mean', 'std', 'crop_pct', 'crop_mode', 'interpolation', 'input_size']
+
 /** Preparation of pictures as the files state it, else the usual one. */
 async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
   const { of, stated, path, name } = network
@@ -222,6 +226,19 @@ async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> 
   const configured =
     of === 'transformers' ? await readPreprocessor(files, { otherwise: size }, path) : undefined
   if (configured) return { image: configured, licence, ...(usual ? { notes: usual } : {}) }
+  if (of === 'timm' && preparation.some((key) => stated[key] !== undefined)) {
+    // timm's config.json of earlier days has no pretrained_cfg around it.
+    return { image: { ...readTimmConfig(files, stated).image, ...(size && { size }) }, licence }
+  }
+  const known = of === 'timm' ? await timmPreparation(name, network.published) : undefined
+  if (known) {
+    const others = known.varies ? '; weights of other tags want others: name them as architecture.tag' : ''
+    return {
+      image: { ...known.image, ...(size && { size }) },
+      licence,
+      notes: `The files say nothing of preprocessing: it is timm's for ${name}${others}.`,
+    }
+  }
   const { size: _, ...image } = imageNet
   const unsaid = "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %."
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }

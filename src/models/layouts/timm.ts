@@ -56,7 +56,7 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
   const licence = stated['license']
   const mean = perChannel('mean')
   return {
-    image: {
+    image: timmBorder({
       size: [input[1]!, input[2]!],
       crop,
       cropRatio,
@@ -64,11 +64,14 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
       ...(channels === 1 && { channels }),
       mean,
       std: perChannel('std'),
-      // timm's border has the colour that becomes 0.
-      ...(crop === 'border' ? { background: colour(mean) } : {}),
-    },
+    }),
     licence: typeof licence === 'string' ? licence : 'unknown',
   }
+}
+
+/** With the colour of timm's border, which is the one that becomes 0. */
+export function timmBorder(image: ImagePreprocessing): ImagePreprocessing {
+  return image.crop === 'border' ? { ...image, background: colour(image.mean) } : image
 }
 
 function colour(mean: ImagePreprocessing['mean']): NonNullable<ImagePreprocessing['background']> {
