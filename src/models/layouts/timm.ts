@@ -48,7 +48,8 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
     return value as unknown as ImagePreprocessing['mean']
   }
   const interpolation = stated['interpolation'] ?? 'bicubic'
-  if (!isOneOf(interpolation, ['bilinear', 'bicubic', 'nearest', 'lanczos'])) throw refuse('interpolation')
+  if (!isOneOf(interpolation, ['bilinear', 'bicubic', 'nearest', 'lanczos', 'box', 'hamming']))
+    throw refuse('interpolation')
   const crop = stated['crop_mode'] ?? 'center'
   if (!isOneOf(crop, ['center', 'squash', 'border'])) throw refuse('crop_mode')
   const cropRatio = stated['crop_pct'] ?? imageNet.cropRatio
