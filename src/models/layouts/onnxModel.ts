@@ -10,6 +10,7 @@ import type { Card, Modality } from '../types.ts'
 import type { FoundCard, FoundModel } from './foundModel.ts'
 import { readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
+import { model2vecTexts } from './staticModel.ts'
 import { readTextLayout, type TextLayout } from './textLayout.ts'
 import { imageNet } from './timm.ts'
 
@@ -122,6 +123,20 @@ async function guessUse(
     licence: 'unknown',
     ...(penultimate === undefined ? {} : { penultimate }),
   }
+  if (modality === 'text' && isFlat(graph)) {
+    const [output] = graph.outputs
+    const card: FoundCard = {
+      ...common,
+      tap: output?.name ?? '',
+      pool: 'mean',
+      normalize: false,
+      dimensions: lastSize(output) ?? 0,
+      text: model2vecTexts,
+      notes:
+        'Ids in one row, as in model2vec’s graphs: tokens as model2vec makes them, unknown words left out, 512 at most.',
+    }
+    return { graph, card }
+  }
   if (modality === 'text') {
     const hasConfig = (await files.has('modules.json')) || (await files.has('config.json'))
     const layout = given ?? (hasConfig ? await readTextLayout(files) : undefined)
@@ -155,6 +170,12 @@ async function guessUse(
       : "The file says nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %.",
   }
   return { graph, card }
+}
+
+/** True of a graph that takes the ids of all texts in one row, and where each begins. */
+function isFlat({ inputs }: Graph): boolean {
+  const rank = (name: string) => shapeOf(inputs.find((input) => input.name === name))?.length
+  return rank('input_ids') === 1 && rank('offsets') === 1
 }
 
 /** The output with a vector for each token, by the names that exporters use, else the first of three axes. */
