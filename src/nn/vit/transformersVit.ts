@@ -402,7 +402,9 @@ function head(
   )
   const tokens = { classToken, patchTokens }
   const classify = (name: string, x: Value) => linear(parameters, name, x, classes, { init: init(config) })
-  if (family.isBeit) {
+  // data2vec's checkpoints without a classifier have no pooler.
+  const pools = type === 'beit' || !config.use_mean_pooling || parameters.has('pooler.layernorm.weight')
+  if (family.isBeit && pools) {
     const pooled = config.use_mean_pooling
       ? builder.scope('pooler', { kind: 'BeitPooler' }, () =>
           norm(parameters, config, 'layernorm', pool(patchTokens, 'mean')),
