@@ -100,7 +100,8 @@ export class TextTokenizer {
   content(text: string): number[] {
     // A lone surrogate is no character; Python's tokenizers refuse it, UTF-8 encoders write U+FFFD.
     const characters = /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
-    const { ids } = this.#tokenizer.encode(this.#clean(characters), { add_special_tokens: false })
+    const cleaned = this.#clean(characters)
+    const { ids }: { ids: number[] } = this.#tokenizer.encode(cleaned, { add_special_tokens: false })
     return this.#unknown === undefined ? ids : ids.filter((id) => id !== this.#unknown)
   }
 

@@ -26,7 +26,7 @@ export const model2vecTexts: TextPreprocessing = {
   dropUnknown: true,
 }
 
-/** Where a table of tokens lies, and how it is used. */
+/** Place of a table of tokens, and its use. */
 export interface StaticSource {
   /** Folder of the table, `''` or ending in a slash. */
   readonly path: string

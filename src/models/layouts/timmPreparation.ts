@@ -13,7 +13,7 @@ const statistics: Readonly<Record<string, Pick<ImagePreprocessing, 'mean' | 'std
   },
 }
 
-/** What timm's table says of an architecture. */
+/** Content of timm's table on an architecture. */
 export interface TimmPreparation {
   readonly image: ImagePreprocessing
   /** True where weights of other tags want another preparation. */
@@ -49,7 +49,7 @@ function imageOf(settings: string): ImagePreprocessing {
   const [height = 0, width = height] = size.split('x').map(Number)
   const found = statistics[words] ?? spelledOut(words)
   const image = { size: [height, width], crop, cropRatio: Number(cropRatio), interpolation, ...found }
-  return timmBorder(image as ImagePreprocessing)
+  return timmBorder(image as unknown as ImagePreprocessing)
 }
 
 /** Rare ones stand in the table as numbers: `0.43,0.411,0.296/0.213,0.156,0.143`. */
