@@ -12,7 +12,7 @@ import { fingerprint } from '../model/fingerprint.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { ImagePreprocessing } from '../types.ts'
 import type { FoundCard, FoundModel } from './foundModel.ts'
-import { belowHead } from './onnxModel.ts'
+import { belowHead } from './onnxOutputs.ts'
 
 /** True if a file that was named is a TensorFlow.js model: one of the usual name, or JSON of any name with a topology. */
 export async function isTfjs(files: ModelFiles, file: string): Promise<boolean> {
