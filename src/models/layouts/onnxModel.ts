@@ -8,16 +8,17 @@ import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Card, Modality } from '../types.ts'
 import type { FoundCard, FoundModel } from './foundModel.ts'
 import { belowHead } from './onnxOutputs.ts'
-import { pictureUse } from './onnxPictures.ts'
+import { pictureUse, takesPictures } from './onnxPictures.ts'
+import { tensorUse } from './onnxTensors.ts'
 import { textUse } from './onnxTexts.ts'
 import type { TextLayout } from './textLayout.ts'
 
-const modalities: readonly Modality[] = ['text', 'image', 'text-image']
+const modalities: readonly Modality[] = ['text', 'image', 'text-image', 'tensor']
 
 /**
  * Reads an `.onnx` file. One that Pipilo saved says itself how it is used; for others the folder around it says so
- * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, an input of
- * four axes an image model, prepared as networks for ImageNet usually are.
+ * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, one input of
+ * pictures an image model, prepared as networks for ImageNet usually are. Any other graph takes tensors as they are.
  */
 export async function readOnnxModel(
   files: ModelFiles,
@@ -101,13 +102,14 @@ async function guessUse(
   layout: TextLayout | undefined,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
-  const modality = overrides.modality ?? (isText ? 'text' : 'image')
+  const modality = overrides.modality ?? (isText ? 'text' : takesPictures(graph) ? 'image' : 'tensor')
   const penultimate = belowHead(graph)
   const common = {
     description: `ONNX model of ${files.label}`,
     licence: 'unknown',
     ...(penultimate === undefined ? {} : { penultimate }),
   }
+  if (modality === 'tensor') return tensorUse(graph, common)
   return modality === 'text' ? textUse(graph, files, common, layout) : pictureUse(graph, files, common)
 }
 

@@ -31,6 +31,17 @@ export async function pictureUse(
   return { graph, card }
 }
 
+/** True if a graph has one input of pictures: [batch, 3 or 1, height, width], or with the channels last. */
+export function takesPictures(graph: Graph): boolean {
+  const maps = graph.inputs.filter(
+    (input) => !graph.initializers.has(input.name) && shapeOf(input)?.length === 4,
+  )
+  const input = maps.find(({ name }) => name === 'pixel_values') ?? maps[0]
+  if (!input || (maps.length > 1 && input.name !== 'pixel_values')) return false
+  const shape = shapeOf(input)!
+  return [shape[1], shape[3]].some((size) => size === 3 || size === 1) || input.name === 'pixel_values'
+}
+
 /** Height and width of the pictures that a graph takes; 224 where it takes any. */
 export function pictureSize(graph: Graph): readonly [number, number] {
   const name = pictureInput(graph)

@@ -5,14 +5,15 @@ import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index
 import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
 import { withFixedBatch, withRows } from './batch.ts'
 import { resolvePlace } from './places.ts'
-
-/** Name of the output that {@link embeddingGraph} makes. */
-export const embeddingOutput = 'embedding'
+import { embeddingOutput } from './savedKeys.ts'
+import { poolTensor, saidPooling } from './tensorPooling.ts'
 
 /** The options of an embedding with the card's defaults filled in. */
 export interface ResolvedEmbedding {
   readonly taps: readonly string[]
   readonly pool: Pooling
+  /** True where the caller or a saved card names the pooling. */
+  readonly said: boolean
   readonly normalize: boolean
   readonly dimensions: number | undefined
   readonly preprocess: boolean
@@ -25,6 +26,7 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   return {
     taps,
     pool: options.pool ?? card.pool,
+    said: saidPooling(card, options.pool) !== undefined,
     normalize: options.normalize ?? card.normalize,
     dimensions: options.dimensions,
     preprocess: options.preprocess ?? true,
@@ -37,11 +39,16 @@ export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
 /** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
 export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding): Graph {
   const { graph, card, places } = model
+  if (card.modality === 'tensor') checkTaps(wanted.taps, card)
   const values = wanted.taps.map((tap) => resolvePlace(model, tap))
   const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
     const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)
+    if (card.modality === 'tensor') {
+      const tapped = { tap: wanted.taps[i] ?? name, card, pooling: wanted.said ? wanted.pool : undefined }
+      return builder.scope('pooling', () => poolTensor(numbers, name, graph, tapped))
+    }
     const value = tokensOf(numbers, places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
     return builder.scope('pooling', () => pool(value, wanted.pool, mask))
@@ -56,10 +63,20 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const whole = builder.build()
   // Inputs that have a value are not fed.
   const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name))
+  if (card.modality === 'tensor') return { ...whole, inputs }
   const built = withFixedBatch({ ...whole, inputs }, (name) =>
     builder.has(name) ? builder.value(name).fact : undefined,
   )
   return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+/** Refuses to embed what a graph that has no tensor to tap gives. */
+function checkTaps(taps: readonly string[], { name }: Card): void {
+  if (!taps.includes('')) return
+  throw new PipiloError('OPTION_INVALID', `${name} has no output that is a tensor.`, {
+    input: 'tap',
+    hint: 'Name a layer with tap; see layers().',
+  })
 }
 
 /** Numbers as embeddings hold them: halves and doubles, and the bytes of quantised vectors, become float32. */

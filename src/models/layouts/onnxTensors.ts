@@ -1,0 +1,22 @@
+// Use of a foreign ONNX graph that takes neither texts nor pictures: numbers in, and whatever the caller taps out.
+import type { Graph } from '../../graph/index.ts'
+import type { FoundCard } from './foundModel.ts'
+
+/** The graph and its card: the first output that is a tensor is tapped, and nothing is said of its pooling. */
+export function tensorUse(
+  graph: Graph,
+  common: Pick<FoundCard, 'description' | 'licence' | 'penultimate'>,
+): { readonly graph: Graph; readonly card: FoundCard } {
+  const output = graph.outputs.find(({ type }) => type === undefined || type.kind === 'tensor')
+  const card: FoundCard = {
+    ...common,
+    modality: 'tensor',
+    // A graph of sequences alone has nothing to embed, and can be looked at all the same.
+    tap: output?.name ?? '',
+    pool: 'mean',
+    normalize: false,
+    dimensions: 0,
+    notes: 'The file says nothing of its use: it takes tensors as they are.',
+  }
+  return { graph, card }
+}
