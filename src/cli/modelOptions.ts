@@ -16,6 +16,7 @@ import {
   type OpenOptions,
   open,
   type Pooling,
+  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
@@ -86,6 +87,11 @@ export const modelArgs = {
     valueHint: 'n',
   },
   ...openArgs,
+  input: {
+    type: 'string',
+    description: 'Value of a further input of the graph, such as task_id=4; may be given several times',
+    valueHint: 'name=value',
+  },
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
   ...deviceArgs,
 } as const
@@ -171,6 +177,20 @@ export function openOptions(
   }
 }
 
+/** The values of further inputs that the options give. */
+function inputsOption({ input }: Values<Pick<typeof modelArgs, 'input'>>): Pick<EmbedderOptions, 'inputs'> {
+  if (input === undefined) return {}
+  const pairs = input.split(',').map((pair) => {
+    const [, name, value] = /^(.+)=([^=]+)$/.exec(pair) ?? []
+    if (name === undefined || value === undefined)
+      throw usageError(`--input is a name and a value, as in task_id=4, not ${JSON.stringify(pair)}.`)
+    return [name.trim(), value.trim()] as const
+  })
+  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) !== i)
+  if (twice) throw usageError(`--input gives ${twice[0]} two values.`)
+  return { inputs: writtenValues(Object.fromEntries(pairs)) }
+}
+
 /** The prompt that the options ask for. */
 export function promptOption({
   prompt,
@@ -196,6 +216,7 @@ export function embedderOptions(args: ModelValues): EmbedderOptions {
   return {
     ...embeddingOptions(args),
     ...openOptions(args),
+    ...inputsOption(args),
     ...runtimeOptions(args),
     ...deviceOption(args),
     ...promptOption(args),
@@ -239,7 +260,12 @@ export async function openEmbedder(
       const { tap: _tap, pool: _pool, normalize: _normalize, dimensions: _dimensions, ...others } = said
       const model = await open(args.model ?? usual, { ...others, ...running })
       const small = await reducedModel(model, args.reduce, embeddingOptions(args))
-      return await embedder(small, { ...running, ...(prompt !== undefined && { prompt }) })
+      const { inputs } = said
+      return await embedder(small, {
+        ...running,
+        ...(prompt !== undefined && { prompt }),
+        ...(inputs && { inputs }),
+      })
     }
     if (recipe) {
       const model = args.model ?? recipe.source.name

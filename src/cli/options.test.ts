@@ -211,6 +211,7 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
   dimensions: [text, ['--dimensions', '4']],
   architecture: [picture, ['--architecture', 'resnet18']],
   size: [picture, ['--size', '64']],
+  input: [text, ['--input', 'token_type_ids=1']],
 })
 const promptRuns = (text: string[]): Record<string, Runs> => ({
   prompt: [text, ['--prompt', 'query']],
@@ -682,6 +683,7 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size: '224x288',
+    input: 'task_id=4,scale=0.50',
     threads: '3',
     device: 'webgpu',
     'prompt-text': 'query: ',
@@ -694,6 +696,7 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size,
+    inputs: { task_id: '4', scale: '0.5' },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
     prompt: { text: 'query: ' },

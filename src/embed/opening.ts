@@ -48,6 +48,7 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
   const note = name === undefined ? undefined : await recall(name, options)
   const known = note?.known ?? (await read())
   checkModality(known, options)
+  checkInputs(known, options)
   if (known.modality === 'text-image') checkTowers(known, options)
   const recipe = recipeOf(known, options)
   return { recipe, known, model: whole, open: known.modality === 'text-image' ? openTowers : openSingle }
@@ -97,6 +98,9 @@ async function knownOf(
     fingerprint,
     opened,
     taps: model.towers ? card.tap.split(',') : [options.tap ?? card.tap].flat().map(model.resolve),
+    inputs: model.graph.inputs
+      .filter(({ name }) => !model.graph.initializers.has(name))
+      .map(({ name }) => name),
     ...(dimensions !== undefined && { dimensions }),
     ...(tokenizer !== undefined && { tokenizer, tokenizerHash: await hashOf(tokenizer) }),
   }
@@ -189,6 +193,22 @@ function checkModality({ name, modality }: KnownModel, { modality: wanted }: Emb
   throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
     input: name,
     hint: 'Name another model, or leave out the option modality.',
+  })
+}
+
+/** Refuses values for inputs that the graph does not have, and for those that a text or picture is. */
+function checkInputs({ name, inputs }: KnownModel, { inputs: given = {} }: EmbedderOptions): void {
+  const filled = Object.keys(given).find((input) => /^(input_ids|attention_mask|pixel_values)$/.test(input))
+  if (filled !== undefined) {
+    throw new PipiloError('OPTION_INVALID', `${filled} is what is embedded, and takes no value of its own.`, {
+      input: filled,
+    })
+  }
+  const unknown = Object.keys(given).find((input) => !inputs.includes(input))
+  if (unknown === undefined) return
+  throw new PipiloError('INPUT_UNKNOWN', `${name} has no input '${unknown}'.`, {
+    input: unknown,
+    hint: `Its inputs are ${inputs.join(', ')}.`,
   })
 }
 

@@ -1,6 +1,7 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
 import type { ValueInfo } from '../graph/index.ts'
+import { writtenValues } from '../models/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -58,9 +59,10 @@ export async function preparer(
       `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
     )
   }
+  const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter((input) => !fedInputs.includes(input.name))
+    const unknown = inputs.filter(({ name }) => !fedInputs.includes(name) && !Object.hasOwn(values, name))
     const [first] = unknown
     if (first && unknown.every(isFloat)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
@@ -75,13 +77,14 @@ export async function preparer(
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
         {
           input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}: export the model with these alone, or run its graph.`,
+          hint: `Texts fill ${fedInputs.join(', ')}; give other values with the option inputs: { ${JSON.stringify(first.name)}: 0 } (--input ${first.name}=0).`,
         },
       )
     }
     return new TextPreparation({
       tokenizer: loaded,
-      inputs: inputs.map((input) => input.name),
+      inputs,
+      values,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,

@@ -1,6 +1,7 @@
 // Prepares texts for a model: tokenises and batches them.
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
-import type { TextPreprocessing } from '../../models/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
+import { type TextPreprocessing, valueTensor } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { packByLength, SMALLEST } from '../batching/pack.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
@@ -11,8 +12,10 @@ import type { TextTokenizer } from './tokenizer.ts'
 
 export interface TextOptions {
   readonly tokenizer: TextTokenizer
-  /** Names of the graph's inputs. */
-  readonly inputs: readonly string[]
+  /** The graph's inputs. */
+  readonly inputs: readonly ValueInfo[]
+  /** Decimal numbers for inputs that no text fills, by their names. */
+  readonly values: Readonly<Record<string, string>>
   readonly maxLength: number
   readonly batchTokens: number
   readonly maxWaitingTokens: number
@@ -89,12 +92,18 @@ export class TextPreparation implements Preparation {
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
-    const { inputs, tokenizer, text } = this.#options
+    const { inputs, values, tokenizer, text } = this.#options
     const length = Math.max(text?.padding?.length ?? 1, ...batch.map(({ size }) => size))
     const padId = tokenizer.padding(text?.padding?.token)
     const shape = [batch.length, length]
     const feeds: Record<string, Tensor> = {}
-    for (const name of inputs) {
+    for (const info of inputs) {
+      const { name } = info
+      const value = values[name]
+      if (value !== undefined) {
+        feeds[name] = valueTensor(info, value, this.#sizes(batch.length, length))
+        continue
+      }
       const data = new BigInt64Array(batch.length * length)
       // Ids fit in the lower halves of the 64-bit numbers: written so, they need no BigInt each.
       const low = new Int32Array(data.buffer)
@@ -109,6 +118,14 @@ export class TextPreparation implements Preparation {
       feeds[name] = { dtype: 'int64', shape, data }
     }
     return feeds
+  }
+
+  /** Sizes of the symbols of the ids' shape. */
+  #sizes(...sizes: readonly [count: number, length: number]): ReadonlyMap<string, number> {
+    const ids = this.#options.inputs.find(({ name }) => name === 'input_ids')?.type
+    const shape = ids?.kind === 'tensor' ? (ids.shape ?? []) : []
+    const named = sizes.map((size, axis): [string, number] => [String(shape[axis] ?? ''), size])
+    return new Map(named.filter(([symbol]) => symbol !== ''))
   }
 }
 
