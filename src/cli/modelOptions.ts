@@ -25,7 +25,7 @@ import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
 import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
-const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none']
+const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none', 'flatten']
 
 const precisions = ['fp32', 'fp16', 'int8'] as const
 
@@ -254,6 +254,8 @@ export async function openEmbedder(
       bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),
   }
   const { recipe, identity } = collection ?? {}
+  if (modality === 'tensor' && args.model === undefined && !collection)
+    throw usageError('Arrays of numbers need a --model: there is none that takes them all.')
   const usual = modality === 'image' ? defaultImageModel : defaultTextModel
   try {
     if (args.reduce !== undefined) {

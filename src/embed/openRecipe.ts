@@ -107,7 +107,7 @@ async function resolveAs(
 }
 
 /** The part of a card that a recipe decides. */
-function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Partial<Card> {
+function preparationOf({ text, image, logits, featureAxis }: Recipe, { text: own }: Card): Partial<Card> {
   const { maxLength, lowercase, clean, padding, prompts } = text ?? {}
   const usual = own?.defaultPrompt !== undefined && prompts && Object.hasOwn(prompts, own.defaultPrompt)
   return {
@@ -122,6 +122,7 @@ function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Pa
       },
     }),
     ...(image && { image }),
+    ...(featureAxis !== undefined && { featureAxis }),
     ...(logits && { logitScale: logits.scale, ...(logits.bias !== undefined && { logitBias: logits.bias }) }),
   }
 }

@@ -29,7 +29,13 @@ const WAITING_PIXELS = 2 ** 26
 export async function preparer(
   { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
-): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'outputs' | 'concurrency'>) => Preparation> {
+  if (modality === 'tensor') {
+    const { TensorPreparation } = await import('./tensors/tensors.ts')
+    const values = writtenValues(options.inputs ?? {})
+    return ({ inputs, outputs, concurrency }) =>
+      new TensorPreparation({ name, inputs, outputs, values, concurrency })
+  }
   if (modality === 'image') {
     const { image } = card
     if (!image)

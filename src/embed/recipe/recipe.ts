@@ -29,8 +29,9 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
     dimensions: known.dimensions ?? options.dimensions ?? card.dimensions,
     dtype,
     ...(calibration !== undefined && { calibration }),
-    ...(modality !== 'text' && card.image && { image: imageRecipe(card.image) }),
-    ...(modality !== 'image' && { text: textRecipe(known, options, prompt) }),
+    ...(modality !== 'text' && modality !== 'tensor' && card.image && { image: imageRecipe(card.image) }),
+    ...(modality !== 'image' && modality !== 'tensor' && { text: textRecipe(known, options, prompt) }),
+    ...(modality === 'tensor' && card.featureAxis !== undefined && { featureAxis: card.featureAxis }),
     ...(Object.keys(inputs).length > 0 && { inputs }),
     ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
   }

@@ -34,6 +34,25 @@ export function withRows(input: ValueInfo, rows: Dimension | undefined): ValueIn
   return { ...input, type: { ...type, shape: [rows, ...type.shape.slice(1)] } }
 }
 
+/** The graph with an output that does not say that it has a row for each input: it is then given one at a time. */
+export function withoutBatch(graph: Graph): Graph {
+  const outputs = graph.outputs.map((info) => {
+    const shape = shapeOf(info)
+    if (info.type?.kind !== 'tensor' || typeof shape?.[0] !== 'string') return info
+    return { ...info, type: { ...info.type, shape: ['', ...shape.slice(1)] } }
+  })
+  return { ...graph, outputs }
+}
+
+/** True if a graph fixes the number of rows of an input whose own first dimension leaves it open. */
+export function mixesRows(graph: Graph, known: Known): boolean {
+  const firsts = graph.inputs.map((info) => shapeOf(info)?.[0])
+  const batches = new Set(
+    firsts.filter((first): first is string => typeof first === 'string' && first !== ''),
+  )
+  return graph.nodes.some((node) => fixesRows(node, batches, known))
+}
+
 function fixedRows(graph: Graph, known: Known): number | undefined {
   // The counter of a network in training mode has no rows.
   const firsts = graph.inputs.flatMap((info) => (info.name === MASK_COUNTER ? [] : [shapeOf(info)?.[0]]))

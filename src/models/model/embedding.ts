@@ -3,7 +3,7 @@ import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
 import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
 import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
-import { withFixedBatch, withRows } from './batch.ts'
+import { mixesRows, withFixedBatch, withoutBatch, withRows } from './batch.ts'
 import { resolvePlace } from './places.ts'
 import { embeddingOutput } from './savedKeys.ts'
 import { poolTensor, saidPooling } from './tensorPooling.ts'
@@ -41,7 +41,9 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const { graph, card, places } = model
   if (card.modality === 'tensor') checkTaps(wanted.taps, card)
   const values = wanted.taps.map((tap) => resolvePlace(model, tap))
-  const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
+  // Texts and pictures fill the inputs that they have; of tensors nobody has to give what has no effect.
+  const keepInputs = card.modality !== 'tensor'
+  const builder = Builder.from(cut(graph, values, { keepInputs }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
     const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)
@@ -51,7 +53,7 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
     }
     const value = tokensOf(numbers, places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
-    return builder.scope('pooling', () => pool(value, wanted.pool, mask))
+    return builder.scope('pooling', () => pooledBy(wanted.pool, value, mask))
   })
   let result = pooled[0]!
   if (pooled.length > 1) {
@@ -63,11 +65,27 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const whole = builder.build()
   // Inputs that have a value are not fed.
   const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name))
-  if (card.modality === 'tensor') return { ...whole, inputs }
-  const built = withFixedBatch({ ...whole, inputs }, (name) =>
-    builder.has(name) ? builder.value(name).fact : undefined,
-  )
+  const fact = (name: string) => (builder.has(name) ? builder.value(name).fact : undefined)
+  if (card.modality === 'tensor') {
+    const graph = { ...whole, inputs }
+    return mixesRows(graph, fact) ? withoutBatch(graph) : graph
+  }
+  const built = withFixedBatch({ ...whole, inputs }, fact)
   return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+function pooledBy(pooling: Pooling, value: Value, mask: Value | undefined): Value {
+  if (pooling !== 'flatten') return pool(value, pooling, mask)
+  // Vectors of one length need the same number of positions in every input.
+  if (mask === undefined) return op.flatten(value)
+  throw new PipiloError(
+    'OPTION_INVALID',
+    'Texts have different numbers of tokens, and cannot be flattened.',
+    {
+      input: 'pool',
+      hint: "Choose 'mean', 'cls', 'last' or 'max'; 'none' gives a row for each token.",
+    },
+  )
 }
 
 /** Refuses to embed what a graph that has no tensor to tap gives. */
