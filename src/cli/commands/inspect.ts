@@ -1,7 +1,7 @@
 // Command `inspect`: shows a model's inputs, outputs, layers and places to tap.
 import { placementOf } from '../../embed/index.ts'
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
-import { type Model, open, type Towers } from '../../models/index.ts'
+import { type Card, type Model, open, type Towers } from '../../models/index.ts'
 import type { Placement } from '../../runtime/index.ts'
 import { command } from '../command.ts'
 import { deviceArgs, deviceOption, openArgs, openOptions } from '../modelOptions.ts'
@@ -73,6 +73,13 @@ function placementText({ device, operators, onCpu, half, halfRefused }: Placemen
   return `device  ${device}: ${operators} operators, ${left} of them on the CPU${which}${precision}`
 }
 
+/** What a model's vectors are by default; of tensors that are no vectors the caller says how they are pooled. */
+function vectorText({ modality, tap, dimensions, pool, normalize }: Card): string {
+  if (modality === 'tensor' && dimensions === 0)
+    return tap === '' ? 'no tensor to tap' : `tensors from ${tap}`
+  return `${dimensions} dimensions from ${tap}, ${pool}${normalize ? ', normalised' : ''}`
+}
+
 const placesOf = (model: Model): Place[] => [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
 
 export const inspect = command({
@@ -137,7 +144,7 @@ export const inspect = command({
     await terminal.out(
       [
         `${card.name}: ${card.description}`,
-        `source ${card.source} · licence ${card.licence} · ${card.dimensions} dimensions from ${card.tap}, ${card.pool}${card.normalize ? ', normalised' : ''}`,
+        `source ${card.source} · licence ${card.licence} · ${vectorText(card)}`,
         ...(card.notes ? [card.notes] : []),
         '',
         ...inputs.map((value) => `input   ${value.name}: ${value.dtype} ${shapeText(value.shape)}`),

@@ -65,7 +65,9 @@ function readShape(message: Span): { shape: Shape; carried: CarriedType | undefi
       dimensions.push(
         eachField(field.span(), {
           [DIMENSION.dim_value]: (value) => {
-            size = value.number53()
+            // −1 is what some exporters write where they mean any size.
+            const number = value.number53()
+            size = number < 0 ? '' : number
           },
           [DIMENSION.dim_param]: (value) => {
             size = value.string()
