@@ -65,8 +65,8 @@ function readShape(message: Span): { shape: Shape; carried: CarriedType | undefi
       dimensions.push(
         eachField(field.span(), {
           [DIMENSION.dim_value]: (value) => {
-            // −1 is what some exporters write where they mean any size.
             const number = value.number53()
+            // Some exporters write -1 for what is free (PaddlePaddle's).
             size = number < 0 ? '' : number
           },
           [DIMENSION.dim_param]: (value) => {
