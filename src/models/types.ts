@@ -68,7 +68,7 @@ export interface Card {
   readonly source: string
   /** SPDX identifier, or `unknown`. */
   readonly licence: string
-  /** Layer that is the embedding by default. */
+  /** Layer that is the embedding by default; `''` of a foreign graph in which none is found: `notes` says why. */
   readonly tap: string
   /** Layer just below the head. */
   readonly penultimate?: string
@@ -90,6 +90,9 @@ export interface Card {
   /** Why these defaults: what was measured. */
   readonly notes?: string
 }
+
+/** Parts of a card, and of what it says of pictures. */
+export type CardOverrides = Partial<Omit<Card, 'image'>> & { readonly image?: Partial<ImagePreprocessing> }
 
 export interface SaveOptions extends WriteOptions {
   /** Include preprocessing: image models then take `pixels`, uint8 [batch, height, width, 3]. Default `false`. */
@@ -140,7 +143,9 @@ export interface Towers {
 }
 
 /** How a model was opened, as plain data: `open(name, …)` with the same gives it again. */
-export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'size'> {
+export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture'> {
+  /** Height and width that were asked for. */
+  readonly size?: readonly [height: number, width: number]
   /** The name that it was opened by. */
   readonly name: string
   readonly dtype: NonNullable<OpenOptions['dtype']>
@@ -271,8 +276,16 @@ export interface OpenOptions {
   /** Called as files arrive. */
   readonly onProgress?: (event: { file: string; loaded: number; total: number | undefined }) => void
   readonly signal?: AbortSignal
-  /** For `.onnx` files and folders that say nothing about themselves: overrides of the card. */
-  readonly card?: Partial<Card>
+  /**
+   * Overrides of the card, for `.onnx` files and folders that say nothing about themselves, or the wrong thing: `{ image: { mean: [0.5, 0.5, 0.5] } }`
+   * changes the mean alone.
+   */
+  readonly card?: CardOverrides
+  /**
+   * What a foreign `.onnx` file takes, where its inputs do not show it: it is believed. A model of anything else is refused. Default: as its
+   * files say.
+   */
+  readonly modality?: Modality
   /**
    * `false`: parameters that the checkpoint lacks or has in another shape are drawn at random, and its tensors that no part
    * asked for are left aside. Default `true`: an error lists them.
@@ -281,10 +294,10 @@ export interface OpenOptions {
   /** For a checkpoint without a configuration: its architecture, by the name of timm, torchvision (`resnet50`) or DINOv2's hub (`dinov2_vits14_reg`). */
   readonly architecture?: string
   /**
-   * Height and width of the pictures that an image model is built for. Default: what its files say. Graphs that are read as they are
-   * (ONNX, TensorFlow.js) and models of texts take no other.
+   * Height and width of the pictures that an image model is built for, one number for squares. Default: what its files say. Graphs that are
+   * read as they are (ONNX, TensorFlow.js) take another one where their input is of any height and width; models of texts take none.
    */
-  readonly size?: readonly [height: number, width: number]
+  readonly size?: number | readonly [height: number, width: number]
   /**
    * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
    * dot products; `fp16`: weights of half the size, computed in float32, and in float16 on a `device` that can. Default `fp32`: weights as they are.

@@ -1,14 +1,15 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { type Graph, inferShapes } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, inferShapes, printType } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
+import { findPictureInput } from '../model/pictureInput.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
-import type { Card, Modality } from '../types.ts'
-import type { FoundCard, FoundModel } from './foundModel.ts'
+import type { Modality } from '../types.ts'
+import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { belowHead } from './onnxOutputs.ts'
-import { pictureUse } from './onnxPictures.ts'
+import { pictureUse, surroundings } from './onnxPictures.ts'
 import { textUse } from './onnxTexts.ts'
 import type { TextLayout } from './textLayout.ts'
 
@@ -22,7 +23,7 @@ const modalities: readonly Modality[] = ['text', 'image', 'text-image']
 export async function readOnnxModel(
   files: ModelFiles,
   file: string,
-  overrides: Partial<Card>,
+  options: ReadOptions,
   layout?: TextLayout,
 ): Promise<FoundModel> {
   // Weights outside the file lie beside it under names that begin with its own.
@@ -33,11 +34,11 @@ export async function readOnnxModel(
       await files.get(file.slice(0, slash) + name)
     }
   }
-  const read = inferShapes(await files.graph(file))
+  const read = inferShapes(tidied(await files.graph(file)))
   const saved = savedCard(read, files)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
-    : await guessUse(read, files, overrides, layout)
+    : await guessUse(read, files, file, options, layout)
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
@@ -97,18 +98,41 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
 async function guessUse(
   graph: Graph,
   files: ModelFiles,
-  overrides: Partial<Card>,
+  file: string,
+  options: ReadOptions,
   layout: TextLayout | undefined,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
+  const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
+  const modality = options.card?.modality ?? options.modality
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
-  const modality = overrides.modality ?? (isText ? 'text' : 'image')
-  const penultimate = belowHead(graph)
-  const common = {
-    description: `ONNX model of ${files.label}`,
-    licence: 'unknown',
-    ...(penultimate === undefined ? {} : { penultimate }),
+  if (modality === 'text' || (modality === undefined && isText)) {
+    const penultimate = belowHead(graph)
+    return textUse(
+      graph,
+      files,
+      { ...description, ...(penultimate !== undefined && { penultimate }) },
+      layout,
+    )
   }
-  return modality === 'text' ? textUse(graph, files, common, layout) : pictureUse(graph, files, common)
+  const around = await surroundings(files, file)
+  const isPicture = findPictureInput(graph, around.preprocessor !== undefined) !== undefined
+  if (modality !== 'image' && !isPicture) throw unknownInputs(graph, files)
+  return pictureUse(graph, files, around, options, description)
+}
+
+function unknownInputs(graph: Graph, files: ModelFiles): PipiloError {
+  const inputs = graph.inputs.map(({ name, type }) => (type ? `${name}: ${printType(type)}` : name))
+  return new PipiloError(
+    'MODEL_INVALID',
+    `${files.label} takes neither texts nor pictures, as far as its inputs show: ${inputs.join(', ')}.`,
+    { input: files.label, hint: "If it does, say so with the option modality ('text', 'image')." },
+  )
+}
+
+/** The graph without inputs that have a value, and with its weights where other passes look for them. */
+function tidied(graph: Graph): Graph {
+  const lifted = constantsToInitializers(graph)
+  return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
 }
 
 async function findTokenizer(

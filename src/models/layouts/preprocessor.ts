@@ -29,32 +29,54 @@ type Size = readonly [height: number, width: number]
  */
 export async function readPreprocessor(
   files: ModelFiles,
-  sizes: { readonly taken?: Size; readonly otherwise?: Size | undefined } = {},
+  sizes: Sizes = {},
   folder = '',
 ): Promise<ImagePreprocessing | undefined> {
-  const found = await findConfig(files, folder)
-  if (!found) return undefined
-  const { path, config } = found
+  const found = await findPreprocessor(files, folder)
+  return found && preprocessorOf(files, found, sizes)
+}
+
+/** What is known of the pictures that a network takes, beside their preparation. */
+export interface Sizes {
+  readonly taken?: Size | undefined
+  readonly otherwise?: Size | undefined
+  /** Channels of the network's input. Default 3. */
+  readonly channels?: 1 | 3
+}
+
+/** The preparation that a file describes; throws as {@link readPreprocessor}. */
+export function preprocessorOf(
+  files: Pick<ModelFiles, 'label'>,
+  { path, config }: PreprocessorFile,
+  sizes: Sizes = {},
+): ImagePreprocessing {
   const refuse = (what: string): PipiloError =>
     new PipiloError('FORMAT_UNSUPPORTED', `${path} of ${files.label} ${what}.`, {
       input: files.label,
       hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
     })
   const factor = config['rescale_factor']
-  if (config['do_rescale'] === false || (typeof factor === 'number' && Math.abs(factor * 255 - 1) > 1e-3)) {
+  const isRaw = config['do_rescale'] === false
+  if (!isRaw && typeof factor === 'number' && Math.abs(factor * 255 - 1) > 1e-3) {
     throw refuse('does not scale pixels to 0…1')
   }
   if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
   const normalizes = config['do_normalize'] !== false
-  const mean = normalizes ? triple(config['image_mean']) : ([0, 0, 0] as const)
-  const std = normalizes ? triple(config['image_std']) : ([1, 1, 1] as const)
-  if (!mean || !std) throw refuse('normalises without image_mean and image_std of three numbers')
+  const { channels = 3 } = sizes
+  // Of pixels from 0 to 255, which a card takes as 0…1.
+  const unit = isRaw ? 255 : 1
+  const mean = perChannel(normalizes ? config['image_mean'] : 0, channels, unit)
+  const std = perChannel(normalizes ? config['image_std'] : 1, channels, unit)
+  if (!mean || !std) {
+    const numbers = channels === 1 ? 'one number' : 'three numbers'
+    throw refuse(`normalises without image_mean and image_std of ${numbers}`)
+  }
   const interpolation = resampling.get(config['resample'] ?? 2)
   if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
   const geometry = geometryOf(config)
   const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
-  return atSize({ ...geometry, interpolation, mean, std }, seen)
+  return atSize({ ...geometry, interpolation, ...(channels === 1 && { channels }), mean, std }, seen)
 }
 
 /** The same preparation for a network of another size: it sees the same part of a picture. */
@@ -71,16 +93,42 @@ export function atSize(
   return { ...image, size, resize }
 }
 
-async function findConfig(
+/**
+ * What the caller says of a preparation, over what is known of it. Other sides see the same part of a picture; another crop is not undone by
+ * a size to resize to that was found.
+ */
+export function changedImage(
+  found: ImagePreprocessing | undefined,
+  given: Partial<ImagePreprocessing>,
+): ImagePreprocessing {
+  const { resize: _, ...cropped } = found ?? {}
+  const crops = (given.crop ?? given.cropRatio) !== undefined && given.resize === undefined
+  const sized = found && given.size && !crops ? atSize(found, given.size) : crops ? cropped : found
+  // What it lacks is named where pictures are prepared.
+  return { ...sized, ...given } as ImagePreprocessing
+}
+
+/** A file that describes the preparation of pictures. */
+export interface PreprocessorFile {
+  readonly path: string
+  readonly config: Config
+}
+
+/** Finds the file of a folder that describes the preparation of pictures; one of sound is none. */
+export async function findPreprocessor(
   files: ModelFiles,
   folder: string,
-): Promise<{ path: string; config: Config } | undefined> {
+): Promise<PreprocessorFile | undefined> {
   const path = `${folder}preprocessor_config.json`
-  if (await files.has(path)) return { path, config: await readJsonObject(files, path) }
+  const isOfPictures = (config: Config) => !('sampling_rate' in config)
+  if (await files.has(path)) {
+    const config = await readJsonObject(files, path)
+    return isOfPictures(config) ? { path, config } : undefined
+  }
   const newer = `${folder}processor_config.json`
   if (!(await files.has(newer))) return undefined
   const { image_processor: config } = await readJsonObject(files, newer)
-  return isObject(config) ? { path: newer, config } : undefined
+  return isObject(config) && isOfPictures(config) ? { path: newer, config } : undefined
 }
 
 type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
@@ -108,10 +156,14 @@ function geometryOf(config: Config): Geometry {
     : { size, crop: 'center', resize: shortest }
 }
 
-function triple(value: unknown): readonly [number, number, number] | undefined {
-  if (typeof value === 'number') return [value, value, value]
-  if (!Array.isArray(value) || value.length !== 3) return undefined
-  return value.every((entry) => typeof entry === 'number') ? (value as [number, number, number]) : undefined
+/** A number for each channel; of grey pictures the one that is given for all. */
+function perChannel(value: unknown, channels: 1 | 3, unit: number): ImagePreprocessing['mean'] | undefined {
+  const given: unknown[] = Array.isArray(value) ? value : [value]
+  if (!given.every((entry) => typeof entry === 'number')) return undefined
+  const isOne = given.length > 0 && given.every((entry) => entry === given[0])
+  const all = isOne ? new Array<number>(channels).fill(given[0]!) : given
+  if (all.length !== channels) return undefined
+  return all.map((entry) => entry / unit) as unknown as ImagePreprocessing['mean']
 }
 
 function shortestEdge(size: unknown, isShorter: boolean): number | undefined {

@@ -3,8 +3,9 @@ import { cut } from '../../graph/index.ts'
 import { whiteningOf } from '../cards/whitening.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
+import { changedImage } from '../layouts/preprocessor.ts'
 import { readModel } from '../layouts/readModel.ts'
-import type { Card, Model, Opened, OpenOptions } from '../types.ts'
+import type { Card, CardOverrides, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { createTwoTowers } from './towers.ts'
@@ -25,7 +26,7 @@ export async function assemble(
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
   const found: Card = known ?? { ...reading.card, ...identity }
-  const merged: Card = { ...found, ...overrides }
+  const merged = withOverrides(found, overrides)
   const opened = openedBy(identity.name, options)
   if (merged.modality === 'text-image') {
     return createTwoTowers({ ...reading, card: merged, opened, folder: files.folder })
@@ -33,6 +34,11 @@ export async function assemble(
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
   const dimensions = stated > 0 ? stated : tapSize(reading, merged)
   return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
+}
+
+/** A card with what the caller says; of pictures, only what the caller says is another thing. */
+function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
+  return { ...card, ...rest, ...(image && { image: changedImage(card.image, image) }) }
 }
 
 /** The options that open the model again, without those that say nothing. */
@@ -51,6 +57,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
 function tapSize({ graph, places }: FoundModel, card: Card): number {
+  if (card.tap === '') return 0
   const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
   return featuresOf(cut(graph, tap), places) ?? 0
 }

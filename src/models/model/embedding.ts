@@ -1,10 +1,11 @@
 // Builds the graph of an embedding: tap, pooling, dimensions, normalisation.
 import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
-import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
-import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
-import { withFixedBatch, withRows } from './batch.ts'
+import { l2Normalize, pool, takeFirst } from '../../nn/index.ts'
+import type { Card, EmbeddingOptions, Model, Pooling } from '../types.ts'
+import { withFixedBatch } from './batch.ts'
 import { resolvePlace } from './places.ts'
+import { withPreprocessing } from './preprocessing.ts'
 
 /** Name of the output that {@link embeddingGraph} makes. */
 export const embeddingOutput = 'embedding'
@@ -71,83 +72,6 @@ function asFloat32(value: Value, tap: string): Value {
     input: tap,
     hint: 'Choose another layer; see layers().',
   })
-}
-
-/**
- * The graph with `pixels`, uint8 [batch, height, width, 3], in place of its input of normalised pictures (also one in the
- * order [batch, height, width, channels]). A graph that takes `pixels` already stays as it is.
- */
-export function withPreprocessing(graph: Graph, card: Card): Graph {
-  if (graph.inputs.some(({ name }) => name === 'pixels')) return graph
-  const image = imageOf(card)
-  const input = pictureInput(graph)
-  const builder = Builder.from(graph)
-  const target = builder.value(input)
-  const { channels: wanted = 3 } = image
-  const channelsLast = isChannelsLast(target, wanted)
-  const channels = target.shape[channelsLast ? 3 : 1]
-  if (typeof channels === 'number' && channels !== wanted) {
-    throw new PipiloError(
-      'FORMAT_UNSUPPORTED',
-      `${card.name} takes pictures of ${channels} channel${channels === 1 ? '' : 's'}, and pictures are decoded to ${wanted}.`,
-      {
-        input: card.name,
-        hint:
-          channels === 1
-            ? 'Say that they are grey: card: { image: { …, channels: 1, mean: [0.5], std: [0.5] } }.'
-            : 'Run its graph, or embed with preprocess: false.',
-      },
-    )
-  }
-  let pixels = imagePreprocessing(builder, image)
-  builder.scope('preprocessing', () => {
-    if (channelsLast) pixels = op.transpose(pixels, [0, 2, 3, 1])
-    if (target.dtype !== 'float32') pixels = op.cast(pixels, target.dtype)
-  })
-  const built = builder.build()
-  // The new nodes stand at the end and write a name of their own: they move to the front and take the input's name.
-  const added = built.nodes.slice(graph.nodes.length).map((node) => ({
-    ...node,
-    outputs: node.outputs.map((name) => (name === pixels.name ? input : name)),
-  }))
-  const values = new Map(built.values)
-  values.delete(pixels.name)
-  if (target.type) values.set(input, { name: input, type: target.type })
-  return {
-    ...built,
-    inputs: built.inputs
-      .filter(({ name }) => name !== input)
-      .map((info) => (info.name === 'pixels' ? withRows(info, target.shape[0]) : info)),
-    nodes: [...added, ...built.nodes.slice(0, graph.nodes.length)],
-    values,
-  }
-}
-
-/** The card's preprocessing of pictures. */
-function imageOf(card: Card): ImagePreprocessing {
-  if (card.image) return card.image
-  throw new PipiloError('MODEL_INVALID', `${card.name} does not say how its pictures are prepared.`, {
-    input: card.name,
-    hint: 'Say it with the option card: { image: { size, crop, interpolation, mean, std } }.',
-  })
-}
-
-/** Name of the input that takes pictures: `pixel_values`, else the only one of four axes. */
-export function pictureInput(graph: Graph): string {
-  const inputs = graph.inputs.filter(
-    ({ name, type }) => !graph.initializers.has(name) && type?.kind === 'tensor' && type.shape?.length === 4,
-  )
-  const found = inputs.find(({ name }) => name === 'pixel_values') ?? inputs[0]
-  if (found && (inputs.length === 1 || found.name === 'pixel_values')) return found.name
-  throw new PipiloError(
-    'MODEL_INVALID',
-    `The graph ${graph.name} has ${inputs.length} inputs of pictures, not one.`,
-  )
-}
-
-/** True if an input of pictures has its channels last. */
-export function isChannelsLast(input: Pick<Value, 'shape'>, channels: 1 | 3 = 3): boolean {
-  return input.shape[1] !== channels && input.shape[3] === channels
 }
 
 /** A map whose channels stand last, as tokens: poolings take maps with their channels first. */

@@ -7,14 +7,9 @@ import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
-import {
-  type EmbeddedModel,
-  embeddingGraph,
-  embeddingOutput,
-  resolveEmbedding,
-  withPreprocessing,
-} from './embedding.ts'
+import { type EmbeddedModel, embeddingGraph, embeddingOutput, resolveEmbedding } from './embedding.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
+import { withPreprocessing } from './preprocessing.ts'
 import { cardKey, tokenizerKey } from './savedKeys.ts'
 import { spelledAsPlace } from './spelledAsPlace.ts'
 
