@@ -56,6 +56,8 @@ export interface TextPreprocessing {
   readonly clean?: 'siglip' | 'canonicalize'
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
+  /** Position of the first token, for graphs that take `position_ids`; padding has the one before it. Default 0, and padding counts on. */
+  readonly positions?: number
 }
 
 /** A model's defaults, and where it comes from. */
@@ -79,6 +81,11 @@ export interface Card {
   readonly dimensions: number
   readonly text?: TextPreprocessing
   readonly image?: ImagePreprocessing
+  /**
+   * Inputs that may run in one batch. `equal`: texts of as many tokens each, for a graph that takes no mask of padding. `none`: each runs alone, for
+   * a graph that is quantised dynamically, whose scales are those of the whole batch. Default `any`.
+   */
+  readonly together?: 'any' | 'equal' | 'none'
   /** Of models of two towers: factor of the cosines before softmax or sigmoid. */
   readonly logitScale?: number
   /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */

@@ -32,6 +32,7 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
     ...(modality !== 'text' && card.image && { image: imageRecipe(card.image) }),
     ...(modality !== 'image' && { text: textRecipe(known, options, prompt) }),
     ...(Object.keys(inputs).length > 0 && { inputs }),
+    ...(card.together && card.together !== 'any' && { together: card.together }),
     ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
   }
 }
@@ -53,6 +54,7 @@ function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string)
     lowercase: text?.lowercase ?? false,
     ...(text?.clean && { clean: text.clean }),
     ...(text?.padding && { padding: text.padding }),
+    ...(text?.positions && { positions: text.positions }),
     maxLength,
     ...(options.chunk && { chunk: chunkRecipe(options.chunk, maxLength) }),
     prompt,

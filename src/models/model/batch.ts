@@ -22,7 +22,7 @@ type Known = (name: string) => Fact | undefined
 export function withFixedBatch(graph: Graph, known: Known): Graph {
   const rows = fixedRows(graph, known)
   if (rows === undefined) return graph
-  const inputs = graph.inputs.map((info) => (info.name === MASK_COUNTER ? info : withRows(info, rows)))
+  const inputs = graph.inputs.map((info) => (isRows(info, graph) ? withRows(info, rows) : info))
   return inferShapes({ ...graph, inputs })
 }
 
@@ -35,8 +35,7 @@ export function withRows(input: ValueInfo, rows: Dimension | undefined): ValueIn
 }
 
 function fixedRows(graph: Graph, known: Known): number | undefined {
-  // The counter of a network in training mode has no rows.
-  const firsts = graph.inputs.flatMap((info) => (info.name === MASK_COUNTER ? [] : [shapeOf(info)?.[0]]))
+  const firsts = graph.inputs.flatMap((info) => (isRows(info, graph) ? [shapeOf(info)?.[0]] : []))
   const given = firsts.find((first) => typeof first === 'number')
   if (typeof given === 'number') return firsts.every((first) => first === given) ? undefined : given
   const batches = new Set(
@@ -45,6 +44,20 @@ function fixedRows(graph: Graph, known: Known): number | undefined {
   if (batches.size === 0) return undefined
   const lost = graph.outputs.some((info) => typeof shapeOf(info)?.[0] === 'number')
   return lost || graph.nodes.some((node) => fixesRows(node, batches, known)) ? 1 : undefined
+}
+
+/**
+ * True of an input that has a row for each text or picture. The counter of a network in training mode has none; beside a text, positions and
+ * whatever else is given may be there once for all.
+ */
+function isRows(info: ValueInfo, graph: Graph): boolean {
+  if (info.name === MASK_COUNTER) return false
+  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
+  return (
+    !isText ||
+    /^(input_ids|attention_mask|token_type_ids)$/.test(info.name) ||
+    typeof shapeOf(info)?.[0] === 'string'
+  )
 }
 
 /** True if a `Reshape` fixes the size of a batch dimension: 0 keeps the size, -1 follows it. */
