@@ -10,7 +10,7 @@ import type { KnownModel } from './recipe/known.ts'
 import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { fedInputs, TextPreparation } from './text/text.ts'
+import { fedInputs, isFed, lengthOf, TextPreparation } from './text/text.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function preparer(
     const { TensorPreparation } = await import('./tensors/tensors.ts')
     const values = writtenValues(options.inputs ?? {})
     return ({ inputs, outputs, concurrency }) =>
-      new TensorPreparation({ name, inputs, outputs, values, concurrency })
+      new TensorPreparation({ name, inputs, outputs, values, concurrency, alone: card.together === 'none' })
   }
   if (modality === 'image') {
     const { image } = card
@@ -44,8 +44,9 @@ export async function preparer(
       })
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
+    const { together } = card
     return ({ concurrency }) =>
-      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency })
+      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency, together })
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
@@ -68,7 +69,7 @@ export async function preparer(
   const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter(({ name }) => !fedInputs.includes(name) && !Object.hasOwn(values, name))
+    const unknown = inputs.filter((info) => !isFed(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
     if (first && unknown.every(isFloat)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
@@ -77,7 +78,7 @@ export async function preparer(
       })
     }
     if (first) {
-      const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+      const list = unknown.map((info) => `${JSON.stringify(info.name)}${shapeOf(info)}`).join(', ')
       throw new PipiloError(
         'INPUT_UNKNOWN',
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
@@ -86,6 +87,12 @@ export async function preparer(
           hint: `Texts fill ${fedInputs.join(', ')}; give other values with the option inputs: { ${JSON.stringify(first.name)}: 0 } (--input ${first.name}=0).`,
         },
       )
+    }
+    const length = lengthOf(inputs)
+    if (length !== undefined && maxLength > length) {
+      throw new PipiloError('OPTION_INVALID', `maxLength is ${maxLength}; ${name} takes ${length} tokens.`, {
+        input: 'maxLength',
+      })
     }
     return new TextPreparation({
       tokenizer: loaded,
@@ -97,9 +104,13 @@ export async function preparer(
       text,
       chunks,
       concurrency,
+      together: card.together,
     })
   }
 }
+
+const shapeOf = ({ type }: ValueInfo): string =>
+  type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
 
 function isFloat({ type }: ValueInfo): boolean {
   return type?.kind === 'tensor' && /float/.test(type.dtype)

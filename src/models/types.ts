@@ -66,6 +66,8 @@ export interface TextPreprocessing {
   readonly clean?: 'siglip' | 'canonicalize'
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
+  /** Position of the first token, for graphs that take `position_ids`; padding has the one before it. Default 0, and padding counts on. */
+  readonly positions?: number
 }
 
 /** A model's defaults, and where it comes from. */
@@ -91,6 +93,11 @@ export interface Card {
   readonly image?: ImagePreprocessing
   /** Of modality `tensor`, where the graph does not show it: the axis of a tapped tensor that holds its features, counted from 0 for the batch; -1 for the last. */
   readonly featureAxis?: number
+  /**
+   * Inputs that may run in one batch. `equal`: texts of as many tokens each, for a graph that takes no mask of padding. `none`: each runs alone, for
+   * a graph that is quantised dynamically, whose scales are those of the whole batch. Default `any`.
+   */
+  readonly together?: 'any' | 'equal' | 'none'
   /** Of models of two towers: factor of the cosines before softmax or sigmoid. */
   readonly logitScale?: number
   /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */

@@ -33,6 +33,7 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
     ...(modality !== 'image' && modality !== 'tensor' && { text: textRecipe(known, options, prompt) }),
     ...(modality === 'tensor' && card.featureAxis !== undefined && { featureAxis: card.featureAxis }),
     ...(Object.keys(inputs).length > 0 && { inputs }),
+    ...(card.together && card.together !== 'any' && { together: card.together }),
     ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
   }
 }
@@ -54,6 +55,7 @@ function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string)
     lowercase: text?.lowercase ?? false,
     ...(text?.clean && { clean: text.clean }),
     ...(text?.padding && { padding: text.padding }),
+    ...(text?.positions && { positions: text.positions }),
     maxLength,
     ...(options.chunk && { chunk: chunkRecipe(options.chunk, maxLength) }),
     prompt,

@@ -38,14 +38,15 @@ export interface TensorOptions {
   /** Decimal numbers for inputs that have the same value for all, by their names. */
   readonly values: Readonly<Record<string, string>>
   readonly concurrency: number
+  /** True where no input may run beside another. */
+  readonly alone?: boolean
 }
 
 /** Typed arrays, tensors and `.npy` files to what the graph takes. */
 export class TensorPreparation implements Preparation {
   readonly window = { count: 1024, weight: 4 * BATCH_NUMBERS }
   readonly ahead: number
-  // No batch is joined with another call's: their shapes may differ.
-  readonly limits: Limits = { unit: 'numbers', batch: 1, least: 1, smallest: 1, waiting: WAITING_NUMBERS }
+  readonly limits: Limits
   readonly packs = true
   readonly #options: TensorOptions
   /** Inputs without a value of their own. */
@@ -58,6 +59,15 @@ export class TensorPreparation implements Preparation {
     this.#open = inputs.filter(({ name }) => !Object.hasOwn(values, name))
     this.ahead = concurrency + 1
     this.#together = this.#takesRows()
+    // No batch is joined with another call's: their shapes may differ.
+    this.limits = {
+      unit: 'numbers',
+      batch: 1,
+      least: 1,
+      smallest: 1,
+      waiting: WAITING_NUMBERS,
+      together: this.#together ? 'any' : 'none',
+    }
     // A value that its input does not hold is an error before anything runs.
     for (const info of inputs) if (Object.hasOwn(values, info.name)) valueTensor(info, values[info.name]!)
   }
@@ -128,6 +138,11 @@ export class TensorPreparation implements Preparation {
     return feeds
   }
 
+  hasRows(): boolean {
+    // A batch has as many rows as its graph takes: {@link pack} sees to that.
+    return false
+  }
+
   async #content(input: unknown, label: string): Promise<TensorContent> {
     const given = await read(input)
     const byName = this.#byName(given, label)
@@ -174,7 +189,8 @@ export class TensorPreparation implements Preparation {
 
   /** True if the graph says that as many rows come out as go in, of any number, and every size is known from the inputs. */
   #takesRows(): boolean {
-    const { inputs, outputs, values } = this.#options
+    const { inputs, outputs, values, alone } = this.#options
+    if (alone) return false
     const [out] = outputs
     const batch = out?.type?.kind === 'tensor' ? out.type.shape?.[0] : undefined
     if (typeof batch !== 'string' || batch === '') return false

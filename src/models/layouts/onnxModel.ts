@@ -1,6 +1,6 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { constantsToInitializers, type Graph, inferShapes } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, inferShapes, subgraphs } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { findPictureInput } from '../model/pictureInput.ts'
@@ -8,7 +8,7 @@ import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Modality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
-import { belowHead } from './onnxOutputs.ts'
+import { idsInput, withoutOddSizes } from './onnxInputs.ts'
 import { pictureUse, surroundings } from './onnxPictures.ts'
 import { tensorUse } from './onnxTensors.ts'
 import { textUse } from './onnxTexts.ts'
@@ -35,11 +35,13 @@ export async function readOnnxModel(
       await files.get(file.slice(0, slash) + name)
     }
   }
-  const read = inferShapes(tidied(await files.graph(file)))
-  const saved = savedCard(read, files)
+  const whole = await files.graph(file)
+  const saved = savedCard(whole, files)
+  const read = inferShapes(tidied(saved ? whole : withoutOddSizes(whole)))
+  const tokenizer = await findTokenizer(read, files, folder, layout)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
-    : await guessUse(read, files, file, options, layout)
+    : await guessUse(read, { files, file, layout, hasTokenizer: tokenizer !== undefined }, options)
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
@@ -47,9 +49,9 @@ export async function readOnnxModel(
   const paths = new Set([own, ...outside])
   return {
     graph,
-    card: found,
+    card: found.together === undefined && isDynamic(graph) ? { ...found, together: 'none' } : found,
     unused: [],
-    tokenizer: await findTokenizer(graph, files, folder, layout),
+    tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
   }
 }
@@ -95,26 +97,29 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   })
 }
 
+/** Where a graph was found, and what else was. */
+interface Place {
+  readonly files: ModelFiles
+  readonly file: string
+  readonly layout: TextLayout | undefined
+  readonly hasTokenizer: boolean
+}
+
 /** The card of a file that carries none. */
 async function guessUse(
   graph: Graph,
-  files: ModelFiles,
-  file: string,
+  { files, file, layout, hasTokenizer }: Place,
   options: ReadOptions,
-  layout: TextLayout | undefined,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
   const modality = options.card?.modality ?? options.modality
-  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
-  const found = () => {
-    const penultimate = belowHead(graph)
-    return { ...description, ...(penultimate !== undefined && { penultimate }) }
-  }
-  if (modality === 'tensor') return tensorUse(graph, found())
-  if (modality === 'text' || (modality === undefined && isText)) return textUse(graph, files, found(), layout)
+  const isText = idsInput(graph, hasTokenizer) !== undefined
+  if (modality === 'text' || (modality === undefined && isText))
+    return textUse(graph, files, description, layout)
+  if (modality === 'tensor') return tensorUse(graph, description)
   const around = await surroundings(files, file)
   const isPicture = findPictureInput(graph, around.preprocessor !== undefined) !== undefined
-  if (modality !== 'image' && !isPicture) return tensorUse(graph, found())
+  if (modality !== 'image' && !isPicture) return tensorUse(graph, description)
   return pictureUse(graph, files, around, options, description)
 }
 
@@ -122,6 +127,12 @@ async function guessUse(
 function tidied(graph: Graph): Graph {
   const lifted = constantsToInitializers(graph)
   return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
+}
+
+/** True of a graph that quantises what it computes by the range of all of its batch. */
+function isDynamic(graph: Graph): boolean {
+  const all = [...graph.nodes, ...graph.functions.flatMap(({ nodes }) => nodes)]
+  return all.some((node) => /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic))
 }
 
 async function findTokenizer(

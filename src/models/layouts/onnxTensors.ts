@@ -1,15 +1,18 @@
 // Use of a foreign ONNX graph that takes neither texts nor pictures: numbers in, and whatever the caller taps out.
 import type { Graph } from '../../graph/index.ts'
 import type { FoundCard } from './foundModel.ts'
+import { belowHead } from './onnxOutputs.ts'
 
 /** The graph and its card: the first output that is a tensor is tapped, and nothing is said of its pooling. */
 export function tensorUse(
   graph: Graph,
-  common: Pick<FoundCard, 'description' | 'licence' | 'penultimate'>,
+  common: Pick<FoundCard, 'description' | 'licence' | 'featureAxis'>,
 ): { readonly graph: Graph; readonly card: FoundCard } {
   const output = graph.outputs.find(({ type }) => type === undefined || type.kind === 'tensor')
+  const penultimate = belowHead(graph)
   const card: FoundCard = {
     ...common,
+    ...(penultimate !== undefined && { penultimate }),
     modality: 'tensor',
     // A graph of sequences alone has nothing to embed, and can be looked at all the same.
     tap: output?.name ?? '',

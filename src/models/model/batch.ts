@@ -22,7 +22,7 @@ type Known = (name: string) => Fact | undefined
 export function withFixedBatch(graph: Graph, known: Known): Graph {
   const rows = fixedRows(graph, known)
   if (rows === undefined) return graph
-  const inputs = graph.inputs.map((info) => (info.name === MASK_COUNTER ? info : withRows(info, rows)))
+  const inputs = graph.inputs.map((info) => (isRows(info, graph) ? withRows(info, rows) : info))
   return inferShapes({ ...graph, inputs })
 }
 
@@ -66,8 +66,7 @@ function rowsInside(graph: Graph, batches: ReadonlySet<string>, known: Known): R
 }
 
 function fixedRows(graph: Graph, known: Known): number | undefined {
-  // The counter of a network in training mode has no rows.
-  const firsts = graph.inputs.flatMap((info) => (info.name === MASK_COUNTER ? [] : [shapeOf(info)?.[0]]))
+  const firsts = graph.inputs.flatMap((info) => (isRows(info, graph) ? [shapeOf(info)?.[0]] : []))
   const given = firsts.find((first) => typeof first === 'number')
   if (typeof given === 'number') return firsts.every((first) => first === given) ? undefined : given
   const batches = batchesOf(firsts)
@@ -76,6 +75,20 @@ function fixedRows(graph: Graph, known: Known): number | undefined {
   const [rows] = found
   if (rows !== undefined) return found.size === 1 ? rows : 1
   return graph.outputs.some((info) => typeof shapeOf(info)?.[0] === 'number') ? 1 : undefined
+}
+
+/**
+ * True of an input that has a row for each text or picture. The counter of a network in training mode has none; beside a text, positions and
+ * whatever else is given may be there once for all.
+ */
+function isRows(info: ValueInfo, graph: Graph): boolean {
+  if (info.name === MASK_COUNTER) return false
+  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
+  return (
+    !isText ||
+    /^(input_ids|attention_mask|token_type_ids)$/.test(info.name) ||
+    typeof shapeOf(info)?.[0] === 'string'
+  )
 }
 
 /** The rows that a `Reshape` leaves of a batch, where it fixes their number: 0 keeps a size, -1 follows what is left. */
