@@ -1,6 +1,7 @@
 // Command `compare`: two models, layers or precisions on the same inputs.
 import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
+import { type Comparison, compareEmbeddings, similarityPlot } from '../../evaluate/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import { listOf } from '../lists.ts'
