@@ -103,7 +103,8 @@ async function guessUse(
   layout: TextLayout | undefined,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
-  const modality = options.card?.modality ?? options.modality
+  const told = options.card?.modality ?? options.modality
+  const modality = told === 'text' || told === 'image' ? told : undefined
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
   if (modality === 'text' || (modality === undefined && isText)) {
     const penultimate = belowHead(graph)
