@@ -45,8 +45,24 @@ export async function preparer(
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
     const { together } = card
-    return ({ concurrency }) =>
-      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency, together })
+    return ({ inputs, concurrency }) => {
+      const unknown = inputs.filter((input) => input.name !== 'pixels').map((input) => input.name)
+      if (unknown.length > 0) {
+        throw new PipiloError(
+          'INPUT_UNKNOWN',
+          `${name} asks for ${unknown.map((input) => JSON.stringify(input)).join(', ')} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!, hint: 'Export the model with pictures alone, or run its graph.' },
+        )
+      }
+      return new PicturePreparation({
+        image,
+        batchPixels,
+        maxPixels,
+        maxWaitingPixels,
+        concurrency,
+        together,
+      })
+    }
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {

@@ -325,8 +325,8 @@ export interface OpenOptions {
    */
   readonly card?: CardOverrides
   /**
-   * What a foreign `.onnx` file takes, where its inputs do not show it: it is believed. A model of anything else is refused. Default: as its
-   * files say.
+   * What the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
+   * refused. Default: as its files say.
    */
   readonly modality?: Modality
   /**

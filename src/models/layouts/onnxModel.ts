@@ -112,7 +112,8 @@ async function guessUse(
   options: ReadOptions,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
-  const modality = options.card?.modality ?? options.modality
+  const told = options.card?.modality ?? options.modality
+  const modality = told === 'text-image' ? undefined : told
   const isText = idsInput(graph, hasTokenizer) !== undefined
   if (modality === 'text' || (modality === undefined && isText))
     return textUse(graph, files, description, layout)
