@@ -36,7 +36,7 @@ export async function resolveWork(model: string | Model, given: EmbedderOptions)
   const whole = once(() => {
     since = Date.now()
     const opening = openModel(model, given)
-    return options.modality === 'tensor' ? opening.then(asTensors) : opening
+    return options.modality === 'tensor' && name === undefined ? opening.then(asTensors) : opening
   })
   const graph = once(async () => (await whole()).embedding(options))
   const read = once(async () => {

@@ -15,6 +15,8 @@ const cardNames = {
   dimensions: true,
   text: true,
   image: true,
+  featureAxis: true,
+  together: true,
   logitScale: true,
   logitBias: true,
   duplicates: true,

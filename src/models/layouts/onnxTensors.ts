@@ -1,5 +1,6 @@
 // Use of a foreign ONNX graph that takes neither texts nor pictures: numbers in, and whatever the caller taps out.
 import type { Graph } from '../../graph/index.ts'
+import type { Card } from '../types.ts'
 import type { FoundCard } from './foundModel.ts'
 import { belowHead } from './onnxOutputs.ts'
 
@@ -22,4 +23,11 @@ export function tensorUse(
     notes: 'The file says nothing of its use: it takes tensors as they are.',
   }
   return { graph, card }
+}
+
+/** The card of a model that is fed tensors, whatever else it takes. */
+export function tensorCard(graph: Graph, card: Card): Card {
+  if (card.modality === 'tensor') return card
+  const { text: _, image: __, duplicates: ___, ...rest } = card
+  return { ...tensorUse(graph, rest).card, name: card.name, source: card.source }
 }

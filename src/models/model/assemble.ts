@@ -5,6 +5,7 @@ import { checkCardOverrides } from '../cards/cardOverrides.ts'
 import { whiteningOf } from '../cards/whitening.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
+import { tensorCard } from '../layouts/onnxTensors.ts'
 import { changedImage } from '../layouts/preprocessor.ts'
 import { readModel } from '../layouts/readModel.ts'
 import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
@@ -28,7 +29,9 @@ export async function assemble(
   const whitening = await whiteningOf(known?.name)
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
-  const found: Card = known ?? { ...reading.card, ...identity }
+  const own: Card = known ?? { ...reading.card, ...identity }
+  const isFedTensors = options.modality === 'tensor' || overrides.modality === 'tensor'
+  const found = isFedTensors ? tensorCard(reading.graph, own) : own
   const merged = withOverrides(found, overrides)
   checkModality(merged, options.modality)
   const opened = openedBy(identity.name, options)
@@ -56,7 +59,9 @@ function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
 
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
-  const { revision, card, strict, architecture, size } = options
+  const { revision, card: given, modality, strict, architecture, size } = options
+  // What is fed is a part of what the model is; other modalities it has by itself.
+  const card = modality === 'tensor' ? { ...given, modality } : given
   return {
     name,
     dtype: 'fp32',
