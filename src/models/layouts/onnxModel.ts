@@ -119,7 +119,8 @@ async function guessUse(
     return textUse(graph, files, description, layout)
   if (modality === 'tensor') return tensorUse(graph, description)
   const around = await surroundings(files, file)
-  const isPicture = findPictureInput(graph, around.preprocessor !== undefined) !== undefined
+  // One input alone is found before and after it is known that there are pictures.
+  const isPicture = [around.preprocessor !== undefined, true].every((told) => findPictureInput(graph, told))
   if (modality !== 'image' && !isPicture) return tensorUse(graph, description)
   return pictureUse(graph, files, around, options, description)
 }

@@ -67,7 +67,8 @@ describe('Any graph opens', () => {
       modality: 'tensor',
       card: { tap: 'before', dimensions: 3, normalize: false },
     })
-    expect(model.layers().map(({ name }) => name)).toContain('first')
+    expect(model.layers().map(({ name }) => name)).toEqual(expect.arrayContaining(['first', 'twice', 'half']))
+    expect(() => model.cut('twice')).toThrow(/inside a branch/)
     const feeds = { x: row(1, 2, 3), flag: flag(true) }
     const { before, chosen } = await model.run(feeds)
     expect([...before!.data]).toEqual([2, 3, 4])
