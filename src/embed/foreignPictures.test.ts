@@ -483,7 +483,7 @@ describe('the size of pictures', () => {
     } as const
     const odd = await model(
       network(FIXED, (x) => ({ features: mean(x) })),
-      changed({ resample: 5 }),
+      changed({ do_flip_channel_order: true }),
     )
     expect((await refusal(open(odd))).code).toBe('FORMAT_UNSUPPORTED')
     expectRows(
