@@ -117,6 +117,14 @@ const pointwise = [
   'Resize',
 ]
 
+/** Convolutions, and which of their inputs is the weight. */
+const convolutions = new Map([
+  ['Conv', 1],
+  ['FusedConv', 1],
+  ['ConvInteger', 1],
+  ['QLinearConv', 3],
+])
+
 /** Layout of an input as the first convolution after it shows it. */
 function readBy(graph: Graph, input: string): Layout | undefined {
   /** For each value that holds the input, whether its channels have been moved from the end to the front. */
@@ -124,8 +132,9 @@ function readBy(graph: Graph, input: string): Layout | undefined {
   for (const node of graph.nodes) {
     const isMoved = moved.get(node.inputs[0] ?? '') ?? moved.get(node.inputs[1] ?? '')
     if (isMoved === undefined) continue
-    if (node.op === 'Conv') {
-      const channels = channelsOf(graph, node)
+    const weight = convolutions.get(node.op)
+    if (weight !== undefined) {
+      const channels = channelsOf(graph, node, weight)
       return channels === 1 || channels === 3 ? { channels, channelsLast: isMoved } : undefined
     }
     const [output] = node.outputs
@@ -138,9 +147,9 @@ function readBy(graph: Graph, input: string): Layout | undefined {
 }
 
 /** Channels that a convolution reads. */
-function channelsOf(graph: Graph, node: Node): number | undefined {
-  const weight = graph.initializers.get(node.inputs[1] ?? '')
-  const info = graph.values.get(node.inputs[1] ?? '')
+function channelsOf(graph: Graph, node: Node, at: number): number | undefined {
+  const weight = graph.initializers.get(node.inputs[at] ?? '')
+  const info = graph.values.get(node.inputs[at] ?? '')
   const shape = weight?.shape ?? (info?.type?.kind === 'tensor' ? info.type.shape : undefined)
   const { group } = node.attributes
   const inGroup = shape?.[1]
