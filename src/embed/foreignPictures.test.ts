@@ -426,6 +426,19 @@ describe('the size of pictures', () => {
     expect(await seen({}, { card: { image: { size: [6, 7] } } })).toEqual([6, 7])
   })
 
+  it('is a whole number of patches, where somebody asks for it', async () => {
+    const patches = (x: Value) =>
+      op.conv(x, x.builder.constant(tensor('float32', [2, 3, 4, 4], new Array(96).fill(0.1))), undefined, {
+        strides: [4, 4],
+      })
+    const path = await model(
+      network(FREE, (x) => ({ last_hidden_state: patches(x) })),
+      half,
+    )
+    expect((await embed(path, pictures, { size: 12 }))[0]).toHaveLength(2)
+    expect(await refusal(open(path, { size: 13 }))).toMatchObject({ code: 'OPTION_INVALID', input: 'size' })
+  })
+
   it('that nobody says is not guessed', async () => {
     const path = await model(network(FREE, (x) => ({ features: mean(x) })))
     expect((await open(path)).card.image).toBeUndefined()
