@@ -6,8 +6,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { PipiloError } from '../base/index.ts'
 import { writeOnnx } from '../graph/files/index.ts'
 import { Builder, type Dimension, type Graph, op, type Value } from '../graph/index.ts'
-import { open } from '../models/index.ts'
-import { type DType, tensor } from '../tensor/index.ts'
+import { open, readSafetensors } from '../models/index.ts'
+import { cosineSimilarity, type DType, tensor } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
 import type { EmbedderOptions } from './types.ts'
 
@@ -292,6 +292,21 @@ describe('an input that is no picture', () => {
     expect((await refusal(open(path))).code).toBe('MODEL_INVALID')
   })
 
+  it('beside one of texts is read where somebody says so: CLIP’s towers in one file', async () => {
+    const b = new Builder()
+    const ids = b.input('input_ids', 'int64', ['texts', 'sequence'])
+    const x = b.input('pixel_values', 'float32', FIXED)
+    const text = op.reduceMean(op.cast(ids, 'float32'), [1], { keepDims: true })
+    b.output('logits_per_image', op.matMul(mean(x), op.transpose(op.concat([text, text, text], 1), [1, 0])))
+    b.output('text_embeds', op.mul(text, b.constant(1, 'float32')))
+    b.output('image_embeds', op.mul(mean(x), b.constant(1, 'float32')))
+    const path = await model(b.build(), half)
+    expectRows(
+      await embed(path, pictures, { modality: 'image' }),
+      ofBytes.map((row) => normalised(row)),
+    )
+  })
+
   it('that is said to be one is believed', async () => {
     const graph = network(['n', 1, 6, 8], (x) => ({ out: op.reduceMean(x, [1, 2]) }), { name: 'x' })
     const path = await model(graph)
@@ -303,6 +318,36 @@ describe('an input that is no picture', () => {
     expect(await refusal(open('all-MiniLM-L6-v2', { modality: 'image' }))).toMatchObject({
       code: 'OPTION_INVALID',
     })
+  })
+})
+
+describe('weights in Constant nodes', () => {
+  it('are parameters, saved and made int8 as others are', async () => {
+    const b = new Builder()
+    const x = b.input('pixel_values', 'float32', FIXED)
+    const data = Array.from({ length: 192 * 64 }, (_, i) => ((i * 37) % 101) / 50 - 1)
+    const value = { type: 'tensor', value: tensor('float32', [192, 64], data) } as const
+    const [weight] = b.node('Constant', [], { value })
+    b.output(
+      'features',
+      b.scope('fc', () => op.matMul(op.reshape(x, [0, -1]), weight!)),
+    )
+    const path = await model(b.build(), half)
+    const exact = await open(path)
+    expect(exact.layers().find(({ name }) => name === 'fc')?.parameters).toBe(192 * 64)
+    const parameters = join(folder, 'parameters.safetensors')
+    await exact.saveParameters(parameters)
+    expect([...(await readSafetensors(parameters)).tensors.values()].map(({ shape }) => shape)).toEqual([
+      [192, 64],
+    ])
+    const small = await open(path, { dtype: 'int8' })
+    expect(
+      [...small.graph.initializers.values()].some(
+        ({ dtype, shape }) => dtype === 'int8' && shape.length === 2,
+      ),
+    ).toBe(true)
+    const [a, c] = [await embed(path), await embed(path, pictures, { dtype: 'int8' })]
+    for (const [i, row] of a.entries()) expect(cosineSimilarity(row, c[i]!)).toBeGreaterThan(0.995)
   })
 })
 
@@ -381,6 +426,19 @@ describe('the size of pictures', () => {
     expect(await seen({}, { card: { image: { size: [6, 7] } } })).toEqual([6, 7])
   })
 
+  it('is a whole number of patches, where somebody asks for it', async () => {
+    const patches = (x: Value) =>
+      op.conv(x, x.builder.constant(tensor('float32', [2, 3, 4, 4], new Array(96).fill(0.1))), undefined, {
+        strides: [4, 4],
+      })
+    const path = await model(
+      network(FREE, (x) => ({ last_hidden_state: patches(x) })),
+      half,
+    )
+    expect((await embed(path, pictures, { size: 12 }))[0]).toHaveLength(2)
+    expect(await refusal(open(path, { size: 13 }))).toMatchObject({ code: 'OPTION_INVALID', input: 'size' })
+  })
+
   it('that nobody says is not guessed', async () => {
     const path = await model(network(FREE, (x) => ({ features: mean(x) })))
     expect((await open(path)).card.image).toBeUndefined()
@@ -438,7 +496,7 @@ describe('the size of pictures', () => {
     } as const
     const odd = await model(
       network(FIXED, (x) => ({ features: mean(x) })),
-      changed({ resample: 5 }),
+      changed({ do_flip_channel_order: true }),
     )
     expect((await refusal(open(odd))).code).toBe('FORMAT_UNSUPPORTED')
     expectRows(

@@ -41,7 +41,8 @@ export interface ImagePreprocessing {
    * crops begin at offsets rounded down.
    */
   readonly resize?: number | readonly [height: number, width: number]
-  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos'
+  /** As Pillow has them. */
+  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos' | 'box' | 'hamming'
   /** 1 for grey pictures, Pillow's `L` (0.299 red + 0.587 green + 0.114 blue), made of the resized RGB. Default 3. */
   readonly channels?: 1 | 3
   /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */

@@ -1,8 +1,8 @@
 // Use of a foreign ONNX graph of pictures: its tap, size and preparation.
 import { PipiloError } from '../../base/index.ts'
-import { type Graph, inferShapes, type ValueType } from '../../graph/index.ts'
+import { cut, type Graph, inferShapes, type ValueType } from '../../graph/index.ts'
 import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
-import { findPictureInput, type PictureInput, pictureInput } from '../model/pictureInput.ts'
+import { findPictureInput, type PictureInput, patchSize, pictureInput } from '../model/pictureInput.ts'
 import { rawPixels } from '../model/preprocessing.ts'
 import type { ImagePreprocessing } from '../types.ts'
 import type { FoundCard, ReadOptions } from './foundModel.ts'
@@ -57,7 +57,14 @@ export function pictureUse(
     ...(image && { image }),
     notes: [embedding.notes, notes].filter((note) => note !== undefined).join(' '),
   }
-  return { graph, card }
+  return { graph: withoutOthers(graph, input, embedding.tap), card }
+}
+
+/** The graph without inputs that the embedding does without, such as those of texts in CLIP's. */
+function withoutOthers(graph: Graph, input: PictureInput, tap: string): Graph {
+  if (tap === '' || graph.inputs.every(({ name }) => name === input.name)) return graph
+  const own = cut(graph, tap)
+  return own.inputs.length < graph.inputs.length ? own : graph
 }
 
 /** The graph whose input of pictures says all of its shape that is known. */
@@ -92,7 +99,7 @@ function preparation(
   const given = options.card?.image
   const fixed = sizeOf(input.height, input.width)
   const asked = options.size ?? given?.size
-  checkAsked(files.label, input, options.size)
+  checkAsked(files.label, graph, input, options.size)
   const otherwise = asked ?? sizeOf(...sidesOf(config))
   const isBytes = !/float/.test(input.dtype)
   const inner = isBytes ? undefined : innerScale(graph, input.name)
@@ -181,18 +188,28 @@ function statistics(
     : { mean: [mean, mean, mean], std: [std, std, std] }
 }
 
-/** Refuses a size that the graph does not take. */
-function checkAsked(label: string, { height, width }: PictureInput, asked: Size | undefined): void {
-  const sides = [height, width]
-  if (!asked || sides.every((side, i) => side === undefined || side === asked[i])) return
-  throw new PipiloError(
-    'OPTION_INVALID',
-    `${label} is not built for other sizes; it takes pictures of ${sides.map((side) => side ?? 'any').join(' × ')}.`,
-    {
-      input: 'size',
-      hint: 'Leave out size, or open a checkpoint (safetensors, PyTorch) of an image model, which is built for any.',
-    },
-  )
+/** Refuses a size that the graph does not take, or of which its patches would leave a border out. */
+function checkAsked(label: string, graph: Graph, input: PictureInput, asked: Size | undefined): void {
+  if (!asked) return
+  const sides = [input.height, input.width]
+  if (sides.some((side, i) => side !== undefined && side !== asked[i])) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${label} is not built for other sizes; it takes pictures of ${sides.map((side) => side ?? 'any').join(' × ')}.`,
+      {
+        input: 'size',
+        hint: 'Leave out size, or open a checkpoint (safetensors, PyTorch) of an image model, which is built for any.',
+      },
+    )
+  }
+  const patch = sides.includes(undefined) ? patchSize(graph, input.name) : undefined
+  if (patch?.some((side, i) => asked[i]! % side !== 0)) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${label} cannot take pictures of ${asked.join(' × ')}: its patches are of ${patch.join(' × ')}.`,
+      { input: 'size', hint: 'Choose sides that are whole numbers of patches.' },
+    )
+  }
 }
 
 /** Sides as a `config.json` of transformers or timm says them. */

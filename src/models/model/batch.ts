@@ -1,5 +1,6 @@
 // The number of inputs that a graph takes at a time.
 import {
+  Builder,
   type Dimension,
   type Fact,
   type Graph,
@@ -24,6 +25,16 @@ export function withFixedBatch(graph: Graph, known: Known): Graph {
   if (rows === undefined) return graph
   const inputs = graph.inputs.map((info) => (isRows(info, graph) ? withRows(info, rows) : info))
   return inferShapes({ ...graph, inputs })
+}
+
+/** The rows that a graph takes at a time; undefined where it takes any number. */
+export function rowsAtATime(graph: Graph): number | undefined {
+  const builder = Builder.from(graph)
+  const { inputs } = withFixedBatch(graph, (name) =>
+    builder.has(name) ? builder.value(name).fact : undefined,
+  )
+  const first = shapeOf(inputs.find(({ name }) => name !== MASK_COUNTER))?.[0]
+  return typeof first === 'number' ? first : undefined
 }
 
 /** The input with a number of rows as its first dimension. */
