@@ -2,7 +2,7 @@
 import type { PipiloError } from '../../base/index.ts'
 import type { Card } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import type { TensorContent } from '../tensors/tensors.ts'
+import type { TensorContent } from '../tensors/content.ts'
 import type { Input } from '../types.ts'
 
 /** One row of a batch: an input, or a chunk of one. */

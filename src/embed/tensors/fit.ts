@@ -11,15 +11,10 @@ import {
   typedArray,
 } from '../../tensor/index.ts'
 import type { ShapedNumbers } from '../types.ts'
+import type { Fitted } from './content.ts'
 
 /** Numbers, with their shape where it was given. */
 type TensorNumbers = Omit<ShapedNumbers, 'shape'> & Partial<Pick<ShapedNumbers, 'shape'>>
-
-/** A tensor for an input of the graph; `row`: its first axis is the batch, and is 1. */
-export interface Fitted {
-  readonly tensor: Tensor
-  readonly row: boolean
-}
 
 /**
  * The numbers of one input as the graph takes them: its batch axis added, where it has one and they have not.

@@ -9,7 +9,8 @@ import { type Tensor, typedArray } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import { filePath } from '../pictures/imageSource.ts'
 import type { Input } from '../types.ts'
-import { type Fitted, fitTensor, hasBatch } from './fit.ts'
+import type { Fitted, TensorContent } from './content.ts'
+import { fitTensor, hasBatch } from './fit.ts'
 
 /** Numbers that run together at most, where the graph takes several inputs at a time: 1 MB of floats. */
 const BATCH_NUMBERS = 2 ** 18
@@ -20,15 +21,6 @@ const FILE_NUMBERS = BATCH_NUMBERS / 8
 
 /** Neither tokens nor pixels. */
 const NOTHING = new Uint8Array()
-
-/** Tensors of one input, by the names of the graph's inputs. */
-export interface TensorContent {
-  /** The same for inputs that may run together. */
-  readonly key: string
-  readonly fed: ReadonlyMap<string, Fitted>
-  /** Sizes of the symbols in the graph's shapes. */
-  readonly sizes: ReadonlyMap<string, number>
-}
 
 export interface TensorOptions {
   /** Name of the model. */

@@ -60,7 +60,7 @@ function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
   const { revision, card: given, modality, strict, architecture, size } = options
-  // What is fed is a part of what the model is; other modalities it has by itself.
+  // Being fed tensors is a part of how it was opened; other modalities it has by itself.
   const card = modality === 'tensor' ? { ...given, modality } : given
   return {
     name,

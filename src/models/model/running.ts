@@ -29,7 +29,7 @@ export class Running {
     this.#check(feeds, outputs)
     this.#session ??= compile(this.#graph)
     const session = await this.#session.catch((error) => {
-      // What has to do with the machine (a full disk) may be other the next time.
+      // A full disk may have room the next time.
       this.#session = undefined
       throw error
     })

@@ -5,7 +5,7 @@ import { pool } from '../../nn/index.ts'
 import type { Card, Pooling } from '../types.ts'
 import { embeddingOutput } from './savedKeys.ts'
 
-/** What {@link poolTensor} is told of a tap. */
+/** A tap, and all that is said of its pooling. */
 interface Tapped {
   /** The layer as the caller calls it. */
   readonly tap: string
@@ -178,7 +178,7 @@ function featureAxis(graph: Graph, name: string): number | undefined {
   return visit(name)
 }
 
-/** Where an axis is after a reshape that leaves it, and all before or all behind it, as they are. */
+/** Place of an axis after a reshape that leaves it, and all before or all behind it, as they are. */
 function keptAxis(axis: number, from: Shape | undefined, to: Shape | undefined): number | undefined {
   if (!from || !to) return undefined
   const same = (a: Shape, b: Shape) =>
