@@ -16,7 +16,7 @@ export async function kindOf(argument: string, terminal: Terminal): Promise<Inpu
 }
 
 /**
- * The kinds of what is in files and folders, whatever comes first: texts, pictures, or both.
+ * The kinds of what is in files and folders, whatever comes first: texts, then pictures, then arrays of numbers.
  *
  * @param left takes what cannot be read, up to where both kinds have been found
  * @throws what `left` throws
@@ -31,7 +31,7 @@ export async function kindsIn(
   for await (const input of findInputs(specs, { ...options, signal: terminal.signal })) {
     if (input.error) left.add(input, input.error)
     else kinds.add(input.modality)
-    if (kinds.size === 2) break
+    if (kinds.has('text') && kinds.has('image')) break
   }
-  return (['text', 'image'] as const).filter((kind) => kinds.has(kind))
+  return (['text', 'image', 'tensor'] as const).filter((kind) => kinds.has(kind))
 }

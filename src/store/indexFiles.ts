@@ -38,9 +38,9 @@ export interface IndexFilesOptions {
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
-  /** Takes every file for text or for a picture. Default: decided by its content. */
+  /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
-  /** Leaves out, uncounted, what is of the other kind: for a folder whose texts and pictures go into two collections. */
+  /** Leaves out, uncounted, all but pictures (`image`), or pictures (`text` and others): for a folder whose texts and pictures go into two collections. */
   readonly only?: InputModality
   /**
    * Rows of a text file: its passages, or its lines. Default: as the collection's texts were read, `passage` for a new one. Rows of a
@@ -80,7 +80,7 @@ export interface IndexFilesOptions {
    * chunks) are embedded again.
    */
   readonly prompt?: Prompt
-  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures, 128 of both. */
+  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures or arrays, 128 of texts and pictures. */
   readonly batch?: number
   /** Ends the work after what has been committed; the call then throws `ABORTED`. */
   readonly signal?: AbortSignal
@@ -117,7 +117,7 @@ export interface IndexReport {
 }
 
 const MOST_LISTED = 10_000
-const batchSizes = { text: 512, image: 64, 'text-image': 128 } as const
+const batchSizes = { text: 512, image: 64, tensor: 64, 'text-image': 128 } as const
 
 /** See `indexFiles` in onDemand.ts. */
 export async function indexFiles(
@@ -370,12 +370,14 @@ async function count(found: AsyncIterable<ReadInput>): Promise<number> {
   return inputs
 }
 
-/** The inputs of a kind. */
+/** The pictures, or all but those. */
 async function* of(
   only: InputModality | undefined,
   inputs: AsyncIterable<ReadInput>,
 ): AsyncGenerator<ReadInput> {
-  for await (const input of inputs) if (only === undefined || input.modality === only) yield input
+  for await (const input of inputs) {
+    if (only === undefined || (input.modality === 'image') === (only === 'image')) yield input
+  }
 }
 
 const isBlank = ({ line, error, input }: ReadInput): boolean =>

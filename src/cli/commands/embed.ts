@@ -33,7 +33,7 @@ interface Item {
 
 export const embed = command({
   name: 'embed',
-  description: 'Turn texts and pictures into vectors',
+  description: 'Turn texts, pictures and arrays of numbers (.npy) into vectors',
   examples: [
     "pipilo embed --text 'football' 'soccer'",
     'pipilo embed photos/ --out vectors.npy',
@@ -43,6 +43,7 @@ export const embed = command({
     'pipilo embed photos/*.jpg --model mobilenet-v2 --tap block_6_expand_relu --pool mean',
     'pipilo embed notes/ --model hf:intfloat/multilingual-e5-small --prompt-text "passage: "',
     'pipilo embed photos/ captions.txt --model hf:openai/clip-vit-base-patch32',
+    'pipilo embed clips/*.npy --model speech.onnx --tap encoder --pool mean --input sr=16000',
   ],
   args: {
     inputs: {
@@ -90,7 +91,7 @@ export const embed = command({
       }
       left = new LeftOut(skip)
       // A named model takes what it can of all that is given.
-      const several = kinds.length > 1 && args.model === undefined && args.reduce === undefined
+      const several = kinds[1] === 'image' && args.model === undefined && args.reduce === undefined
       if (several && args.out !== undefined && !/\.jsonl$/i.test(args.out)) {
         throw usageError(
           'There are texts and pictures, whose vectors are of two models and not equally long.',
@@ -125,8 +126,9 @@ export const embed = command({
   },
 })
 
+/** The pictures, or all but those. */
 async function* of(kind: InputModality, items: AsyncIterable<Item>): AsyncGenerator<Item> {
-  for await (const item of items) if (item.modality === kind) yield item
+  for await (const item of items) if ((item.modality === 'image') === (kind === 'image')) yield item
 }
 
 async function* texts(words: readonly string[]): AsyncGenerator<Item> {

@@ -25,6 +25,7 @@ export const defaultCollection: Record<Modality, string> = {
   text: 'texts',
   image: 'pictures',
   'text-image': 'texts-and-pictures',
+  tensor: 'tensors',
 }
 
 export const index = command({
@@ -135,9 +136,9 @@ async function partsOf(
     left.report(terminal)
     throw new PipiloError('INPUT_INVALID', `There is nothing to index in ${args._.join(', ')}.`)
   }
-  const several = kinds.length > 1 && collection === undefined
+  const several = kinds[1] === 'image' && collection === undefined
   const parts: Part[] = []
-  for (const modality of several ? kinds : kinds.slice(0, 1)) {
+  for (const modality of kinds.slice(0, several ? 2 : 1)) {
     const remembered = await rememberedBy(store, collection ?? defaultCollection[modality])
     parts.push({ modality, collection: remembered, ...(several && { only: modality }) })
   }

@@ -1,4 +1,4 @@
-// Tells texts from pictures by the first bytes of a file, or by its name.
+// Tells texts, pictures and arrays of numbers apart by the first bytes of a file, or by its name.
 import { extname } from 'node:path'
 import { readHead } from '../../base/files/index.ts'
 import { rarerSignatures } from '../pictures/formats/signatures.ts'
@@ -18,7 +18,7 @@ const pictureEndings = new Set(
 )
 
 /** Kinds of content that first bytes tell. */
-export type Content = 'text' | 'image' | 'utf-16' | 'pdf' | 'zip' | 'gzip' | 'parquet' | 'other'
+export type Content = 'text' | 'image' | 'tensor' | 'utf-16' | 'pdf' | 'zip' | 'gzip' | 'parquet' | 'other'
 
 /** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
 export async function contentOf(path: string): Promise<Content> {
@@ -31,6 +31,7 @@ export const headOf = (path: string): Promise<Uint8Array> => readHead(path, HEAD
 /** As {@link contentOf}, of the first bytes themselves. */
 export function contentOfBytes(head: Uint8Array): Content {
   const latin = Buffer.from(head).toString('latin1')
+  if (latin.startsWith('\x93NUMPY')) return 'tensor'
   if (signatures.some((signature) => signature.test(latin))) return 'image'
   if (/^(?:\xff\xfe|\xfe\xff)/.test(latin)) return 'utf-16'
   if (latin.startsWith('%PDF-')) return 'pdf'

@@ -20,7 +20,7 @@ import { isOfFile } from './problems.ts'
 export type ReadBy = 'passage' | 'line'
 
 export interface ReadInputsOptions {
-  /** Takes every file for text or for a picture. Default: decided by its content. */
+  /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
   /**
    * Parts of a text file that are inputs: passages (paragraphs under their headings, functions of code, rows of tables), or the
@@ -48,7 +48,7 @@ export interface ReadInputsOptions {
 export interface ReadInput {
   /** The relative path of a picture, `path#L12-L20` of a passage, `path:line` of a line of text, the URL of what is fetched. */
   readonly id: string
-  /** The passage (behind the heading above it, where it does not begin with one) or line, or the picture's absolute path or URL: what an embedder takes. */
+  /** The passage (behind the heading above it, where it does not begin with one) or line, the absolute path or URL of a picture, the path of a `.npy` file: what an embedder takes. */
   readonly input: string
   readonly modality: InputModality
   /** With `/`, relative to `cwd`; absolute for files outside it. Undefined for what is not a file. */
@@ -69,7 +69,7 @@ export interface ReadInput {
   readonly modified?: Date
   /** Found in a folder or by a glob, rather than named. */
   readonly found?: boolean
-  /** Why it cannot be read. `FORMAT_UNSUPPORTED`: it is neither text nor a picture. */
+  /** Why it cannot be read. `FORMAT_UNSUPPORTED`: it is neither text nor a picture nor a `.npy` file. */
   readonly error?: PipiloError
 }
 
@@ -172,10 +172,10 @@ class FileReader {
     try {
       if (file.error) throw file.error
       const format = await formatOf(path, id, size ?? 0, this.#options)
-      const modality = format === 'image' ? 'image' : 'text'
+      const modality = format === 'image' || format === 'tensor' ? format : 'text'
       // Whole, as it is of no use to the embedder.
       const refused = embedder && embedder.modality !== 'text-image' && embedder.modality !== modality
-      if (format === 'image' || refused || this.#whole) yield { ...about, modality }
+      if (format === 'image' || format === 'tensor' || refused || this.#whole) yield { ...about, modality }
       else if (by === 'passage') yield* this.#passages(format, about)
       else yield* this.#lines(format, about)
     } catch (error) {
@@ -268,12 +268,12 @@ async function formatOf(
   id: string,
   size: number,
   { as, encoding }: ReadInputsOptions,
-): Promise<WordFormat | 'image'> {
+): Promise<WordFormat | 'image' | 'tensor'> {
   if (size === 0) throw new PipiloError('FILE_EMPTY', `${id} is empty.`, { input: id })
-  if (as === 'image') return 'image'
+  if (as === 'image' || as === 'tensor') return as
   const head = await headOf(path)
   const content = contentOfBytes(head)
-  if (content === 'image' && as !== 'text') return 'image'
+  if ((content === 'image' || content === 'tensor') && as !== 'text') return content
   // TGA has no signature.
   if (content === 'other' && /\.tga$/i.test(path) && as !== 'text') return 'image'
   if (hasPictureName(path) && as !== 'text') throw noPicture(id, content, head)
@@ -295,7 +295,13 @@ async function formatOf(
   if (content === 'other' && /^utf-?16/i.test(encoding ?? '')) return 'text'
   const name = nameOfBytes(head)
   throw name === undefined
-    ? new PipiloError('FORMAT_UNSUPPORTED', `${id} is neither text nor a picture.`, { input: id })
+    ? new PipiloError(
+        'FORMAT_UNSUPPORTED',
+        `${id} is neither text nor a picture nor an array of numbers (.npy).`,
+        {
+          input: id,
+        },
+      )
     : unread(id, name)
 }
 

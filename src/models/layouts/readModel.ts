@@ -1,7 +1,7 @@
 // Reads a model from its files, whichever format they have.
 import { PipiloError } from '../../base/index.ts'
 import type { ModelFiles } from '../files.ts'
-import { isCheckpoint } from '../formats/checkpoint.ts'
+import { contentOf, findCheckpoint, isCheckpoint } from '../formats/checkpoint.ts'
 import { readFolder } from './folder.ts'
 import type { FoundModel, ReadOptions } from './foundModel.ts'
 import { findOnnx, readOnnxModel } from './onnxModel.ts'
@@ -25,14 +25,14 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
 
 async function readFormat(files: ModelFiles, options: ReadOptions): Promise<FoundModel> {
   const { file } = files
-  const overrides = options.card ?? {}
-  if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)
+  if (file?.endsWith('.onnx')) return readOnnxModel(files, file, options)
   if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
   if (file !== undefined && (await isTfjs(files, file))) return readTfjs(files, file)
+  if (file !== undefined && (await files.open(file, contentOf))) return readFolder(files, options, file)
   if (file !== undefined) {
     throw new PipiloError('FORMAT_UNSUPPORTED', `${files.label} is no model that Pipilo reads.`, {
       input: files.label,
-      hint: 'It reads .onnx, .safetensors, .bin, .pt and .pth beside a config.json, TensorFlow.js models, and folders of these.',
+      hint: 'It reads .onnx, checkpoints (safetensors and what torch.save writes, of any ending), TensorFlow.js models, and folders of these.',
     })
   }
   const names = await files.list('')
@@ -40,8 +40,9 @@ async function readFormat(files: ModelFiles, options: ReadOptions): Promise<Foun
   const tfjs = await firstPresent(files, ['model.json', 'model.min.js', 'dist/model.json'])
   if (tfjs) return readTfjs(files, tfjs)
   const onnx = await findOnnx(files, '', names)
-  if (onnx) return readOnnxModel(files, onnx, overrides)
-  if (names.some(isCheckpoint)) return readFolder(files, options)
+  if (onnx) return readOnnxModel(files, onnx, options)
+  if (names.some(isCheckpoint) || (await findCheckpoint(files, names)) !== undefined)
+    return readFolder(files, options)
   throw new PipiloError('MODEL_INVALID', `${files.label} holds no model that Pipilo reads.`, {
     input: files.label,
     hint: 'It looks for modules.json or config.json (transformers), model.json (TensorFlow.js), or one .onnx file.',
