@@ -101,7 +101,7 @@ describe('pipilo embed', () => {
     writeFileSync(join(cwd, 'notes/b.md'), 'three')
     const piped = await pipilo(['embed', '-', '--dimensions', '16'], { cwd, input: 'one\ntwo\n' })
     expect(lines<Line>(piped.stdout)).toHaveLength(2)
-    const files = await pipilo(['embed', 'notes', '--dimensions', '16'], { cwd })
+    const files = await pipilo(['embed', 'notes', '--by', 'line', '--dimensions', '16'], { cwd })
     const rows = lines<Line>(files.stdout)
     expect(rows.map(({ id }) => id)).toEqual(['notes/a.txt:1', 'notes/a.txt:2', 'notes/b.md:1'])
     expect(rows[0]!.vector).toHaveLength(16)

@@ -63,9 +63,9 @@ export function reportSkipped(skipped: readonly Skipped[], terminal: Terminal, c
 export function reportKinds(kinds: readonly SkippedKind[], terminal: Terminal, count: number): void {
   if (!count) return
   head(terminal, count)
-  for (const { reason, count: those, examples } of kinds) {
+  for (const { reason, count: those, examples, message } of kinds) {
     const [first] = examples
-    if (those === 1) terminal.err(`  ${first}: ${reason.replaceAll('…', first!)}\n`)
+    if (those === 1) terminal.err(`  ${first}: ${message}\n`)
     else
       terminal.err(`  ${those} × ${reason} (${examples.join(', ')}${those > examples.length ? ', …' : ''})\n`)
   }

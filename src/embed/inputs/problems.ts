@@ -31,6 +31,8 @@ export interface SkippedKind {
   readonly count: number
   /** Ids of the first few. */
   readonly examples: readonly string[]
+  /** Whole sentence of the first. */
+  readonly message: string
 }
 
 /** Reasons that are told apart, and examples that are kept of each. */
@@ -41,7 +43,7 @@ const EXAMPLES = 3
 export class SkippedKinds {
   readonly #kinds = new Map<
     string,
-    { reason: string; code: PipiloError['code']; count: number; examples: string[] }
+    { reason: string; code: PipiloError['code']; count: number; examples: string[]; message: string }
   >()
 
   add(input: LeftOut, { message, code }: PipiloError): void {
@@ -49,7 +51,7 @@ export class SkippedKinds {
     const key = this.#kinds.has(reason) || this.#kinds.size < MOST_KINDS ? reason : 'Other reasons.'
     let kind = this.#kinds.get(key)
     if (!kind) {
-      kind = { reason: key, code, count: 0, examples: [] }
+      kind = { reason: key, code, count: 0, examples: [], message }
       this.#kinds.set(key, kind)
     }
     kind.count++
