@@ -169,7 +169,7 @@ describe('indexFiles', () => {
     expect(report).toMatchObject({ indexed: 1, skippedCount: 2 })
     expect(report.skipped.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([
       expect.stringContaining('notes/photo.png is a picture, and letters embeds text.'),
-      expect.stringContaining('notes/program is neither text nor a picture.'),
+      expect.stringContaining('notes/program is neither text nor a picture'),
     ])
     await expect(run(['notes/photo.png'])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
   })
