@@ -106,7 +106,7 @@ describe('pipilo embed', () => {
     expect(rows.map(({ id }) => id)).toEqual(['notes/a.txt:1', 'notes/a.txt:2', 'notes/b.md:1'])
     expect(rows[0]!.vector).toHaveLength(16)
     expect(length(rows[0]!.vector)).toBeCloseTo(1, 5)
-    const glob = await pipilo(['embed', 'notes/*.txt', '--dimensions', '16'], { cwd })
+    const glob = await pipilo(['embed', 'notes/*.txt', '--by', 'line', '--dimensions', '16'], { cwd })
     expect(lines<Line>(glob.stdout)).toEqual(rows.slice(0, 2))
   })
 
