@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeOnnx } from '../graph/files/index.ts'
 import { Builder, type Graph, op, type Value } from '../graph/index.ts'
+import type { Pooling } from '../models/index.ts'
 import { sentenceTransformers } from '../models/testing/fixtures.ts'
 import { tensor } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
@@ -39,7 +40,10 @@ async function model(files: Readonly<Record<string, Graph | object>>): Promise<s
 }
 
 /** Vectors of the texts, all at once and each alone, which have to be the same. */
-async function embed(path: string, options: EmbedderOptions = {}): Promise<number[][]> {
+async function embed(
+  path: string,
+  options: Omit<EmbedderOptions, 'pool'> & { pool?: Exclude<Pooling, 'none'> } = {},
+): Promise<number[][]> {
   const e = await embedder(path, { runtime: { workers: 0 }, ...options })
   try {
     const { vectors, dimensions } = await e.embed(texts)
