@@ -65,7 +65,7 @@ export async function preparer(
   return ({ inputs, concurrency }) => {
     const unknown = inputs.filter((info) => !isFed(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
-    if (first && unknown.every(isFloat)) {
+    if (first && unknown.every(isVectors)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
         input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
@@ -106,6 +106,12 @@ export async function preparer(
 const shapeOf = ({ type }: ValueInfo): string =>
   type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
 
-function isFloat({ type }: ValueInfo): boolean {
-  return type?.kind === 'tensor' && /float/.test(type.dtype)
+/** True of an input of a vector a token, which stands where a layer was. */
+function isVectors({ name, type }: ValueInfo): boolean {
+  return (
+    type?.kind === 'tensor' &&
+    /float/.test(type.dtype) &&
+    (type.shape?.length ?? 3) > 2 &&
+    !/^past/.test(name)
+  )
 }

@@ -11,14 +11,12 @@ import { plainName } from './onnxInputs.ts'
 import { lastSize, shapeOf } from './onnxOutputs.ts'
 import { findPreprocessor } from './preprocessor.ts'
 import { clipPictures, siglipPictures } from './towerUse.ts'
-import { textsOf } from './twoTowers.ts'
 
 /**
  * Reads both towers. The scale of their cosines is not in such files.
  *
  * @param readOne reads the tower of a modality as a model of its own
- * @throws PipiloError `MODEL_INVALID` where a tower does not end in a vector of the common space, `SHAPE_MISMATCH` where their vectors
- *   differ in length
+ * @throws PipiloError `MODEL_INVALID` where a tower does not end in a vector of the common space
  */
 export async function readOnnxTowers(
   files: ModelFiles,
@@ -28,16 +26,8 @@ export async function readOnnxTowers(
   const family = /^(clip|siglip)/.exec(String(config['model_type']))?.[1]
   const [texts, pictures] = [await readOne('text'), await readOne('image')]
   const towers = { text: tower(texts, 'text', files, family), image: tower(pictures, 'image', files, family) }
-  const [text, image] = [lastSize(towers.text.outputs[0]), lastSize(towers.image.outputs[0])]
-  if (text !== undefined && image !== undefined && text !== image) {
-    throw new PipiloError(
-      'SHAPE_MISMATCH',
-      `The pictures of ${files.label} give ${image} numbers, its texts ${text}.`,
-      {
-        input: files.label,
-      },
-    )
-  }
+  const ends = [lastSize(towers.text.outputs[0]), lastSize(towers.image.outputs[0])]
+  const widths = [...new Set(ends.filter((size) => size !== undefined))]
   const usual = family === 'siglip' ? siglipPictures : clipPictures
   const isStated = family === undefined || (await findPreprocessor(files, '')) !== undefined
   const seen =
@@ -60,11 +50,9 @@ export async function readOnnxTowers(
       tap: bothEmbeds,
       pool: 'mean',
       normalize: true,
-      dimensions: text ?? image ?? 0,
-      text: {
-        ...texts.card.text!,
-        ...(family && (await textsOf(files, { type: family, config, path: '' }))),
-      },
+      // Of towers that differ each is good for itself, and embedding with both is what fails.
+      dimensions: widths.length === 1 ? widths[0]! : 0,
+      text: texts.card.text!,
       ...(seen && { image: seen }),
       ...(together && { together }),
       notes: `Each tower ends in the file's own vector. ${pictures.card.notes ?? ''}`.trim(),

@@ -1,19 +1,24 @@
 /** `Slice`. */
 import type { Dimension } from '../../types.ts'
-import { add, divideCeil, extreme, subtract } from '../dimension.ts'
+import { add, atLeast, divideCeil, extreme, subtract } from '../dimension.ts'
 import { type Call, type Rule, tensor } from '../rule.ts'
 
-/** The length of `start:end:step` on an axis of `dimension`; a symbolic end is taken to lie inside. */
+/** The length of `start:end:step` on an axis of `dimension`; a symbolic end on an axis of known length is taken to lie inside. */
 function sliced(dimension: Dimension, start: Dimension, end: Dimension, step: number): Dimension {
+  const least = atLeast(dimension)
+  const counted = (at: number): Dimension => (at < 0 ? add(at, dimension) : at)
   const clamp = (at: Dimension, low: Dimension, high: Dimension): Dimension => {
     if (typeof at !== 'number') return at
-    const resolved = at < 0 ? add(at, dimension) : at
-    if (typeof resolved !== 'number') return Math.abs(at) > 2 ** 30 ? low : resolved
-    if (typeof dimension !== 'number') return resolved > 2 ** 30 ? high : resolved
-    return extreme('max', low, extreme('min', resolved, high))
+    if (typeof dimension === 'number') return extreme('max', low, extreme('min', counted(at), high))
+    if (Math.abs(at) <= least) return counted(at)
+    if (Math.abs(at) > 2 ** 30) return at < 0 ? low : high
+    return at < 0 ? extreme('max', low, counted(at)) : extreme('min', at, high)
   }
   if (dimension === 0) return 0
   if (start === '' || end === '') return ''
+  // The last so many, or all: what remains of a subtraction would not say so.
+  const isTail = step === 1 && Number(start) < -least && Number(start) > -(2 ** 30) && Number(end) > 2 ** 30
+  if (isTail && typeof dimension !== 'number') return extreme('min', -Number(start), dimension)
   const [from, to] =
     step > 0
       ? [clamp(start, 0, dimension), clamp(end, 0, dimension)]
