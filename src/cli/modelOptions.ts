@@ -1,4 +1,5 @@
 // Options that several commands share: the model, how it is opened and tapped, prompts, the database.
+import { readFileSync } from 'node:fs'
 import type { ArgsDef } from 'citty'
 import { PipiloError } from '../base/index.ts'
 import {
@@ -9,6 +10,7 @@ import {
   type RuntimeOptions,
   recipeOptions,
 } from '../embed/index.ts'
+import { writtenValues } from '../graph/index.ts'
 import {
   defaultImageModel,
   defaultTextModel,
@@ -16,7 +18,6 @@ import {
   type OpenOptions,
   open,
   type Pooling,
-  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
@@ -46,6 +47,12 @@ export const openArgs = {
     type: 'string',
     description: 'Height and width of the pictures that the model is built for',
     valueHint: 'n|HxW',
+  },
+  card: {
+    type: 'string',
+    description:
+      'What the model’s files do not say, or say wrongly, as JSON or a file of it: {"image": {"mean": [0, 0, 0], "crop": "squash"}}',
+    valueHint: 'json|file',
   },
 } as const
 
@@ -163,10 +170,26 @@ export function embeddingOptions(
   }
 }
 
-/** The precision, architecture and size that the options ask for. */
+/** The overrides of a card that `--card` writes down or names a file of. */
+function cardOption(written: string): NonNullable<OpenOptions['card']> {
+  const isJson = written.trim().startsWith('{')
+  try {
+    const card: unknown = JSON.parse(isJson ? written : readFileSync(written, 'utf8'))
+    if (typeof card === 'object' && card !== null && !Array.isArray(card)) return card
+  } catch (error) {
+    const { message } = error as Error
+    throw usageError(
+      isJson ? `--card is not valid JSON: ${message}.` : `--card ${written} cannot be read: ${message}.`,
+      'It takes JSON, as in --card \'{"image": {"mean": [0, 0, 0]}}\', or the name of a file of it.',
+    )
+  }
+  throw usageError(`--card is not a JSON object: ${JSON.stringify(written.slice(0, 80))}.`)
+}
+
+/** The precision, architecture, size and overrides of the card that the options ask for. */
 export function openOptions(
   args: Values<typeof openArgs>,
-): Pick<OpenOptions, 'dtype' | 'architecture' | 'size'> {
+): Pick<OpenOptions, 'dtype' | 'architecture' | 'size' | 'card'> {
   const dtype = oneOf(args.dtype, 'dtype', precisions)
   const [, height, width = height] = /^(\d+)(?:x(\d+))?$/.exec(args.size ?? '') ?? []
   if (args.size !== undefined && !(Number(height) > 0 && Number(width) > 0))
@@ -175,6 +198,7 @@ export function openOptions(
     ...(dtype && { dtype }),
     ...(args.architecture === undefined ? {} : { architecture: args.architecture }),
     ...(height === undefined ? {} : { size: [Number(height), Number(width)] }),
+    ...(args.card === undefined ? {} : { card: cardOption(args.card) }),
   }
 }
 

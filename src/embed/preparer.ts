@@ -1,7 +1,6 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
-import type { ValueInfo } from '../graph/index.ts'
-import { writtenValues } from '../models/index.ts'
+import { type ValueInfo, writtenValues } from '../graph/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -39,8 +38,23 @@ export async function preparer(
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
     const { together } = card
-    return ({ concurrency }) =>
-      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency, together })
+    const values = writtenValues(options.inputs ?? {})
+    return ({ inputs, concurrency }) => {
+      const others = inputs.filter((input) => input.name !== 'pixels')
+      const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
+      if (unknown.length > 0) {
+        const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+        throw new PipiloError(
+          'INPUT_UNKNOWN',
+          `${name} asks for ${list} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!.name, hint: giving(unknown[0]!) },
+        )
+      }
+      const beside = others.map((info) => [info, values[info.name]!] as const)
+      const rows = rowsOf(inputs.find((input) => input.name === 'pixels'))
+      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together }
+      return new PicturePreparation({ image, beside, rows, ...limits })
+    }
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
@@ -78,7 +92,7 @@ export async function preparer(
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
         {
           input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}; give other values with the option inputs: { ${JSON.stringify(first.name)}: 0 } (--input ${first.name}=0).`,
+          hint: `Texts fill ${fedInputs.join(', ')}. ${giving(first)}`,
         },
       )
     }
@@ -102,6 +116,13 @@ export async function preparer(
     })
   }
 }
+
+/** The symbol of a batch of pictures. */
+const rowsOf = (info: ValueInfo | undefined): string =>
+  info?.type?.kind === 'tensor' ? String(info.type.shape?.[0] ?? '') : ''
+
+const giving = ({ name }: ValueInfo): string =>
+  `Give a value for all of it with the option inputs: { ${JSON.stringify(name)}: 0 } (--input ${name}=0), or run the graph.`
 
 const shapeOf = ({ type }: ValueInfo): string =>
   type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''

@@ -31,7 +31,8 @@ export interface ImagePreprocessing {
    * crops begin at offsets rounded down.
    */
   readonly resize?: number | readonly [height: number, width: number]
-  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos'
+  /** As Pillow has them. */
+  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos' | 'box' | 'hamming'
   /** 1 for grey pictures, Pillow's `L` (0.299 red + 0.587 green + 0.114 blue), made of the resized RGB. Default 3. */
   readonly channels?: 1 | 3
   /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */
@@ -262,22 +263,6 @@ export interface Model {
   saveParameters(path: string): Promise<void>
 }
 
-/**
- * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
- * `'zeros'` is another word for 0.
- */
-export type InputValue = number | bigint | string
-
-/**
- * Values of inputs of a graph, by their names.
- *
- * @example
- * ```ts
- * const e = await embedder('./jina-v3', { inputs: { task_id: 4 } })
- * ```
- */
-export type InputValues = Readonly<Record<string, InputValue>>
-
 export interface OpenOptions {
   /** Hub revision. Default `main`, or what follows `@` in the name. */
   readonly revision?: string
@@ -292,8 +277,8 @@ export interface OpenOptions {
    */
   readonly card?: CardOverrides
   /**
-   * What a foreign `.onnx` file takes, where its inputs do not show it: it is believed. A model of anything else is refused. Default: as its
-   * files say.
+   * What the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
+   * refused. Default: as its files say.
    */
   readonly modality?: Modality
   /**

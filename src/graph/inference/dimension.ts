@@ -142,12 +142,25 @@ export function divideFloor(a: Dimension, b: Dimension): Dimension {
     if (quotient !== 0) whole.set(atoms, quotient)
     if (coefficient - quotient * b !== 0) rest.set(atoms, coefficient - quotient * b)
   }
+  const joined = joinedFloor(rest, b)
+  if (joined !== undefined) return add(print(whole), joined)
   const remainder = print(rest)
   const left: Polynomial =
     typeof remainder === 'number'
       ? constant(Math.floor(remainder / b))
       : new Map([[`floor(${group(remainder)}/${b})`, 1]])
   return print(sum(whole, left))
+}
+
+/** ⌊(⌊x / m⌋ + c) / b⌋ = ⌊(x + m·c) / (m·b)⌋: the sizes behind several strides stay short. */
+function joinedFloor(dividend: Polynomial, b: number): Dimension | undefined {
+  const [atoms, ...others] = [...dividend.keys()].filter((key) => key !== '')
+  if (atoms === undefined || others.length > 0 || dividend.get(atoms) !== 1 || !closes(atoms))
+    return undefined
+  const [, inner, divisor] = /^floor\((.+)\/(\d+)\)$/.exec(atoms) ?? []
+  if (inner === undefined) return undefined
+  const m = Number(divisor)
+  return divideFloor(add(inner, m * (dividend.get('') ?? 0)), m * b)
 }
 
 /** `⌈a / b⌉` */
@@ -172,18 +185,6 @@ export function extreme(kind: 'max' | 'min', a: Dimension, b: Dimension): Dimens
   return `${kind}(${[a, b].map(String).sort().join(',')})`
 }
 
-/** A number that a dimension is never below: a symbol is at least 1, but one for a size that depends on the data may be 0. */
-export function atLeast(dimension: Dimension): number {
-  if (dimension === '') return 0
-  let least = 0
-  for (const [atoms, coefficient] of polynomial(dimension)) {
-    if (coefficient < 0) return 0
-    const isPlain = splitAtoms(atoms).every((atom) => /^\w[\w.]*$/.test(atom) && !/_dim_\d+$/.test(atom))
-    if (atoms === '' || isPlain) least += coefficient
-  }
-  return least
-}
-
 /** The product of a shape's dimensions: its number of elements. */
 export function elements(shape: readonly Dimension[]): Dimension {
   return shape.reduce((total, dimension) => multiply(total, dimension), 1 as Dimension)
@@ -196,7 +197,8 @@ export function symbol(text: string): string {
 }
 
 const notInteger = (value: Dimension) => typeof value === 'number' && !Number.isInteger(value)
-const group = (dimension: Dimension) => (/^[\w.]*$/.test(`${dimension}`) ? `${dimension}` : `(${dimension})`)
+const group = (dimension: Dimension) =>
+  /^[\w.]*$/.test(`${dimension}`) || closes(`${dimension}`) ? `${dimension}` : `(${dimension})`
 
 /** Recursive descent over `+ - * ( )`, integers, symbols, `floor(a/b)`, `max(a,b)` and `min(a,b)`. */
 class Parser {
@@ -267,7 +269,9 @@ function polynomialOf(dimension: Dimension): Polynomial {
   return polynomial(dimension)
 }
 
+/** True for one call or bracket alone: what opens first closes at the end. */
 function closes(text: string): boolean {
+  if (!/^[A-Za-z_]*\(/.test(text)) return false
   let depth = 0
   for (let i = 0; i < text.length; i++) {
     if (text[i] === '(') depth++

@@ -93,7 +93,7 @@ function isBoth(graph: Graph, { card, modality = card?.modality }: ReadOptions):
   return names.includes(embeds.text) && names.includes(embeds.image)
 }
 
-/** Where a graph was found, and what else was. */
+/** A graph's file, and what was found around it. */
 interface Place {
   readonly files: ModelFiles
   readonly file: string
@@ -108,7 +108,8 @@ async function guessUse(
   options: ReadOptions,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
-  const modality = options.card?.modality ?? options.modality
+  const told = options.card?.modality ?? options.modality
+  const modality = told === 'text' || told === 'image' ? told : undefined
   const isText = idsInput(graph, hasTokenizer) !== undefined
   if (modality === 'text' || (modality === undefined && isText))
     return textUse(graph, files, description, layout)

@@ -172,14 +172,13 @@ function unusable(
   const sides = (input.channelsLast ? given.slice(1, 3) : given.slice(2, 4)).map((side, i) =>
     typeof side === 'string' ? (size?.[i] ?? side) : side,
   )
-  const named = given.slice(input.channelsLast ? 1 : 2)
-  const isSide = (value: Dimension | undefined, i: number) =>
-    value !== undefined &&
-    value !== '' &&
-    (value === sides[i] ||
-      value === named[i] ||
-      (typeof value === 'number' && typeof sides[i] === 'number' && value > sides[i]))
-  const isPlane = (plane: Shape) => plane.length === 2 && plane.every(isSide)
+  const named = given.slice(input.channelsLast ? 1 : 2, input.channelsLast ? 3 : 4)
+  /** In the proportions of the picture, and no smaller. */
+  const isPlane = ([down, across]: Shape) => {
+    if (down === named[0] && across === named[1] && down !== '') return true
+    const [rows, columns] = [ratio(down, sides[0]), ratio(across, sides[1])]
+    return rows !== undefined && rows >= 1 && rows === columns
+  }
   if (shape.length === 4) {
     const node = graph.nodes.find(({ outputs }) => outputs.includes(info.name))
     const last = node !== undefined && movesLast(node)
@@ -202,6 +201,10 @@ function unusable(
   if (shape.length === 2) return undefined
   if (isPlane(shape.slice(1)) || maps.test(info.name)) return why('a map of the picture')
   return looksLikeTokens(shape[1]!, sides) ? undefined : why('neither a vector nor tokens of a picture')
+}
+
+function ratio(a: Dimension | undefined, b: Dimension | undefined): number | undefined {
+  return typeof a === 'number' && typeof b === 'number' ? a / b : undefined
 }
 
 /** True if so many tokens may be a grid of patches and up to five more, or their number is not known. */

@@ -1,6 +1,6 @@
 // Use of a foreign ONNX graph of pictures: its tap, size and preparation.
 import { PipiloError } from '../../base/index.ts'
-import { type Graph, inferShapes, type ValueType } from '../../graph/index.ts'
+import { cut, type Graph, inferShapes, type ValueType } from '../../graph/index.ts'
 import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { findPictureInput, type PictureInput, pictureInput } from '../model/pictureInput.ts'
 import { rawPixels } from '../model/preprocessing.ts'
@@ -57,7 +57,14 @@ export function pictureUse(
     ...(image && { image }),
     notes: [embedding.notes, notes].filter((note) => note !== undefined).join(' '),
   }
-  return { graph, card }
+  return { graph: withoutOthers(graph, input, embedding.tap), card }
+}
+
+/** The graph without inputs that the embedding does without, such as those of texts in CLIP's. */
+function withoutOthers(graph: Graph, input: PictureInput, tap: string): Graph {
+  if (tap === '' || graph.inputs.every(({ name }) => name === input.name)) return graph
+  const own = cut(graph, tap)
+  return own.inputs.length < graph.inputs.length ? own : graph
 }
 
 /** The graph whose input of pictures says all of its shape that is known. */

@@ -9,6 +9,8 @@ const resampling = new Map<unknown, ImagePreprocessing['interpolation']>([
   [1, 'lanczos'],
   [2, 'bilinear'],
   [3, 'bicubic'],
+  [4, 'box'],
+  [5, 'hamming'],
 ])
 
 /** Processors whose pictures' shorter side becomes `size` where that is one number; with others it is a square. */
@@ -25,7 +27,7 @@ type Size = readonly [height: number, width: number]
  * @param sizes.taken what the network takes, where that is known: the configuration must lead to it. Default: what it leads to
  * @param sizes.otherwise size where the configuration leads to none
  * @param folder where the file lies within `files`, `''` or ending in a slash
- * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as another factor than 1/255
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as a picture's channels in another order
  */
 export async function readPreprocessor(
   files: ModelFiles,
@@ -55,28 +57,63 @@ export function preprocessorOf(
       input: files.label,
       hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
     })
-  const factor = config['rescale_factor']
-  const isRaw = config['do_rescale'] === false
-  if (!isRaw && typeof factor === 'number' && Math.abs(factor * 255 - 1) > 1e-3) {
-    throw refuse('does not scale pixels to 0…1')
-  }
   if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
-  const normalizes = config['do_normalize'] !== false
   const { channels = 3 } = sizes
-  // Of pixels from 0 to 255, which a card takes as 0…1.
-  const unit = isRaw ? 255 : 1
-  const mean = perChannel(normalizes ? config['image_mean'] : 0, channels, unit)
-  const std = perChannel(normalizes ? config['image_std'] : 1, channels, unit)
-  if (!mean || !std) {
-    const numbers = channels === 1 ? 'one number' : 'three numbers'
-    throw refuse(`normalises without image_mean and image_std of ${numbers}`)
-  }
+  const { mean, std } = statisticsOf(config, channels, refuse)
   const interpolation = resampling.get(config['resample'] ?? 2)
   if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
   const geometry = geometryOf(config)
   const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
   return atSize({ ...geometry, interpolation, ...(channels === 1 && { channels }), mean, std }, seen)
+}
+
+/**
+ * Mean and deviation of pixels in 0…1 that do all that the configuration does to numbers: scaling, an offset, normalising, and the second
+ * division by the deviation of EfficientNet's classifiers.
+ */
+function statisticsOf(
+  config: Config,
+  channels: 1 | 3,
+  refuse: (what: string) => PipiloError,
+): Pick<ImagePreprocessing, 'mean' | 'std'> {
+  const stated = config['rescale_factor'] ?? 1 / 255
+  const factor = config['do_rescale'] === false ? 1 : stated
+  if (typeof factor !== 'number' || !(factor > 0 && Number.isFinite(factor))) {
+    throw refuse(`scales pixels by ${JSON.stringify(factor)}`)
+  }
+  const normalizes = config['do_normalize'] !== false
+  const kind = kindOf(config)
+  // EfficientNet's processor alone has these. transformers' own defaults stand where its file is silent.
+  const isEfficientNet =
+    kind.startsWith('EfficientNet') ||
+    (kind === '' && ('include_top' in config || 'rescale_offset' in config))
+  const twice = isEfficientNet && config['include_top'] !== false
+  const offset = isEfficientNet && config['rescale_offset'] === true && config['do_rescale'] !== false ? 1 : 0
+  const statedMean = perChannel(normalizes ? config['image_mean'] : 0, channels)
+  const statedStd = perChannel(normalizes || twice ? config['image_std'] : 1, channels)
+  if (!statedMean || !statedStd || statedStd.some((each) => each === 0)) {
+    const numbers = channels === 1 ? 'one number' : 'three numbers'
+    throw refuse(`normalises without image_mean and image_std of ${numbers}`)
+  }
+  // (factor × pixel − offset − mean) / deviation, with the pixel in 0…255, as (pixel / 255 − mean′) / deviation′.
+  const scale = Math.abs(factor * 255 - 1) > 1e-3 ? factor * 255 : 1
+  const power = (normalizes ? 1 : 0) + (twice ? 1 : 0)
+  return {
+    mean: each(statedMean, (value) => (offset + value) / scale),
+    std: each(statedStd, (value) => value ** power / scale),
+  }
+}
+
+function each(
+  numbers: ImagePreprocessing['mean'],
+  change: (value: number) => number,
+): ImagePreprocessing['mean'] {
+  return numbers.map(change) as unknown as ImagePreprocessing['mean']
+}
+
+function kindOf(config: Config): string {
+  return String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
 }
 
 /** The same preparation for a network of another size: it sees the same part of a picture. */
@@ -134,7 +171,7 @@ export async function findPreprocessor(
 type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
 
 function geometryOf(config: Config): Geometry {
-  const kind = String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
+  const kind = kindOf(config)
   const crops = config['do_center_crop'] === true
   // Old files have one number, which each class reads in its own way.
   const isShorter = byShorterSide.test(kind) || (crops && kind === '')
@@ -157,13 +194,12 @@ function geometryOf(config: Config): Geometry {
 }
 
 /** A number for each channel; of grey pictures the one that is given for all. */
-function perChannel(value: unknown, channels: 1 | 3, unit: number): ImagePreprocessing['mean'] | undefined {
+function perChannel(value: unknown, channels: 1 | 3): ImagePreprocessing['mean'] | undefined {
   const given: unknown[] = Array.isArray(value) ? value : [value]
   if (!given.every((entry) => typeof entry === 'number')) return undefined
   const isOne = given.length > 0 && given.every((entry) => entry === given[0])
   const all = isOne ? new Array<number>(channels).fill(given[0]!) : given
-  if (all.length !== channels) return undefined
-  return all.map((entry) => entry / unit) as unknown as ImagePreprocessing['mean']
+  return all.length === channels ? (all as unknown as ImagePreprocessing['mean']) : undefined
 }
 
 function shortestEdge(size: unknown, isShorter: boolean): number | undefined {

@@ -14,6 +14,8 @@ const heads: readonly RegExp[] = [
   /^(?:decoder|decoder_blocks|decoder_embed|decoder_norm|decoder_pred)\./,
   /(?:^|\.)(?:mask_token|decoder_pos_embed|lm_head_bias)$/,
   /^(?:cls|lm_head|score|logit_scale|logit_bias)$/,
+  // How many weights PyTorch's AveragedModel has averaged.
+  /^n_averaged$/,
   // Numbers that OpenAI's CLIP keeps beside its weights.
   /^(?:input_resolution|context_length|vocab_size)$/,
 ]

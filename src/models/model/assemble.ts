@@ -1,11 +1,13 @@
 // Assembles a model from what was read of its files, its card and the caller's options.
+import { PipiloError } from '../../base/index.ts'
 import { cut } from '../../graph/index.ts'
+import { checkCardOverrides } from '../cards/cardOverrides.ts'
 import { whiteningOf } from '../cards/whitening.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
 import { changedImage } from '../layouts/preprocessor.ts'
 import { readModel } from '../layouts/readModel.ts'
-import type { Card, CardOverrides, Model, Opened, OpenOptions } from '../types.ts'
+import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { fileEnding } from './precisions.ts'
@@ -23,11 +25,13 @@ export async function assemble(
   options: AssembleOptions = {},
 ): Promise<Model> {
   const overrides = options.card ?? {}
+  checkCardOverrides(overrides)
   const whitening = await whiteningOf(known?.name)
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
   const found: Card = known ?? { ...reading.card, ...identity }
   const merged = withOverrides(found, overrides)
+  checkModality(merged, options.modality)
   const opened = openedBy(identity.name, options)
   if (merged.modality === 'text-image') {
     return createTwoTowers({ ...reading, card: merged, opened, folder: files.folder })
@@ -35,6 +39,15 @@ export async function assemble(
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
   const dimensions = stated > 0 ? stated : tapSize(reading, merged)
   return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
+}
+
+/** Refuses a model that takes something else than the caller says; of one with two towers that may be one of both. */
+function checkModality({ name, modality }: Card, wanted: Modality | undefined): void {
+  if (wanted === undefined || wanted === modality || modality === 'text-image') return
+  throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
+    input: name,
+    hint: 'Name another model, or leave out the option modality.',
+  })
 }
 
 /** A card with what the caller says; of pictures, only what the caller says is another thing. */

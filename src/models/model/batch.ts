@@ -42,8 +42,17 @@ function fixedRows(graph: Graph, known: Known): number | undefined {
     firsts.filter((first): first is string => typeof first === 'string' && first !== ''),
   )
   if (batches.size === 0) return undefined
-  const lost = graph.outputs.some((info) => typeof shapeOf(info)?.[0] === 'number')
-  return lost || graph.nodes.some((node) => fixesRows(node, batches, known)) ? 1 : undefined
+  const shapes = (node: Node) => node.inputs.map((name) => shapeOf(known(name)))
+  const found = new Set(
+    graph.nodes.flatMap((node) =>
+      node.domain === ''
+        ? (rowsOfReshape(node, batches, known) ?? rowsMet(node, shapes(node), batches) ?? [])
+        : [],
+    ),
+  )
+  const [rows] = found
+  if (rows !== undefined) return found.size === 1 ? rows : 1
+  return graph.outputs.some((info) => typeof shapeOf(info)?.[0] === 'number') ? 1 : undefined
 }
 
 /**
@@ -60,17 +69,57 @@ function isRows(info: ValueInfo, graph: Graph): boolean {
   )
 }
 
-/** True if a `Reshape` fixes the size of a batch dimension: 0 keeps the size, -1 follows it. */
-function fixesRows(
-  { op, domain, inputs, attributes }: Node,
+/** The rows that a `Reshape` leaves of a batch, where it fixes their number: 0 keeps a size, -1 follows what is left. */
+function rowsOfReshape(
+  { op, inputs, attributes }: Node,
   batches: ReadonlySet<string>,
   known: Known,
-): boolean {
-  if (op !== 'Reshape' || domain !== '') return false
-  const shape = attributes['shape']
-  const first = shape?.type === 'ints' ? shape.value[0] : known(inputs[1] ?? '')?.content?.[0]
-  if (first === undefined || typeof first === 'string' || first <= 0) return false
-  return mentions(shapeOf(known(inputs[0] ?? ''))?.[0], batches)
+): number | undefined {
+  if (op !== 'Reshape') return undefined
+  const shape = shapeOf(known(inputs[0] ?? ''))
+  const stated = attributes['shape']
+  const content = stated?.type === 'ints' ? stated.value.map(Number) : known(inputs[1] ?? '')?.content
+  const axis = shape?.findIndex((size) => mentions(size, batches)) ?? -1
+  if (!shape || !content || axis < 0) return undefined
+  const target = content.map((size, i) => (size === 0 ? (shape[i] ?? '') : size))
+  const numbers = target.filter((size): size is number => typeof size === 'number')
+  // A size that is not known may be the batch.
+  if (numbers.length < target.length) return undefined
+  const free = target.indexOf(-1)
+  const product = (sizes: Shape) => sizes.reduce<number>((all, size) => all * Number(size), 1)
+  const isBatch = batches.has(String(shape[axis]))
+  if (free < 0) {
+    const rows = product(target) / product(shape.toSpliced(axis, 1))
+    if (isBatch && Number.isInteger(rows) && rows > 0) return rows
+  }
+  const [first, second] = numbers
+  // Rows are split, or joined with what stands before them, unless what is free begins where they do.
+  const isFixed =
+    free < 0 || (axis === 0 && free > 0) || product(target.slice(0, free)) > product(shape.slice(0, axis))
+  if (!isFixed) return undefined
+  return axis === 0 && isBatch && second === shape[1] ? first : 1
+}
+
+/** Operators whose inputs have as many rows as one another. */
+const joining = ['Concat', 'Add', 'Sub', 'Mul', 'Div', 'Where']
+
+/** The rows of a constant, or of what was expanded, that meet those of a batch: a batch of more cannot be joined with them. */
+function rowsMet(
+  { op, attributes }: Node,
+  shapes: readonly (Shape | undefined)[],
+  batches: ReadonlySet<string>,
+): number | undefined {
+  if (!joining.includes(op) || !shapes.some((shape) => batches.has(String(shape?.[0])))) return undefined
+  const axis = attributes['axis']
+  const rank = Math.max(...shapes.map((shape) => shape?.length ?? 0))
+  if (op === 'Concat' && axis?.type === 'int' && (Number(axis.value) === 0 || Number(axis.value) === -rank))
+    return undefined
+  for (const shape of shapes) {
+    const [first] = shape?.length === rank ? shape : []
+    // One row is spread over all, but is not put beside them.
+    if (typeof first === 'number' && (first > 1 || op === 'Concat')) return first
+  }
+  return undefined
 }
 
 function mentions(dimension: Dimension | undefined, symbols: ReadonlySet<string>): boolean {

@@ -54,6 +54,15 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   if (pooled.length > 1) {
     result = builder.scope('concatenation', () => op.concat(pooled.map(l2Normalize), -1))
   }
+  const isOne =
+    wanted.normalize && wanted.pool !== 'none' && (result.shape.at(-1) === 1 || wanted.dimensions === 1)
+  if (card.modality === 'image' && isOne) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${wanted.taps.join(', ')} of ${card.name} has one number a picture, which normalised is the same for nearly all.`,
+      { input: wanted.taps.join(','), hint: 'Choose another layer with tap, or normalize: false.' },
+    )
+  }
   if (wanted.dimensions !== undefined) result = takeFirst(result, wanted.dimensions)
   if (wanted.normalize) result = builder.scope('normalization', () => l2Normalize(result))
   builder.output(embeddingOutput, result)

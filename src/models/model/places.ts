@@ -41,6 +41,16 @@ export function namedPlaces({
  */
 export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, name: string): string {
   const { card, graph } = model
+  if (name === '') {
+    throw new PipiloError(
+      'LAYER_UNKNOWN',
+      `${card.name} has no embedding of its own. ${card.notes ?? ''}`.trim(),
+      {
+        input: card.name,
+        hint: 'Choose a layer from layers() with tap; pipilo inspect lists them.',
+      },
+    )
+  }
   const own = name === 'penultimate' ? undefined : findLayer(graph, name)
   if (own !== undefined) return own
   const places = namedPlaces(model)

@@ -74,10 +74,15 @@ function wholePicture(pixels: Value, target: Value, size: readonly [number, numb
 /** The card's preprocessing of pictures. */
 function imageOf(card: Card): ImagePreprocessing {
   if (card.image) return card.image
-  throw new PipiloError('MODEL_INVALID', `${card.name} does not say how its pictures are prepared.`, {
-    input: card.name,
-    hint: 'Say it with the option card: { image: { size, crop, interpolation, mean, std } }.',
-  })
+  const { name, notes } = card
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `${name} does not say how its pictures are prepared.${notes === undefined ? '' : ` ${notes}`}`,
+    {
+      input: name,
+      hint: 'Say it with the options size and card: { image: { size, crop, interpolation, mean, std } }.',
+    },
+  )
 }
 
 /** Refuses a preparation that is not for such an input. */
