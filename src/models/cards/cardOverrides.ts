@@ -15,6 +15,7 @@ const cardNames = {
   dimensions: true,
   text: true,
   image: true,
+  together: true,
   logitScale: true,
   logitBias: true,
   duplicates: true,
