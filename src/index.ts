@@ -51,6 +51,8 @@ export type {
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,
+  InputValue,
+  InputValues,
   Modality,
   Model,
   Opened,

@@ -17,6 +17,7 @@ import {
   type OpenOptions,
   open,
   type Pooling,
+  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
@@ -27,14 +28,15 @@ import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
 const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none']
 
-const precisions = ['fp32', 'fp16', 'int8'] as const
+const precisions = ['fp32', 'fp16', 'int8', 'q8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const
 
 /** How a model is opened, in every command that opens one. */
 export const openArgs = {
   dtype: {
     type: 'string',
-    description: 'Precision: fp32, fp16 (files of half the size), int8 (a quarter, and about twice as fast)',
-    valueHint: 'fp32|fp16|int8',
+    description:
+      'Precision: fp32, fp16 (files of half the size), int8 (a quarter, and about twice as fast); q8, uint8, q4, q4f16, bnb4: that file of an ONNX export',
+    valueHint: 'fp32|fp16|int8|q8|…',
   },
   architecture: {
     type: 'string',
@@ -93,6 +95,11 @@ export const modelArgs = {
     valueHint: 'n',
   },
   ...openArgs,
+  input: {
+    type: 'string',
+    description: 'Value of a further input of the graph, such as task_id=4; may be given several times',
+    valueHint: 'name=value',
+  },
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
   ...deviceArgs,
 } as const
@@ -195,6 +202,20 @@ export function openOptions(
   }
 }
 
+/** The values of further inputs that the options give. */
+function inputsOption({ input }: Values<Pick<typeof modelArgs, 'input'>>): Pick<EmbedderOptions, 'inputs'> {
+  if (input === undefined) return {}
+  const pairs = input.split(',').map((pair) => {
+    const [, name, value] = /^(.+)=([^=]+)$/.exec(pair) ?? []
+    if (name === undefined || value === undefined)
+      throw usageError(`--input is a name and a value, as in task_id=4, not ${JSON.stringify(pair)}.`)
+    return [name.trim(), value.trim()] as const
+  })
+  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) !== i)
+  if (twice) throw usageError(`--input gives ${twice[0]} two values.`)
+  return { inputs: writtenValues(Object.fromEntries(pairs)) }
+}
+
 /** The prompt that the options ask for. */
 export function promptOption({
   prompt,
@@ -220,6 +241,7 @@ export function embedderOptions(args: ModelValues): EmbedderOptions {
   return {
     ...embeddingOptions(args),
     ...openOptions(args),
+    ...inputsOption(args),
     ...runtimeOptions(args),
     ...deviceOption(args),
     ...promptOption(args),
@@ -263,7 +285,12 @@ export async function openEmbedder(
       const { tap: _tap, pool: _pool, normalize: _normalize, dimensions: _dimensions, ...others } = said
       const model = await open(args.model ?? usual, { ...others, ...running })
       const small = await reducedModel(model, args.reduce, embeddingOptions(args))
-      return await embedder(small, { ...running, ...(prompt !== undefined && { prompt }) })
+      const { inputs } = said
+      return await embedder(small, {
+        ...running,
+        ...(prompt !== undefined && { prompt }),
+        ...(inputs && { inputs }),
+      })
     }
     if (recipe) {
       const model = args.model ?? recipe.source.name

@@ -212,6 +212,7 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
   architecture: [picture, ['--architecture', 'resnet18']],
   size: [picture, ['--size', '64']],
   card: [picture, ['--card', '{"image": {"crop": "border", "background": [9, 200, 90]}}']],
+  input: [text, ['--input', 'token_type_ids=1']],
 })
 const promptRuns = (text: string[]): Record<string, Runs> => ({
   prompt: [text, ['--prompt', 'query']],
@@ -685,6 +686,7 @@ it('turns all arguments of a model into options in one place', () => {
     architecture: 'resnet50',
     size: '224x288',
     card: '{"image": {"mean": [0, 0, 0]}}',
+    input: 'task_id=4,scale=0.50',
     threads: '3',
     device: 'webgpu',
     'prompt-text': 'query: ',
@@ -698,6 +700,7 @@ it('turns all arguments of a model into options in one place', () => {
     architecture: 'resnet50',
     size,
     card: { image: { mean: [0, 0, 0] } },
+    inputs: { task_id: '4', scale: '0.5' },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
     prompt: { text: 'query: ' },

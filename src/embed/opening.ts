@@ -48,6 +48,7 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
   const note = name === undefined ? undefined : await recall(name, options)
   const known = note?.known ?? (await read())
   checkModality(known, options)
+  checkInputs(known, options)
   if (known.modality === 'text-image') checkTowers(known, options)
   const recipe = recipeOf(known, options)
   return { recipe, known, model: whole, open: known.modality === 'text-image' ? openTowers : openSingle }
@@ -69,7 +70,8 @@ export async function resolveWork(model: string | Model, options: EmbedderOption
   async function openTowers(): Promise<Work> {
     if (name !== undefined && !note) await keep('')
     const { tap: _, ...rest } = options
-    const width = options.dimensions ?? known.card.dimensions
+    // 0 where only running the model tells.
+    const width = (options.dimensions ?? known.card.dimensions) || undefined
     return new TowerWork(known.name, width, async (tower) => {
       const one = { ...known, modality: tower }
       const left = name === undefined ? undefined : await recall(name, options, tower)
@@ -97,6 +99,9 @@ async function knownOf(
     fingerprint,
     opened,
     taps: model.towers ? card.tap.split(',') : [options.tap ?? card.tap].flat().map(model.resolve),
+    inputs: model.graph.inputs
+      .filter(({ name }) => !model.graph.initializers.has(name))
+      .map(({ name }) => name),
     ...(dimensions !== undefined && { dimensions }),
     ...(tokenizer !== undefined && { tokenizer, tokenizerHash: await hashOf(tokenizer) }),
   }
@@ -192,6 +197,22 @@ function checkModality({ name, modality }: KnownModel, { modality: wanted }: Emb
   })
 }
 
+/** Refuses values for inputs that the graph does not have, and for those that a text or picture is. */
+function checkInputs({ name, inputs }: KnownModel, { inputs: given = {} }: EmbedderOptions): void {
+  const filled = Object.keys(given).find((input) => /^(input_ids|attention_mask|pixel_values)$/.test(input))
+  if (filled !== undefined) {
+    throw new PipiloError('OPTION_INVALID', `${filled} is what is embedded, and takes no value of its own.`, {
+      input: filled,
+    })
+  }
+  const unknown = Object.keys(given).find((input) => !inputs.includes(input))
+  if (unknown === undefined) return
+  throw new PipiloError('INPUT_UNKNOWN', `${name} has no input '${unknown}'.`, {
+    input: unknown,
+    hint: `Its inputs are ${inputs.join(', ')}.`,
+  })
+}
+
 /** Options that make no sense for two towers, or that only they can check before a tower is opened. */
 function checkTowers({ name, card }: KnownModel, { tap, dimensions, maxLength }: EmbedderOptions): void {
   if (tap !== undefined && [tap].flat().join(',') !== card.tap) {
@@ -204,7 +225,7 @@ function checkTowers({ name, card }: KnownModel, { tap, dimensions, maxLength }:
       },
     )
   }
-  if (dimensions !== undefined && dimensions > card.dimensions) {
+  if (dimensions !== undefined && card.dimensions > 0 && dimensions > card.dimensions) {
     throw new PipiloError('OPTION_INVALID', `dimensions is ${dimensions}; ${name} has ${card.dimensions}.`, {
       input: 'dimensions',
     })

@@ -1,6 +1,7 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
 import type { ValueInfo } from '../graph/index.ts'
+import { writtenValues } from '../models/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -9,7 +10,7 @@ import type { KnownModel } from './recipe/known.ts'
 import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { fedInputs, TextPreparation } from './text/text.ts'
+import { fedInputs, isFed, lengthOf, TextPreparation } from './text/text.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -37,16 +38,22 @@ export async function preparer(
       })
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
+    const { together } = card
+    const values = writtenValues(options.inputs ?? {})
     return ({ inputs, concurrency }) => {
-      const unknown = inputs.filter((input) => input.name !== 'pixels').map((input) => input.name)
-      if (unknown.length > 0) {
-        throw new PipiloError(
-          'INPUT_UNKNOWN',
-          `${name} asks for ${unknown.map((input) => JSON.stringify(input)).join(', ')} beside pictures, and Pipilo does not know what goes there.`,
-          { input: unknown[0]!, hint: 'Export the model with pictures alone, or run its graph.' },
-        )
-      }
-      return new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency })
+      const others = inputs.filter((input) => input.name !== 'pixels')
+      const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
+      if (unknown.length > 0) throw unknownInputs(name, unknown, 'Pixels fill one input')
+      return new PicturePreparation({
+        image,
+        batchPixels,
+        maxPixels,
+        maxWaitingPixels,
+        others,
+        values,
+        concurrency,
+        together,
+      })
     }
   }
   if (!tokenizer) {
@@ -67,40 +74,61 @@ export async function preparer(
       `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
     )
   }
+  const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter((input) => !fedInputs.includes(input.name))
+    const unknown = inputs.filter((info) => !isFed(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
-    if (first && unknown.every(isFloat)) {
+    if (first && unknown.every(isVectors)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
         input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
       })
     }
-    if (first) {
-      const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
-      throw new PipiloError(
-        'INPUT_UNKNOWN',
-        `${name} asks for ${list}, and Pipilo does not know what goes there.`,
-        {
-          input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}: export the model with these alone, or run its graph.`,
-        },
-      )
+    if (first) throw unknownInputs(name, unknown, `Texts fill ${fedInputs.join(', ')}`)
+    const length = lengthOf(inputs)
+    if (length !== undefined && maxLength > length) {
+      throw new PipiloError('OPTION_INVALID', `maxLength is ${maxLength}; ${name} takes ${length} tokens.`, {
+        input: 'maxLength',
+      })
     }
     return new TextPreparation({
       tokenizer: loaded,
-      inputs: inputs.map((input) => input.name),
+      inputs,
+      values,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,
       text,
       chunks,
       concurrency,
+      together: card.together,
     })
   }
 }
 
-function isFloat({ type }: ValueInfo): boolean {
-  return type?.kind === 'tensor' && /float/.test(type.dtype)
+function unknownInputs(name: string, unknown: readonly ValueInfo[], filled: string): PipiloError {
+  const list = unknown.map((info) => `${JSON.stringify(info.name)}${shapeOf(info)}`).join(', ')
+  const first = unknown[0]!.name
+  return new PipiloError(
+    'INPUT_UNKNOWN',
+    `${name} asks for ${list}, and Pipilo does not know what goes there.`,
+    {
+      input: first,
+      hint: `${filled}; give other values with the option inputs: { ${JSON.stringify(first)}: 0 } (--input ${first}=0).`,
+    },
+  )
+}
+
+const shapeOf = ({ type }: ValueInfo): string =>
+  type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
+
+/** True of an input of a vector a token, which stands where a layer was. */
+function isVectors({ name, type }: ValueInfo): boolean {
+  return (
+    type?.kind === 'tensor' &&
+    /float/.test(type.dtype) &&
+    (type.shape?.length ?? 3) > 2 &&
+    !/^past/.test(name)
+  )
 }

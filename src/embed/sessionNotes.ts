@@ -81,7 +81,8 @@ async function keyOf(
   const depending = Object.entries(options.runtime ?? {}).filter(
     ([option]) => keptDependsOn[option as keyof typeof keptDependsOn],
   )
-  const asked = [optionsKey(options, 'graph'), depending.sort()]
+  // What is said of a foreign graph's modality decides how it is read.
+  const asked = [optionsKey(options, 'graph'), options.modality, depending.sort()]
   return createHash('sha256')
     .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, tower]))
     .digest('hex')

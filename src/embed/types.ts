@@ -1,6 +1,14 @@
 // Types of embedders: inputs, options, results.
 import type { PipiloError } from '../base/index.ts'
-import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
+import type {
+  Card,
+  EmbeddingOptions,
+  InputValues,
+  Modality,
+  Model,
+  OpenOptions,
+  Pooling,
+} from '../models/index.ts'
 import type { CompileOptions, Device } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { Recipe } from './recipe/types.ts'
@@ -59,6 +67,12 @@ export interface EmbedderOptions
   readonly maxLength?: number
   /** Long texts: split into overlapping chunks. Default: truncate. */
   readonly chunk?: ChunkOptions
+  /**
+   * Values of inputs of the graph that are neither texts nor pictures, by their names: `{ task_id: 4 }`. Each holds its value
+   * everywhere; axes whose size the graph leaves open are as long as the batch or the tokens where they bear the same symbol, else 1.
+   * Default: none, and an input that asks for one is an error (`INPUT_UNKNOWN`).
+   */
+  readonly inputs?: InputValues
   /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 4 × 224 × 224 pixels. */
   readonly batchTokens?: number
   readonly batchPixels?: number

@@ -1,5 +1,6 @@
 // Interface of the preparation of inputs, which differs between texts and pictures.
 import type { PipiloError } from '../../base/index.ts'
+import type { Card } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Input } from '../types.ts'
 
@@ -27,6 +28,8 @@ export interface Limits {
   readonly smallest: number
   /** Most that several calls may have waiting. */
   readonly waiting: number
+  /** Units that may run in one batch: see the card's `together`. Default `any`. */
+  readonly together?: Card['together']
 }
 
 export interface PrepareOptions {
@@ -54,4 +57,6 @@ export interface Preparation<I = Input> {
   prepare(inputs: readonly I[], options: PrepareOptions): Promise<Unit[]>
   pack(units: readonly Unit[]): Unit[][]
   feeds(batch: readonly Unit[]): Record<string, Tensor>
+  /** True of an input of the graph that has a row for each unit. Default: all. */
+  hasRows?(input: string): boolean
 }

@@ -1,6 +1,12 @@
 // Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
-import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
+import {
+  type Card,
+  checkImagePreprocessing,
+  type ImagePreprocessing,
+  valueTensor,
+} from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
@@ -11,8 +17,12 @@ export interface PictureOptions {
   readonly batchPixels: number
   readonly maxPixels: number | undefined
   readonly maxWaitingPixels: number
+  /** What the graph asks for beside pixels, and its values by name. */
+  readonly others: readonly ValueInfo[]
+  readonly values: Readonly<Record<string, string>>
   /** Batches that the session runs at a time. */
   readonly concurrency: number
+  readonly together: Card['together']
 }
 
 /** Pictures to the pixels that the model wants, decoded on sharp's threads while the model runs those before. */
@@ -30,8 +40,8 @@ export class PicturePreparation implements Preparation {
     this.window = { count, weight: Number.POSITIVE_INFINITY }
     this.ahead = options.concurrency + 2
     const each = height * width
-    const { maxWaitingPixels: waiting } = options
-    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting }
+    const { maxWaitingPixels: waiting, together } = options
+    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting, together }
   }
 
   weigh(): number {
@@ -74,6 +84,13 @@ export class PicturePreparation implements Preparation {
     const each = height * width * 3
     const data = new Uint8Array(batch.length * each)
     for (const [row, { content }] of batch.entries()) data.set(content, row * each)
-    return { pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data } }
+    const { others, values } = this.#options
+    const given = others.map((info) => {
+      const first = info.type?.kind === 'tensor' ? info.type.shape?.[0] : undefined
+      const sizes = new Map(typeof first === 'string' ? [[first, batch.length]] : [])
+      return [info.name, valueTensor(info, values[info.name]!, sizes)] as const
+    })
+    const pixels: Tensor = { dtype: 'uint8', shape: [batch.length, height, width, 3], data }
+    return { pixels, ...Object.fromEntries(given) }
   }
 }

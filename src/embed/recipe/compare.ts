@@ -13,6 +13,7 @@ function partsOf({
   calibration,
   image,
   text,
+  inputs,
   source,
 }: Recipe) {
   const { size, ...preparation } = image ?? {}
@@ -31,6 +32,7 @@ function partsOf({
     lowercase: text?.lowercase,
     clean: text?.clean,
     padding: text?.padding,
+    inputs,
   }
 }
 

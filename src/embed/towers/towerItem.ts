@@ -82,6 +82,10 @@ export class TowerPreparation implements Preparation<TowerItem> {
     return this.#inner.pack(units)
   }
 
+  hasRows(input: string): boolean {
+    return this.#inner.hasRows?.(input) ?? true
+  }
+
   feeds(batch: readonly Unit[]) {
     return this.#inner.feeds(batch)
   }

@@ -17,6 +17,7 @@ const cardNames = {
   image: true,
   logitScale: true,
   logitBias: true,
+  together: true,
   duplicates: true,
   notes: true,
 } as const satisfies Readonly<Record<keyof Card, true>>

@@ -1,16 +1,18 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { constantsToInitializers, type Graph, inferShapes, printType } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, inferShapes, printType, subgraphs } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
+import { embeds } from '../model/joinTowers.ts'
 import { findPictureInput } from '../model/pictureInput.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
-import type { Modality } from '../types.ts'
+import type { InputModality, Modality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
-import { belowHead } from './onnxOutputs.ts'
+import { idsInput, plainName, withoutOddSizes } from './onnxInputs.ts'
 import { pictureUse, surroundings } from './onnxPictures.ts'
 import { textUse } from './onnxTexts.ts'
+import { readOnnxTowers } from './onnxTowers.ts'
 import type { TextLayout } from './textLayout.ts'
 
 const modalities: readonly Modality[] = ['text', 'image', 'text-image']
@@ -34,11 +36,16 @@ export async function readOnnxModel(
       await files.get(file.slice(0, slash) + name)
     }
   }
-  const read = inferShapes(tidied(await files.graph(file)))
-  const saved = savedCard(read, files)
+  const whole = await files.graph(file)
+  const saved = savedCard(whole, files)
+  if (!saved && isBoth(whole, options)) {
+    return readOnnxTowers(files, (modality) => readOnnxModel(files, file, { ...options, modality }, layout))
+  }
+  const read = inferShapes(tidied(saved ? whole : withoutOddSizes(whole)))
+  const tokenizer = await findTokenizer(read, files, folder, layout)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
-    : await guessUse(read, files, file, options, layout)
+    : await guessUse(read, { files, file, layout, hasTokenizer: tokenizer !== undefined }, options)
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
@@ -46,35 +53,11 @@ export async function readOnnxModel(
   const paths = new Set([own, ...outside])
   return {
     graph,
-    card: found,
+    card: found.together === undefined && isDynamic(graph) ? { ...found, together: 'none' } : found,
     unused: [],
-    tokenizer: await findTokenizer(graph, files, folder, layout),
+    tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
   }
-}
-
-/**
- * The ONNX file of a folder: the export in `onnx/`, `model.onnx`, or the only one.
- *
- * @throws PipiloError `MODEL_INVALID` where there are several
- */
-export async function findOnnx(
-  files: ModelFiles,
-  folder: string,
-  names: readonly string[],
-): Promise<string | undefined> {
-  const prefix = folder === '' ? '' : `${folder}/`
-  for (const path of [`${prefix}onnx/model.onnx`, 'onnx/model.onnx', `${prefix}model.onnx`]) {
-    if (await files.has(path)) return path
-  }
-  const found = names.filter((name) => name.endsWith('.onnx'))
-  if (found.length > 1) {
-    throw new PipiloError('MODEL_INVALID', `${files.label} has several models: ${found.join(', ')}.`, {
-      input: files.label,
-      hint: 'Name the one that is meant.',
-    })
-  }
-  return found[0] === undefined ? undefined : prefix + found[0]
 }
 
 function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
@@ -94,27 +77,42 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   })
 }
 
+/** Reads the towers of a folder in ONNX files of their own. */
+export function readTowerFiles(
+  files: ModelFiles,
+  paths: Readonly<Record<InputModality, string>>,
+  options: ReadOptions,
+): Promise<FoundModel> {
+  return readOnnxTowers(files, (modality) => readOnnxModel(files, paths[modality], { ...options, modality }))
+}
+
+/** True of a graph of texts and pictures that ends in vectors of both. */
+function isBoth(graph: Graph, { card, modality = card?.modality }: ReadOptions): boolean {
+  if (modality !== undefined && modality !== 'text-image') return false
+  const names = graph.outputs.map(({ name }) => plainName(name))
+  return names.includes(embeds.text) && names.includes(embeds.image)
+}
+
+/** Where a graph was found, and what else was. */
+interface Place {
+  readonly files: ModelFiles
+  readonly file: string
+  readonly layout: TextLayout | undefined
+  readonly hasTokenizer: boolean
+}
+
 /** The card of a file that carries none. */
 async function guessUse(
   graph: Graph,
-  files: ModelFiles,
-  file: string,
+  { files, file, layout, hasTokenizer }: Place,
   options: ReadOptions,
-  layout: TextLayout | undefined,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
   const told = options.card?.modality ?? options.modality
   const modality = told === 'text' || told === 'image' ? told : undefined
-  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
-  if (modality === 'text' || (modality === undefined && isText)) {
-    const penultimate = belowHead(graph)
-    return textUse(
-      graph,
-      files,
-      { ...description, ...(penultimate !== undefined && { penultimate }) },
-      layout,
-    )
-  }
+  const isText = idsInput(graph, hasTokenizer) !== undefined
+  if (modality === 'text' || (modality === undefined && isText))
+    return textUse(graph, files, description, layout)
   const around = await surroundings(files, file)
   const isPicture = findPictureInput(graph, around.preprocessor !== undefined) !== undefined
   if (modality !== 'image' && !isPicture) throw unknownInputs(graph, files)
@@ -134,6 +132,12 @@ function unknownInputs(graph: Graph, files: ModelFiles): PipiloError {
 function tidied(graph: Graph): Graph {
   const lifted = constantsToInitializers(graph)
   return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
+}
+
+/** True of a graph that quantises what it computes by the range of all of its batch. */
+function isDynamic(graph: Graph): boolean {
+  const all = [...graph.nodes, ...graph.functions.flatMap(({ nodes }) => nodes)]
+  return all.some((node) => /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic))
 }
 
 async function findTokenizer(

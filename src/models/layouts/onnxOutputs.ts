@@ -47,6 +47,12 @@ export function shapeOf(info: ValueInfo | undefined): Shape | undefined {
   return info?.type?.kind === 'tensor' ? info.type.shape : undefined
 }
 
+/** Shapes of a graph's inputs, outputs and inner values by their names, where it states them. */
+export function shapesOf(graph: Graph): (name: string) => Shape | undefined {
+  const own = new Map([...graph.inputs, ...graph.outputs].map((info) => [info.name, info]))
+  return (name) => shapeOf(own.get(name) ?? graph.values.get(name))
+}
+
 /** Length of the last axis, where it is known. */
 export function lastSize(info: ValueInfo | undefined): number | undefined {
   const size = shapeOf(info)?.at(-1)

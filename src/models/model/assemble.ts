@@ -10,6 +10,7 @@ import { readModel } from '../layouts/readModel.ts'
 import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
+import { fileEnding } from './precisions.ts'
 import { createTwoTowers } from './towers.ts'
 import { whitened } from './whitened.ts'
 
@@ -56,10 +57,11 @@ function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
 
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
-  const { revision, card, strict, architecture, size } = options
+  const { revision, card, strict, architecture, size, dtype } = options
   return {
     name,
-    dtype: 'fp32',
+    // Other precisions are made of what was opened.
+    dtype: fileEnding(dtype) === undefined ? 'fp32' : dtype!,
     ...(revision !== undefined && { revision }),
     ...(card && { card }),
     ...(strict === false && { strict }),

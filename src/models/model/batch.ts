@@ -23,7 +23,7 @@ type Known = (name: string) => Fact | undefined
 export function withFixedBatch(graph: Graph, known: Known): Graph {
   const rows = fixedRows(graph, known)
   if (rows === undefined) return graph
-  const inputs = graph.inputs.map((info) => (info.name === MASK_COUNTER ? info : withRows(info, rows)))
+  const inputs = graph.inputs.map((info) => (isRows(info, graph) ? withRows(info, rows) : info))
   return inferShapes({ ...graph, inputs })
 }
 
@@ -46,8 +46,7 @@ export function withRows(input: ValueInfo, rows: Dimension | undefined): ValueIn
 }
 
 function fixedRows(graph: Graph, known: Known): number | undefined {
-  // The counter of a network in training mode has no rows.
-  const firsts = graph.inputs.flatMap((info) => (info.name === MASK_COUNTER ? [] : [shapeOf(info)?.[0]]))
+  const firsts = graph.inputs.flatMap((info) => (isRows(info, graph) ? [shapeOf(info)?.[0]] : []))
   const given = firsts.find((first) => typeof first === 'number')
   if (typeof given === 'number') return firsts.every((first) => first === given) ? undefined : given
   const batches = new Set(
@@ -67,6 +66,20 @@ function fixedRows(graph: Graph, known: Known): number | undefined {
   return graph.outputs.some((info) => typeof shapeOf(info)?.[0] === 'number') ? 1 : undefined
 }
 
+/**
+ * True of an input that has a row for each text or picture. The counter of a network in training mode has none; beside a text, positions and
+ * whatever else is given may be there once for all.
+ */
+function isRows(info: ValueInfo, graph: Graph): boolean {
+  if (info.name === MASK_COUNTER) return false
+  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
+  return (
+    !isText ||
+    /^(input_ids|attention_mask|token_type_ids)$/.test(info.name) ||
+    typeof shapeOf(info)?.[0] === 'string'
+  )
+}
+
 /** The rows that a `Reshape` leaves of a batch, where it fixes their number: 0 keeps a size, -1 follows what is left. */
 function rowsOfReshape(
   { op, inputs, attributes }: Node,
@@ -80,9 +93,11 @@ function rowsOfReshape(
   const axis = shape?.findIndex((size) => mentions(size, batches)) ?? -1
   if (!shape || !content || axis < 0) return undefined
   const target = content.map((size, i) => (size === 0 ? (shape[i] ?? '') : size))
-  const numbers = target.filter((size): size is number => typeof size === 'number')
-  // A size that is not known may be the batch.
-  if (numbers.length < target.length) return undefined
+  const [first, second] = target
+  if (target.some((size) => typeof size !== 'number')) {
+    // A size that is not known may be the batch, but not behind a number in its place.
+    return axis === 0 && typeof first === 'number' && first > 0 ? 1 : undefined
+  }
   const free = target.indexOf(-1)
   const product = (sizes: Shape) => sizes.reduce<number>((all, size) => all * Number(size), 1)
   const isBatch = batches.has(String(shape[axis]))
@@ -90,12 +105,11 @@ function rowsOfReshape(
     const rows = product(target) / product(shape.toSpliced(axis, 1))
     if (isBatch && Number.isInteger(rows) && rows > 0) return rows
   }
-  const [first, second] = numbers
   // Rows are split, or joined with what stands before them, unless what is free begins where they do.
   const isFixed =
     free < 0 || (axis === 0 && free > 0) || product(target.slice(0, free)) > product(shape.slice(0, axis))
   if (!isFixed) return undefined
-  return axis === 0 && isBatch && second === shape[1] ? first : 1
+  return axis === 0 && isBatch && second === shape[1] ? Number(first) : 1
 }
 
 /** Operators whose inputs have as many rows as one another. */

@@ -1,6 +1,6 @@
 // Builds the graph of an embedding: tap, pooling, dimensions, normalisation.
 import { PipiloError } from '../../base/index.ts'
-import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
+import { Builder, cut, type Graph, op, reads, type Value } from '../../graph/index.ts'
 import { l2Normalize, pool, takeFirst } from '../../nn/index.ts'
 import type { Card, EmbeddingOptions, Model, Pooling } from '../types.ts'
 import { withFixedBatch } from './batch.ts'
@@ -9,6 +9,9 @@ import { withPreprocessing } from './preprocessing.ts'
 
 /** Name of the output that {@link embeddingGraph} makes. */
 export const embeddingOutput = 'embedding'
+
+/** Inputs that a graph of texts keeps, whether they are needed or not. */
+const textInputs = ['input_ids', 'attention_mask', 'token_type_ids']
 
 /** The options of an embedding with the card's defaults filled in. */
 export interface ResolvedEmbedding {
@@ -64,8 +67,10 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   if (wanted.normalize) result = builder.scope('normalization', () => l2Normalize(result))
   builder.output(embeddingOutput, result)
   const whole = builder.build()
-  // Inputs that have a value are not fed.
-  const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name))
+  // Inputs that have a value are not fed, nor those of texts that the tap has no need of, such as a decoder's.
+  const needed = new Set(whole.nodes.flatMap(reads))
+  const isNeeded = (name: string) => card.modality !== 'text' || needed.has(name) || textInputs.includes(name)
+  const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name) && isNeeded(name))
   const built = withFixedBatch({ ...whole, inputs }, (name) =>
     builder.has(name) ? builder.value(name).fact : undefined,
   )
@@ -89,7 +94,8 @@ function tokensOf(value: Value, channelsLast: boolean): Value {
   return op.reshape(value, [0, -1, value.shape[3] as number])
 }
 
-function attentionMask(builder: Builder): Value {
+/** The mask of padding of a graph of texts, which gets one where it has none. */
+export function attentionMask(builder: Builder): Value {
   if (builder.has('attention_mask')) return builder.value('attention_mask')
   return builder.input('attention_mask', 'int64', ['batch', 'sequence'])
 }
