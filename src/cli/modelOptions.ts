@@ -10,6 +10,7 @@ import {
   type RuntimeOptions,
   recipeOptions,
 } from '../embed/index.ts'
+import { writtenValues } from '../graph/index.ts'
 import {
   defaultImageModel,
   defaultTextModel,
@@ -17,7 +18,6 @@ import {
   type OpenOptions,
   open,
   type Pooling,
-  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'

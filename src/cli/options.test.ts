@@ -211,8 +211,8 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
   dimensions: [text, ['--dimensions', '4']],
   architecture: [picture, ['--architecture', 'resnet18']],
   size: [picture, ['--size', '64']],
-  card: [picture, ['--card', '{"image": {"crop": "border", "background": [9, 200, 90]}}']],
   input: [text, ['--input', 'token_type_ids=1']],
+  card: [picture, ['--card', '{"image": {"crop": "border", "background": [9, 200, 90]}}']],
 })
 const promptRuns = (text: string[]): Record<string, Runs> => ({
   prompt: [text, ['--prompt', 'query']],
@@ -285,6 +285,9 @@ const { normalize: ___, ...compareModelRuns } = modelRuns(compareTexts, compareP
 const projectTexts = ['many.txt', '--model', 't', '--json']
 const projectPictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--json']
 const { normalize: _____, ...projectModelRuns } = modelRuns(projectTexts, projectPictures)
+
+// A file that is written has no values of its inputs.
+const { input: ______, ...exportModelRuns } = modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx'])
 
 const runs: Record<string, Record<string, Runs>> = {
   project: {
@@ -368,6 +371,7 @@ const runs: Record<string, Record<string, Runs>> = {
   },
   evaluate: {
     ...evaluateModelRuns,
+    card: [evaluateBirds, ['--card', 'none']],
     ...promptRuns(evaluatePairs),
     size: [evaluateBirds, ['--size', 'none']],
     task: [
@@ -558,7 +562,7 @@ const runs: Record<string, Record<string, Runs>> = {
     json: [['i'], ['--json']],
   },
   export: {
-    ...modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx']),
+    ...exportModelRuns,
     dtype: [
       ['all-MiniLM-L6-v2', '-o', 'a.onnx'],
       ['--dtype', 'int8'],
@@ -685,8 +689,8 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size: '224x288',
-    card: '{"image": {"mean": [0, 0, 0]}}',
     input: 'task_id=4,scale=0.50',
+    card: '{"image": {"mean": [0, 0, 0]}}',
     threads: '3',
     device: 'webgpu',
     'prompt-text': 'query: ',
@@ -699,8 +703,8 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size,
-    card: { image: { mean: [0, 0, 0] } },
     inputs: { task_id: '4', scale: '0.5' },
+    card: { image: { mean: [0, 0, 0] } },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
     prompt: { text: 'query: ' },

@@ -1,7 +1,6 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
-import type { ValueInfo } from '../graph/index.ts'
-import { writtenValues } from '../models/index.ts'
+import { type ValueInfo, writtenValues } from '../graph/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -43,17 +42,18 @@ export async function preparer(
     return ({ inputs, concurrency }) => {
       const others = inputs.filter((input) => input.name !== 'pixels')
       const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
-      if (unknown.length > 0) throw unknownInputs(name, unknown, 'Pixels fill one input')
-      return new PicturePreparation({
-        image,
-        batchPixels,
-        maxPixels,
-        maxWaitingPixels,
-        others,
-        values,
-        concurrency,
-        together,
-      })
+      if (unknown.length > 0) {
+        const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+        throw new PipiloError(
+          'INPUT_UNKNOWN',
+          `${name} asks for ${list} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!.name, hint: giving(unknown[0]!) },
+        )
+      }
+      const beside = others.map((info) => [info, values[info.name]!] as const)
+      const rows = rowsOf(inputs.find((input) => input.name === 'pixels'))
+      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together }
+      return new PicturePreparation({ image, beside, rows, ...limits })
     }
   }
   if (!tokenizer) {
@@ -85,7 +85,17 @@ export async function preparer(
         hint: 'Run its graph with them, or open the model without feed().',
       })
     }
-    if (first) throw unknownInputs(name, unknown, `Texts fill ${fedInputs.join(', ')}`)
+    if (first) {
+      const list = unknown.map((info) => `${JSON.stringify(info.name)}${shapeOf(info)}`).join(', ')
+      throw new PipiloError(
+        'INPUT_UNKNOWN',
+        `${name} asks for ${list}, and Pipilo does not know what goes there.`,
+        {
+          input: first.name,
+          hint: `Texts fill ${fedInputs.join(', ')}. ${giving(first)}`,
+        },
+      )
+    }
     const length = lengthOf(inputs)
     if (length !== undefined && maxLength > length) {
       throw new PipiloError('OPTION_INVALID', `maxLength is ${maxLength}; ${name} takes ${length} tokens.`, {
@@ -107,18 +117,12 @@ export async function preparer(
   }
 }
 
-function unknownInputs(name: string, unknown: readonly ValueInfo[], filled: string): PipiloError {
-  const list = unknown.map((info) => `${JSON.stringify(info.name)}${shapeOf(info)}`).join(', ')
-  const first = unknown[0]!.name
-  return new PipiloError(
-    'INPUT_UNKNOWN',
-    `${name} asks for ${list}, and Pipilo does not know what goes there.`,
-    {
-      input: first,
-      hint: `${filled}; give other values with the option inputs: { ${JSON.stringify(first)}: 0 } (--input ${first}=0).`,
-    },
-  )
-}
+/** The symbol of a batch of pictures. */
+const rowsOf = (info: ValueInfo | undefined): string =>
+  info?.type?.kind === 'tensor' ? String(info.type.shape?.[0] ?? '') : ''
+
+const giving = ({ name }: ValueInfo): string =>
+  `Give a value for all of it with the option inputs: { ${JSON.stringify(name)}: 0 } (--input ${name}=0), or run the graph.`
 
 const shapeOf = ({ type }: ValueInfo): string =>
   type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''

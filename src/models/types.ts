@@ -263,22 +263,6 @@ export interface Model {
   saveParameters(path: string): Promise<void>
 }
 
-/**
- * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
- * `'zeros'` is another word for 0.
- */
-export type InputValue = number | bigint | string
-
-/**
- * Values of inputs of a graph, by their names.
- *
- * @example
- * ```ts
- * const e = await embedder('./jina-v3', { inputs: { task_id: 4 } })
- * ```
- */
-export type InputValues = Readonly<Record<string, InputValue>>
-
 export interface OpenOptions {
   /** Hub revision. Default `main`, or what follows `@` in the name. */
   readonly revision?: string

@@ -1,12 +1,7 @@
 // Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
-import type { ValueInfo } from '../../graph/index.ts'
-import {
-  type Card,
-  checkImagePreprocessing,
-  type ImagePreprocessing,
-  valueTensor,
-} from '../../models/index.ts'
+import { type ValueInfo, valueTensor } from '../../graph/index.ts'
+import { type Card, checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
@@ -14,12 +9,13 @@ import { decodeChecked } from './image.ts'
 
 export interface PictureOptions {
   readonly image: ImagePreprocessing
+  /** Inputs beside the pictures, and decimal numbers for them. */
+  readonly beside: readonly (readonly [ValueInfo, string])[]
+  /** Symbol of the number of pictures. */
+  readonly rows: string
   readonly batchPixels: number
   readonly maxPixels: number | undefined
   readonly maxWaitingPixels: number
-  /** What the graph asks for beside pixels, and its values by name. */
-  readonly others: readonly ValueInfo[]
-  readonly values: Readonly<Record<string, string>>
   /** Batches that the session runs at a time. */
   readonly concurrency: number
   readonly together: Card['together']
@@ -84,13 +80,15 @@ export class PicturePreparation implements Preparation {
     const each = height * width * 3
     const data = new Uint8Array(batch.length * each)
     for (const [row, { content }] of batch.entries()) data.set(content, row * each)
-    const { others, values } = this.#options
-    const given = others.map((info) => {
-      const first = info.type?.kind === 'tensor' ? info.type.shape?.[0] : undefined
-      const sizes = new Map(typeof first === 'string' ? [[first, batch.length]] : [])
-      return [info.name, valueTensor(info, values[info.name]!, sizes)] as const
-    })
-    const pixels: Tensor = { dtype: 'uint8', shape: [batch.length, height, width, 3], data }
-    return { pixels, ...Object.fromEntries(given) }
+    const { beside, rows } = this.#options
+    const sizes = new Map([[rows, batch.length]])
+    return {
+      ...Object.fromEntries(beside.map(([info, value]) => [info.name, valueTensor(info, value, sizes)])),
+      pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data },
+    }
+  }
+
+  hasRows(input: string): boolean {
+    return input === 'pixels'
   }
 }

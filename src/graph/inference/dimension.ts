@@ -185,18 +185,6 @@ export function extreme(kind: 'max' | 'min', a: Dimension, b: Dimension): Dimens
   return `${kind}(${[a, b].map(String).sort().join(',')})`
 }
 
-/** A number that a dimension is never below: a symbol is at least 1, but one for a size that depends on the data may be 0. */
-export function atLeast(dimension: Dimension): number {
-  if (dimension === '') return 0
-  let least = 0
-  for (const [atoms, coefficient] of polynomial(dimension)) {
-    if (coefficient < 0) return 0
-    const isPlain = splitAtoms(atoms).every((atom) => /^\w[\w.]*$/.test(atom) && !/_dim_\d+$/.test(atom))
-    if (atoms === '' || isPlain) least += coefficient
-  }
-  return least
-}
-
 /** The product of a shape's dimensions: its number of elements. */
 export function elements(shape: readonly Dimension[]): Dimension {
   return shape.reduce((total, dimension) => multiply(total, dimension), 1 as Dimension)

@@ -93,7 +93,7 @@ function isBoth(graph: Graph, { card, modality = card?.modality }: ReadOptions):
   return names.includes(embeds.text) && names.includes(embeds.image)
 }
 
-/** Where a graph was found, and what else was. */
+/** A graph's file, and what was found around it. */
 interface Place {
   readonly files: ModelFiles
   readonly file: string

@@ -2,7 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph } from '../../graph/index.ts'
 import { type ModelFiles, readJsonObject } from '../files.ts'
-import { derivedFingerprint } from '../model/derivedFingerprint.ts'
+import { fingerprint } from '../model/fingerprint.ts'
 import { bothEmbeds, embeds, joinTowers } from '../model/joinTowers.ts'
 import type { InputModality } from '../types.ts'
 import type { FoundModel } from './foundModel.ts'
@@ -42,7 +42,7 @@ export async function readOnnxTowers(
     },
     unused: [],
     tokenizer: texts.tokenizer,
-    fingerprint: derivedFingerprint(texts.fingerprint, pictures.fingerprint),
+    fingerprint: await fingerprint([texts.fingerprint, pictures.fingerprint], files, []),
     card: {
       description: `ONNX towers of ${files.label}`,
       modality: 'text-image',

@@ -20,7 +20,7 @@ const endings = {
 /** Words for files of an ONNX export, which exist or do not. */
 export const fileWords = Object.keys(endings) as readonly (keyof typeof endings)[]
 
-/** What the file's name ends in for a word that names one; undefined for the precisions that any model can have. */
+/** End of the file's name for a word that names one; undefined for the precisions that any model can have. */
 export function fileEnding(dtype: Precision | undefined): string | undefined {
   return (endings as Readonly<Record<string, string>>)[dtype ?? 'fp32']
 }
