@@ -48,6 +48,7 @@ export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
 export type { Graph, InputValue, InputValues, Layer } from './graph/index.ts'
 export type {
   Card,
+  CardOverrides,
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,

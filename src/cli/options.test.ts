@@ -371,6 +371,7 @@ const runs: Record<string, Record<string, Runs>> = {
   },
   evaluate: {
     ...evaluateModelRuns,
+    card: [evaluateBirds, ['--card', 'none']],
     ...promptRuns(evaluatePairs),
     size: [evaluateBirds, ['--size', 'none']],
     task: [

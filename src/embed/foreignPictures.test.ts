@@ -275,6 +275,10 @@ describe('the type and layout of the input', () => {
       code: 'INPUT_UNKNOWN',
       input: 'style',
     })
+    expectRows(
+      await embed(await model(b.build(), half), pictures, { inputs: { style: 2 } }),
+      ofBytes.map((row) => normalised(row).map((value) => value + 2)),
+    )
   })
 })
 
@@ -424,6 +428,19 @@ describe('the size of pictures', () => {
     expect(await seen(half, { size: 6 })).toEqual([6, 6])
     expect(await seen({}, { size: 6 })).toEqual([6, 6])
     expect(await seen({}, { card: { image: { size: [6, 7] } } })).toEqual([6, 7])
+  })
+
+  it('is a whole number of patches, where somebody asks for it', async () => {
+    const patches = (x: Value) =>
+      op.conv(x, x.builder.constant(tensor('float32', [2, 3, 4, 4], new Array(96).fill(0.1))), undefined, {
+        strides: [4, 4],
+      })
+    const path = await model(
+      network(FREE, (x) => ({ last_hidden_state: patches(x) })),
+      half,
+    )
+    expect((await embed(path, pictures, { size: 12 }))[0]).toHaveLength(2)
+    expect(await refusal(open(path, { size: 13 }))).toMatchObject({ code: 'OPTION_INVALID', input: 'size' })
   })
 
   it('that nobody says is not guessed', async () => {

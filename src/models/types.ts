@@ -277,7 +277,7 @@ export interface OpenOptions {
    */
   readonly card?: CardOverrides
   /**
-   * What the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
+   * Kind of inputs that the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
    * refused. Default: as its files say.
    */
   readonly modality?: Modality

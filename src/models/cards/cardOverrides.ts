@@ -18,6 +18,7 @@ const cardNames = {
   together: true,
   logitScale: true,
   logitBias: true,
+  together: true,
   duplicates: true,
   notes: true,
 } as const satisfies Readonly<Record<keyof Card, true>>

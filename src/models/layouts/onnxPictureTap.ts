@@ -1,9 +1,18 @@
 // Finds the embedding in a foreign ONNX graph of pictures.
-import type { Dimension, Graph, Node, Shape, ValueInfo } from '../../graph/index.ts'
+import {
+  type Dimension,
+  type Graph,
+  inferShapes,
+  type Node,
+  type Shape,
+  type ValueInfo,
+} from '../../graph/index.ts'
 import type { PictureInput } from '../model/pictureInput.ts'
 import type { Pooling } from '../types.ts'
 import { belowHead, shapeOf } from './onnxOutputs.ts'
-import type { Surroundings } from './onnxPictures.ts'
+import type { Surroundings } from './onnxSurroundings.ts'
+
+type Size = readonly [height: number, width: number]
 
 /** The embedding of a graph, or none and why. */
 export interface PictureTap {
@@ -14,7 +23,7 @@ export interface PictureTap {
   readonly notes?: string | undefined
 }
 
-/** Which of transformers' two outputs is the embedding, as this library's own builds of these families take it. */
+/** The one of transformers' two outputs that is the embedding, as this library's own builds of these families take it. */
 type Use = 'class token' | 'mean' | 'pooler_output'
 
 const uses: Readonly<Record<Use, RegExp>> = {
@@ -43,43 +52,42 @@ const maps = /logit|mask|seg|depth|heat|saliency|matte|alpha|boxes/i
 export function pictureTap(
   graph: Graph,
   input: PictureInput,
-  size: readonly [number, number] | undefined,
+  size: Size | undefined,
   around: Surroundings,
 ): PictureTap {
-  const outputs = graph.outputs.filter(
-    ({ type }) => type === undefined || (type.kind === 'tensor' && /float/.test(type.dtype)),
-  )
+  const tensors = graph.outputs.filter(({ type }) => type === undefined || type.kind === 'tensor')
+  const of = (dtypes: RegExp) =>
+    tensors.filter(({ type }) => !type || ('dtype' in type && dtypes.test(type.dtype)))
+  // Bytes are quantised vectors where there are no floats.
+  const floats = of(/float/)
+  const outputs = floats.length > 0 ? floats : of(/^u?int8$/)
   const named = (pattern: RegExp) =>
     outputs.find((output) => pattern.test(bare(output)) && (shapeOf(output)?.length ?? 2) === 2)
-  const embeds = named(ofPictures) ?? named(/^(embed|sentence_embed)/i)
+  const sized = atSize(graph, input, size)
   const check = (info: ValueInfo, found: PictureTap): PictureTap => {
     const why = unusable(graph, info, input, size)
     return why === undefined ? found : { tap: '', pool: 'mean', notes: why }
   }
-  const whole = (output: ValueInfo, notes?: string) =>
-    check(output, { ...pooled(graph, output), ...(notes === undefined ? {} : { notes }) })
-  if (embeds) return whole(embeds)
+  const embeds = named(ofPictures) ?? named(/^(embed|sentence_embed)/i)
+  if (embeds) return check(embeds, pooled(graph, embeds, sized))
   const tokens = outputs.find((output) => /^last_hidden_state\b/.test(bare(output)))
   const pooler = outputs.find((output) => /^pooler_output\b/.test(bare(output)))
   if (tokens || pooler) {
-    const use = useOf(graph, around, tokens, pooler)
-    if (pooler && (use === 'pooler_output' || !tokens)) {
-      return whole(pooler, tokens ? undefined : 'The file has pooler_output alone.')
-    }
-    const map = shapeOf(tokens!)?.length === 4
-    if (use === 'class token' && !map) return { tap: tokens!.name, pool: 'cls', notes: 'The class token.' }
-    return whole(
-      tokens!,
-      use === 'pooler_output' ? 'The file lacks pooler_output: the mean of last_hidden_state.' : undefined,
-    )
+    const use = useOf(graph, around, tokens, pooler, sized)
+    if (pooler && (use === 'pooler_output' || !tokens)) return check(pooler, pooled(graph, pooler, sized))
+    if (use === 'class token') return check(tokens!, { tap: tokens!.name, pool: 'cls' })
+    const found = pooled(graph, tokens!, sized)
+    if (use === 'mean') return check(tokens!, { ...found, pool: 'mean' })
+    const lacks = 'The file lacks pooler_output, which this family uses: last_hidden_state in its place.'
+    return check(tokens!, { ...found, notes: lacks })
   }
   const first = named(finished) ?? outputs[0]
   if (!first) return { tap: '', pool: 'mean', notes: 'It has no output of floats.' }
   const isMap = (shapeOf(first)?.length ?? 0) > 2 && unusable(graph, first, input, size) !== undefined
   const penultimate = isMap || finished.test(bare(first)) ? undefined : belowHead(graph, first.name)
-  if (penultimate === undefined) return whole(first)
-  const info = graph.values.get(penultimate) ?? { name: penultimate }
-  return check(info, { ...pooled(graph, info), penultimate })
+  if (penultimate === undefined) return check(first, pooled(graph, first, sized))
+  const info = infoOf(graph, penultimate)
+  return check(info, { ...pooled(graph, info, sized), penultimate })
 }
 
 /** A name without what TensorFlow puts behind it. */
@@ -87,38 +95,47 @@ function bare({ name }: ValueInfo): string {
   return name.replace(/:\d+$/, '')
 }
 
+function infoOf(graph: Graph, name: string): ValueInfo {
+  return graph.outputs.find((output) => output.name === name) ?? graph.values.get(name) ?? { name }
+}
+
 function useOf(
   graph: Graph,
   { config, preprocessor }: Surroundings,
-  tokens?: ValueInfo,
-  pooler?: ValueInfo,
+  tokens: ValueInfo | undefined,
+  pooler: ValueInfo | undefined,
+  sized: () => Graph,
 ): Use {
+  const isMap = shapeOf(tokens)?.length === 4
   const type = String(config['model_type'] ?? '').replace(/_vision(_model)?$/, '')
-  for (const use of ['class token', 'mean', 'pooler_output'] as const) if (uses[use].test(type)) return use
-  const kind = String(
-    preprocessor?.config['image_processor_type'] ?? preprocessor?.config['feature_extractor_type'] ?? '',
-  )
-  const processor = processors.find(([pattern]) => pattern.test(kind))?.[1]
-  if (shapeOf(tokens)?.length === 4) return 'pooler_output'
-  if (processor === 'class token' && tokens && !fitsPatches(graph, tokens))
-    return pooler ? 'pooler_output' : 'mean'
+  for (const use of ['class token', 'mean', 'pooler_output'] as const)
+    if (uses[use].test(type) && !(isMap && use === 'class token')) return use
+  if (isMap) return 'pooler_output'
+  const { image_processor_type: kind, feature_extractor_type: older } = preprocessor?.config ?? {}
+  const processor = processors.find(([pattern]) => pattern.test(String(kind ?? older ?? '')))?.[1]
+  const beyond = tokens && beyondPatches(sized(), tokens.name)
+  // Swin's files name ViT's processor, too; its tokens are fewer than its patches.
+  if (processor === 'class token' && beyond === 'other') return pooler ? 'pooler_output' : 'mean'
   if (processor) return processor
   // ViT's pooler ends in tanh, and its class token is what stands before it; others pool for good.
-  if (pooler)
-    return graph.nodes.some(({ op, outputs }) => op === 'Tanh' && outputs.includes(pooler.name))
-      ? 'class token'
-      : 'pooler_output'
-  return tokens && hasClassToken(graph, tokens) === false ? 'mean' : 'class token'
+  if (pooler) {
+    const isTanh = graph.nodes.some(({ op, outputs }) => op === 'Tanh' && outputs.includes(pooler.name))
+    return isTanh ? 'class token' : 'pooler_output'
+  }
+  return beyond === 0 || beyond === 'other' ? 'mean' : 'class token'
 }
 
 /** Tap and pooling of a value: tokens with a class token by that one, maps and other tokens by their mean. */
-function pooled(graph: Graph, info: ValueInfo): PictureTap {
-  const shape = shapeOf(info)
-  if (shape?.length === 3) return { tap: info.name, pool: hasClassToken(graph, info) ? 'cls' : 'mean' }
+function pooled(graph: Graph, { name }: ValueInfo, sized: () => Graph): PictureTap {
+  const shape = shapeOf(infoOf(graph, name))
+  if (shape?.length === 3) {
+    const beyond = beyondPatches(sized(), name)
+    return { tap: name, pool: typeof beyond === 'number' && beyond > 0 ? 'cls' : 'mean' }
+  }
   // A map whose channels were moved to the end is read before that.
-  const node = graph.nodes.find(({ outputs }) => outputs.includes(info.name))
+  const node = graph.nodes.find(({ outputs }) => outputs.includes(name))
   if (shape?.length === 4 && node && movesLast(node)) return { tap: node.inputs[0]!, pool: 'mean' }
-  return { tap: info.name, pool: 'mean' }
+  return { tap: name, pool: 'mean' }
 }
 
 function movesLast({ op, attributes }: Node): boolean {
@@ -126,31 +143,43 @@ function movesLast({ op, attributes }: Node): boolean {
   return op === 'Transpose' && perm?.type === 'ints' && `${perm.value}` === '0,2,3,1'
 }
 
-/** Positions that the graph's first convolution of patches gives. */
-function patchesOf(graph: Graph): Dimension | undefined {
-  const conv = graph.nodes.find(({ op }) => op === 'Conv')
-  const shape = shapeOf(
-    graph.values.get(conv?.outputs[0] ?? '') ?? graph.outputs.find(({ name }) => name === conv?.outputs[0]),
-  )
-  const [, , height, width] = shape ?? []
-  return typeof height === 'number' && typeof width === 'number' ? height * width : undefined
+/** The graph for pictures of one size, inferred when it is asked for: sizes inside are then numbers. */
+function atSize(
+  graph: Graph,
+  { name, height, width, channelsLast }: PictureInput,
+  size: Size | undefined,
+): () => Graph {
+  if (!size || (height !== undefined && width !== undefined)) return () => graph
+  let inferred: Graph | undefined
+  return () => {
+    inferred ??= inferShapes({
+      ...graph,
+      inputs: graph.inputs.map((info) => {
+        if (info.name !== name || info.type?.kind !== 'tensor' || !info.type.shape) return info
+        const shape = [...info.type.shape]
+        shape.splice(channelsLast ? 1 : 2, 2, ...size)
+        return { ...info, type: { ...info.type, shape } }
+      }),
+    })
+    return inferred
+  }
 }
 
-/** Whether more tokens come out than patches go in; undefined where that is not known. */
-function hasClassToken(graph: Graph, tokens: ValueInfo): boolean | undefined {
-  const more = tokensBeyondPatches(graph, tokens)
-  return more === undefined ? undefined : more === 1 || more === 2 || more === 5
-}
+/** Tokens that stand before those of the patches: a class token, one of distillation beside it, or four registers. */
+const prefixes = [0, 1, 2, 5]
 
-function fitsPatches(graph: Graph, tokens: ValueInfo): boolean {
-  const more = tokensBeyondPatches(graph, tokens)
-  return more === undefined || (more >= 0 && more <= 5)
-}
-
-function tokensBeyondPatches(graph: Graph, tokens: ValueInfo): number | undefined {
-  const count = shapeOf(tokens)?.[1]
-  const patches = patchesOf(graph)
-  return typeof count === 'number' && typeof patches === 'number' ? count - patches : undefined
+/** How many tokens there are beyond the positions of a convolution's map; `other` for no such number, undefined where that is not known. */
+function beyondPatches(graph: Graph, tokens: string): number | 'other' | undefined {
+  const count = shapeOf(infoOf(graph, tokens))?.[1]
+  if (typeof count !== 'number') return undefined
+  const grids = new Set<number>()
+  for (const { op, outputs } of graph.nodes) {
+    if (op !== 'Conv') continue
+    const [, , height, width] = shapeOf(infoOf(graph, outputs[0] ?? '')) ?? []
+    if (typeof height === 'number' && typeof width === 'number') grids.add(height * width)
+  }
+  if (grids.size === 0) return undefined
+  return prefixes.find((prefix) => grids.has(count - prefix)) ?? 'other'
 }
 
 /** Why a value is no embedding of pictures. */
@@ -158,7 +187,7 @@ function unusable(
   graph: Graph,
   info: ValueInfo,
   input: PictureInput,
-  size: readonly [number, number] | undefined,
+  size: Size | undefined,
 ): string | undefined {
   const shape = shapeOf(info)
   if (!shape) return undefined

@@ -1,5 +1,6 @@
 // The number of inputs that a graph takes at a time.
 import {
+  Builder,
   type Dimension,
   type Fact,
   type Graph,
@@ -24,6 +25,16 @@ export function withFixedBatch(graph: Graph, known: Known): Graph {
   if (rows === undefined) return graph
   const inputs = graph.inputs.map((info) => (isRows(info, graph) ? withRows(info, rows) : info))
   return inferShapes({ ...graph, inputs })
+}
+
+/** The rows that a graph takes at a time; undefined where it takes any number. */
+export function rowsAtATime(graph: Graph): number | undefined {
+  const builder = Builder.from(graph)
+  const { inputs } = withFixedBatch(graph, (name) =>
+    builder.has(name) ? builder.value(name).fact : undefined,
+  )
+  const first = shapeOf(inputs.find(({ name }) => name !== MASK_COUNTER))?.[0]
+  return typeof first === 'number' ? first : undefined
 }
 
 /** The input with a number of rows as its first dimension. */
@@ -82,9 +93,11 @@ function rowsOfReshape(
   const axis = shape?.findIndex((size) => mentions(size, batches)) ?? -1
   if (!shape || !content || axis < 0) return undefined
   const target = content.map((size, i) => (size === 0 ? (shape[i] ?? '') : size))
-  const numbers = target.filter((size): size is number => typeof size === 'number')
-  // A size that is not known may be the batch.
-  if (numbers.length < target.length) return undefined
+  const [first, second] = target
+  if (target.some((size) => typeof size !== 'number')) {
+    // A size that is not known may be the batch, but not behind a number in its place.
+    return axis === 0 && typeof first === 'number' && first > 0 ? 1 : undefined
+  }
   const free = target.indexOf(-1)
   const product = (sizes: Shape) => sizes.reduce<number>((all, size) => all * Number(size), 1)
   const isBatch = batches.has(String(shape[axis]))
@@ -92,12 +105,11 @@ function rowsOfReshape(
     const rows = product(target) / product(shape.toSpliced(axis, 1))
     if (isBatch && Number.isInteger(rows) && rows > 0) return rows
   }
-  const [first, second] = numbers
   // Rows are split, or joined with what stands before them, unless what is free begins where they do.
   const isFixed =
     free < 0 || (axis === 0 && free > 0) || product(target.slice(0, free)) > product(shape.slice(0, axis))
   if (!isFixed) return undefined
-  return axis === 0 && isBatch && second === shape[1] ? first : 1
+  return axis === 0 && isBatch && second === shape[1] ? Number(first) : 1
 }
 
 /** Operators whose inputs have as many rows as one another. */

@@ -3,6 +3,7 @@ import type { Run, Sample } from '../../graph/index.ts'
 import { evaluate, readNote, writeNote } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import type { Model } from '../types.ts'
+import { rowsAtATime } from './batch.ts'
 import { findPictureInput } from './pictureInput.ts'
 
 /**
@@ -17,17 +18,19 @@ import { findPictureInput } from './pictureInput.ts'
 export function pictureSamples({ modality, graph, card }: Model, pictures?: readonly Uint8Array[]): Sample[] {
   if (modality !== 'image' || !card.image) return []
   const input = findPictureInput(graph, true)
-  if (input?.dtype !== 'float32') return []
+  // Values of further inputs are not known here.
+  if (input?.dtype !== 'float32' || graph.inputs.length > 1) return []
   const [height, width] = card.image.size
   const { mean, std } = card.image
   const { channels, channelsLast: last } = input
   const count = pictures?.length ?? PICTURES
   // Several at a time, where the model takes several: a graph is compiled for each run.
-  const most = input.rows ?? PICTURES
+  const rows = rowsAtATime(graph)
+  const most = rows ?? PICTURES
   const each = channels * height * width
   return Array.from({ length: Math.ceil(count / most) }, (_, batch): Sample => {
     // A number that is fixed is filled up with the last one.
-    const size = input.rows ?? Math.min(most, count - batch * most)
+    const size = rows ?? Math.min(most, count - batch * most)
     const data = new Float32Array(size * each)
     for (let row = 0; row < size; row++) {
       const index = Math.min(batch * most + row, count - 1)

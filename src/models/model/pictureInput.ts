@@ -117,17 +117,43 @@ const pointwise = [
   'Resize',
 ]
 
+/** Convolutions, and which of their inputs is the weight. */
+const convolutions = new Map([
+  ['Conv', 1],
+  ['FusedConv', 1],
+  ['ConvInteger', 1],
+  ['QLinearConv', 3],
+])
+
 /** Layout of an input as the first convolution after it shows it. */
 function readBy(graph: Graph, input: string): Layout | undefined {
-  /** For each value that holds the input, whether its channels have been moved from the end to the front. */
+  const found = firstConvolution(graph, input)
+  const channels = found && channelsOf(graph, found.node, convolutions.get(found.node.op)!)
+  return channels === 1 || channels === 3 ? { channels, channelsLast: found!.isMoved } : undefined
+}
+
+/**
+ * Side of the patches that a graph cuts pictures into, at the first convolution that reads them: pixels beyond the last whole patch would be
+ * looked at by none. Undefined where it cuts none.
+ */
+export function patchSize(graph: Graph, input: string): readonly [height: number, width: number] | undefined {
+  const node = firstConvolution(graph, input)?.node
+  if (node === undefined) return undefined
+  const strides = intsOf(node, 'strides')?.map(Number)
+  const pads = intsOf(node, 'pads')?.map(Number) ?? []
+  const [height = 1, width = 1] = strides ?? []
+  const isWhole = height > 1 && width > 1 && `${strides}` === `${intsOf(node, 'kernel_shape')?.map(Number)}`
+  return isWhole && pads.every((pad) => pad === 0) ? [height, width] : undefined
+}
+
+/** The first convolution that reads an input, and whether the channels were moved from the end to the front before it. */
+function firstConvolution(graph: Graph, input: string): { node: Node; isMoved: boolean } | undefined {
+  /** For each value that holds the input, whether its channels have been moved. */
   const moved = new Map<string, boolean>([[input, false]])
   for (const node of graph.nodes) {
     const isMoved = moved.get(node.inputs[0] ?? '') ?? moved.get(node.inputs[1] ?? '')
     if (isMoved === undefined) continue
-    if (node.op === 'Conv') {
-      const channels = channelsOf(graph, node)
-      return channels === 1 || channels === 3 ? { channels, channelsLast: isMoved } : undefined
-    }
+    if (convolutions.has(node.op)) return { node, isMoved }
     const [output] = node.outputs
     if (output === undefined) continue
     if (pointwise.includes(node.op)) moved.set(output, isMoved)
@@ -138,9 +164,9 @@ function readBy(graph: Graph, input: string): Layout | undefined {
 }
 
 /** Channels that a convolution reads. */
-function channelsOf(graph: Graph, node: Node): number | undefined {
-  const weight = graph.initializers.get(node.inputs[1] ?? '')
-  const info = graph.values.get(node.inputs[1] ?? '')
+function channelsOf(graph: Graph, node: Node, at: number): number | undefined {
+  const weight = graph.initializers.get(node.inputs[at] ?? '')
+  const info = graph.values.get(node.inputs[at] ?? '')
   const shape = weight?.shape ?? (info?.type?.kind === 'tensor' ? info.type.shape : undefined)
   const { group } = node.attributes
   const inGroup = shape?.[1]
