@@ -48,7 +48,7 @@ export async function assemble(
 function checkModality({ name, modality }: Card, wanted: Modality | undefined): void {
   if (wanted === undefined || wanted === modality || modality === 'text-image') return
   throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
-    input: name,
+    input: 'modality',
     hint: 'Name another model, or leave out the option modality.',
   })
 }
