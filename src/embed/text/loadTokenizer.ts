@@ -5,12 +5,8 @@ import { parseTokenizer, type TextTokenizer, type TokenizerOptions } from './tok
 
 /** See `loadTokenizer` in onDemand.ts. */
 export async function loadTokenizer(path: string, options: TokenizerOptions = {}): Promise<TextTokenizer> {
-  // The library loads while the file is read.
-  const [json] = await Promise.all([
-    readFile(path, 'utf8').catch((error: unknown) => {
-      throw fileError(error, path, 'read')
-    }),
-    import('@huggingface/tokenizers'),
-  ])
+  const json = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw fileError(error, path, 'read')
+  })
   return parseTokenizer(json, path, options)
 }
