@@ -1,6 +1,7 @@
 // Added tokens: what is found in a text before it is cut into words.
 import { PipiloError } from '../../../base/index.ts'
 import { classOf, SPACE } from './classes.ts'
+import type { Model } from './model.ts'
 import type { Normalizer } from './normalizers.ts'
 import { Part } from './part.ts'
 import { Trie } from './trie.ts'
@@ -28,11 +29,11 @@ export interface Stretch {
  *
  * @throws PipiloError `FORMAT_INVALID` for a token whose id is not the one that the reference would give it
  */
-export function addedTokensOf(value: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {
+export function addedTokensOf(value: unknown, { vocabulary, size }: Model): AddedToken[] {
   if (value === null || value === undefined) return []
   if (!Array.isArray(value)) throw new PipiloError('FORMAT_INVALID', 'The added_tokens are no list.')
   const tokens = new Map<string, AddedToken>()
-  let next = vocabulary.size
+  let next = size
   for (const entry of value as unknown[]) {
     const part = Part.of(entry, 'added token')
     part.only('id', 'content', 'single_word', 'lstrip', 'rstrip', 'normalized', 'special')
@@ -105,7 +106,8 @@ export class Finder {
         const from = token.left ? Math.max(this.#spacesBefore(text, start), before) : start
         const to = token.right ? this.#spacesAfter(text, end) : end
         if (before < from) found.push({ start: before, end: from })
-        found.push({ start: from, end: to, id: token.id })
+        // Another token may have taken all of it as its white space.
+        if (from < to) found.push({ start: from, end: to, id: token.id })
         before = to
       }
     }

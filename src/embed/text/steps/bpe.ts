@@ -70,6 +70,7 @@ export function bpe(part: Part): Model {
   }
   return {
     vocabulary,
+    size: vocabulary.size,
     add: remembering((word, ids) => {
       const id = whole ? vocabulary.get(word) : undefined
       if (id !== undefined) ids.push(id)

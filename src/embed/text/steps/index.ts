@@ -59,7 +59,7 @@ export class Steps implements Around {
     this.#normalizer = normalizerOf(file.get('normalizer'))
     this.#preTokenize = preTokenizerOf(file.get('pre_tokenizer'))
     this.#asksForPlaces = asksForPlaces(file.get('pre_tokenizer'))
-    const added = addedTokensOf(file.get('added_tokens'), this.#model.vocabulary)
+    const added = addedTokensOf(file.get('added_tokens'), this.#model)
     this.#added = new Map(added.map((token) => [token.content, token]))
     this.#finders = findersOf(added, this.#normalizer)
     const { prefix, suffix } = aroundOf(file.get('post_processor'), (token) => this.idOf(token))

@@ -7,6 +7,8 @@ import { wordLevel, wordPiece } from './wordPiece.ts'
 /** Turns words into ids of a vocabulary. */
 export interface Model {
   readonly vocabulary: ReadonlyMap<string, number>
+  /** Entries of the vocabulary: added tokens go on counting from it. */
+  readonly size: number
   /**
    * Adds a word's ids to `ids`.
    * @throws PipiloError `TEXT_INVALID` for what the vocabulary has no word for, not even an unknown one

@@ -102,8 +102,12 @@ const later = classOf(LATER)
 const known = (source: string): string => `[${source}--[${later}]]`
 
 const WORD = known('[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]')
+/** Outside of classes some numbers are letters too. */
+const WORD_ALONE = `[${WORD}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}]`
 const DIGIT = known('\\p{Nd}')
 const HEX = '[0-9A-Fa-f]'
+/** U+0295 is no lower letter any more in Unicode 17. */
+const LOWER = known('[\\p{Lowercase}\\u{295}]')
 const ANY = '[^]'
 const NO_NEWLINE = '[^\\n]'
 const PLACES: Readonly<Record<string, string>> = {
@@ -112,8 +116,8 @@ const PLACES: Readonly<Record<string, string>> = {
   A: '(?<![^])',
   z: '(?![^])',
   Z: '(?=\\n?(?![^]))',
-  b: `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`,
-  B: `(?:(?<=${WORD})(?=${WORD})|(?<!${WORD})(?!${WORD}))`,
+  b: `(?:(?<=${WORD_ALONE})(?!${WORD_ALONE})|(?<!${WORD_ALONE})(?=${WORD_ALONE}))`,
+  B: `(?:(?<=${WORD_ALONE})(?=${WORD_ALONE})|(?<!${WORD_ALONE})(?!${WORD_ALONE}))`,
 }
 const SETS: Readonly<Record<string, string>> = {
   s: SPACE,
@@ -143,7 +147,8 @@ const BRACKETS: Readonly<Record<string, string>> = {
   space: SPACE,
   blank: '[\\p{Zs}\\t]',
   upper: known('\\p{Uppercase}'),
-  lower: known('\\p{Lowercase}'),
+  lower: LOWER,
+  cntrl: '\\p{Cc}',
   punct: known('[\\p{P}\\p{S}]'),
   xdigit: HEX,
   word: WORD,
@@ -164,7 +169,7 @@ const LONG_CATEGORIES: Readonly<Record<string, string>> = {
   separator: 'Z',
 }
 const SCRIPTS =
-  'Han Hiragana Katakana Hangul Latin Greek Cyrillic Arabic Hebrew Thai Devanagari Bengali Tamil Telugu Kannada Malayalam Gujarati Gurmukhi Oriya Sinhala Lao Khmer Myanmar Tibetan Georgian Armenian Ethiopic Mongolian Bopomofo'.split(
+  'Han Hiragana Katakana Hangul Latin Greek Cyrillic Arabic Hebrew Thai Devanagari Bengali Tamil Telugu Kannada Malayalam Gujarati Gurmukhi Oriya Sinhala Lao Khmer Myanmar Tibetan Georgian Armenian Ethiopic Mongolian Bopomofo Common Inherited Cherokee Yi Thaana Syriac'.split(
     ' ',
   )
 /** U+0295 became Lo in Unicode 17. */
@@ -180,10 +185,20 @@ const PROPERTIES = new Map<string, string>([
   ...SCRIPTS.map((name): [string, string] => [name.toLowerCase(), known(`\\p{Script=${name}}`)]),
   ...Object.entries(MOVED).map(([name, source]): [string, string] => [name, known(source)]),
   ['lowercaseletter', known(MOVED['ll']!)],
-  ...Object.entries(BRACKETS).filter(([name]) => name !== 'punct'),
+  ...Object.entries(BRACKETS).filter(([name]) => name !== 'punct' && name !== 'word'),
   ['alphabetic', known('\\p{Alphabetic}')],
   ['uppercase', known('\\p{Uppercase}')],
-  ['lowercase', known('\\p{Lowercase}')],
+  ['lowercase', LOWER],
+  ['c', `[\\p{C}${later}]`],
+  ['other', `[\\p{C}${later}]`],
+  ['any', ANY],
+  ['emoji', known('\\p{Emoji}')],
+  ['emojipresentation', known('\\p{Emoji_Presentation}')],
+  ['emojimodifier', '\\p{Emoji_Modifier}'],
+  ['ideographic', known('\\p{Ideographic}')],
+  ['math', known('\\p{Math}')],
+  ['hexdigit', '\\p{Hex_Digit}'],
+  ['canadianaboriginal', known('\\p{Script=Canadian_Aboriginal}')],
   ['whitespace', SPACE],
 ])
 
@@ -359,6 +374,8 @@ class Reader {
       return { kind: 'place', source: PLACES[character] }
     }
     const set = this.#escapedSet(character)
+    if (character === 'w') return { kind: 'set', source: WORD_ALONE }
+    if (character === 'W') return { kind: 'set', source: `[^${WORD_ALONE}]` }
     return { kind: 'set', source: set ?? this.#letter(this.#escaped(character)) }
   }
 

@@ -71,6 +71,7 @@ export function unigram(part: Part): Model {
   }
   return {
     vocabulary,
+    size: list.length,
     add: remembering((text, ids) => {
       const path = bestPath(text, trie, list, penalty, unknown)
       // What is unknown is one piece, however long it is.
@@ -146,6 +147,7 @@ export function lattice(part: Part): Model {
   if (unknown === undefined) throw part.invalid('has no piece for what is unknown')
   return {
     vocabulary,
+    size: list.length,
     add: (text, result) => {
       const characters = Array.from(text)
       const best = new Float64Array(characters.length + 1)

@@ -39,6 +39,7 @@ export function wordPiece(part: Part): Model {
   }
   return {
     vocabulary,
+    size: vocabulary.size,
     add: remembering((word, ids) => {
       // Characters are at most as many as UTF-16 units, and at least half as many.
       const long = word.length > most && (word.length > 2 * most || Array.from(word).length > most)
@@ -58,5 +59,9 @@ export function wordLevel(part: Part): Model {
   part.only('vocab', 'unk_token')
   const vocabulary = vocabularyOf(part)
   const unknown = unknownId(part, vocabulary, part.text('unk_token'))
-  return { vocabulary, add: (word, ids) => void ids.push(vocabulary.get(word) ?? unknown) }
+  return {
+    vocabulary,
+    size: vocabulary.size,
+    add: (word, ids) => void ids.push(vocabulary.get(word) ?? unknown),
+  }
 }
