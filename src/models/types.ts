@@ -56,6 +56,8 @@ export interface TextPreprocessing {
   readonly clean?: 'siglip' | 'canonicalize'
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
+  /** Rows of the model's table of tokens: a tokenizer with larger ids, or far fewer tokens, is not the model's. */
+  readonly vocabulary?: number
 }
 
 /** A model's defaults, and where it comes from. */

@@ -1,7 +1,7 @@
 // Writes down what an embedder is, with defaults filled in and names resolved, and makes keys of it.
 import { canonicalJson, sha256 } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
-import { promptWords } from '../prompt.ts'
+import { promptsFor, promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
 import { checkRecipe } from './checkRecipe.ts'
 import type { KnownModel } from './known.ts'
@@ -46,6 +46,7 @@ function imageRecipe(image: ImagePreprocessing): NonNullable<Recipe['image']> {
 function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string): RecipeText {
   const { text } = known.card
   const maxLength = options.maxLength ?? text?.maxLength ?? MAX_LENGTH
+  const own = options.prompt === undefined ? promptsFor(text?.prompts) : {}
   return {
     ...(known.tokenizerHash !== undefined && { tokenizer: known.tokenizerHash }),
     lowercase: text?.lowercase ?? false,
@@ -55,6 +56,7 @@ function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string)
     ...(options.chunk && { chunk: chunkRecipe(options.chunk, maxLength) }),
     prompt,
     prompts: text?.prompts ?? {},
+    ...(Object.keys(own).length > 0 && { promptsFor: own }),
   }
 }
 
@@ -136,7 +138,8 @@ export function recipeOptions({
     ...(architecture !== undefined && { architecture }),
     ...(size && { size }),
     ...(text && {
-      prompt: { text: text.prompt },
+      // Where no prompt was asked for, queries and documents have their own.
+      ...(text.promptsFor === undefined && { prompt: { text: text.prompt } }),
       maxLength: text.maxLength,
       ...(text.chunk && { chunk: text.chunk }),
     }),

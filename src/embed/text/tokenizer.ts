@@ -116,9 +116,9 @@ export class TextTokenizer {
     return this.#cuts !== undefined
   }
 
-  /** The largest id that the tokenizer can give. */
-  get largestId(): number {
-    return this.#steps.largestId
+  /** Ids from 0 to the largest. */
+  get vocabulary(): number {
+    return this.#steps.largestId + 1
   }
 
   /** Places after 0 and before the end where a text may be cut, in order: about every word. */

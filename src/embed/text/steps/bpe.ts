@@ -1,4 +1,5 @@
 // Byte pair encoding: words by merging neighbours, the pair first that was the most frequent.
+import { LETTERS } from './byteLetters.ts'
 import type { Model } from './model.ts'
 import type { Part } from './part.ts'
 import { noToken, remembering, vocabularyOf } from './vocabulary.ts'
@@ -30,6 +31,9 @@ export function bpe(part: Part): Model {
   const suffix = part.text('end_of_word_suffix', '')
   const unknown = part.get('unk_token') == null ? undefined : part.text('unk_token')
   const unknownId = unknown === undefined ? undefined : vocabulary.get(unknown)
+  if (unknown !== undefined && unknownId === undefined && !hasBytes(vocabulary)) {
+    throw part.invalid(`has '${unknown}' for what is unknown, which its vocabulary does not hold`)
+  }
   const fuse = part.flag('fuse_unk', false)
   const whole = part.flag('ignore_merges', false)
   const bytes = part.flag('byte_fallback', false) ? byteIds(vocabulary) : undefined
@@ -77,6 +81,11 @@ export function bpe(part: Part): Model {
       else for (const symbol of merge(symbols(word))) ids.push(symbol)
     }),
   }
+}
+
+/** True for a vocabulary that has a token for each byte, so that nothing is unknown to it. */
+function hasBytes(vocabulary: ReadonlyMap<string, number>): boolean {
+  return LETTERS.every((letter) => vocabulary.has(letter))
 }
 
 /** The ids of the tokens `<0x00>` to `<0xFF>`. */

@@ -1,6 +1,7 @@
 // A letter for each byte of a text in UTF-8, as GPT-2 writes them.
 
-const LETTERS: readonly string[] = (() => {
+/** The letter of each byte. */
+export const LETTERS: readonly string[] = (() => {
   let further = 256
   return Array.from({ length: 256 }, (_, byte) => {
     const printed = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad)

@@ -42,6 +42,7 @@ export class Steps implements Around {
   /** @throws PipiloError `FORMAT_UNSUPPORTED`, `FORMAT_INVALID` */
   constructor(value: unknown) {
     const file = Part.of(value, 'tokenizer')
+    const model = file.part('model')
     file.only(
       'version',
       'truncation',
@@ -55,7 +56,7 @@ export class Steps implements Around {
     )
     const version = file.text('version', '1.0')
     if (version !== '1.0') throw file.unsupported(`has the version '${version}'`)
-    this.#model = modelOf(file.get('model'))
+    this.#model = modelOf(model)
     this.#normalizer = normalizerOf(file.get('normalizer'))
     this.#preTokenize = preTokenizerOf(file.get('pre_tokenizer'))
     this.#asksForPlaces = asksForPlaces(file.get('pre_tokenizer'))

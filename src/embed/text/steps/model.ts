@@ -1,6 +1,6 @@
 // The model of a tokenizer: from words to ids.
 import { bpe } from './bpe.ts'
-import { Part } from './part.ts'
+import type { Part } from './part.ts'
 import { lattice, unigram } from './unigram.ts'
 import { wordLevel, wordPiece } from './wordPiece.ts'
 
@@ -21,9 +21,8 @@ export interface Model {
  *
  * @throws PipiloError `FORMAT_UNSUPPORTED`, `FORMAT_INVALID`
  */
-export function modelOf(value: unknown): Model {
-  const part = Part.of(value, 'model')
-  switch (part.type) {
+export function modelOf(part: Part): Model {
+  switch (part.type || untyped(part)) {
     case 'WordPiece':
       return wordPiece(part)
     case 'WordLevel':
@@ -35,4 +34,12 @@ export function modelOf(value: unknown): Model {
     default:
       throw part.unknownType()
   }
+}
+
+/** The type of a model in older files, which do not say it. */
+function untyped(part: Part): string {
+  if (part.get('type') !== undefined) return ''
+  if (part.get('merges') !== undefined) return 'BPE'
+  if (part.get('continuing_subword_prefix') !== undefined) return 'WordPiece'
+  return Array.isArray(part.get('vocab')) ? 'Unigram' : 'WordLevel'
 }

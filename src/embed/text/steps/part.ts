@@ -89,7 +89,7 @@ export class Part {
 
   /** The part under a key. */
   part(key: string): Part {
-    return Part.of(this.#values[key], `'${key}' of ${this.place}`, this.#depth + 1)
+    return Part.of(this.#values[key], key, this.#depth + 1)
   }
 
   invalid(what: string): PipiloError {

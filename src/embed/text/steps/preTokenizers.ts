@@ -91,7 +91,6 @@ function step(part: Part): PreTokenizer {
     }
     case 'ByteLevel':
       without('add_prefix_space', 'trim_offsets', 'use_regex')
-      part.flag('trim_offsets')
       return byteLevel(part.flag('add_prefix_space'), part.flag('use_regex', true))
     case 'Metaspace':
       without('replacement', 'prepend_scheme', 'split', 'add_prefix_space', 'str_rep')
