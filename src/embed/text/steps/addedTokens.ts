@@ -106,7 +106,13 @@ export class Finder {
         const from = token.left ? Math.max(this.#spacesBefore(text, start), before) : start
         const to = token.right ? this.#spacesAfter(text, end) : end
         if (before < from) found.push({ start: before, end: from })
-        // Another token may have taken all of it as its white space.
+        // Another token may have taken it as its white space.
+        if (from > to) {
+          throw new PipiloError(
+            'TEXT_INVALID',
+            `The added token '${token.content}' begins in white space that the one before it takes.`,
+          )
+        }
         if (from < to) found.push({ start: from, end: to, id: token.id })
         before = to
       }

@@ -184,6 +184,9 @@ function replace(part: Part): Normalizer {
   part.only('pattern', 'content')
   const content = part.text('content')
   const { regex, shortest } = pattern(part.get('pattern'), part.place)
+  // What the reference puts before a text has no place in it, and the steps behind treat it otherwise.
+  if (shortest === 0 && content !== '')
+    throw part.unsupported('puts something where its pattern finds nothing')
   const rewrite = (text: string, from: number) => {
     let result = ''
     let zero = 0
@@ -192,20 +195,22 @@ function replace(part: Part): Normalizer {
       result += matched ? content : text.slice(start, end)
       // What replaces a match stands where its last character stood.
       if (!matched) zero += Math.max(0, Math.min(end, from) - start)
-      else if (from > 0 && end - 1 < from) zero += content.length
+      else if (end - 1 < from) zero += content.length
     }
     return { result, zero }
   }
   return {
     apply: (text) => rewrite(text, 0).result,
     zero: (text, zero) => rewrite(text, zero).zero,
-    growth: shortest === 0 ? content.length + 1 : Math.max(1, content.length / shortest),
+    growth: Math.max(1, content.length / Math.max(1, shortest)),
   }
 }
 
 function prepend(part: Part): Normalizer {
   part.only('prepend')
   const words = part.text('prepend')
+  // It makes the reference lose the place of the first character.
+  if (words === '') throw part.unsupported('puts nothing before a text')
   return {
     apply: (text) => (text === '' ? text : words + text),
     zero: (text, zero) => (text === '' ? 0 : words.length + zero),

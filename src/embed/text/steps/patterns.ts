@@ -37,7 +37,8 @@ export function stretches(regex: RegExp, text: string): Found[] {
     if (!match) break
     const { index } = match
     const end = index + match[0].length
-    if (end === index && end === last) {
+    // V8 finds places between the halves of a character, too.
+    if (end === index && (end === last || isInside(text, end))) {
       at = end + ((text.codePointAt(end) ?? 0) > 0xffff ? 2 : 1)
       continue
     }
@@ -49,6 +50,12 @@ export function stretches(regex: RegExp, text: string): Found[] {
   }
   if (before !== text.length) found.push({ start: before, end: text.length, matched: false })
   return found
+}
+
+/** True between the halves of a surrogate pair. */
+export function isInside(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at)
+  return unit >= 0xdc00 && unit < 0xe000
 }
 
 /** A pattern in the way of a `tokenizer.json`: `{ String: '…' }` or `{ Regex: '…' }`. */

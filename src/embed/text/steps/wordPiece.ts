@@ -1,6 +1,7 @@
 // WordPiece and WordLevel: words by the longest pieces, and whole words.
 import type { Model } from './model.ts'
 import type { Part } from './part.ts'
+import { isInside } from './patterns.ts'
 import { remembering, unknownId, vocabularyOf } from './vocabulary.ts'
 
 /**
@@ -46,12 +47,6 @@ export function wordPiece(part: Part): Model {
       if (long || !pieces(word, ids)) ids.splice(0, ids.length, unknown)
     }),
   }
-}
-
-/** True between the halves of a surrogate pair. */
-function isInside(text: string, at: number): boolean {
-  const unit = text.charCodeAt(at)
-  return unit >= 0xdc00 && unit < 0xe000
 }
 
 /** Whole words; the others are unknown. */
