@@ -86,8 +86,10 @@ function chunkRecipe(
  */
 export function recipeKey(recipe: Recipe): string {
   checkRecipe(recipe)
-  const { source, ...rest } = recipe
-  return keyOf({ ...rest, model: [source.fingerprint, source.tower] })
+  const { source, text, ...rest } = recipe
+  // What search and index put before a text is asked for call by call.
+  const { promptsFor: _, ...own } = text ?? {}
+  return keyOf({ ...rest, ...(text && { text: own }), model: [source.fingerprint, source.tower] })
 }
 
 /** A key of what becomes of a text before it is tokens: its prompt, and how much of it is read. */

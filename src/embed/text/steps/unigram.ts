@@ -175,7 +175,9 @@ export function lattice(part: Part): Model {
       }
       const own: number[] = []
       for (let end = characters.length; end > 0; end -= lengths[end]!) own.push(ids[end]!)
-      for (const id of own.reverse()) result.push(id)
+      // What is unknown is one piece, however long it is.
+      for (const [i, id] of own.reverse().entries())
+        if (id !== unknown || own[i - 1] !== unknown) result.push(id)
     },
   }
 }
