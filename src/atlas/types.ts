@@ -92,6 +92,11 @@ export interface DrawOptions {
   readonly thumbnailBytes?: number
   /** True if the views are the epochs of a training run: the page has a slider for them. Default `false`. */
   readonly epochs?: boolean
+  /**
+   * True while the page is written anew, as a training run goes on: an open page loads itself again every few seconds, unless its reader has
+   * moved the map, searched, or chosen points. Default `false`.
+   */
+  readonly following?: boolean
   readonly signal?: AbortSignal
 }
 

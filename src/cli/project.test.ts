@@ -167,8 +167,10 @@ it('A training run is followed: an epoch a view, and the file is drawn again wit
     .split('\n')
     .map((line) => JSON.parse(line) as Printed)
   expect(maps.at(-1)!.views.map(({ name }) => name)).toEqual(['epoch 1', 'epoch 2', 'epoch 3'])
-  expect(err.match(/run\.html: 8 points/g)).toHaveLength(3)
+  // Once more when the run is over: the page no longer loads itself again.
+  expect(err.match(/run\.html: 8 points/g)).toHaveLength(4)
   const page = readFileSync('run.html', 'utf8')
+  expect(page).not.toContain('"following"')
   expect(page).toContain('"epochs":true')
   expect(readdirSync('run/snapshots')).toEqual(['epoch-0001', 'epoch-0002', 'epoch-0003'])
   // The last of them is the run's own model.

@@ -19,6 +19,8 @@ import { Points } from './points.ts'
 /** A map on a page. */
 export interface Atlas {
   readonly data: PageData
+  /** True if nothing of the map is moved, hidden, searched for or chosen. */
+  readonly isUntouched: boolean
   /** Pixels of an item's point, from the upper left corner of the page. */
   placeOf(index: number): { readonly left: number; readonly top: number }
   /** Lists an item's neighbours; `undefined` ends it. */
@@ -141,6 +143,11 @@ class Drawn implements Atlas {
     this.#canvas.setAttribute('aria-label', `Map of ${counted(this.#count, 'point')}`)
     this.#open()
     this.#listen()
+  }
+
+  get isUntouched(): boolean {
+    const isLast = this.#place === this.data.first && this.#playing === undefined
+    return isLast && !this.#lit && this.#hidden.size === 0 && this.#camera.isReset
   }
 
   placeOf(index: number): { left: number; top: number } {

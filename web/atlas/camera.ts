@@ -75,6 +75,11 @@ export class Camera {
     this.#y = y
   }
 
+  /** True if the whole map is seen. */
+  get isReset(): boolean {
+    return this.#x === 0 && this.#y === 0 && this.#zoom === 1
+  }
+
   reset(): void {
     this.center(0, 0)
     this.#zoom = 1

@@ -10,4 +10,15 @@ declare global {
 }
 
 const carried = document.getElementById('atlas-data')!.textContent
-window.pipiloAtlas = drawAtlas(document.getElementById('atlas')!, JSON.parse(carried) as PageData)
+const data = JSON.parse(carried) as PageData
+const atlas = drawAtlas(document.getElementById('atlas')!, data)
+window.pipiloAtlas = atlas
+
+/** Milliseconds after which a page that is written anew is loaded again. */
+const AGAIN = 5000
+
+if (data.following) {
+  setInterval(() => {
+    if (atlas.isUntouched && document.visibilityState === 'visible') location.reload()
+  }, AGAIN)
+}

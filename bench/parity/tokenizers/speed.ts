@@ -25,12 +25,19 @@ const { lines } = JSON.parse(
 const english = readFileSync(resolve(here, 'README.md'), 'utf8')
   .split('\n')
   .filter((line) => line.length > 60)
-const texts = [...english, ...lines].flatMap((line, i) => [`${line} ${i}`, `${i} ${line}`, `${line.slice(i % 40)} a`])
+const texts = [...english, ...lines].flatMap((line, i) => [
+  `${line} ${i}`,
+  `${i} ${line}`,
+  `${line.slice(i % 40)} a`,
+])
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!
 
 for (const path of paths) {
   const json = readFileSync(path, 'utf8')
-  const times = { own: { open: [] as number[], run: [] as number[] }, other: { open: [] as number[], run: [] as number[] } }
+  const times = {
+    own: { open: [] as number[], run: [] as number[] },
+    other: { open: [] as number[], run: [] as number[] },
+  }
   for (let round = 0; round < 7; round++) {
     for (const side of round % 2 ? (['own', 'other'] as const) : (['other', 'own'] as const)) {
       let start = performance.now()

@@ -11,7 +11,7 @@ export async function mapHtml(
   map: EmbeddingMap,
   options: DrawOptions = {},
 ): Promise<Drawn & { readonly html: string }> {
-  const { title = 'Map of embeddings', epochs = false } = options
+  const { title = 'Map of embeddings', epochs = false, following = false } = options
   const first = viewOf(map, options)
   const { script, style: own } = await pageFiles()
   const style = `html,body,#atlas{height:100%;margin:0}${own}`
@@ -21,7 +21,14 @@ export async function mapHtml(
     ...(without > 0 ? [`Without a thumbnail: ${without}, for lack of room or of the file.`] : []),
     methodsOf(map),
   ]
-  const data = pageData(map, { title, first, epochs, notes, ...(thumbnails && { thumbnails }) })
+  const data = pageData(map, {
+    title,
+    first,
+    epochs,
+    notes,
+    ...(following && { following }),
+    ...(thumbnails && { thumbnails }),
+  })
   // In a script no tag may close it, and no text is ever read as HTML.
   const json = JSON.stringify(data).replaceAll('<', '\\u003c')
   const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`

@@ -215,6 +215,29 @@ describe.skipIf(executablePath === undefined)(
       expect(await page.locator('b, img[src="x"]').count()).toBe(0)
     })
 
+    it('loads itself again while it follows a run, but not under the hands of its reader', async () => {
+      const page = await browser.newPage()
+      const file = join(folder, 'followed map.html')
+      const write = async (title: string, following: boolean) =>
+        writeFileSync(file, (await mapHtml(map, { title, following })).html)
+      await write('before', true)
+      await page.clock.install()
+      await page.goto(pathToFileURL(file).href)
+      await write('after', true)
+      await page.evaluate(`${atlas}.select(3)`)
+      await page.clock.runFor(20_000)
+      expect(await page.title()).toBe('before')
+      await page.evaluate(`${atlas}.select(undefined)`)
+      await Promise.all([page.waitForEvent('load'), page.clock.runFor(6000)])
+      expect(await page.title()).toBe('after')
+      await write('over', false)
+      await Promise.all([page.waitForEvent('load'), page.clock.runFor(6000)])
+      await write('never seen', false)
+      await page.clock.runFor(20_000)
+      expect(await page.title()).toBe('over')
+      await page.close()
+    })
+
     it('hides a group that is switched off, and shows thumbnails', async () => {
       expect(await page.locator('.legend').textContent()).toContain('60 points')
       expect(await page.locator('img.label.picture').count()).toBeGreaterThan(0)

@@ -32,6 +32,8 @@ export interface PageData {
   readonly first: number
   /** True if the views are epochs, in order. */
   readonly epochs: boolean
+  /** True while the page is written anew as a run goes on: an open one loads itself again. */
+  readonly following?: boolean
   /** Small pictures as data URLs; `null` for items without one. */
   readonly thumbnails?: readonly (string | null)[]
   /** Facts that the page tells: what was left out. */
@@ -48,7 +50,7 @@ export interface PageView {
 }
 
 /** Settings beside the map. */
-export type PageSettings = Pick<PageData, 'title' | 'first' | 'epochs' | 'thumbnails' | 'notes'>
+export type PageSettings = Pick<PageData, 'title' | 'first' | 'epochs' | 'following' | 'thumbnails' | 'notes'>
 
 /**
  * A map as JSON.

@@ -116,8 +116,7 @@ export const project = command({
     }
     checkWords(args)
     const options = mapOptions(args)
-    const draw = async (map: EmbeddingMap, name: string): Promise<void> => {
-      if (json) await terminal.out(`${asJson(map)}\n`)
+    const write = async (map: EmbeddingMap, name: string, following = false): Promise<void> => {
       if (out === undefined) return
       const title = args.title ?? name
       const epochs = args.watch !== undefined
@@ -126,11 +125,16 @@ export const project = command({
       const { withoutThumbnail } = await writeMap(out, map, {
         title,
         epochs,
+        following,
         ...view,
         signal: terminal.signal,
       })
       const left = withoutThumbnail > 0 ? `, ${withoutThumbnail} pictures without a thumbnail` : ''
       terminal.err(`${out}: ${map.items.length} points, ${map.skipped.length} left out${left}\n`)
+    }
+    const draw: Draw = async (map, name, following) => {
+      if (json) await terminal.out(`${asJson(map)}\n`)
+      await write(map, name, following)
     }
     if (args.collection !== undefined) {
       const map = await ofCollection(args.collection, args, options, terminal)
@@ -148,9 +152,13 @@ export const project = command({
       throw new PipiloError('INPUT_INVALID', 'There is nothing to put on a map in what was given.')
     }
     const title = titleOf(args._)
-    if (args.watch !== undefined)
-      await watched(args.watch, items, args, { options, skip, terminal }, draw, title)
-    else await draw(await ofModels(items, args, { options, skip, terminal }), title)
+    if (args.watch !== undefined) {
+      const last = await watched(args.watch, items, args, { options, skip, terminal }, (map) =>
+        draw(map, title, true),
+      )
+      // A page of a run that is over no longer loads itself again.
+      await write(last, title)
+    } else await draw(await ofModels(items, args, { options, skip, terminal }), title)
     reportSkipped(skipped, terminal)
   },
 })
@@ -171,6 +179,9 @@ interface Words extends ModelValues {
   readonly seed?: string | undefined
   readonly watch?: string | undefined
 }
+
+/** Writes a map and tells of it. `following`: it is to be drawn again. */
+type Draw = (map: EmbeddingMap, name: string, following?: boolean) => Promise<void>
 
 /** Options of one map. */
 interface Work {
@@ -317,9 +328,8 @@ async function watched(
   items: readonly MapItem[],
   args: Words,
   { options, skip, terminal }: Work,
-  draw: (map: EmbeddingMap, name: string) => Promise<void>,
-  title: string,
-): Promise<void> {
+  draw: (map: EmbeddingMap) => Promise<void>,
+): Promise<EmbeddingMap> {
   let map: EmbeddingMap | undefined
   terminal.err(`following ${folder}; Ctrl-C ends it\n`)
   for await (const { epoch, path } of runSnapshots(folder, { signal: terminal.signal })) {
@@ -327,8 +337,9 @@ async function watched(
     const all = map?.items ?? items
     const vectors = await vectorsOf(all, { ...args, model: path }, name, { skip, terminal })
     map = await mapped(all, [{ name, vectors }], { ...options, ...(map && { before: map }) }, terminal)
-    await draw(map, title)
+    await draw(map)
   }
+  return map!
 }
 
 /** A title from what was given: a few words, or files. */

@@ -6,7 +6,11 @@ import { IDEOGRAPHS } from './steps/unicode.ts'
 export interface TokenizerFile {
   readonly normalizer?: Step | null
   readonly pre_tokenizer?: Step | null
-  readonly model?: { readonly reserved?: number; readonly vocab: readonly (readonly [string, number])[] }
+  readonly model?: {
+    readonly unk_token?: unknown
+    readonly reserved?: number
+    readonly vocab: readonly (readonly [string, number])[]
+  }
   readonly added_tokens?: readonly Added[] | null
 }
 

@@ -1,6 +1,7 @@
 // Loads a tokenizer from its file.
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
+import { gitLfsPointer } from '../../base/index.ts'
 import { parseTokenizer, type TextTokenizer, type TokenizerOptions } from './tokenizer.ts'
 
 /** See `loadTokenizer` in onDemand.ts. */
@@ -8,5 +9,7 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
   const json = await readFile(path, 'utf8').catch((error: unknown) => {
     throw fileError(error, path, 'read')
   })
+  const pointer = gitLfsPointer(json, path)
+  if (pointer) throw pointer
   return parseTokenizer(json, path, options)
 }

@@ -16,6 +16,10 @@ export interface TokenizerOptions {
   readonly lowercase?: boolean
   /** Clean the text first, see the card's `text.clean`. */
   readonly clean?: TextPreprocessing['clean']
+  /** `false`: no special tokens around a text. Default `true`. */
+  readonly specialTokens?: boolean
+  /** Leave out tokens of unknown words. Default `false`. */
+  readonly dropUnknown?: boolean
 }
 
 /** UTF-16 units tokenised in one go where a text can be cut: at most a few milliseconds of work. */
@@ -40,6 +44,8 @@ export class TextTokenizer {
   /** The text before a space has the same tokens without the rest. */
   readonly #hasBeginnings: boolean
   readonly #clean: (text: string) => string
+  /** The token that is left out. */
+  readonly #unknown: number | undefined
 
   /**
    * @param file what a `tokenizer.json` holds
@@ -50,8 +56,11 @@ export class TextTokenizer {
     this.#cuts = cutPoints(file as TokenizerFile)
     this.#hasBeginnings = hasBeginnings(file as TokenizerFile)
     this.#clean = cleaner(options)
-    this.prefix = this.#steps.prefix
-    this.suffix = this.#steps.suffix
+    const { unk_token: unknown } = (file as TokenizerFile).model ?? {}
+    this.#unknown = options.dropUnknown && typeof unknown === 'string' ? this.#steps.idOf(unknown) : undefined
+    const special = options.specialTokens !== false
+    this.prefix = special ? this.#steps.prefix : []
+    this.suffix = special ? this.#steps.suffix : []
     this.padId = this.#steps.padId
   }
 
@@ -98,7 +107,8 @@ export class TextTokenizer {
   content(text: string): number[] {
     // A lone surrogate is no character; Python's tokenizers refuse it, UTF-8 encoders write U+FFFD.
     const characters = /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
-    return this.#steps.ids(this.#clean(characters))
+    const ids = this.#steps.ids(this.#clean(characters))
+    return this.#unknown === undefined ? ids : ids.filter((id) => id !== this.#unknown)
   }
 
   /** The id of the token that texts are padded with: the one of this name, else the tokenizer's own. */

@@ -61,7 +61,19 @@ function checkLists(a: ArrayLike<number>, b: ArrayLike<number>): void {
   checkPaired({ a, b }, 2)
   checkFinite('a', a)
   checkFinite('b', b)
+  checkVaried('a', a)
+  checkVaried('b', b)
 }
+
+function checkVaried(name: string, numbers: ArrayLike<number>): void {
+  for (let i = 1; i < numbers.length; i++) if (numbers[i] !== numbers[0]) return
+  throw constant(name, numbers[0]!)
+}
+
+const constant = (name: string, value: number) =>
+  new PipiloError('INPUT_INVALID', `All numbers of ${name} are ${value}: it correlates with nothing.`, {
+    input: name,
+  })
 
 /** Differences from the mean, of length 1. */
 function centred(name: string, numbers: ArrayLike<number>): Float64Array {
@@ -70,15 +82,7 @@ function centred(name: string, numbers: ArrayLike<number>): Float64Array {
   const mean = sum / numbers.length
   const differences = Float64Array.from(numbers, (value) => value - mean)
   const size = lengthOf(differences)
-  if (size === 0 || size <= 1e-13 * Math.abs(mean)) {
-    throw new PipiloError(
-      'INPUT_INVALID',
-      `All numbers of ${name} are ${numbers[0]}: it correlates with nothing.`,
-      {
-        input: name,
-      },
-    )
-  }
+  if (size === 0 || size <= 1e-13 * Math.abs(mean)) throw constant(name, numbers[0]!)
   return differences.map((value) => value / size)
 }
 

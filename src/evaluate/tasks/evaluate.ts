@@ -289,6 +289,16 @@ async function similarity(
 ): Promise<Found> {
   const { signal } = options
   const rows = await allRows(data)
+  const [first, ...others] = rows.map((row, i) => required(data, row, i, 'score'))
+  if (others.every((score) => score === first)) {
+    throw new PipiloError(
+      'INPUT_INVALID',
+      `All scores of ${data.name} are ${first}: nothing correlates with them.`,
+      {
+        input: data.name,
+      },
+    )
+  }
   const texts = ['sentence1', 'sentence2'] as const
   const inputs = texts.flatMap((column) =>
     rows.map((row, i) => inputOf(embedder, { text: required(data, row, i, column) }, data.nameOf(i))),

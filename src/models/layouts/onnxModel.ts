@@ -1,32 +1,19 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { type Graph, inferShapes, type Shape, type ValueInfo } from '../../graph/index.ts'
+import { type Graph, inferShapes } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
-import { isChannelsLast, pictureInput } from '../model/embedding.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Card, Modality } from '../types.ts'
 import type { FoundCard, FoundModel } from './foundModel.ts'
-import { readPreprocessor } from './preprocessor.ts'
-import { withLayout } from './sentence.ts'
-import { readTextLayout, type TextLayout } from './textLayout.ts'
-import { imageNet } from './timm.ts'
+import { flatUse, isFlat } from './onnxFlat.ts'
+import { belowHead } from './onnxOutputs.ts'
+import { pictureUse } from './onnxPictures.ts'
+import { textUse } from './onnxTexts.ts'
+import type { TextLayout } from './textLayout.ts'
 
 const modalities: readonly Modality[] = ['text', 'image', 'text-image']
-
-/** Operators that may stand between a classifier's last linear layer and its output. */
-const afterHead = [
-  'Add',
-  'Softmax',
-  'LogSoftmax',
-  'Sigmoid',
-  'Identity',
-  'Cast',
-  'Flatten',
-  'Reshape',
-  'Squeeze',
-]
 
 /**
  * Reads an `.onnx` file. One that Pipilo saved says itself how it is used; for others the folder around it says so
@@ -107,83 +94,23 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   })
 }
 
+/** The card of a file that carries none. */
 async function guessUse(
   graph: Graph,
   files: ModelFiles,
   overrides: Partial<Card>,
-  given: TextLayout | undefined,
+  layout: TextLayout | undefined,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
   const modality = overrides.modality ?? (isText ? 'text' : 'image')
   const penultimate = belowHead(graph)
   const common = {
     description: `ONNX model of ${files.label}`,
-    modality,
     licence: 'unknown',
     ...(penultimate === undefined ? {} : { penultimate }),
   }
-  if (modality === 'text') {
-    const hasConfig = (await files.has('modules.json')) || (await files.has('config.json'))
-    const layout = given ?? (hasConfig ? await readTextLayout(files) : undefined)
-    const tokens = tokenOutput(graph)
-    const { graph: whole, tap } = layout ? withLayout(graph, tokens, layout) : { graph, tap: tokens }
-    const card: FoundCard = {
-      ...common,
-      tap,
-      pool: layout?.pool ?? 'mean',
-      normalize: layout?.normalize ?? false,
-      dimensions: lastSize(whole.outputs.find(({ name }) => name === tap)) ?? 0,
-      text: layout?.text ?? { maxLength: 512 },
-      notes:
-        layout?.notes ??
-        (layout ? 'As its folder says.' : 'The file says nothing of its use: mean pooling, 512 tokens.'),
-    }
-    return { graph: whole, card }
-  }
-  const tap = penultimate ?? graph.outputs[0]?.name ?? ''
-  const size = pictureSize(graph)
-  const configured = await readPreprocessor(files, { taken: size })
-  const card: FoundCard = {
-    ...common,
-    tap,
-    pool: 'mean',
-    normalize: true,
-    dimensions: 0,
-    image: configured ?? { ...imageNet, size },
-    notes: configured
-      ? 'Preprocessing as preprocessor_config.json says.'
-      : "The file says nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %.",
-  }
-  return { graph, card }
-}
-
-/** The output with a vector for each token, by the names that exporters use, else the first of three axes. */
-function tokenOutput(graph: Graph): string {
-  const names = graph.outputs.map(({ name }) => name)
-  const known = ['last_hidden_state', 'token_embeddings'].find((name) => names.includes(name))
-  const tokens = graph.outputs.find((output) => shapeOf(output)?.length === 3)
-  return known ?? tokens?.name ?? names[0] ?? ''
-}
-
-/** Input of the last linear layer before the first output. */
-export function belowHead(graph: Graph): string | undefined {
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)))
-  let node = producers.get(graph.outputs[0]?.name ?? '')
-  while (node && afterHead.includes(node.op)) {
-    node = node.inputs.map((name) => producers.get(name)).find((producer) => producer !== undefined)
-  }
-  if (node?.op !== 'Gemm' && node?.op !== 'MatMul') return undefined
-  const [features, weight] = node.inputs
-  // A product of two computed values, as in attention, is no layer.
-  return weight !== undefined && graph.initializers.has(weight) ? features : undefined
-}
-
-/** Height and width of the pictures that a graph takes; 224 where it takes any. */
-export function pictureSize(graph: Graph): readonly [number, number] {
-  const name = pictureInput(graph)
-  const shape = shapeOf(graph.inputs.find((input) => input.name === name)) ?? []
-  const [height, width] = isChannelsLast({ shape }) ? shape.slice(1, 3) : shape.slice(2, 4)
-  return [typeof height === 'number' ? height : 224, typeof width === 'number' ? width : 224]
+  if (modality === 'text' && isFlat(graph)) return flatUse(graph, common)
+  return modality === 'text' ? textUse(graph, files, common, layout) : pictureUse(graph, files, common)
 }
 
 async function findTokenizer(
@@ -195,14 +122,4 @@ async function findTokenizer(
   const text = graph.metadata.get(tokenizerKey)
   if (text !== undefined) return files.keep(text)
   return layout?.tokenizer ?? tokenizerPath(files, folder === '' ? '' : `${folder}/`)
-}
-
-function shapeOf(info: ValueInfo | undefined): Shape | undefined {
-  return info?.type?.kind === 'tensor' ? info.type.shape : undefined
-}
-
-/** Length of the last axis, where it is known. */
-export function lastSize(info: ValueInfo | undefined): number | undefined {
-  const size = shapeOf(info)?.at(-1)
-  return typeof size === 'number' ? size : undefined
 }

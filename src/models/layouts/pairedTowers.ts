@@ -7,7 +7,7 @@ import { fingerprint } from '../model/fingerprint.ts'
 import { bothEmbeds, embeds, joinTowers, logitTensors } from '../model/joinTowers.ts'
 import type { FolderContents, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
-import { lastSize } from './onnxModel.ts'
+import { lastSize } from './onnxOutputs.ts'
 import { refuseUnused } from './unused.ts'
 
 /** `model_type` of the `config.json` of a pair. */

@@ -56,7 +56,6 @@ export async function readTextLayout(files: ModelFiles, given?: Modules): Promis
   if (task !== 'feature-extraction') {
     throw unsupported(files, `has its network do '${task}' (${network}sentence_bert_config.json)`)
   }
-  const usage = (await readObject(files, 'config_sentence_transformers.json')) ?? {}
   const tokenizer = await tokenizerPath(files, network)
   return {
     network,
@@ -67,7 +66,7 @@ export async function readTextLayout(files: ModelFiles, given?: Modules): Promis
     modulePaths: modules?.paths ?? [],
     text: {
       maxLength: await maxLength(files, network, config, sentence),
-      ...prompts(files, usage),
+      ...(await readPrompts(files)),
       ...(sentence['do_lower_case'] === true ? { lowercase: true } : {}),
       ...(isCount(config['vocab_size']) ? { vocabulary: config['vocab_size'] } : {}),
     },
@@ -104,6 +103,13 @@ function positionsOf(config: Readonly<Record<string, unknown>>): unknown {
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
+
+/** The prompts that `config_sentence_transformers.json` names, and the default one. */
+export async function readPrompts(
+  files: ModelFiles,
+): Promise<Pick<TextPreprocessing, 'prompts' | 'defaultPrompt'>> {
+  return prompts(files, (await readObject(files, 'config_sentence_transformers.json')) ?? {})
+}
 
 /** Names without words stay: newer releases write `query` and `document` so, and such a name puts nothing before a text. */
 function prompts(

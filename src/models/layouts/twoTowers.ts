@@ -9,7 +9,7 @@ import type { ImagePreprocessing, TextPreprocessing } from '../types.ts'
 import type { FolderContents, FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
 import { unsupported } from './modules.ts'
-import { lastSize } from './onnxModel.ts'
+import { lastSize } from './onnxOutputs.ts'
 import { openAiConfig } from './openAiClip.ts'
 import { readPreprocessor } from './preprocessor.ts'
 import { firstPresent } from './textLayout.ts'
@@ -59,7 +59,7 @@ export async function findTowers(
   const type = towerTypes.find((known) => known === config?.['model_type'])
   const open = await read('open_clip_config.json')
   if (config && !type && !open) return undefined
-  const found = file ?? findCheckpoint(files, await files.list(path.replace(/\/$/, '')))
+  const found = file ?? (await findCheckpoint(files, await files.list(path.replace(/\/$/, '')), path))
   if (found === undefined) return undefined
   const weights = file ?? path + found
   const common = { path, weights, normalize: modules?.normalize ?? true }

@@ -20,6 +20,7 @@ const kinds: Readonly<Record<string, string>> = {
   albert: 'Albert',
   bart: 'Bart',
   bert: 'Bert',
+  camembert: 'Camembert',
   clip: 'CLIP',
   convbert: 'Bert',
   distilbert: 'Bert',
