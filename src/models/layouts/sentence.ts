@@ -52,7 +52,10 @@ function withModules(graph: Graph, tokens: string, modules: readonly SentenceMod
 function add(builder: Builder, module: SentenceModule, x: Value): Value {
   switch (module.kind) {
     case 'Pooling': {
-      const mask = builder.value('attention_mask')
+      // A table of tokens needs none itself.
+      const mask = builder.has('attention_mask')
+        ? builder.value('attention_mask')
+        : builder.input('attention_mask', 'int64', ['batch', 'sequence'])
       const pooled = module.modes.map((mode) => pooling(x, mode, mask))
       return pooled.length === 1 ? pooled[0]! : op.concat(pooled, -1)
     }
