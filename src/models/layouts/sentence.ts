@@ -2,6 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { Builder, type Graph, op, type Value } from '../../graph/index.ts'
 import { l2Normalize, layerNorm, linear, type Parameters, parametersFrom, pool } from '../../nn/index.ts'
+import { attentionMask } from '../model/embedding.ts'
 import type { PoolingMode, SentenceModule } from './modules.ts'
 
 /** The output that {@link withModules} adds. */
@@ -52,10 +53,7 @@ function withModules(graph: Graph, tokens: string, modules: readonly SentenceMod
 function add(builder: Builder, module: SentenceModule, x: Value): Value {
   switch (module.kind) {
     case 'Pooling': {
-      // A table of tokens needs none itself.
-      const mask = builder.has('attention_mask')
-        ? builder.value('attention_mask')
-        : builder.input('attention_mask', 'int64', ['batch', 'sequence'])
+      const mask = attentionMask(builder)
       const pooled = module.modes.map((mode) => pooling(x, mode, mask))
       return pooled.length === 1 ? pooled[0]! : op.concat(pooled, -1)
     }
