@@ -10,7 +10,7 @@ import type { KnownModel } from './recipe/known.ts'
 import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { fedInputs, isFed, lengthOf, TextPreparation } from './text/text.ts'
+import { fedInputs, flatInputs, isFed, isFlat, lengthOf, TextPreparation } from './text/text.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -80,6 +80,8 @@ export async function preparer(
   const loaded = await loadTokenizer(tokenizer, {
     lowercase: text?.lowercase ?? false,
     ...(text?.clean ? { clean: text.clean } : {}),
+    specialTokens: text?.specialTokens ?? true,
+    dropUnknown: text?.dropUnknown ?? false,
   })
   const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
@@ -91,7 +93,9 @@ export async function preparer(
   const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter((info) => !isFed(info) && !Object.hasOwn(values, info.name))
+    const flat = isFlat(inputs)
+    const isFilled = (info: ValueInfo) => (flat ? flatInputs.includes(info.name) : isFed(info))
+    const unknown = inputs.filter((info) => !isFilled(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
     if (first && unknown.every(isFloat)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
@@ -120,6 +124,7 @@ export async function preparer(
       tokenizer: loaded,
       inputs,
       values,
+      flat,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,

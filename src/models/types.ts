@@ -65,6 +65,10 @@ export interface TextPreprocessing {
    * dropped (`siglip`, as in transformers) or a space (`canonicalize`, as in OpenCLIP). Default: not at all.
    */
   readonly clean?: 'siglip' | 'canonicalize'
+  /** `false`: a text's own tokens alone, without those that the tokenizer puts around it. Default `true`. */
+  readonly specialTokens?: boolean
+  /** `true`: tokens of unknown words are left out, as model2vec does. Default `false`. */
+  readonly dropUnknown?: boolean
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
   /** Position of the first token, for graphs that take `position_ids`; padding has the one before it. Default 0, and padding counts on. */

@@ -19,6 +19,7 @@ import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
+import { findStatic, readStatic } from './staticModel.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
@@ -52,6 +53,8 @@ export async function readFolder(
   }
   const pair = file === undefined ? await findPair(files) : undefined
   if (pair) return readPair(files, pair, contents, options, readFolder)
+  const table = options.architecture === undefined ? await findStatic(files, contents) : undefined
+  if (table) return readStatic(files, table, contents, options, file)
   const towers = await findTowers(files, contents, options, file)
   if (towers) return readTowers(files, towers, contents, options)
   const network = await findNetwork(files, contents, options, file)

@@ -8,6 +8,7 @@ import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Modality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
+import { flatUse, isFlat } from './onnxFlat.ts'
 import { idsInput, withoutOddSizes } from './onnxInputs.ts'
 import { pictureUse, surroundings } from './onnxPictures.ts'
 import { tensorUse } from './onnxTensors.ts'
@@ -114,6 +115,7 @@ async function guessUse(
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
   const told = options.card?.modality ?? options.modality
   const modality = told === 'text-image' ? undefined : told
+  if ((modality ?? 'text') === 'text' && isFlat(graph)) return flatUse(graph, description)
   const isText = idsInput(graph, hasTokenizer) !== undefined
   if (modality === 'text' || (modality === undefined && isText))
     return textUse(graph, files, description, layout)

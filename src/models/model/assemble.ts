@@ -76,7 +76,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
 function tapSize({ graph, places }: FoundModel, card: Card): number {
   // A graph without a tensor among its outputs has none to tap by default.
-  if (card.tap === '') return 0
+  if (card.tap === '' || places?.blocked?.has(card.tap)) return 0
   const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
   return featuresOf(cut(graph, tap), card.modality, places) ?? 0
 }
