@@ -1,7 +1,6 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
-import type { ValueInfo } from '../graph/index.ts'
-import { writtenValues } from '../models/index.ts'
+import { type ValueInfo, writtenValues } from '../graph/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -51,23 +50,22 @@ export async function preparer(
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
     const { together } = card
+    const values = writtenValues(options.inputs ?? {})
     return ({ inputs, concurrency }) => {
-      const unknown = inputs.filter((input) => input.name !== 'pixels').map((input) => input.name)
+      const others = inputs.filter((input) => input.name !== 'pixels')
+      const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
       if (unknown.length > 0) {
+        const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
         throw new PipiloError(
           'INPUT_UNKNOWN',
-          `${name} asks for ${unknown.map((input) => JSON.stringify(input)).join(', ')} beside pictures, and Pipilo does not know what goes there.`,
-          { input: unknown[0]!, hint: 'Export the model with pictures alone, or run its graph.' },
+          `${name} asks for ${list} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!.name, hint: giving(unknown[0]!) },
         )
       }
-      return new PicturePreparation({
-        image,
-        batchPixels,
-        maxPixels,
-        maxWaitingPixels,
-        concurrency,
-        together,
-      })
+      const beside = others.map((info) => [info, values[info.name]!] as const)
+      const rows = rowsOf(inputs.find((input) => input.name === 'pixels'))
+      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together }
+      return new PicturePreparation({ image, beside, rows, ...limits })
     }
   }
   if (!tokenizer) {
@@ -83,6 +81,7 @@ export async function preparer(
     specialTokens: text?.specialTokens ?? true,
     dropUnknown: text?.dropUnknown ?? false,
   })
+  if (text?.vocabulary !== undefined) checkVocabulary(name, loaded.vocabulary, text.vocabulary)
   const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
     throw new PipiloError(
@@ -97,7 +96,7 @@ export async function preparer(
     const isFilled = (info: ValueInfo) => (flat ? flatInputs.includes(info.name) : isFed(info))
     const unknown = inputs.filter((info) => !isFilled(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
-    if (first && unknown.every(isFloat)) {
+    if (first && unknown.every(isVectors)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
         input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
@@ -110,7 +109,7 @@ export async function preparer(
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
         {
           input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}; give other values with the option inputs: { ${JSON.stringify(first.name)}: 0 } (--input ${first.name}=0).`,
+          hint: `Texts fill ${fedInputs.join(', ')}. ${giving(first)}`,
         },
       )
     }
@@ -136,9 +135,46 @@ export async function preparer(
   }
 }
 
+/** The symbol of a batch of pictures. */
+const rowsOf = (info: ValueInfo | undefined): string =>
+  info?.type?.kind === 'tensor' ? String(info.type.shape?.[0] ?? '') : ''
+
+const giving = ({ name }: ValueInfo): string =>
+  `Give a value for all of it with the option inputs: { ${JSON.stringify(name)}: 0 } (--input ${name}=0), or run the graph.`
+
 const shapeOf = ({ type }: ValueInfo): string =>
   type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
 
-function isFloat({ type }: ValueInfo): boolean {
-  return type?.kind === 'tensor' && /float/.test(type.dtype)
+/** True of an input of a vector a token, which stands where a layer was. */
+function isVectors({ name, type }: ValueInfo): boolean {
+  return (
+    type?.kind === 'tensor' &&
+    /float/.test(type.dtype) &&
+    (type.shape?.length ?? 3) > 2 &&
+    !/^past/.test(name)
+  )
+}
+
+/** Vocabularies are made longer than they are, to a multiple of at most so many tokens. */
+const PADDED = 1024
+/** Tokens that a model's table may have over, as a share. */
+const SPARE = 0.02
+
+/**
+ * Refuses a tokenizer that is not the model's.
+ *
+ * @param rows of the model's table of tokens
+ * @throws PipiloError `MODEL_INVALID`
+ */
+function checkVocabulary(name: string, ids: number, rows: number): void {
+  const missing = rows - ids
+  let padding = PADDED
+  while (padding > 1 && rows % padding !== 0) padding /= 2
+  if (missing >= 0 && (missing < padding || missing <= rows * SPARE)) return
+  const what = missing < 0 ? 'gives ids beyond its table' : 'is cut short'
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `${name} has ${rows} tokens (vocab_size), and its tokenizer ${ids}: it ${what}.`,
+    { input: name, hint: "Put the model's own tokenizer beside it." },
+  )
 }
