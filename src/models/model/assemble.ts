@@ -29,7 +29,8 @@ export async function assemble(
   const whitening = await whiteningOf(known?.name)
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
-  const found: Card = known ?? { ...reading.card, ...identity }
+  const { together } = reading.card
+  const found: Card = known ? { ...known, ...(together && { together }) } : { ...reading.card, ...identity }
   const merged = withOverrides(found, overrides)
   checkModality(merged, options.modality)
   const opened = openedBy(identity.name, options)
@@ -45,7 +46,7 @@ export async function assemble(
 function checkModality({ name, modality }: Card, wanted: Modality | undefined): void {
   if (wanted === undefined || wanted === modality || modality === 'text-image') return
   throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
-    input: name,
+    input: 'modality',
     hint: 'Name another model, or leave out the option modality.',
   })
 }
