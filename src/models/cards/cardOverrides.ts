@@ -15,7 +15,6 @@ const cardNames = {
   dimensions: true,
   text: true,
   image: true,
-  together: true,
   logitScale: true,
   logitBias: true,
   together: true,
