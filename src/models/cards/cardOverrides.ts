@@ -15,9 +15,10 @@ const cardNames = {
   dimensions: true,
   text: true,
   image: true,
+  featureAxis: true,
+  together: true,
   logitScale: true,
   logitBias: true,
-  together: true,
   duplicates: true,
   notes: true,
 } as const satisfies Readonly<Record<keyof Card, true>>

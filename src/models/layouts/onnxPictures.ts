@@ -79,7 +79,7 @@ function preparation(
   const given = options.card?.image
   const fixed = sizeOf(input.height, input.width)
   const asked = options.size ?? given?.size
-  checkAsked(files.label, graph, input, options.size)
+  checkAsked(files.label, graph, input, asked)
   const otherwise = asked ?? sizeOf(...sidesOf(config))
   const isBytes = !/float/.test(input.dtype)
   const inner = isBytes ? undefined : innerScale(graph, input.name)
