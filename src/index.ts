@@ -38,7 +38,9 @@ export type {
   Reranked,
   RerankOptions,
   RuntimeOptions,
+  ShapedNumbers,
   StreamResult,
+  TensorInput,
   TextImageEmbedder,
   TextImageInput,
   ZeroShotOptions,
@@ -59,6 +61,7 @@ export type {
   Pooling,
   SaveOptions,
   TextPreprocessing,
+  TowerModality,
   Towers,
 } from './models/index.ts'
 export { cards, open } from './models/index.ts'

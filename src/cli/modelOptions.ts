@@ -26,7 +26,7 @@ import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
 import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
-const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none']
+const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none', 'flatten']
 
 const precisions = ['fp32', 'fp16', 'int8', 'q8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const
 
@@ -279,6 +279,8 @@ export async function openEmbedder(
       bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),
   }
   const { recipe, identity } = collection ?? {}
+  if (modality === 'tensor' && args.model === undefined && !collection)
+    throw usageError('Arrays of numbers need a --model: there is none that takes them all.')
   const usual = modality === 'image' ? defaultImageModel : defaultTextModel
   try {
     if (args.reduce !== undefined) {

@@ -14,7 +14,14 @@ const COUNTS = [
   'maxWaitingPixels',
 ] as const
 
-const poolings: Readonly<Record<Pooling, true>> = { cls: true, mean: true, max: true, last: true, none: true }
+const poolings: Readonly<Record<Pooling, true>> = {
+  cls: true,
+  mean: true,
+  max: true,
+  last: true,
+  none: true,
+  flatten: true,
+}
 const chunkPools = ['mean', 'keep']
 const waysOfErrors = ['throw', 'skip']
 

@@ -109,7 +109,10 @@ async function resolveAs(
 }
 
 /** The part of a card that a recipe decides. */
-function preparationOf({ text, image, logits, together }: Recipe, { text: own }: Card): Partial<Card> {
+function preparationOf(
+  { text, image, logits, together, featureAxis }: Recipe,
+  { text: own }: Card,
+): Partial<Card> {
   const { maxLength, lowercase, clean, padding, positions, prompts } = text ?? {}
   const usual = own?.defaultPrompt !== undefined && prompts && Object.hasOwn(prompts, own.defaultPrompt)
   return {
@@ -125,6 +128,7 @@ function preparationOf({ text, image, logits, together }: Recipe, { text: own }:
       },
     }),
     ...(image && { image }),
+    ...(featureAxis !== undefined && { featureAxis }),
     ...(together && { together }),
     ...(logits && { logitScale: logits.scale, ...(logits.bias !== undefined && { logitBias: logits.bias }) }),
   }

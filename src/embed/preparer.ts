@@ -9,7 +9,7 @@ import type { KnownModel } from './recipe/known.ts'
 import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { fedInputs, isFed, lengthOf, TextPreparation } from './text/text.ts'
+import { fedInputs, flatInputs, isFed, isFlat, lengthOf, TextPreparation } from './text/text.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -28,7 +28,13 @@ const WAITING_PIXELS = 2 ** 26
 export async function preparer(
   { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
-): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'outputs' | 'concurrency'>) => Preparation> {
+  if (modality === 'tensor') {
+    const { TensorPreparation } = await import('./tensors/tensors.ts')
+    const values = writtenValues(options.inputs ?? {})
+    return ({ inputs, outputs, concurrency }) =>
+      new TensorPreparation({ name, inputs, outputs, values, concurrency, alone: card.together === 'none' })
+  }
   if (modality === 'image') {
     const { image } = card
     if (!image)
@@ -66,6 +72,8 @@ export async function preparer(
   const loaded = await loadTokenizer(tokenizer, {
     lowercase: text?.lowercase ?? false,
     ...(text?.clean ? { clean: text.clean } : {}),
+    specialTokens: text?.specialTokens ?? true,
+    dropUnknown: text?.dropUnknown ?? false,
   })
   const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
@@ -77,7 +85,9 @@ export async function preparer(
   const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter((info) => !isFed(info) && !Object.hasOwn(values, info.name))
+    const flat = isFlat(inputs)
+    const isFilled = (info: ValueInfo) => (flat ? flatInputs.includes(info.name) : isFed(info))
+    const unknown = inputs.filter((info) => !isFilled(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
     if (first && unknown.every(isVectors)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
@@ -106,6 +116,7 @@ export async function preparer(
       tokenizer: loaded,
       inputs,
       values,
+      flat,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,

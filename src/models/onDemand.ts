@@ -106,7 +106,7 @@ export const readSafetensors = lazily(
  *
  * @throws PipiloError `MODEL_INVALID` for a folder without a checkpoint or with several, and those of sources and formats
  */
-export const listTensors = lazily(async () => (await import('./layouts/listTensors.ts')).listTensors)
+export const listTensors = lazily(async () => (await import('./listTensors.ts')).listTensors)
 
 /**
  * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.

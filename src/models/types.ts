@@ -2,18 +2,28 @@
 import type { WriteOptions } from '../graph/files/index.ts'
 import type { Graph, Layer } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
+import type { RunOptions } from '../runtime/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 
-/** Modality of a model; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */
+/**
+ * Modality of a model. `text-image` has a tower for texts and one for pictures, and both give vectors of one space; `tensor` takes numbers
+ * as they are: sound, spectrograms, bytes, measurements, and whatever else a graph is made for.
+ */
 export type Modality = InputModality | 'text-image'
 
 /** Modality of an input. */
-export type InputModality = 'text' | 'image'
+export type InputModality = TowerModality | 'tensor'
+
+/** Modality of a tower's inputs. */
+export type TowerModality = 'text' | 'image'
 
 /**
  * How the values of an inner tensor become one vector. Over tokens (masked) for text, over positions for a feature map:
- * `cls` the first token, `mean`, `max`, `last` the last token that is not padding, `none` all of them (a Matrix an input).
+ * `cls` the first token, `mean`, `max`, `last` the last token that is not padding, `none` all of them (a Matrix an input). For
+ * modality `tensor` the same over whatever stands between the batch and the features, and `flatten`: all numbers of the input's row, one
+ * after the other.
  */
-export type Pooling = 'cls' | 'mean' | 'max' | 'last' | 'none'
+export type Pooling = 'cls' | 'mean' | 'max' | 'last' | 'none' | 'flatten'
 
 /** How a picture becomes the `pixel_values` of a model. */
 export interface ImagePreprocessing {
@@ -55,6 +65,10 @@ export interface TextPreprocessing {
    * dropped (`siglip`, as in transformers) or a space (`canonicalize`, as in OpenCLIP). Default: not at all.
    */
   readonly clean?: 'siglip' | 'canonicalize'
+  /** `false`: a text's own tokens alone, without those that the tokenizer puts around it. Default `true`. */
+  readonly specialTokens?: boolean
+  /** `true`: tokens of unknown words are left out, as model2vec does. Default `false`. */
+  readonly dropUnknown?: boolean
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
   /** Position of the first token, for graphs that take `position_ids`; padding has the one before it. Default 0, and padding counts on. */
@@ -82,6 +96,8 @@ export interface Card {
   readonly dimensions: number
   readonly text?: TextPreprocessing
   readonly image?: ImagePreprocessing
+  /** Of modality `tensor`, where the graph does not show it: the axis of a tapped tensor that holds its features, counted from 0 for the batch; -1 for the last. */
+  readonly featureAxis?: number
   /**
    * Inputs that may run in one batch. `equal`: texts of as many tokens each, for a graph that takes no mask of padding. `none`: each runs alone, for
    * a graph that is quantised dynamically, whose scales are those of the whole batch. Default `any`.
@@ -163,7 +179,7 @@ export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict'
   /** Hash of the pixels of the caller's pictures, where those calibrated it. */
   readonly calibration?: string
   /** Of a model of two towers: the one that this is. */
-  readonly tower?: InputModality
+  readonly tower?: TowerModality
   /** `true` where it is no longer what was opened: cut, tapped or fed. */
   readonly changed?: true
 }
@@ -192,6 +208,30 @@ export interface Model {
   readonly fingerprint: string
   readonly opened: Opened
   layers(): Layer[]
+  /**
+   * Runs the graph as it is: its inputs by name, its outputs by name.
+   *
+   * @example
+   * ```ts
+   * const { probability } = await model.run({ input: { dtype: 'float32', shape: [1, 512], data }, sr, state })
+   * await model.dispose()
+   * ```
+   *
+   * @remarks
+   * The first run makes a session, which stays until {@link Model.dispose}. Outputs that are no tensors (sequences, maps) are left out.
+   *
+   * @param outputs names of those to compute. Default: all that are tensors
+   * @throws PipiloError `INPUT_INVALID`, `DTYPE_MISMATCH`, `SHAPE_MISMATCH` for feeds that are not what the graph takes; `FORMAT_UNSUPPORTED` for
+   *   inputs and outputs that are no tensors; `GRAPH_INVALID`, `OPERATOR_UNSUPPORTED`, `RUNTIME` for what ONNX Runtime cannot run; `DISPOSED`
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs?: readonly string[],
+    options?: RunOptions,
+  ): Promise<Record<string, Tensor>>
+  /** Frees the session of {@link Model.run}, if there is one; later runs fail. Everything else goes on working. */
+  dispose(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
   /**
    * Places that have a name beside those of the layers, and the layers that they stand for:
    *

@@ -117,8 +117,10 @@ function placementText({ device, operators, onCpu, half, halfRefused }: Placemen
   return `device  ${device}: ${operators} operators, ${left} of them on the CPU${which}${precision}`
 }
 
-function embeddingText({ dimensions, tap, pool, normalize }: Card): string {
+/** A model's vectors by default; of tensors that are no vectors the caller says how they are pooled. */
+function embeddingText({ modality, dimensions, tap, pool, normalize }: Card): string {
   if (tap === '') return 'no embedding of its own'
+  if (modality === 'tensor' && dimensions === 0) return `tensors from ${tap}`
   return `${dimensions} dimensions from ${tap}, ${pool}${normalize ? ', normalised' : ''}`
 }
 

@@ -14,13 +14,14 @@ export interface Result {
   readonly count: number
 }
 
-type Batches = Pick<Preparation<never>, 'feeds' | 'limits' | 'hasRows'>
+type Batches = Pick<Preparation<never>, 'feeds' | 'limits' | 'hasRows' | 'packs'>
 
 /** Runs batches of any size on a session. */
 export class BatchSession {
   readonly #session: Session
   readonly #feeds: Batches['feeds']
   readonly #together: Batches['limits']['together']
+  readonly #packed: boolean
   /** Rows that the graph takes at a time; undefined where it takes any number. */
   #rows: number | undefined
   /** Settles when it is known whether as many rows come out as go in. */
@@ -33,7 +34,8 @@ export class BatchSession {
     const inputs = session.inputs.filter(({ name }) => batches.hasRows?.(name) ?? true)
     const fixed = inputs.map((input) => firstSize(input)).find((size) => typeof size === 'number')
     this.#rows = fixed ?? (this.#together === 'none' ? 1 : undefined)
-    if (keepsRows(inputs, session.outputs[0])) this.#tried = Promise.resolve()
+    this.#packed = batches.packs ?? false
+    if (!this.#packed && keepsRows(inputs, session.outputs[0])) this.#tried = Promise.resolve()
   }
 
   /** The results of a batch, in its order. */
@@ -54,7 +56,7 @@ export class BatchSession {
    */
   async #run(batch: readonly Unit[], signal: AbortSignal): Promise<Result[]> {
     if (this.#rows === undefined && batch.length > 1) {
-      this.#tried ??= this.#try(batch[0]!)
+      this.#tried ??= this.#packed ? this.#compare(batch) : this.#try(batch[0]!)
       await this.#tried
     }
     if (this.#rows === undefined) {
@@ -92,11 +94,40 @@ export class BatchSession {
     }
   }
 
+  /** Finds out whether the first and the last of several rows are what they are alone, of a graph that nobody knows. */
+  async #compare(batch: readonly Unit[]): Promise<void> {
+    try {
+      const together = await this.#fetch(batch)
+      const ends = [0, batch.length - 1]
+      const alone = await Promise.all(ends.map((at) => this.#fetch([batch[at]!])))
+      const same = hasRows(together, batch.length) && ends.every((at, i) => isRow(together, at, alone[i]!))
+      if (!same) this.#rows = 1
+    } catch (error) {
+      if (error instanceof PipiloError && error.code === 'RUNTIME') this.#rows = 1
+      else {
+        this.#tried = undefined
+        throw error
+      }
+    }
+  }
+
   async #fetch(batch: readonly Unit[], signal?: AbortSignal): Promise<Tensor> {
     const options = signal ? { signal } : {}
     const { embedding } = await this.#session.run(this.#feeds(batch), ['embedding'], options)
     return embedding!
   }
+}
+
+/** True if a result's row is, but for rounding, what one input alone gives. */
+function isRow({ data }: Tensor, row: number, { data: alone, shape }: Tensor): boolean {
+  if (shape[0] !== 1) return false
+  const part = (data as Float32Array).subarray(row * alone.length, (row + 1) * alone.length)
+  let [difference, largest] = [0, 0]
+  for (const [i, value] of (alone as Float32Array).entries()) {
+    difference = Math.max(difference, Math.abs(value - part[i]!))
+    largest = Math.max(largest, Math.abs(value))
+  }
+  return difference <= 1e-4 * largest
 }
 
 /** True if a graph says that as many rows come out as go in. */

@@ -14,6 +14,7 @@ function partsOf({
   image,
   text,
   inputs,
+  featureAxis,
   source,
 }: Recipe) {
   const { size, ...preparation } = image ?? {}
@@ -33,6 +34,7 @@ function partsOf({
     clean: text?.clean,
     padding: text?.padding,
     inputs,
+    featureAxis,
   }
 }
 

@@ -40,6 +40,8 @@ export interface Recipe {
     Pick<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels'>
   /** How texts are prepared. */
   readonly text?: RecipeText
+  /** Axis of the tapped tensors that holds their features, where the graph does not show it. */
+  readonly featureAxis?: number
   /** Values of further inputs of the graph, as decimal numbers by their names. */
   readonly inputs?: Readonly<Record<string, string>>
   /** Inputs that run in one batch, where those are not any. */

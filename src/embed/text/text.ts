@@ -16,6 +16,8 @@ export interface TextOptions {
   readonly inputs: readonly ValueInfo[]
   /** Decimal numbers for inputs that no text fills, by their names. */
   readonly values: Readonly<Record<string, string>>
+  /** See {@link isFlat}. Default `false`. */
+  readonly flat?: boolean
   readonly maxLength: number
   readonly batchTokens: number
   readonly maxWaitingTokens: number
@@ -35,6 +37,17 @@ export function isFed({ name, type }: ValueInfo): boolean {
   if (shape?.includes(0)) return true
   return fedInputs.includes(name) && (shape === undefined || shape.length === 2)
 }
+
+/** True of inputs of which `input_ids` are those of all texts in one row, and `offsets` say where each begins, as in model2vec's graphs. */
+export function isFlat(inputs: readonly ValueInfo[]): boolean {
+  return ['input_ids', 'offsets'].every((name) => {
+    const type = inputs.find((info) => info.name === name)?.type
+    return type?.kind === 'tensor' && type.shape?.length === 1
+  })
+}
+
+/** Inputs that are filled where they {@link isFlat}. */
+export const flatInputs: readonly string[] = ['input_ids', 'offsets', 'attention_mask']
 
 /** The length that a graph takes alone, where it takes only one. */
 export function lengthOf(inputs: readonly ValueInfo[]): number | undefined {
@@ -89,7 +102,7 @@ export class TextPreparation implements Preparation {
     inputs: readonly Input[],
     { indexOf, prompt, signal, onError }: PrepareOptions,
   ): Promise<Unit[]> {
-    const { tokenizer, maxLength, chunks } = this.#options
+    const { tokenizer, maxLength, chunks, text } = this.#options
     const units: Unit[] = []
     for (const [owner, input] of inputs.entries()) {
       const pause = breathe()
@@ -103,6 +116,11 @@ export class TextPreparation implements Preparation {
         }
       } else {
         const { ids, truncated } = tokenizer.encode(prompt + input, maxLength)
+        // Padding would stand in for it, with a vector of its own.
+        if (ids.length === 0 && text?.specialTokens === false) {
+          onError(owner, noToken(indexOf(owner)))
+          continue
+        }
         units.push({ owner, content: ids, size: ids.length, truncated })
       }
     }
@@ -110,6 +128,8 @@ export class TextPreparation implements Preparation {
   }
 
   pack(units: readonly Unit[]): Unit[][] {
+    // Texts in one row come one by one: a graph need not heed where each begins.
+    if (this.#options.flat) return units.map((unit) => [unit])
     const { batch, least } = this.limits
     return packByLength(units, batch, { least, concurrency: this.#options.concurrency })
   }
@@ -119,7 +139,8 @@ export class TextPreparation implements Preparation {
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
-    const { inputs, values } = this.#options
+    const { inputs, values, flat } = this.#options
+    if (flat) return flatFeeds(inputs, batch)
     const length = Math.max(this.limits.least, ...batch.map(({ size }) => size))
     const sizes = this.#sizes(batch.length, length)
     const feed = (info: ValueInfo): Tensor => {
@@ -162,6 +183,39 @@ export class TextPreparation implements Preparation {
     const named = sizes.map((size, axis): [string, number] => [String(shape[axis] ?? ''), size])
     return new Map(named.filter(([symbol]) => symbol !== ''))
   }
+}
+
+/** Ids of all texts in one row, and where each begins. */
+function flatFeeds(inputs: readonly ValueInfo[], batch: readonly Unit[]): Record<string, Tensor> {
+  const ids = batch.flatMap(({ content }) => [...content])
+  let at = 0
+  const starts = batch.map(({ content }) => {
+    at += content.length
+    return at - content.length
+  })
+  const row = (values: readonly number[]): Tensor => ({
+    dtype: 'int64',
+    shape: [values.length],
+    data: BigInt64Array.from(values, BigInt),
+  })
+  const mask: Tensor = {
+    dtype: 'int64',
+    shape: [1, ids.length],
+    data: new BigInt64Array(ids.length).fill(1n),
+  }
+  const all: Record<string, Tensor> = { input_ids: row(ids), offsets: row(starts), attention_mask: mask }
+  return Object.fromEntries(inputs.map(({ name }) => [name, all[name]!]))
+}
+
+function noToken(index: number): PipiloError {
+  return new PipiloError(
+    'TEXT_INVALID',
+    `Input ${index} has no token that the model knows: it has no vector.`,
+    {
+      input: index,
+      hint: 'Leave out empty texts, or skip them with onError.',
+    },
+  )
 }
 
 function notText(input: unknown, index: number): PipiloError {

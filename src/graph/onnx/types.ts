@@ -70,7 +70,9 @@ function readShape(message: Span): { shape: Shape; carried: CarriedType | undefi
             size = number < 0 ? '' : number
           },
           [DIMENSION.dim_param]: (value) => {
-            size = value.string()
+            const name = value.string()
+            // Names that name nothing: two of them may be of different sizes.
+            size = /^(\W*|None)$/.test(name) ? '' : name
           },
         }),
       )

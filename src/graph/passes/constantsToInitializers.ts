@@ -29,5 +29,8 @@ export function constantsToInitializers(graph: Graph): Graph {
 function weightOf({ op, domain, attributes, outputs }: Node): Initializer | undefined {
   const { value } = attributes
   if (op !== 'Constant' || domain !== '' || value?.type !== 'tensor' || !outputs[0]) return undefined
-  return /float/.test(value.value.dtype) && value.value.shape.length > 0 ? value.value : undefined
+  if (!/float/.test(value.value.dtype) || value.value.shape.length === 0) return undefined
+  // The name that it had in its attribute would be written beside its own.
+  const { carried: _, ...tensor } = value.value
+  return tensor
 }

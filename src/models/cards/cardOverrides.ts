@@ -15,6 +15,7 @@ const cardNames = {
   dimensions: true,
   text: true,
   image: true,
+  featureAxis: true,
   logitScale: true,
   logitBias: true,
   together: true,

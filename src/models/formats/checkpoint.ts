@@ -73,7 +73,7 @@ export async function findCheckpoint(
     if (found.length > 1) throw several(files, found)
     if (found[0] !== undefined) return found[0]
   }
-  // What lies elsewhere would have to be fetched to be looked into.
+  // A hub's files would have to be fetched to be looked into.
   if (files.folder === undefined) return undefined
   const found: string[] = []
   for (const name of names

@@ -21,6 +21,7 @@ import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
+import { findStatic, readStatic } from './staticModel.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
@@ -56,6 +57,8 @@ export async function readFolder(
   if (pair) return readPair(files, pair, contents, options, readFolder)
   // Such a word names a file of the export, whatever else there is.
   const isExport = fileEnding(options.dtype) !== undefined
+  const table = isExport || options.architecture !== undefined ? undefined : await findStatic(files, contents)
+  if (table) return readStatic(files, table, contents, options, file)
   const towers = isExport ? undefined : await findTowers(files, contents, options, file)
   if (towers) return readTowers(files, towers, contents, options)
   const network = await findNetwork(files, contents, options, file)

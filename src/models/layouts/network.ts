@@ -23,7 +23,7 @@ export interface Network {
   /** Library that the name comes from. */
   readonly of: 'transformers' | 'timm'
   readonly architecture: Architecture | undefined
-  /** Where the name was read off the checkpoint's file: the hash that stands there as well, or `''`. */
+  /** Hash in the name of the checkpoint's file, where the architecture was read off that name, or `''`. */
   readonly published?: string
 }
 

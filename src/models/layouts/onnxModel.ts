@@ -1,27 +1,29 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { constantsToInitializers, type Graph, inferShapes, printType, subgraphs } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, inferShapes, subgraphs } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { embeds } from '../model/joinTowers.ts'
 import { findPictureInput } from '../model/pictureInput.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
-import type { InputModality, Modality } from '../types.ts'
+import type { Modality, TowerModality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
+import { flatUse, isFlat } from './onnxFlat.ts'
 import { idsInput, plainName, withoutOddSizes } from './onnxInputs.ts'
 import { pictureUse } from './onnxPictures.ts'
 import { surroundings } from './onnxSurroundings.ts'
+import { tensorUse } from './onnxTensors.ts'
 import { textUse } from './onnxTexts.ts'
 import { readOnnxTowers } from './onnxTowers.ts'
 import type { TextLayout } from './textLayout.ts'
 
-const modalities: readonly Modality[] = ['text', 'image', 'text-image']
+const modalities: readonly Modality[] = ['text', 'image', 'text-image', 'tensor']
 
 /**
  * Reads an `.onnx` file. One that Pipilo saved says itself how it is used; for others the folder around it says so
- * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, an input of
- * four axes an image model, prepared as networks for ImageNet usually are.
+ * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, one input of
+ * pictures an image model, prepared as networks for ImageNet usually are. Any other graph takes tensors as they are.
  */
 export async function readOnnxModel(
   files: ModelFiles,
@@ -81,7 +83,7 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
 /** Reads the towers of a folder in ONNX files of their own. */
 export function readTowerFiles(
   files: ModelFiles,
-  paths: Readonly<Record<InputModality, string>>,
+  paths: Readonly<Record<TowerModality, string>>,
   options: ReadOptions,
 ): Promise<FoundModel> {
   return readOnnxTowers(files, (modality) => readOnnxModel(files, paths[modality], { ...options, modality }))
@@ -110,23 +112,17 @@ async function guessUse(
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
   const told = options.card?.modality ?? options.modality
-  const modality = told === 'text' || told === 'image' ? told : undefined
+  const modality = told === 'text-image' ? undefined : told
+  if ((modality ?? 'text') === 'text' && isFlat(graph)) return flatUse(graph, description)
   const isText = idsInput(graph, hasTokenizer) !== undefined
   if (modality === 'text' || (modality === undefined && isText))
     return textUse(graph, files, description, layout)
+  if (modality === 'tensor') return tensorUse(graph, description)
   const around = await surroundings(files, file)
-  const isPicture = findPictureInput(graph, around.preprocessor !== undefined) !== undefined
-  if (modality !== 'image' && !isPicture) throw unknownInputs(graph, files)
+  // One input alone is found before and after it is known that there are pictures.
+  const isPicture = [around.preprocessor !== undefined, true].every((told) => findPictureInput(graph, told))
+  if (modality !== 'image' && !isPicture) return tensorUse(graph, description)
   return pictureUse(graph, files, around, options, description)
-}
-
-function unknownInputs(graph: Graph, files: ModelFiles): PipiloError {
-  const inputs = graph.inputs.map(({ name, type }) => (type ? `${name}: ${printType(type)}` : name))
-  return new PipiloError(
-    'MODEL_INVALID',
-    `${files.label} takes neither texts nor pictures, as far as its inputs show: ${inputs.join(', ')}.`,
-    { input: files.label, hint: "If it does, say so with the option modality ('text', 'image')." },
-  )
 }
 
 /** The graph without inputs that have a value, and with its weights where other passes look for them. */

@@ -4,7 +4,7 @@ import { Builder, cut, type Graph } from '../../graph/index.ts'
 import { type ModelFiles, readJsonObject } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { bothEmbeds, embeds, joinTowers } from '../model/joinTowers.ts'
-import type { InputModality } from '../types.ts'
+import type { TowerModality } from '../types.ts'
 import type { FoundModel } from './foundModel.ts'
 import { readLicence } from './licence.ts'
 import { plainName } from './onnxInputs.ts'
@@ -20,7 +20,7 @@ import { clipPictures, siglipPictures } from './towerUse.ts'
  */
 export async function readOnnxTowers(
   files: ModelFiles,
-  readOne: (modality: InputModality) => Promise<FoundModel>,
+  readOne: (modality: TowerModality) => Promise<FoundModel>,
 ): Promise<FoundModel> {
   const config = (await files.has('config.json')) ? await readJsonObject(files, 'config.json') : {}
   const family = /^(clip|siglip)/.exec(String(config['model_type']))?.[1]
@@ -63,7 +63,7 @@ export async function readOnnxTowers(
 /** A tower with its end under the name that it has everywhere. */
 function tower(
   { graph, card }: FoundModel,
-  modality: InputModality,
+  modality: TowerModality,
   { label }: ModelFiles,
   family?: string,
 ): Graph {

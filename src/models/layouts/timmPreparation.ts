@@ -13,7 +13,7 @@ const statistics: Readonly<Record<string, Pick<ImagePreprocessing, 'mean' | 'std
   },
 }
 
-/** What timm's table says of an architecture. */
+/** Content of timm's table on an architecture. */
 export interface TimmPreparation {
   readonly image: ImagePreprocessing
   /** True where weights of other tags want another preparation. */

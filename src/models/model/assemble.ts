@@ -5,6 +5,7 @@ import { checkCardOverrides } from '../cards/cardOverrides.ts'
 import { whiteningOf } from '../cards/whitening.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
+import { tensorCard } from '../layouts/onnxTensors.ts'
 import { changedImage } from '../layouts/preprocessor.ts'
 import { readModel } from '../layouts/readModel.ts'
 import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
@@ -29,7 +30,9 @@ export async function assemble(
   const whitening = await whiteningOf(known?.name)
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
-  const found: Card = known ?? { ...reading.card, ...identity }
+  const own: Card = known ?? { ...reading.card, ...identity }
+  const isFedTensors = options.modality === 'tensor' || overrides.modality === 'tensor'
+  const found = isFedTensors ? tensorCard(reading.graph, own) : own
   const merged = withOverrides(found, overrides)
   checkModality(merged, options.modality)
   const opened = openedBy(identity.name, options)
@@ -57,7 +60,9 @@ function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
 
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
-  const { revision, card, strict, architecture, size, dtype } = options
+  const { revision, card: given, modality, strict, architecture, size, dtype } = options
+  // Being fed tensors is a part of how it was opened; other modalities it has by itself.
+  const card = modality === 'tensor' ? { ...given, modality } : given
   return {
     name,
     // Other precisions are made of what was opened.
@@ -72,7 +77,8 @@ function openedBy(name: string, options: AssembleOptions): Opened {
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
 function tapSize({ graph, places }: FoundModel, card: Card): number {
-  if (card.tap === '') return 0
+  // A graph without a tensor among its outputs has none to tap by default.
+  if (card.tap === '' || places?.blocked?.has(card.tap)) return 0
   const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
-  return featuresOf(cut(graph, tap), places) ?? 0
+  return featuresOf(cut(graph, tap), card.modality, places) ?? 0
 }

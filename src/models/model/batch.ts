@@ -21,6 +21,8 @@ type Known = (name: string) => Fact | undefined
  * output, where two inputs would be mixed or lost in silence. Such a graph says `batch` and takes 1.
  */
 export function withFixedBatch(graph: Graph, known: Known): Graph {
+  // Ids of all texts in one row, as in model2vec's graphs: their number is none of rows.
+  if (graph.inputs.some(({ name }) => name === 'offsets')) return graph
   const rows = fixedRows(graph, known)
   if (rows === undefined) return graph
   const inputs = graph.inputs.map((info) => (isRows(info, graph) ? withRows(info, rows) : info))
@@ -45,22 +47,44 @@ export function withRows(input: ValueInfo, rows: Dimension | undefined): ValueIn
   return { ...input, type: { ...type, shape: [rows, ...type.shape.slice(1)] } }
 }
 
-function fixedRows(graph: Graph, known: Known): number | undefined {
-  const firsts = graph.inputs.flatMap((info) => (isRows(info, graph) ? [shapeOf(info)?.[0]] : []))
-  const given = firsts.find((first) => typeof first === 'number')
-  if (typeof given === 'number') return firsts.every((first) => first === given) ? undefined : given
-  const batches = new Set(
-    firsts.filter((first): first is string => typeof first === 'string' && first !== ''),
-  )
-  if (batches.size === 0) return undefined
+/** The graph with an output that does not say that it has a row for each input: it is then given one at a time. */
+export function withoutBatch(graph: Graph): Graph {
+  const outputs = graph.outputs.map((info) => {
+    const shape = shapeOf(info)
+    if (info.type?.kind !== 'tensor' || typeof shape?.[0] !== 'string') return info
+    return { ...info, type: { ...info.type, shape: ['', ...shape.slice(1)] } }
+  })
+  return { ...graph, outputs }
+}
+
+/** True if a graph fixes the number of rows of an input whose own first dimension leaves it open. */
+export function mixesRows(graph: Graph, known: Known): boolean {
+  return rowsInside(graph, batchesOf(graph.inputs.map((info) => shapeOf(info)?.[0])), known).size > 0
+}
+
+function batchesOf(firsts: readonly (Dimension | undefined)[]): ReadonlySet<string> {
+  return new Set(firsts.filter((first): first is string => typeof first === 'string' && first !== ''))
+}
+
+/** Numbers of rows that operators inside fix for a batch. */
+function rowsInside(graph: Graph, batches: ReadonlySet<string>, known: Known): ReadonlySet<number> {
   const shapes = (node: Node) => node.inputs.map((name) => shapeOf(known(name)))
-  const found = new Set(
+  return new Set(
     graph.nodes.flatMap((node) =>
       node.domain === ''
         ? (rowsOfReshape(node, batches, known) ?? rowsMet(node, shapes(node), batches) ?? [])
         : [],
     ),
   )
+}
+
+function fixedRows(graph: Graph, known: Known): number | undefined {
+  const firsts = graph.inputs.flatMap((info) => (isRows(info, graph) ? [shapeOf(info)?.[0]] : []))
+  const given = firsts.find((first) => typeof first === 'number')
+  if (typeof given === 'number') return firsts.every((first) => first === given) ? undefined : given
+  const batches = batchesOf(firsts)
+  if (batches.size === 0) return undefined
+  const found = rowsInside(graph, batches, known)
   const [rows] = found
   if (rows !== undefined) return found.size === 1 ? rows : 1
   return graph.outputs.some((info) => typeof shapeOf(info)?.[0] === 'number') ? 1 : undefined

@@ -3,12 +3,11 @@ import { PipiloError } from '../../base/index.ts'
 import { Builder, cut, type Graph, op, reads, type Value } from '../../graph/index.ts'
 import { l2Normalize, pool, takeFirst } from '../../nn/index.ts'
 import type { Card, EmbeddingOptions, Model, Pooling } from '../types.ts'
-import { withFixedBatch } from './batch.ts'
+import { mixesRows, withFixedBatch, withoutBatch } from './batch.ts'
 import { resolvePlace } from './places.ts'
 import { withPreprocessing } from './preprocessing.ts'
-
-/** Name of the output that {@link embeddingGraph} makes. */
-export const embeddingOutput = 'embedding'
+import { embeddingOutput } from './savedKeys.ts'
+import { poolTensor, saidPooling } from './tensorPooling.ts'
 
 /** Inputs that a graph of texts keeps, whether they are needed or not. */
 const textInputs = ['input_ids', 'attention_mask', 'token_type_ids']
@@ -17,6 +16,8 @@ const textInputs = ['input_ids', 'attention_mask', 'token_type_ids']
 export interface ResolvedEmbedding {
   readonly taps: readonly string[]
   readonly pool: Pooling
+  /** True where the caller or a saved card names the pooling. */
+  readonly said: boolean
   readonly normalize: boolean
   readonly dimensions: number | undefined
   readonly preprocess: boolean
@@ -29,6 +30,7 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   return {
     taps,
     pool: options.pool ?? card.pool,
+    said: saidPooling(card, options.pool) !== undefined,
     normalize: options.normalize ?? card.normalize,
     dimensions: options.dimensions,
     preprocess: options.preprocess ?? true,
@@ -41,14 +43,21 @@ export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
 /** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
 export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding): Graph {
   const { graph, card, places } = model
+  if (card.modality === 'tensor') checkTaps(wanted.taps, card)
   const values = wanted.taps.map((tap) => resolvePlace(model, tap))
-  const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
+  // Texts and pictures fill the inputs that they have; of tensors nobody has to give what has no effect.
+  const keepInputs = card.modality !== 'tensor'
+  const builder = Builder.from(cut(graph, values, { keepInputs }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
     const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)
+    if (card.modality === 'tensor') {
+      const tapped = { tap: wanted.taps[i] ?? name, card, pooling: wanted.said ? wanted.pool : undefined }
+      return builder.scope('pooling', () => poolTensor(numbers, name, graph, tapped))
+    }
     const value = tokensOf(numbers, places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
-    return builder.scope('pooling', () => pool(value, wanted.pool, mask))
+    return builder.scope('pooling', () => pooledBy(wanted.pool, value, mask))
   })
   let result = pooled[0]!
   if (pooled.length > 1) {
@@ -71,10 +80,36 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const needed = new Set(whole.nodes.flatMap(reads))
   const isNeeded = (name: string) => card.modality !== 'text' || needed.has(name) || textInputs.includes(name)
   const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name) && isNeeded(name))
-  const built = withFixedBatch({ ...whole, inputs }, (name) =>
-    builder.has(name) ? builder.value(name).fact : undefined,
-  )
+  const fact = (name: string) => (builder.has(name) ? builder.value(name).fact : undefined)
+  if (card.modality === 'tensor') {
+    const graph = { ...whole, inputs }
+    return mixesRows(graph, fact) ? withoutBatch(graph) : graph
+  }
+  const built = withFixedBatch({ ...whole, inputs }, fact)
   return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+function pooledBy(pooling: Pooling, value: Value, mask: Value | undefined): Value {
+  if (pooling !== 'flatten') return pool(value, pooling, mask)
+  // Vectors of one length need the same number of positions in every input.
+  if (mask === undefined) return op.flatten(value)
+  throw new PipiloError(
+    'OPTION_INVALID',
+    'Texts have different numbers of tokens, and cannot be flattened.',
+    {
+      input: 'pool',
+      hint: "Choose 'mean', 'cls', 'last' or 'max'; 'none' gives a row for each token.",
+    },
+  )
+}
+
+/** Refuses to embed what a graph that has no tensor to tap gives. */
+function checkTaps(taps: readonly string[], { name }: Card): void {
+  if (!taps.includes('')) return
+  throw new PipiloError('OPTION_INVALID', `${name} has no output that is a tensor.`, {
+    input: 'tap',
+    hint: 'Name a layer with tap; see layers().',
+  })
 }
 
 /** Numbers as embeddings hold them: halves and doubles, and the bytes of quantised vectors, become float32. */

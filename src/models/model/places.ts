@@ -53,6 +53,19 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
   }
   const own = name === 'penultimate' ? undefined : findLayer(graph, name)
   if (own !== undefined) return own
+  const blocked = model.places?.blocked
+  const asked = name === 'penultimate' ? (card.penultimate ?? name) : name
+  const why = blocked?.get(asked)
+  if (why !== undefined) {
+    throw new PipiloError(
+      'OPERATOR_UNSUPPORTED',
+      `The layer ${asked} of ${card.name} cannot be computed: ${why}.`,
+      {
+        input: name,
+        hint: 'Choose a layer before that; pipilo inspect lists them. Or convert the model to ONNX (tf2onnx) and open that.',
+      },
+    )
+  }
   const places = namedPlaces(model)
   const layer = places.get(spelledAsPlace(name))
   if (layer !== undefined) {
@@ -69,7 +82,10 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
       hint: 'Name a layer from layers(), or say it with the option card: { penultimate }.',
     })
   }
-  const near = closest(name, [...places.keys(), ...layers(graph).map((one) => one.name)])
+  const all = layers(graph).map((one) => one.name)
+  // One inside a branch or a loop: the graph says that of it.
+  if (all.includes(name)) return resolveLayer(graph, name)
+  const near = closest(name, [...places.keys(), ...all])
   throw new PipiloError('LAYER_UNKNOWN', `${card.name} has no layer ${name}.`, {
     input: name,
     hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See layers(), or pipilo inspect.',

@@ -153,6 +153,8 @@ export function torchVocabulary(storages: Map<string, Storage>): Vocabulary {
     persistent(id) {
       if (!Array.isArray(id) || id[0] !== 'storage') return undefined
       const [, type, key, , count, view] = id as unknown[]
+      // Of a kind of numbers that is not read here; what is built of it is not, either.
+      if (type instanceof Opaque) return type
       if (!(type instanceof TorchType) || typeof key !== 'string' || !isSize(count)) return undefined
       const dtype = type.dtype ?? 'uint8'
       const width = bytesPerElement(dtype)
@@ -184,6 +186,7 @@ function tensorOf(
   shape: unknown,
   strides: unknown,
 ) {
+  if (storage instanceof Opaque) return new Opaque(`torch._utils._rebuild_tensor of ${storage.name}`)
   if (!isStorage(storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) return undefined
   if (shape.length !== strides.length) return undefined
   return new TorchTensor(storage, dtype ?? storage.dtype, offset, shape, strides)

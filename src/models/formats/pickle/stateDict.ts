@@ -91,7 +91,7 @@ function look(
   return tensors.size > 0 ? { tensors, whole, place: [] } : undefined
 }
 
-/** What stands under one of the usual keys. */
+/** The dictionary under one of the usual keys. */
 function placed(
   value: ReadonlyMap<unknown, unknown>,
   label: string,

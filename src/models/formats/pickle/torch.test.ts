@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function expectTensors(found: Map<string, Initializer>, wanted: Expected): Promise<void> {
+async function expectTensors(found: ReadonlyMap<string, Initializer>, wanted: Expected): Promise<void> {
   for (const [name, tensor] of found) {
     const { shape, data } = wanted[name]!
     expect(tensor.shape, name).toEqual(shape)

@@ -1,11 +1,11 @@
 // Lists the tensors of a checkpoint, whatever network they belong to.
-import { PipiloError } from '../../base/index.ts'
-import type { Initializer } from '../../graph/index.ts'
-import { findCheckpoint, readCheckpoint } from '../formats/checkpoint.ts'
-import { parseSource, resolveSource } from '../sources/sources.ts'
-import type { OpenOptions } from '../types.ts'
+import { PipiloError } from '../base/index.ts'
+import type { Initializer } from '../graph/index.ts'
+import { findCheckpoint, readCheckpoint } from './formats/checkpoint.ts'
+import { parseSource, resolveSource } from './sources/sources.ts'
+import type { OpenOptions } from './types.ts'
 
-/** See `listTensors` in ../onDemand.ts. */
+/** See `listTensors` in onDemand.ts. */
 export async function listTensors(
   name: string,
   options: Pick<OpenOptions, 'revision' | 'offline' | 'onProgress' | 'signal'> = {},
