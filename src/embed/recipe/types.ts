@@ -1,6 +1,5 @@
 // Types of recipes: an embedder as plain data.
 import type { ImagePreprocessing, Modality, Opened, Pooling, TextPreprocessing } from '../../models/index.ts'
-import type { PromptsFor } from '../prompt.ts'
 
 /**
  * An embedder as plain data that can be written as JSON: whoever opens it again gets the same vectors.
@@ -62,4 +61,10 @@ export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding'>
    * opened: `query` before what is searched for, `document` (else `passage`, `corpus`) before what is found.
    */
   readonly promptsFor?: PromptsFor
+}
+
+/** Names of prompts by what a text is for. */
+export interface PromptsFor {
+  readonly query?: string
+  readonly document?: string
 }

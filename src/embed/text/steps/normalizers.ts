@@ -2,22 +2,11 @@
 import { PipiloError } from '../../../base/index.ts'
 import { byteLetters } from './byteLetters.ts'
 import { classOf, SPACE } from './classes.ts'
+import { type Normalizer, zeroAfter } from './normalizer.ts'
 import { Part } from './part.ts'
 import { pattern, stretches } from './patterns.ts'
 import { precompiled } from './precompiled.ts'
 import { IDEOGRAPHS, MARKS, NONSPACING, REMOVED, UNSTABLE } from './unicode.ts'
-
-/** A step that changes a text. */
-export interface Normalizer {
-  apply(text: string): string
-  /**
-   * How many of the result's first UTF-16 units come from the text's first `zero`. Missing where the beginning of a text is changed
-   * as if nothing followed.
-   */
-  zero?(text: string, zero: number): number
-  /** How many times as long as the text the result can be; missing where that is a fixed number of times for any text. */
-  readonly growth?: number
-}
 
 /** How much longer than the text its normalised form may be, by replacements that the file chooses. */
 const MOST_GROWTH = 256
@@ -50,12 +39,6 @@ export function normalizerOf(value: unknown): Normalizer {
       return count
     },
   }
-}
-
-/** See {@link Normalizer.zero}. */
-export function zeroAfter(normalizer: Normalizer, text: string, zero: number): number {
-  if (zero === 0) return 0
-  return normalizer.zero ? normalizer.zero(text, zero) : normalizer.apply(text.slice(0, zero)).length
 }
 
 function flat(part: Part): Part[] {

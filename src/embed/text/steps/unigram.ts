@@ -1,9 +1,7 @@
 // Unigram: a text as the pieces whose scores have the largest sum.
-import { byteIds } from './bpe.ts'
-import type { Model } from './model.ts'
 import type { Part } from './part.ts'
 import { Trie } from './trie.ts'
-import { noToken, remembering } from './vocabulary.ts'
+import { byteIds, type Model, noToken, remembering } from './vocabulary.ts'
 
 /** An unknown character scores as much less than the worst piece. */
 const PENALTY = 10
