@@ -167,7 +167,7 @@ function replace(part: Part): Normalizer {
   part.only('pattern', 'content')
   const content = part.text('content')
   const { regex, shortest } = pattern(part.get('pattern'), part.place)
-  // What the reference puts before a text has no place in it, and the steps behind treat it otherwise.
+  // Characters that the reference puts before a text have no place in it, and the steps behind treat them otherwise.
   if (shortest === 0 && content !== '')
     throw part.unsupported('puts something where its pattern finds nothing')
   const rewrite = (text: string, from: number) => {
@@ -176,7 +176,7 @@ function replace(part: Part): Normalizer {
     if (text === '') return { result, zero }
     for (const { start, end, matched } of stretches(regex, text)) {
       result += matched ? content : text.slice(start, end)
-      // What replaces a match stands where its last character stood.
+      // The replacement of a match stands where its last character stood.
       if (!matched) zero += Math.max(0, Math.min(end, from) - start)
       else if (end - 1 < from) zero += content.length
     }
