@@ -2,16 +2,11 @@
 
 import { closest, PipiloError } from '../base/index.ts'
 import type { Card, Modality } from '../models/index.ts'
+import type { PromptsFor } from './recipe/types.ts'
 import type { Prompt } from './types.ts'
 
 /** Names of prompts that an error lists at most: instruction models have more than a hundred. */
 const MOST_LISTED = 20
-
-/** Names of prompts by what a text is for. */
-export interface PromptsFor {
-  readonly query?: string
-  readonly document?: string
-}
 
 /** Names that models give their prompts, as sentence-transformers looks for them in `encode_query` and `encode_document`. */
 const NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] } as const

@@ -16,6 +16,7 @@ const cardNames = {
   text: true,
   image: true,
   featureAxis: true,
+  together: true,
   logitScale: true,
   logitBias: true,
   duplicates: true,
