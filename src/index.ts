@@ -38,16 +38,19 @@ export type {
   Reranked,
   RerankOptions,
   RuntimeOptions,
+  ShapedNumbers,
   StreamResult,
+  TensorInput,
   TextImageEmbedder,
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
 export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
-export type { Graph, Layer } from './graph/index.ts'
+export type { Graph, InputValue, InputValues, Layer } from './graph/index.ts'
 export type {
   Card,
+  CardOverrides,
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,
@@ -58,6 +61,7 @@ export type {
   Pooling,
   SaveOptions,
   TextPreprocessing,
+  TowerModality,
   Towers,
 } from './models/index.ts'
 export { cards, open } from './models/index.ts'

@@ -211,6 +211,8 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
   dimensions: [text, ['--dimensions', '4']],
   architecture: [picture, ['--architecture', 'resnet18']],
   size: [picture, ['--size', '64']],
+  input: [text, ['--input', 'token_type_ids=1']],
+  card: [picture, ['--card', '{"image": {"crop": "border", "background": [9, 200, 90]}}']],
 })
 const promptRuns = (text: string[]): Record<string, Runs> => ({
   prompt: [text, ['--prompt', 'query']],
@@ -283,6 +285,9 @@ const { normalize: ___, ...compareModelRuns } = modelRuns(compareTexts, compareP
 const projectTexts = ['many.txt', '--model', 't', '--json']
 const projectPictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--json']
 const { normalize: _____, ...projectModelRuns } = modelRuns(projectTexts, projectPictures)
+
+// A file that is written takes its further inputs when it runs.
+const { input: ______, ...exportModelRuns } = modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx'])
 
 const runs: Record<string, Record<string, Runs>> = {
   project: {
@@ -366,6 +371,7 @@ const runs: Record<string, Record<string, Runs>> = {
   },
   evaluate: {
     ...evaluateModelRuns,
+    card: [evaluateBirds, ['--card', 'none']],
     ...promptRuns(evaluatePairs),
     size: [evaluateBirds, ['--size', 'none']],
     task: [
@@ -549,13 +555,14 @@ const runs: Record<string, Record<string, Runs>> = {
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
     size: [['i'], ['--size', '64']],
+    card: [['i'], ['--card', '{"image": {"crop": "squash"}}']],
     dtype: [['all-MiniLM-L6-v2'], ['--dtype', 'int8']],
     device: [['i'], ['--device', 'cpu']],
     graph: [['i'], ['--graph']],
     json: [['i'], ['--json']],
   },
   export: {
-    ...modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx']),
+    ...exportModelRuns,
     dtype: [
       ['all-MiniLM-L6-v2', '-o', 'a.onnx'],
       ['--dtype', 'int8'],
@@ -682,6 +689,8 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size: '224x288',
+    input: 'task_id=4,scale=0.50',
+    card: '{"image": {"mean": [0, 0, 0]}}',
     threads: '3',
     device: 'webgpu',
     'prompt-text': 'query: ',
@@ -694,6 +703,8 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size,
+    inputs: { task_id: '4', scale: '0.5' },
+    card: { image: { mean: [0, 0, 0] } },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
     prompt: { text: 'query: ' },

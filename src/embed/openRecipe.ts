@@ -96,7 +96,9 @@ async function resolveAs(
   options: EmbedderOptions,
 ): Promise<{ resolution: Resolution; options: EmbedderOptions }> {
   const resolution = await resolveWork(model, options).catch((error: unknown) => {
-    if (!(error instanceof PipiloError) || error.code !== 'LAYER_UNKNOWN') throw error
+    const isOther =
+      error instanceof PipiloError && (error.code === 'LAYER_UNKNOWN' || error.input === 'modality')
+    if (!isOther) throw error
     throw mismatch(recipe.source.name, [error.message.replace(/\.$/, '')], error)
   })
   const { card } = resolution.known
@@ -107,8 +109,11 @@ async function resolveAs(
 }
 
 /** The part of a card that a recipe decides. */
-function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Partial<Card> {
-  const { maxLength, lowercase, clean, padding, prompts } = text ?? {}
+function preparationOf(
+  { text, image, logits, together, featureAxis }: Recipe,
+  { text: own }: Card,
+): Partial<Card> {
+  const { maxLength, lowercase, clean, padding, positions, prompts } = text ?? {}
   const usual = own?.defaultPrompt !== undefined && prompts && Object.hasOwn(prompts, own.defaultPrompt)
   return {
     ...(maxLength !== undefined && {
@@ -117,11 +122,14 @@ function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Pa
         ...(lowercase !== undefined && { lowercase }),
         ...(clean && { clean }),
         ...(padding && { padding }),
+        ...(positions && { positions }),
         ...(prompts && { prompts }),
         ...(usual && { defaultPrompt: own.defaultPrompt }),
       },
     }),
     ...(image && { image }),
+    ...(featureAxis !== undefined && { featureAxis }),
+    ...(together && { together }),
     ...(logits && { logitScale: logits.scale, ...(logits.bias !== undefined && { logitBias: logits.bias }) }),
   }
 }

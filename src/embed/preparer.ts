@@ -1,6 +1,6 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
-import type { ValueInfo } from '../graph/index.ts'
+import { type ValueInfo, writtenValues } from '../graph/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -9,7 +9,7 @@ import type { KnownModel } from './recipe/known.ts'
 import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { fedInputs, TextPreparation } from './text/text.ts'
+import { fedInputs, flatInputs, isFed, isFlat, lengthOf, TextPreparation } from './text/text.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -28,7 +28,19 @@ const WAITING_PIXELS = 2 ** 26
 export async function preparer(
   { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
-): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'outputs' | 'concurrency'>) => Preparation> {
+  if (modality === 'tensor') {
+    const text = (['chunk', 'maxLength'] as const).find((option) => options[option] !== undefined)
+    if (text) {
+      throw new PipiloError('OPTION_INVALID', `${name} takes tensors, and ${text} is for texts.`, {
+        input: text,
+      })
+    }
+    const { TensorPreparation } = await import('./tensors/tensors.ts')
+    const values = writtenValues(options.inputs ?? {})
+    return ({ inputs, outputs, concurrency }) =>
+      new TensorPreparation({ name, inputs, outputs, values, concurrency, alone: card.together === 'none' })
+  }
   if (modality === 'image') {
     const { image } = card
     if (!image)
@@ -37,8 +49,24 @@ export async function preparer(
       })
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
-    return ({ concurrency }) =>
-      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency })
+    const { together } = card
+    const values = writtenValues(options.inputs ?? {})
+    return ({ inputs, concurrency }) => {
+      const others = inputs.filter((input) => input.name !== 'pixels')
+      const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
+      if (unknown.length > 0) {
+        const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+        throw new PipiloError(
+          'INPUT_UNKNOWN',
+          `${name} asks for ${list} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!.name, hint: giving(unknown[0]!) },
+        )
+      }
+      const beside = others.map((info) => [info, values[info.name]!] as const)
+      const rows = rowsOf(inputs.find((input) => input.name === 'pixels'))
+      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together }
+      return new PicturePreparation({ image, beside, rows, ...limits })
+    }
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
@@ -61,39 +89,70 @@ export async function preparer(
       `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
     )
   }
+  const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter((input) => !fedInputs.includes(input.name))
+    const flat = isFlat(inputs)
+    const isFilled = (info: ValueInfo) => (flat ? flatInputs.includes(info.name) : isFed(info))
+    const unknown = inputs.filter((info) => !isFilled(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
-    if (first && unknown.every(isFloat)) {
+    if (first && unknown.every(isVectors)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
         input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
       })
     }
     if (first) {
-      const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+      const list = unknown.map((info) => `${JSON.stringify(info.name)}${shapeOf(info)}`).join(', ')
       throw new PipiloError(
         'INPUT_UNKNOWN',
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
         {
           input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}: export the model with these alone, or run its graph.`,
+          hint: `Texts fill ${fedInputs.join(', ')}. ${giving(first)}`,
         },
       )
     }
+    const length = lengthOf(inputs)
+    if (length !== undefined && maxLength > length) {
+      throw new PipiloError('OPTION_INVALID', `maxLength is ${maxLength}; ${name} takes ${length} tokens.`, {
+        input: 'maxLength',
+      })
+    }
     return new TextPreparation({
       tokenizer: loaded,
-      inputs: inputs.map((input) => input.name),
-      flat: inputs.some((input) => input.name === 'offsets'),
+      inputs,
+      values,
+      flat,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,
       text,
       chunks,
       concurrency,
+      together: card.together,
     })
   }
+}
+
+/** The symbol of a batch of pictures. */
+const rowsOf = (info: ValueInfo | undefined): string =>
+  info?.type?.kind === 'tensor' ? String(info.type.shape?.[0] ?? '') : ''
+
+const giving = ({ name }: ValueInfo): string =>
+  `Give a value for all of it with the option inputs: { ${JSON.stringify(name)}: 0 } (--input ${name}=0), or run the graph.`
+
+const shapeOf = ({ type }: ValueInfo): string =>
+  type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
+
+/** True of an input of a vector a token, which stands where a layer was. */
+function isVectors({ name, type }: ValueInfo): boolean {
+  return (
+    type?.kind === 'tensor' &&
+    /float/.test(type.dtype) &&
+    (type.shape?.length ?? 3) > 2 &&
+    !/^past/.test(name)
+  )
 }
 
 /** Vocabularies are made longer than they are, to a multiple of at most so many tokens. */
@@ -118,8 +177,4 @@ function checkVocabulary(name: string, ids: number, rows: number): void {
     `${name} has ${rows} tokens (vocab_size), and its tokenizer ${ids}: it ${what}.`,
     { input: name, hint: "Put the model's own tokenizer beside it." },
   )
-}
-
-function isFloat({ type }: ValueInfo): boolean {
-  return type?.kind === 'tensor' && /float/.test(type.dtype)
 }

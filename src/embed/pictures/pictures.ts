@@ -1,6 +1,7 @@
 // Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
-import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
+import { type ValueInfo, valueTensor } from '../../graph/index.ts'
+import { type Card, checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
@@ -8,11 +9,16 @@ import { decodeChecked } from './image.ts'
 
 export interface PictureOptions {
   readonly image: ImagePreprocessing
+  /** Inputs beside the pictures, and decimal numbers for them. */
+  readonly beside: readonly (readonly [ValueInfo, string])[]
+  /** Symbol of the number of pictures. */
+  readonly rows: string
   readonly batchPixels: number
   readonly maxPixels: number | undefined
   readonly maxWaitingPixels: number
   /** Batches that the session runs at a time. */
   readonly concurrency: number
+  readonly together: Card['together']
 }
 
 /** Pictures to the pixels that the model wants, decoded on sharp's threads while the model runs those before. */
@@ -30,8 +36,8 @@ export class PicturePreparation implements Preparation {
     this.window = { count, weight: Number.POSITIVE_INFINITY }
     this.ahead = options.concurrency + 2
     const each = height * width
-    const { maxWaitingPixels: waiting } = options
-    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting }
+    const { maxWaitingPixels: waiting, together } = options
+    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting, together }
   }
 
   weigh(): number {
@@ -74,6 +80,15 @@ export class PicturePreparation implements Preparation {
     const each = height * width * 3
     const data = new Uint8Array(batch.length * each)
     for (const [row, { content }] of batch.entries()) data.set(content, row * each)
-    return { pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data } }
+    const { beside, rows } = this.#options
+    const sizes = new Map([[rows, batch.length]])
+    return {
+      ...Object.fromEntries(beside.map(([info, value]) => [info.name, valueTensor(info, value, sizes)])),
+      pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data },
+    }
+  }
+
+  hasRows(input: string): boolean {
+    return input === 'pixels'
   }
 }

@@ -1,6 +1,6 @@
 // Runs the two towers of a model side by side, with results in the order of the inputs.
 import { abortError, onAbort, orAborted, type PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
-import type { InputModality } from '../../models/index.ts'
+import type { TowerModality } from '../../models/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import type { Preparation } from '../batching/preparation.ts'
 import { type Outcome, Runner, type RunOptions, type Work } from '../batching/run.ts'
@@ -24,17 +24,23 @@ const HELD = 2048
  * opened by the first input for it: whoever asks for texts alone never loads the network for pictures.
  */
 export class TowerWork implements Work {
-  readonly dimensions: number
+  readonly #width: number | undefined
   readonly #name: string
-  readonly #open: (tower: InputModality) => Promise<OpenTower>
-  readonly #opened = new Map<InputModality, Promise<{ session: Session; runner: Runner<TowerItem> }>>()
+  readonly #open: (tower: TowerModality) => Promise<OpenTower>
+  readonly #opened = new Map<TowerModality, Promise<{ session: Session; runner: Runner<TowerItem> }>>()
+  /** The first tower that was opened. */
+  #seen: Runner<TowerItem> | undefined
   #disposed = false
 
-  /** @param dimensions length of the vectors of both towers */
-  constructor(name: string, dimensions: number, open: (tower: InputModality) => Promise<OpenTower>) {
+  /** @param width length of the vectors of both towers, where it is known */
+  constructor(name: string, width: number | undefined, open: (tower: TowerModality) => Promise<OpenTower>) {
     this.#name = name
-    this.dimensions = dimensions
+    this.#width = width
     this.#open = open
+  }
+
+  get dimensions(): number | undefined {
+    return this.#width ?? this.#seen?.dimensions
   }
 
   async *run<I extends AnyInput>(
@@ -47,7 +53,7 @@ export class TowerWork implements Work {
     const lanes = { text: new Queue<TowerItem>(WAITING.text), image: new Queue<TowerItem>(WAITING.image) }
     const failed = new Queue<Outcome<I>>(HELD)
     const all = [lanes.text, lanes.image, failed]
-    const through = (tower: InputModality) =>
+    const through = (tower: TowerModality) =>
       new Held(this.#through<I>(tower, lanes[tower], { ...options, signal: stop.signal }))
     const streams = [through('text'), through('image'), new Held(whole(failed))]
     const sorting = this.#sort(inputs, lanes, failed, options, stop.signal)
@@ -85,7 +91,7 @@ export class TowerWork implements Work {
   }
 
   async *#through<I extends AnyInput>(
-    tower: InputModality,
+    tower: TowerModality,
     lane: Queue<TowerItem>,
     options: RunOptions,
   ): AsyncGenerator<Outcome<I>[]> {
@@ -99,7 +105,7 @@ export class TowerWork implements Work {
   /** Puts each input into the lane of its tower, as long as both have room. */
   async #sort<I extends AnyInput>(
     inputs: AsyncIterable<I> | Iterable<I>,
-    lanes: Readonly<Record<InputModality, Queue<TowerItem>>>,
+    lanes: Readonly<Record<TowerModality, Queue<TowerItem>>>,
     failed: Queue<Outcome<I>>,
     { skip, onDone }: RunOptions,
     signal: AbortSignal,
@@ -123,13 +129,15 @@ export class TowerWork implements Work {
     }
   }
 
-  #tower(tower: InputModality): Promise<{ session: Session; runner: Runner<TowerItem> }> {
+  #tower(tower: TowerModality): Promise<{ session: Session; runner: Runner<TowerItem> }> {
     const before = this.#opened.get(tower)
     if (before) return before
     const opening = this.#open(tower).then(async ({ session, preparation }) => {
       // Disposed while it was opened: nobody else would free it.
       if (this.#disposed) await session.dispose()
-      return { session, runner: new Runner(session, new TowerPreparation(preparation), this.dimensions) }
+      const runner = new Runner(session, new TowerPreparation(preparation), this.dimensions)
+      this.#seen ??= runner
+      return { session, runner }
     })
     this.#opened.set(tower, opening)
     // An opening that failed is tried again by the next call.
