@@ -61,6 +61,7 @@ const inner: Record<string, string[]> = {
     'inputFor',
     'modelInput',
     'optionsKey',
+    'promptsFor',
     'readingKey',
     'recipeDifferences',
     'recipeOptions',
