@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { connect } from './store.ts'
 import { dimensions, rowsOf } from './testdata/rows.ts'
+import { writerProcess as writer } from './testdata/writerProcess.ts'
 
 const folders: string[] = []
 const emptyFolder = () => {
@@ -16,37 +14,6 @@ const emptyFolder = () => {
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
-
-const script = fileURLToPath(new URL('./testdata/writer.ts', import.meta.url))
-
-/** A process that writes; `acknowledged` grows while it runs. */
-function writer(folder: string, name: string, first: number, count: number) {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--import', 'tsx', script, folder, name, String(first), String(count)],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
-  const acknowledged: number[] = []
-  let errors = ''
-  child.stderr!.on('data', (data) => {
-    errors += data
-  })
-  let begin = () => {}
-  const begun = new Promise<void>((resolve) => {
-    begin = resolve
-  })
-  createInterface({ input: child.stdout! }).on('line', (line) => {
-    acknowledged.push(Number(line))
-    begin()
-  })
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('close', (code) => {
-      begin()
-      resolve(code)
-    })
-  })
-  return { child, acknowledged, begun, ended, errors: () => errors }
-}
 
 describe('several processes', () => {
   it('lose no acknowledged batch to kill -9', async () => {
