@@ -20,8 +20,9 @@ const FEW_WRITES = 32
 const MANY_WRITES = 256
 /** Share of the rows that may be new before they are merged and added to the index; until then they are searched flat. */
 const SHARE = 0.1
-/** How long replaced files stay, so that short reads seldom have to be done again. */
+/** For how long, and of how many versions, replaced files stay, so that short reads seldom have to be done again. */
 const KEEP_OLD_MS = 20_000
+const KEEP_OLD = 32
 /** By how much a version may be of the future before its time counts for nothing. */
 const AHEAD_MS = 60_000
 /** A time by which every version is old. */
@@ -141,10 +142,18 @@ export class Upkeep {
     for (const name of Object.keys(await tags.list())) {
       if (name.startsWith(TAG)) await tags.delete(name) // Of a process that was killed.
     }
+    return this.#optimize(await this.#oldSince())
+  }
+
+  /** Time before which versions are old. What readers need is not decided by it: see {@link Sharing}. */
+  async #oldSince(): Promise<Date> {
+    const now = Date.now()
+    const times = (await this.#table.listVersions())
+      .sort((a, b) => b.version - a.version)
+      .map(({ timestamp }) => timestamp.getTime())
     // Versions of a clock that was ahead would stay until their time has come.
-    const soon = Date.now() + AHEAD_MS
-    const ahead = (await this.#table.listVersions()).some(({ timestamp }) => timestamp.getTime() > soon)
-    return this.#optimize(ahead ? FAR : new Date(Date.now() - KEEP_OLD_MS))
+    if (times.some((time) => time > now + AHEAD_MS)) return FAR
+    return new Date(Math.max(now - KEEP_OLD_MS, times[KEEP_OLD] ?? 0))
   }
 
   /**
