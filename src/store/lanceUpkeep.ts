@@ -25,6 +25,8 @@ const KEEP_OLD_MS = 20_000
 const KEEP_OLD = 32
 /** By how much a version may be of the future before its time counts for nothing. */
 const AHEAD_MS = 60_000
+/** Characters of a word that can be found; LanceDB's default of 40 leaves out hashes and addresses. */
+const LONGEST_WORD = 1000
 /** A time by which every version is old. */
 const FAR = new Date('9999-01-01T00:00:00Z')
 const TAG = 'pipilo-'
@@ -196,7 +198,15 @@ export class Upkeep {
     const config =
       column === 'vector'
         ? Index.ivfRq({ distanceType: 'cosine' })
-        : Index.fts({ stem: false, removeStopWords: false, asciiFolding: true, withPosition: false })
+        : Index.fts({
+            // Words by Unicode's rules (UAX 29), and by dictionary where a script writes none apart; the types do not name it.
+            baseTokenizer: 'icu' as 'simple',
+            maxTokenLength: LONGEST_WORD,
+            stem: false,
+            removeStopWords: false,
+            asciiFolding: true,
+            withPosition: false,
+          })
     await this.#table.createIndex(column, { config, replace: true })
   }
 

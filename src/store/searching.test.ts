@@ -192,6 +192,8 @@ describe('a hybrid search', () => {
     'an owl and a towhee',
     'Überführung eines Vogels',
     'nothing of the kind',
+    '鳥が歌う。',
+    `the file ${'0123456789abcdef'.repeat(8)}`,
   ]
   const rows = turning(words.map((text, n) => ({ text, n, title: `number ${n}` })))
 
@@ -211,10 +213,12 @@ describe('a hybrid search', () => {
       (await collection.search([0, 1], { k: 1, hybrid: options, ...(filter && { filter }) }))[0]!.id
     expect(await first({ words: 'UBERFUHRUNG' })).toBe('4')
     expect(await first({ words: 'the' }, { n: { lt: 1 } })).toBe('0')
+    expect(await first({ words: '鳥' })).toBe('6')
+    expect(await first({ words: '0123456789abcdef'.repeat(8) })).toBe('7')
     expect(await first({ words: '2', field: 'title' })).toBe('2')
     // No hit by words: the order is that by vectors.
-    expect(await first({ words: 'hunting' })).toBe('5')
-    expect(await first({ words: '"; drop (table) *' })).toBe('5')
+    expect(await first({ words: 'hunting' })).toBe('7')
+    expect(await first({ words: '"; drop (table) *' })).toBe('7')
   })
 
   it('finds what was written, replaced and deleted after the index was built', async () => {
@@ -239,7 +243,7 @@ describe('a hybrid search', () => {
       await collection.upsert([{ id: `later ${i}`, vector: [1, 1 + i], metadata: { text: `heron ${i}` } }])
     expect(await found('heron')).toHaveLength(70)
     await collection.close()
-    expect(await (await store.collection('birds')).count()).toBe(76)
+    expect(await (await store.collection('birds')).count()).toBe(78)
   })
 })
 
