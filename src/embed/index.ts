@@ -1,5 +1,6 @@
 // Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
 
+export { displayPath, findFiles } from './inputs/inputFiles.ts'
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ModelInput } from './inputs/modelInput.ts'
 export {
