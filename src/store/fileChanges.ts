@@ -3,7 +3,9 @@ import { type FSWatcher, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PipiloError } from '../base/index.ts'
 import { displayPath, findFiles, rootOf } from '../embed/index.ts'
+import type { Collection, WriteOptions } from './types.ts'
 
 /** Files that are no longer as they were. */
 export interface FileChanges {
@@ -24,25 +26,15 @@ export interface FileChangesOptions {
   readonly signal?: AbortSignal
 }
 
-/**
- * Follows files. What changes from the moment that this resolves is told, however long it takes until it is asked for.
- *
- * @example
- * ```ts
- * const changes = await fileChanges(['notes'], { signal })
- * await indexFiles(['notes'], options)
- * for await (const { changed, removed } of changes) …
- * ```
- *
- * @remarks
- * The system's announcements (`fs.watch`) only hasten the next look: where they do not come, as on network drives, changes are found by size,
- * times and number of the file.
- */
+/** See `fileChanges` in onDemand.ts. */
 export async function fileChanges(
   specs: readonly string[],
   options: FileChangesOptions = {},
 ): Promise<AsyncGenerator<FileChanges>> {
   const cwd = resolve(options.cwd ?? '.')
+  const foreign = specs.find((spec) => spec === '-' || /^https?:/i.test(spec))
+  if (foreign !== undefined)
+    throw new PipiloError('OPTION_INVALID', `Only files can be followed, not ${foreign}.`, { input: foreign })
   const announced = new Announcements(await Promise.all(specs.map((spec) => rootOf(spec, cwd))))
   const before = await look(specs, cwd)
   return follow(specs, cwd, before, announced, options)
@@ -110,6 +102,16 @@ async function look(specs: readonly string[], cwd: string): Promise<Look> {
     tells: (path) =>
       !blind.some((place) => path === place || path.startsWith(place.endsWith(sep) ? place : place + sep)),
   }
+}
+
+/** Removes the rows of files that have gone; resolves to how many there were. */
+export async function removeFiles(
+  collection: Collection,
+  paths: readonly string[],
+  options: WriteOptions = {},
+): Promise<number> {
+  const ofFiles = (await collection.fields()).some(({ name }) => name === 'path')
+  return ofFiles && paths.length > 0 ? collection.delete({ path: { in: paths } }, options) : 0
 }
 
 /** What the system announces of folders. */
