@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { connect } from './store.ts'
+import { indexerProcess } from './testdata/indexerProcess.ts'
 import { dimensions, rowsOf } from './testdata/rows.ts'
 import { writerProcess as writer } from './testdata/writerProcess.ts'
 
@@ -66,5 +68,38 @@ describe('several processes', () => {
       expect(hits).toHaveLength(15 * batches + 1)
     }
     await store.close()
+  })
+
+  it('index the same texts four at once, two of them killed: each once, and what was stored stays', async () => {
+    const [folder, texts] = [emptyFolder(), emptyFolder()]
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    mkdirSync(join(texts, 'more'))
+    const expected: string[] = []
+    for (const file of ['a.txt', 'b.txt', 'more/c.txt']) {
+      const lines = Array.from({ length: 40 }, (_, i) => `line ${i} of ${file}`)
+      writeFileSync(join(texts, file), `${lines.join('\n')}\n`)
+      expected.push(...lines.map((_, i) => `${file}:${i + 1}`))
+    }
+    const before = new Map<string, Float32Array>()
+    for (const round of [1, 2]) {
+      const ends = await Promise.all(
+        [20 * round, 60 * round, undefined, undefined].map((kill) =>
+          indexerProcess(folder, texts, model, kill),
+        ),
+      )
+      expect(ends.map(({ errors }) => errors)).toEqual(['', '', '', ''])
+      expect(ends.slice(2).map(({ done }) => done)).toEqual([true, true])
+      const store = await connect(folder)
+      const collection = await store.collection('texts')
+      const ids: string[] = []
+      for await (const { id } of collection.rows()) ids.push(id)
+      expect(ids.sort()).toEqual([...expected].sort())
+      for (const row of await collection.get(ids)) {
+        if (before.has(row!.id)) expect(row!.vector).toEqual(before.get(row!.id))
+        before.set(row!.id, row!.vector)
+      }
+      if (round === 1) await collection.delete(ids.filter((_, i) => i % 3 === 0))
+      await store.close()
+    }
   })
 })

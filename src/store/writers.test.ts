@@ -63,7 +63,7 @@ describe('writers of the same new ids', () => {
     })
     try {
       for (const { said } of others) expect(await said()).toBe('ready')
-      for (let round = 0; round < 25; round++) {
+      for (let round = 0; round < 40; round++) {
         const written = others.map(({ child, said }) => {
           child.stdin.write(`${round}\n`)
           return said()
