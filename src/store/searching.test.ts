@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { embedder } from '../embed/index.ts'
+import { towerFolder } from '../models/testing/towers.ts'
 import { connect } from './store.ts'
 import type { Collection, Filter, Hit, Row, SearchOptions, Store } from './types.ts'
 
@@ -135,6 +137,26 @@ describe('a search', () => {
     await expect(again.search({ text: 5 } as never)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
     const bare = await birds(turning([{}]))
     await expect(bare.search({ text: 'a towhee' })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
+
+  it('takes a text or a picture by a model of both', async () => {
+    const model = await towerFolder('clip', folder)
+    const e = await embedder(model, { modality: 'text-image' })
+    const collection = await store.collection('both', { embedder: e })
+    const picture = await sharp({ create: { width: 40, height: 32, channels: 3, background: '#c02010' } })
+      .png()
+      .toBuffer()
+    const inputs = [{ text: 'a towhee sings' }, { text: 'stock markets fell' }, { image: picture }]
+    const { vectors } = await e.embed(inputs)
+    await e.dispose()
+    await collection.upsert(vectors.map((vector, i) => ({ id: `${i}`, vector })))
+    for (const [i, input] of inputs.entries()) {
+      const [hit] = await collection.search(input, { k: 1 })
+      expect(hit).toEqual({ id: `${i}`, score: expect.closeTo(1, 5), metadata: {} })
+    }
+    await expect(collection.search({ image: join(folder, 'none.png') })).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+    })
   })
 
   it('is not filled by equal passages', async () => {

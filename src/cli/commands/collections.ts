@@ -1,4 +1,5 @@
 // Command `collections`: lists, shows and deletes the collections of a database.
+import { PipiloError } from '../../base/index.ts'
 import { type Collection, connect, type Field, type Store } from '../../store/index.ts'
 import { command, usageError } from '../command.ts'
 import { database } from '../modelOptions.ts'
@@ -34,29 +35,51 @@ export const collections = command({
     }
     const store = await connect(db)
     try {
+      const print = (value: unknown, text: string) =>
+        terminal.out(`${json ? JSON.stringify(value, null, action === 'delete' ? 0 : 2) : text}\n`)
       if (name === undefined) {
-        const all = await Promise.all((await store.list()).map((each) => about(store, each)))
-        return await terminal.out(json ? `${JSON.stringify(all, null, 2)}\n` : `${listed(all, db)}\n`)
-      }
-      const found = await about(store, name)
-      if (action === 'show')
-        return await terminal.out(json ? `${JSON.stringify(found, null, 2)}\n` : `${shown(found)}\n`)
-      if (!yes)
-        throw usageError(
-          `This would delete ${name} with its ${found.rows} rows for good.`,
-          'Say --yes to do it.',
+        const [all, damaged] = await everything(store)
+        if (all.length > 0 || damaged.length === 0) await print(all, listed(all, db))
+        for (const { message } of damaged.slice(1)) terminal.err(`pipilo: ${message}\n`)
+        if (damaged.length > 0) throw damaged[0]
+      } else if (action === 'show') {
+        const found = await about(store, name)
+        await print(found, shown(found))
+      } else {
+        // A damaged one can be deleted, too.
+        const rows = await about(store, name).then(
+          (found) => found.rows,
+          (error: unknown) => {
+            if (error instanceof PipiloError && error.code === 'STORE_FAILED') return null
+            throw error
+          },
         )
-      await store.drop(name)
-      await terminal.out(
-        json
-          ? `${JSON.stringify({ deleted: name, rows: found.rows })}\n`
-          : `${name}: deleted, ${found.rows} rows\n`,
-      )
+        const count = `${rows ?? 'unreadable'} rows`
+        if (!yes)
+          throw usageError(`This would delete ${name} with its ${count} for good.`, 'Say --yes to do it.')
+        await store.drop(name)
+        await print({ deleted: name, rows }, `${name}: deleted, ${count}`)
+      }
     } finally {
       await store.close()
     }
   },
 })
+
+/** All collections that can be read, and what is wrong with the others. */
+async function everything(store: Store): Promise<[About[], PipiloError[]]> {
+  const all: About[] = []
+  const damaged: PipiloError[] = []
+  for (const name of await store.list()) {
+    try {
+      all.push(await about(store, name))
+    } catch (error) {
+      if (!(error instanceof PipiloError)) throw error
+      damaged.push(error)
+    }
+  }
+  return [all, damaged]
+}
 
 interface About {
   readonly name: string
