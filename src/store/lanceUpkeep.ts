@@ -135,16 +135,16 @@ export class Upkeep {
       this.#indexed = true
     }
     const clean = alone || (await this.#sharing.mayClean())
-    if (!(clean ? await this.#clean() : await this.#merge())) await this.#refresh()
+    if (!(clean ? await this.#clean(alone) : await this.#merge())) await this.#refresh()
   }
 
   /** Merges small files, deletes what no one can be reading, adds new rows to the indices. False if somebody's tag was in the way. */
-  async #clean(): Promise<boolean> {
+  async #clean(alone: boolean): Promise<boolean> {
     const tags = await this.#table.tags()
     for (const name of Object.keys(await tags.list())) {
       if (name.startsWith(TAG)) await tags.delete(name) // Of a process that was killed.
     }
-    return this.#optimize(await this.#oldSince())
+    return this.#optimize(alone ? FAR : await this.#oldSince())
   }
 
   /** Time before which versions are old. What readers need is not decided by it: see {@link Sharing}. */
