@@ -15,8 +15,8 @@ import { lazily } from '../base/index.ts'
  *
  * @remarks
  * The default is LanceDB in the folder `./.pipilo`, which is made when the first collection is; `s3://`, `gs://` and
- * `az://` addresses keep it on object storage. Several processes may use one database: readers see what has been
- * committed, and writers take turns.
+ * `az://` addresses keep it on object storage. Several processes and machines may use one database: readers see
+ * what has been committed, and writers take turns. No clock decides what is deleted.
  *
  * @throws `STORE_FAILED` when the address is a file, `OPTION_INVALID` for an unknown scheme.
  */
