@@ -176,7 +176,10 @@ export class LanceTable implements BackendTable {
       query = query.select(['id', 'metadata', '_distance']).limit(k)
       if (where !== true) query = query.where(where)
       const cosine = (distance: number) => Math.max(-1, Math.min(1, 1 - distance))
-      return hitsOf(await query.toArrow(), '_distance', cosine)
+      // A filter has looked at the schema already; without one, that needs no time of its own.
+      const looked = predicates.length === 0 && this.#schema()
+      const [found] = await Promise.all([query.toArrow(), looked])
+      return hitsOf(found, '_distance', cosine)
     })
   }
 
@@ -206,8 +209,8 @@ export class LanceTable implements BackendTable {
 
   /** A filter as SQL, over the columns that there are now. */
   async #where(predicates: readonly Predicate[]): Promise<string | boolean> {
-    const columns = columnsOf(await this.#schema())
     if (predicates.length === 0) return true
+    const columns = columnsOf(await this.#schema())
     const names = [...fieldsOf(columns).keys()]
     // Of a collection that is empty nothing is known yet, and nothing is found.
     const known = names.length > 0 || (await this.#table.countRows()) > 0
