@@ -24,6 +24,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import sharp from 'sharp'
+import { PipiloError } from '../src/base/index.ts'
 import { Builder, layers, op, resolveLayer } from '../src/graph/index.ts'
 import { open } from '../src/models/index.ts'
 import { seeded } from '../src/nn/index.ts'
@@ -271,7 +272,12 @@ async function preparations(others: readonly Float32Array[]): Promise<Record<str
     centred: async (rows) => rows.map((row) => normalised(row.map((x, i) => x - mean[i]!))),
   }
   for (const components of NUMBERS.filter((count) => count <= Math.min(width, others.length / 4))) {
-    const whitening = await pca.fit([...others], { components, whiten: true })
+    // Vectors of few directions (a ReLU that is 0 for all of them) have no whitening of that many.
+    const whitening = await pca.fit([...others], { components, whiten: true }).catch((error) => {
+      if (error instanceof PipiloError && error.code === 'OPTION_INVALID') return undefined
+      throw error
+    })
+    if (!whitening) continue
     prepared[`whitened to ${components}`] = async (rows) => {
       const { data } = await whitening.transform([...rows])
       return rows.map((_, i) =>

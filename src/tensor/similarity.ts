@@ -157,3 +157,26 @@ export function l2Normalize(
   for (let i = 0; i < vector.length; i++) out[i] = length === 0 ? 0 : vector[i]! / length
   return out
 }
+
+/**
+ * The squared Euclidean distance of `length` numbers of `a`, from the place `from` on, and of `b` from `start` on.
+ *
+ * @example
+ * ```ts
+ * squaredDistance(data, i * columns, data, j * columns, columns)   // of two rows
+ * ```
+ */
+export function squaredDistance(
+  a: ArrayLike<number>,
+  from: number,
+  b: ArrayLike<number>,
+  start: number,
+  length: number,
+): number {
+  let sum = 0
+  for (let j = 0; j < length; j++) {
+    const difference = a[from + j]! - b[start + j]!
+    sum += difference * difference
+  }
+  return sum
+}

@@ -6,7 +6,7 @@
  *     PYTHON=venv/bin/python npx tsx train/emoji/simclr.ts --lightly                        # with lightly beside it
  *     npx tsx train/emoji/simclr.ts --run FOLDER --vectors vectors.json     # what was trained before, by Pipilo and by simclr_lightly.py
  *
- * `--quick` trains for two epochs, to see that all parts work. `--model`, `--size`, `--batch` and `--lr` are the command's.
+ * `--recipe byol` measures BYOL in the same way. `--quick` trains for two epochs, to see that all parts work. `--model`, `--size`, `--batch` and `--lr` are the command's.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -25,6 +25,7 @@ const { values } = parseArgs({
   options: {
     pictures: { type: 'string', default: join(tmpdir(), 'pipilo-emoji') },
     held: { type: 'string', default: 'openmoji' },
+    recipe: { type: 'string', default: 'simclr' },
     seed: { type: 'string', default: '0' },
     epochs: { type: 'string' },
     model: { type: 'string' },
@@ -37,7 +38,7 @@ const { values } = parseArgs({
     run: { type: 'string' },
   },
 })
-const { defaults } = trainingRecipe('simclr')
+const { defaults } = trainingRecipe(values.recipe)
 const chosen = {
   epochs: Number(values.epochs ?? (values.quick ? 2 : defaults.epochs)),
   model: values.model ?? defaults.model,
@@ -75,11 +76,11 @@ add('untrained', await byModel(await untrained()))
 const out = values.run ?? join(folder, 'run')
 const seconds = values.run
   ? undefined
-  : pipilo('train', 'simclr', '--data', others, '--out', out, ...given).seconds
+  : pipilo('train', values.recipe, '--data', others, '--out', out, ...given).seconds
 const log = readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n')
 const { step, loss } = JSON.parse(log.at(-1)!) as { step: number; loss: number }
 console.log(`loss of the last epoch: ${loss.toFixed(3)}`)
-add('SimCLR by Pipilo', await byModel(out), {
+add(`${values.recipe} by Pipilo`, await byModel(out), {
   steps: step,
   ...(seconds !== undefined && { seconds: seconds.toFixed(0) }),
 })
@@ -101,7 +102,10 @@ console.table(rows)
 async function untrained(): Promise<string> {
   const path = join(folder, 'untrained')
   mkdirSync(path)
-  const { network } = await trainingRecipe('simclr').prepare({ data: await readDataset(others), ...chosen })
+  const { network } = await trainingRecipe(values.recipe).prepare({
+    data: await readDataset(others),
+    ...chosen,
+  })
   const { inference } = network
   const weights = parametersOf(inference).map(
     async ({ name }) => [name, await loadTensor(inference.initializers.get(name)!)] as const,

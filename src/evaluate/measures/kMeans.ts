@@ -1,7 +1,7 @@
 /** Clustering by k-means. */
 import { breathe, checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { type Random, seeded } from '../../nn/index.ts'
-import { type Matrix, row, type Vector } from '../../tensor/index.ts'
+import { type Matrix, row, squaredDistance, type Vector } from '../../tensor/index.ts'
 import { checkMatrix } from './labelled.ts'
 
 /** Options of {@link kMeans}. */
@@ -170,21 +170,6 @@ function means(
   }
   for (let at = 0; at < k; at++) for (let j = 0; j < columns; j++) sums[at * columns + j]! /= counts[at]!
   return sums
-}
-
-function squaredDistance(
-  a: ArrayLike<number>,
-  from: number,
-  b: ArrayLike<number>,
-  start: number,
-  length: number,
-): number {
-  let sum = 0
-  for (let j = 0; j < length; j++) {
-    const difference = a[from + j]! - b[start + j]!
-    sum += difference * difference
-  }
-  return sum
 }
 
 function meanVariance({ rows, columns, data }: Matrix): number {

@@ -1,7 +1,7 @@
 /** Measures of a space of embeddings without a task. */
 import { checkCount, PipiloError } from '../../base/index.ts'
 import { singularValues } from '../../reduce/index.ts'
-import { l2Normalize, type Matrix, row, type Vector } from '../../tensor/index.ts'
+import { l2Normalize, type Matrix, row, squaredDistance, type Vector } from '../../tensor/index.ts'
 import { checkPaired } from './checks.ts'
 import { checkMatrix } from './labelled.ts'
 import { nearestOthers } from './others.ts'
@@ -31,7 +31,8 @@ export function alignment(
     })
   }
   let sum = 0
-  for (let i = 0; i < x.rows; i++) sum += squaredDistance(row(x, i), row(y, i)) ** (alpha / 2)
+  for (let i = 0; i < x.rows; i++)
+    sum += squaredDistance(x.data, i * x.columns, y.data, i * x.columns, x.columns) ** (alpha / 2)
   return sum / x.rows
 }
 
@@ -53,13 +54,14 @@ export function uniformity(
   { t = 2 }: { readonly t?: number } = {},
 ): number {
   const matrix = unit('vectors', vectors)
-  checkPaired({ vectors: { length: matrix.rows } }, 2)
+  const { rows, columns, data } = matrix
+  checkPaired({ vectors: { length: rows } }, 2)
   let sum = 0
-  for (let i = 0; i < matrix.rows; i++) {
-    const one = row(matrix, i)
-    for (let j = i + 1; j < matrix.rows; j++) sum += Math.exp(-t * squaredDistance(one, row(matrix, j)))
+  for (let i = 0; i < rows; i++) {
+    for (let j = i + 1; j < rows; j++)
+      sum += Math.exp(-t * squaredDistance(data, i * columns, data, j * columns, columns))
   }
-  return Math.log((2 * sum) / (matrix.rows * (matrix.rows - 1)))
+  return Math.log((2 * sum) / (rows * (rows - 1)))
 }
 
 /**
@@ -179,10 +181,4 @@ function unit(name: string, vectors: readonly Vector[] | Matrix): Matrix {
     l2Normalize(one, data.subarray(i * matrix.columns, (i + 1) * matrix.columns))
   }
   return { ...matrix, data }
-}
-
-function squaredDistance(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2
-  return sum
 }

@@ -1,7 +1,7 @@
 // The nearest neighbours of rows, exactly, and graphs made of them.
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { semanticSearch } from '../../embed/index.ts'
-import { l2Normalize, type Matrix, row } from '../../tensor/index.ts'
+import { l2Normalize, type Matrix, row, squaredDistance } from '../../tensor/index.ts'
 
 /** Distances of two rows: of their ends, or 1 − cosine. */
 export type Metric = 'euclidean' | 'cosine'
@@ -58,6 +58,7 @@ export async function nearestRows(
   signal?: AbortSignal,
 ): Promise<Neighbours> {
   const isSame = queries === corpus
+  const { columns } = corpus
   // |x|² behind each row makes the largest product that of the nearest row; from the middle, products are small and exact.
   const middle = middleOf(corpus)
   const found = await semanticSearch(extended(queries, middle, true), extended(corpus, middle, false), {
@@ -71,7 +72,10 @@ export async function nearestRows(
     await breathe()
     throwIfAborted(signal)
     const others = hits.filter(({ index }) => !(isSame && index === i)).slice(0, count)
-    const near = others.map(({ index }) => ({ index, distance: squaredDistance(queries, i, corpus, index) }))
+    const near = others.map(({ index }) => ({
+      index,
+      distance: squaredDistance(queries.data, i * columns, corpus.data, index * columns, columns),
+    }))
     near.sort((a, b) => a.distance - b.distance || a.index - b.index)
     for (const [at, { index, distance }] of near.entries()) {
       indices[i * count + at] = index
@@ -99,16 +103,6 @@ function extended({ rows, columns, data }: Matrix, middle: Float64Array, isQuery
     out[i * (columns + 1) + columns] = isQuery ? 1 : -square / 2
   }
   return { rows, columns: columns + 1, data: out }
-}
-
-function squaredDistance(a: Matrix, i: number, b: Matrix, j: number): number {
-  const { columns } = a
-  let sum = 0
-  for (let k = 0, p = i * columns, q = j * columns; k < columns; k++, p++, q++) {
-    const apart = a.data[p]! - b.data[q]!
-    sum += apart * apart
-  }
-  return sum
 }
 
 /** One value for each pair of rows of which one has the other as a neighbour, made of the two that they have for each other (0 for none). */
