@@ -59,7 +59,7 @@ async function* follow(
       took = performance.now() - start
       const changed = [...now.files].filter(([path, as]) => before.files.get(path) !== as || paths.has(path))
       const removed = [...before.files.keys()].filter((path) => !now.files.has(path) && now.tells(path))
-      // What cannot be looked for is as it was.
+      // A file that cannot be looked for is as it was.
       for (const [path, as] of before.files)
         if (!now.files.has(path) && !now.tells(path)) now.files.set(path, as)
       before = now
@@ -74,7 +74,7 @@ async function* follow(
   }
 }
 
-/** What is there at one moment. */
+/** The files that are there at one moment. */
 interface Look {
   /** Of each file, all by which a change shows. */
   readonly files: Map<string, string>
@@ -114,7 +114,7 @@ export async function removeFiles(
   return ofFiles && paths.length > 0 ? collection.delete({ path: { in: paths } }, options) : 0
 }
 
-/** What the system announces of folders. */
+/** Changes in folders, as the system announces them. */
 class Announcements {
   readonly #watchers: FSWatcher[] = []
   #paths = new Set<string>()

@@ -42,7 +42,7 @@ export function schemaOf(info: CollectionInfo): Arrow.Schema {
   )
 }
 
-/** What a table says about itself, as text; undefined when it is not one of ours. */
+/** The text that a table has about itself; undefined when it is not one of ours. */
 export const aboutOf = (schema: Arrow.Schema): string | undefined => schema.metadata.get(infoKey)
 
 /** Facts of a collection from its table's schema, or undefined when the table is not one of ours. */

@@ -50,7 +50,7 @@ export class FolderSharing implements Sharing {
 
   async hold(): Promise<() => Promise<void>> {
     const path = join(this.#folder, `${this.#name}.reading.${randomUUID()}.lock`)
-    // Who may not write here can only read, and be told when a file has gone.
+    // A reader who may not write here is told when a file has gone.
     return takeLock(path, undefined).catch(() => async () => {})
   }
 

@@ -89,7 +89,7 @@ function either(terms: readonly (string | boolean)[]): string | boolean {
   return open.length > 0 && `(${open.map((term) => `(${term})`).join(' OR ')})`
 }
 
-/** What is null is neither true nor false for SQL; for us a comparison with it does not hold, so that its negation does. */
+/** A comparison with null is neither true nor false for SQL; for us it does not hold, so that its negation does. */
 const negation = (term: string | boolean): string | boolean =>
   typeof term === 'boolean' ? !term : `(${term}) IS NOT TRUE`
 
