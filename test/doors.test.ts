@@ -57,6 +57,8 @@ const inner: Record<string, string[]> = {
     'ModelInput',
     'PlacedToken',
     'ResolvedEmbedder',
+    'displayPath',
+    'findFiles',
     'inputFor',
     'modelInput',
     'optionsKey',
