@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Table } from '@lancedb/lancedb'
 import type { PipiloError } from '../base/index.ts'
-import { isConflict, isTagged, lanceError, retrying } from './lanceErrors.ts'
+import { isConflict, isTagged, isVanished, lanceError, retrying } from './lanceErrors.ts'
 import type { Sharing } from './lanceSharing.ts'
 
 /** LanceDB's name of the index of the column `vector`. */
@@ -111,11 +111,13 @@ export class Upkeep {
   }
 
   #inTurn(work: () => Promise<void>, attempts?: number): Promise<void> {
+    const onNewest = async () => {
+      await this.#table.checkoutLatest()
+      await work()
+    }
+    // Where there are no turns, another's tag goes while LanceDB reads them.
     return this.#sharing.exclusive(() =>
-      retrying(async () => {
-        await this.#table.checkoutLatest()
-        await work()
-      }, attempts),
+      retrying(onNewest, attempts, (error) => isConflict(error) || isVanished(error)),
     )
   }
 
@@ -226,7 +228,7 @@ export class Upkeep {
   async now({ alone = false }: { readonly alone?: boolean } = {}): Promise<void> {
     await this.#running
     try {
-      await this.#inTurn(() => this.#work(alone))
+      await this.#inTurn(() => this.#work(alone), 20)
       this.#failure = undefined
     } catch (error) {
       throw lanceError(error, `The collection "${this.#table.name}" could not be optimised`)

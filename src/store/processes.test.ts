@@ -70,6 +70,27 @@ describe('several processes', () => {
     await store.close()
   })
 
+  it('write and bring in order at once where there are no locks (object storage), and lose nothing', async () => {
+    const folder = emptyFolder()
+    const batches = 25
+    const first = writer(folder, 'a', 0, batches, { flags: ['unlocked', 'optimize'] })
+    await first.begun
+    const others = ['b', 'c', 'd'].map((name) =>
+      writer(folder, name, 0, batches, { flags: ['unlocked', 'optimize'] }),
+    )
+    const writers = [first, ...others]
+    expect(await Promise.all(writers.map(({ ended }) => ended))).toEqual([0, 0, 0, 0])
+    expect(writers.map(({ errors }) => errors())).toEqual(['', '', '', ''])
+    const store = await connect(folder)
+    const collection = await store.collection('birds', { dimensions })
+    expect(await collection.count()).toBe(4 * (15 * batches + 1))
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const rows = Array.from({ length: batches }, (_, batch) => rowsOf(name, batch).slice(1)).flat()
+      expect(await collection.get(rows.map(({ id }) => id))).toEqual(rows)
+    }
+    await store.close()
+  })
+
   it('index the same texts four at once, two of them killed: each once, and what was stored stays', async () => {
     const [folder, texts] = [emptyFolder(), emptyFolder()]
     const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
