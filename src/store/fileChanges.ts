@@ -7,6 +7,9 @@ import { PipiloError } from '../base/index.ts'
 import { displayPath, findFiles, rootOf } from '../embed/index.ts'
 import type { Collection, WriteOptions } from './types.ts'
 
+/** Paths in one condition. */
+const PATHS_AT_ONCE = 1000
+
 /** Files that are no longer as they were. */
 export interface FileChanges {
   /** New or changed, by absolute path. */
@@ -111,7 +114,10 @@ export async function removeFiles(
   options: WriteOptions = {},
 ): Promise<number> {
   const ofFiles = (await collection.fields()).some(({ name }) => name === 'path')
-  return ofFiles && paths.length > 0 ? collection.delete({ path: { in: paths } }, options) : 0
+  let removed = 0
+  for (let i = 0; ofFiles && i < paths.length; i += PATHS_AT_ONCE)
+    removed += await collection.delete({ path: { in: paths.slice(i, i + PATHS_AT_ONCE) } }, options)
+  return removed
 }
 
 /** Changes in folders, as the system announces them. */
