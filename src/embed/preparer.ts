@@ -50,6 +50,8 @@ export async function preparer(
   const loaded = await loadTokenizer(tokenizer, {
     lowercase: text?.lowercase ?? false,
     ...(text?.clean ? { clean: text.clean } : {}),
+    specialTokens: text?.specialTokens ?? true,
+    dropUnknown: text?.dropUnknown ?? false,
   })
   const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
@@ -82,6 +84,7 @@ export async function preparer(
     return new TextPreparation({
       tokenizer: loaded,
       inputs: inputs.map((input) => input.name),
+      flat: inputs.some((input) => input.name === 'offsets'),
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,

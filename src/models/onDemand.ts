@@ -96,6 +96,19 @@ export const readSafetensors = lazily(
 )
 
 /**
+ * Lists the tensors of a checkpoint (safetensors, or what `torch.save` wrote) by name, also where it says nothing of its architecture.
+ *
+ * @example
+ * ```ts
+ * const tensors = await listTensors('weights.ckpt')   // also a folder, 'hf:owner/name', …
+ * tensors.get('conv1.weight')                         // { dtype: 'float32', shape: [64, 3, 7, 7] }
+ * ```
+ *
+ * @throws PipiloError `MODEL_INVALID` for a folder without a checkpoint or with several, and those of sources and formats
+ */
+export const listTensors = lazily(async () => (await import('./listTensors.ts')).listTensors)
+
+/**
  * Writes tensors as a safetensors file, atomically; those that lie in files are copied in pieces.
  *
  * @example

@@ -3,6 +3,7 @@ export { card, cards, defaultImageModel, defaultTextImageModel, defaultTextModel
 export type { ModelFiles, OpenFile } from './files.ts'
 export type { Safetensors } from './formats/safetensors.ts'
 export {
+  listTensors,
   open,
   openRepository,
   readLora,

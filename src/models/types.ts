@@ -31,7 +31,8 @@ export interface ImagePreprocessing {
    * crops begin at offsets rounded down.
    */
   readonly resize?: number | readonly [height: number, width: number]
-  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos'
+  /** As Pillow has them. */
+  readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos' | 'box' | 'hamming'
   /** 1 for grey pictures, Pillow's `L` (0.299 red + 0.587 green + 0.114 blue), made of the resized RGB. Default 3. */
   readonly channels?: 1 | 3
   /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */
@@ -54,6 +55,10 @@ export interface TextPreprocessing {
    * dropped (`siglip`, as in transformers) or a space (`canonicalize`, as in OpenCLIP). Default: not at all.
    */
   readonly clean?: 'siglip' | 'canonicalize'
+  /** `false`: a text's own tokens alone, without those that the tokenizer puts around it. Default `true`. */
+  readonly specialTokens?: boolean
+  /** `true`: tokens of unknown words are left out, as model2vec does. Default `false`. */
+  readonly dropUnknown?: boolean
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
 }

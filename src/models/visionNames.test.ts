@@ -105,7 +105,8 @@ describe('a checkpoint alone', () => {
       message: expect.stringMatching(/architecture: 'resnet50'/),
     })
     const model = await open(path, { architecture: 'mobilenetv3_small_050', size: [64, 96] })
-    expect(model.card.image?.size).toEqual([64, 96])
+    expect(model.card.image).toMatchObject({ size: [64, 96], interpolation: 'bicubic', cropRatio: 0.875 })
+    expect(model.card.notes).toMatch(/it is timm's for mobilenetv3_small_050/)
   })
 })
 

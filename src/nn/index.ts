@@ -35,6 +35,7 @@ export {
   buildBert,
 } from './text/bert.ts'
 export { buildSentenceEncoder, type SentenceEncoderOptions } from './text/sentenceEncoder.ts'
+export { buildStaticEmbedding } from './text/staticEmbedding.ts'
 export { buildClip, buildClipImage, buildClipText } from './towers/clip.ts'
 export { buildOpenClip } from './towers/openClip.ts'
 export { buildClipPair, buildDualEncoder, type DualEncoderConfig } from './towers/pair.ts'

@@ -45,6 +45,8 @@ export interface BuiltModel {
   readonly hiddenStates?: readonly string[]
   /** For text models: the attention map of each layer, [batch, heads, queries, keys], as transformers' `attentions`. */
   readonly attentions?: readonly string[]
+  /** Layers that are not there because an operator before them is not translated, and why. */
+  readonly blocked?: ReadonlyMap<string, string>
   /** For text models: the token embeddings alone; `feed` puts embeddings of one's own there (transformers' `inputs_embeds`). */
   readonly tokenEmbeddings?: string
 }

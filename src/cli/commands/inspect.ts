@@ -1,7 +1,8 @@
 // Command `inspect`: shows a model's inputs, outputs, layers and places to tap.
+import { PipiloError } from '../../base/index.ts'
 import { placementOf } from '../../embed/index.ts'
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
-import { type Model, open, type Towers } from '../../models/index.ts'
+import { listTensors, type Model, open, type Towers } from '../../models/index.ts'
 import type { Placement } from '../../runtime/index.ts'
 import { command } from '../command.ts'
 import { deviceArgs, deviceOption, openArgs, openOptions } from '../modelOptions.ts'
@@ -75,9 +76,37 @@ function placementText({ device, operators, onCpu, half, halfRefused }: Placemen
 
 const placesOf = (model: Model): Place[] => [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
 
+/** The tensors of a checkpoint whose architecture is not known, and why it cannot be opened; throws that where there is no checkpoint. */
+async function tensorsText(
+  name: string,
+  error: unknown,
+  json: boolean | undefined,
+  options: Parameters<typeof listTensors>[1],
+): Promise<string> {
+  if (!(error instanceof PipiloError) || error.code !== 'MODEL_INVALID') throw error
+  const tensors = await listTensors(name, options).catch(() => {
+    throw error
+  })
+  const rows = [...tensors].map(([tensor, { dtype, shape }]) => ({ name: tensor, dtype, shape }))
+  if (json) return `${JSON.stringify({ error: error.toJSON(), tensors: rows }, null, 2)}\n`
+  const numbers = rows.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+  return [
+    error.message,
+    '',
+    table(
+      [{ heading: 'tensor' }, { heading: 'dtype' }, { heading: 'shape' }],
+      rows.map((row) => [row.name, row.dtype, shapeText(row.shape)]),
+    ),
+    '',
+    `${rows.length} tensors, ${numbers.toLocaleString('en')} numbers`,
+    '',
+  ].join('\n')
+}
+
 export const inspect = command({
   name: 'inspect',
-  description: 'List the layers of a model: what --tap can read',
+  description:
+    'List the layers of a model: what --tap can read; of a checkpoint without architecture, its tensors',
   examples: [
     'pipilo inspect all-MiniLM-L6-v2',
     'pipilo inspect resnet50.onnx --json',
@@ -100,12 +129,18 @@ export const inspect = command({
     graph: { type: 'boolean', description: 'Print every node instead' },
     json: {
       type: 'boolean',
-      description: 'Print { inputs, outputs, places, stages, layers, placement } as JSON',
+      description:
+        'Print { inputs, outputs, places, stages, layers, placement } as JSON, or { error, tensors }',
     },
   },
   async run({ model: name, graph, json, ...args }, terminal) {
     const opening = { ...openOptions(args), signal: terminal.signal }
-    const model = await open(name, opening)
+    let model: Model
+    try {
+      model = await open(name, opening)
+    } catch (error) {
+      return terminal.out(await tensorsText(name, error, json, opening))
+    }
     const layers = model
       .layers()
       .map(({ name, kind, shape, parameters }) => ({ name, kind, shape: shape ?? null, parameters }))

@@ -5,8 +5,18 @@ import type { RawImage } from '../types.ts'
 import { geometry, type Side } from './geometry.ts'
 import { resample } from './resample.ts'
 
-/** sharp's kernels that, for what becomes smaller, are Pillow's filters. */
-const KERNELS = { nearest: 'nearest', bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const
+/** sharp's kernels that, for what becomes smaller, are Pillow's filters; the others are for drawings alone, which have no pixels yet. */
+const KERNELS = {
+  nearest: 'nearest',
+  bilinear: 'linear',
+  bicubic: 'cubic',
+  lanczos: 'lanczos3',
+  box: 'linear',
+  hamming: 'linear',
+} as const
+
+/** Filters that sharp lacks. */
+const OURS: readonly ImagePreprocessing['interpolation'][] = ['nearest', 'box', 'hamming']
 const BLACK = [0, 0, 0] as const
 const WHITE = [255, 255, 255] as const
 
@@ -27,15 +37,15 @@ export async function pixels(image: Sharp): Promise<RawImage> {
  *
  * sharp resizes a side that becomes shorter, on a thread of its own: it differs from Pillow by a grey level, at the
  * picture's rim and where it first halves a large picture by a few. A side that becomes longer sharp resizes differently
- * (its pixels lie elsewhere, and Lanczos becomes bicubic), and so it does the nearest pixel: those are done here, in
- * a time proportional to the output. Drawings (SVG) are drawn at the size that is wanted.
+ * (its pixels lie elsewhere, and Lanczos becomes bicubic), and so it does the nearest pixel; means over boxes and Hamming's window it
+ * lacks: those are done here, in a time proportional to the output, or to the source for means. Drawings (SVG) are drawn at the size that is wanted.
  */
 export async function fitImage(image: Sharp, preprocessing: ImagePreprocessing): Promise<RawImage> {
   const { interpolation, size, crop } = preprocessing
   const { autoOrient: whole, format } = await image.metadata()
   const { horizontal, vertical } = geometry(whole.width, whole.height, preprocessing)
   const isSharps = ({ from, to }: Side) =>
-    format === 'svg' || to === from || (to < from && interpolation !== 'nearest')
+    format === 'svg' || to === from || (to < from && !OURS.includes(interpolation))
   const [across, down] = [task(horizontal, isSharps(horizontal)), task(vertical, isSharps(vertical))]
   if (across.width !== whole.width || down.width !== whole.height) {
     const kernel = KERNELS[interpolation]

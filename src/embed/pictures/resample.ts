@@ -4,7 +4,7 @@ import type { Geometry, Side } from './geometry.ts'
 
 type Interpolation = ImagePreprocessing['interpolation']
 
-/** Pillow's filters: half of their width, and their weight at a distance of `x` ≥ 0 pixels. */
+/** Pillow's filters: half of their width, and their weight at a distance of `x` pixels, from 0 on but for the box. */
 const FILTERS: Readonly<
   Record<Exclude<Interpolation, 'nearest'>, readonly [support: number, weight: (x: number) => number]>
 > = {
@@ -16,6 +16,8 @@ const FILTERS: Readonly<
       return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0
     },
   ],
+  box: [0.5, (x) => (x > -0.5 && x <= 0.5 ? 1 : 0)],
+  hamming: [1, (x) => (x < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0)],
   lanczos: [3, (x) => (x < 3 ? sinc(x) * sinc(x / 3) : 0)],
 }
 
@@ -104,9 +106,10 @@ function taps(side: Side, interpolation: Interpolation): Tap[] {
     const center = (start + i + 0.5) * scale
     const first = Math.max(0, Math.trunc(center - reach + 0.5))
     const last = Math.min(from, Math.trunc(center + reach + 0.5))
-    const weights = Array.from({ length: last - first }, (_, k) =>
-      filter(Math.abs((first + k - center + 0.5) / stretch)),
-    )
+    const weights = Array.from({ length: last - first }, (_, k) => {
+      const x = (first + k - center + 0.5) / stretch
+      return filter(interpolation === 'box' ? x : Math.abs(x))
+    })
     const sum = weights.reduce((a, b) => a + b, 0)
     const fixed = weights.map((weight) => roundAway((weight / sum) * 2 ** PRECISION))
     return { first, weights: Int32Array.from(fixed) }

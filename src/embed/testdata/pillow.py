@@ -40,6 +40,8 @@ FILTERS = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
 }
 cases = []
 for (width, height), sizes in {(23, 17): [(9, 7), (40, 31), (12, 40), (40, 8)], (320, 213): [(32, 24)]}.items():

@@ -1,6 +1,7 @@
 // Loads a tokenizer from its file.
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
+import { gitLfsPointer } from '../../base/index.ts'
 import { parseTokenizer, type TextTokenizer, type TokenizerOptions } from './tokenizer.ts'
 
 /** See `loadTokenizer` in onDemand.ts. */
@@ -12,5 +13,8 @@ export async function loadTokenizer(path: string, options: TokenizerOptions = {}
     }),
     import('@huggingface/tokenizers'),
   ])
-  return parseTokenizer(json, path, options)
+  const pointer = gitLfsPointer(json, path)
+  if (pointer) throw pointer
+  // Windows' editors put a mark of the byte order before UTF-8, which JSON does not have.
+  return parseTokenizer(json.replace(/^\uFEFF/, ''), path, options)
 }

@@ -13,6 +13,8 @@ export interface TextOptions {
   readonly tokenizer: TextTokenizer
   /** Names of the graph's inputs. */
   readonly inputs: readonly string[]
+  /** `input_ids` are those of all texts in one row, and `offsets` say where each begins, as in model2vec's graphs. Default `false`. */
+  readonly flat?: boolean
   readonly maxLength: number
   readonly batchTokens: number
   readonly maxWaitingTokens: number
@@ -23,7 +25,7 @@ export interface TextOptions {
 }
 
 /** Inputs of a graph that a text fills: all its tokens are of type 0. */
-export const fedInputs: readonly string[] = ['input_ids', 'attention_mask', 'token_type_ids']
+export const fedInputs: readonly string[] = ['input_ids', 'attention_mask', 'token_type_ids', 'offsets']
 
 /** Texts sorted together: enough that neighbours are equally long. */
 const WINDOW = { count: 1024, weight: 2 ** 21 }
@@ -63,7 +65,7 @@ export class TextPreparation implements Preparation {
     inputs: readonly Input[],
     { indexOf, prompt, signal, onError }: PrepareOptions,
   ): Promise<Unit[]> {
-    const { tokenizer, maxLength, chunks } = this.#options
+    const { tokenizer, maxLength, chunks, text } = this.#options
     const units: Unit[] = []
     for (const [owner, input] of inputs.entries()) {
       const pause = breathe()
@@ -77,6 +79,11 @@ export class TextPreparation implements Preparation {
         }
       } else {
         const { ids, truncated } = tokenizer.encode(prompt + input, maxLength)
+        // Padding would stand in for it, with a vector of its own.
+        if (ids.length === 0 && text?.specialTokens === false) {
+          onError(owner, noToken(indexOf(owner)))
+          continue
+        }
         units.push({ owner, content: ids, size: ids.length, truncated })
       }
     }
@@ -84,12 +91,15 @@ export class TextPreparation implements Preparation {
   }
 
   pack(units: readonly Unit[]): Unit[][] {
+    // Texts in one row come one by one: a graph need not heed where each begins.
+    if (this.#options.flat) return units.map((unit) => [unit])
     const { batch, least } = this.limits
     return packByLength(units, batch, { least, concurrency: this.#options.concurrency })
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
-    const { inputs, tokenizer, text } = this.#options
+    const { inputs, tokenizer, text, flat } = this.#options
+    if (flat) return flatFeeds(inputs, batch)
     const length = Math.max(text?.padding?.length ?? 1, ...batch.map(({ size }) => size))
     const padId = tokenizer.padding(text?.padding?.token)
     const shape = [batch.length, length]
@@ -110,6 +120,39 @@ export class TextPreparation implements Preparation {
     }
     return feeds
   }
+}
+
+/** Ids of all texts in one row, and where each begins. */
+function flatFeeds(inputs: readonly string[], batch: readonly Unit[]): Record<string, Tensor> {
+  const ids = batch.flatMap(({ content }) => [...content])
+  let at = 0
+  const starts = batch.map(({ content }) => {
+    at += content.length
+    return at - content.length
+  })
+  const row = (values: readonly number[]): Tensor => ({
+    dtype: 'int64',
+    shape: [values.length],
+    data: BigInt64Array.from(values, BigInt),
+  })
+  const mask: Tensor = {
+    dtype: 'int64',
+    shape: [1, ids.length],
+    data: new BigInt64Array(ids.length).fill(1n),
+  }
+  const all: Record<string, Tensor> = { input_ids: row(ids), offsets: row(starts), attention_mask: mask }
+  return Object.fromEntries(inputs.map((name) => [name, all[name] ?? mask]))
+}
+
+function noToken(index: number): PipiloError {
+  return new PipiloError(
+    'TEXT_INVALID',
+    `Input ${index} has no token that the model knows: it has no vector.`,
+    {
+      input: index,
+      hint: 'Leave out empty texts, or skip them with onError.',
+    },
+  )
 }
 
 function notText(input: unknown, index: number): PipiloError {

@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Tokenizer } from '@huggingface/tokenizers'
@@ -93,6 +95,23 @@ describe('encode', () => {
     expect(characters).toBeLessThan(10_000)
     expect([ids.length, truncated]).toEqual([256, true])
     expect(ids).toEqual(tokenizer.encode(long.slice(0, 3000), 256).ids)
+  })
+
+  // a-27
+  it('reads a file with a mark of the byte order, and tells a Git LFS pointer', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pipilo-tokenizer-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const model = { type: 'WordLevel', vocab: { a: 0, '[UNK]': 1 }, unk_token: '[UNK]' }
+    const marked = join(folder, 'tokenizer.json')
+    const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null }
+    await writeFile(marked, `\uFEFF${JSON.stringify({ added_tokens: [], ...parts, model })}`)
+    expect((await loadTokenizer(marked)).encode('a').ids).toEqual([0])
+    const pointer = join(folder, 'pointer.json')
+    await writeFile(pointer, 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n')
+    await expect(loadTokenizer(pointer)).rejects.toMatchObject({
+      code: 'FORMAT_INVALID',
+      message: expect.stringMatching(/Git LFS pointer/),
+    })
   })
 
   it('names a file that is no tokenizer', async () => {

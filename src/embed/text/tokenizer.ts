@@ -19,6 +19,10 @@ export interface TokenizerOptions {
   readonly lowercase?: boolean
   /** Clean the text first, see the card's `text.clean`. */
   readonly clean?: TextPreprocessing['clean']
+  /** `false`: no special tokens around a text. Default `true`. */
+  readonly specialTokens?: boolean
+  /** Leave out tokens of unknown words. Default `false`. */
+  readonly dropUnknown?: boolean
 }
 
 /** UTF-16 units tokenised in one go where a text can be cut: at most a few milliseconds of work. */
@@ -43,6 +47,8 @@ export class TextTokenizer {
   /** The text before a space has the same tokens without the rest. */
   readonly #hasBeginnings: boolean
   readonly #clean: (text: string) => string
+  /** The token that is left out. */
+  readonly #unknown: number | undefined
 
   /** @internal Made by {@link parseTokenizer}: users of the package need no types of the library. */
   constructor(tokenizer: Tokenizer, file: TokenizerFile, options: TokenizerOptions = {}) {
@@ -51,8 +57,14 @@ export class TextTokenizer {
     this.#cuts = cutPoints(file)
     this.#hasBeginnings = isLattice(file.model) && keepsWords(file.model)
     this.#clean = cleaner(options)
+    const { unk_token: unknown } = file.model as { unk_token?: unknown }
+    this.#unknown =
+      options.dropUnknown && typeof unknown === 'string' ? tokenizer.token_to_id(unknown) : undefined
     const text = 'text'
-    const around = tokenizer.post_processor?.post_process([text]).tokens ?? [text]
+    const around =
+      options.specialTokens === false
+        ? [text]
+        : (tokenizer.post_processor?.post_process([text]).tokens ?? [text])
     const id = (token: string) => tokenizer.token_to_id(token) ?? 0
     this.prefix = around.slice(0, around.indexOf(text)).map(id)
     this.suffix = around.slice(around.indexOf(text) + 1).map(id)
@@ -88,7 +100,9 @@ export class TextTokenizer {
   content(text: string): number[] {
     // A lone surrogate is no character; Python's tokenizers refuse it, UTF-8 encoders write U+FFFD.
     const characters = /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
-    return this.#tokenizer.encode(this.#clean(characters), { add_special_tokens: false }).ids
+    const cleaned = this.#clean(characters)
+    const { ids }: { ids: number[] } = this.#tokenizer.encode(cleaned, { add_special_tokens: false })
+    return this.#unknown === undefined ? ids : ids.filter((id) => id !== this.#unknown)
   }
 
   /** The id of the token that texts are padded with: the one of this name, else the tokenizer's own. */

@@ -45,6 +45,20 @@ describe('a vocabulary without tokenizer.json', () => {
     }
   })
 
+  it('of CamemBERT has the pieces of XLM-RoBERTa three places later, and its own special tokens', async () => {
+    const place = await mkdtemp(join(cache, 'camembert-'))
+    const model = await readFile(join(folder, 'xlm-roberta/sentencepiece.bpe.model'))
+    await writeFile(join(place, 'sentencepiece.bpe.model'), model)
+    await writeFile(join(place, 'config.json'), '{"model_type":"camembert"}')
+    const path = await tokenizerPath(await resolveSource({ kind: 'file', path: place }))
+    const tokenizer = await loadTokenizer(path!)
+    const special: Readonly<Record<number, number>> = { 0: 5, 1: 1, 2: 6, 3: 3 }
+    for (const [i, line] of reference.lines.entries()) {
+      const wanted = reference.ids['xlm-roberta']![i]!.map((id) => special[id] ?? id + 3)
+      expect(tokenizer.encode(line).ids, line).toEqual(wanted)
+    }
+  })
+
   it("normalises SigLIP's text by the longest entry, as SentencePiece does: six bytes in one", async () => {
     const tokenizer = await loadTokenizer((await pathOf('siglip'))!)
     expect(tokenizer.encode('ﾋﾟn, aﾋﾟ').ids).toEqual(tokenizer.encode('pin api').ids)

@@ -1,8 +1,8 @@
 // The file that a model's external data names: it has to lie in the model's own folder.
-import { existsSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
+import { gitLfsPointer, LARGEST_POINTER, PipiloError } from '../../base/index.ts'
 
 /**
  * The file of a tensor's external data, and how many bytes it has.
@@ -39,7 +39,17 @@ export function externalFile(
   const stats = statSyncOrThrow(real)
   if (!stats.isFile())
     throw new PipiloError('NOT_A_FILE', `${what} lies in ${path}, which is not a file.`, { input: path })
+  const pointer = stats.size <= LARGEST_POINTER ? gitLfsPointer(startOf(real), path) : undefined
+  if (pointer) throw pointer
   return { path, bytes: stats.size }
+}
+
+function startOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw fileError(error, path, 'read')
+  }
 }
 
 function statSyncOrThrow(path: string) {

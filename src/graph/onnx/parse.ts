@@ -1,5 +1,5 @@
 // Reads an ONNX model from bytes, wherever they are.
-import { PipiloError } from '../../base/index.ts'
+import { gitLfsPointer, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../types.ts'
 import { readModel } from './read.ts'
 import type { ReadContext } from './tensors.ts'
@@ -37,6 +37,8 @@ export function parseSource(source: Source, length: number, context: ReadContext
     if (error instanceof PipiloError || (error instanceof Error && 'code' in error && 'syscall' in error))
       throw error
     const start = new TextDecoder('latin1').decode(source.read(0, Math.min(length, 512)))
+    const pointer = gitLfsPointer(start, context.name)
+    if (pointer) throw pointer
     const reason = error instanceof Error ? error.message : String(error)
     const { what, hint } = describe(start, reason)
     throw new PipiloError('FORMAT_INVALID', `${context.name} is no valid ONNX model: ${what}.`, {
@@ -49,12 +51,6 @@ export function parseSource(source: Source, length: number, context: ReadContext
 
 /** The probable kind of a file that is no ONNX model. */
 function describe(start: string, reason: string): { what: string; hint: string } {
-  if (start.startsWith('version https://git-lfs')) {
-    return {
-      what: 'it is a Git LFS pointer, not the file itself',
-      hint: 'Run `git lfs pull`, or download the file.',
-    }
-  }
   if (/^\s*<(!doctype|html|\?xml)/i.test(start)) {
     return { what: 'it is a web page', hint: 'Download the file itself, not the page that shows it.' }
   }

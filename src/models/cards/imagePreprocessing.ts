@@ -3,7 +3,7 @@ import { PipiloError } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../types.ts'
 
 const crops: readonly unknown[] = ['squash', 'center', 'border']
-const interpolations: readonly unknown[] = ['bilinear', 'bicubic', 'nearest', 'lanczos']
+const interpolations: readonly unknown[] = ['bilinear', 'bicubic', 'nearest', 'lanczos', 'box', 'hamming']
 
 /**
  * Refuses a preparation of pictures that cannot be followed: it may come from a user's card.

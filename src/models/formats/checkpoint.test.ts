@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type FileTensor, type Tensor, tensor } from '../../tensor/index.ts'
-import { open, readSafetensors, writeSafetensors } from '../index.ts'
+import { listTensors, open, readSafetensors, writeSafetensors } from '../index.ts'
 import {
   embedTexts,
   expectRows,
@@ -73,6 +73,114 @@ describe('a checkpoint in several files', () => {
       code: 'MODEL_INVALID',
       message: expect.stringMatching(message),
     })
+  })
+})
+
+/** The fixture's tensors under other names. */
+async function renamed(change: (name: string) => string) {
+  const { tensors } = await readSafetensors(join(sentenceTransformers, 'model.safetensors'))
+  const path = await variant({})
+  await writeSafetensors(
+    join(path, 'model.safetensors'),
+    new Map([...tensors].map(([name, tensor]) => [change(name), tensor])),
+  )
+  return path
+}
+
+// a-22
+describe('a checkpoint of a wrapped network', () => {
+  it.each([
+    ['_orig_mod.', (name: string) => `_orig_mod.${name}`],
+    ['module._orig_mod.', (name: string) => `module._orig_mod.${name}`],
+    ['model.module.bert.', (name: string) => `model.module.bert.${name}`],
+    ['net.encoder.', (name: string) => `net.encoder.${name}`],
+    ['_orig_mod. within', (name: string) => name.replace('encoder.', 'encoder._orig_mod.')],
+  ])('is read alike in all formats: %s', async (_, change) => {
+    const model = await open(await renamed(change))
+    expect(model.unused).toEqual([])
+    expectRows(await embedTexts(model), await embedTexts(await open(sentenceTransformers)))
+  })
+})
+
+// a-32
+describe('a checkpoint of another ending', () => {
+  const pickled = () => readFile(testdata('sentence-modules/pytorch_model.bin'))
+
+  it.each([
+    'last.ckpt',
+    'best.pth.tar',
+    'weights',
+    'model.v2',
+  ])('is known by its content: %s', async (name) => {
+    const path = await variant({ 'model.safetensors': null, [name]: await pickled() })
+    const wanted = await embedTexts(await open(sentenceTransformers))
+    expectRows(await embedTexts(await open(path)), wanted)
+    expectRows(await embedTexts(await open(join(path, name))), wanted)
+  })
+
+  it('may be that of another format', async () => {
+    const path = await variant({ 'model.safetensors': await pickled() })
+    expectRows(await embedTexts(await open(path)), await embedTexts(await open(sentenceTransformers)))
+  })
+
+  it.each([
+    ['a page of the web', '<!DOCTYPE html><html></html>', /a page of the web/],
+    ['an archive', Buffer.from('\u001f\u008b\b\0', 'latin1'), /gzip/],
+    ['text', 'nothing of the kind', /begins neither as safetensors nor/],
+  ])('that holds %s says so', async (_, content, message) => {
+    const path = await variant({ 'model.safetensors': null, 'pytorch_model.bin': content })
+    expect(await rejection(open(path))).toMatchObject({
+      code: 'FORMAT_UNSUPPORTED',
+      message: expect.stringMatching(message),
+    })
+  })
+})
+
+// a-27
+describe('a Git LFS pointer', () => {
+  const pointer = 'version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 90868376\n'
+
+  it.each([
+    'model.safetensors',
+    'config.json',
+    'modules.json',
+    'pytorch_model.bin',
+  ])('is told: %s', async (name) => {
+    const path = await variant({
+      ...(name.endsWith('.bin') && { 'model.safetensors': null }),
+      [name]: pointer,
+    })
+    expect(await rejection(open(path))).toMatchObject({
+      code: 'FORMAT_INVALID',
+      message: expect.stringMatching(/is a Git LFS pointer, not the file itself.*git lfs pull/),
+    })
+  })
+})
+
+describe('a checkpoint that says nothing of its architecture', () => {
+  it('is refused with its tensors, which listTensors gives', async () => {
+    const path = await variant({ 'config.json': null, 'modules.json': null })
+    expect(await rejection(open(path))).toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringMatching(
+        /It holds 39 tensors: embeddings\.LayerNorm\.bias \[8\], .*…\. Name its architecture/,
+      ),
+    })
+    const tensors = await listTensors(join(path, 'model.safetensors'))
+    expect(tensors.size).toBe(39)
+    expect(tensors.get('embeddings.LayerNorm.bias')).toEqual({ dtype: 'float32', shape: [8] })
+  })
+
+  // c-07
+  it('or whose configuration claims a million layers is answered before they are built', async () => {
+    const config = JSON.parse(await readFile(join(sentenceTransformers, 'config.json'), 'utf8'))
+    const path = await variant({ 'config.json': { ...config, num_hidden_layers: 1_000_000 } })
+    for (const strict of [true, false]) {
+      expect(await rejection(open(path, { strict }))).toMatchObject({
+        code: 'PARAMETER_MISSING',
+        message: expect.stringMatching(/num_hidden_layers is 1000000, and they hold 2 blocks/),
+      })
+    }
   })
 })
 

@@ -1,7 +1,7 @@
 // Finds and reads a model's checkpoint: safetensors or what `torch.save` wrote, in one file or in shards.
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
-import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
+import { isObject, type ModelFiles, type OpenFile, readJsonObject, viewOf } from '../files.ts'
 import { readTorch } from './pickle/index.ts'
 import { parseSafetensors } from './safetensors.ts'
 
@@ -10,6 +10,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, Initializer>
   /** Names of the files that hold them, within the model. */
   readonly paths: readonly string[]
+  /** A choice that was made among what they hold, in a sentence. */
+  readonly note?: string
 }
 
 /** Names that checkpoints have, the best first. */
@@ -25,36 +27,74 @@ const usual = [
 /** Files of a training run that hold no model. */
 const asides = /^(?:training_args|optimizer|scheduler|rng_state.*|scaler|random_states.*|adapter_model)\./
 
-/** True if a name is that of a checkpoint, by its ending. */
+/** Endings of checkpoints: Lightning writes `.ckpt`, PyTorch's examples and MoCo `.pth.tar`. */
+const endings = /\.(?:safetensors|bin|pt|pth|ckpt|pth\.tar|safetensors\.index\.json|bin\.index\.json)$/
+
+/** True if a name is that of a checkpoint, by its ending. Others are told by their content: {@link contentOf}. */
 export function isCheckpoint(name: string): boolean {
-  return /\.(?:safetensors|bin|pt|pth|safetensors\.index\.json|bin\.index\.json)$/.test(name)
+  return endings.test(name)
 }
+
+/** Format of a checkpoint, by its first bytes; undefined for what is none. */
+export async function contentOf(file: OpenFile): Promise<'torch' | 'safetensors' | undefined> {
+  const start = await file.read(0, Math.min(16, file.size))
+  // A zip archive, or a pickle of protocol 2 to 5.
+  if (start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4) return 'torch'
+  if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) return 'torch'
+  // The length of a header, which is a JSON object.
+  if (start.length < 9 || start[8] !== 0x7b) return undefined
+  return viewOf(start).getBigUint64(0, true) <= BigInt(file.size - 8) ? 'safetensors' : undefined
+}
+
+/** Endings of files that are no checkpoint, which need not be looked into. */
+const others =
+  /\.(?:json|jsonl|ya?ml|toml|txt|md|py|ipynb|js|mjs|ts|html?|css|csv|tsv|png|jpe?g|gif|svg|webp|onnx|onnx[._]data|h5|msgpack|ot|model|gz|zip|npz|npy|parquet|arrow|log|sh)$|^\./i
+
+/** Most files of a folder that are looked into. */
+const MOST_LOOKED_INTO = 32
 
 /**
  * The name of the checkpoint among those of a folder: `model.safetensors`, sharded or not, before `pytorch_model.bin`, else the
- * only one that is there, safetensors before pickles.
+ * only one that is there, safetensors before pickles; in a folder on this machine also one of any ending, told by its content.
  *
+ * @param names of the files in the folder
+ * @param folder within `files`, `''` or ending in a slash
  * @throws PipiloError `MODEL_INVALID` where it is not clear which one
  */
-export function findCheckpoint(files: ModelFiles, names: readonly string[]): string | undefined {
+export async function findCheckpoint(
+  files: ModelFiles,
+  names: readonly string[],
+  folder = '',
+): Promise<string | undefined> {
   const known = usual.find((name) => names.includes(name))
   if (known !== undefined) return known
-  for (const ending of [/\.safetensors\.index\.json$/, /\.safetensors$/, /\.(?:bin|pt|pth)$/]) {
+  for (const ending of [/\.safetensors\.index\.json$/, /\.safetensors$/, /\.(?:bin|pt|pth|ckpt|pth\.tar)$/]) {
     const found = names.filter((name) => ending.test(name) && !asides.test(name))
-    if (found.length > 1) {
-      throw new PipiloError('MODEL_INVALID', `${files.label} has several checkpoints: ${found.join(', ')}.`, {
-        input: files.label,
-        hint: 'Name the one that is meant, as in file:folder/weights.safetensors.',
-      })
-    }
+    if (found.length > 1) throw several(files, found)
     if (found[0] !== undefined) return found[0]
   }
-  return undefined
+  // A hub's files would have to be fetched to be looked into.
+  if (files.folder === undefined) return undefined
+  const found: string[] = []
+  for (const name of names
+    .filter((each) => !others.test(each) && !asides.test(each))
+    .slice(0, MOST_LOOKED_INTO)) {
+    if ((await files.open(folder + name, contentOf).catch(() => undefined)) !== undefined) found.push(name)
+  }
+  if (found.length > 1) throw several(files, found)
+  return found[0]
+}
+
+function several(files: ModelFiles, found: readonly string[]): PipiloError {
+  return new PipiloError('MODEL_INVALID', `${files.label} has several checkpoints: ${found.join(', ')}.`, {
+    input: files.label,
+    hint: 'Name the one that is meant, as in file:folder/weights.safetensors.',
+  })
 }
 
 /**
- * Reads a checkpoint: a safetensors file, one that `torch.save` wrote, or the index (`….index.json`) of one that is split over
- * several of these.
+ * Reads a checkpoint: a safetensors file, one that `torch.save` wrote, whatever their endings, or the index (`….index.json`) of one that is
+ * split over several of these. Names are those of the network itself, without what wrappers put before them.
  *
  * @param path within `files`
  * @throws PipiloError `FILE_NOT_FOUND` with the names of all missing shards, `MODEL_INVALID` for an index that contradicts its
@@ -62,7 +102,8 @@ export function findCheckpoint(files: ModelFiles, names: readonly string[]): str
  */
 export async function readCheckpoint(files: ModelFiles, path: string): Promise<Checkpoint> {
   if (!path.endsWith('.index.json')) {
-    return { tensors: await readTensors(files, path), paths: [path] }
+    const { tensors, note } = await readTensors(files, path)
+    return { tensors: withoutWrappers(tensors), paths: [path], ...(note && { note }) }
   }
   const places = weightMap(files, path, await readJsonObject(files, path))
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
@@ -80,7 +121,7 @@ export async function readCheckpoint(files: ModelFiles, path: string): Promise<C
   const paths: string[] = []
   for (const name of names) {
     paths.push(folder + name)
-    shards.set(name, await readTensors(files, folder + name))
+    shards.set(name, (await readTensors(files, folder + name)).tensors)
   }
   const tensors = new Map<string, Initializer>()
   const absent: string[] = []
@@ -92,17 +133,74 @@ export async function readCheckpoint(files: ModelFiles, path: string): Promise<C
   if (absent.length > 0) {
     throw invalid(files, `${path} names tensors that its shards do not hold: ${absent.join(', ')}`)
   }
-  return { tensors, paths }
+  return { tensors: withoutWrappers(tensors), paths }
 }
 
-/** The tensors of one file, by its ending. */
-export async function readTensors(
-  files: ModelFiles,
-  path: string,
-): Promise<ReadonlyMap<string, Initializer>> {
-  return files.open(path, async (file) =>
-    path.endsWith('.safetensors') ? (await parseSafetensors(file)).tensors : readTorch(file),
+interface ReadTensors {
+  readonly tensors: ReadonlyMap<string, Initializer>
+  readonly note?: string
+}
+
+/** Tensors that an error lists. */
+const LISTED = 8
+
+/** The tensors in a sentence: how many, and the first ones with their shapes. */
+export function tensorsInWords(tensors: ReadonlyMap<string, Initializer>): string {
+  const first = [...tensors].slice(0, LISTED).map(([name, { shape }]) => `${name} [${shape.join(', ')}]`)
+  return `It holds ${tensors.size} tensor${tensors.size === 1 ? '' : 's'}: ${first.join(', ')}${tensors.size > LISTED ? ', …' : ''}`
+}
+
+/** The tensors of one file, by its content. */
+function readTensors(files: ModelFiles, path: string): Promise<ReadTensors> {
+  return files.open(path, async (file) => {
+    const content = await contentOf(file)
+    if (content === 'safetensors' || (content === undefined && path.endsWith('.safetensors'))) {
+      return parseSafetensors(file)
+    }
+    if (content === undefined) throw await noCheckpoint(file)
+    const { tensors, place } = await readTorch(file)
+    const averaged = /(?:^|\.)(?:state_dict_ema|model_ema)(?:\.|$)/.test(place)
+    return averaged
+      ? { tensors, note: `Weights are the averaged ones (${place}), as timm takes them.` }
+      : { tensors }
+  })
+}
+
+async function noCheckpoint(file: OpenFile): Promise<PipiloError> {
+  const bytes = await file.read(0, Math.min(512, file.size))
+  const text = new TextDecoder('latin1').decode(bytes)
+  const what = contents.find(([start, at]) => text.startsWith(start, at))?.[2]
+  return new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${file.name} is ${what ?? 'no checkpoint: it begins neither as safetensors nor as what torch.save writes'}.`,
+    { input: file.name, hint: 'Download it again, or save it with torch.save(model.state_dict(), path).' },
   )
+}
+
+/** Files that are met in the place of checkpoints: their bytes, at which place, and their name. */
+const contents: readonly (readonly [start: string, at: number, name: string])[] = [
+  ['<', 0, 'a page of the web or XML, not a checkpoint'],
+  ['\u001f\u008b', 0, 'compressed by gzip: unpack it first'],
+  ['ustar', 257, 'a tar archive: unpack it first'],
+  ['\u0089HDF', 0, 'an HDF5 file, as Keras writes, which is not read here'],
+]
+
+/** Modules that wrappers for compilation and for training in parallel put in the middle of names; no network has such of its own. */
+const wrapping = /(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g
+
+/**
+ * Tensors without the names of wrappers: `_orig_mod.` of torch.compile wherever it stands, `module.` of training in parallel at the
+ * front, and `model.` where all names begin with it. As they are where that would make two names one.
+ */
+function withoutWrappers(tensors: ReadonlyMap<string, Initializer>): ReadonlyMap<string, Initializer> {
+  const names = [...tensors.keys()]
+  const bare = (name: string) => name.replace(wrapping, '').replace(/^(?:module\.)+/, '')
+  let clean = names.map(bare)
+  while (clean.length > 0 && clean.every((name) => name.startsWith('model.'))) {
+    clean = clean.map((name) => bare(name.slice('model.'.length)))
+  }
+  if (new Set(clean).size < clean.length || clean.every((name, i) => name === names[i])) return tensors
+  return new Map([...tensors.values()].map((tensor, i) => [clean[i]!, tensor]))
 }
 
 function weightMap(

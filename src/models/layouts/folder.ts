@@ -19,12 +19,15 @@ import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
 import { atSize, readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
+import { findStatic, readStatic } from './staticModel.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
+import { timmPreparation } from './timmPreparation.ts'
 import { findTowers, readTowers, towerTypes } from './twoTowers.ts'
 import { refuseUnused } from './unused.ts'
 import { unwrapped } from './wrapped.ts'
+import { unwrappedText } from './wrappedText.ts'
 
 /**
  * Reads a checkpoint and the configuration beside it: a folder of transformers, sentence-transformers or timm, or one file with
@@ -50,13 +53,17 @@ export async function readFolder(
   }
   const pair = file === undefined ? await findPair(files) : undefined
   if (pair) return readPair(files, pair, contents, options, readFolder)
+  const table = options.architecture === undefined ? await findStatic(files, contents) : undefined
+  if (table) return readStatic(files, table, contents, options, file)
   const towers = await findTowers(files, contents, options, file)
   if (towers) return readTowers(files, towers, contents, options)
   const network = await findNetwork(files, contents, options, file)
   const { architecture } = network
   const folder = network.path.replace(/\/$/, '')
   const names = await files.list(folder)
-  const weights = file ?? (architecture ? prefixed(network.path, findCheckpoint(files, names)) : undefined)
+  const weights =
+    file ??
+    (architecture ? prefixed(network.path, await findCheckpoint(files, names, network.path)) : undefined)
   if (architecture && weights !== undefined) {
     const checkpoint = await contents.readTensors(weights)
     return architecture.modality === 'text'
@@ -121,7 +128,8 @@ async function buildText(
   options: ReadOptions,
 ): Promise<FoundModel> {
   const layout = await readTextLayout(files, network.modules)
-  const built = build(files, network, checkpoint, options)
+  const tensors = unwrappedText(checkpoint.tensors)
+  const built = build(files, network, { tensors }, options)
   const { graph, tap } = withLayout(built.graph, 'last_hidden_state', layout)
   return {
     graph,
@@ -142,7 +150,7 @@ async function buildText(
       normalize: layout.normalize,
       dimensions: 0,
       text: layout.text,
-      ...(layout.notes === undefined ? {} : { notes: layout.notes }),
+      ...notesOf(layout.notes, checkpoint.note),
     },
   }
 }
@@ -180,9 +188,14 @@ async function buildImage(
       normalize: true,
       dimensions: 0,
       image: atSize(image, size),
-      ...(notes === undefined ? {} : { notes }),
+      ...notesOf(notes, checkpoint.note),
     },
   }
+}
+
+function notesOf(...notes: readonly (string | undefined)[]): Pick<FoundCard, 'notes'> {
+  const said = notes.filter((note) => note !== undefined)
+  return said.length > 0 ? { notes: said.join(' ') } : {}
 }
 
 /** Side of the patches that a transformer cuts pictures into: that of its first stage, unless its configuration says it. */
@@ -197,6 +210,9 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
     readonly size?: ImagePreprocessing['size'] | undefined
   }
 }
+
+/** Names of the preparation in timm's configurations. */
+const preparation = ['mean', 'std', 'crop_pct', 'crop_mode', 'interpolation', 'input_size']
 
 /** Preparation of pictures as the files state it, else the usual one. */
 async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
@@ -214,6 +230,19 @@ async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> 
   const configured =
     of === 'transformers' ? await readPreprocessor(files, { otherwise: size }, path) : undefined
   if (configured) return { image: configured, licence, ...(usual ? { notes: usual } : {}) }
+  if (of === 'timm' && preparation.some((key) => stated[key] !== undefined)) {
+    // timm's config.json of earlier days has no pretrained_cfg around it.
+    return { image: { ...readTimmConfig(files, stated).image, ...(size && { size }) }, licence }
+  }
+  const known = of === 'timm' ? await timmPreparation(name, network.published) : undefined
+  if (known) {
+    const others = known.varies ? '; weights of other tags want others: name them as architecture.tag' : ''
+    return {
+      image: { ...known.image, ...(size && { size }) },
+      licence,
+      notes: `The files say nothing of preprocessing: it is timm's for ${name}${others}.`,
+    }
+  }
   const { size: _, ...image } = imageNet
   const unsaid = "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %."
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }

@@ -27,7 +27,7 @@ export type SentenceModule =
 export interface Modules {
   /** Folder of the network's files, `''` or ending in a slash. */
   readonly network: string
-  /** Its class: `Transformer`, or `CLIPModel`. */
+  /** Its class: `Transformer`, `CLIPModel` or `StaticEmbedding`. */
   readonly networkKind: string
   readonly pool: Pooling
   readonly normalize: boolean
@@ -64,10 +64,13 @@ const poolingFlags: ReadonlyMap<string, PoolingMode> = new Map([
  */
 export async function readModules(files: ModelFiles): Promise<Modules> {
   const [first, ...others] = await listed(files)
-  if (first?.kind !== 'Transformer' && first?.kind !== 'CLIPModel') {
+  const heads = ['Transformer', 'CLIPModel', 'StaticEmbedding']
+  if (!first || !heads.includes(first.kind)) {
     throw unsupported(files, 'has no Transformer at the head of its modules (modules.json)')
   }
   const modules: SentenceModule[] = []
+  // A table of tokens gives their mean itself.
+  if (first.kind === 'StaticEmbedding') modules.push({ kind: 'Pooling', path: '', modes: ['mean'] })
   const paths: string[] = []
   for (const { kind, path } of others) {
     if (kind === 'Dropout') continue

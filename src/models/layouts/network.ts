@@ -1,6 +1,7 @@
 // Finds the architecture and configuration of the network in a model's files.
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
+import { findCheckpoint, tensorsInWords } from '../formats/checkpoint.ts'
 import { type Architecture, findByName, findByType, knownNames } from './architectures.ts'
 import type { FolderContents, ReadOptions } from './foundModel.ts'
 import type { Modules } from './modules.ts'
@@ -22,6 +23,8 @@ export interface Network {
   /** Library that the name comes from. */
   readonly of: 'transformers' | 'timm'
   readonly architecture: Architecture | undefined
+  /** Hash in the name of the checkpoint's file, where the architecture was read off that name, or `''`. */
+  readonly published?: string
 }
 
 /**
@@ -33,7 +36,7 @@ export interface Network {
  */
 export async function findNetwork(
   files: ModelFiles,
-  { modules }: FolderContents,
+  { modules, readTensors }: FolderContents,
   options: ReadOptions,
   file?: string,
 ): Promise<Network> {
@@ -41,20 +44,26 @@ export async function findNetwork(
   const stated = (await files.has(`${path}config.json`))
     ? await readJsonObject(files, `${path}config.json`)
     : undefined
-  const name =
-    options.architecture ??
-    stated?.['architecture'] ??
-    (stated ? undefined : await publishedName(files, file))
+  const published =
+    stated || options.architecture !== undefined ? undefined : await publishedName(files, file)
+  const name = options.architecture ?? stated?.['architecture'] ?? published?.name
   if (typeof name === 'string') {
     const architecture = findByName(name)
     const config = isObject(stated) ? argumentsOf(files.label, stated, architecture) : {}
-    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture }
+    const hash = published && { published: published.hash }
+    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture, ...hash }
   }
   if (!stated) {
-    throw new PipiloError('MODEL_INVALID', `${files.label} has no ${path}config.json that says what it is.`, {
-      input: files.label,
-      hint: "Name its architecture, as in open('resnet50.pth', { architecture: 'resnet50' }).",
-    })
+    const found = file ?? (await findCheckpoint(files, await files.list('')))
+    const held = found === undefined ? '' : ` ${tensorsInWords((await readTensors(found)).tensors)}.`
+    throw new PipiloError(
+      'MODEL_INVALID',
+      `${files.label} has no ${path}config.json that says what it is.${held}`,
+      {
+        input: files.label,
+        hint: `Name its architecture, as in open('resnet50.pth', { architecture: 'resnet50' })${held && '; pipilo inspect lists all tensors'}.`,
+      },
+    )
   }
   const type = String(stated['model_type'])
   return {
@@ -80,18 +89,24 @@ function argumentsOf(label: string, stated: Config, architecture: Architecture |
  * `mobilenetv2_100_ra-b33bc2c4.pth`: the longest known name that it begins with, before the first digits of its hash; or as
  * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`, or Facebook DINOv2, `dinov2_vits14_reg4_pretrain.pth`.
  */
-async function publishedName(files: ModelFiles, file: string | undefined): Promise<string | undefined> {
+async function publishedName(
+  files: ModelFiles,
+  file: string | undefined,
+): Promise<{ readonly name: string; readonly hash: string } | undefined> {
   const names = file === undefined ? await files.list('') : [file]
   for (const name of names) {
-    const stem = /^(?:.*\/)?([\w-]+)(?:-[0-9a-f]{8}|_pretrain)\.(?:pth|pt|bin|safetensors)$/.exec(name)?.[1]
+    const [, stem, hash = ''] =
+      /^(?:.*\/)?([\w-]+)(?:-([0-9a-f]{8})|_pretrain)\.(?:pth|pt|bin|safetensors|ckpt|pth\.tar)$/.exec(
+        name,
+      ) ?? []
     if (stem === undefined) continue
     // The package efficientnet_pytorch, whose networks pad as TensorFlow does.
     const efficient = /^efficientnet-((?:b|lite)\d)$/.exec(stem)?.[1]
-    if (efficient !== undefined) return `tf_efficientnet_${efficient}`
+    if (efficient !== undefined) return { name: `tf_efficientnet_${efficient}`, hash }
     const known = knownNames()
       .filter((candidate) => stem === candidate || new RegExp(`^${candidate}[_-]`).test(stem))
       .sort((a, b) => b.length - a.length)
-    if (known[0] !== undefined) return known[0]
+    if (known[0] !== undefined) return { name: known[0], hash }
   }
   return undefined
 }

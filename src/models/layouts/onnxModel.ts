@@ -7,6 +7,7 @@ import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { Card, Modality } from '../types.ts'
 import type { FoundCard, FoundModel } from './foundModel.ts'
+import { flatUse, isFlat } from './onnxFlat.ts'
 import { belowHead } from './onnxOutputs.ts'
 import { pictureUse } from './onnxPictures.ts'
 import { textUse } from './onnxTexts.ts'
@@ -108,6 +109,7 @@ async function guessUse(
     licence: 'unknown',
     ...(penultimate === undefined ? {} : { penultimate }),
   }
+  if (modality === 'text' && isFlat(graph)) return flatUse(graph, common)
   return modality === 'text' ? textUse(graph, files, common, layout) : pictureUse(graph, files, common)
 }
 

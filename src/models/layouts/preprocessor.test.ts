@@ -105,9 +105,50 @@ describe('readPreprocessor', () => {
     expect(await read(config, [448, 384])).toMatchObject({ size: [448, 384], resize: 512 })
   })
 
+  // Each value is (pixel × factor − offset − mean) / std, by std again with include_top, as in EfficientNetImageProcessor.
+  it.each([
+    ['another factor', { ...half, rescale_factor: 1 / 127.5 }, [0.25], [0.25]],
+    ['no scaling', { ...half, do_rescale: false }, [0.5 / 255], [0.5 / 255]],
+    [
+      'include_top',
+      { ...half, image_processor_type: 'EfficientNetImageProcessor', include_top: true },
+      [0.5],
+      [0.25],
+    ],
+    [
+      'a silent EfficientNet',
+      { ...half, image_processor_type: 'EfficientNetFeatureExtractor' },
+      [0.5],
+      [0.25],
+    ],
+    [
+      'include_top: false',
+      { ...half, image_processor_type: 'EfficientNetImageProcessor', include_top: false },
+      [0.5],
+      [0.5],
+    ],
+    [
+      'include_top of another processor',
+      { ...half, image_processor_type: 'ViTImageProcessor', include_top: true },
+      [0.5],
+      [0.5],
+    ],
+    [
+      'rescale_offset',
+      { rescale_factor: 1 / 127.5, do_normalize: false, rescale_offset: true, include_top: false },
+      [0.5],
+      [0.5],
+    ],
+  ] as const)('follows %s', async (_, config, mean, std) => {
+    const image = await read(config)
+    const close = (values: readonly number[]) =>
+      Array.from({ length: 3 }, () => expect.closeTo(values[0]!, 6))
+    expect(image).toMatchObject({ mean: close(mean), std: close(std) })
+  })
+
   it.each([
     ['blue for red', { ...half, do_flip_channel_order: true, size: 224 }, /do_flip_channel_order/],
-    ['another factor', { ...half, rescale_factor: 1 / 127.5 }, /0…1/],
+    ['no factor', { ...half, rescale_factor: 0 }, /scales pixels by 0/],
     ['no mean', {}, /image_mean/],
     ['an unknown filter', { ...half, resample: 9 }, /resample 9/],
   ])('refuses %s', async (_, config, message) => {

@@ -9,6 +9,8 @@ const resampling = new Map<unknown, ImagePreprocessing['interpolation']>([
   [1, 'lanczos'],
   [2, 'bilinear'],
   [3, 'bicubic'],
+  [4, 'box'],
+  [5, 'hamming'],
 ])
 
 /** Processors whose pictures' shorter side becomes `size` where that is one number; with others it is a square. */
@@ -25,7 +27,7 @@ type Size = readonly [height: number, width: number]
  * @param sizes.taken what the network takes, where that is known: the configuration must lead to it. Default: what it leads to
  * @param sizes.otherwise size where the configuration leads to none
  * @param folder where the file lies within `files`, `''` or ending in a slash
- * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as another factor than 1/255
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as a picture's channels in another order
  */
 export async function readPreprocessor(
   files: ModelFiles,
@@ -40,21 +42,57 @@ export async function readPreprocessor(
       input: files.label,
       hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
     })
-  const factor = config['rescale_factor']
-  if (config['do_rescale'] === false || (typeof factor === 'number' && Math.abs(factor * 255 - 1) > 1e-3)) {
-    throw refuse('does not scale pixels to 0…1')
-  }
   if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
-  const normalizes = config['do_normalize'] !== false
-  const mean = normalizes ? triple(config['image_mean']) : ([0, 0, 0] as const)
-  const std = normalizes ? triple(config['image_std']) : ([1, 1, 1] as const)
-  if (!mean || !std) throw refuse('normalises without image_mean and image_std of three numbers')
+  const { mean, std } = statisticsOf(config, refuse)
   const interpolation = resampling.get(config['resample'] ?? 2)
   if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
   const geometry = geometryOf(config)
   const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
   return atSize({ ...geometry, interpolation, mean, std }, seen)
+}
+
+/**
+ * Mean and deviation of pixels in 0…1 that do all that the configuration does to numbers: scaling, an offset, normalising, and the second
+ * division by the deviation of EfficientNet's classifiers.
+ */
+function statisticsOf(
+  config: Config,
+  refuse: (what: string) => PipiloError,
+): Pick<ImagePreprocessing, 'mean' | 'std'> {
+  const stated = config['rescale_factor'] ?? 1 / 255
+  const factor = config['do_rescale'] === false ? 1 : stated
+  if (typeof factor !== 'number' || !(factor > 0 && Number.isFinite(factor))) {
+    throw refuse(`scales pixels by ${JSON.stringify(factor)}`)
+  }
+  const normalizes = config['do_normalize'] !== false
+  const kind = kindOf(config)
+  // EfficientNet's processor alone has these. transformers' own defaults stand where its file is silent.
+  const isEfficientNet =
+    kind.startsWith('EfficientNet') ||
+    (kind === '' && ('include_top' in config || 'rescale_offset' in config))
+  const twice = isEfficientNet && config['include_top'] !== false
+  const offset = isEfficientNet && config['rescale_offset'] === true && config['do_rescale'] !== false ? 1 : 0
+  const statedMean = normalizes ? triple(config['image_mean']) : ([0, 0, 0] as const)
+  const statedStd = normalizes || twice ? triple(config['image_std']) : ([1, 1, 1] as const)
+  if (!statedMean || !statedStd || statedStd.some((each) => each === 0)) {
+    throw refuse('normalises without image_mean and image_std of three numbers')
+  }
+  // (factor × pixel − offset − mean) / deviation, with the pixel in 0…255, as (pixel / 255 − mean′) / deviation′.
+  const scale = Math.abs(factor * 255 - 1) > 1e-3 ? factor * 255 : 1
+  const power = (normalizes ? 1 : 0) + (twice ? 1 : 0)
+  return {
+    mean: each(statedMean, (value) => (offset + value) / scale),
+    std: each(statedStd, (value) => value ** power / scale),
+  }
+}
+
+function each<T>(three: readonly [T, T, T], change: (value: T) => T): readonly [T, T, T] {
+  return [change(three[0]), change(three[1]), change(three[2])]
+}
+
+function kindOf(config: Config): string {
+  return String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
 }
 
 /** The same preparation for a network of another size: it sees the same part of a picture. */
@@ -86,7 +124,7 @@ async function findConfig(
 type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
 
 function geometryOf(config: Config): Geometry {
-  const kind = String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
+  const kind = kindOf(config)
   const crops = config['do_center_crop'] === true
   // Old files have one number, which each class reads in its own way.
   const isShorter = byShorterSide.test(kind) || (crops && kind === '')

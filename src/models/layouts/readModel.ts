@@ -1,7 +1,7 @@
 // Reads a model from its files, whichever format they have.
 import { PipiloError } from '../../base/index.ts'
 import type { ModelFiles } from '../files.ts'
-import { isCheckpoint } from '../formats/checkpoint.ts'
+import { contentOf, findCheckpoint, isCheckpoint } from '../formats/checkpoint.ts'
 import { readFolder } from './folder.ts'
 import type { FoundModel, ReadOptions } from './foundModel.ts'
 import { findOnnx, readOnnxModel } from './onnxModel.ts'
@@ -29,10 +29,11 @@ async function readFormat(files: ModelFiles, options: ReadOptions): Promise<Foun
   if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)
   if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
   if (file !== undefined && (await isTfjs(files, file))) return readTfjs(files, file)
+  if (file !== undefined && (await files.open(file, contentOf))) return readFolder(files, options, file)
   if (file !== undefined) {
     throw new PipiloError('FORMAT_UNSUPPORTED', `${files.label} is no model that Pipilo reads.`, {
       input: files.label,
-      hint: 'It reads .onnx, .safetensors, .bin, .pt and .pth beside a config.json, TensorFlow.js models, and folders of these.',
+      hint: 'It reads .onnx, checkpoints (safetensors and what torch.save writes, of any ending), TensorFlow.js models, and folders of these.',
     })
   }
   const names = await files.list('')
@@ -41,7 +42,8 @@ async function readFormat(files: ModelFiles, options: ReadOptions): Promise<Foun
   if (tfjs) return readTfjs(files, tfjs)
   const onnx = await findOnnx(files, '', names)
   if (onnx) return readOnnxModel(files, onnx, overrides)
-  if (names.some(isCheckpoint)) return readFolder(files, options)
+  if (names.some(isCheckpoint) || (await findCheckpoint(files, names)) !== undefined)
+    return readFolder(files, options)
   throw new PipiloError('MODEL_INVALID', `${files.label} holds no model that Pipilo reads.`, {
     input: files.label,
     hint: 'It looks for modules.json or config.json (transformers), model.json (TensorFlow.js), or one .onnx file.',

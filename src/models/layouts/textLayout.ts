@@ -56,7 +56,6 @@ export async function readTextLayout(files: ModelFiles, given?: Modules): Promis
   if (task !== 'feature-extraction') {
     throw unsupported(files, `has its network do '${task}' (${network}sentence_bert_config.json)`)
   }
-  const usage = (await readObject(files, 'config_sentence_transformers.json')) ?? {}
   const tokenizer = await tokenizerPath(files, network)
   return {
     network,
@@ -67,7 +66,7 @@ export async function readTextLayout(files: ModelFiles, given?: Modules): Promis
     modulePaths: modules?.paths ?? [],
     text: {
       maxLength: await maxLength(files, network, config, sentence),
-      ...prompts(files, usage),
+      ...(await readPrompts(files)),
       ...(sentence['do_lower_case'] === true ? { lowercase: true } : {}),
     },
     tokenizer,
@@ -91,6 +90,13 @@ async function maxLength(
     (limit): limit is number => typeof limit === 'number' && limit > 0,
   )
   return limits.length ? Math.min(...limits) : 512
+}
+
+/** The prompts that `config_sentence_transformers.json` names, and the default one. */
+export async function readPrompts(
+  files: ModelFiles,
+): Promise<Pick<TextPreprocessing, 'prompts' | 'defaultPrompt'>> {
+  return prompts(files, (await readObject(files, 'config_sentence_transformers.json')) ?? {})
 }
 
 /** Names without words stay: newer releases write `query` and `document` so, and such a name puts nothing before a text. */

@@ -39,32 +39,50 @@ async function readLayers(files: ModelFiles, json: ModelJson): Promise<FoundMode
   const model = await readTfjsLayersModel(json)
   return {
     graph: model.graph,
+    ...blockedPlaces(model.blocked),
     unused: model.unused,
     tokenizer: undefined,
     fingerprint: await fingerprint(['tfjs'], files, model.files),
-    card: pictureCard(`TensorFlow.js layers model of ${files.label}`, model.penultimate, model.inputSize),
+    card: withBlocked(
+      pictureCard(`TensorFlow.js layers model of ${files.label}`, model.penultimate, model.inputSize),
+      model.blocked,
+    ),
   }
 }
 
 async function readGraph(files: ModelFiles, json: ModelJson, folder: string): Promise<FoundModel> {
   const model = await readTfjsGraphModel(json)
-  const { graph } = model
+  const { graph, blocked } = model
   const isText = graph.inputs.some(({ name }) => name === 'input_ids')
   return {
     graph,
+    ...blockedPlaces(blocked),
     unused: model.unused,
     tokenizer: isText ? await tokenizerPath(files, folder) : undefined,
     fingerprint: await fingerprint(['tfjs graph'], files, model.files),
-    card: isText ? textCard(files, model) : graphPictureCard(files, model),
+    card: withBlocked(isText ? textCard(files, model) : graphPictureCard(files, model), blocked),
   }
 }
 
-function textCard(files: ModelFiles, { graph, maxLength }: TfjsGraphModel): FoundCard {
+/** The layers that are not there, for errors that say why. */
+function blockedPlaces(blocked: ReadonlyMap<string, string>): Pick<FoundModel, 'places'> {
+  return blocked.size > 0 ? { places: { blocked } } : {}
+}
+
+/** The card with a note on the layers that are not there. */
+function withBlocked(card: FoundCard, blocked: ReadonlyMap<string, string>): FoundCard {
+  if (blocked.size === 0) return card
+  const reasons = [...new Set(blocked.values())].join('; ')
+  const note = `${blocked.size} layer${blocked.size === 1 ? ' is' : 's are'} not computed: ${reasons}.`
+  return { ...card, notes: card.notes === undefined ? note : `${card.notes} ${note}` }
+}
+
+function textCard(files: ModelFiles, { graph, maxLength, blocked, stated }: TfjsGraphModel): FoundCard {
   return {
     description: `TensorFlow.js graph model of ${files.label}`,
     modality: 'text',
     licence: 'unknown',
-    tap: graph.outputs[0]?.name ?? '',
+    tap: blocked.has(stated) ? stated : (graph.outputs[0]?.name ?? ''),
     pool: 'mean',
     normalize: true,
     dimensions: 0,
@@ -73,8 +91,13 @@ function textCard(files: ModelFiles, { graph, maxLength }: TfjsGraphModel): Foun
   }
 }
 
-function graphPictureCard(files: ModelFiles, { graph, inputSize }: TfjsGraphModel): FoundCard {
-  const penultimate = layerOf(graph, belowHead(graph) ?? graph.outputs[0]?.name ?? '')
+function graphPictureCard(
+  files: ModelFiles,
+  { graph, inputSize, blocked, stated }: TfjsGraphModel,
+): FoundCard {
+  const penultimate = blocked.has(stated)
+    ? stated
+    : layerOf(graph, belowHead(graph) ?? graph.outputs[0]?.name ?? '')
   return pictureCard(`TensorFlow.js graph model of ${files.label}`, penultimate, inputSize)
 }
 

@@ -48,7 +48,8 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
     return value as unknown as ImagePreprocessing['mean']
   }
   const interpolation = stated['interpolation'] ?? 'bicubic'
-  if (!isOneOf(interpolation, ['bilinear', 'bicubic', 'nearest', 'lanczos'])) throw refuse('interpolation')
+  if (!isOneOf(interpolation, ['bilinear', 'bicubic', 'nearest', 'lanczos', 'box', 'hamming']))
+    throw refuse('interpolation')
   const crop = stated['crop_mode'] ?? 'center'
   if (!isOneOf(crop, ['center', 'squash', 'border'])) throw refuse('crop_mode')
   const cropRatio = stated['crop_pct'] ?? imageNet.cropRatio
@@ -56,7 +57,7 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
   const licence = stated['license']
   const mean = perChannel('mean')
   return {
-    image: {
+    image: timmBorder({
       size: [input[1]!, input[2]!],
       crop,
       cropRatio,
@@ -64,11 +65,14 @@ export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
       ...(channels === 1 && { channels }),
       mean,
       std: perChannel('std'),
-      // timm's border has the colour that becomes 0.
-      ...(crop === 'border' ? { background: colour(mean) } : {}),
-    },
+    }),
     licence: typeof licence === 'string' ? licence : 'unknown',
   }
+}
+
+/** With the colour of timm's border, which is the one that becomes 0. */
+export function timmBorder(image: ImagePreprocessing): ImagePreprocessing {
+  return image.crop === 'border' ? { ...image, background: colour(image.mean) } : image
 }
 
 function colour(mean: ImagePreprocessing['mean']): NonNullable<ImagePreprocessing['background']> {

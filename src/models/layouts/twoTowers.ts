@@ -59,7 +59,7 @@ export async function findTowers(
   const type = towerTypes.find((known) => known === config?.['model_type'])
   const open = await read('open_clip_config.json')
   if (config && !type && !open) return undefined
-  const found = file ?? findCheckpoint(files, await files.list(path.replace(/\/$/, '')))
+  const found = file ?? (await findCheckpoint(files, await files.list(path.replace(/\/$/, '')), path))
   if (found === undefined) return undefined
   const weights = file ?? path + found
   const common = { path, weights, normalize: modules?.normalize ?? true }

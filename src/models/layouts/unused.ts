@@ -6,7 +6,7 @@ import { PipiloError } from '../../base/index.ts'
  * masked words, next sentences, classes, answers, the decoder of a masked autoencoder, tokens that only training needs.
  */
 const heads: readonly RegExp[] = [
-  /(?:^|\.)(?:cls|lm_head|mlm_head|nsp_head|score|pre_classifier|qa_outputs|seq_relationship|sop_classifier)\./,
+  /(?:^|\.)(?:cls|lm_head|mlm_head|nsp_head|score|pre_classifier|qa_outputs|splinter_qass|seq_relationship|sop_classifier)\./,
   /(?:^|\.)(?:predictions|discriminator_predictions|generator_predictions|generator_lm_head)\./,
   /(?:^|\.)(?:vocab_\w+|span_\w+)\./,
   /(?:^|\.)(?:pooler|classifier|head|head_dist|fc|fc_norm|prediction_head|projection_head|contrastive_head)\./,
@@ -14,6 +14,8 @@ const heads: readonly RegExp[] = [
   /^(?:decoder|decoder_blocks|decoder_embed|decoder_norm|decoder_pred)\./,
   /(?:^|\.)(?:mask_token|decoder_pos_embed|lm_head_bias)$/,
   /^(?:cls|lm_head|score|logit_scale|logit_bias)$/,
+  // How many weights PyTorch's AveragedModel has averaged.
+  /^n_averaged$/,
   // Numbers that OpenAI's CLIP keeps beside its weights.
   /^(?:input_resolution|context_length|vocab_size)$/,
 ]

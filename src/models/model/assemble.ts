@@ -51,6 +51,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
 function tapSize({ graph, places }: FoundModel, card: Card): number {
+  if (places?.blocked?.has(card.tap)) return 0
   const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
   return featuresOf(cut(graph, tap), places) ?? 0
 }

@@ -20,6 +20,8 @@ type Known = (name: string) => Fact | undefined
  * output, where two inputs would be mixed or lost in silence. Such a graph says `batch` and takes 1.
  */
 export function withFixedBatch(graph: Graph, known: Known): Graph {
+  // Ids of all texts in one row, as in model2vec's graphs: their number is none of rows.
+  if (graph.inputs.some(({ name }) => name === 'offsets')) return graph
   const rows = fixedRows(graph, known)
   if (rows === undefined) return graph
   const inputs = graph.inputs.map((info) => (info.name === MASK_COUNTER ? info : withRows(info, rows)))

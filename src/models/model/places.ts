@@ -43,6 +43,19 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
   const { card, graph } = model
   const own = name === 'penultimate' ? undefined : findLayer(graph, name)
   if (own !== undefined) return own
+  const blocked = model.places?.blocked
+  const asked = name === 'penultimate' ? (card.penultimate ?? name) : name
+  const why = blocked?.get(asked)
+  if (why !== undefined) {
+    throw new PipiloError(
+      'OPERATOR_UNSUPPORTED',
+      `The layer ${asked} of ${card.name} cannot be computed: ${why}.`,
+      {
+        input: name,
+        hint: 'Choose a layer before that; pipilo inspect lists them. Or convert the model to ONNX (tf2onnx) and open that.',
+      },
+    )
+  }
   const places = namedPlaces(model)
   const layer = places.get(spelledAsPlace(name))
   if (layer !== undefined) {

@@ -2,7 +2,7 @@
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileError, fill } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
+import { gitLfsPointer, LARGEST_POINTER, PipiloError } from '../../base/index.ts'
 import type { OpenFile } from '../files.ts'
 
 /**
@@ -13,7 +13,7 @@ import type { OpenFile } from '../files.ts'
  * const magic = await withFile('weights.bin', (file) => file.read(0, 4))
  * ```
  *
- * @throws PipiloError `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FILE_UNREADABLE`
+ * @throws PipiloError `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FILE_UNREADABLE`; `FORMAT_INVALID` for a Git LFS pointer
  */
 export async function withFile<T>(path: string, use: (file: OpenFile) => Promise<T>): Promise<T> {
   let handle: FileHandle | undefined
@@ -26,6 +26,12 @@ export async function withFile<T>(path: string, use: (file: OpenFile) => Promise
     if (stats.size === 0) throw new PipiloError('FILE_EMPTY', `${path} is empty.`, { input: path })
     const opened = await open(absolute, 'r')
     handle = opened
+    if (stats.size <= LARGEST_POINTER) {
+      const start = new Uint8Array(Math.min(stats.size, 64))
+      await fill(opened, start, 0)
+      const pointer = gitLfsPointer(start, path)
+      if (pointer) throw pointer
+    }
     return await use({
       name: path,
       path: absolute,

@@ -17,6 +17,7 @@ const openAi = 'bpe_simple_vocab_16e6.txt.gz'
 /** Classes of tokenizers where the files name none, by transformers' `model_type`. */
 const kinds: Readonly<Record<string, string>> = {
   albert: 'Albert',
+  camembert: 'Camembert',
   clip: 'CLIP',
   qwen3: 'Qwen2',
   siglip: 'Siglip',

@@ -32,7 +32,7 @@ interface Style {
 }
 
 /**
- * A Unigram tokenizer from a SentencePiece model, in the ways of XLM-RoBERTa (whose ids are shifted by one), ALBERT, SigLIP and
+ * A Unigram tokenizer from a SentencePiece model, in the ways of XLM-RoBERTa (whose ids are shifted by one), CamemBERT (by four), ALBERT, SigLIP and
  * T5.
  *
  * @param label what errors call the file
@@ -112,6 +112,14 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
     const head = [start, pad, end, unknown].map((token) => [token, 0] as const)
     // The model's own first three are <unk>, <s> and </s>.
     const vocab = [...head, ...scored.slice(3), [mask, 0] as const]
+    return { vocab, unknownId: 3, normalizers: [], start, end, special: [start, pad, end, unknown, mask] }
+  }
+  if (settings.kind === 'Camembert') {
+    const [start, end, unknown] = ['<s>', '</s>', named('unk_token', '<unk>')]
+    const [pad, mask] = [named('pad_token', '<pad>'), named('mask_token', '<mask>')]
+    // fairseq's own first four stand before the model's, of which the first is <unk> once more.
+    const head = ['<s>NOTUSED', pad, '</s>NOTUSED', unknown].map((token) => [token, 0] as const)
+    const vocab = [...head, ['<unk>NOTUSED', -100] as const, ...scored.slice(1), [mask, 0] as const]
     return { vocab, unknownId: 3, normalizers: [], start, end, special: [start, pad, end, unknown, mask] }
   }
   if (settings.kind === 'Albert' || has('[CLS]')) {

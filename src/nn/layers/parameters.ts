@@ -48,6 +48,12 @@ export interface CheckpointParameters extends Parameters {
   unused(): string[]
 }
 
+/** Parameters that a checkpoint may lack, beside as many as it has, before the rest is not asked for. */
+const MOST_ABSENT = 2048
+
+/** Names that an error lists. */
+const LISTED = 40
+
 /** Buffers that PyTorch stores and that graphs make themselves or need only while training. */
 const BUFFERS = [
   /\bposition_ids$/,
@@ -92,6 +98,7 @@ export function parametersFrom(
   const taken = new Set<string>()
   const lacking: string[] = []
   const misshapen: Misshapen[] = []
+  let absent = 0
 
   const find = (name: string): string | undefined => {
     for (const candidate of [name, ...aliases(name), ...oldNames(name)]) {
@@ -121,6 +128,11 @@ export function parametersFrom(
     if (key !== undefined) taken.add(key)
     if (tensor && isShape(tensor.shape, shape)) {
       return mode === 'training' && dtype === 'float32' && 'data' in tensor ? widened(tensor) : tensor
+    }
+    absent += 1
+    // A configuration of a million layers beside a small file is answered before they are built.
+    if (absent > MOST_ABSENT + source.size) {
+      throw missing(lacking.length > 0 ? lacking : [name], misshapen, source, 'at least ')
     }
     if (!strict || (!tensor && optional)) return asDtype(fresh(name, shape, init), dtype)
     if (tensor) misshapen.push({ name, found: tensor.shape, wanted: shape })
@@ -221,11 +233,15 @@ function mismatch(all: readonly Misshapen[]): PipiloError {
   const sentence =
     all.length === 1
       ? `The parameter ${describe(first!)}.`
-      : `${all.length} parameters have other shapes than the configuration asks for: ${all.map(describe).join('; ')}.`
+      : `${all.length} parameters have other shapes than the configuration asks for: ${listed(all.map(describe), '; ')}.`
   return new PipiloError('SHAPE_MISMATCH', sentence, {
     input: first!.name,
     hint: 'Check that the configuration belongs to these weights.',
   })
+}
+
+function listed(all: readonly string[], separator: string): string {
+  return `${all.slice(0, LISTED).join(separator)}${all.length > LISTED ? `${separator}…` : ''}`
 }
 
 function describe({ name, found, wanted }: Misshapen): string {
@@ -236,12 +252,13 @@ function missing(
   names: readonly string[],
   misshapen: readonly Misshapen[],
   source: ReadonlyMap<string, Initializer>,
+  atLeast = '',
 ): PipiloError {
-  const also = misshapen.length ? ` And ${misshapen.map(describe).join('; ')}.` : ''
+  const also = misshapen.length ? ` And ${listed(misshapen.map(describe), '; ')}.` : ''
   const sentence =
     names.length === 1
       ? `The checkpoint has no parameter ${names[0]}.${also}`
-      : `The checkpoint has no parameters ${names.join(', ')} (${names.length} of them).${also}`
+      : `The checkpoint has no parameters ${listed(names, ', ')} (${atLeast}${names.length} of them).${also}`
   const near = closest(names[0]!, source.keys())
   return new PipiloError('PARAMETER_MISSING', sentence, {
     input: names[0]!,

@@ -41,6 +41,12 @@ MODELS = {
     "distilbert": {"vocab_size": 40, "dim": 16, "n_layers": 2, "n_heads": 4, "hidden_dim": 24, "max_position_embeddings": 24},
     "roberta": BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1},
     "xlm-roberta": BERT | {"type_vocab_size": 2, "hidden_act": "gelu_new", "pad_token_id": 3},
+    "camembert": BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1},
+    "data2vec-text": BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5, "pad_token_id": 1},
+    "electra": BERT | {"embedding_size": 8, "type_vocab_size": 2},
+    "ernie": BERT | {"type_vocab_size": 4, "use_task_id": True, "task_type_vocab_size": 3, "hidden_act": "relu"},
+    "splinter": BERT | {"type_vocab_size": 2},
+    "bert-generation": BERT | {"layer_norm_eps": 1e-6, "bos_token_id": 2, "eos_token_id": 1},
     "mpnet": BERT | {"relative_attention_num_buckets": 32, "layer_norm_eps": 1e-5, "hidden_act": "relu"},
     "albert": BERT | {"embedding_size": 8, "num_hidden_layers": 3, "num_hidden_groups": 2, "type_vocab_size": 2},
     "modernbert": {"vocab_size": 40, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2,
@@ -55,7 +61,7 @@ def small():
     cases = {}
     for model_type, config in MODELS.items():
         model = model_of(model_type, config)
-        padding = {"roberta": 1, "xlm-roberta": 3, "mpnet": 1}.get(model_type, 0)
+        padding = {"roberta": 1, "camembert": 1, "data2vec-text": 1, "xlm-roberta": 3, "mpnet": 1}.get(model_type, 0)
         # Padded left, right, and not at all.
         ids = [[padding, padding, 5, 17, 29, 8, 11], [7, 12, 39, 4, padding, padding, padding], [2, 30, 14, 9, 21, 6, 33]]
         mask = [[0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0], [1] * 7]

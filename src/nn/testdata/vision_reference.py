@@ -79,6 +79,8 @@ TRANSFORMERS = [
     ("Dinov2Model", "Dinov2Config", TINY | {"mlp_ratio": 2, "image_size": 56}, (32, 48)),
     ("Dinov2WithRegistersModel", "Dinov2WithRegistersConfig", TINY | {"mlp_ratio": 2, "image_size": 56}, (32, 48)),
     ("BeitModel", "BeitConfig", TINY | {"use_relative_position_bias": True}, (32, 32)),
+    ("Data2VecVisionModel", "Data2VecVisionConfig", TINY | {"use_shared_relative_position_bias": True}, (32, 32)),
+    ("ViTMSNModel", "ViTMSNConfig", TINY, (32, 48)),
     ("SiglipVisionModel", "SiglipVisionConfig", TINY | {"vision_use_head": False}, (32, 48)),
     ("SwinModel", "SwinConfig", dict(image_size=36, patch_size=2, embed_dim=8, depths=[2, 1], num_heads=[2, 4], window_size=4), (36, 36)),
 ]

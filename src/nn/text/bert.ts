@@ -32,6 +32,10 @@ export interface BertConfig {
   readonly attention_probs_dropout_prob: number
   /** Deviation of fresh weights. */
   readonly initializer_range: number
+  /** Features of the embeddings, which a linear layer then leads to `hidden_size` (ELECTRA). Default: `hidden_size` itself. */
+  readonly embedding_size?: number
+  /** Rows of a table of tasks, of which the first is added to every token (ERNIE). Default 0: there is none. */
+  readonly task_types?: number
 }
 
 /** Defaults of BERT and its relatives for fields that a configuration lacks. */
@@ -91,21 +95,44 @@ export const bert: Architecture<BertConfig & { readonly pooler?: boolean }, Bert
   inputs,
   mode,
 ) => {
-  const embeddings = builder.scope('embeddings', { kind: 'BertEmbeddings' }, () =>
-    embed(config, parameters, inputs, mode),
-  )
-  return bertEncoder(builder, config, parameters, embeddings, inputs.attention_mask, mode)
+  return bertOf('Bert', builder, config, parameters, inputs, mode)
 }
 
-function embed(config: BertConfig, parameters: Parameters, inputs: BertInputs, mode: Mode): Value {
-  const { hidden_size: size, initializer_range: std, max_position_embeddings } = config
+function bertOf(
+  family: string,
+  builder: Builder,
+  config: BertConfig & { readonly pooler?: boolean },
+  parameters: Parameters,
+  inputs: TextInputs,
+  mode: Mode,
+): BertOutputs {
+  const { embedding_size: size, hidden_size } = config
+  const narrow = builder.scope('embeddings', { kind: `${family}Embeddings` }, () =>
+    embed(config, parameters, inputs, mode),
+  )
+  const init = normalInit(config.initializer_range)
+  const embeddings =
+    (size ?? hidden_size) === hidden_size
+      ? narrow
+      : linear(parameters, 'embeddings_project', narrow, hidden_size, { init })
+  return bertEncoder(builder, config, parameters, embeddings, inputs.attention_mask, mode, family)
+}
+
+function embed(config: BertConfig, parameters: Parameters, inputs: TextInputs, mode: Mode): Value {
+  const { initializer_range: std, max_position_embeddings, task_types: tasks = 0 } = config
+  const { embedding_size: size = config.hidden_size } = config
   const init = { kind: 'normal', std } as const
   const table = (name: string, ids: Value, count: number) =>
     embedding(parameters, name, ids, count, size, init)
   const words = table('word_embeddings', inputs.input_ids, config.vocab_size)
-  const types = table('token_type_embeddings', inputs.token_type_ids, config.type_vocab_size)
+  const typed = inputs.token_type_ids
+    ? op.add(words, table('token_type_embeddings', inputs.token_type_ids, config.type_vocab_size))
+    : words
   const positions = absolutePositions(parameters, words, max_position_embeddings, size, init)
-  const sum = op.add(op.add(words, types), positions)
+  const placed = op.add(typed, positions)
+  // transformers takes task 0 where none is said: its row, [features], is added everywhere.
+  const sum =
+    tasks > 0 ? op.add(placed, table('task_type_embeddings', words.builder.constant(0), tasks)) : placed
   const normalized = layerNorm(parameters, 'LayerNorm', sum, config.layer_norm_eps)
   return dropout(normalized, config.hidden_dropout_prob, mode)
 }
@@ -190,10 +217,13 @@ export interface BuildBertOptions extends BuildOptions {
 }
 
 /** The layers of BERT and RoBERTa that users ask for. */
-export function bertLayers(config: Pick<BertConfig, 'num_hidden_layers'>): TextModel['layers'] {
-  const { num_hidden_layers } = config
+export function bertLayers(
+  config: Pick<BertConfig, 'num_hidden_layers' | 'hidden_size' | 'embedding_size'>,
+): TextModel['layers'] {
+  const { num_hidden_layers, hidden_size, embedding_size = hidden_size } = config
+  const entering = embedding_size === hidden_size ? 'embeddings' : 'embeddings_project'
   return {
-    hiddenStates: ['embeddings', ...numbered('encoder.layer', num_hidden_layers)],
+    hiddenStates: [entering, ...numbered('encoder.layer', num_hidden_layers)],
     attentions: numbered('encoder.layer', num_hidden_layers, '.attention.self.attention_probs'),
     tokenEmbeddings: 'embeddings.word_embeddings',
   }
@@ -223,12 +253,38 @@ export function buildBert(
   checkpoint?: ReadonlyMap<string, Initializer>,
   options: BuildBertOptions = {},
 ): BuiltModel {
+  return buildBertOf({ name: 'bert', family: 'Bert' }, config, checkpoint, options)
+}
+
+/** A model that is BERT's network under another name. */
+export interface BertRelative {
+  /** transformers' `model_type`, as the prefix of names has it. */
+  readonly name: string
+  /** Begins the modules' kinds. */
+  readonly family: string
+  /** Further prefixes of names in checkpoints. */
+  readonly prefixes?: readonly string[]
+  /** It tells two texts apart. Default `true`. */
+  readonly tokenTypes?: boolean
+  /** It may have a pooler. Default `true`. */
+  readonly pooler?: boolean
+}
+
+/** {@link buildBert} for BERT and its relatives. */
+export function buildBertOf(
+  { name, family, prefixes = [], tokenTypes = true, pooler: mayPool = true }: BertRelative,
+  config: BertConfig,
+  checkpoint?: ReadonlyMap<string, Initializer>,
+  options: BuildBertOptions = {},
+): BuiltModel {
   const model: TextModel = {
-    name: 'bert',
-    tokenTypes: true,
+    name,
+    prefixes,
+    tokenTypes,
     build: (builder, parameters, inputs, mode) => {
-      const pooler = options.pooler ?? (checkpoint !== undefined && parameters.has('pooler.dense.weight'))
-      return bert(builder, { ...config, pooler }, parameters, inputs as BertInputs, mode)
+      const stored = checkpoint !== undefined && parameters.has('pooler.dense.weight')
+      const pooler = mayPool && (options.pooler ?? stored)
+      return bertOf(family, builder, { ...config, pooler }, parameters, inputs, mode)
     },
     layers: bertLayers(config),
   }

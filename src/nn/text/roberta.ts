@@ -69,18 +69,37 @@ export function buildXlmRoberta(
   return build('xlm-roberta', 'XLMRoberta', json, checkpoint, options)
 }
 
+/** {@link buildRoberta} for `model_type` `camembert` (https://arxiv.org/abs/1911.03894), the same network. */
+export function buildCamembert(
+  json: Readonly<Record<string, unknown>>,
+  checkpoint?: ReadonlyMap<string, Initializer>,
+  options: BuildOptions = {},
+): BuiltModel {
+  return build('camembert', 'Camembert', json, checkpoint, options)
+}
+
+/** {@link buildRoberta} for `model_type` `data2vec-text` (https://arxiv.org/abs/2202.03555), the same network. */
+export function buildData2VecText(
+  json: Readonly<Record<string, unknown>>,
+  checkpoint?: ReadonlyMap<string, Initializer>,
+  options: BuildOptions = {},
+): BuiltModel {
+  return build('data2vec-text', 'Data2VecText', json, checkpoint, options, ['data2vec_text.'])
+}
+
 function build(
   name: string,
   family: string,
   json: Readonly<Record<string, unknown>>,
   checkpoint: ReadonlyMap<string, Initializer> | undefined,
   options: BuildOptions,
+  prefixes: readonly string[] = [],
 ): BuiltModel {
   const config = robertaConfig(json)
   return buildTextModel(
     {
       name,
-      prefixes: ['roberta.'],
+      prefixes: ['roberta.', ...prefixes],
       tokenTypes: config.type_vocab_size > 1,
       build: (builder, parameters, inputs, mode) => {
         const pooler = checkpoint !== undefined && parameters.has('pooler.dense.weight')

@@ -33,6 +33,15 @@ interface Case {
 const cases: Readonly<Record<string, Case>> = JSON.parse(
   readFileSync(new URL('../testdata/text-models.json', import.meta.url), 'utf8'),
 )
+/** Names under which larger models keep the encoder, where it is not the model_type. */
+const prefixes: Readonly<Record<string, string>> = {
+  modernbert: 'model.',
+  qwen3: 'model.',
+  'xlm-roberta': 'roberta.',
+  camembert: 'roberta.',
+  'data2vec-text': 'data2vec_text.',
+  'bert-generation': 'bert.',
+}
 const withCode = (code: ErrorCode) => expect.objectContaining({ code })
 const ids = (rows: number[][]) => tensor('int64', [rows.length, rows[0]!.length], rows.flat())
 
@@ -101,7 +110,7 @@ describe.each(Object.keys(textArchitectures))('%s', (type) => {
   })
 
   it('reads names below a prefix, and reports what it does not ask for', () => {
-    const prefix = type === 'modernbert' || type === 'qwen3' ? 'model.' : `${type.replace('xlm-', '')}.`
+    const prefix = prefixes[type] ?? `${type}.`
     const tensors = weights(type, prefix).set('lm_head.weight', tensor('float32', [1], [0]))
     const { unused } = architecture(type, 'transformers').build(reference.config, tensors)
     expect(unused).toEqual(['lm_head.weight'])
@@ -118,7 +127,7 @@ describe.each(Object.keys(textArchitectures))('%s', (type) => {
       fed.inputs.map((input) => [input.name, input.name === 'inputs_embeds' ? vectors : feeds[input.name]!]),
     )
     // Positions beside the padding are still told by the ids.
-    const counted = ['roberta', 'xlm-roberta', 'mpnet'].includes(type)
+    const counted = ['roberta', 'xlm-roberta', 'camembert', 'data2vec-text', 'mpnet'].includes(type)
     expect('input_ids' in wanted).toBe(counted)
     const value = await run(fed, wanted)
     expectClose(features(value('last_hidden_state'), 2), reference.last_hidden_state)

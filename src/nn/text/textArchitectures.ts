@@ -2,11 +2,12 @@
 import type { BuildModel } from '../model.ts'
 import { buildAlbert } from './albert.ts'
 import { bertConfig, buildBert } from './bert.ts'
+import { buildBertGeneration, buildElectra, buildErnie, buildSplinter } from './bertRelatives.ts'
 import { buildDistilBert } from './distilBert.ts'
 import { buildModernBert } from './modernBert.ts'
 import { buildMpnet } from './mpnet.ts'
 import { buildQwen3 } from './qwen3.ts'
-import { buildRoberta, buildXlmRoberta } from './roberta.ts'
+import { buildCamembert, buildData2VecText, buildRoberta, buildXlmRoberta } from './roberta.ts'
 
 /**
  * Builders of text models, by the `model_type` of their `config.json`.
@@ -24,10 +25,16 @@ import { buildRoberta, buildXlmRoberta } from './roberta.ts'
 export const textArchitectures: Readonly<Record<string, BuildModel>> = {
   albert: buildAlbert,
   bert: (config, checkpoint, options) => buildBert(bertConfig(config), checkpoint, options),
+  'bert-generation': buildBertGeneration,
+  camembert: buildCamembert,
+  'data2vec-text': buildData2VecText,
   distilbert: buildDistilBert,
+  electra: buildElectra,
+  ernie: buildErnie,
   modernbert: buildModernBert,
   mpnet: buildMpnet,
   qwen3: buildQwen3,
   roberta: buildRoberta,
+  splinter: buildSplinter,
   'xlm-roberta': buildXlmRoberta,
 }

@@ -79,6 +79,8 @@ interface Family {
   readonly antialias: boolean
   readonly distilled?: boolean
   readonly registers?: boolean
+  /** Positions are relative, and what is pooled are the patches, as in BEiT. */
+  readonly isBeit?: boolean
   /** Tokens and positions that start as zeros. Default: drawn as weights are. */
   readonly zeros?: RegExp
   /** Positions start as sines, and patches are drawn as those of a linear layer (MAE). */
@@ -139,6 +141,16 @@ function dinoMlp(parameters: Parameters, config: Config, x: Value): Value {
   return dense('weights_out', op.mul(op.silu(gate), value), hidden_size)
 }
 
+/** BEiT, whose network data2vec has as well. */
+const BEIT = {
+  isBeit: true,
+  defaults: { use_absolute_position_embeddings: false },
+  block: (parameters, config, x, bias) => bertBlock(parameters, config, x, bias, true),
+  antialias: false,
+  zeros: /token|position/,
+  ignore: [/^lm_head\./],
+} satisfies Omit<Family, 'title' | 'prefix'>
+
 const FAMILIES = {
   vit: {
     title: 'ViT',
@@ -178,15 +190,15 @@ const FAMILIES = {
     registers: true,
     zeros: /register/,
   },
-  beit: {
-    title: 'BEiT',
-    prefix: 'beit.',
-    defaults: { use_absolute_position_embeddings: false },
-    block: (parameters, config, x, bias) => bertBlock(parameters, config, x, bias, true),
+  vit_msn: {
+    title: 'ViTMSN',
+    prefix: 'vit.',
+    defaults: { layer_norm_eps: 1e-6 },
+    block: (parameters, config, x) => bertBlock(parameters, config, x, undefined, false),
     antialias: false,
-    zeros: /token|position/,
-    ignore: [/^lm_head\./],
   },
+  beit: { title: 'BEiT', prefix: 'beit.', ...BEIT },
+  'data2vec-vision': { title: 'Data2VecVision', prefix: 'data2vec_vision.', ...BEIT },
 } satisfies Record<string, Family>
 
 const CLASSIFIERS = ['classifier.weight', 'cls_classifier.weight']
@@ -228,14 +240,14 @@ export function transformersVit(type: keyof typeof FAMILIES): BuildModel {
     )
     let x = entering
     const stages = builder.scope('encoder', { kind: 'Encoder' }, () => {
-      const bias = type === 'beit' ? scoreBias(parameters, config, builder, grid) : undefined
+      const bias = family.isBeit ? scoreBias(parameters, config, builder, grid) : undefined
       return Array.from({ length: config.num_hidden_layers }, (_, i) => {
         const name = `layer.${i}`
         x = builder.scope(name, { kind: 'Layer' }, () => family.block(parameters, config, x, bias))
         return { name: `encoder.${name}`, stride: config.patch_size, channels: config.hidden_size }
       })
     })
-    const plain = type === 'beit' && config.use_mean_pooling
+    const plain = family.isBeit === true && config.use_mean_pooling
     const features = plain ? x : norm(parameters, config, 'layernorm', x)
     const heads = head(parameters, config, family, type, features, grid, classes)
     builder.output('last_hidden_state', features)
@@ -390,7 +402,9 @@ function head(
   )
   const tokens = { classToken, patchTokens }
   const classify = (name: string, x: Value) => linear(parameters, name, x, classes, { init: init(config) })
-  if (type === 'beit') {
+  // data2vec's checkpoints without a classifier have no pooler.
+  const pools = type === 'beit' || !config.use_mean_pooling || parameters.has('pooler.layernorm.weight')
+  if (family.isBeit && pools) {
     const pooled = config.use_mean_pooling
       ? builder.scope('pooler', { kind: 'BeitPooler' }, () =>
           norm(parameters, config, 'layernorm', pool(patchTokens, 'mean')),
@@ -417,7 +431,7 @@ function head(
   }
   if (classes > 0) return { ...tokens, penultimate: classToken, logits: classify('classifier', classToken) }
   const weight = 'pooler.dense.weight'
-  if (type !== 'vit_mae' && parameters.has(weight)) {
+  if (type !== 'vit_mae' && type !== 'vit_msn' && parameters.has(weight)) {
     const pooled = builder.scope('pooler', { kind: 'Pooler' }, () =>
       activation(config.pooler_act)(
         linear(parameters, 'dense', classToken, config.hidden_size, { init: init(config) }),

@@ -1,2 +1,2 @@
 // Door of pickle/: reading of what `torch.save` wrote.
-export { readTorch } from './torch.ts'
+export { readTorch, type TorchFile } from './torch.ts'

@@ -1,6 +1,6 @@
 // Objects that PyTorch's pickles name: tensors, storages, dtypes, and the functions that rebuild them.
 import { bytesPerElement, type DType } from '../../../tensor/index.ts'
-import { Known, type Vocabulary } from './unpickle.ts'
+import { Known, Opaque, type Vocabulary } from './unpickle.ts'
 
 /** Bytes that tensors share, by the key under which the file holds them. */
 export interface Storage {
@@ -85,24 +85,13 @@ const DTYPES: Readonly<Record<string, DType>> = {
   float8_e8m0fnu: 'float8e8m0',
 }
 
-/** The names that may be called, and what they give; `undefined` stands for wrong arguments. */
+/** The functions that are carried out, by us: those of dictionaries and tensors. `undefined` stands for wrong arguments. */
 const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>> = {
   'collections.OrderedDict': mapOf,
   'collections.Counter': mapOf,
+  'collections.defaultdict': ([, items]) => mapOf(items === undefined ? [] : [items]),
   'builtins.dict': mapOf,
-  'builtins.list': ([items = []]) => (Array.isArray(items) ? [...items] : undefined),
-  'builtins.tuple': ([items = []]) => (Array.isArray(items) ? [...items] : undefined),
-  'builtins.set': ([items = []]) => (Array.isArray(items) ? new Set(items) : undefined),
-  'builtins.frozenset': ([items = []]) => (Array.isArray(items) ? new Set(items) : undefined),
-  'builtins.bytearray': ([bytes = new Uint8Array()]) => (bytes instanceof Uint8Array ? bytes : undefined),
-  'builtins.complex': ([real, imaginary]) => [real, imaginary],
-  // How protocol 2 writes bytes.
-  '_codecs.encode': ([text, encoding]) =>
-    typeof text === 'string' && encoding === 'latin1'
-      ? Uint8Array.from(text, (letter) => letter.charCodeAt(0))
-      : undefined,
   'torch.Size': ([sizes = []]) => (isSizes(sizes) ? sizes : undefined),
-  'torch.device': (args) => args.join(':'),
   'torch._utils._rebuild_tensor': ([storage, offset, shape, strides]) =>
     tensorOf(storage, undefined, offset, shape, strides),
   'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides]) =>
@@ -113,6 +102,34 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
       : undefined,
   'torch._utils._rebuild_parameter': ([data]) => data,
   'torch._utils._rebuild_parameter_with_state': ([data]) => data,
+  // A tensor that was given attributes of its own. Other classes may mean other numbers.
+  'torch._tensor._rebuild_from_type_v2': ([make, type, args]) =>
+    make instanceof Known && type instanceof Opaque && TENSOR_TYPES.has(type.name) && Array.isArray(args)
+      ? make.call?.(args)
+      : new Opaque(
+          `torch._tensor._rebuild_from_type_v2 of ${type instanceof Opaque ? type.name : 'no class'}`,
+        ),
+}
+
+/** Classes whose tensors are plain ones. */
+const TENSOR_TYPES: ReadonlySet<string> = new Set([
+  'torch.Tensor',
+  'torch._tensor.Tensor',
+  'torch.nn.parameter.Parameter',
+  'torch.nn.parameter.Buffer',
+])
+
+/** Most axes that a tensor has, in PyTorch as well. */
+const MOST_AXES = 64
+
+/** True of a value under a parameter's name that stands for numbers of a kind that is not read here. */
+export function isUnreadTensor(name: string, value: unknown): value is Opaque {
+  if (!(value instanceof Opaque)) return false
+  // A numpy array beside the parameters is no parameter; one with a parameter's name may be.
+  return (
+    /^torch\.(?:_utils\._rebuild|_tensor\.|sparse)/.test(value.name) ||
+    (name.includes('.') && /^numpy\..*\b(?:_reconstruct|_frombuffer)$/.test(value.name))
+  )
 }
 
 const known = new Map<string, Known>()
@@ -136,6 +153,8 @@ export function torchVocabulary(storages: Map<string, Storage>): Vocabulary {
     persistent(id) {
       if (!Array.isArray(id) || id[0] !== 'storage') return undefined
       const [, type, key, , count, view] = id as unknown[]
+      // Of a kind of numbers that is not read here; what is built of it is not, either.
+      if (type instanceof Opaque) return type
       if (!(type instanceof TorchType) || typeof key !== 'string' || !isSize(count)) return undefined
       const dtype = type.dtype ?? 'uint8'
       const width = bytesPerElement(dtype)
@@ -149,10 +168,14 @@ export function torchVocabulary(storages: Map<string, Storage>): Vocabulary {
   }
 }
 
-function mapOf([items = []]: readonly unknown[]): Map<unknown, unknown> | undefined {
-  if (items instanceof Map) return new Map(items)
-  if (!Array.isArray(items) || !items.every((pair) => Array.isArray(pair) && pair.length === 2))
-    return undefined
+/** Lists that became dictionaries: each does so once, as in all files that Python writes, so that copying is bounded by the file. */
+const copied = new WeakSet<object>()
+
+function mapOf([items = []]: readonly unknown[]): unknown {
+  if (items instanceof Map) return items
+  if (!Array.isArray(items) || copied.has(items)) return undefined
+  copied.add(items)
+  if (!items.every((pair) => Array.isArray(pair) && pair.length === 2)) return undefined
   return new Map(items as [unknown, unknown][])
 }
 
@@ -163,6 +186,7 @@ function tensorOf(
   shape: unknown,
   strides: unknown,
 ) {
+  if (storage instanceof Opaque) return new Opaque(`torch._utils._rebuild_tensor of ${storage.name}`)
   if (!isStorage(storage) || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) return undefined
   if (shape.length !== strides.length) return undefined
   return new TorchTensor(storage, dtype ?? storage.dtype, offset, shape, strides)
@@ -177,5 +201,5 @@ function isSize(value: unknown): value is number {
 }
 
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every(isSize)
+  return Array.isArray(value) && value.length <= MOST_AXES && value.every(isSize)
 }

@@ -1,48 +1,128 @@
 // Finds the parameters in what a checkpoint holds.
 import { PipiloError } from '../../../base/index.ts'
-import { TorchTensor } from './objects.ts'
+import { isUnreadTensor, TorchTensor } from './objects.ts'
+import { Opaque } from './unpickle.ts'
+
+/** Parameters of a checkpoint, and the keys under which they were. */
+export interface StateDict {
+  readonly tensors: ReadonlyMap<string, TorchTensor>
+  /** `state_dict`, `model_ema.module`, …; empty where the whole file is the dictionary. */
+  readonly place: string
+}
+
+/** Keys of averaged weights, which timm takes before all others. */
+const AVERAGED = ['state_dict_ema', 'model_ema']
 
 /** Keys under which training scripts put the parameters, in the order of preference. */
-const PLACES = ['state_dict', 'model_state_dict', 'model', 'teacher', 'net', 'network', 'module', 'weights']
+const PLACES = [
+  ...AVERAGED,
+  ...['state_dict', 'model_state_dict', 'model', 'teacher', 'net', 'network', 'module', 'weights'],
+]
 
-/** Prefixes that wrappers put before every name. */
-const PREFIXES = ['module.', '_orig_mod.']
+/** Keys of what is no network, however many tensors it holds. */
+const ASIDES = /optim|sched|scaler|rng|random|loss|metric|history|callback|loop|amp|grad|moment|buffer/i
+
+const DEEPEST = 3
 
 /**
- * The named tensors of what a checkpoint holds: a dictionary of them, or one under a name such as `state_dict`.
+ * The named tensors of what a checkpoint holds: a dictionary of them, or the one under a name such as `state_dict`, also where loose
+ * tensors stand beside it (a loss, a step). Averaged weights come first, in timm's order.
  *
  * @throws PipiloError `FORMAT_UNSUPPORTED`, with the keys that are there
  */
-export function stateDict(value: unknown, label: string): Map<string, TorchTensor> {
-  let found = find(value, 0)
-  if (!found) {
-    const keys = value instanceof Map ? [...value.keys()].map(String) : []
-    throw new PipiloError(
-      'FORMAT_UNSUPPORTED',
-      `${label} holds no dictionary of tensors${keys.length ? `: its keys are ${keys.slice(0, 20).join(', ')}` : ''}.`,
-      { input: label, hint: 'Save the parameters with torch.save(model.state_dict(), path).' },
-    )
+export function stateDict(value: unknown, label: string): StateDict {
+  const seen: Seen = Array.from({ length: DEEPEST + 1 }, () => new Map())
+  const found = find(value, label, seen, 0)
+  if (!found) throw none(value, label)
+  for (const [name, entry] of found.whole) {
+    if (isUnreadTensor(name, entry)) {
+      throw new PipiloError(
+        'FORMAT_UNSUPPORTED',
+        `${label} holds ${name} as ${entry.name}, a kind of tensor that is not read here.`,
+        { input: label, hint: 'Save the parameters as plain tensors: torch.save(model.state_dict(), path).' },
+      )
+    }
   }
-  for (let prefix = common(found); prefix !== undefined; prefix = common(found)) {
-    found = new Map([...found].map(([name, tensor]) => [name.slice(prefix!.length), tensor]))
-  }
-  return found
+  return { tensors: found.tensors, place: found.place.join('.') }
 }
 
-function find(value: unknown, depth: number): Map<string, TorchTensor> | undefined {
-  if (!(value instanceof Map) || depth > 3) return undefined
-  const tensors = [...value].filter(
-    (entry): entry is [string, TorchTensor] =>
-      typeof entry[0] === 'string' && entry[1] instanceof TorchTensor,
+interface Candidate {
+  readonly tensors: ReadonlyMap<string, TorchTensor>
+  /** The dictionary that the tensors stand in. */
+  readonly whole: readonly [string, unknown][]
+  readonly place: readonly string[]
+}
+
+/** Dictionaries that were looked into, by depth: however often a file names one, it is looked into once. */
+type Seen = readonly Map<unknown, Candidate | undefined>[]
+
+function find(value: unknown, label: string, seen: Seen, depth: number): Candidate | undefined {
+  const known = seen[depth]
+  if (!(value instanceof Map) || !known) return undefined
+  if (!known.has(value)) {
+    known.set(value, undefined)
+    known.set(value, look(value, label, seen, depth))
+  }
+  return known.get(value)
+}
+
+function look(
+  value: ReadonlyMap<unknown, unknown>,
+  label: string,
+  seen: Seen,
+  depth: number,
+): Candidate | undefined {
+  const whole = [...value].filter((entry): entry is [string, unknown] => typeof entry[0] === 'string')
+  const tensors = new Map(
+    whole.filter((entry): entry is [string, TorchTensor] => entry[1] instanceof TorchTensor),
   )
-  if (tensors.length > 0) return new Map(tensors)
-  for (const place of PLACES) {
-    const inner = find(value.get(place), depth + 1)
-    if (inner) return inner
+  const inside = (key: string): Candidate | undefined => {
+    const found = find(value.get(key), label, seen, depth + 1)
+    return found && { ...found, place: [key, ...found.place] }
+  }
+  const known = placed(value, label, inside)
+  // A loss or a step beside the parameters has a plain name, or is one of few.
+  const isLoose = ![...tensors.keys()].some((name) => name.includes('.'))
+  if (known && (isLoose || known.tensors.size >= tensors.size)) return known
+  const others = known
+    ? []
+    : whole.flatMap(([key]) => (PLACES.includes(key) || ASIDES.test(key) ? [] : (inside(key) ?? [])))
+  if (others.length === 1 && others[0]!.tensors.size > tensors.size) return others[0]
+  return tensors.size > 0 ? { tensors, whole, place: [] } : undefined
+}
+
+/** The dictionary under one of the usual keys. */
+function placed(
+  value: ReadonlyMap<unknown, unknown>,
+  label: string,
+  inside: (key: string) => Candidate | undefined,
+): Candidate | undefined {
+  for (const key of PLACES) {
+    const found = inside(key)
+    if (found) return found
+    const there = value.get(key)
+    if (AVERAGED.includes(key) && there instanceof Opaque) {
+      throw new PipiloError(
+        'FORMAT_UNSUPPORTED',
+        `${label} keeps its averaged weights (${key}) as ${there.name}, which is not read here.`,
+        { input: label, hint: `Save them alone: torch.save(checkpoint['${key}'].state_dict(), path).` },
+      )
+    }
   }
   return undefined
 }
 
-function common(tensors: ReadonlyMap<string, unknown>): string | undefined {
-  return PREFIXES.find((prefix) => [...tensors.keys()].every((name) => name.startsWith(prefix)))
+function none(value: unknown, label: string): PipiloError {
+  const entries = value instanceof Map ? [...value].slice(0, 20) : []
+  const keys = entries.map(([key, entry]) => {
+    const name =
+      typeof key === 'string' || typeof key === 'number' ? `${key}`.slice(0, 100) : 'one that is no text'
+    return entry instanceof Opaque ? `${name} (${entry.name.slice(0, 100)})` : name
+  })
+  const what = value instanceof Opaque ? `: it is ${value.name.slice(0, 200)}` : ''
+  return new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${label} holds no dictionary of tensors${keys.length ? `: its keys are ${keys.join(', ')}` : what}.`,
+    { input: label, hint: 'Save the parameters with torch.save(model.state_dict(), path).' },
+  )
 }

@@ -14,8 +14,16 @@ const MAGIC = 0x1950a86a20f9469cfc6cn
 /** Longest description (all but the numbers) that is read into memory, in bytes. */
 const MOST = 1 << 28
 
-/** Most elements that are laid out anew for a tensor whose elements are not in row-major order. */
-const MOST_ELEMENTS = 2 ** 31
+/** Bytes that may be laid out anew, for tensors whose elements are not in row-major order, beside {@link MOST_COPIES} times the file's. */
+const SPARE = 1 << 24
+const MOST_COPIES = 4
+
+/** The tensors of a file that `torch.save` wrote, and where in it they were. */
+export interface TorchFile {
+  readonly tensors: ReadonlyMap<string, Initializer>
+  /** Keys that lead to their dictionary, such as `state_dict`; empty for the whole file. */
+  readonly place: string
+}
 
 /**
  * The tensors of a file that `torch.save` wrote (`pytorch_model.bin`, `.pt`, `.pth`), in the zip format or the one before
@@ -24,27 +32,30 @@ const MOST_ELEMENTS = 2 ** 31
  *
  * @example
  * ```ts
- * const tensors = await files.open('pytorch_model.bin', readTorch)
+ * const { tensors } = await files.open('pytorch_model.bin', readTorch)
  * tensors.get('embeddings.word_embeddings.weight')   // { dtype: 'float32', shape, file: { path, offset, length } }
  * ```
  *
  * @remarks
- * A checkpoint that holds more than parameters gives those under `state_dict`, `model`, `model_state_dict` and their like; the
- * prefix `module.` of data-parallel training is taken away.
+ * A checkpoint that holds more than parameters gives those under `state_dict_ema`, `model_ema`, `state_dict`, `model`, `model_state_dict` and
+ * their like. Values that are neither tensors nor plain containers (arguments, dates, paths, numpy's arrays) are passed over unread. Work
+ * and memory are bounded by the file's length, whatever it claims.
  *
- * @throws PipiloError `FORMAT_UNSUPPORTED` for a pickle that names anything else than tensors and plain containers (with the
- * name), for other formats; `FORMAT_INVALID` for a file that is cut off or broken; those of reading files
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for a pickle that names what only harmful ones do (with the name), for one without a dictionary of
+ * tensors, for tensors that are not plain, for other formats; `FORMAT_INVALID` for a file that is cut off or broken; those of reading files
  * @see https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
  */
-export async function readTorch(file: OpenFile): Promise<Map<string, Initializer>> {
+export async function readTorch(file: OpenFile): Promise<TorchFile> {
   const start = await file.read(0, Math.min(4, file.size))
   const isZip = start.length === 4 && viewOf(start).getUint32(0, true) === 0x04034b50
   const { value, storages } = isZip ? await readArchive(file) : await readLegacy(file)
   const tensors = new Map<string, Initializer>()
-  for (const [name, tensor] of stateDict(value, file.name)) {
-    tensors.set(name, await place(file, storages, name, tensor))
+  const found = stateDict(value, file.name)
+  const budget = { left: MOST_COPIES * file.size + SPARE }
+  for (const [name, tensor] of found.tensors) {
+    tensors.set(name, await place(file, storages, name, tensor, budget))
   }
-  return tensors
+  return { tensors, place: found.place }
 }
 
 interface Contents {
@@ -102,8 +113,12 @@ async function readLegacy(file: OpenFile): Promise<Contents> {
   const storages = new Map<string, { offset: number; length: number }>()
   let at = keys!.end
   for (const key of keys!.value) {
-    const storage = named.get(String(key))
-    if (!storage) throw invalid(label, `holds a storage ${key} that nothing uses`)
+    const storage = typeof key === 'string' ? named.get(key) : undefined
+    if (!storage)
+      throw invalid(
+        label,
+        `holds a storage ${typeof key === 'string' ? key.slice(0, 100) : ''} that nothing uses`,
+      )
     if (at + 8 + storage.length > file.size) {
       throw invalid(
         label,
@@ -149,6 +164,7 @@ async function place(
   storages: Contents['storages'],
   name: string,
   { storage, dtype, offset, shape, strides }: TorchTensor,
+  budget: { left: number },
 ): Promise<Initializer> {
   const { name: label } = file
   const width = bytesPerElement(dtype)
@@ -162,7 +178,13 @@ async function place(
   const start = stored.offset + storage.start + offset * width
   if (isRowMajor(shape, strides))
     return { dtype, shape, file: { path: file.path, offset: start, length: count * width } }
-  if (count > MOST_ELEMENTS) throw unsupported(label, `has the tensor ${name} expanded to ${count} elements`)
+  budget.left -= (count + last - offset + 1) * width
+  if (!(budget.left >= 0)) {
+    throw unsupported(
+      label,
+      `has the tensor ${name} expanded to ${count} elements, many more than the file holds`,
+    )
+  }
   const bytes = await file.read(start, (last - offset + 1) * width)
   return layOut(bytes, dtype, shape, strides)
 }

@@ -13,9 +13,18 @@ export class Known {
   }
 }
 
+/** A Python object that is left unread, because its name is not known: it holds nothing and does nothing. */
+export class Opaque {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
 /** Objects that a pickle may name beyond numbers, strings and plain containers. */
 export interface Vocabulary {
-  /** The object of a name such as `collections.OrderedDict`; undefined is refused. */
+  /** The object of a name such as `collections.OrderedDict`; undefined stays {@link Opaque}. */
   find(name: string): unknown
   /** The object of a persistent identifier; undefined is refused. */
   persistent(id: unknown): unknown
@@ -32,12 +41,28 @@ export interface Unpickled {
 
 const MARK = Symbol('mark')
 
+/** Longest integer that is read, in bytes. */
+const LONGEST_INTEGER = 32
+
+/** Names that only a pickle made to do harm asks for: in Python they run programs and code, or touch files and networks. */
+const HARMFUL = new RegExp(
+  `^(?:${[
+    '(?:os|posix|nt)\\.(?:system|popen|exec\\w*|(?:posix_)?spawn\\w*|fork\\w*|kill\\w*|remove\\w*|unlink|rmdir|rename\\w*|replace|symlink|link|chmod|chown|startfile|putenv|open|write)',
+    '(?:builtins|__builtin__)\\.(?:eval|exec|execfile|compile|__import__|open|input|breakpoint)',
+    '(?:subprocess|commands|popen2|pty|runpy|code|ctypes|webbrowser|pip|timeit|pdb|bdb)\\..*',
+    '(?:socket|urllib|requests|http|ftplib|smtplib)\\..*',
+    'shutil\\..*|importlib\\.(?:import_module|reload|__import__)|sys\\.(?:modules|exit|settrace|setprofile)',
+    'torch\\.(?:load|serialization\\.load|hub\\..*|utils\\.cpp_extension\\..*)',
+  ].join('|')})$`,
+)
+
 /**
  * Reads one pickle (protocols 2 to 5) and executes nothing: the only functions that are ever called are those of
- * `vocabulary`, which are ours. A name that is not in it is refused the moment it is read, called or not.
+ * `vocabulary`, which are ours. An object of any other name is {@link Opaque}: what the pickle does with it is passed over. The names that
+ * only harmful pickles have are refused the moment they are read, called or not. Work and memory are bounded by the pickle's length.
  *
  * Dictionaries become `Map`, lists and tuples arrays, sets `Set`, bytes `Uint8Array`, `None` null, integers number or (beyond
- * 2^53) bigint.
+ * 2^53) bigint, those of more than 32 bytes opaque.
  *
  * @param label what errors call the file
  * @throws PipiloError `FORMAT_UNSUPPORTED` for what is refused, `FORMAT_INVALID` for what is no pickle; {@link Truncated}
@@ -54,6 +79,7 @@ class Unpickler {
   readonly #label: string
   readonly #stack: unknown[] = []
   readonly #memo = new Map<number, unknown>()
+  readonly #unknown = new Map<string, Opaque>()
   #at: number
 
   constructor(bytes: Uint8Array, start: number, vocabulary: Vocabulary, label: string) {
@@ -149,6 +175,7 @@ class Unpickler {
         // ADDITEMS
         const items = this.#marked()
         const set = this.#top()
+        if (set instanceof Opaque) return
         if (!(set instanceof Set)) throw this.#invalid('adds to what is no set')
         for (const item of items) set.add(item)
         return
@@ -181,7 +208,7 @@ class Unpickler {
         return push(this.#find(`${module}.${this.#line()}`))
       }
       case 0x93: // STACK_GLOBAL
-        return push(this.#find(this.#take(2).map(String).join('.')))
+        return push(this.#global(this.#take(2)))
       case 0x69: {
         // INST
         const module = this.#line()
@@ -202,13 +229,14 @@ class Unpickler {
       case 0x92: {
         // NEWOBJ_EX
         const [known, args, named] = this.#take(3)
+        if (known instanceof Opaque) return push(known)
         if (!(named instanceof Map) || named.size > 0) throw this.#refused('a call with named arguments')
         return push(this.#call(known, args))
       }
       case 0x62: {
         // BUILD: an OrderedDict carries versions of its modules (`_metadata`), which say nothing about its tensors.
         this.#take(1)
-        if (this.#top() instanceof Map) return
+        if (this.#top() instanceof Map || this.#top() instanceof Opaque) return
         throw this.#refused('an object with a state of its own')
       }
       case 0x51: {
@@ -233,27 +261,38 @@ class Unpickler {
   }
 
   #find(name: string): unknown {
-    const found = this.#vocabulary.find(name)
-    if (found === undefined) throw this.#refused(name)
+    if (HARMFUL.test(name)) throw this.#refused(name)
+    const found = this.#vocabulary.find(name) ?? this.#unknown.get(name) ?? new Opaque(name)
+    if (found instanceof Opaque) this.#unknown.set(name, found)
     return found
   }
 
+  #global([module, name]: unknown[]): unknown {
+    if (typeof module !== 'string' || typeof name !== 'string')
+      throw this.#invalid('names an object by no text')
+    return this.#find(`${module}.${name}`)
+  }
+
   #call(known: unknown, args: unknown): unknown {
+    if (known instanceof Opaque) return known
     if (!(known instanceof Known) || !known.call) throw this.#refused('a call of what is no function')
     if (!Array.isArray(args)) throw this.#invalid(`calls ${known.name} without a tuple of arguments`)
     const result = known.call(args)
-    if (result === undefined) throw this.#invalid(`calls ${known.name} with arguments that it does not take`)
-    return result
+    if (result !== undefined) return result
+    if (!known.name.startsWith('torch.')) return new Opaque(known.name)
+    throw this.#invalid(`calls ${known.name} with arguments that it does not take`)
   }
 
   #append(items: unknown[]): void {
     const list = this.#top()
+    if (list instanceof Opaque) return
     if (!Array.isArray(list)) throw this.#invalid('appends to what is no list')
     for (const item of items) list.push(item)
   }
 
   #set(items: unknown[]): void {
     const map = this.#top()
+    if (map instanceof Opaque) return
     if (!(map instanceof Map) || items.length % 2 !== 0)
       throw this.#invalid('sets items of what is no dictionary')
     for (let i = 0; i < items.length; i += 2) map.set(items[i], items[i + 1])
@@ -329,7 +368,11 @@ class Unpickler {
   }
 
   /** Two's complement, little endian. */
-  #integer(length: number): number | bigint {
+  #integer(length: number): number | bigint | Opaque {
+    if (length > LONGEST_INTEGER) {
+      this.#skip(length)
+      return new Opaque('builtins.int')
+    }
     const bytes = this.#slice(length)
     let value = 0n
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]!)
@@ -340,7 +383,7 @@ class Unpickler {
   #refused(what: string): PipiloError {
     return new PipiloError(
       'FORMAT_UNSUPPORTED',
-      `${this.#label} asks for ${what}, which is neither a tensor nor a plain container: refused, and nothing of it was run.`,
+      `${this.#label} asks for ${what.slice(0, 200)}, which is neither a tensor nor a plain container: refused, and nothing of it was run.`,
       {
         input: this.#label,
         hint: 'Do not load it elsewhere unless you trust its source; its parameters alone can be saved with torch.save(model.state_dict(), path) or as safetensors.',

@@ -22,6 +22,9 @@ const ACTIVATIONS: Readonly<Record<string, (x: Value) => Value>> = {
 /** Applies an activation by its Keras name (`relu`, `hard_sigmoid`); softmax goes over the channels. */
 export function activate(settings: Settings, name: string, value: Value): Value {
   const key = name.toLowerCase().replaceAll('_', '')
+  if (key === 'hardsigmoid' && settings.layer.keras3) {
+    return settings.unsupported(`${name}, of which Keras 3 and TensorFlow.js have two definitions`)
+  }
   const apply = Object.hasOwn(ACTIVATIONS, key) ? ACTIVATIONS[key] : undefined
   return apply ? apply(value) : settings.unsupported(`the activation "${name}"`)
 }

@@ -302,6 +302,28 @@ describe('mobilenet_v2_mid of nsfwjs', () => {
   })
 })
 
+describe('a model with an operator that is not translated', () => {
+  it('is computed as far as that, and says what stands behind it', async () => {
+    const folder = await write([
+      x,
+      { name: 'r', op: 'Relu', input: ['x'] },
+      { name: 'n', op: 'Neg', input: ['r'] },
+      { name: 'a', op: 'Bessel', input: ['r'] },
+      { name: 'b', op: 'Relu', input: ['a'] },
+    ])
+    const both = await readTfjsGraphModel(folder)
+    expect(both.graph.outputs.map(({ name }) => name)).toEqual(['n'])
+    expect([...both.blocked]).toEqual([
+      ['a', 'a is an operator that is not translated, Bessel'],
+      ['b', 'a is an operator that is not translated, Bessel'],
+    ])
+    const alone = await readTfjsGraphModel(
+      await write([x, { name: 'r', op: 'Relu', input: ['x'] }, { name: 'a', op: 'Bessel', input: ['r'] }]),
+    )
+    expect([alone.stated, alone.graph.outputs.map(({ name }) => name)]).toEqual(['a', ['r']])
+  })
+})
+
 describe('a model that cannot be read', () => {
   it('names every operator without a rule, and says which are control flow', async () => {
     const folder = await write([

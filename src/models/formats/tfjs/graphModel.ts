@@ -18,6 +18,10 @@ export interface TfjsGraphModel {
    * `input_ids` and `attention_mask`, int64 [batch, sequence]. Feature maps are in ONNX's order everywhere.
    */
   readonly graph: Graph
+  /** Nodes that are not in the graph, because an operator that is not translated stands before them, and why. */
+  readonly blocked: ReadonlyMap<string, string>
+  /** Name of the model's first output, which may be among these. */
+  readonly stated: string
   /** For models of pictures: height and width. */
   readonly inputSize?: readonly [height: number, width: number]
   /** For models of texts: how many tokens it reads, where it says so. */
@@ -39,8 +43,8 @@ export interface TfjsGraphModel {
  * @remarks
  * Layers are called as TensorFlow's nodes, `a/b/Conv2D` or with dots. Quantised weights are made float32.
  *
- * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`, `MODEL_INVALID`, `OPERATOR_UNSUPPORTED`
- * (with all operators that are missing), `PARAMETER_MISSING`
+ * @throws PipiloError `FILE_NOT_FOUND`, `FORMAT_INVALID`, `FORMAT_UNSUPPORTED`, `MODEL_INVALID`, `PARAMETER_MISSING`; `OPERATOR_UNSUPPORTED`
+ * where operators that are not translated leave nothing
  */
 export async function readTfjsGraphModel(json: ModelJson): Promise<TfjsGraphModel> {
   if (json.format !== 'graph') {
@@ -49,40 +53,47 @@ export async function readTfjsGraphModel(json: ModelJson): Promise<TfjsGraphMode
     })
   }
   const stated = readNodes(json)
-  refuseUnknownOperators(stated)
   const weights = await Weights.read(json)
   const read = new Set(needed(stated).map(({ name }) => name))
   const common = {
     files: [json.path, ...weights.files],
     unused: weights.names.filter((name) => !read.has(name)),
   }
+  const [first] = stated.outputs
+  const stating = (translated: Translated) => ({ ...translated, stated: first!.node })
   const nodes = simplified(stated, weights)
   const text = raggedText(nodes, weights)
   if (text) {
-    const graph = translate(text.nodes, weights, text)
-    return { ...common, graph, maxLength: text.maxLength }
+    return { ...common, ...stating(translate(text.nodes, weights, text)), maxLength: text.maxLength }
   }
   const picture = pictureInput(nodes)
-  if (!picture) return { ...common, graph: translate(nodes, weights, undefined) }
-  return { ...common, graph: pictureGraph(nodes, weights, picture), inputSize: picture.size }
+  if (!picture) return { ...common, ...stating(translate(nodes, weights, undefined)) }
+  return { ...common, ...stating(pictureGraph(nodes, weights, picture)), inputSize: picture.size }
 }
 
-function refuseUnknownOperators(graph: NodeGraph): void {
-  const used = new Set(needed(graph).map(({ op }) => op))
-  const unknown = [...used].filter((op) => !INPUTS.has(op) && !Object.hasOwn(OPERATORS, op)).sort()
-  if (unknown.length === 0) return
-  const flow = unknown.filter((op) => CONTROL_FLOW.has(op) || op.startsWith('Tensor'))
-  throw new PipiloError(
-    'OPERATOR_UNSUPPORTED',
-    `${graph.file} uses operators that Pipilo does not translate: ${unknown.join(', ')}.`,
-    {
-      input: graph.file,
-      hint:
-        flow.length > 0
-          ? `${flow.join(', ')} are loops, branches or lists of tensors. Convert the model to ONNX (tf2onnx) and open the .onnx file instead.`
-          : 'Convert the model to ONNX (tf2onnx) and open the .onnx file instead.',
-    },
-  )
+/** The error of a graph of which nothing can be computed, with all operators that are missing. */
+function nothing(graph: NodeGraph, blocked: ReadonlyMap<string, string>): PipiloError {
+  const used = new Set(needed(graph).flatMap((node) => (unknownOperator(node) === undefined ? [] : node.op)))
+  const unknown = [...used].sort()
+  const flow = unknown.filter(isFlow)
+  const what =
+    unknown.length > 0
+      ? `uses operators that Pipilo does not translate: ${unknown.join(', ')}`
+      : `holds nothing that can be computed: ${[...new Set(blocked.values())].join('; ')}`
+  return new PipiloError('OPERATOR_UNSUPPORTED', `${graph.file} ${what}.`, {
+    input: graph.file,
+    hint: `${flow.length > 0 ? `${flow.join(', ')} are loops, branches or lists of tensors. ` : ''}Convert the model to ONNX (tf2onnx) and open the .onnx file instead.`,
+  })
+}
+
+const isFlow = (op: string): boolean => CONTROL_FLOW.has(op) || op.startsWith('Tensor')
+
+/** Why an operator is not translated; undefined for one that is. */
+function unknownOperator({ name, op }: NodeDef): string | undefined {
+  if (INPUTS.has(op) || Object.hasOwn(OPERATORS, op)) return undefined
+  const flow =
+    CONTROL_FLOW.has(op) || op.startsWith('Tensor') ? ', one of loops, branches or lists of tensors' : ''
+  return `${name} is an operator that is not translated, ${op}${flow}`
 }
 
 /** Nodes that give what comes from outside. */
@@ -94,25 +105,80 @@ interface Inputs {
   readonly add: (builder: Builder) => ReadonlyMap<string, Laid>
 }
 
-function translate(graph: NodeGraph, weights: Weights, inputs: Inputs | RaggedText | undefined): Graph {
+interface Translated {
+  readonly graph: Graph
+  /** Why nodes cannot be computed, by their names. */
+  readonly blocked: ReadonlyMap<string, string>
+}
+
+/** @param strict a node whose rule does not fit is an error; else it is one that cannot be computed */
+function translate(
+  graph: NodeGraph,
+  weights: Weights,
+  inputs: Inputs | RaggedText | undefined,
+  strict = false,
+): Translated {
   const builder = new Builder({ name: 'tfjs' })
   const values = new Map<string, readonly Laid[]>()
+  const blocked = new Map<string, string>()
+  /** Results that nothing has read yet. */
+  const unread = new Set<string>()
   for (const [name, laid] of inputs?.add(builder) ?? []) values.set(name, [laid])
-  for (const node of inOrder(graph)) {
+  for (const node of inOrder(withoutUnknown(graph))) {
     if (values.has(node.name)) continue
-    const reads = node.inputs.map(({ node: name, output }) => {
-      const laid = values.get(name)?.[output]
-      return laid ?? raise(brokenGraph(graph.file, `${node.name} reads output ${output} of ${name}`))
-    })
-    values.set(node.name, addNode(builder, node, reads, weights))
+    const behind = node.inputs.map(({ node: name }) => blocked.get(name)).find((each) => each !== undefined)
+    const reason = behind ?? unknownOperator(node)
+    const results =
+      reason ??
+      tryNode(() => {
+        const reads = node.inputs.map(({ node: name, output }) => {
+          const laid = values.get(name)?.[output]
+          return laid ?? raise(brokenGraph(graph.file, `${node.name} reads output ${output} of ${name}`))
+        })
+        return addNode(builder, node, reads, weights)
+      }, strict)
+    if (typeof results === 'string') {
+      blocked.set(node.name, results)
+      continue
+    }
+    values.set(node.name, results)
+    for (const { node: name } of node.inputs) unread.delete(name)
+    if (!INPUTS.has(node.op)) unread.add(node.name)
   }
-  for (const { node, output } of graph.outputs) {
+  const whole = graph.outputs.filter(({ node }) => !blocked.has(node))
+  const isFeature = (name: string) => {
+    const [laid] = values.get(name) ?? []
+    return laid !== undefined && laid.rank >= 2 && laid.value.dtype === 'float32'
+  }
+  const ends = whole.length > 0 ? whole : [...unread].filter(isFeature).map((node) => ({ node, output: 0 }))
+  if (ends.length === 0) throw nothing(graph, blocked)
+  for (const { node, output } of ends) {
     const laid =
       values.get(node)?.[output] ?? raise(brokenGraph(graph.file, `${node} has no output ${output}`))
     const value = laid.order === 'map' ? laid.map : laid.value
     builder.output(output === 0 ? node : `${node}:${output}`, value)
   }
-  return prune(builder.build(), { keepInputs: true })
+  return { graph: prune(builder.build(), { keepInputs: true }), blocked }
+}
+
+/** The graph with operators that are not translated reading nothing, so that loops end there; what they read is wanted all the same. */
+function withoutUnknown(graph: NodeGraph): NodeGraph {
+  const unknown = needed(graph).filter((node) => unknownOperator(node) !== undefined)
+  if (unknown.length === 0) return graph
+  const cut = new Map([
+    ...graph.nodes,
+    ...unknown.map((node) => [node.name, { ...node, inputs: [] }] as const),
+  ])
+  return { ...graph, nodes: cut, outputs: [...graph.outputs, ...unknown.flatMap(({ inputs }) => inputs)] }
+}
+
+function tryNode(add: () => readonly Laid[], strict: boolean): readonly Laid[] | string {
+  try {
+    return add()
+  } catch (error) {
+    if (strict || !(error instanceof PipiloError) || error.code !== 'OPERATOR_UNSUPPORTED') throw error
+    return error.message.split(', which is not supported')[0]!
+  }
 }
 
 function addNode(
@@ -163,18 +229,25 @@ function pictureInput(graph: NodeGraph): PictureInput | undefined {
 }
 
 /** A model that was converted for one picture takes many, unless something in it says otherwise. */
-function pictureGraph(graph: NodeGraph, weights: Weights, picture: PictureInput): Graph {
+function pictureGraph(graph: NodeGraph, weights: Weights, picture: PictureInput): Translated {
   const { node, batch, size, channels } = picture
-  const taking = (count: Dimension) =>
-    translate(graph, weights, {
-      add: (builder) =>
-        new Map([
-          [node, new FeatureMap(builder.input('pixel_values', 'float32', [count, channels, ...size]))],
-        ]),
-    })
+  const taking = (count: Dimension, strict = false) =>
+    translate(
+      graph,
+      weights,
+      {
+        add: (builder) =>
+          new Map([
+            [node, new FeatureMap(builder.input('pixel_values', 'float32', [count, channels, ...size]))],
+          ]),
+      },
+      strict,
+    )
   if (batch === undefined) return taking('batch')
-  const many = batch === 1 ? attempt(() => taking('batch')) : undefined
-  const isOpen = many?.outputs.every(({ type }) => type?.kind === 'tensor' && type.shape?.[0] === 'batch')
+  const many = batch === 1 ? attempt(() => taking('batch', true)) : undefined
+  const isOpen = many?.graph.outputs.every(
+    ({ type }) => type?.kind === 'tensor' && type.shape?.[0] === 'batch',
+  )
   return many && isOpen ? many : taking(batch)
 }
 

@@ -21,6 +21,7 @@ export class LayerCall {
     this.weights = weights
     this.inputs = inputs
     this.input = inputs[0] ?? this.settings.unsupported('no input')
+    if (layer.refused !== undefined) this.settings.unsupported(layer.refused)
     if (this.settings.text('data_format', 'channels_last') !== 'channels_last') {
       this.settings.unsupported('pictures with their channels first')
     }
@@ -45,7 +46,26 @@ export class LayerCall {
 
   /** A weight as a value of the graph, `shape` in TensorFlow's order. A layer that is used twice adds it once. */
   weight(name: string, shape: readonly number[], layout?: WeightLayout): Value {
-    return this.once(name, () => this.weights.take(this.settings.layer.name, name, shape, layout))
+    const { kind, name: layer } = this.settings.layer
+    const names = kind === 'DepthwiseConv2D' && name === 'depthwise_kernel' ? [name, 'kernel'] : [name]
+    const index = this.order().indexOf(name)
+    return this.once(name, () => this.weights.take({ layer, names, index }, shape, layout))
+  }
+
+  /** The layer's weights in the order in which Keras makes them, by which Keras 3 numbers them. */
+  private order(): readonly string[] {
+    const { settings } = this
+    const made = (names: readonly string[], flag: string) => (settings.flag(flag, true) ? names : [])
+    switch (settings.layer.kind) {
+      case 'BatchNormalization':
+        return [...made(['gamma'], 'scale'), ...made(['beta'], 'center'), 'moving_mean', 'moving_variance']
+      case 'SeparableConv2D':
+        return ['depthwise_kernel', 'pointwise_kernel', 'bias']
+      case 'DepthwiseConv2D':
+        return ['depthwise_kernel', 'bias']
+      default:
+        return ['kernel', 'bias']
+    }
   }
 
   /** A vector in place of a weight that the layer does without. */

@@ -19,6 +19,13 @@ const same: LayerRule = ({ input }) => input
 
 /** By Keras' class name. */
 export const LAYERS: Readonly<Record<string, LayerRule>> = {
+  ActivityRegularization: same,
+  AlphaDropout: same,
+  GaussianDropout: same,
+  GaussianNoise: same,
+  Identity: same,
+  Rescaling: ({ settings, input }) =>
+    op.add(op.mul(input, settings.number('scale')), settings.number('offset', 0)),
   Activation: ({ settings, input }) => activate(settings, settings.activation(), input),
   Add: ({ inputs }) => inputs.reduce((sum, value) => op.add(sum, value)),
   AveragePooling2D: (call) => op.averagePool(call.map, ...poolWindow(call)),
@@ -31,7 +38,8 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   Flatten: flatten,
   GlobalAveragePooling2D: (call) => squeezed(call, op.globalAveragePool(call.map)),
   GlobalMaxPooling2D: (call) => squeezed(call, op.globalMaxPool(call.map)),
-  LeakyReLU: ({ settings, input }) => op.leakyRelu(input, settings.number('alpha', 0.3)),
+  LeakyReLU: ({ settings, input }) =>
+    op.leakyRelu(input, settings.number('negative_slope', settings.number('alpha', 0.3))),
   MaxPooling2D: (call) => op.maxPool(call.map, ...poolWindow(call)),
   Multiply: ({ inputs }) => inputs.reduce((product, value) => op.mul(product, value)),
   ReLU: relu,

@@ -18,6 +18,8 @@ export interface TfjsLayersModel {
   readonly inputSize: readonly [height: number, width: number]
   /** The layer below the head: what the first of the dense layers at the end reads. */
   readonly penultimate: string
+  /** Layers that are not in the graph, because one of a kind that is not translated stands before them, and why. */
+  readonly blocked: ReadonlyMap<string, string>
   /** Names of the weights that no layer asked for. */
   readonly unused: readonly string[]
   /** Names of the files that were read, within the model: the topology, then the shards. */
@@ -48,14 +50,21 @@ const HEAD = ['Dense', 'Dropout', 'Activation', 'Softmax']
 export async function readTfjsLayersModel(json: ModelJson): Promise<TfjsLayersModel> {
   const { file } = json
   const model = readKerasModel(json)
-  refuseUnknownKinds(model, file)
   const weights = await Weights.read(json)
   const builder = new Builder({ name: model.name })
   const input = pictureInput(model, file)
   const pixels = builder.input(PIXELS, 'float32', ['batch', input.channels, ...input.size])
-  const outputs = addModel(builder, model, [pixels], weights, file)
-  for (const [i, output] of model.outputs.entries()) builder.output(output.layer, outputs[i]!)
+  const reading: Reading = { builder, weights, file, blocked: new Map(), computed: new Map() }
+  const outputs = addModel(reading, model, [pixels])
+  for (const [i, output] of model.outputs.entries()) {
+    if (outputs[i]) builder.output(output.layer, outputs[i])
+  }
+  if (!outputs.some(Boolean)) {
+    refuseAll(reading)
+    for (const [name, value] of reading.computed) builder.output(name, value)
+  }
   return {
+    blocked: reading.blocked,
     graph: builder.build(),
     inputSize: input.size,
     penultimate: belowHead(model),
@@ -64,22 +73,29 @@ export async function readTfjsLayersModel(json: ModelJson): Promise<TfjsLayersMo
   }
 }
 
-function refuseUnknownKinds(model: KerasModel, file: string) {
-  const kindsOf = ({ layers }: KerasModel): string[] =>
-    layers.flatMap((layer) => (layer.model ? kindsOf(layer.model) : [layer.kind]))
-  const unknown = [...new Set(kindsOf(model))].filter(
-    (kind) => kind !== 'InputLayer' && !Object.hasOwn(LAYERS, kind),
+/** A reading of a model: what was computed so far, and what cannot be. */
+interface Reading {
+  readonly builder: Builder
+  readonly weights: Weights
+  readonly file: string
+  /** Why layers cannot be computed, by their names with those of the models around them. */
+  readonly blocked: Map<string, string>
+  /** Results that no layer has read yet. */
+  readonly computed: Map<string, Value>
+}
+
+/** @throws PipiloError `OPERATOR_UNSUPPORTED` where nothing could be computed */
+function refuseAll({ computed, blocked, file }: Reading): void {
+  if (computed.size > 0) return
+  const reasons = [...new Set(blocked.values())]
+  throw new PipiloError(
+    'OPERATOR_UNSUPPORTED',
+    `No layer of ${file} can be computed: ${reasons.join('; ')}.`,
+    {
+      input: file,
+      hint: `Known kinds are ${Object.keys(LAYERS).join(', ')}. Convert the model to ONNX (tf2onnx) and open the .onnx file instead.`,
+    },
   )
-  if (unknown.length > 0) {
-    throw new PipiloError(
-      'OPERATOR_UNSUPPORTED',
-      `${file} has layers of unknown kinds: ${unknown.join(', ')}.`,
-      {
-        input: file,
-        hint: `Known are ${Object.keys(LAYERS).join(', ')}. Convert the model to ONNX (tf2onnx) and open the .onnx file instead.`,
-      },
-    )
-  }
 }
 
 function pictureInput(model: KerasModel, file: string) {
@@ -101,32 +117,46 @@ function pictureInput(model: KerasModel, file: string) {
   return { size: [Number(height), Number(width)] as const, channels: Number(channels) }
 }
 
-/** Adds every use of every layer, each once what it reads is there, and returns the model's outputs. */
+/**
+ * Adds every use of every layer, each once what it reads is there, and returns the model's outputs; undefined for those that a layer
+ * of an unknown kind keeps from being computed.
+ *
+ * @param within names of the models around it, each with a dot behind it
+ */
 function addModel(
-  builder: Builder,
+  reading: Reading,
   model: KerasModel,
   inputs: readonly Value[],
-  weights: Weights,
-  file: string,
-): Value[] {
+  within = '',
+): (Value | undefined)[] {
+  const { file, blocked, computed } = reading
   const key = ({ layer, call, tensor }: LayerOutput) => JSON.stringify([layer, call, tensor])
+  const callOf = ({ layer, call }: Pick<LayerOutput, 'layer' | 'call'>) => JSON.stringify([layer, call])
   const values = new Map(model.inputs.map((input, i) => [key(input), inputs[i]!]))
+  const lost = new Map<string, string>()
   let waiting = model.layers
     .filter((layer) => layer.kind !== 'InputLayer')
-    .flatMap((layer) =>
-      layer.calls.map((reads, i) => ({ layer, reads: reads.map(key), call: i + layer.firstCall })),
-    )
+    .flatMap((layer) => layer.calls.map((reads, i) => ({ layer, reads, call: i + layer.firstCall })))
   while (waiting.length > 0) {
     const later: typeof waiting = []
     for (const use of waiting) {
-      const read = use.reads.map((name) => values.get(name))
-      if (!read.every((value) => value !== undefined)) {
+      const { name } = use.layer
+      const reason = use.reads.map((read) => lost.get(callOf(read))).find((each) => each !== undefined)
+      const read = use.reads.map((each) => values.get(key(each)))
+      if (reason === undefined && !read.every((value) => value !== undefined)) {
         later.push(use)
         continue
       }
-      const results = addLayer(builder, use.layer, read, weights, file)
+      const results = reason ?? addLayer(reading, use.layer, read as Value[], within)
+      if (typeof results === 'string') {
+        lost.set(callOf({ layer: name, call: use.call }), results)
+        if (!blocked.has(within + name)) blocked.set(within + name, results)
+        continue
+      }
+      for (const value of read) forget(computed, value!)
       for (const [tensor, value] of results.entries()) {
-        values.set(key({ layer: use.layer.name, call: use.call, tensor }), value)
+        values.set(key({ layer: name, call: use.call, tensor }), value)
+        if (!use.layer.model) computed.set(within + name, value)
       }
     }
     if (later.length === waiting.length) {
@@ -139,23 +169,43 @@ function addModel(
   }
   return model.outputs.map((output) => {
     const value = values.get(key(output))
-    if (!value) throw broken(file, `the output ${output.layer} is never computed`)
+    if (!value && !lost.has(callOf(output)))
+      throw broken(file, `the output ${output.layer} is never computed`)
     return value
   })
 }
 
+function forget(computed: Map<string, Value>, value: Value): void {
+  for (const [name, one] of computed) if (one === value) computed.delete(name)
+}
+
+/** The results of a layer, or the reason for which there are none. */
 function addLayer(
-  builder: Builder,
+  reading: Reading,
   layer: KerasLayer,
   inputs: readonly Value[],
-  weights: Weights,
-  file: string,
-): Value[] {
+  within: string,
+): Value[] | string {
   const { name, kind, model } = layer
+  const { builder, weights, file } = reading
+  if (!model && !Object.hasOwn(LAYERS, kind)) return `${name} is a layer of an unknown kind, ${kind}`
   return builder.scope(name, { kind }, () => {
-    if (!model) return [LAYERS[kind]!(new LayerCall(builder, layer, inputs, weights))]
-    if (model.inputs.length !== inputs.length) throw broken(file, `${name} is given ${inputs.length} inputs`)
-    return addModel(builder, model, inputs, weights, file)
+    if (model) {
+      if (model.inputs.length !== inputs.length)
+        throw broken(file, `${name} is given ${inputs.length} inputs`)
+      const inner = `${within}${name}.`
+      const outputs = addModel(reading, model, inputs, inner)
+      if (outputs.every((value) => value !== undefined)) return outputs as Value[]
+      return [...reading.blocked].find(([each]) => each.startsWith(inner))?.[1] ?? `${name} is not computed`
+    }
+    try {
+      return [LAYERS[kind]!(new LayerCall(builder, layer, inputs, weights))]
+    } catch (error) {
+      if (error instanceof PipiloError && error.code === 'OPERATOR_UNSUPPORTED') {
+        return error.message.split('.')[0]!
+      }
+      throw error
+    }
   })
 }
 

@@ -65,7 +65,8 @@ export class Settings {
   /** The name of the layer's activation; Keras writes one with settings as an object. */
   activation(): string {
     const value = this.layer.config['activation'] ?? 'linear'
-    const name = isObject(value) ? value['class_name'] : value
+    const named = isObject(value) && value['class_name'] === 'function' ? value['config'] : value
+    const name = isObject(named) ? named['class_name'] : named
     return typeof name === 'string' ? name : this.wrong('activation')
   }
 

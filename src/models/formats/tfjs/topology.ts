@@ -22,6 +22,10 @@ export interface KerasLayer {
   readonly firstCall: 0 | 1
   /** For a model used as a layer. */
   readonly model?: KerasModel
+  /** Part of a call that is not read here: numbers and settings that stand among its inputs. */
+  readonly refused?: string
+  /** Keras 3, where some activations mean other numbers. */
+  readonly keras3?: boolean
 }
 
 /** A functional model; a sequential one is read as a chain. */
@@ -38,7 +42,7 @@ const MAX_NESTING = 20
 /**
  * The Keras model that a model.json describes.
  *
- * @throws PipiloError `FORMAT_UNSUPPORTED` (graph models, Keras 3), `MODEL_INVALID`
+ * @throws PipiloError `FORMAT_UNSUPPORTED` (graph models), `MODEL_INVALID`
  */
 export function readKerasModel({ file, format, topology }: ModelJson): KerasModel {
   if (format === 'graph') {
@@ -46,6 +50,7 @@ export function readKerasModel({ file, format, topology }: ModelJson): KerasMode
       input: file,
     })
   }
+  const keras3 = String(topology['keras_version'] ?? '').startsWith('3')
   const root = isObject(topology['model_config']) ? topology['model_config'] : topology
   const kind = root['class_name']
   if (typeof kind !== 'string' || !MODEL_KINDS.includes(kind)) {
@@ -54,15 +59,16 @@ export function readKerasModel({ file, format, topology }: ModelJson): KerasMode
       hint: `Models of the kinds ${MODEL_KINDS.join(', ')} are read.`,
     })
   }
-  return readModel(root, kind, file, 0)
+  return readModel(root, kind, { file, keras3 }, 0)
 }
 
 function readModel(
   description: Record<string, unknown>,
   kind: string,
-  file: string,
+  origin: Origin,
   depth: number,
 ): KerasModel {
+  const { file } = origin
   const { config } = description
   if (depth > MAX_NESTING) throw broken(file, `models nest deeper than ${MAX_NESTING}`)
   // Sequential models were once a bare list of layers.
@@ -70,7 +76,7 @@ function readModel(
   if (!isObject(settings) || !Array.isArray(settings['layers']))
     throw broken(file, 'a model has no list "layers"')
   const name = typeof settings['name'] === 'string' ? settings['name'] : 'model'
-  const layers = (settings['layers'] as unknown[]).map((layer) => readLayer(layer, file, depth))
+  const layers = (settings['layers'] as unknown[]).map((layer) => readLayer(layer, origin, depth))
   const names = new Set(layers.map((layer) => layer.name))
   if (names.size !== layers.length) throw broken(file, 'two layers have the same name')
   if (kind === 'Sequential') return chain(name, layers, file)
@@ -90,7 +96,14 @@ function readModel(
   }
 }
 
-function readLayer(layer: unknown, file: string, depth: number): KerasLayer {
+/** The file of a topology, and the Keras that wrote it. */
+interface Origin {
+  readonly file: string
+  readonly keras3: boolean
+}
+
+function readLayer(layer: unknown, origin: Origin, depth: number): KerasLayer {
+  const { file } = origin
   if (!isObject(layer) || typeof layer['class_name'] !== 'string' || !layer['config']) {
     throw broken(file, 'a layer lacks its "class_name" or "config"')
   }
@@ -100,21 +113,50 @@ function readLayer(layer: unknown, file: string, depth: number): KerasLayer {
   if (typeof name !== 'string' || name === '') throw broken(file, `a layer of kind ${kind} has no name`)
   const nodes = layer['inbound_nodes'] ?? []
   if (!Array.isArray(nodes)) throw broken(file, `"inbound_nodes" of ${name} is no list`)
+  const keras3 = origin.keras3 || nodes.some(isObject)
+  let refused: string | undefined
   const calls = nodes.map((node: unknown) => {
-    if (isObject(node)) {
-      throw new PipiloError('FORMAT_UNSUPPORTED', `${file} is written in the format of Keras 3.`, {
-        input: file,
-        hint: 'Save the model with Keras 2 (tf_keras), or convert it to ONNX.',
-      })
-    }
-    return readOutputs(node, file)
+    if (!isObject(node)) return readOutputs(node, file)
+    const call = readCall(node, file)
+    refused ??= call.refused
+    return call.reads
   })
-  if (!MODEL_KINDS.includes(kind)) return { name, kind, config, calls, firstCall: 0 }
-  return { name, kind, config, calls, firstCall: 0, model: readModel(layer, kind, file, depth + 1) }
+  const read = { name, kind, config, calls, firstCall: 0 as const, keras3, ...(refused && { refused }) }
+  if (!MODEL_KINDS.includes(kind)) return read
+  return { ...read, model: readModel(layer, kind, { file, keras3 }, depth + 1) }
+}
+
+/** Settings of a call that change nothing when a model is used. */
+const calm: Readonly<Record<string, readonly unknown[]>> = { training: [false, null], mask: [null] }
+
+/** A call as Keras 3 writes it: `{ args, kwargs }`, in which tensors say where they come from. */
+function readCall(
+  { args = [], kwargs = {} }: Record<string, unknown>,
+  file: string,
+): { readonly reads: LayerOutput[]; readonly refused?: string | undefined } {
+  if (!Array.isArray(args) || !isObject(kwargs)) throw broken(file, 'a call lacks its "args" or "kwargs"')
+  const reads: LayerOutput[] = []
+  let refused: string | undefined
+  const waiting: unknown[] = [...args].reverse()
+  while (waiting.length > 0) {
+    const value = waiting.pop()
+    if (Array.isArray(value)) waiting.push(...value.toReversed())
+    else if (isObject(value) && value['class_name'] === '__keras_tensor__') {
+      const { config } = value
+      reads.push(...readOutputs(isObject(config) ? config['keras_history'] : undefined, file))
+    } else if (value !== null) refused ??= `${JSON.stringify(value)?.slice(0, 60)} among its inputs`
+  }
+  for (const [name, value] of Object.entries(kwargs)) {
+    const isCalm = value === null || (Object.hasOwn(calm, name) && calm[name]!.includes(value))
+    if (!isCalm) refused ??= `the setting ${name} of a call`
+  }
+  return { reads, refused }
 }
 
 /** One `["layer", 0, 0]`, or a list of them. */
 function readOutputs(value: unknown, file: string): LayerOutput[] {
+  // Keras 3 names inputs and outputs where a model has them in a dictionary.
+  if (isObject(value)) return Object.values(value).flatMap((entry) => readOutputs(entry, file))
   if (!Array.isArray(value)) throw broken(file, 'a list of inputs or outputs is missing')
   const entries: unknown[] = typeof value[0] === 'string' ? [value] : value
   return entries.map((entry) => {

@@ -36,10 +36,13 @@ export class Weights {
   readonly files: readonly string[]
   private readonly weights: ReadonlyMap<string, StoredWeight>
   private readonly taken = new Set<string>()
+  /** Full names by those without what Keras puts around them. */
+  private readonly bare: ReadonlyMap<string, string>
 
   private constructor(weights: ReadonlyMap<string, StoredWeight>, files: readonly string[]) {
     this.weights = weights
     this.files = files
+    this.bare = new Map([...weights.keys()].reverse().map((key) => [bareName(key), key]))
   }
 
   /**
@@ -67,8 +70,10 @@ export class Weights {
    * @param shape what the layer's settings ask for, in TensorFlow's order
    * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
    */
-  take(layer: string, name: string, shape: readonly number[], layout: WeightLayout = 'as is'): Tensor {
-    const key = this.find(layer, name)
+  take(asked: AskedWeight, shape: readonly number[], layout: WeightLayout = 'as is'): Tensor {
+    const { layer, names } = asked
+    const name = names[0]!
+    const key = this.find(asked)
     const weight = key === undefined ? undefined : this.weights.get(key)
     if (key === undefined || weight === undefined) {
       throw new PipiloError('PARAMETER_MISSING', `The model holds no weight ${layer}/${name}.`, {
@@ -116,13 +121,42 @@ export class Weights {
     return this.names.filter((name) => !this.taken.has(name))
   }
 
-  /** Newer Keras puts the scope twice before a weight's name (`conv1/conv1/kernel:0`); TensorFlow.js looks past that, too. */
-  private find(layer: string, name: string): string | undefined {
-    const exact = `${layer}/${name}`
-    return [exact, `${layer}/${exact}`, `${exact}:0`, `${layer}/${exact}:0`].find((key) =>
-      this.weights.has(key),
-    )
+  /**
+   * Newer Keras puts the scope twice before a weight's name (`conv1/conv1/kernel:0`), and Keras 3 may write its number in place of the name,
+   * within folders (`layers/conv1/vars/0`); TensorFlow.js looks past that, too. A weight of a model within the model may stand behind the
+   * model's name.
+   */
+  private find({ layer, names, index }: AskedWeight): string | undefined {
+    const exact = names.flatMap((name) => [`${layer}/${name}`, `${layer}/${layer}/${name}`])
+    const wanted = index >= 0 ? [...exact, `${layer}/${index}`] : exact
+    for (const name of wanted) {
+      const key = this.bare.get(name)
+      if (key !== undefined) return key
+    }
+    const behind = [...this.bare].filter(([name]) => wanted.some((each) => name.endsWith(`/${each}`)))
+    return behind.length === 1 ? behind[0]![1] : undefined
   }
+}
+
+/** A weight as a layer asks for it. */
+export interface AskedWeight {
+  readonly layer: string
+  /** Its name, and others that it may have. */
+  readonly names: readonly string[]
+  /** Its place among the layer's weights; below 0 where it is not known. */
+  readonly index: number
+}
+
+/** Folders in which Keras 3 keeps weights. */
+const FOLDERS = ['vars', 'layers', 'layer_checkpoint_dependencies']
+
+function bareName(key: string): string {
+  const parts = key.replace(/:0$/, '').split('/')
+  if (!/\/\d+$/.test(key)) return parts.join('/')
+  return parts
+    .map((part) => part.replace(/^_/, ''))
+    .filter((part) => !FOLDERS.includes(part))
+    .join('/')
 }
 
 function laidOut(weight: StoredWeight, layout: WeightLayout): Tensor {

@@ -1,0 +1,59 @@
+"""Writes static/<name>/: static embeddings as sentence-transformers and model2vec save them, with references.json: texts and vectors.
+
+    python make_static.py     # needs sentence-transformers, numpy
+
+- sentence: StaticEmbedding and Normalize, saved and embedded by sentence-transformers.
+- model2vec: the files of a model2vec folder of a quantised vocabulary (`embeddings`, `mapping`, `weights`), embedded as
+  `StaticModel.encode` of model2vec 0.6 does it (its code in numpy: unknown words left out, the mean, then normalised), and in
+  sentence.json as sentence-transformers embeds the same table.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy
+from safetensors.numpy import save_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+here = Path(__file__).parent / "static"
+shutil.rmtree(here, ignore_errors=True)
+words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "bird", "##s", "sing", "##ing", "in", "the", "tree", ".", "on", "##e", "wing"]
+tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]"))
+tokenizer.normalizer = normalizers.BertNormalizer()
+tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+texts = ["Birds sing in the tree.", "a bird", "an unknown bird", "one wing on a tree", "the the the bird"]
+random = numpy.random.default_rng(0)
+
+
+def write(folder, references):
+    (folder / "references.json").write_text(json.dumps(references) + "\n")
+
+
+table = random.standard_normal((len(words), 8)).astype(numpy.float32)
+model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table), Normalize()], device="cpu")
+model.prompts = {"query": "a ", "document": ""}
+folder = here / "sentence"
+model.save(str(folder), create_model_card=False)
+write(folder, {"texts": texts, "vectors": model.encode(texts).tolist(), "query": model.encode(texts, prompt_name="query").tolist()})
+
+folder = here / "model2vec"
+folder.mkdir(parents=True)
+embeddings = random.standard_normal((6, 8)).astype(numpy.float16)
+mapping = random.integers(0, 6, len(words)).astype(numpy.int64)
+weights = (0.5 + random.random(len(words))).astype(numpy.float64)
+save_file({"embeddings": embeddings, "mapping": mapping, "weights": weights}, folder / "model.safetensors")
+tokenizer.save(str(folder / "tokenizer.json"))
+config = {"model_type": "model2vec", "architectures": ["StaticModel"], "tokenizer_name": "x", "hidden_dim": 8, "seq_length": 1000000, "normalize": True}
+(folder / "config.json").write_text(json.dumps(config) + "\n")
+unknown = tokenizer.token_to_id("[UNK]")
+vectors = []
+for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
+    ids = [i for i in encoding.ids if i != unknown][:512]
+    mean = (embeddings[mapping[ids]].astype(numpy.float64) * weights[ids][:, None]).mean(axis=0)
+    vectors.append((mean / (numpy.linalg.norm(mean) + 1e-32)).tolist())
+both = SentenceTransformer(modules=[StaticEmbedding.load(str(folder))], device="cpu")
+write(folder, {"texts": texts, "vectors": vectors, "sentence": both.encode(texts).tolist()})
