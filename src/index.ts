@@ -38,7 +38,9 @@ export type {
   Reranked,
   RerankOptions,
   RuntimeOptions,
+  ShapedNumbers,
   StreamResult,
+  TensorInput,
   TextImageEmbedder,
   TextImageInput,
   ZeroShotOptions,
@@ -51,6 +53,8 @@ export type {
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,
+  InputValue,
+  InputValues,
   Modality,
   Model,
   Opened,
@@ -58,6 +62,7 @@ export type {
   Pooling,
   SaveOptions,
   TextPreprocessing,
+  TowerModality,
   Towers,
 } from './models/index.ts'
 export { cards, open } from './models/index.ts'

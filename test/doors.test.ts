@@ -46,12 +46,15 @@ it('The doors of the package offer the names in doors.txt, and nothing that only
 const inner: Record<string, string[]> = {
   runtime: ['fileIdentity', 'libraryVersion', 'readNote', 'reopen', 'writeNote'],
   models: [
+    'asTensors',
     'available',
     'checkImagePreprocessing',
     'findInPackage',
     'inPrecision',
     'openForTraining',
+    'valueTensor',
     'withGraph',
+    'writtenValues',
   ],
   embed: [
     'ModelInput',

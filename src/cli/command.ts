@@ -47,12 +47,16 @@ const flagsOf = (args: ArgsDef): Map<string, ArgsDef[string]> => {
   return flags
 }
 
+/** Options that may be given several times: their values come joined by commas. */
+const repeatable = ['--input']
+
 /**
  * Parses strictly: an option that the command does not know, or one without its value, is an error.
  * (citty itself lets unknown options pass.)
  */
 export function parseArguments(definition: Command, raw: readonly string[]): ParsedArgs {
   const flags = flagsOf(definition.args)
+  const repeated = new Map<string, string[]>()
   for (let i = 0; i < raw.length; i++) {
     const word = raw[i]!
     if (word === '--') break
@@ -74,9 +78,12 @@ export function parseArguments(definition: Command, raw: readonly string[]): Par
         throw usageError(`${flag} needs a value.`)
       }
     }
+    if (repeatable.includes(flag)) repeated.set(flag, [...(repeated.get(flag) ?? []), value ?? raw[i]!])
   }
   try {
-    return parse([...raw], definition.args)
+    const parsed: ParsedArgs = parse([...raw], definition.args)
+    for (const [flag, values] of repeated) Object.assign(parsed, { [flag.slice(2)]: values.join(',') })
+    return parsed
   } catch (error) {
     throw usageError(error instanceof Error ? error.message : String(error))
   }

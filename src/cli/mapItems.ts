@@ -2,7 +2,7 @@
 import { relative, resolve, sep } from 'node:path'
 import type { MapItem } from '../atlas/index.ts'
 import { PipiloError } from '../base/index.ts'
-import { type DatasetRow, readDataset, readInputs, rootOf } from '../embed/index.ts'
+import { type DatasetRow, type ReadInput, readDataset, readInputs, rootOf } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import type { Collection } from '../store/index.ts'
 import type { Terminal } from './command.ts'
@@ -96,7 +96,8 @@ async function readFiles(
 ): Promise<void> {
   const root = spec === '-' || /^https?:/i.test(spec) ? undefined : await rootOf(spec, '.')
   for await (const found of readInputs([spec], { signal, ...(as && { as }) })) {
-    const { id, input, modality, path, error } = found
+    const { id, input, modality, path } = found
+    const error = found.error ?? noMapItem(found)
     if (error) {
       if (error.code === 'FILE_NOT_FOUND' && !found.found && !PATH_LIKE.test(spec)) {
         items.push({ id: spec, text: spec })
@@ -113,6 +114,12 @@ async function readFiles(
       ...(label !== undefined && { label }),
     })
   }
+}
+
+/** The error for an array of numbers, of which a map has nothing to show. */
+function noMapItem({ id, modality }: ReadInput): PipiloError | undefined {
+  if (modality !== 'tensor') return undefined
+  return new PipiloError('FORMAT_UNSUPPORTED', `${id} is neither text nor a picture.`, { input: id })
 }
 
 const wordsInstead = ({ code, message, hint, input, cause }: PipiloError): PipiloError =>

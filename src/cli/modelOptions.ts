@@ -1,4 +1,5 @@
 // Options that several commands share: the model, how it is opened and tapped, prompts, the database.
+import { readFileSync } from 'node:fs'
 import type { ArgsDef } from 'citty'
 import { PipiloError } from '../base/index.ts'
 import {
@@ -16,6 +17,7 @@ import {
   type OpenOptions,
   open,
   type Pooling,
+  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
@@ -24,7 +26,7 @@ import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
 import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
-const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none']
+const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none', 'flatten']
 
 const precisions = ['fp32', 'fp16', 'int8'] as const
 
@@ -44,6 +46,12 @@ export const openArgs = {
     type: 'string',
     description: 'Height and width of the pictures that the model is built for',
     valueHint: 'n|HxW',
+  },
+  card: {
+    type: 'string',
+    description:
+      'What the model’s files do not say, or say wrongly, as JSON or a file of it: {"image": {"mean": [0, 0, 0], "crop": "squash"}}',
+    valueHint: 'json|file',
   },
 } as const
 
@@ -86,6 +94,11 @@ export const modelArgs = {
     valueHint: 'n',
   },
   ...openArgs,
+  input: {
+    type: 'string',
+    description: 'Value of a further input of the graph, such as task_id=4; may be given several times',
+    valueHint: 'name=value',
+  },
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
   ...deviceArgs,
 } as const
@@ -156,10 +169,26 @@ export function embeddingOptions(
   }
 }
 
-/** The precision, architecture and size that the options ask for. */
+/** The overrides of a card that `--card` writes down or names a file of. */
+function cardOption(written: string): NonNullable<OpenOptions['card']> {
+  const isJson = written.trim().startsWith('{')
+  try {
+    const card: unknown = JSON.parse(isJson ? written : readFileSync(written, 'utf8'))
+    if (typeof card === 'object' && card !== null && !Array.isArray(card)) return card
+  } catch (error) {
+    const { message } = error as Error
+    throw usageError(
+      isJson ? `--card is not valid JSON: ${message}.` : `--card ${written} cannot be read: ${message}.`,
+      'It takes JSON, as in --card \'{"image": {"mean": [0, 0, 0]}}\', or the name of a file of it.',
+    )
+  }
+  throw usageError(`--card is not a JSON object: ${JSON.stringify(written.slice(0, 80))}.`)
+}
+
+/** The precision, architecture, size and overrides of the card that the options ask for. */
 export function openOptions(
   args: Values<typeof openArgs>,
-): Pick<OpenOptions, 'dtype' | 'architecture' | 'size'> {
+): Pick<OpenOptions, 'dtype' | 'architecture' | 'size' | 'card'> {
   const dtype = oneOf(args.dtype, 'dtype', precisions)
   const [, height, width = height] = /^(\d+)(?:x(\d+))?$/.exec(args.size ?? '') ?? []
   if (args.size !== undefined && !(Number(height) > 0 && Number(width) > 0))
@@ -168,7 +197,22 @@ export function openOptions(
     ...(dtype && { dtype }),
     ...(args.architecture === undefined ? {} : { architecture: args.architecture }),
     ...(height === undefined ? {} : { size: [Number(height), Number(width)] }),
+    ...(args.card === undefined ? {} : { card: cardOption(args.card) }),
   }
+}
+
+/** The values of further inputs that the options give. */
+function inputsOption({ input }: Values<Pick<typeof modelArgs, 'input'>>): Pick<EmbedderOptions, 'inputs'> {
+  if (input === undefined) return {}
+  const pairs = input.split(',').map((pair) => {
+    const [, name, value] = /^(.+)=([^=]+)$/.exec(pair) ?? []
+    if (name === undefined || value === undefined)
+      throw usageError(`--input is a name and a value, as in task_id=4, not ${JSON.stringify(pair)}.`)
+    return [name.trim(), value.trim()] as const
+  })
+  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) !== i)
+  if (twice) throw usageError(`--input gives ${twice[0]} two values.`)
+  return { inputs: writtenValues(Object.fromEntries(pairs)) }
 }
 
 /** The prompt that the options ask for. */
@@ -196,6 +240,7 @@ export function embedderOptions(args: ModelValues): EmbedderOptions {
   return {
     ...embeddingOptions(args),
     ...openOptions(args),
+    ...inputsOption(args),
     ...runtimeOptions(args),
     ...deviceOption(args),
     ...promptOption(args),
@@ -233,13 +278,20 @@ export async function openEmbedder(
       bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),
   }
   const { recipe, identity } = collection ?? {}
+  if (modality === 'tensor' && args.model === undefined && !collection)
+    throw usageError('Arrays of numbers need a --model: there is none that takes them all.')
   const usual = modality === 'image' ? defaultImageModel : defaultTextModel
   try {
     if (args.reduce !== undefined) {
       const { tap: _tap, pool: _pool, normalize: _normalize, dimensions: _dimensions, ...others } = said
       const model = await open(args.model ?? usual, { ...others, ...running })
       const small = await reducedModel(model, args.reduce, embeddingOptions(args))
-      return await embedder(small, { ...running, ...(prompt !== undefined && { prompt }) })
+      const { inputs } = said
+      return await embedder(small, {
+        ...running,
+        ...(prompt !== undefined && { prompt }),
+        ...(inputs && { inputs }),
+      })
     }
     if (recipe) {
       const model = args.model ?? recipe.source.name

@@ -213,6 +213,8 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
   dimensions: [text, ['--dimensions', '4']],
   architecture: [picture, ['--architecture', 'resnet18']],
   size: [picture, ['--size', '64']],
+  input: [text, ['--input', 'token_type_ids=1']],
+  card: [picture, ['--card', '{"image": {"crop": "border", "background": [9, 200, 90]}}']],
 })
 const promptRuns = (text: string[]): Record<string, Runs> => ({
   prompt: [text, ['--prompt', 'query']],
@@ -556,6 +558,7 @@ const runs: Record<string, Record<string, Runs>> = {
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
     size: [['i'], ['--size', '64']],
+    card: [['i'], ['--card', '{"image": {"crop": "squash"}}']],
     dtype: [['all-MiniLM-L6-v2'], ['--dtype', 'int8']],
     device: [['i'], ['--device', 'cpu']],
     graph: [['i'], ['--graph']],
@@ -694,6 +697,8 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size: '224x288',
+    input: 'task_id=4,scale=0.50',
+    card: '{"image": {"mean": [0, 0, 0]}}',
     threads: '3',
     device: 'webgpu',
     'prompt-text': 'query: ',
@@ -706,6 +711,8 @@ it('turns all arguments of a model into options in one place', () => {
     dtype: 'int8',
     architecture: 'resnet50',
     size,
+    inputs: { task_id: '4', scale: '0.5' },
+    card: { image: { mean: [0, 0, 0] } },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
     prompt: { text: 'query: ' },

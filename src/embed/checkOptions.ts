@@ -1,6 +1,6 @@
 // Checks the options of embedders and of their calls before anything is opened.
 import { checkCount, PipiloError } from '../base/index.ts'
-import type { Pooling } from '../models/index.ts'
+import { type Pooling, writtenValues } from '../models/index.ts'
 import type { EmbedderOptions, EmbedOptions } from './types.ts'
 
 const COUNTS = [
@@ -13,7 +13,14 @@ const COUNTS = [
   'maxWaitingPixels',
 ] as const
 
-const poolings: Readonly<Record<Pooling, true>> = { cls: true, mean: true, max: true, last: true, none: true }
+const poolings: Readonly<Record<Pooling, true>> = {
+  cls: true,
+  mean: true,
+  max: true,
+  last: true,
+  none: true,
+  flatten: true,
+}
 const chunkPools = ['mean', 'keep']
 const waysOfErrors = ['throw', 'skip']
 
@@ -24,7 +31,7 @@ const waysOfErrors = ['throw', 'skip']
  */
 export function checkOptions(options: EmbedderOptions): void {
   for (const name of COUNTS) if (options[name] !== undefined) checkCount(name, options[name], 1)
-  const { pool, tap, normalize, chunk } = options
+  const { pool, tap, normalize, chunk, inputs } = options
   if (pool !== undefined) checkChoice('pool', 'pool', pool, Object.keys(poolings))
   if (tap !== undefined && !isTap(tap)) {
     throw invalid('tap', 'tap', tap, 'a name of a layer, or an array of at least one')
@@ -33,6 +40,7 @@ export function checkOptions(options: EmbedderOptions): void {
     throw invalid('normalize', 'normalize', normalize, 'true or false')
   }
   if (chunk !== undefined) checkChunk(chunk)
+  if (inputs !== undefined) writtenValues(inputs)
 }
 
 /** @throws PipiloError `OPTION_INVALID` for what a call does not take for `onError` */

@@ -1,4 +1,5 @@
 // Running a model on a device, once one input has shown that the device computes what the CPU does.
+import { PipiloError } from '../base/index.ts'
 import type { Model, Opened } from '../models/index.ts'
 import { type CompileOptions, type Placement, placement, type Session } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
@@ -49,9 +50,19 @@ export async function canonicalFeeds(
 /** See `placementOf` in onDemand.ts. */
 export async function placementOf(model: Model, options: EmbedderOptions = {}): Promise<Placement> {
   const one = model.towers?.[options.modality === 'text' ? 'text' : 'image'] ?? model
+  if (one.modality === 'tensor') {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${one.name} takes tensors, and there is none to try a device on.`,
+      {
+        input: 'device',
+        hint: 'Call placement(graph, feeds, { device }) of pipilo/runtime with feeds of yours.',
+      },
+    )
+  }
   const graph = one.embedding(options)
   const prepare = await preparer(one, options)
-  const preparation = prepare({ inputs: graph.inputs, concurrency: 1 })
+  const preparation = prepare({ inputs: graph.inputs, outputs: graph.outputs, concurrency: 1 })
   const modality = one.modality === 'image' ? 'image' : 'text'
   const feeds = await canonicalFeeds(graph, preparation, modality, options.signal)
   return placement(graph, feeds, runtimeOf(options, one.opened))

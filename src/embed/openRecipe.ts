@@ -107,8 +107,11 @@ async function resolveAs(
 }
 
 /** The part of a card that a recipe decides. */
-function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Partial<Card> {
-  const { maxLength, lowercase, clean, padding, prompts } = text ?? {}
+function preparationOf(
+  { text, image, logits, together, featureAxis }: Recipe,
+  { text: own }: Card,
+): Partial<Card> {
+  const { maxLength, lowercase, clean, padding, positions, prompts } = text ?? {}
   const usual = own?.defaultPrompt !== undefined && prompts && Object.hasOwn(prompts, own.defaultPrompt)
   return {
     ...(maxLength !== undefined && {
@@ -117,11 +120,14 @@ function preparationOf({ text, image, logits }: Recipe, { text: own }: Card): Pa
         ...(lowercase !== undefined && { lowercase }),
         ...(clean && { clean }),
         ...(padding && { padding }),
+        ...(positions && { positions }),
         ...(prompts && { prompts }),
         ...(usual && { defaultPrompt: own.defaultPrompt }),
       },
     }),
     ...(image && { image }),
+    ...(featureAxis !== undefined && { featureAxis }),
+    ...(together && { together }),
     ...(logits && { logitScale: logits.scale, ...(logits.bias !== undefined && { logitBias: logits.bias }) }),
   }
 }

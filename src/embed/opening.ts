@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { fileError } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import type { Graph } from '../graph/index.ts'
-import type { InputModality, Model } from '../models/index.ts'
+import { asTensors, type Model, type TowerModality } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { Runner, type Work } from './batching/run.ts'
@@ -29,25 +29,28 @@ export interface Resolution {
 }
 
 /** Finds out what an embedder is, from a note that an earlier process has left or from the model itself. */
-export async function resolveWork(model: string | Model, options: EmbedderOptions): Promise<Resolution> {
+export async function resolveWork(model: string | Model, given: EmbedderOptions): Promise<Resolution> {
   const name = typeof model === 'string' ? model : undefined
+  const options = name === undefined ? given : forTensors(given)
   let since = 0
   const whole = once(() => {
     since = Date.now()
-    return openModel(model, options)
+    const opening = openModel(model, given)
+    return options.modality === 'tensor' && name === undefined ? opening.then(asTensors) : opening
   })
   const graph = once(async () => (await whole()).embedding(options))
   const read = once(async () => {
     const found = await whole()
     return knownOf(found, options, found.towers ? undefined : await graph())
   })
-  const keep = async (session: string, tower?: InputModality) => {
+  const keep = async (session: string, tower?: TowerModality) => {
     const found = { model: await whole(), known: await read(), session, since }
     await remember(name!, options, tower ? { ...found, tower } : found)
   }
   const note = name === undefined ? undefined : await recall(name, options)
   const known = note?.known ?? (await read())
   checkModality(known, options)
+  checkInputs(known, options)
   if (known.modality === 'text-image') checkTowers(known, options)
   const recipe = recipeOf(known, options)
   return { recipe, known, model: whole, open: known.modality === 'text-image' ? openTowers : openSingle }
@@ -97,6 +100,9 @@ async function knownOf(
     fingerprint,
     opened,
     taps: model.towers ? card.tap.split(',') : [options.tap ?? card.tap].flat().map(model.resolve),
+    inputs: model.graph.inputs
+      .filter(({ name }) => !model.graph.initializers.has(name))
+      .map(({ name }) => name),
     ...(dimensions !== undefined && { dimensions }),
     ...(tokenizer !== undefined && { tokenizer, tokenizerHash: await hashOf(tokenizer) }),
   }
@@ -154,8 +160,10 @@ async function compiled(
     preparer(known, options),
   )
   try {
-    const modality = known.modality === 'image' ? 'image' : 'text'
-    await proveSession(ready.session, ready.preparation, modality, options)
+    if (known.modality !== 'tensor') {
+      const modality = known.modality === 'image' ? 'image' : 'text'
+      await proveSession(ready.session, ready.preparation, modality, options)
+    }
   } catch (error) {
     await ready.session.dispose()
     throw error
@@ -184,11 +192,46 @@ function lastSize(output: Graph['outputs'][number] | undefined): number | undefi
   return typeof last === 'number' ? last : undefined
 }
 
-function checkModality({ name, modality }: KnownModel, { modality: wanted }: EmbedderOptions): void {
+/** Options under which a session is remembered: a model that is asked to take tensors is another than the one that takes texts. */
+function forTensors(options: EmbedderOptions): EmbedderOptions {
+  if (options.modality !== 'tensor' || options.card?.modality === 'tensor') return options
+  return { ...options, card: { ...options.card, modality: 'tensor' } }
+}
+
+function checkModality(known: KnownModel, options: EmbedderOptions): void {
+  const { name, modality } = known
+  const { modality: wanted } = options
+  if (modality === 'tensor' && (runtimeOf(options).device ?? 'cpu') !== 'cpu') {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} takes tensors, and there is none that a device could prove itself on.`,
+      {
+        input: 'device',
+        hint: 'Leave out device, or compile its graph and prove that session on an input of yours: compile(graph, { device }) of pipilo/runtime.',
+      },
+    )
+  }
   if (wanted === undefined || wanted === modality) return
   throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
     input: name,
     hint: 'Name another model, or leave out the option modality.',
+  })
+}
+
+/** Refuses values for inputs that the graph does not have, and for those that a text or picture is. */
+function checkInputs({ name, modality, inputs }: KnownModel, { inputs: given = {} }: EmbedderOptions): void {
+  const embedded = modality === 'tensor' ? /^$/ : /^(input_ids|attention_mask|pixel_values)$/
+  const filled = Object.keys(given).find((input) => embedded.test(input))
+  if (filled !== undefined) {
+    throw new PipiloError('OPTION_INVALID', `${filled} is what is embedded, and takes no value of its own.`, {
+      input: filled,
+    })
+  }
+  const unknown = Object.keys(given).find((input) => !inputs.includes(input))
+  if (unknown === undefined) return
+  throw new PipiloError('INPUT_UNKNOWN', `${name} has no input '${unknown}'.`, {
+    input: unknown,
+    hint: `Its inputs are ${inputs.join(', ')}.`,
   })
 }
 

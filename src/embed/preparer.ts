@@ -1,6 +1,7 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
 import type { ValueInfo } from '../graph/index.ts'
+import { writtenValues } from '../models/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -9,7 +10,7 @@ import type { KnownModel } from './recipe/known.ts'
 import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { fedInputs, TextPreparation } from './text/text.ts'
+import { fedInputs, flatInputs, isFed, isFlat, lengthOf, TextPreparation } from './text/text.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -28,7 +29,13 @@ const WAITING_PIXELS = 2 ** 26
 export async function preparer(
   { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
-): Promise<(session: Pick<Session, 'inputs' | 'concurrency'>) => Preparation> {
+): Promise<(session: Pick<Session, 'inputs' | 'outputs' | 'concurrency'>) => Preparation> {
+  if (modality === 'tensor') {
+    const { TensorPreparation } = await import('./tensors/tensors.ts')
+    const values = writtenValues(options.inputs ?? {})
+    return ({ inputs, outputs, concurrency }) =>
+      new TensorPreparation({ name, inputs, outputs, values, concurrency, alone: card.together === 'none' })
+  }
   if (modality === 'image') {
     const { image } = card
     if (!image)
@@ -37,8 +44,25 @@ export async function preparer(
       })
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
-    return ({ concurrency }) =>
-      new PicturePreparation({ image, batchPixels, maxPixels, maxWaitingPixels, concurrency })
+    const { together } = card
+    return ({ inputs, concurrency }) => {
+      const unknown = inputs.filter((input) => input.name !== 'pixels').map((input) => input.name)
+      if (unknown.length > 0) {
+        throw new PipiloError(
+          'INPUT_UNKNOWN',
+          `${name} asks for ${unknown.map((input) => JSON.stringify(input)).join(', ')} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!, hint: 'Export the model with pictures alone, or run its graph.' },
+        )
+      }
+      return new PicturePreparation({
+        image,
+        batchPixels,
+        maxPixels,
+        maxWaitingPixels,
+        concurrency,
+        together,
+      })
+    }
   }
   if (!tokenizer) {
     throw new PipiloError('MODEL_INVALID', `${name} has no tokenizer.json.`, {
@@ -60,9 +84,12 @@ export async function preparer(
       `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
     )
   }
+  const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
-    const unknown = inputs.filter((input) => !fedInputs.includes(input.name))
+    const flat = isFlat(inputs)
+    const isFilled = (info: ValueInfo) => (flat ? flatInputs.includes(info.name) : isFed(info))
+    const unknown = inputs.filter((info) => !isFilled(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
     if (first && unknown.every(isFloat)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
@@ -71,29 +98,40 @@ export async function preparer(
       })
     }
     if (first) {
-      const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
+      const list = unknown.map((info) => `${JSON.stringify(info.name)}${shapeOf(info)}`).join(', ')
       throw new PipiloError(
         'INPUT_UNKNOWN',
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
         {
           input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}: export the model with these alone, or run its graph.`,
+          hint: `Texts fill ${fedInputs.join(', ')}; give other values with the option inputs: { ${JSON.stringify(first.name)}: 0 } (--input ${first.name}=0).`,
         },
       )
     }
+    const length = lengthOf(inputs)
+    if (length !== undefined && maxLength > length) {
+      throw new PipiloError('OPTION_INVALID', `maxLength is ${maxLength}; ${name} takes ${length} tokens.`, {
+        input: 'maxLength',
+      })
+    }
     return new TextPreparation({
       tokenizer: loaded,
-      inputs: inputs.map((input) => input.name),
-      flat: inputs.some((input) => input.name === 'offsets'),
+      inputs,
+      values,
+      flat,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,
       text,
       chunks,
       concurrency,
+      together: card.together,
     })
   }
 }
+
+const shapeOf = ({ type }: ValueInfo): string =>
+  type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
 
 function isFloat({ type }: ValueInfo): boolean {
   return type?.kind === 'tensor' && /float/.test(type.dtype)

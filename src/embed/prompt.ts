@@ -23,6 +23,7 @@ interface Prompted {
 export function promptWords(model: Prompted, prompt: Prompt | undefined): string {
   const { name, modality, card } = model
   if (modality === 'image') refusePrompt(prompt, `${name} embeds pictures`)
+  if (modality === 'tensor') refusePrompt(prompt, `${name} embeds tensors`)
   const given: unknown = prompt ?? card.text?.defaultPrompt ?? ''
   if (typeof given === 'object' && given !== null && 'text' in given && typeof given.text === 'string')
     return given.text

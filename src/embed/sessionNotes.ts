@@ -5,7 +5,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { InputModality, Model } from '../models/index.ts'
+import type { Model, TowerModality } from '../models/index.ts'
 import { fileIdentity, readNote, writeNote } from '../runtime/index.ts'
 import type { KnownModel } from './recipe/known.ts'
 import { keptDependsOn } from './recipe/options.ts'
@@ -32,7 +32,7 @@ const MOST_FILES = 64
 export async function recall(
   name: string,
   options: EmbedderOptions,
-  tower?: InputModality,
+  tower?: TowerModality,
 ): Promise<{ known: KnownModel; session: string } | undefined> {
   const key = await keyOf(name, options, tower)
   const note = key && ((await readNote(key, options.runtime?.cacheDir)) as SessionNote | undefined)
@@ -55,7 +55,7 @@ export async function remember(
     session,
     since,
     tower,
-  }: { model: Model; known: KnownModel; session: string; since: number; tower?: InputModality },
+  }: { model: Model; known: KnownModel; session: string; since: number; tower?: TowerModality },
 ): Promise<void> {
   const key = await keyOf(name, options, tower)
   const files = folder && (await filesOf(folder, since))
@@ -72,7 +72,7 @@ export async function remember(
 async function keyOf(
   name: string,
   options: EmbedderOptions,
-  tower: InputModality | undefined,
+  tower: TowerModality | undefined,
 ): Promise<string | undefined> {
   if (import.meta.url.endsWith('.ts') || options.runtime?.lower === false || options.calibration)
     return undefined
@@ -81,7 +81,8 @@ async function keyOf(
   const depending = Object.entries(options.runtime ?? {}).filter(
     ([option]) => keptDependsOn[option as keyof typeof keptDependsOn],
   )
-  const asked = [optionsKey(options, 'graph'), depending.sort()]
+  // What is said of a foreign graph's modality decides how it is read.
+  const asked = [optionsKey(options, 'graph'), options.modality, depending.sort()]
   return createHash('sha256')
     .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, tower]))
     .digest('hex')

@@ -1,8 +1,16 @@
 // Types of embedders: inputs, options, results.
 import type { PipiloError } from '../base/index.ts'
-import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
+import type {
+  Card,
+  EmbeddingOptions,
+  InputValues,
+  Modality,
+  Model,
+  OpenOptions,
+  Pooling,
+} from '../models/index.ts'
 import type { CompileOptions, Device } from '../runtime/index.ts'
-import type { Matrix } from '../tensor/index.ts'
+import type { DType, Matrix, TypedArray } from '../tensor/index.ts'
 import type { Recipe } from './recipe/types.ts'
 
 /** A decoded picture: `data` is row-major, interleaved; 8 bits a channel. */
@@ -14,7 +22,10 @@ export interface RawImage {
   readonly data: Uint8Array
 }
 
-/** For text models a string is the text; for image models a path or URL (`file:`, `http:`, `https:`, `data:`). */
+/**
+ * For text models a string is the text; for image models a path or URL (`file:`, `http:`, `https:`, `data:`); for models of tensors the path or
+ * `file:` URL of a `.npy` file.
+ */
 export type Input = string | URL | Uint8Array | Blob | RawImage
 
 /**
@@ -29,8 +40,35 @@ export type TextImageInput =
   | { readonly text: string; readonly image?: never }
   | { readonly image: Input; readonly text?: never }
 
+/** Numbers with their shape, row-major: without the batch axis, or with one of 1. */
+export interface ShapedNumbers {
+  readonly shape: readonly number[]
+  readonly data: TypedArray | readonly (number | bigint | boolean | string)[]
+  /** What the array holds, where that is bit patterns (`float16`). Default: what its class says. */
+  readonly dtype?: DType
+}
+
+/**
+ * Input of a model of tensors: for a graph of one input its numbers, for others an object by the inputs' names.
+ *
+ * @example
+ * ```ts
+ * await e.embed([samples])                                    // a Float32Array: the axis that the graph leaves open is as long as it
+ * await e.embed([{ shape: [76, 32, 1], data: spectrogram }])
+ * await e.embed([{ audio: samples, sr: 16000n }])
+ * ```
+ *
+ * @remarks
+ * The batch axis is added. Numbers are converted to the graph's dtype where that holds them (floats are rounded); nothing is scaled,
+ * padded or cut.
+ */
+export type TensorInput =
+  | TypedArray
+  | ShapedNumbers
+  | { readonly [name: string]: TypedArray | ShapedNumbers | number | bigint | boolean | string }
+
 /** Input of any embedder; the model's modality decides which kinds it takes. */
-export type AnyInput = Input | TextImageInput
+export type AnyInput = Input | TextImageInput | TensorInput
 
 /**
  * Words before every text: the name of one of the model's prompts, or the words as they are.
@@ -59,6 +97,12 @@ export interface EmbedderOptions
   readonly maxLength?: number
   /** Long texts: split into overlapping chunks. Default: truncate. */
   readonly chunk?: ChunkOptions
+  /**
+   * Values of inputs of the graph that are neither texts nor pictures, by their names: `{ task_id: 4 }`. Each holds its value
+   * everywhere; axes whose size the graph leaves open are as long as the batch or the tokens where they bear the same symbol, else 1.
+   * Default: none, and an input that asks for one is an error (`INPUT_UNKNOWN`).
+   */
+  readonly inputs?: InputValues
   /** Tokens (text, padding included) or pixels (images) in a batch. Default 512 tokens, or 4 × 224 × 224 pixels. */
   readonly batchTokens?: number
   readonly batchPixels?: number
@@ -138,7 +182,7 @@ export interface StreamResult<I = AnyInput, V extends Float32Array | Matrix = Fl
 
 /**
  * A model, a tap, a pooling, a normalisation, and a way to turn raw inputs into feeds. A model of texts takes strings, one of pictures
- * {@link Input}, one of both {@link TextImageInput}.
+ * {@link Input}, one of both {@link TextImageInput}, one of tensors {@link TensorInput}.
  */
 export interface Embedder<V extends Float32Array | Matrix = Float32Array, In extends AnyInput = AnyInput> {
   readonly name: string

@@ -137,6 +137,6 @@ export interface Layer {
   readonly shape: Shape | undefined
   /** Number of parameters (elements of initializers) used first inside the scope. */
   readonly parameters: number
-  /** The exact name of its last value. */
+  /** The exact name of its last value; `''` of a layer inside `If`, `Loop` or `Scan`, which nothing outside can read. */
   readonly value: string
 }

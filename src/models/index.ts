@@ -1,5 +1,7 @@
 // Door of models/: opening models from any source and format, cards, the hub's settings.
 
 export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
+export { asTensors } from './model/asTensors.ts'
+export { valueTensor, writtenValues } from './model/inputValues.ts'
 export { available, findInPackage, inPrecision, openForTraining, withGraph } from './onDemand.ts'
 export * from './public.ts'

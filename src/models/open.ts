@@ -40,7 +40,14 @@ async function reader(name: string, options: OpenOptions): Promise<(mode?: 'trai
   // Graphs and architectures are loaded when a model is read, so that the package itself is there at once.
   const { assemble } = await import('./model/assemble.ts')
   const identity = { name, source: sourceName(source) }
-  return (mode) => assemble(files, identity, known, { ...options, openOther: open, ...(mode && { mode }) })
+  const { size, ...rest } = options
+  const reading = { ...rest, ...(size !== undefined && { size: sizeOf(size) }), openOther: open }
+  return (mode) => assemble(files, identity, known, { ...reading, ...(mode && { mode }) })
+}
+
+/** Height and width of a size; what is none is refused when the model is read. */
+function sizeOf(size: NonNullable<OpenOptions['size']>): readonly [height: number, width: number] {
+  return typeof size === 'number' ? [size, size] : size
 }
 
 interface Located {

@@ -2,18 +2,28 @@
 import type { WriteOptions } from '../graph/files/index.ts'
 import type { Graph, Layer } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
+import type { RunOptions } from '../runtime/index.ts'
+import type { Tensor } from '../tensor/index.ts'
 
-/** Modality of a model; `text-image` has a tower for texts and one for pictures, and both give vectors of one space. */
+/**
+ * Modality of a model. `text-image` has a tower for texts and one for pictures, and both give vectors of one space; `tensor` takes numbers
+ * as they are: sound, spectrograms, bytes, measurements, and whatever else a graph is made for.
+ */
 export type Modality = InputModality | 'text-image'
 
 /** Modality of an input. */
-export type InputModality = 'text' | 'image'
+export type InputModality = TowerModality | 'tensor'
+
+/** Modality of a tower's inputs. */
+export type TowerModality = 'text' | 'image'
 
 /**
  * How the values of an inner tensor become one vector. Over tokens (masked) for text, over positions for a feature map:
- * `cls` the first token, `mean`, `max`, `last` the last token that is not padding, `none` all of them (a Matrix an input).
+ * `cls` the first token, `mean`, `max`, `last` the last token that is not padding, `none` all of them (a Matrix an input). For
+ * modality `tensor` the same over whatever stands between the batch and the features, and `flatten`: all numbers of the input's row, one
+ * after the other.
  */
-export type Pooling = 'cls' | 'mean' | 'max' | 'last' | 'none'
+export type Pooling = 'cls' | 'mean' | 'max' | 'last' | 'none' | 'flatten'
 
 /** How a picture becomes the `pixel_values` of a model. */
 export interface ImagePreprocessing {
@@ -61,6 +71,8 @@ export interface TextPreprocessing {
   readonly dropUnknown?: boolean
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
+  /** Position of the first token, for graphs that take `position_ids`; padding has the one before it. Default 0, and padding counts on. */
+  readonly positions?: number
 }
 
 /** A model's defaults, and where it comes from. */
@@ -73,7 +85,7 @@ export interface Card {
   readonly source: string
   /** SPDX identifier, or `unknown`. */
   readonly licence: string
-  /** Layer that is the embedding by default. */
+  /** Layer that is the embedding by default; `''` of a foreign graph in which none is found: `notes` says why. */
   readonly tap: string
   /** Layer just below the head. */
   readonly penultimate?: string
@@ -84,6 +96,13 @@ export interface Card {
   readonly dimensions: number
   readonly text?: TextPreprocessing
   readonly image?: ImagePreprocessing
+  /** Of modality `tensor`, where the graph does not show it: the axis of a tapped tensor that holds its features, counted from 0 for the batch; -1 for the last. */
+  readonly featureAxis?: number
+  /**
+   * Inputs that may run in one batch. `equal`: texts of as many tokens each, for a graph that takes no mask of padding. `none`: each runs alone, for
+   * a graph that is quantised dynamically, whose scales are those of the whole batch. Default `any`.
+   */
+  readonly together?: 'any' | 'equal' | 'none'
   /** Of models of two towers: factor of the cosines before softmax or sigmoid. */
   readonly logitScale?: number
   /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */
@@ -95,6 +114,9 @@ export interface Card {
   /** Why these defaults: what was measured. */
   readonly notes?: string
 }
+
+/** Parts of a card, and of what it says of pictures. */
+export type CardOverrides = Partial<Omit<Card, 'image'>> & { readonly image?: Partial<ImagePreprocessing> }
 
 export interface SaveOptions extends WriteOptions {
   /** Include preprocessing: image models then take `pixels`, uint8 [batch, height, width, 3]. Default `false`. */
@@ -145,14 +167,16 @@ export interface Towers {
 }
 
 /** How a model was opened, as plain data: `open(name, …)` with the same gives it again. */
-export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'size'> {
+export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture'> {
+  /** Height and width that were asked for. */
+  readonly size?: readonly [height: number, width: number]
   /** The name that it was opened by. */
   readonly name: string
   readonly dtype: NonNullable<OpenOptions['dtype']>
   /** Hash of the pixels of the caller's pictures, where those calibrated it. */
   readonly calibration?: string
   /** Of a model of two towers: the one that this is. */
-  readonly tower?: InputModality
+  readonly tower?: TowerModality
   /** `true` where it is no longer what was opened: cut, tapped or fed. */
   readonly changed?: true
 }
@@ -181,6 +205,30 @@ export interface Model {
   readonly fingerprint: string
   readonly opened: Opened
   layers(): Layer[]
+  /**
+   * Runs the graph as it is: its inputs by name, its outputs by name.
+   *
+   * @example
+   * ```ts
+   * const { probability } = await model.run({ input: { dtype: 'float32', shape: [1, 512], data }, sr, state })
+   * await model.dispose()
+   * ```
+   *
+   * @remarks
+   * The first run makes a session, which stays until {@link Model.dispose}. Outputs that are no tensors (sequences, maps) are left out.
+   *
+   * @param outputs names of those to compute. Default: all that are tensors
+   * @throws PipiloError `INPUT_INVALID`, `DTYPE_MISMATCH`, `SHAPE_MISMATCH` for feeds that are not what the graph takes; `FORMAT_UNSUPPORTED` for
+   *   inputs and outputs that are no tensors; `GRAPH_INVALID`, `OPERATOR_UNSUPPORTED`, `RUNTIME` for what ONNX Runtime cannot run; `DISPOSED`
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs?: readonly string[],
+    options?: RunOptions,
+  ): Promise<Record<string, Tensor>>
+  /** Frees the session of {@link Model.run}, if there is one; later runs fail. Everything else goes on working. */
+  dispose(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
   /**
    * Places that have a name beside those of the layers, and the layers that they stand for:
    *
@@ -252,6 +300,22 @@ export interface Model {
   saveParameters(path: string): Promise<void>
 }
 
+/**
+ * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
+ * `'zeros'` is another word for 0.
+ */
+export type InputValue = number | bigint | string
+
+/**
+ * Values of inputs of a graph, by their names.
+ *
+ * @example
+ * ```ts
+ * const e = await embedder('./jina-v3', { inputs: { task_id: 4 } })
+ * ```
+ */
+export type InputValues = Readonly<Record<string, InputValue>>
+
 export interface OpenOptions {
   /** Hub revision. Default `main`, or what follows `@` in the name. */
   readonly revision?: string
@@ -260,8 +324,16 @@ export interface OpenOptions {
   /** Called as files arrive. */
   readonly onProgress?: (event: { file: string; loaded: number; total: number | undefined }) => void
   readonly signal?: AbortSignal
-  /** For `.onnx` files and folders that say nothing about themselves: overrides of the card. */
-  readonly card?: Partial<Card>
+  /**
+   * Overrides of the card, for `.onnx` files and folders that say nothing about themselves, or the wrong thing: `{ image: { mean: [0.5, 0.5, 0.5] } }`
+   * changes the mean alone.
+   */
+  readonly card?: CardOverrides
+  /**
+   * What the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
+   * refused. Default: as its files say.
+   */
+  readonly modality?: Modality
   /**
    * `false`: parameters that the checkpoint lacks or has in another shape are drawn at random, and its tensors that no part
    * asked for are left aside. Default `true`: an error lists them.
@@ -270,10 +342,10 @@ export interface OpenOptions {
   /** For a checkpoint without a configuration: its architecture, by the name of timm, torchvision (`resnet50`) or DINOv2's hub (`dinov2_vits14_reg`). */
   readonly architecture?: string
   /**
-   * Height and width of the pictures that an image model is built for. Default: what its files say. Graphs that are read as they are
-   * (ONNX, TensorFlow.js) and models of texts take no other.
+   * Height and width of the pictures that an image model is built for, one number for squares. Default: what its files say. Graphs that are
+   * read as they are (ONNX, TensorFlow.js) take another one where their input is of any height and width; models of texts take none.
    */
-  readonly size?: readonly [height: number, width: number]
+  readonly size?: number | readonly [height: number, width: number]
   /**
    * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
    * dot products; `fp16`: weights of half the size, computed in float32, and in float16 on a `device` that can. Default `fp32`: weights as they are.

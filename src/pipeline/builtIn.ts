@@ -22,8 +22,11 @@ import { type BatchDefinition, defineOperator, type OpenOperator, type Operators
 import { lookUpProperty } from './registry.ts'
 import { share } from './shared.ts'
 
+/** Modality of the operators that come with Pipilo; no model takes whatever tensors there are. */
+export type OperatorModality = Exclude<Modality, 'tensor'>
+
 /** The models that are used where none is named. */
-const defaultModels: Readonly<Record<Modality, string>> = {
+const defaultModels: Readonly<Record<OperatorModality, string>> = {
   text: defaultTextModel,
   image: defaultImageModel,
   'text-image': defaultTextImageModel,
@@ -34,7 +37,7 @@ const defaultModels: Readonly<Record<Modality, string>> = {
  * is tokenised or decoded while the other runs.
  */
 function embedding<In extends AnyInput, Out extends Float32Array | Matrix>(
-  modality: Modality,
+  modality: OperatorModality,
   { model = defaultModel(modality), batch, ...options }: EmbeddingOperatorOptions,
   defaultBatch: number,
   asInput: (input: In) => AnyInput = (input) => input,
@@ -64,7 +67,7 @@ function embedding<In extends AnyInput, Out extends Float32Array | Matrix>(
 }
 
 /** @throws PipiloError `OPTION_INVALID` if the model is for another kind of input */
-export function checkModality(model: { name: string; modality: Modality }, wanted: Modality): void {
+export function checkModality(model: { name: string; modality: Modality }, wanted: OperatorModality): void {
   if (model.modality === wanted) return
   const both = model.modality === 'text-image' || wanted === 'text-image'
   throw new PipiloError(
@@ -83,7 +86,7 @@ export function checkModality(model: { name: string; modality: Modality }, wante
 const exampleModel = 'hf:openai/clip-vit-base-patch32'
 
 /** The model that is used where none is named. */
-export function defaultModel(modality: Modality): string {
+export function defaultModel(modality: OperatorModality): string {
   return defaultModels[modality]
 }
 

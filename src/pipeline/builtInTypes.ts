@@ -1,6 +1,6 @@
 // Types of the operators that come with Pipilo, and their options.
 import type { EmbedderOptions, Input, RawImage, TextImageInput } from '../embed/index.ts'
-import type { InputModality, Model } from '../models/index.ts'
+import type { Model, TowerModality } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { Operator } from './operator.ts'
 
@@ -36,7 +36,7 @@ export interface TextImageEmbeddingOptions
   /** Model, as `embedder` takes it: a name such as `hf:openai/clip-vit-base-patch32`, or one that is open. Default `emoji-clip`, which works offline. */
   readonly model?: string | Model
   /** Kind of the values: texts, or pictures. Default: each says so itself, `{ text }` or `{ image }`. */
-  readonly modality?: InputModality
+  readonly modality?: TowerModality
 }
 
 export interface ImageDecodeOptions {

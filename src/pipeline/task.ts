@@ -9,9 +9,9 @@ import {
   refusePrompt,
   type TextImageInput,
 } from '../embed/index.ts'
-import type { Modality, Model } from '../models/index.ts'
+import type { Model } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
-import { checkModality, defaultModel } from './builtIn.ts'
+import { checkModality, defaultModel, type OperatorModality } from './builtIn.ts'
 import { share } from './shared.ts'
 
 /** Tasks of {@link pipeline}. */
@@ -52,7 +52,7 @@ export interface TextImagePipeline extends Calls<TextImageInput, Float32Array>, 
 type SingleTask = Exclude<Task, 'text-image-embedding'>
 type TaskInput<T extends SingleTask> = T extends 'text-embedding' ? string : Input
 
-const modalities: Readonly<Record<Task, Modality>> = {
+const modalities: Readonly<Record<Task, OperatorModality>> = {
   'text-embedding': 'text',
   'image-embedding': 'image',
   'text-image-embedding': 'text-image',
@@ -121,7 +121,7 @@ export async function pipeline(task: Task, { model, ...options }: PipelineOption
   })
 }
 
-function checkTask(task: string): Modality {
+function checkTask(task: string): OperatorModality {
   if (Object.hasOwn(modalities, task)) return modalities[task as Task]
   const tasks = Object.keys(modalities)
   const near = closest(task, tasks)

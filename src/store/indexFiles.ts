@@ -33,7 +33,7 @@ export interface IndexFilesOptions {
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
-  /** Takes every file for text or for a picture. Default: decided by its content. */
+  /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
@@ -51,7 +51,7 @@ export interface IndexFilesOptions {
    * chunks) are embedded again.
    */
   readonly prompt?: Prompt
-  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures, 128 of both. */
+  /** Inputs that are embedded and committed together. Default: 512 lines, 64 pictures or arrays, 128 of texts and pictures. */
   readonly batch?: number
   /** Ends the work after what has been committed; the call then throws `ABORTED`. */
   readonly signal?: AbortSignal
@@ -74,7 +74,7 @@ export interface IndexReport {
 }
 
 const MOST_LISTED = 10_000
-const batchSizes = { text: 512, image: 64, 'text-image': 128 } as const
+const batchSizes = { text: 512, image: 64, tensor: 64, 'text-image': 128 } as const
 
 /** See `indexFiles` in onDemand.ts. */
 export async function indexFiles(

@@ -122,6 +122,15 @@ export interface OpenedNetworkOptions {
 export async function openedNetwork(name: string, options: OpenedNetworkOptions = {}): Promise<Network> {
   const { model, training } = await openForTraining(name, options.size ? { size: options.size } : {})
   if (model.modality === 'text') return sentenceNetwork(model, training, options)
+  if (model.modality === 'tensor') {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${model.name} takes tensors; the recipes train on texts and pictures.`,
+      {
+        input: name,
+      },
+    )
+  }
   for (const name of ['lora', 'maxLength'] as const) {
     if (options[name] === undefined) continue
     throw new PipiloError('OPTION_INVALID', `${name} is of no use: ${model.name} takes no texts.`, {
@@ -228,11 +237,13 @@ function pooledAt(
   const builder = Builder.from(graph)
   const value = builder.value(place)
   const rank = value.shape.length
-  if (card.pool === 'none' || (rank !== 3 && rank !== 4)) return { graph, representation: place }
+  if (card.pool === 'none' || card.pool === 'flatten' || (rank !== 3 && rank !== 4))
+    return { graph, representation: place }
+  const { pool: pooling } = card
   const map = rank === 4 && places?.channelsLast ? op.transpose(value, [0, 3, 1, 2]) : value
   builder.output(
     POOLED,
-    builder.scope('pooling', () => pool(map, card.pool)),
+    builder.scope('pooling', () => pool(map, pooling)),
   )
   return { graph: builder.build(), representation: POOLED }
 }

@@ -37,7 +37,7 @@ export const attributeCommand = command({
     'pipilo attribute photo.jpg --towards owl.jpg --baseline blurred --steps 64 --json > shares.json',
   ],
   args: {
-    input: { type: 'positional', required: true, description: 'A text, or the path of a picture' },
+    'text-or-file': { type: 'positional', required: true, description: 'A text, or the path of a picture' },
     towards: {
       type: 'string',
       description: 'Text, or path of a picture, that it is compared with',
@@ -71,7 +71,7 @@ export const attributeCommand = command({
   async run(args, terminal) {
     if (args._.length > 1)
       throw usageError('pipilo attribute takes one input.', 'Quote a text of several words.')
-    const { input, towards, out, json } = args
+    const { 'text-or-file': input, towards, out, json } = args
     if (!towards) throw usageError('Similar to what? Name a text or a file with --towards.')
     const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
     const modality = wanted ?? (await kindOf(input, terminal))

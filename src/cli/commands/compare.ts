@@ -2,6 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
 import { type Comparison, compareEmbeddings, similarityPlot } from '../../evaluate/index.ts'
+import type { InputModality } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import { listOf } from '../lists.ts'
 import {
@@ -117,7 +118,7 @@ function sidesOf(models: readonly string[], args: ModelValues): readonly [Side, 
 interface NamedInput {
   readonly name: string
   readonly input: string
-  readonly modality: 'text' | 'image'
+  readonly modality: InputModality
 }
 
 async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<NamedInput[]> {

@@ -17,7 +17,7 @@ import {
   type LabelledPair,
   type Threshold,
 } from '../../evaluate/index.ts'
-import type { InputModality } from '../../models/index.ts'
+import type { InputModality, TowerModality } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import {
   as,
@@ -79,7 +79,7 @@ export const duplicatesCommand = command({
       throw usageError('--threshold and --pairs contradict each other.')
     if (args.out !== undefined && !/\.(html|csv|json)$/i.test(args.out))
       throw usageError(`--out ends in .html, .csv or .json; ${JSON.stringify(args.out)} does not.`)
-    const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
+    const wanted = oneOf<TowerModality>(args.as, 'as', ['text', 'image'])
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip']) === 'skip'
     const show = numberOption(args.show, 'show', 0) ?? 50
     const threshold = cosineOption(args.threshold)
@@ -148,7 +148,7 @@ interface Item {
 
 async function itemsOf(
   specs: readonly string[],
-  as: InputModality | undefined,
+  as: TowerModality | undefined,
   skip: boolean,
   { signal }: Terminal,
 ): Promise<{ items: Item[]; skipped: Skipped[] }> {
@@ -169,7 +169,7 @@ async function itemsOf(
 }
 
 /** The texts or pictures of a file of rows. */
-async function columnOf(path: string, as: InputModality | undefined, signal: AbortSignal): Promise<Item[]> {
+async function columnOf(path: string, as: TowerModality | undefined, signal: AbortSignal): Promise<Item[]> {
   const data = await readDataset(path, { signal })
   const modality = as ?? (data.columns.includes('text') ? 'text' : 'image')
   if (!data.columns.includes(modality)) {

@@ -19,7 +19,7 @@ interface Item {
 
 export const embed = command({
   name: 'embed',
-  description: 'Turn texts and pictures into vectors',
+  description: 'Turn texts, pictures and arrays of numbers (.npy) into vectors',
   examples: [
     "pipilo embed --text 'football' 'soccer'",
     'pipilo embed photos/ --out vectors.npy',
@@ -29,6 +29,7 @@ export const embed = command({
     'pipilo embed photos/*.jpg --model mobilenet-v2 --tap block_6_expand_relu --pool mean',
     'pipilo embed notes/ --model hf:intfloat/multilingual-e5-small --prompt-text "passage: "',
     'pipilo embed photos/ captions.txt --model hf:openai/clip-vit-base-patch32',
+    'pipilo embed clips/*.npy --model speech.onnx --tap encoder --pool mean --input sr=16000',
   ],
   args: {
     inputs: {

@@ -1,6 +1,6 @@
 // Command `export`: writes a model as an ONNX file whose output is the embedding.
 import { stat } from 'node:fs/promises'
-import { type InputModality, type Model, open } from '../../models/index.ts'
+import { type Model, open, type TowerModality } from '../../models/index.ts'
 import { command, usageError } from '../command.ts'
 import { embeddingOptions, modelArgs, oneOf, openArgs, openOptions } from '../modelOptions.ts'
 import { megabytes } from '../progress.ts'
@@ -61,7 +61,7 @@ export const exportCommand = command({
   },
 })
 
-function towerOf(model: Model, wanted: InputModality | undefined): Model {
+function towerOf(model: Model, wanted: TowerModality | undefined): Model {
   if (!model.towers) {
     if (wanted === undefined) return model
     throw usageError(`${model.name} is a model for ${model.modality} alone.`, 'Leave out --tower.')

@@ -30,6 +30,7 @@ export const defaultCollection: Record<Modality, string> = {
   text: 'texts',
   image: 'pictures',
   'text-image': 'texts-and-pictures',
+  tensor: 'tensors',
 }
 
 export const index = command({

@@ -2,14 +2,27 @@
 import { PipiloError } from '../../base/index.ts'
 import { placementOf } from '../../embed/index.ts'
 import { type Dimension, printGraph, type ValueInfo } from '../../graph/index.ts'
-import { listTensors, type Model, open, type Towers } from '../../models/index.ts'
+import {
+  type Card,
+  type ImagePreprocessing,
+  listTensors,
+  type Model,
+  open,
+  type Towers,
+} from '../../models/index.ts'
 import type { Placement } from '../../runtime/index.ts'
 import { command } from '../command.ts'
 import { deviceArgs, deviceOption, openArgs, openOptions } from '../modelOptions.ts'
 import { table } from '../table.ts'
 
 const shapeText = (shape: readonly Dimension[] | undefined): string =>
-  shape ? `[${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]` : '?'
+  shape ? `[${shape.map(sizeText).join(', ')}]` : '?'
+
+/** A size to read: one that depends on the data is `?`, whatever exporters and inference call it. */
+const sizeText = (size: Dimension): Dimension =>
+  size === '' || (typeof size === 'string' && /_dim_\d+|\bunk__\d+/.test(size)) ? '?' : size
+
+const isTensor = ({ type }: ValueInfo): boolean => type === undefined || type.kind === 'tensor'
 
 const port = ({ name, type }: ValueInfo) => ({
   name,
@@ -38,11 +51,40 @@ function placesText(places: readonly Place[]): string[] {
   })
 }
 
+/** How pictures become a model's input, in words. */
+function preparationText({
+  size,
+  crop,
+  cropRatio,
+  resize,
+  interpolation,
+  channels,
+  mean,
+  std,
+}: ImagePreprocessing): string {
+  const sides = (size: readonly number[]) => size.join(' × ')
+  const to = Array.isArray(resize) ? sides(resize) : resize
+  const kept =
+    to === undefined && cropRatio !== undefined && cropRatio < 1
+      ? `, the middle ${(cropRatio * 100).toFixed(1).replace('.0', '')} %`
+      : ''
+  const geometry = {
+    squash: to === undefined ? `squashed${kept}` : `squashed to ${to}, the middle`,
+    center: to === undefined ? `shorter side fitted${kept}` : `shorter side to ${to}, the middle`,
+    border: `fitted inside, with a border${kept}`,
+  }[crop]
+  const isRaw = mean.every((value) => value === 0) && std.every((value) => Math.abs(value * 255 - 1) < 1e-6)
+  const numbers = (values: readonly number[]) =>
+    `[${values.map((value) => Number(value.toPrecision(4))).join(', ')}]`
+  const pixels = isRaw ? 'bytes from 0 to 255' : `0…1, mean ${numbers(mean)}, deviation ${numbers(std)}`
+  return `${sides(size)}, ${geometry}, ${interpolation}; ${channels === 1 ? 'grey' : 'RGB'}, ${pixels}`
+}
+
 /** The towers of a model of texts and pictures, each with its own inputs, outputs and places. */
 function describeTowers({ text, image, logitScale, logitBias }: Towers) {
   const describe = (tower: Model) => ({
     inputs: tower.graph.inputs.map(port),
-    outputs: tower.graph.outputs.map(port),
+    outputs: tower.graph.outputs.filter(isTensor).map(port),
     places: placesOf(tower),
     stages: tower.places?.stages ?? [],
   })
@@ -72,6 +114,13 @@ function placementText({ device, operators, onCpu, half, halfRefused }: Placemen
       : ''
   const precision = half ? ', in float16' : halfRefused ? `, in float32, not float16: ${halfRefused}` : ''
   return `device  ${device}: ${operators} operators, ${left} of them on the CPU${which}${precision}`
+}
+
+/** A model's vectors by default; of tensors that are no vectors the caller says how they are pooled. */
+function embeddingText({ modality, dimensions, tap, pool, normalize }: Card): string {
+  if (tap === '') return 'no embedding of its own'
+  if (modality === 'tensor' && dimensions === 0) return `tensors from ${tap}`
+  return `${dimensions} dimensions from ${tap}, ${pool}${normalize ? ', normalised' : ''}`
 }
 
 const placesOf = (model: Model): Place[] => [...model.placeNames()].map(([name, layer]) => ({ name, layer }))
@@ -121,6 +170,7 @@ export const inspect = command({
     },
     architecture: openArgs.architecture,
     size: openArgs.size,
+    card: openArgs.card,
     dtype: openArgs.dtype,
     device: {
       ...deviceArgs.device,
@@ -130,7 +180,7 @@ export const inspect = command({
     json: {
       type: 'boolean',
       description:
-        'Print { inputs, outputs, places, stages, layers, placement } as JSON, or { error, tensors }',
+        'Print { inputs, outputs, preparation, notes, places, stages, layers, placement } as JSON, or { error, tensors }',
     },
   },
   async run({ model: name, graph, json, ...args }, terminal) {
@@ -141,11 +191,12 @@ export const inspect = command({
     } catch (error) {
       return terminal.out(await tensorsText(name, error, json, opening))
     }
+    const { card } = model
     const layers = model
       .layers()
       .map(({ name, kind, shape, parameters }) => ({ name, kind, shape: shape ?? null, parameters }))
     const inputs = model.graph.inputs.map(port)
-    const outputs = model.graph.outputs.map(port)
+    const outputs = model.graph.outputs.filter(isTensor).map(port)
     const places = placesOf(model)
     const towers = model.towers && describeTowers(model.towers)
     const { stages = [] } = model.places ?? {}
@@ -156,6 +207,8 @@ export const inspect = command({
       const all = {
         inputs,
         outputs,
+        ...(card.image && { preparation: card.image }),
+        ...(card.notes !== undefined && { notes: card.notes }),
         places,
         stages,
         layers,
@@ -164,7 +217,6 @@ export const inspect = command({
       }
       return terminal.out(`${JSON.stringify(all, null, 2)}\n`)
     }
-    const { card } = model
     const names = new Set(layers.map(({ name }) => name))
     const inside = (name: string) =>
       name.split('.').some((_, i, parts) => i > 0 && names.has(parts.slice(0, i).join('.')))
@@ -172,10 +224,11 @@ export const inspect = command({
     await terminal.out(
       [
         `${card.name}: ${card.description}`,
-        `source ${card.source} · licence ${card.licence} · ${card.dimensions} dimensions from ${card.tap}, ${card.pool}${card.normalize ? ', normalised' : ''}`,
+        `source ${card.source} · licence ${card.licence} · ${embeddingText(card)}`,
         ...(card.notes ? [card.notes] : []),
         '',
         ...inputs.map((value) => `input   ${value.name}: ${value.dtype} ${shapeText(value.shape)}`),
+        ...(card.image ? [`picture ${preparationText(card.image)}`] : []),
         ...outputs.map((value) => `output  ${value.name}: ${value.dtype} ${shapeText(value.shape)}`),
         ...stages.map(
           ({ name, stride, channels }) => `stage   ${name}: stride ${stride}, ${channels} channels`,

@@ -2,8 +2,15 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Limits } from './preparation.ts'
 
+/** What lets more of a unit wait. */
+const raising = {
+  tokens: ', or raise maxWaitingTokens',
+  pixels: ', or raise maxWaitingPixels',
+  numbers: '',
+}
+
 /**
- * Counts what each call has waiting, in tokens or pixels. The call that has most is not counted: a call alone is always admitted, however
+ * Counts what each call has waiting, in tokens, pixels or numbers. The call that has most is not counted: a call alone is always admitted, however
  * long, and a long one in the background keeps nobody out.
  */
 export class Backlog {
@@ -33,7 +40,7 @@ export class Backlog {
           'BUSY',
           `Other calls of this embedder wait, and with this one more than ${most}.`,
           {
-            hint: `Call again when some of them have ended, or raise ${unit === 'tokens' ? 'maxWaitingTokens' : 'maxWaitingPixels'}.`,
+            hint: `Call again when some of them have ended${raising[unit]}.`,
           },
         )
       }

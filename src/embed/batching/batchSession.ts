@@ -3,7 +3,7 @@ import { PipiloError } from '../../base/index.ts'
 import type { Dimension, ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
-import type { Unit } from './preparation.ts'
+import type { Preparation, Unit } from './preparation.ts'
 import { hasRows } from './rows.ts'
 
 /** The row of a result that belongs to a unit, of so many that went in. */
@@ -14,29 +14,49 @@ export interface Result {
   readonly count: number
 }
 
+type Batches = Pick<Preparation<never>, 'feeds' | 'limits' | 'hasRows' | 'packs'>
+
 /** Runs batches of any size on a session. */
 export class BatchSession {
   readonly #session: Session
-  readonly #feeds: (batch: readonly Unit[]) => Record<string, Tensor>
+  readonly #feeds: Batches['feeds']
+  readonly #together: Batches['limits']['together']
+  readonly #packed: boolean
   /** Rows that the graph takes at a time; undefined where it takes any number. */
   #rows: number | undefined
   /** Settles when it is known whether as many rows come out as go in. */
   #tried: Promise<void> | undefined
 
-  constructor(session: Session, feeds: (batch: readonly Unit[]) => Record<string, Tensor>) {
+  constructor(session: Session, batches: Batches) {
     this.#session = session
-    this.#feeds = feeds
-    this.#rows = session.inputs.map((input) => firstSize(input)).find((size) => typeof size === 'number')
-    if (keepsRows(session)) this.#tried = Promise.resolve()
+    this.#feeds = (batch) => batches.feeds(batch)
+    this.#together = batches.limits.together
+    const inputs = session.inputs.filter(({ name }) => batches.hasRows?.(name) ?? true)
+    const fixed = inputs.map((input) => firstSize(input)).find((size) => typeof size === 'number')
+    this.#rows = fixed ?? (this.#together === 'none' ? 1 : undefined)
+    this.#packed = batches.packs ?? false
+    if (!this.#packed && keepsRows(inputs, session.outputs[0])) this.#tried = Promise.resolve()
+  }
+
+  /** The results of a batch, in its order. */
+  async run(batch: readonly Unit[], signal: AbortSignal): Promise<Result[]> {
+    if (this.#together !== 'equal') return this.#run(batch, signal)
+    const groups = new Map<number, Unit[]>()
+    for (const unit of batch) groups.set(unit.size, [...(groups.get(unit.size) ?? []), unit])
+    const results = new Map<Unit, Result>()
+    for (const group of groups.values()) {
+      for (const result of await this.#run(group, signal)) results.set(result.unit, result)
+    }
+    return batch.map((unit) => results.get(unit)!)
   }
 
   /**
    * The results of a batch: of all of it at once, or of as many rows at a time as the graph takes. Where fewer or more rows come out
    * than went in, or the runtime fails with several, they run one by one from then on.
    */
-  async run(batch: readonly Unit[], signal: AbortSignal): Promise<Result[]> {
+  async #run(batch: readonly Unit[], signal: AbortSignal): Promise<Result[]> {
     if (this.#rows === undefined && batch.length > 1) {
-      this.#tried ??= this.#try(batch[0]!)
+      this.#tried ??= this.#packed ? this.#compare(batch) : this.#try(batch[0]!)
       await this.#tried
     }
     if (this.#rows === undefined) {
@@ -74,6 +94,23 @@ export class BatchSession {
     }
   }
 
+  /** Finds out whether the first and the last of several rows are what they are alone, of a graph that nobody knows. */
+  async #compare(batch: readonly Unit[]): Promise<void> {
+    try {
+      const together = await this.#fetch(batch)
+      const ends = [0, batch.length - 1]
+      const alone = await Promise.all(ends.map((at) => this.#fetch([batch[at]!])))
+      const same = hasRows(together, batch.length) && ends.every((at, i) => isRow(together, at, alone[i]!))
+      if (!same) this.#rows = 1
+    } catch (error) {
+      if (error instanceof PipiloError && error.code === 'RUNTIME') this.#rows = 1
+      else {
+        this.#tried = undefined
+        throw error
+      }
+    }
+  }
+
   async #fetch(batch: readonly Unit[], signal?: AbortSignal): Promise<Tensor> {
     const options = signal ? { signal } : {}
     const { embedding } = await this.#session.run(this.#feeds(batch), ['embedding'], options)
@@ -81,9 +118,21 @@ export class BatchSession {
   }
 }
 
+/** True if a result's row is, but for rounding, what one input alone gives. */
+function isRow({ data }: Tensor, row: number, { data: alone, shape }: Tensor): boolean {
+  if (shape[0] !== 1) return false
+  const part = (data as Float32Array).subarray(row * alone.length, (row + 1) * alone.length)
+  let [difference, largest] = [0, 0]
+  for (const [i, value] of (alone as Float32Array).entries()) {
+    difference = Math.max(difference, Math.abs(value - part[i]!))
+    largest = Math.max(largest, Math.abs(value))
+  }
+  return difference <= 1e-4 * largest
+}
+
 /** True if a graph says that as many rows come out as go in. */
-function keepsRows({ inputs, outputs }: Session): boolean {
-  const out = firstSize(outputs[0])
+function keepsRows(inputs: readonly ValueInfo[], output: ValueInfo | undefined): boolean {
+  const out = firstSize(output)
   return out !== undefined && out !== '' && inputs.every((input) => firstSize(input) === out)
 }
 

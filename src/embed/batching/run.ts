@@ -50,7 +50,7 @@ export class Runner<In = Input> {
   constructor(session: Session, preparation: Preparation<In>, width?: number) {
     this.#width = width ?? lastSize(session.outputs[0])
     this.#preparation = preparation
-    const batches = new BatchSession(session, (batch) => preparation.feeds(batch))
+    const batches = new BatchSession(session, preparation)
     this.#gathering = new Gathering(session.concurrency, preparation.limits, (units, signal) =>
       batches.run(units, signal),
     )

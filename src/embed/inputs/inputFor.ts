@@ -28,9 +28,12 @@ export function refuseModality(
   { id, modality }: { readonly id: string; readonly modality: InputModality },
   hint: string,
 ): PipiloError | undefined {
-  if (embedder.modality === 'text-image' || embedder.modality === modality) return undefined
-  const is = modality === 'text' ? 'text' : 'a picture'
-  const embeds = embedder.modality === 'text' ? 'text' : 'pictures'
+  const both = embedder.modality === 'text-image' && modality !== 'tensor'
+  if (both || embedder.modality === modality) return undefined
+  const is = { text: 'text', image: 'a picture', tensor: 'an array of numbers' }[modality]
+  const embeds = { text: 'text', image: 'pictures', tensor: 'tensors', 'text-image': 'texts and pictures' }[
+    embedder.modality
+  ]
   return new PipiloError('INPUT_INVALID', `${id} is ${is}, and ${embedder.name} embeds ${embeds}.`, {
     input: id,
     hint,

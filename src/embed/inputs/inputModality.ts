@@ -1,4 +1,4 @@
-// Tells texts from pictures by the first bytes of a file, or by its name.
+// Tells texts, pictures and arrays of numbers apart by the first bytes of a file, or by its name.
 import { extname } from 'node:path'
 import { readHead } from '../../base/files/index.ts'
 
@@ -15,13 +15,14 @@ const pictureEndings = new Set(
 )
 
 /** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
-export async function contentOf(path: string): Promise<'text' | 'image' | 'utf-16' | 'other'> {
+export async function contentOf(path: string): Promise<ReturnType<typeof contentOfBytes>> {
   return contentOfBytes(await readHead(path, HEAD))
 }
 
 /** As {@link contentOf}, of the first bytes themselves. */
-export function contentOfBytes(head: Uint8Array): 'text' | 'image' | 'utf-16' | 'other' {
+export function contentOfBytes(head: Uint8Array): 'text' | 'image' | 'tensor' | 'utf-16' | 'other' {
   const latin = Buffer.from(head).toString('latin1')
+  if (latin.startsWith('\x93NUMPY')) return 'tensor'
   if (signatures.some((signature) => signature.test(latin))) return 'image'
   if (/^(?:\xff\xfe|\xfe\xff)/.test(latin)) return 'utf-16'
   // Control characters that text does not have: all but tab, the ends of lines and pages, and escape.

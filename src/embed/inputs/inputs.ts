@@ -10,7 +10,7 @@ import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
 
 export interface ReadInputsOptions {
-  /** Takes every file for text (a row a line) or for a picture. Default: decided by its content. */
+  /** Takes every file for text (a row a line), for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
@@ -23,7 +23,7 @@ export interface ReadInputsOptions {
 export interface ReadInput {
   /** The relative path of a picture, `path:line` of a line of text, the URL of what is fetched. */
   readonly id: string
-  /** The line, or the picture's absolute path or URL: what an embedder takes. */
+  /** The line, or the absolute path or URL of a picture, the path of a `.npy` file: what an embedder takes. */
   readonly input: string
   readonly modality: InputModality
   /** With `/`, relative to `cwd`; absolute for files outside it. Undefined for what is not a file. */
@@ -36,7 +36,7 @@ export interface ReadInput {
   readonly modified?: Date
   /** Found in a folder or by a glob, rather than named. */
   readonly found?: boolean
-  /** Why it cannot be read. `FORMAT_UNSUPPORTED`: it is neither text nor a picture. */
+  /** Why it cannot be read. `FORMAT_UNSUPPORTED`: it is neither text nor a picture nor a `.npy` file. */
   readonly error?: PipiloError
 }
 
@@ -94,7 +94,7 @@ async function* readFile(
   try {
     if (file.error) throw file.error
     const modality = await modalityOf(path, id, size ?? 0, as)
-    if (modality === 'image') yield { ...about, modality }
+    if (modality !== 'text') yield { ...about, modality }
     else yield* linesOf(path, about, signal)
   } catch (error) {
     throwIfAborted(signal)
@@ -113,7 +113,7 @@ async function modalityOf(
   }
   if (as) return as
   const content = await contentOf(path)
-  if (content === 'image') return 'image'
+  if (content === 'image' || content === 'tensor') return content
   if (hasPictureName(path)) {
     const holds = content === 'text' ? 'holds text' : 'holds none that can be read'
     throw new PipiloError('IMAGE_INVALID', `${id} is named like a picture, but ${holds}.`, {
@@ -128,7 +128,11 @@ async function modalityOf(
       hint: 'Convert it to UTF-8.',
     })
   }
-  throw new PipiloError('FORMAT_UNSUPPORTED', `${id} is neither text nor a picture.`, { input: id })
+  throw new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${id} is neither text nor a picture nor an array of numbers (.npy).`,
+    { input: id },
+  )
 }
 
 async function* linesOf(

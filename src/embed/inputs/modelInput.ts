@@ -1,7 +1,7 @@
 // Prepares one input as an embedder does, for those who run the embedder's graph themselves.
 import { PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
-import type { InputModality, Model } from '../../models/index.ts'
+import type { Model, TowerModality } from '../../models/index.ts'
 import type { Matrix, Tensor } from '../../tensor/index.ts'
 import { preparer } from '../preparer.ts'
 import { promptWords } from '../prompt.ts'
@@ -13,7 +13,7 @@ import type { AnyInput, Embedder, Input, Prompt, RawImage } from '../types.ts'
 
 /** One input as a model is fed with it. */
 export interface ModelInput {
-  readonly modality: InputModality
+  readonly modality: TowerModality
   /** The embedder's model, or the tower of it that the input is for. */
   readonly model: Model
   /** Its one output `embedding` is the embedder's vector; pictures come as `pixels`. */
@@ -57,7 +57,7 @@ export async function modelInput(
   const tokenizer = model.tokenizer ?? whole.tokenizer
   const known = { name, card, modality, ...(tokenizer !== undefined && { tokenizer }) }
   const prepare = await preparer(known, recipeOptions(recipe))
-  const preparation = prepare({ inputs: graph.inputs, concurrency: 1 })
+  const preparation = prepare({ inputs: graph.inputs, outputs: graph.outputs, concurrency: 1 })
   const words = modality === 'text' ? wordsOf(embedder, prompt) : promptWords(known, prompt)
   const [unit] = await preparation.prepare([input], {
     indexOf: (owner) => owner,
@@ -83,7 +83,13 @@ export async function modelInput(
 function modalityOf(
   { name, modality }: Embedder<Float32Array | Matrix>,
   given: AnyInput,
-): { modality: InputModality; input: Input } {
+): { modality: TowerModality; input: Input } {
+  if (modality === 'tensor') {
+    throw new PipiloError('OPTION_INVALID', `${name} takes tensors, which have neither tokens nor pixels.`, {
+      input: name,
+      hint: 'Run its graph itself: model.run(feeds).',
+    })
+  }
   if (modality !== 'text-image') return { modality, input: given as Input }
   const { tower, item } = towerOf(given, 0, name)
   return { modality: tower, input: item.input }

@@ -56,7 +56,8 @@ function checkOpened({ name, opened, card }: Model, options: EmbedderOptions): v
     ...opened,
   }
   for (const option of ['revision', 'card', 'strict', 'architecture', 'size'] as const) {
-    const wanted = options[option]
+    const given = options[option]
+    const wanted = option === 'size' && typeof given === 'number' ? [given, given] : given
     if (wanted === undefined || canonicalJson(wanted) === canonicalJson(has[option])) continue
     throw new PipiloError(
       'OPTION_INVALID',

@@ -1,6 +1,6 @@
 // Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
-import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
+import { type Card, checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
@@ -13,6 +13,7 @@ export interface PictureOptions {
   readonly maxWaitingPixels: number
   /** Batches that the session runs at a time. */
   readonly concurrency: number
+  readonly together: Card['together']
 }
 
 /** Pictures to the pixels that the model wants, decoded on sharp's threads while the model runs those before. */
@@ -30,8 +31,8 @@ export class PicturePreparation implements Preparation {
     this.window = { count, weight: Number.POSITIVE_INFINITY }
     this.ahead = options.concurrency + 2
     const each = height * width
-    const { maxWaitingPixels: waiting } = options
-    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting }
+    const { maxWaitingPixels: waiting, together } = options
+    this.limits = { unit: 'pixels', batch: count * each, least: each, smallest: each, waiting, together }
   }
 
   weigh(): number {

@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>
  */
 export function checkRecipe(recipe: unknown): void {
   if (!isObject(recipe)) throw invalid('That is no recipe.')
-  const { version, source, taps, image } = recipe
+  const { version, source, taps, image, inputs } = recipe
   if (version !== 1) {
     throw invalid(version === undefined ? 'That is no recipe.' : `The recipe is of version ${version}.`)
   }
@@ -24,6 +24,11 @@ export function checkRecipe(recipe: unknown): void {
     throw invalid('The recipe has no array of names in taps.')
   }
   if (source['size'] !== undefined) checkSize('source.size', source['size'])
+  if (
+    inputs !== undefined &&
+    !(isObject(inputs) && Object.values(inputs).every((v) => typeof v === 'string'))
+  )
+    throw invalid('The recipe has something else than decimal numbers as strings in inputs.')
   if (image === undefined) return
   if (!isObject(image)) throw invalid('The recipe has something else than an object in image.')
   checkSize('image.size', image['size'])

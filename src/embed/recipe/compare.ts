@@ -13,6 +13,8 @@ function partsOf({
   calibration,
   image,
   text,
+  inputs,
+  featureAxis,
   source,
 }: Recipe) {
   const { size, ...preparation } = image ?? {}
@@ -31,6 +33,8 @@ function partsOf({
     lowercase: text?.lowercase,
     clean: text?.clean,
     padding: text?.padding,
+    inputs,
+    featureAxis,
   }
 }
 

@@ -14,6 +14,8 @@ export interface KnownModel {
   readonly opened: Opened
   /** Names of the values that the options' taps stand for. */
   readonly taps: readonly string[]
+  /** Names of the graph's inputs. */
+  readonly inputs: readonly string[]
   /** Length of a vector, where the graph says it. */
   readonly dimensions?: number
 }

@@ -24,6 +24,7 @@ export const optionRoles = {
   prompt: 'inputs',
   maxLength: 'inputs',
   chunk: 'inputs',
+  inputs: 'inputs',
   batchTokens: 'runtime',
   batchPixels: 'runtime',
   maxWaitingTokens: 'runtime',

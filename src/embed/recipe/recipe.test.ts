@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -77,6 +78,11 @@ const textMeanings: Meanings = {
     [{ tokens: 7, overlap: 1 }],
     [{ tokens: 7, pool: 'keep' }],
   ],
+  inputs: [
+    [undefined, {}],
+    [1, 1n, '1', '+1', '1.0', '10e-1'].map((value) => ({ token_type_ids: value })),
+    ['zeros', 0, -0, 0n, '0'].map((value) => ({ token_type_ids: value })),
+  ],
   card: [
     [undefined, {}, { description: 'Mine.', licence: 'MIT' }, { pool: 'cls' }],
     [{ text: { maxLength: 12, prompts: { query: 'query: ' }, lowercase: true } }],
@@ -146,7 +152,7 @@ describe('recipeKey', () => {
         const count = meanings[changed]!.length
         const next = (choice[changed]! + 1 + (by % (count - 1))) % count
         const other = optionsOf(meanings, { ...choice, [changed]: next }, words, order)
-        expect(await key(model, other), `${changed}: ${JSON.stringify(other[changed])}`).not.toBe(own)
+        expect(await key(model, other), `${changed}: ${inspect(other[changed])}`).not.toBe(own)
       }),
       { numRuns: 40 },
     )

@@ -1,6 +1,6 @@
 // Writes down what an embedder is, with defaults filled in and names resolved, and makes keys of it.
 import { canonicalJson, sha256 } from '../../base/index.ts'
-import type { ImagePreprocessing } from '../../models/index.ts'
+import { type ImagePreprocessing, writtenValues } from '../../models/index.ts'
 import { promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
 import { checkRecipe } from './checkRecipe.ts'
@@ -16,6 +16,7 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
   const { card, modality, opened, fingerprint, taps } = known
   const { dtype, calibration, ...source } = opened
   const { logitScale: scale, logitBias: bias } = card
+  const inputs = writtenValues(options.inputs ?? {})
   // Checked for pictures too, which have no prompts.
   const prompt = promptWords(known, options.prompt)
   return {
@@ -28,8 +29,11 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
     dimensions: known.dimensions ?? options.dimensions ?? card.dimensions,
     dtype,
     ...(calibration !== undefined && { calibration }),
-    ...(modality !== 'text' && card.image && { image: imageRecipe(card.image) }),
-    ...(modality !== 'image' && { text: textRecipe(known, options, prompt) }),
+    ...(modality !== 'text' && modality !== 'tensor' && card.image && { image: imageRecipe(card.image) }),
+    ...(modality !== 'image' && modality !== 'tensor' && { text: textRecipe(known, options, prompt) }),
+    ...(modality === 'tensor' && card.featureAxis !== undefined && { featureAxis: card.featureAxis }),
+    ...(Object.keys(inputs).length > 0 && { inputs }),
+    ...(card.together && card.together !== 'any' && { together: card.together }),
     ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
   }
 }
@@ -51,6 +55,7 @@ function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string)
     lowercase: text?.lowercase ?? false,
     ...(text?.clean && { clean: text.clean }),
     ...(text?.padding && { padding: text.padding }),
+    ...(text?.positions && { positions: text.positions }),
     maxLength,
     ...(options.chunk && { chunk: chunkRecipe(options.chunk, maxLength) }),
     prompt,
@@ -96,13 +101,14 @@ export function readingKey({ text }: Recipe): string {
 /** The options of some roles, in the order of their names and without those that say nothing, as a key. */
 export function optionsKey(options: EmbedderOptions, ...roles: readonly OptionRole[]): string {
   const chosen = Object.entries(optionRoles).filter(([, role]) => roles.includes(role))
-  const { tap, strict, dtype, ...rest } = options
+  const { tap, strict, dtype, inputs = {}, ...rest } = options
   // One tap alone and in an array, and defaults that hold for every model, are the same.
   const said: EmbedderOptions = {
     ...rest,
     ...(tap !== undefined && { tap: [tap].flat() }),
     ...(strict === false && { strict }),
     ...(dtype !== undefined && dtype !== 'fp32' && { dtype }),
+    ...(Object.keys(inputs).length > 0 && { inputs: writtenValues(inputs) }),
   }
   return canonicalJson(
     Object.fromEntries(chosen.map(([name]) => [name, said[name as keyof EmbedderOptions]])),
@@ -122,7 +128,7 @@ export function recipeOptions({
   ...rest
 }: Recipe): EmbedderOptions {
   const { revision, card, strict, architecture, size } = source
-  const { modality, dimensions } = rest
+  const { modality, dimensions, inputs } = rest
   return {
     modality,
     ...(modality !== 'text-image' && { tap: taps }),
@@ -135,6 +141,7 @@ export function recipeOptions({
     ...(strict !== undefined && { strict }),
     ...(architecture !== undefined && { architecture }),
     ...(size && { size }),
+    ...(inputs && { inputs }),
     ...(text && {
       prompt: { text: text.prompt },
       maxLength: text.maxLength,

@@ -1,5 +1,12 @@
 // Types of recipes: an embedder as plain data.
-import type { ImagePreprocessing, Modality, Opened, Pooling, TextPreprocessing } from '../../models/index.ts'
+import type {
+  Card,
+  ImagePreprocessing,
+  Modality,
+  Opened,
+  Pooling,
+  TextPreprocessing,
+} from '../../models/index.ts'
 
 /**
  * An embedder as plain data that can be written as JSON: whoever opens it again gets the same vectors.
@@ -33,6 +40,12 @@ export interface Recipe {
     Pick<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels'>
   /** How texts are prepared. */
   readonly text?: RecipeText
+  /** Axis of the tapped tensors that holds their features, where the graph does not show it. */
+  readonly featureAxis?: number
+  /** Values of further inputs of the graph, as decimal numbers by their names. */
+  readonly inputs?: Readonly<Record<string, string>>
+  /** Inputs that run in one batch, where those are not any. */
+  readonly together?: Card['together']
   /** Of models of two towers: what turns cosines into probabilities. */
   readonly logits?: { readonly scale: number; readonly bias?: number }
 }
@@ -44,7 +57,7 @@ export interface RecipeSource extends Omit<Opened, 'dtype' | 'calibration'> {
 }
 
 /** How a {@link Recipe} prepares texts. */
-export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding'> {
+export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding' | 'positions'> {
   /** A hash of the tokenizer's file. */
   readonly tokenizer?: string
   readonly lowercase: boolean

@@ -1,6 +1,7 @@
 // Prepares texts for a model: tokenises and batches them.
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
-import type { TextPreprocessing } from '../../models/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
+import { type Card, type TextPreprocessing, valueTensor } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { packByLength, SMALLEST } from '../batching/pack.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
@@ -11,9 +12,11 @@ import type { TextTokenizer } from './tokenizer.ts'
 
 export interface TextOptions {
   readonly tokenizer: TextTokenizer
-  /** Names of the graph's inputs. */
-  readonly inputs: readonly string[]
-  /** `input_ids` are those of all texts in one row, and `offsets` say where each begins, as in model2vec's graphs. Default `false`. */
+  /** The graph's inputs. */
+  readonly inputs: readonly ValueInfo[]
+  /** Decimal numbers for inputs that no text fills, by their names. */
+  readonly values: Readonly<Record<string, string>>
+  /** See {@link isFlat}. Default `false`. */
   readonly flat?: boolean
   readonly maxLength: number
   readonly batchTokens: number
@@ -22,10 +25,37 @@ export interface TextOptions {
   readonly chunks: ChunkPlan | undefined
   /** Batches that the session runs at a time. */
   readonly concurrency: number
+  readonly together: Card['together']
 }
 
-/** Inputs of a graph that a text fills: all its tokens are of type 0. */
-export const fedInputs: readonly string[] = ['input_ids', 'attention_mask', 'token_type_ids', 'offsets']
+/** Inputs of a graph that a text fills, a number a token: all its tokens are of type 0. */
+export const fedInputs: readonly string[] = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
+
+/** True of an input that a text fills, or that has room for nothing. */
+export function isFed({ name, type }: ValueInfo): boolean {
+  const shape = type?.kind === 'tensor' ? type.shape : undefined
+  if (shape?.includes(0)) return true
+  return fedInputs.includes(name) && (shape === undefined || shape.length === 2)
+}
+
+/** True of inputs of which `input_ids` are those of all texts in one row, and `offsets` say where each begins, as in model2vec's graphs. */
+export function isFlat(inputs: readonly ValueInfo[]): boolean {
+  return ['input_ids', 'offsets'].every((name) => {
+    const type = inputs.find((info) => info.name === name)?.type
+    return type?.kind === 'tensor' && type.shape?.length === 1
+  })
+}
+
+/** Inputs that are filled where they {@link isFlat}. */
+export const flatInputs: readonly string[] = ['input_ids', 'offsets', 'attention_mask']
+
+/** The length that a graph takes alone, where it takes only one. */
+export function lengthOf(inputs: readonly ValueInfo[]): number | undefined {
+  const shapes = inputs.map(({ name, type }) =>
+    fedInputs.includes(name) && type?.kind === 'tensor' ? type.shape : [],
+  )
+  return shapes.map((shape) => shape?.[1]).find((size) => typeof size === 'number')
+}
 
 /** Texts sorted together: enough that neighbours are equally long. */
 const WINDOW = { count: 1024, weight: 2 ** 21 }
@@ -42,9 +72,16 @@ export class TextPreparation implements Preparation {
 
   constructor(options: TextOptions) {
     this.#options = options
-    const { batchTokens, maxWaitingTokens, text } = options
-    const least = text?.padding?.length ?? 1
-    this.limits = { unit: 'tokens', batch: batchTokens, least, smallest: SMALLEST, waiting: maxWaitingTokens }
+    const { batchTokens, maxWaitingTokens, text, inputs, together } = options
+    const least = lengthOf(inputs) ?? text?.padding?.length ?? 1
+    this.limits = {
+      unit: 'tokens',
+      batch: batchTokens,
+      least,
+      smallest: SMALLEST,
+      waiting: maxWaitingTokens,
+      together,
+    }
   }
 
   get tokenizer(): TextTokenizer {
@@ -97,33 +134,59 @@ export class TextPreparation implements Preparation {
     return packByLength(units, batch, { least, concurrency: this.#options.concurrency })
   }
 
+  hasRows(input: string): boolean {
+    return fedInputs.includes(input) && input !== 'position_ids'
+  }
+
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
-    const { inputs, tokenizer, text, flat } = this.#options
+    const { inputs, values, flat } = this.#options
     if (flat) return flatFeeds(inputs, batch)
-    const length = Math.max(text?.padding?.length ?? 1, ...batch.map(({ size }) => size))
-    const padId = tokenizer.padding(text?.padding?.token)
-    const shape = [batch.length, length]
-    const feeds: Record<string, Tensor> = {}
-    for (const name of inputs) {
-      const data = new BigInt64Array(batch.length * length)
-      // Ids fit in the lower halves of the 64-bit numbers: written so, they need no BigInt each.
-      const low = new Int32Array(data.buffer)
-      if (name === 'input_ids' && padId) for (let i = 0; i < data.length; i++) low[2 * i] = padId
-      for (const [row, { content }] of batch.entries()) {
-        const first = row * length
-        if (name === 'input_ids') for (let i = 0; i < content.length; i++) low[2 * (first + i)] = content[i]!
-        // A text without any token attends to one of padding: a mean over nothing is no vector.
-        else if (name === 'attention_mask')
-          for (let i = 0; i < Math.max(1, content.length); i++) low[2 * (first + i)] = 1
-      }
-      feeds[name] = { dtype: 'int64', shape, data }
+    const length = Math.max(this.limits.least, ...batch.map(({ size }) => size))
+    const sizes = this.#sizes(batch.length, length)
+    const feed = (info: ValueInfo): Tensor => {
+      const value = values[info.name] ?? (isFed(info) && !fedInputs.includes(info.name) ? '0' : undefined)
+      return value === undefined ? this.#filled(info, batch, length) : valueTensor(info, value, sizes)
     }
-    return feeds
+    return Object.fromEntries(inputs.map((info) => [info.name, feed(info)]))
+  }
+
+  /** An input with a number for each token. */
+  #filled({ name, type }: ValueInfo, batch: readonly Unit[], length: number): Tensor {
+    const { tokenizer, text } = this.#options
+    const padId = tokenizer.padding(text?.padding?.token)
+    // One row of positions is for all texts.
+    const first = type?.kind === 'tensor' && name === 'position_ids' ? type.shape?.[0] : undefined
+    const rows = first === 1 ? batch.slice(0, 1) : batch
+    const data = new BigInt64Array(rows.length * length)
+    // Ids fit in the lower halves of the 64-bit numbers: written so, they need no BigInt each.
+    const low = new Int32Array(data.buffer)
+    if (name === 'input_ids' && padId) for (let i = 0; i < data.length; i++) low[2 * i] = padId
+    const start = text?.positions ?? 0
+    for (const [row, { content }] of rows.entries()) {
+      const from = row * length
+      const count = Math.max(1, content.length)
+      if (name === 'input_ids') for (let i = 0; i < content.length; i++) low[2 * (from + i)] = content[i]!
+      // A text without any token attends to one of padding: a mean over nothing is no vector.
+      else if (name === 'attention_mask') for (let i = 0; i < count; i++) low[2 * (from + i)] = 1
+      else if (name === 'position_ids') {
+        const isCounted = (i: number) => start === 0 || first === 1 || i < count
+        for (let i = 0; i < length; i++) low[2 * (from + i)] = isCounted(i) ? start + i : start - 1
+      }
+    }
+    return { dtype: 'int64', shape: [rows.length, length], data }
+  }
+
+  /** Sizes of the symbols of the ids' shape. */
+  #sizes(...sizes: readonly [count: number, length: number]): ReadonlyMap<string, number> {
+    const ids = this.#options.inputs.find(({ name }) => name === 'input_ids')?.type
+    const shape = ids?.kind === 'tensor' ? (ids.shape ?? []) : []
+    const named = sizes.map((size, axis): [string, number] => [String(shape[axis] ?? ''), size])
+    return new Map(named.filter(([symbol]) => symbol !== ''))
   }
 }
 
 /** Ids of all texts in one row, and where each begins. */
-function flatFeeds(inputs: readonly string[], batch: readonly Unit[]): Record<string, Tensor> {
+function flatFeeds(inputs: readonly ValueInfo[], batch: readonly Unit[]): Record<string, Tensor> {
   const ids = batch.flatMap(({ content }) => [...content])
   let at = 0
   const starts = batch.map(({ content }) => {
@@ -141,7 +204,7 @@ function flatFeeds(inputs: readonly string[], batch: readonly Unit[]): Record<st
     data: new BigInt64Array(ids.length).fill(1n),
   }
   const all: Record<string, Tensor> = { input_ids: row(ids), offsets: row(starts), attention_mask: mask }
-  return Object.fromEntries(inputs.map((name) => [name, all[name] ?? mask]))
+  return Object.fromEntries(inputs.map(({ name }) => [name, all[name]!]))
 }
 
 function noToken(index: number): PipiloError {

@@ -1,6 +1,6 @@
 // Inputs of a model of two towers, sorted to the tower that they are for.
 import { PipiloError } from '../../base/index.ts'
-import type { InputModality } from '../../models/index.ts'
+import type { TowerModality } from '../../models/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import { isRawImage } from '../pictures/rawImage.ts'
 import type { AnyInput, Input } from '../types.ts'
@@ -23,7 +23,7 @@ export function towerOf(
   given: AnyInput,
   index: number,
   name: string,
-): { tower: InputModality; item: TowerItem } {
+): { tower: TowerModality; item: TowerItem } {
   const wrong = (what: string): PipiloError =>
     new PipiloError('INPUT_INVALID', `Input ${index} is ${what}, and ${name} takes texts and pictures.`, {
       input: index,
@@ -36,9 +36,9 @@ export function towerOf(
   if (typeof given !== 'object' || given === null) {
     throw wrong(given === null ? 'null' : `of type ${typeof given}`)
   }
-  const { text, image } = given
+  const { text, image } = given as Readonly<Partial<Record<string, unknown>>>
   if (text !== undefined && image !== undefined) throw wrong('both a text and a picture')
-  if (image !== undefined) return { tower: 'image', item: { index, given, input: image } }
+  if (image !== undefined) return { tower: 'image', item: { index, given, input: image as Input } }
   if (text === undefined) throw wrong('neither a text nor a picture')
   if (typeof text === 'string') return { tower: 'text', item: { index, given, input: text } }
   throw new PipiloError('TEXT_INVALID', `The text of input ${index} is of type ${typeof text}.`, {
@@ -80,6 +80,10 @@ export class TowerPreparation implements Preparation<TowerItem> {
 
   pack(units: readonly Unit[]): Unit[][] {
     return this.#inner.pack(units)
+  }
+
+  hasRows(input: string): boolean {
+    return this.#inner.hasRows?.(input) ?? true
   }
 
   feeds(batch: readonly Unit[]) {

@@ -1,6 +1,6 @@
 // Runs the two towers of a model side by side, with results in the order of the inputs.
 import { abortError, onAbort, orAborted, type PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
-import type { InputModality } from '../../models/index.ts'
+import type { TowerModality } from '../../models/index.ts'
 import type { Session } from '../../runtime/index.ts'
 import type { Preparation } from '../batching/preparation.ts'
 import { type Outcome, Runner, type RunOptions, type Work } from '../batching/run.ts'
@@ -26,12 +26,12 @@ const HELD = 2048
 export class TowerWork implements Work {
   readonly dimensions: number
   readonly #name: string
-  readonly #open: (tower: InputModality) => Promise<OpenTower>
-  readonly #opened = new Map<InputModality, Promise<{ session: Session; runner: Runner<TowerItem> }>>()
+  readonly #open: (tower: TowerModality) => Promise<OpenTower>
+  readonly #opened = new Map<TowerModality, Promise<{ session: Session; runner: Runner<TowerItem> }>>()
   #disposed = false
 
   /** @param dimensions length of the vectors of both towers */
-  constructor(name: string, dimensions: number, open: (tower: InputModality) => Promise<OpenTower>) {
+  constructor(name: string, dimensions: number, open: (tower: TowerModality) => Promise<OpenTower>) {
     this.#name = name
     this.dimensions = dimensions
     this.#open = open
@@ -47,7 +47,7 @@ export class TowerWork implements Work {
     const lanes = { text: new Queue<TowerItem>(WAITING.text), image: new Queue<TowerItem>(WAITING.image) }
     const failed = new Queue<Outcome<I>>(HELD)
     const all = [lanes.text, lanes.image, failed]
-    const through = (tower: InputModality) =>
+    const through = (tower: TowerModality) =>
       new Held(this.#through<I>(tower, lanes[tower], { ...options, signal: stop.signal }))
     const streams = [through('text'), through('image'), new Held(whole(failed))]
     const sorting = this.#sort(inputs, lanes, failed, options, stop.signal)
@@ -85,7 +85,7 @@ export class TowerWork implements Work {
   }
 
   async *#through<I extends AnyInput>(
-    tower: InputModality,
+    tower: TowerModality,
     lane: Queue<TowerItem>,
     options: RunOptions,
   ): AsyncGenerator<Outcome<I>[]> {
@@ -99,7 +99,7 @@ export class TowerWork implements Work {
   /** Puts each input into the lane of its tower, as long as both have room. */
   async #sort<I extends AnyInput>(
     inputs: AsyncIterable<I> | Iterable<I>,
-    lanes: Readonly<Record<InputModality, Queue<TowerItem>>>,
+    lanes: Readonly<Record<TowerModality, Queue<TowerItem>>>,
     failed: Queue<Outcome<I>>,
     { skip, onDone }: RunOptions,
     signal: AbortSignal,
@@ -123,7 +123,7 @@ export class TowerWork implements Work {
     }
   }
 
-  #tower(tower: InputModality): Promise<{ session: Session; runner: Runner<TowerItem> }> {
+  #tower(tower: TowerModality): Promise<{ session: Session; runner: Runner<TowerItem> }> {
     const before = this.#opened.get(tower)
     if (before) return before
     const opening = this.#open(tower).then(async ({ session, preparation }) => {

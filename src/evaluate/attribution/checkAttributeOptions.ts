@@ -1,6 +1,6 @@
 // Checks the options of attributions, and fills in their defaults.
 import { checkCount, PipiloError } from '../../base/index.ts'
-import type { InputModality } from '../../models/index.ts'
+import type { TowerModality } from '../../models/index.ts'
 import type { AttributeOptions } from './types.ts'
 
 /** Options with their defaults. */
@@ -12,7 +12,7 @@ const methods = ['integrated-gradients', 'gradient'] as const
 const baselines = { image: ['blurred', 'mean', 'black'], text: ['padding'] } as const
 
 /** @throws PipiloError `OPTION_INVALID` */
-export function checkAttributeOptions(options: AttributeOptions, modality: InputModality): Settings {
+export function checkAttributeOptions(options: AttributeOptions, modality: TowerModality): Settings {
   const { method = methods[0], steps = 32, baseline = baselines[modality][0], batch = 8 } = options
   checkChoice('method', method, methods)
   checkChoice('baseline', baseline, baselines[modality])

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { PipiloError } from '../../base/index.ts'
-import { type AnyInput, communityDetection, type Embedder } from '../../embed/index.ts'
+import { type AnyInput, communityDetection, type Embedder, type TensorInput } from '../../embed/index.ts'
 import { cosineSimilarity } from '../../tensor/index.ts'
 import { Meter } from '../tasks/embedding.ts'
 import type { DuplicateGroup, Duplicates, DuplicatesOptions } from './types.ts'
@@ -24,7 +24,7 @@ export async function duplicates(
   // Inputs that are the same to the byte are embedded once.
   const copies = new Map<string, number[]>()
   for (const [index, input] of inputs.entries()) {
-    const key = await keyOf(input, isText, index)
+    const key = isTensor(embedder, input) ? `tensor ${index}` : await keyOf(input as Bytes, isText, index)
     const same = copies.get(key)
     if (same) same.push(index)
     else copies.set(key, [index])
@@ -96,13 +96,18 @@ function thresholdOf({ card, tap, pool, dimensions, name }: Embedder<Float32Arra
   )
 }
 
+type Bytes = Exclude<AnyInput, TensorInput> | Uint8Array
+
+/** True for numbers in memory: the same bytes are others in another dtype and shape, so each counts as one of its own. */
+function isTensor({ modality }: Pick<Embedder, 'modality'>, input: AnyInput): input is TensorInput {
+  return modality === 'tensor' && typeof input === 'object' && !(input instanceof URL)
+}
+
 /** The same for inputs that are the same to the byte. An input that cannot be read is like no other; embedding it says why. */
-async function keyOf(input: AnyInput, isText: boolean, index: number): Promise<string> {
+async function keyOf(input: Bytes, isText: boolean, index: number): Promise<string> {
   if (typeof input === 'object' && 'text' in input && input.text !== undefined) return `text ${input.text}`
   const inner =
-    typeof input === 'object' && 'image' in input
-      ? input.image!
-      : (input as Exclude<AnyInput, { text: string }>)
+    typeof input === 'object' && 'image' in input ? input.image! : (input as Exclude<Bytes, { text: string }>)
   if (isText && typeof inner === 'string') return `text ${inner}`
   const hash = createHash('sha256')
   if (inner instanceof Uint8Array) return hash.update(inner).digest('hex')

@@ -60,16 +60,16 @@ export function inputOf(
   name: string,
 ): AnyInput {
   const { modality } = embedder
-  if (row.image !== undefined && modality !== 'text') {
+  if (row.image !== undefined && (modality === 'image' || modality === 'text-image')) {
     return modality === 'text-image' ? { image: row.image } : row.image
   }
-  if (row.text !== undefined && modality !== 'image')
+  if (row.text !== undefined && (modality === 'text' || modality === 'text-image'))
     return inputFor(embedder, { input: row.text, modality: 'text' })
   const has =
     row.image !== undefined ? 'pictures' : row.text !== undefined ? 'texts' : 'neither texts nor pictures'
   throw new PipiloError(
     'INPUT_INVALID',
-    `${name} has ${has}; ${embedder.name} takes ${modality === 'text' ? 'texts' : 'pictures'}.`,
+    `${name} has ${has}; ${embedder.name} takes ${{ text: 'texts', image: 'pictures', tensor: 'tensors', 'text-image': 'either' }[modality]}.`,
     {
       input: name,
       hint: 'Name another model.',

@@ -33,6 +33,12 @@ describe('arithmetic on dimensions', () => {
     expect(divideFloor('h', 2)).toBe('floor(h/2)')
     expect(divideCeil('h', 2)).toBe('floor((h+1)/2)')
     expect(divideFloor(multiply(2, divideFloor('h', 2)), 2)).toBe('floor(h/2)')
+    expect(divideFloor(divideFloor(add('h', 1), 4), 2)).toBe('floor((h+1)/8)')
+    // Five convolutions of stride 2, as in ResNet.
+    expect([2, 2, 2, 2, 2].reduce((size, stride) => divideCeil(size, stride), 'h' as string | number)).toBe(
+      'floor((h+31)/32)',
+    )
+    expect(divideFloor(divideFloor('a', 'b'), 2)).toBe('floor(floor(a/b)/2)')
   })
 
   it('compares what it can', () => {

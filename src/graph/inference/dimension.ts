@@ -142,12 +142,25 @@ export function divideFloor(a: Dimension, b: Dimension): Dimension {
     if (quotient !== 0) whole.set(atoms, quotient)
     if (coefficient - quotient * b !== 0) rest.set(atoms, coefficient - quotient * b)
   }
+  const joined = joinedFloor(rest, b)
+  if (joined !== undefined) return add(print(whole), joined)
   const remainder = print(rest)
   const left: Polynomial =
     typeof remainder === 'number'
       ? constant(Math.floor(remainder / b))
       : new Map([[`floor(${group(remainder)}/${b})`, 1]])
   return print(sum(whole, left))
+}
+
+/** ⌊(⌊x / m⌋ + c) / b⌋ = ⌊(x + m·c) / (m·b)⌋: the sizes behind several strides stay short. */
+function joinedFloor(dividend: Polynomial, b: number): Dimension | undefined {
+  const [atoms, ...others] = [...dividend.keys()].filter((key) => key !== '')
+  if (atoms === undefined || others.length > 0 || dividend.get(atoms) !== 1 || !closes(atoms))
+    return undefined
+  const [, inner, divisor] = /^floor\((.+)\/(\d+)\)$/.exec(atoms) ?? []
+  if (inner === undefined) return undefined
+  const m = Number(divisor)
+  return divideFloor(add(inner, m * (dividend.get('') ?? 0)), m * b)
 }
 
 /** `⌈a / b⌉` */
@@ -184,7 +197,8 @@ export function symbol(text: string): string {
 }
 
 const notInteger = (value: Dimension) => typeof value === 'number' && !Number.isInteger(value)
-const group = (dimension: Dimension) => (/^[\w.]*$/.test(`${dimension}`) ? `${dimension}` : `(${dimension})`)
+const group = (dimension: Dimension) =>
+  /^[\w.]*$/.test(`${dimension}`) || closes(`${dimension}`) ? `${dimension}` : `(${dimension})`
 
 /** Recursive descent over `+ - * ( )`, integers, symbols, `floor(a/b)`, `max(a,b)` and `min(a,b)`. */
 class Parser {
@@ -255,7 +269,9 @@ function polynomialOf(dimension: Dimension): Polynomial {
   return polynomial(dimension)
 }
 
+/** True for one call or bracket alone: what opens first closes at the end. */
 function closes(text: string): boolean {
+  if (!/^[A-Za-z_]*\(/.test(text)) return false
   let depth = 0
   for (let i = 0; i < text.length; i++) {
     if (text[i] === '(') depth++

@@ -14,6 +14,39 @@ function bare(graph: Graph): Graph {
   return { ...graph, values: new Map(), outputs: graph.outputs.map(({ name }) => ({ name })) }
 }
 
+describe('a slice of an axis whose size is not known', () => {
+  it.each([
+    [0, 100, 1],
+    [0, 1, 1],
+    [1, 2 ** 40, 1],
+    [2, 5, 1],
+    [2, 3, 1],
+    [-1, 2 ** 40, 1],
+    [-100, 2 ** 40, 1],
+    [-4, -2, 1],
+    [1, -1, 1],
+    [0, 7, 2],
+    [-1, -(2 ** 40), -1],
+    [100, -(2 ** 40), -1],
+  ])('from %i to %i by %i is as long as it is of any size', async (start, end, step) => {
+    const b = new Builder()
+    b.output('y', op.slice(b.input('x', 'float32', ['n']), [start], [end], { axes: [0], steps: [step] }))
+    const [length] = shapeOf(b.build(), 'y')!
+    const size = new Function('n', `return ${String(length).replace(/(floor|max|min)\(/g, 'Math.$1(')}`)
+    for (const n of [3, 6, 120]) {
+      const row = Array.from({ length: n }, (_, i) => i)
+      const known = new Builder()
+      known.output(
+        'y',
+        op.slice(known.input('x', 'float32', [n]), [start], [end], { axes: [0], steps: [step] }),
+      )
+      const { y } = await run(known.build(), { x: tensor('float32', [n], row) })
+      // An axis that does not reach a start is one that holds nothing of it.
+      if (start < n) expect([n, size(n)]).toEqual([n, y!.shape[0]])
+    }
+  })
+})
+
 describe('inferShapes', () => {
   it('follows the arithmetic on shapes that exporters write', () => {
     const b = new Builder()

@@ -65,10 +65,14 @@ function readShape(message: Span): { shape: Shape; carried: CarriedType | undefi
       dimensions.push(
         eachField(field.span(), {
           [DIMENSION.dim_value]: (value) => {
-            size = value.number53()
+            const number = value.number53()
+            // Some exporters write -1 for what is free (PaddlePaddle's).
+            size = number < 0 ? '' : number
           },
           [DIMENSION.dim_param]: (value) => {
-            size = value.string()
+            const name = value.string()
+            // Names that name nothing: two of them may be of different sizes.
+            size = /^(\W*|None)$/.test(name) ? '' : name
           },
         }),
       )

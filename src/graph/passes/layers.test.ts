@@ -81,6 +81,75 @@ describe('layers', () => {
   })
 })
 
+describe('layers of exports whose nodes have no scopes in their names', () => {
+  const weight = (shape: number[]) =>
+    tensor('float32', shape, new Array(shape.reduce((a, b) => a * b, 1)).fill(1))
+  const renamed = (graph: Graph, name: (name: string, op: string) => string): Graph => ({
+    ...graph,
+    nodes: graph.nodes.map((node) => ({ ...node, name: name(node.name, node.op) })),
+  })
+
+  it('come from the parameters, where PyTorch’s newer exporter’s metadata was stripped', () => {
+    const b = new Builder()
+    const x = b.input('x', 'float32', ['batch', 2])
+    const y = op.matMul(x, b.initializer('layer1.0.fc.weight', weight([2, 3])))
+    b.output('y', op.relu(y))
+    const found = layers(renamed(b.build(), (_, op) => `node_${op.toLowerCase()}_1`))
+    expect(found.map(({ name, parameters }) => [name, parameters])).toEqual([
+      ['layer1', 6],
+      ['layer1.0', 6],
+      ['layer1.0.fc', 6],
+      ['node_relu_1', 0],
+    ])
+  })
+
+  it('are one each, of names that TensorFlow Lite joined', () => {
+    const b = new Builder()
+    const x = b.input('x', 'float32', ['batch', 3, 8, 8])
+    const y = op.conv(x, b.initializer('w', weight([4, 3, 2, 2])))
+    b.output('y', op.relu(y))
+    const joined = 'net/relu1/Relu;net/bn1/FusedBatchNormV3;net/conv1/Conv2D'
+    const graph = renamed(b.build(), (_, op) => (op === 'Conv' ? `${joined};net/conv2/Conv2D` : joined))
+    expect(layers(graph).map(({ name, parameters }) => [name, parameters])).toEqual([
+      ['net', 48],
+      ['net.conv1', 48],
+      ['net.relu1', 0],
+    ])
+    expect(resolveLayer(graph, 'net.relu1')).toBe('y')
+  })
+
+  it('inside branches and loops are listed with their parameters, and cannot be read', () => {
+    const inner = (name: string): Graph => {
+      const b = new Builder({ name })
+      const rows = b.initializer(`${name}.weight`, weight([2, 2]))
+      b.output(
+        `${name}_out`,
+        b.scope(name, () => op.relu(rows)),
+      )
+      const { opsets: _, ...rest } = b.build()
+      return { ...rest, opsets: new Map() }
+    }
+    const b = new Builder()
+    const flag = b.input('flag', 'bool', [])
+    const branches = {
+      then_branch: { type: 'graph', value: inner('large') },
+      else_branch: { type: 'graph', value: inner('small') },
+    } as const
+    const [chosen] = b.scope('choice', () => b.node('If', [flag], branches))
+    b.output('y', op.relu(chosen!))
+    const graph = b.build()
+    expect(layers(graph).map(({ name, parameters, value }) => [name, parameters, value])).toEqual([
+      ['choice', 0, expect.stringMatching(/choice/)],
+      ['large', 4, ''],
+      ['small', 4, ''],
+      ['Relu', 0, 'y'],
+    ])
+    expect(() => resolveLayer(graph, 'large')).toThrow(
+      expect.objectContaining({ code: 'LAYER_UNKNOWN', message: expect.stringMatching(/inside a branch/) }),
+    )
+  })
+})
+
 describe('resolveLayer', () => {
   it('takes values, scopes in either spelling and nodes', async () => {
     const graph = await readOnnx(testdata('convolutional.onnx'))

@@ -4,12 +4,14 @@ import { elementCount } from '../../tensor/index.ts'
 import { KIND_KEY } from '../builder.ts'
 import { roleOf } from '../roles.ts'
 import type { Graph, Layer, Node } from '../types.ts'
-import { defined, infoOf, reads, typeOf } from './walk.ts'
+import { defined, infoOf, reads, subgraphs, typeOf } from './walk.ts'
 
 /** A scope while it is collected. */
 interface Scope {
   readonly name: string
+  /** Indices of its nodes, but for those inside sub-graphs. */
   readonly nodes: number[]
+  readonly ops: string[]
   kind?: string
   parameters: number
   inner: boolean
@@ -25,20 +27,22 @@ interface Scope {
  *
  * @remarks
  * Scopes come from the nodes' names: `encoder.layer.0.output/Add` (built here), `/encoder/layer.0/output/Add` (PyTorch's
- * exporter), `model/block_1/Conv2D` (Keras), or the metadata of PyTorch's newer exporter. A node outside of any scope is a
+ * exporter), `model/block_1/Conv2D` (Keras), or the metadata of PyTorch's newer exporter; where that is stripped, from the names of the
+ * parameters that its nodes read. Of names that TensorFlow Lite joined by `;` one counts. A node outside of any scope is a
  * layer of its own, named like it, or like its output if it has no name. A scope's value is the last one in it that is
- * read outside of it; its shape is given where the graph knows it (see `inferShapes`).
+ * read outside of it; its shape is given where the graph knows it (see `inferShapes`). Layers inside `If`, `Loop` and `Scan` are listed too,
+ * with `''` for a value: nothing outside can read them.
  *
  * Parameters are the elements of the initializers that have a role (see {@link roleOf}), counted where they are read first.
  */
 export function layers(graph: Graph): Layer[] {
   const readers = readersOf(graph)
   return [...collect(graph).values()].map((scope) => {
-    const value = lastValue(graph, scope, readers)
+    const value = scope.nodes.length > 0 ? lastValue(graph, scope, readers) : ''
     const type = typeOf(graph, value)
     return {
       name: scope.name,
-      kind: scope.kind ?? kindOf(scope, graph.nodes),
+      kind: scope.kind ?? kindOf(scope),
       shape: type?.kind === 'tensor' ? type.shape : undefined,
       parameters: scope.parameters,
       value,
@@ -66,11 +70,21 @@ export function resolveLayer(graph: Graph, name: string): string {
   if (known.has(name) && !constant) return name
   const scopes = collect(graph)
   const scope = scopes.get(name) ?? scopes.get(dotted(name.split('/')))
-  if (scope) return lastValue(graph, scope, readersOf(graph))
+  if (scope && scope.nodes.length > 0) return lastValue(graph, scope, readersOf(graph))
   const node = name === '' ? undefined : graph.nodes.find((candidate) => candidate.name === name)
   const output = node?.outputs.find((candidate) => candidate !== '')
   if (output) return output
   if (known.has(name)) return name
+  if (scope) {
+    throw new PipiloError(
+      'LAYER_UNKNOWN',
+      `The layer ${name} lies inside a branch or a loop, and cannot be read.`,
+      {
+        input: name,
+        hint: 'Choose the node If, Loop or Scan around it, or a layer outside.',
+      },
+    )
+  }
   const near = closest(name, scopes.keys())
   const all = near.length > 0 ? near : closest(name, known)
   const first = [...scopes.keys()].slice(0, 3)
@@ -85,48 +99,80 @@ export function resolveLayer(graph: Graph, name: string): string {
 
 function collect(graph: Graph): Map<string, Scope> {
   const scopes = new Map<string, Scope>()
-  const counted = new Set<string>()
+  collectInto(scopes, graph, [graph], new Set())
+  return scopes
+}
+
+/** @param around the graph itself and those around it, in which names are looked up */
+function collectInto(
+  scopes: Map<string, Scope>,
+  graph: Graph,
+  around: readonly Graph[],
+  counted: Set<string>,
+): void {
   for (const [index, node] of graph.nodes.entries()) {
     if (node.op === 'Constant') continue
     let parameters = 0
-    for (const name of reads(node)) {
-      if (counted.has(name)) continue
+    for (const name of node.inputs) {
+      if (name === '' || counted.has(name)) continue
       counted.add(name)
-      parameters += parametersOf(graph, name)
+      parameters += parametersOf(around, name)
     }
-    const path = pathOf(node)
+    const path = pathOf(node, around)
     const kinds = kindsOf(node, path)
     const names = path.length > 0 ? path : [ownName(node)]
     for (const [depth, name] of names.entries()) {
-      const scope = scopes.get(name) ?? { name, nodes: [], parameters: 0, inner: false }
+      const scope = scopes.get(name) ?? { name, nodes: [], ops: [], parameters: 0, inner: false }
       scopes.set(name, scope)
-      scope.nodes.push(index)
+      if (around.length === 1) scope.nodes.push(index)
+      scope.ops.push(node.op)
       scope.parameters += parameters
       scope.inner ||= depth < names.length - 1
       const kind = kinds.get(name)
       if (kind) scope.kind = kind
     }
+    for (const inner of subgraphs(node)) collectInto(scopes, inner, [inner, ...around], counted)
   }
-  return scopes
 }
 
 function ownName(node: Node): string {
   return node.name || (node.outputs.find((name) => name !== '') ?? '')
 }
 
-function parametersOf(graph: Graph, name: string): number {
-  const tensor = graph.initializers.get(name)
-  return tensor && roleOf(graph, name) ? elementCount(tensor.shape) : 0
+function parametersOf(around: readonly Graph[], name: string): number {
+  const graph = around.find(({ initializers }) => initializers.has(name))
+  const tensor = graph?.initializers.get(name)
+  return graph && tensor && roleOf(graph, name) ? elementCount(tensor.shape) : 0
 }
 
 /** The scopes around a node, from the outermost: `a`, `a.b`, `a.b.c`. */
-function pathOf(node: Node): string[] {
+function pathOf(node: Node, around: readonly Graph[]): string[] {
   const exported = exportedScopes(node)
   if (exported) return exported.scopes
-  const scope = dotted(node.name.split('/').slice(0, -1))
+  const scope = /^node_/.test(node.name)
+    ? parameterScope(node, around)
+    : dotted(ownPart(node).split('/').slice(0, -1))
   if (scope === '') return []
   const parts = scope.split('.')
   return parts.map((_, i) => parts.slice(0, i + 1).join('.'))
+}
+
+/** The module whose parameter a node reads: `layer1.0.conv1` of `layer1.0.conv1.weight`. */
+function parameterScope({ inputs }: Node, around: readonly Graph[]): string {
+  const parameter = inputs.find(
+    (name) => name.includes('.') && around.some(({ initializers }) => initializers.has(name)),
+  )
+  return parameter?.slice(0, parameter.lastIndexOf('.')) ?? ''
+}
+
+/** The part of a name that TensorFlow Lite joined of several operators' by `;`: that of the product, else the first. */
+function ownPart({ name, op }: Node): string {
+  if (!name.includes(';')) return name
+  const parts = name.split(';')
+  const product = /^(Conv|ConvTranspose|MatMul|Gemm)$/.test(op)
+  return (
+    (product ? parts.find((part) => /\/(\w*conv\w*|MatMul)(_\d+)?$/i.test(part)) : undefined) ?? parts[0]!
+  )
 }
 
 /** `['', 'layer1', 'layer1.0', 'conv1']` is `layer1.0.conv1`: PyTorch repeats the container's name before an index. */
@@ -179,8 +225,8 @@ function kindsOf(node: Node, path: readonly string[]): Map<string, string> {
 }
 
 /** A module's kind by its operators: that of a Linear layer, else the last that computes. */
-function kindOf(scope: Scope, nodes: readonly Node[]): string {
-  const ops = scope.nodes.map((index) => nodes[index]!.op)
+function kindOf(scope: Scope): string {
+  const { ops } = scope
   const linear = ops.every((op) => ['MatMul', 'Add', 'Gemm', 'Transpose'].includes(op))
   if (!scope.inner && linear && ops.length > 1 && scope.parameters > 0) return 'Linear'
   return ops.at(-1) ?? ''

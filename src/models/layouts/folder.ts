@@ -76,7 +76,7 @@ export async function readFolder(
     return readOnnxModel(
       files,
       onnx,
-      options.card ?? {},
+      options,
       isText ? await readTextLayout(files, network.modules) : undefined,
     )
   }

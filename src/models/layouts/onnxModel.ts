@@ -1,29 +1,31 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { type Graph, inferShapes } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, inferShapes, subgraphs } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
+import { findPictureInput } from '../model/pictureInput.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
-import type { Card, Modality } from '../types.ts'
-import type { FoundCard, FoundModel } from './foundModel.ts'
+import type { Modality } from '../types.ts'
+import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { flatUse, isFlat } from './onnxFlat.ts'
-import { belowHead } from './onnxOutputs.ts'
-import { pictureUse } from './onnxPictures.ts'
+import { idsInput, withoutOddSizes } from './onnxInputs.ts'
+import { pictureUse, surroundings } from './onnxPictures.ts'
+import { tensorUse } from './onnxTensors.ts'
 import { textUse } from './onnxTexts.ts'
 import type { TextLayout } from './textLayout.ts'
 
-const modalities: readonly Modality[] = ['text', 'image', 'text-image']
+const modalities: readonly Modality[] = ['text', 'image', 'text-image', 'tensor']
 
 /**
  * Reads an `.onnx` file. One that Pipilo saved says itself how it is used; for others the folder around it says so
- * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, an input of
- * four axes an image model, prepared as networks for ImageNet usually are.
+ * (sentence-transformers' layout, `preprocessor_config.json`), and else its inputs: `input_ids` is a text model, one input of
+ * pictures an image model, prepared as networks for ImageNet usually are. Any other graph takes tensors as they are.
  */
 export async function readOnnxModel(
   files: ModelFiles,
   file: string,
-  overrides: Partial<Card>,
+  options: ReadOptions,
   layout?: TextLayout,
 ): Promise<FoundModel> {
   // Weights outside the file lie beside it under names that begin with its own.
@@ -34,11 +36,13 @@ export async function readOnnxModel(
       await files.get(file.slice(0, slash) + name)
     }
   }
-  const read = inferShapes(await files.graph(file))
-  const saved = savedCard(read, files)
+  const whole = await files.graph(file)
+  const saved = savedCard(whole, files)
+  const read = inferShapes(tidied(saved ? whole : withoutOddSizes(whole)))
+  const tokenizer = await findTokenizer(read, files, folder, layout)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
-    : await guessUse(read, files, overrides, layout)
+    : await guessUse(read, { files, file, layout, hasTokenizer: tokenizer !== undefined }, options)
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
@@ -46,9 +50,9 @@ export async function readOnnxModel(
   const paths = new Set([own, ...outside])
   return {
     graph,
-    card: found,
+    card: found.together === undefined && isDynamic(graph) ? { ...found, together: 'none' } : found,
     unused: [],
-    tokenizer: await findTokenizer(graph, files, folder, layout),
+    tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
   }
 }
@@ -94,23 +98,45 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   })
 }
 
+/** Where a graph was found, and what else was. */
+interface Place {
+  readonly files: ModelFiles
+  readonly file: string
+  readonly layout: TextLayout | undefined
+  readonly hasTokenizer: boolean
+}
+
 /** The card of a file that carries none. */
 async function guessUse(
   graph: Graph,
-  files: ModelFiles,
-  overrides: Partial<Card>,
-  layout: TextLayout | undefined,
+  { files, file, layout, hasTokenizer }: Place,
+  options: ReadOptions,
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
-  const isText = graph.inputs.some(({ name }) => name === 'input_ids')
-  const modality = overrides.modality ?? (isText ? 'text' : 'image')
-  const penultimate = belowHead(graph)
-  const common = {
-    description: `ONNX model of ${files.label}`,
-    licence: 'unknown',
-    ...(penultimate === undefined ? {} : { penultimate }),
-  }
-  if (modality === 'text' && isFlat(graph)) return flatUse(graph, common)
-  return modality === 'text' ? textUse(graph, files, common, layout) : pictureUse(graph, files, common)
+  const description = { description: `ONNX model of ${files.label}`, licence: 'unknown' }
+  const told = options.card?.modality ?? options.modality
+  const modality = told === 'text-image' ? undefined : told
+  if ((modality ?? 'text') === 'text' && isFlat(graph)) return flatUse(graph, description)
+  const isText = idsInput(graph, hasTokenizer) !== undefined
+  if (modality === 'text' || (modality === undefined && isText))
+    return textUse(graph, files, description, layout)
+  if (modality === 'tensor') return tensorUse(graph, description)
+  const around = await surroundings(files, file)
+  // One input alone is found before and after it is known that there are pictures.
+  const isPicture = [around.preprocessor !== undefined, true].every((told) => findPictureInput(graph, told))
+  if (modality !== 'image' && !isPicture) return tensorUse(graph, description)
+  return pictureUse(graph, files, around, options, description)
+}
+
+/** The graph without inputs that have a value, and with its weights where other passes look for them. */
+function tidied(graph: Graph): Graph {
+  const lifted = constantsToInitializers(graph)
+  return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
+}
+
+/** True of a graph that quantises what it computes by the range of all of its batch. */
+function isDynamic(graph: Graph): boolean {
+  const all = [...graph.nodes, ...graph.functions.flatMap(({ nodes }) => nodes)]
+  return all.some((node) => /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic))
 }
 
 async function findTokenizer(

@@ -15,7 +15,7 @@ export function checkSize(size: unknown): void {
   if (isSize && size.every((side) => Number.isSafeInteger(side) && side > 0)) return
   throw new PipiloError('OPTION_INVALID', `The size of pictures is ${JSON.stringify(size)}.`, {
     input: 'size',
-    hint: 'It is [height, width] in pixels, such as [224, 224].',
+    hint: 'It is [height, width] in pixels, such as [224, 224], or one number for squares.',
   })
 }
 

@@ -31,25 +31,41 @@ type Size = readonly [height: number, width: number]
  */
 export async function readPreprocessor(
   files: ModelFiles,
-  sizes: { readonly taken?: Size; readonly otherwise?: Size | undefined } = {},
+  sizes: Sizes = {},
   folder = '',
 ): Promise<ImagePreprocessing | undefined> {
-  const found = await findConfig(files, folder)
-  if (!found) return undefined
-  const { path, config } = found
+  const found = await findPreprocessor(files, folder)
+  return found && preprocessorOf(files, found, sizes)
+}
+
+/** What is known of the pictures that a network takes, beside their preparation. */
+export interface Sizes {
+  readonly taken?: Size | undefined
+  readonly otherwise?: Size | undefined
+  /** Channels of the network's input. Default 3. */
+  readonly channels?: 1 | 3
+}
+
+/** The preparation that a file describes; throws as {@link readPreprocessor}. */
+export function preprocessorOf(
+  files: Pick<ModelFiles, 'label'>,
+  { path, config }: PreprocessorFile,
+  sizes: Sizes = {},
+): ImagePreprocessing {
   const refuse = (what: string): PipiloError =>
     new PipiloError('FORMAT_UNSUPPORTED', `${path} of ${files.label} ${what}.`, {
       input: files.label,
       hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
     })
   if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
-  const { mean, std } = statisticsOf(config, refuse)
+  const { channels = 3 } = sizes
+  const { mean, std } = statisticsOf(config, channels, refuse)
   const interpolation = resampling.get(config['resample'] ?? 2)
   if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
   const geometry = geometryOf(config)
   const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
-  return atSize({ ...geometry, interpolation, mean, std }, seen)
+  return atSize({ ...geometry, interpolation, ...(channels === 1 && { channels }), mean, std }, seen)
 }
 
 /**
@@ -58,6 +74,7 @@ export async function readPreprocessor(
  */
 function statisticsOf(
   config: Config,
+  channels: 1 | 3,
   refuse: (what: string) => PipiloError,
 ): Pick<ImagePreprocessing, 'mean' | 'std'> {
   const stated = config['rescale_factor'] ?? 1 / 255
@@ -73,10 +90,11 @@ function statisticsOf(
     (kind === '' && ('include_top' in config || 'rescale_offset' in config))
   const twice = isEfficientNet && config['include_top'] !== false
   const offset = isEfficientNet && config['rescale_offset'] === true && config['do_rescale'] !== false ? 1 : 0
-  const statedMean = normalizes ? triple(config['image_mean']) : ([0, 0, 0] as const)
-  const statedStd = normalizes || twice ? triple(config['image_std']) : ([1, 1, 1] as const)
+  const statedMean = perChannel(normalizes ? config['image_mean'] : 0, channels)
+  const statedStd = perChannel(normalizes || twice ? config['image_std'] : 1, channels)
   if (!statedMean || !statedStd || statedStd.some((each) => each === 0)) {
-    throw refuse('normalises without image_mean and image_std of three numbers')
+    const numbers = channels === 1 ? 'one number' : 'three numbers'
+    throw refuse(`normalises without image_mean and image_std of ${numbers}`)
   }
   // (factor × pixel − offset − mean) / deviation, with the pixel in 0…255, as (pixel / 255 − mean′) / deviation′.
   const scale = Math.abs(factor * 255 - 1) > 1e-3 ? factor * 255 : 1
@@ -87,8 +105,11 @@ function statisticsOf(
   }
 }
 
-function each<T>(three: readonly [T, T, T], change: (value: T) => T): readonly [T, T, T] {
-  return [change(three[0]), change(three[1]), change(three[2])]
+function each(
+  numbers: ImagePreprocessing['mean'],
+  change: (value: number) => number,
+): ImagePreprocessing['mean'] {
+  return numbers.map(change) as unknown as ImagePreprocessing['mean']
 }
 
 function kindOf(config: Config): string {
@@ -109,16 +130,42 @@ export function atSize(
   return { ...image, size, resize }
 }
 
-async function findConfig(
+/**
+ * What the caller says of a preparation, over what is known of it. Other sides see the same part of a picture; another crop is not undone by
+ * a size to resize to that was found.
+ */
+export function changedImage(
+  found: ImagePreprocessing | undefined,
+  given: Partial<ImagePreprocessing>,
+): ImagePreprocessing {
+  const { resize: _, ...cropped } = found ?? {}
+  const crops = (given.crop ?? given.cropRatio) !== undefined && given.resize === undefined
+  const sized = found && given.size && !crops ? atSize(found, given.size) : crops ? cropped : found
+  // What it lacks is named where pictures are prepared.
+  return { ...sized, ...given } as ImagePreprocessing
+}
+
+/** A file that describes the preparation of pictures. */
+export interface PreprocessorFile {
+  readonly path: string
+  readonly config: Config
+}
+
+/** Finds the file of a folder that describes the preparation of pictures; one of sound is none. */
+export async function findPreprocessor(
   files: ModelFiles,
   folder: string,
-): Promise<{ path: string; config: Config } | undefined> {
+): Promise<PreprocessorFile | undefined> {
   const path = `${folder}preprocessor_config.json`
-  if (await files.has(path)) return { path, config: await readJsonObject(files, path) }
+  const isOfPictures = (config: Config) => !('sampling_rate' in config)
+  if (await files.has(path)) {
+    const config = await readJsonObject(files, path)
+    return isOfPictures(config) ? { path, config } : undefined
+  }
   const newer = `${folder}processor_config.json`
   if (!(await files.has(newer))) return undefined
   const { image_processor: config } = await readJsonObject(files, newer)
-  return isObject(config) ? { path: newer, config } : undefined
+  return isObject(config) && isOfPictures(config) ? { path: newer, config } : undefined
 }
 
 type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
@@ -146,10 +193,13 @@ function geometryOf(config: Config): Geometry {
     : { size, crop: 'center', resize: shortest }
 }
 
-function triple(value: unknown): readonly [number, number, number] | undefined {
-  if (typeof value === 'number') return [value, value, value]
-  if (!Array.isArray(value) || value.length !== 3) return undefined
-  return value.every((entry) => typeof entry === 'number') ? (value as [number, number, number]) : undefined
+/** A number for each channel; of grey pictures the one that is given for all. */
+function perChannel(value: unknown, channels: 1 | 3): ImagePreprocessing['mean'] | undefined {
+  const given: unknown[] = Array.isArray(value) ? value : [value]
+  if (!given.every((entry) => typeof entry === 'number')) return undefined
+  const isOne = given.length > 0 && given.every((entry) => entry === given[0])
+  const all = isOne ? new Array<number>(channels).fill(given[0]!) : given
+  return all.length === channels ? (all as unknown as ImagePreprocessing['mean']) : undefined
 }
 
 function shortestEdge(size: unknown, isShorter: boolean): number | undefined {

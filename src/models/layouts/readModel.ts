@@ -25,8 +25,7 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
 
 async function readFormat(files: ModelFiles, options: ReadOptions): Promise<FoundModel> {
   const { file } = files
-  const overrides = options.card ?? {}
-  if (file?.endsWith('.onnx')) return readOnnxModel(files, file, overrides)
+  if (file?.endsWith('.onnx')) return readOnnxModel(files, file, options)
   if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
   if (file !== undefined && (await isTfjs(files, file))) return readTfjs(files, file)
   if (file !== undefined && (await files.open(file, contentOf))) return readFolder(files, options, file)
@@ -41,7 +40,7 @@ async function readFormat(files: ModelFiles, options: ReadOptions): Promise<Foun
   const tfjs = await firstPresent(files, ['model.json', 'model.min.js', 'dist/model.json'])
   if (tfjs) return readTfjs(files, tfjs)
   const onnx = await findOnnx(files, '', names)
-  if (onnx) return readOnnxModel(files, onnx, overrides)
+  if (onnx) return readOnnxModel(files, onnx, options)
   if (names.some(isCheckpoint) || (await findCheckpoint(files, names)) !== undefined)
     return readFolder(files, options)
   throw new PipiloError('MODEL_INVALID', `${files.label} holds no model that Pipilo reads.`, {

@@ -2,6 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { Builder, type Graph, op, type Value } from '../../graph/index.ts'
 import { l2Normalize, layerNorm, linear, type Parameters, parametersFrom, pool } from '../../nn/index.ts'
+import { attentionMask } from '../model/embedding.ts'
 import type { PoolingMode, SentenceModule } from './modules.ts'
 
 /** The output that {@link withModules} adds. */
@@ -52,7 +53,7 @@ function withModules(graph: Graph, tokens: string, modules: readonly SentenceMod
 function add(builder: Builder, module: SentenceModule, x: Value): Value {
   switch (module.kind) {
     case 'Pooling': {
-      const mask = builder.value('attention_mask')
+      const mask = attentionMask(builder)
       const pooled = module.modes.map((mode) => pooling(x, mode, mask))
       return pooled.length === 1 ? pooled[0]! : op.concat(pooled, -1)
     }

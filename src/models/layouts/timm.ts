@@ -28,7 +28,7 @@ export interface TimmConfig {
  * @throws PipiloError `FORMAT_UNSUPPORTED` for pictures that Pipilo does not prepare, such as those of many channels
  * @see https://huggingface.co/docs/timm/models
  */
-export function readTimmConfig(files: ModelFiles, config: Config): TimmConfig {
+export function readTimmConfig(files: Pick<ModelFiles, 'label'>, config: Config): TimmConfig {
   const stated = isObject(config['pretrained_cfg']) ? config['pretrained_cfg'] : config
   const refuse = (name: string): PipiloError =>
     new PipiloError(

@@ -1,10 +1,14 @@
 // Assembles a model from what was read of its files, its card and the caller's options.
+import { PipiloError } from '../../base/index.ts'
 import { cut } from '../../graph/index.ts'
+import { checkCardOverrides } from '../cards/cardOverrides.ts'
 import { whiteningOf } from '../cards/whitening.ts'
 import type { ModelFiles } from '../files.ts'
 import type { FoundModel, ReadOptions } from '../layouts/foundModel.ts'
+import { tensorCard } from '../layouts/onnxTensors.ts'
+import { changedImage } from '../layouts/preprocessor.ts'
 import { readModel } from '../layouts/readModel.ts'
-import type { Card, Model, Opened, OpenOptions } from '../types.ts'
+import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { createTwoTowers } from './towers.ts'
@@ -21,11 +25,15 @@ export async function assemble(
   options: AssembleOptions = {},
 ): Promise<Model> {
   const overrides = options.card ?? {}
+  checkCardOverrides(overrides)
   const whitening = await whiteningOf(known?.name)
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
-  const found: Card = known ?? { ...reading.card, ...identity }
-  const merged: Card = { ...found, ...overrides }
+  const own: Card = known ?? { ...reading.card, ...identity }
+  const isFedTensors = options.modality === 'tensor' || overrides.modality === 'tensor'
+  const found = isFedTensors ? tensorCard(reading.graph, own) : own
+  const merged = withOverrides(found, overrides)
+  checkModality(merged, options.modality)
   const opened = openedBy(identity.name, options)
   if (merged.modality === 'text-image') {
     return createTwoTowers({ ...reading, card: merged, opened, folder: files.folder })
@@ -35,9 +43,25 @@ export async function assemble(
   return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
 }
 
+/** Refuses a model that takes something else than the caller says; of one with two towers that may be one of both. */
+function checkModality({ name, modality }: Card, wanted: Modality | undefined): void {
+  if (wanted === undefined || wanted === modality || modality === 'text-image') return
+  throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
+    input: name,
+    hint: 'Name another model, or leave out the option modality.',
+  })
+}
+
+/** A card with what the caller says; of pictures, only what the caller says is another thing. */
+function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
+  return { ...card, ...rest, ...(image && { image: changedImage(card.image, image) }) }
+}
+
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
-  const { revision, card, strict, architecture, size } = options
+  const { revision, card: given, modality, strict, architecture, size } = options
+  // Being fed tensors is a part of how it was opened; other modalities it has by itself.
+  const card = modality === 'tensor' ? { ...given, modality } : given
   return {
     name,
     dtype: 'fp32',
@@ -51,7 +75,8 @@ function openedBy(name: string, options: AssembleOptions): Opened {
 
 /** Length of the vectors that the card's tap gives; 0 where its shape is not known. */
 function tapSize({ graph, places }: FoundModel, card: Card): number {
-  if (places?.blocked?.has(card.tap)) return 0
+  // A graph without a tensor among its outputs has none to tap by default.
+  if (card.tap === '' || places?.blocked?.has(card.tap)) return 0
   const tap = resolvePlace({ graph, card, ...(places ? { places } : {}) }, card.tap)
-  return featuresOf(cut(graph, tap), places) ?? 0
+  return featuresOf(cut(graph, tap), card.modality, places) ?? 0
 }

@@ -3,7 +3,8 @@ import type { Run, Sample } from '../../graph/index.ts'
 import { evaluate, readNote, writeNote } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import type { Model } from '../types.ts'
-import { isChannelsLast, pictureInput } from './embedding.ts'
+import { rowsAtATime } from './batch.ts'
+import { findPictureInput } from './pictureInput.ts'
 
 /**
  * Feeds of pictures, which calibrate a model's convolutions.
@@ -16,22 +17,23 @@ import { isChannelsLast, pictureInput } from './embedding.ts'
  */
 export function pictureSamples({ modality, graph, card }: Model, pictures?: readonly Uint8Array[]): Sample[] {
   if (modality !== 'image' || !card.image) return []
-  const input = graph.inputs.find(({ name }) => name === pictureInput(graph))
-  const shape = input?.type?.kind === 'tensor' ? input.type.shape : undefined
-  if (!input || !shape || (input.type?.kind === 'tensor' && input.type.dtype !== 'float32')) return []
+  const input = findPictureInput(graph, true)
+  // What else is to be fed is not known here.
+  if (input?.dtype !== 'float32' || graph.inputs.length > 1) return []
   const [height, width] = card.image.size
-  const { mean, std, channels = 3 } = card.image
-  const last = isChannelsLast({ shape }, channels)
+  const { mean, std } = card.image
+  const { channels, channelsLast: last } = input
   const count = pictures?.length ?? PICTURES
   // Several at a time, where the model takes several: a graph is compiled for each run.
-  const [free = 1] = shape
-  const most = typeof free === 'number' ? 1 : PICTURES
+  const rows = rowsAtATime(graph)
+  const most = rows ?? PICTURES
   const each = channels * height * width
   return Array.from({ length: Math.ceil(count / most) }, (_, batch): Sample => {
-    const size = Math.min(most, count - batch * most)
+    // A number that is fixed is filled up with the last one.
+    const size = rows ?? Math.min(most, count - batch * most)
     const data = new Float32Array(size * each)
     for (let row = 0; row < size; row++) {
-      const index = batch * most + row
+      const index = Math.min(batch * most + row, count - 1)
       const own = pictures?.[index]
       const colours = own ? Float32Array.from(own, (byte) => byte / 255) : leaves(height, width, index)
       const pixels = channels === 1 ? grey(colours) : colours

@@ -1,18 +1,23 @@
 // Builds the graph of an embedding: tap, pooling, dimensions, normalisation.
 import { PipiloError } from '../../base/index.ts'
-import { Builder, cut, type Graph, op, type Value } from '../../graph/index.ts'
-import { imagePreprocessing, l2Normalize, pool, takeFirst } from '../../nn/index.ts'
-import type { Card, EmbeddingOptions, ImagePreprocessing, Model, Pooling } from '../types.ts'
-import { withFixedBatch, withRows } from './batch.ts'
+import { Builder, cut, type Graph, op, reads, type Value } from '../../graph/index.ts'
+import { l2Normalize, pool, takeFirst } from '../../nn/index.ts'
+import type { Card, EmbeddingOptions, Model, Pooling } from '../types.ts'
+import { mixesRows, withFixedBatch, withoutBatch } from './batch.ts'
 import { resolvePlace } from './places.ts'
+import { withPreprocessing } from './preprocessing.ts'
+import { embeddingOutput } from './savedKeys.ts'
+import { poolTensor, saidPooling } from './tensorPooling.ts'
 
-/** Name of the output that {@link embeddingGraph} makes. */
-export const embeddingOutput = 'embedding'
+/** Inputs that a graph of texts keeps, whether they are needed or not. */
+const textInputs = ['input_ids', 'attention_mask', 'token_type_ids']
 
 /** The options of an embedding with the card's defaults filled in. */
 export interface ResolvedEmbedding {
   readonly taps: readonly string[]
   readonly pool: Pooling
+  /** True where the caller or a saved card names the pooling. */
+  readonly said: boolean
   readonly normalize: boolean
   readonly dimensions: number | undefined
   readonly preprocess: boolean
@@ -25,6 +30,7 @@ export function resolveEmbedding(card: Card, options: EmbeddingOptions): Resolve
   return {
     taps,
     pool: options.pool ?? card.pool,
+    said: saidPooling(card, options.pool) !== undefined,
     normalize: options.normalize ?? card.normalize,
     dimensions: options.dimensions,
     preprocess: options.preprocess ?? true,
@@ -37,29 +43,73 @@ export type EmbeddedModel = Pick<Model, 'graph' | 'card' | 'places'>
 /** The graph whose one output `embedding` is what {@link resolveEmbedding} asks for. */
 export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding): Graph {
   const { graph, card, places } = model
+  if (card.modality === 'tensor') checkTaps(wanted.taps, card)
   const values = wanted.taps.map((tap) => resolvePlace(model, tap))
-  const builder = Builder.from(cut(graph, values, { keepInputs: true }), { outputs: 'clear' })
+  // Texts and pictures fill the inputs that they have; of tensors nobody has to give what has no effect.
+  const keepInputs = card.modality !== 'tensor'
+  const builder = Builder.from(cut(graph, values, { keepInputs }), { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
     const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)
+    if (card.modality === 'tensor') {
+      const tapped = { tap: wanted.taps[i] ?? name, card, pooling: wanted.said ? wanted.pool : undefined }
+      return builder.scope('pooling', () => poolTensor(numbers, name, graph, tapped))
+    }
     const value = tokensOf(numbers, places?.channelsLast ?? false)
     checkRank(value, card, wanted.pool, wanted.taps[i] ?? name)
-    return builder.scope('pooling', () => pool(value, wanted.pool, mask))
+    return builder.scope('pooling', () => pooledBy(wanted.pool, value, mask))
   })
   let result = pooled[0]!
   if (pooled.length > 1) {
     result = builder.scope('concatenation', () => op.concat(pooled.map(l2Normalize), -1))
   }
+  const isOne =
+    wanted.normalize && wanted.pool !== 'none' && (result.shape.at(-1) === 1 || wanted.dimensions === 1)
+  if (card.modality === 'image' && isOne) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${wanted.taps.join(', ')} of ${card.name} has one number a picture, which normalised is the same for nearly all.`,
+      { input: wanted.taps.join(','), hint: 'Choose another layer with tap, or normalize: false.' },
+    )
+  }
   if (wanted.dimensions !== undefined) result = takeFirst(result, wanted.dimensions)
   if (wanted.normalize) result = builder.scope('normalization', () => l2Normalize(result))
   builder.output(embeddingOutput, result)
   const whole = builder.build()
-  // Inputs that have a value are not fed.
-  const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name))
-  const built = withFixedBatch({ ...whole, inputs }, (name) =>
-    builder.has(name) ? builder.value(name).fact : undefined,
-  )
+  // Inputs that have a value are not fed, nor those of texts that the tap has no need of, such as a decoder's.
+  const needed = new Set(whole.nodes.flatMap(reads))
+  const isNeeded = (name: string) => card.modality !== 'text' || needed.has(name) || textInputs.includes(name)
+  const inputs = whole.inputs.filter(({ name }) => !whole.initializers.has(name) && isNeeded(name))
+  const fact = (name: string) => (builder.has(name) ? builder.value(name).fact : undefined)
+  if (card.modality === 'tensor') {
+    const graph = { ...whole, inputs }
+    return mixesRows(graph, fact) ? withoutBatch(graph) : graph
+  }
+  const built = withFixedBatch({ ...whole, inputs }, fact)
   return card.modality === 'image' && wanted.preprocess ? withPreprocessing(built, card) : built
+}
+
+function pooledBy(pooling: Pooling, value: Value, mask: Value | undefined): Value {
+  if (pooling !== 'flatten') return pool(value, pooling, mask)
+  // Vectors of one length need the same number of positions in every input.
+  if (mask === undefined) return op.flatten(value)
+  throw new PipiloError(
+    'OPTION_INVALID',
+    'Texts have different numbers of tokens, and cannot be flattened.',
+    {
+      input: 'pool',
+      hint: "Choose 'mean', 'cls', 'last' or 'max'; 'none' gives a row for each token.",
+    },
+  )
+}
+
+/** Refuses to embed what a graph that has no tensor to tap gives. */
+function checkTaps(taps: readonly string[], { name }: Card): void {
+  if (!taps.includes('')) return
+  throw new PipiloError('OPTION_INVALID', `${name} has no output that is a tensor.`, {
+    input: 'tap',
+    hint: 'Name a layer with tap; see layers().',
+  })
 }
 
 /** Numbers as embeddings hold them: halves and doubles, and the bytes of quantised vectors, become float32. */
@@ -73,90 +123,14 @@ function asFloat32(value: Value, tap: string): Value {
   })
 }
 
-/**
- * The graph with `pixels`, uint8 [batch, height, width, 3], in place of its input of normalised pictures (also one in the
- * order [batch, height, width, channels]). A graph that takes `pixels` already stays as it is.
- */
-export function withPreprocessing(graph: Graph, card: Card): Graph {
-  if (graph.inputs.some(({ name }) => name === 'pixels')) return graph
-  const image = imageOf(card)
-  const input = pictureInput(graph)
-  const builder = Builder.from(graph)
-  const target = builder.value(input)
-  const { channels: wanted = 3 } = image
-  const channelsLast = isChannelsLast(target, wanted)
-  const channels = target.shape[channelsLast ? 3 : 1]
-  if (typeof channels === 'number' && channels !== wanted) {
-    throw new PipiloError(
-      'FORMAT_UNSUPPORTED',
-      `${card.name} takes pictures of ${channels} channel${channels === 1 ? '' : 's'}, and pictures are decoded to ${wanted}.`,
-      {
-        input: card.name,
-        hint:
-          channels === 1
-            ? 'Say that they are grey: card: { image: { …, channels: 1, mean: [0.5], std: [0.5] } }.'
-            : 'Run its graph, or embed with preprocess: false.',
-      },
-    )
-  }
-  let pixels = imagePreprocessing(builder, image)
-  builder.scope('preprocessing', () => {
-    if (channelsLast) pixels = op.transpose(pixels, [0, 2, 3, 1])
-    if (target.dtype !== 'float32') pixels = op.cast(pixels, target.dtype)
-  })
-  const built = builder.build()
-  // The new nodes stand at the end and write a name of their own: they move to the front and take the input's name.
-  const added = built.nodes.slice(graph.nodes.length).map((node) => ({
-    ...node,
-    outputs: node.outputs.map((name) => (name === pixels.name ? input : name)),
-  }))
-  const values = new Map(built.values)
-  values.delete(pixels.name)
-  if (target.type) values.set(input, { name: input, type: target.type })
-  return {
-    ...built,
-    inputs: built.inputs
-      .filter(({ name }) => name !== input)
-      .map((info) => (info.name === 'pixels' ? withRows(info, target.shape[0]) : info)),
-    nodes: [...added, ...built.nodes.slice(0, graph.nodes.length)],
-    values,
-  }
-}
-
-/** The card's preprocessing of pictures. */
-function imageOf(card: Card): ImagePreprocessing {
-  if (card.image) return card.image
-  throw new PipiloError('MODEL_INVALID', `${card.name} does not say how its pictures are prepared.`, {
-    input: card.name,
-    hint: 'Say it with the option card: { image: { size, crop, interpolation, mean, std } }.',
-  })
-}
-
-/** Name of the input that takes pictures: `pixel_values`, else the only one of four axes. */
-export function pictureInput(graph: Graph): string {
-  const inputs = graph.inputs.filter(
-    ({ name, type }) => !graph.initializers.has(name) && type?.kind === 'tensor' && type.shape?.length === 4,
-  )
-  const found = inputs.find(({ name }) => name === 'pixel_values') ?? inputs[0]
-  if (found && (inputs.length === 1 || found.name === 'pixel_values')) return found.name
-  throw new PipiloError(
-    'MODEL_INVALID',
-    `The graph ${graph.name} has ${inputs.length} inputs of pictures, not one.`,
-  )
-}
-
-/** True if an input of pictures has its channels last. */
-export function isChannelsLast(input: Pick<Value, 'shape'>, channels: 1 | 3 = 3): boolean {
-  return input.shape[1] !== channels && input.shape[3] === channels
-}
-
 /** A map whose channels stand last, as tokens: poolings take maps with their channels first. */
 function tokensOf(value: Value, channelsLast: boolean): Value {
   if (!channelsLast || value.shape.length !== 4) return value
   return op.reshape(value, [0, -1, value.shape[3] as number])
 }
 
-function attentionMask(builder: Builder): Value {
+/** The mask of padding of a graph of texts, which gets one where it has none. */
+export function attentionMask(builder: Builder): Value {
   if (builder.has('attention_mask')) return builder.value('attention_mask')
   return builder.input('attention_mask', 'int64', ['batch', 'sequence'])
 }

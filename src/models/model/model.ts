@@ -7,16 +7,13 @@ import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
-import {
-  type EmbeddedModel,
-  embeddingGraph,
-  embeddingOutput,
-  resolveEmbedding,
-  withPreprocessing,
-} from './embedding.ts'
+import { type EmbeddedModel, embeddingGraph, resolveEmbedding } from './embedding.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
-import { cardKey, tokenizerKey } from './savedKeys.ts'
+import { withPreprocessing } from './preprocessing.ts'
+import { Running } from './running.ts'
+import { cardKey, embeddingOutput, tokenizerKey } from './savedKeys.ts'
 import { spelledAsPlace } from './spelledAsPlace.ts'
+import { isVector } from './tensorPooling.ts'
 
 /** Parts of a {@link Model}. */
 export interface ModelParts {
@@ -47,6 +44,7 @@ export function createModel(parts: ModelParts): Model {
 
   const embedding = (options: EmbeddingOptions = {}): Graph =>
     embeddingGraph(whole, resolveEmbedding(card, options))
+  const running = new Running(card.name, graph)
 
   return {
     name: card.name,
@@ -60,6 +58,9 @@ export function createModel(parts: ModelParts): Model {
     fingerprint: parts.fingerprint,
     opened: parts.opened,
     layers: () => layers(graph),
+    run: (feeds, outputs, options) => running.run(feeds, outputs, options),
+    dispose: () => running.dispose(),
+    [Symbol.asyncDispose]: () => running.dispose(),
     placeNames: () => namedPlaces(whole),
     resolve: (layer) => resolvePlace(whole, layer),
     cut(layer) {
@@ -68,7 +69,7 @@ export function createModel(parts: ModelParts): Model {
       const { penultimate, ...rest } = card
       const kept =
         penultimate !== undefined && findLayer(next, penultimate) !== undefined ? { penultimate } : {}
-      const dimensions = featuresOf(next, places) ?? card.dimensions
+      const dimensions = featuresOf(next, card.modality, places) ?? card.dimensions
       return derived(`cut ${name}`, next, { ...rest, ...kept, tap: name, dimensions })
     },
     tap(...names) {
@@ -114,7 +115,7 @@ function savedParts(model: EmbeddedModel, options: SaveOptions): { graph: Graph;
     )
   }
   const rank = output.type?.kind === 'tensor' ? output.type.shape?.length : undefined
-  const wanted = { taps: [output.name], pool: pool ?? 'none', normalize, dimensions, preprocess }
+  const wanted = { taps: [output.name], pool: pool ?? 'none', said: true, normalize, dimensions, preprocess }
   if (pool === undefined && rank !== 3 && rank !== 2) {
     throw new PipiloError('OPTION_INVALID', `${output.name} is a feature map: say how it is pooled.`, {
       hint: "For example pool: 'mean'.",
@@ -129,7 +130,13 @@ function savedParts(model: EmbeddedModel, options: SaveOptions): { graph: Graph;
 /** The card of a graph whose output is the embedding itself. */
 function embeddedCard(graph: Graph, card: Card, pool: Card['pool'], normalize: boolean): Card {
   const { penultimate: _, ...rest } = card
-  return { ...rest, tap: embeddingOutput, pool, normalize, dimensions: featuresOf(graph) ?? card.dimensions }
+  return {
+    ...rest,
+    tap: embeddingOutput,
+    pool,
+    normalize,
+    dimensions: featuresOf(graph, card.modality) ?? card.dimensions,
+  }
 }
 
 async function write(
@@ -156,10 +163,15 @@ function inputName(layer: string): string {
   return name === 'token_embeddings' ? 'inputs_embeds' : name
 }
 
-/** Length of the vectors of a graph's first output: its channels for a feature map, else its last axis. */
-export function featuresOf(graph: Graph, places?: Model['places']): number | undefined {
+/** Length of the vectors of a graph's first output: its channels for a feature map, else its last axis; of tensors, only of vectors. */
+export function featuresOf(
+  graph: Graph,
+  modality: Model['modality'],
+  places?: Model['places'],
+): number | undefined {
   const type = graph.outputs[0]?.type
   const shape = type?.kind === 'tensor' ? type.shape : undefined
+  if (modality === 'tensor' && !(shape && isVector(shape))) return undefined
   const size = shape?.length === 4 && !places?.channelsLast ? shape[1] : shape?.at(-1)
   return typeof size === 'number' ? size : undefined
 }

@@ -41,6 +41,16 @@ export function namedPlaces({
  */
 export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, name: string): string {
   const { card, graph } = model
+  if (name === '') {
+    throw new PipiloError(
+      'LAYER_UNKNOWN',
+      `${card.name} has no embedding of its own. ${card.notes ?? ''}`.trim(),
+      {
+        input: card.name,
+        hint: 'Choose a layer from layers() with tap; pipilo inspect lists them.',
+      },
+    )
+  }
   const own = name === 'penultimate' ? undefined : findLayer(graph, name)
   if (own !== undefined) return own
   const blocked = model.places?.blocked
@@ -72,7 +82,10 @@ export function resolvePlace(model: Pick<Model, 'card' | 'graph' | 'places'>, na
       hint: 'Name a layer from layers(), or say it with the option card: { penultimate }.',
     })
   }
-  const near = closest(name, [...places.keys(), ...layers(graph).map((one) => one.name)])
+  const all = layers(graph).map((one) => one.name)
+  // One inside a branch or a loop: the graph says that of it.
+  if (all.includes(name)) return resolveLayer(graph, name)
+  const near = closest(name, [...places.keys(), ...all])
   throw new PipiloError('LAYER_UNKNOWN', `${card.name} has no layer ${name}.`, {
     input: name,
     hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : 'See layers(), or pipilo inspect.',

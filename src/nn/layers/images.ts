@@ -1,6 +1,6 @@
 /** Preprocessing of pictures inside the graph. */
 import { type Builder, type Dimension, op, type Value } from '../../graph/index.ts'
-import { tensor } from '../../tensor/index.ts'
+import { type DType, tensor } from '../../tensor/index.ts'
 
 /** The part of a model's card that {@link imagePreprocessing} reads. */
 export interface PixelStatistics {
@@ -14,16 +14,22 @@ export interface PixelStatistics {
 }
 
 /**
- * From bytes to a model's input: adds the input `pixels`, uint8 [batch, height, width, 3], and returns `pixel_values`, float32
- * [batch, channels, height, width], scaled to 0…1, minus `mean`, over `std`.
+ * From bytes to a model's input: adds the input `pixels`, uint8 [batch, height, width, 3], and returns `pixel_values`,
+ * [batch, channels, height, width]: floats scaled to 0…1, minus `mean`, over `std`; of integers the bytes as they are.
  *
  * @example
  * ```ts
  * const b = new Builder()
  * b.output('pixel_values', imagePreprocessing(b, card.image))
  * ```
+ *
+ * @param dtype of what is returned. Default `float32`
  */
-export function imagePreprocessing(builder: Builder, statistics: PixelStatistics): Value {
+export function imagePreprocessing(
+  builder: Builder,
+  statistics: PixelStatistics,
+  dtype: DType = 'float32',
+): Value {
   const { channels = 3, mean, std, size = ['height', 'width'] } = statistics
   return builder.scope('preprocessing', () => {
     const pixels = builder.input('pixels', 'uint8', ['batch', ...size, 3])
@@ -31,9 +37,12 @@ export function imagePreprocessing(builder: Builder, statistics: PixelStatistics
       builder.constant(tensor('float32', [channels, 1, 1], values))
     // Bytes are a quarter of the floats: move them before they are cast.
     const bytes = op.transpose(pixels, [0, 3, 1, 2])
-    const channelsFirst = op.cast(channels === 1 ? grey(bytes) : bytes, 'float32')
-    const scaled = op.mul(channelsFirst, perChannel(std.map((deviation) => 1 / (255 * deviation))))
-    return op.sub(scaled, perChannel(mean.map((value, channel) => value / std[channel]!)))
+    const channelsFirst = channels === 1 ? grey(bytes) : bytes
+    const as = (value: Value, type: DType) => (value.dtype === type ? value : op.cast(value, type))
+    if (!/float/.test(dtype)) return as(channelsFirst, dtype)
+    const scales = perChannel(std.map((deviation) => 1 / (255 * deviation)))
+    const scaled = op.mul(as(channelsFirst, 'float32'), scales)
+    return as(op.sub(scaled, perChannel(mean.map((value, channel) => value / std[channel]!))), dtype)
   })
 }
 

@@ -129,6 +129,7 @@ function checkTeacher(recipe: Recipe, column: ColumnName): void {
     )
   }
   const isPictures = column === 'image'
+  if (modality === 'tensor') throw refused('takes tensors', 'Name a teacher of texts or pictures.')
   if (modality === 'text-image' || (modality === 'image') === isPictures) return
   throw refused(
     `takes ${modality === 'image' ? 'pictures' : 'texts'}, and the column is ${column}`,

@@ -3,24 +3,51 @@ import type { Dimension } from '../../types.ts'
 import { add, divideCeil, extreme, subtract } from '../dimension.ts'
 import { type Call, type Rule, tensor } from '../rule.ts'
 
-/** The length of `start:end:step` on an axis of `dimension`; a symbolic end is taken to lie inside. */
+/** The length of `start:end:step` on an axis of `dimension`. */
 function sliced(dimension: Dimension, start: Dimension, end: Dimension, step: number): Dimension {
-  const clamp = (at: Dimension, low: Dimension, high: Dimension): Dimension => {
-    if (typeof at !== 'number') return at
-    const resolved = at < 0 ? add(at, dimension) : at
-    if (typeof resolved !== 'number') return Math.abs(at) > 2 ** 30 ? low : resolved
-    if (typeof dimension !== 'number') return resolved > 2 ** 30 ? high : resolved
-    return extreme('max', low, extreme('min', resolved, high))
-  }
   if (dimension === 0) return 0
   if (start === '' || end === '') return ''
   const [from, to] =
-    step > 0
-      ? [clamp(start, 0, dimension), clamp(end, 0, dimension)]
-      : [clamp(start, 0, subtract(dimension, 1)), clamp(end, -1, subtract(dimension, 1))]
+    typeof dimension === 'number'
+      ? bounds(dimension, start, end, step)
+      : symbolicBounds(dimension, start, end, step)
   const span = step > 0 ? subtract(to, from) : subtract(from, to)
   const length = divideCeil(span, Math.abs(step))
   return typeof length === 'number' ? Math.max(0, length) : length
+}
+
+type Bounds = readonly [from: Dimension, to: Dimension]
+
+/** Of an axis whose length is known; a symbolic start or end is taken to lie inside. */
+function bounds(length: number, start: Dimension, end: Dimension, step: number): Bounds {
+  const clamp = (at: Dimension, low: number, high: number): Dimension =>
+    typeof at === 'number' ? Math.max(low, Math.min(at < 0 ? at + length : at, high)) : at
+  return step > 0
+    ? [clamp(start, 0, length), clamp(end, 0, length)]
+    : [clamp(start, 0, length - 1), clamp(end, -1, length - 1)]
+}
+
+/** More than any axis is long: exporters write the largest integer for an open end. */
+const OPEN = 2 ** 30
+
+/**
+ * Of a symbolic axis, which is taken to hold the first element of what is cut out. It may end before the last one: a number there would be a
+ * false size.
+ */
+function symbolicBounds(dimension: Dimension, start: Dimension, end: Dimension, step: number): Bounds {
+  const last = subtract(dimension, 1)
+  const atMost = (count: number): Dimension => (count <= 1 ? count : extreme('min', count, dimension))
+  if (step > 0) {
+    const from = typeof start !== 'number' || start >= 0 ? start : subtract(dimension, atMost(-start))
+    if (typeof end !== 'number') return [from, end]
+    if (end < 0) return [from, end < -OPEN ? 0 : add(end, dimension)]
+    if (end > OPEN) return [from, dimension]
+    return [from, typeof start === 'number' && start >= 0 && end <= start + 1 ? end : atMost(end)]
+  }
+  const to = typeof end !== 'number' || end >= 0 ? end : end < -OPEN ? -1 : add(end, dimension)
+  if (typeof start !== 'number') return [start, to]
+  if (start < 0) return [add(start, dimension), to]
+  return [start > OPEN ? last : start === 0 ? 0 : extreme('min', start, last), to]
 }
 
 export const slice: Rule = (call) => {

@@ -1,0 +1,65 @@
+// Finds out whether a graph of pictures scales their pixels by itself, and from which range.
+import type { Graph, Initializer } from '../../graph/index.ts'
+
+/** Values that are multiplied and added to pixels one after the other: x · scale + offset. */
+interface Affine {
+  readonly scale: number
+  readonly offset: number
+}
+
+const passing = ['Cast', 'Identity', 'Transpose']
+
+/**
+ * What a graph's first operators after an input say of the pixels that it takes: `bytes` from 0 to 255, `unit` from 0 to 1; undefined
+ * where they say nothing, as before most networks.
+ */
+export function innerScale(graph: Graph, input: string): 'bytes' | 'unit' | undefined {
+  const constant = constants(graph)
+  let value = input
+  let affine: Affine | undefined
+  for (const node of graph.nodes) {
+    const at = node.inputs.indexOf(value)
+    if (at < 0) continue
+    // What reads pixels in two ways is more than a scaling.
+    const next = node.outputs[0]
+    if (next === undefined || node.domain !== '') break
+    if (passing.includes(node.op)) {
+      value = next
+      continue
+    }
+    const other = node.inputs.length === 2 ? constant(node.inputs[1 - at] ?? '') : undefined
+    const { scale, offset } = affine ?? { scale: 1, offset: 0 }
+    if (other === undefined) break
+    if (node.op === 'Mul') affine = { scale: scale * other, offset: offset * other }
+    else if (node.op === 'Div' && at === 0) affine = { scale: scale / other, offset: offset / other }
+    else if (node.op === 'Add') affine = { scale, offset: offset + other }
+    else if (node.op === 'Sub')
+      affine = at === 0 ? { scale, offset: offset - other } : { scale: -scale, offset: other - offset }
+    else break
+    value = next
+  }
+  if (!affine || affine.scale === 0) return undefined
+  const { scale, offset } = affine
+  // The pixel that becomes 0, and how far apart neighbours of a byte's levels come to lie.
+  const centre = -offset / scale
+  if (centre > 1.5 || Math.abs(scale) < 1 / 32) return 'bytes'
+  return centre > 0 && Math.abs(scale) >= 1 ? 'unit' : undefined
+}
+
+/** The mean of a constant's numbers, which stand for channels; undefined for what is no small constant of floats. */
+function constants(graph: Graph): (name: string) => number | undefined {
+  const nodes = new Map(
+    graph.nodes.flatMap((node) => (node.op === 'Constant' ? [[node.outputs[0], node] as const] : [])),
+  )
+  return (name) => {
+    const attribute = nodes.get(name)?.attributes['value']
+    const tensor: Initializer | undefined =
+      graph.initializers.get(name) ?? (attribute?.type === 'tensor' ? attribute.value : undefined)
+    if (!tensor || !('data' in tensor) || !/^float(32|64)$/.test(tensor.dtype)) return undefined
+    const numbers = tensor.data as ArrayLike<number>
+    if (numbers.length === 0 || numbers.length > 3) return undefined
+    let sum = 0
+    for (let i = 0; i < numbers.length; i++) sum += numbers[i]!
+    return sum / numbers.length
+  }
+}

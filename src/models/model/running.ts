@@ -1,0 +1,73 @@
+// Running of a model's graph as it is, with a session that is made at the first run and kept.
+import { PipiloError } from '../../base/index.ts'
+import type { Graph, ValueInfo } from '../../graph/index.ts'
+import { compile, type RunOptions, type Session } from '../../runtime/index.ts'
+import type { Tensor } from '../../tensor/index.ts'
+
+type Tensors = Readonly<Record<string, Tensor>>
+
+/** See `Model.run`. */
+export class Running {
+  readonly #name: string
+  readonly #graph: Graph
+  #session: Promise<Session> | undefined
+  #disposed = false
+
+  constructor(name: string, graph: Graph) {
+    this.#name = name
+    this.#graph = graph
+  }
+
+  async run(
+    feeds: Tensors,
+    outputs: readonly string[] = this.#graph.outputs.filter(isTensor).map(({ name }) => name),
+    options: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    if (this.#disposed) {
+      throw new PipiloError('DISPOSED', `${this.#name} has been disposed.`, { hint: 'Open it again.' })
+    }
+    this.#check(feeds, outputs)
+    this.#session ??= compile(this.#graph)
+    const session = await this.#session.catch((error) => {
+      // A full disk may have room the next time.
+      this.#session = undefined
+      throw error
+    })
+    // The runtime moves arrays to its thread; these stay the caller's.
+    const own = Object.entries(feeds).map(([name, feed]) => [name, { ...feed, data: feed.data.slice() }])
+    return session.run(Object.fromEntries(own), outputs, options)
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true
+    const session = await this.#session?.catch(() => undefined)
+    await session?.dispose()
+  }
+
+  /** Refuses what ONNX Runtime's package takes and gives in no other language than its own: sequences, maps, optional values. */
+  #check(feeds: Tensors, outputs: readonly string[]): void {
+    const { inputs, initializers, outputs: all } = this.#graph
+    const other = inputs.find((input) => !isTensor(input) && !initializers.has(input.name))
+    if (other) throw this.#unsupported(`takes a ${other.type?.kind} at ${other.name}`, other.name)
+    if (outputs.length === 0) throw this.#unsupported('has no output that is a tensor', this.#name)
+    const given = all.find((output) => outputs.includes(output.name) && !isTensor(output))
+    if (given) throw this.#unsupported(`gives a ${given.type?.kind} at ${given.name}`, given.name)
+    if (typeof feeds === 'object' && feeds !== null) return
+    throw new PipiloError(
+      'INPUT_INVALID',
+      'A model is run on an object of tensors by the names of its inputs.',
+    )
+  }
+
+  #unsupported(what: string, input: string): PipiloError {
+    return new PipiloError('FORMAT_UNSUPPORTED', `${this.#name} ${what}.`, {
+      input,
+      hint: 'ONNX Runtime’s package for JavaScript has tensors alone: cut the model at one, or run the file elsewhere.',
+    })
+  }
+}
+
+/** True for a value that is a tensor, or may be one. */
+function isTensor({ type }: ValueInfo): boolean {
+  return type === undefined || type.kind === 'tensor'
+}
