@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { PipiloError } from '../base/index.ts'
 import { connect } from '../store/index.ts'
 import { parseArguments, type Terminal } from './command.ts'
 import { collections } from './commands/collections.ts'
@@ -37,8 +38,9 @@ async function run(...argv: string[]) {
   }
   const error = await collections
     .run(parseArguments(collections, [...argv, '--db', db]), terminal)
-    .catch((error: unknown) => error as { code: string; message: string })
-  return { ...printed, ...(error && { code: error.code, message: error.message }) }
+    .then(() => undefined)
+    .catch((error: unknown) => error as PipiloError)
+  return { ...printed, code: error?.code, message: error?.message }
 }
 
 it('Collections are listed with what is known of them; one that is damaged is named, and is an error.', async () => {

@@ -115,7 +115,7 @@ export class Upkeep {
       await this.#table.checkoutLatest()
       await work()
     }
-    // Where there are no turns, another's tag goes while LanceDB reads them.
+    // LanceDB reads all tags; without turns, another's goes meanwhile.
     return this.#sharing.exclusive(() =>
       retrying(onNewest, attempts, (error) => isConflict(error) || isVanished(error)),
     )
