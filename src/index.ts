@@ -47,14 +47,13 @@ export type {
 } from './embed/index.ts'
 export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
-export type { Graph, Layer } from './graph/index.ts'
+export type { Graph, InputValue, InputValues, Layer } from './graph/index.ts'
 export type {
   Card,
+  CardOverrides,
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,
-  InputValue,
-  InputValues,
   Modality,
   Model,
   Opened,

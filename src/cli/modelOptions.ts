@@ -10,6 +10,7 @@ import {
   type RuntimeOptions,
   recipeOptions,
 } from '../embed/index.ts'
+import { writtenValues } from '../graph/index.ts'
 import {
   defaultImageModel,
   defaultTextModel,
@@ -17,7 +18,6 @@ import {
   type OpenOptions,
   open,
   type Pooling,
-  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
@@ -28,14 +28,15 @@ import { type reduceArgs, reducedModel } from './reducedModel.ts'
 
 const poolings: readonly Pooling[] = ['cls', 'mean', 'max', 'last', 'none', 'flatten']
 
-const precisions = ['fp32', 'fp16', 'int8'] as const
+const precisions = ['fp32', 'fp16', 'int8', 'q8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const
 
 /** How a model is opened, in every command that opens one. */
 export const openArgs = {
   dtype: {
     type: 'string',
-    description: 'Precision: fp32, fp16 (files of half the size), int8 (a quarter, and about twice as fast)',
-    valueHint: 'fp32|fp16|int8',
+    description:
+      'Precision: fp32, fp16 (files of half the size), int8 (a quarter, and about twice as fast); q8, uint8, q4, q4f16, bnb4: that file of an ONNX export',
+    valueHint: 'fp32|fp16|int8|q8|…',
   },
   architecture: {
     type: 'string',

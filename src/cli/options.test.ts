@@ -288,6 +288,9 @@ const projectTexts = ['many.txt', '--model', 't', '--json']
 const projectPictures = ['photos', '--model', 'i', '--tap', 'stages.2', '--json']
 const { normalize: _____, ...projectModelRuns } = modelRuns(projectTexts, projectPictures)
 
+// A file that is written takes its further inputs when it runs.
+const { input: ______, ...exportModelRuns } = modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx'])
+
 const runs: Record<string, Record<string, Runs>> = {
   project: {
     ...projectModelRuns,
@@ -370,6 +373,7 @@ const runs: Record<string, Record<string, Runs>> = {
   },
   evaluate: {
     ...evaluateModelRuns,
+    card: [evaluateBirds, ['--card', 'none']],
     ...promptRuns(evaluatePairs),
     size: [evaluateBirds, ['--size', 'none']],
     task: [
@@ -565,7 +569,7 @@ const runs: Record<string, Record<string, Runs>> = {
     json: [['i'], ['--json']],
   },
   export: {
-    ...modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx']),
+    ...exportModelRuns,
     dtype: [
       ['all-MiniLM-L6-v2', '-o', 'a.onnx'],
       ['--dtype', 'int8'],

@@ -275,6 +275,10 @@ describe('the type and layout of the input', () => {
       code: 'INPUT_UNKNOWN',
       input: 'style',
     })
+    expectRows(
+      await embed(await model(b.build(), half), pictures, { inputs: { style: 2 } }),
+      ofBytes.map((row) => normalised(row).map((value) => value + 2)),
+    )
   })
 })
 

@@ -239,15 +239,15 @@ describe('a layer of other numbers than float32', () => {
 
 describe('inputs beside the tokens', () => {
   const placed = (b: Builder, hidden: Value) => {
-    const positions = b.input('position_ids', 'int64', ['batch', 'sequence'])
+    const positions = b.input('word_places', 'int64', ['batch', 'sequence'])
     return op.add(hidden, op.unsqueeze(op.cast(positions, 'float32'), [2]))
   }
 
   it('are named where nobody knows what goes there', async () => {
     const path = await words('float32', placed)
     const error = await embedTexts(path, {}).catch((thrown) => thrown)
-    expect(error).toMatchObject({ code: 'INPUT_UNKNOWN', input: 'position_ids' })
-    expect(error.message).toContain('"position_ids"')
+    expect(error).toMatchObject({ code: 'INPUT_UNKNOWN', input: 'word_places' })
+    expect(error.message).toContain('"word_places"')
   })
   it('keep the value that the graph gives them', async () => {
     const b = new Builder()

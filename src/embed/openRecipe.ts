@@ -96,7 +96,9 @@ async function resolveAs(
   options: EmbedderOptions,
 ): Promise<{ resolution: Resolution; options: EmbedderOptions }> {
   const resolution = await resolveWork(model, options).catch((error: unknown) => {
-    if (!(error instanceof PipiloError) || error.code !== 'LAYER_UNKNOWN') throw error
+    const isOther =
+      error instanceof PipiloError && (error.code === 'LAYER_UNKNOWN' || error.input === 'modality')
+    if (!isOther) throw error
     throw mismatch(recipe.source.name, [error.message.replace(/\.$/, '')], error)
   })
   const { card } = resolution.known

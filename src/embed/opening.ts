@@ -72,7 +72,8 @@ export async function resolveWork(model: string | Model, given: EmbedderOptions)
   async function openTowers(): Promise<Work> {
     if (name !== undefined && !note) await keep('')
     const { tap: _, ...rest } = options
-    const width = options.dimensions ?? known.card.dimensions
+    // 0 where only running the model tells.
+    const width = (options.dimensions ?? known.card.dimensions) || undefined
     return new TowerWork(known.name, width, async (tower) => {
       const one = { ...known, modality: tower }
       const left = name === undefined ? undefined : await recall(name, options, tower)
@@ -247,7 +248,7 @@ function checkTowers({ name, card }: KnownModel, { tap, dimensions, maxLength }:
       },
     )
   }
-  if (dimensions !== undefined && dimensions > card.dimensions) {
+  if (dimensions !== undefined && card.dimensions > 0 && dimensions > card.dimensions) {
     throw new PipiloError('OPTION_INVALID', `dimensions is ${dimensions}; ${name} has ${card.dimensions}.`, {
       input: 'dimensions',
     })

@@ -1,7 +1,6 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
-import type { ValueInfo } from '../graph/index.ts'
-import { writtenValues } from '../models/index.ts'
+import { type ValueInfo, writtenValues } from '../graph/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
@@ -45,23 +44,22 @@ export async function preparer(
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
     const { together } = card
+    const values = writtenValues(options.inputs ?? {})
     return ({ inputs, concurrency }) => {
-      const unknown = inputs.filter((input) => input.name !== 'pixels').map((input) => input.name)
+      const others = inputs.filter((input) => input.name !== 'pixels')
+      const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
       if (unknown.length > 0) {
+        const list = unknown.map((input) => JSON.stringify(input.name)).join(', ')
         throw new PipiloError(
           'INPUT_UNKNOWN',
-          `${name} asks for ${unknown.map((input) => JSON.stringify(input)).join(', ')} beside pictures, and Pipilo does not know what goes there.`,
-          { input: unknown[0]!, hint: 'Export the model with pictures alone, or run its graph.' },
+          `${name} asks for ${list} beside pictures, and Pipilo does not know what goes there.`,
+          { input: unknown[0]!.name, hint: giving(unknown[0]!) },
         )
       }
-      return new PicturePreparation({
-        image,
-        batchPixels,
-        maxPixels,
-        maxWaitingPixels,
-        concurrency,
-        together,
-      })
+      const beside = others.map((info) => [info, values[info.name]!] as const)
+      const rows = rowsOf(inputs.find((input) => input.name === 'pixels'))
+      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together }
+      return new PicturePreparation({ image, beside, rows, ...limits })
     }
   }
   if (!tokenizer) {
@@ -91,7 +89,7 @@ export async function preparer(
     const isFilled = (info: ValueInfo) => (flat ? flatInputs.includes(info.name) : isFed(info))
     const unknown = inputs.filter((info) => !isFilled(info) && !Object.hasOwn(values, info.name))
     const [first] = unknown
-    if (first && unknown.every(isFloat)) {
+    if (first && unknown.every(isVectors)) {
       throw new PipiloError('MODEL_INVALID', `${name} takes vectors at ${first.name}, not texts.`, {
         input: first.name,
         hint: 'Run its graph with them, or open the model without feed().',
@@ -104,7 +102,7 @@ export async function preparer(
         `${name} asks for ${list}, and Pipilo does not know what goes there.`,
         {
           input: first.name,
-          hint: `Texts fill ${fedInputs.join(', ')}; give other values with the option inputs: { ${JSON.stringify(first.name)}: 0 } (--input ${first.name}=0).`,
+          hint: `Texts fill ${fedInputs.join(', ')}. ${giving(first)}`,
         },
       )
     }
@@ -130,9 +128,22 @@ export async function preparer(
   }
 }
 
+/** The symbol of a batch of pictures. */
+const rowsOf = (info: ValueInfo | undefined): string =>
+  info?.type?.kind === 'tensor' ? String(info.type.shape?.[0] ?? '') : ''
+
+const giving = ({ name }: ValueInfo): string =>
+  `Give a value for all of it with the option inputs: { ${JSON.stringify(name)}: 0 } (--input ${name}=0), or run the graph.`
+
 const shapeOf = ({ type }: ValueInfo): string =>
   type?.kind === 'tensor' && type.shape ? ` [${type.shape.map((size) => size || '?').join(', ')}]` : ''
 
-function isFloat({ type }: ValueInfo): boolean {
-  return type?.kind === 'tensor' && /float/.test(type.dtype)
+/** True of an input of a vector a token, which stands where a layer was. */
+function isVectors({ name, type }: ValueInfo): boolean {
+  return (
+    type?.kind === 'tensor' &&
+    /float/.test(type.dtype) &&
+    (type.shape?.length ?? 3) > 2 &&
+    !/^past/.test(name)
+  )
 }

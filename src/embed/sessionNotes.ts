@@ -81,7 +81,7 @@ async function keyOf(
   const depending = Object.entries(options.runtime ?? {}).filter(
     ([option]) => keptDependsOn[option as keyof typeof keptDependsOn],
   )
-  // What is said of a foreign graph's modality decides how it is read.
+  // A foreign graph is read as the modality that is asked for.
   const asked = [optionsKey(options, 'graph'), options.modality, depending.sort()]
   return createHash('sha256')
     .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, tower]))

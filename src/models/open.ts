@@ -3,7 +3,7 @@ import { expandHome } from '../base/files/index.ts'
 import { closest, PipiloError } from '../base/index.ts'
 import { cards, cardsHint, findCard } from './cards/cards.ts'
 import type { ModelFiles } from './files.ts'
-import { checkPrecision } from './model/precisions.ts'
+import { checkPrecision, fileEnding } from './model/precisions.ts'
 import { kindOf } from './sources/files.ts'
 import { parseSource, resolveSource, type Source } from './sources/sources.ts'
 import type { Model, OpenOptions } from './types.ts'
@@ -13,9 +13,10 @@ export async function open(name: string, options: OpenOptions = {}): Promise<Mod
   checkPrecision(options.dtype)
   checkName(name)
   const model = await (await reader(name, options))()
-  if (options.dtype === undefined || options.dtype === 'fp32') return model
+  const { dtype = 'fp32' } = options
+  if (dtype === 'fp32' || fileEnding(dtype) !== undefined) return model
   const { inPrecision } = await import('./model/precision.ts')
-  return inPrecision(model, options.dtype)
+  return inPrecision(model, dtype)
 }
 
 /** See `openForTraining` in onDemand.ts. */

@@ -160,8 +160,11 @@ export interface Towers {
   readonly text: Model
   /** Output `image_embeds`, which is its `penultimate`. */
   readonly image: Model
-  /** Factor of the cosines before softmax or sigmoid: e to the power of the checkpoint's `logit_scale`. */
-  readonly logitScale: number
+  /**
+   * Factor of the cosines before softmax or sigmoid: e to the power of the checkpoint's `logit_scale`. Undefined where the files do not say it: towers
+   * in ONNX files of their own.
+   */
+  readonly logitScale?: number
   /** Added to the scaled cosines before the sigmoid, for models that were trained with one (SigLIP). */
   readonly logitBias?: number
 }
@@ -197,7 +200,7 @@ export interface Model {
   readonly places?: Omit<BuiltModel, 'graph' | 'unused' | 'parameters'>
   /**
    * For modality `text-image`: its towers, each a model of its own with the same fingerprint. The model itself has both in one graph
-   * (outputs `text_embeds`, `image_embeds`, and `logits_per_image`, their scaled cosines), which `save` and `saveParameters` write; `cut` gives
+   * (outputs `text_embeds`, `image_embeds`, and, where their scale is known, `logits_per_image`, the scaled cosines), which `save` and `saveParameters` write; `cut` gives
    * the tower that has the layer, and `embedding` and `export` are the towers'.
    */
   readonly towers?: Towers
@@ -300,22 +303,6 @@ export interface Model {
   saveParameters(path: string): Promise<void>
 }
 
-/**
- * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
- * `'zeros'` is another word for 0.
- */
-export type InputValue = number | bigint | string
-
-/**
- * Values of inputs of a graph, by their names.
- *
- * @example
- * ```ts
- * const e = await embedder('./jina-v3', { inputs: { task_id: 4 } })
- * ```
- */
-export type InputValues = Readonly<Record<string, InputValue>>
-
 export interface OpenOptions {
   /** Hub revision. Default `main`, or what follows `@` in the name. */
   readonly revision?: string
@@ -330,7 +317,7 @@ export interface OpenOptions {
    */
   readonly card?: CardOverrides
   /**
-   * What the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
+   * Kind of inputs that the model takes. Of a foreign `.onnx` file, whose inputs may not show it, that is believed; any other model of something else is
    * refused. Default: as its files say.
    */
   readonly modality?: Modality
@@ -349,6 +336,9 @@ export interface OpenOptions {
   /**
    * `int8`: products with weights in integers, a quarter of the size and about twice as fast where the processor has integer
    * dot products; `fp16`: weights of half the size, computed in float32, and in float16 on a `device` that can. Default `fp32`: weights as they are.
+   *
+   * The other words choose a file of an ONNX export, as in transformers.js: `q8` is `onnx/model_quantized.onnx`, `q4` `model_q4.onnx`, and so on.
+   * A file that is not there is an error; the only one there is found without a word.
    */
-  readonly dtype?: 'fp32' | 'fp16' | 'int8'
+  readonly dtype?: 'fp32' | 'fp16' | 'int8' | 'q8' | 'uint8' | 'q4' | 'q4f16' | 'bnb4'
 }

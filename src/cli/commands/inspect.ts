@@ -102,6 +102,7 @@ function towersText(towers: ReturnType<typeof describeTowers>): string[] {
     ]
   })
   const bias = logitBias === undefined ? 'softmax' : `plus ${logitBias.toPrecision(4)}, sigmoid`
+  if (logitScale === undefined) return [...lines, 'logits  of a scale that the files do not say']
   return [...lines, `logits  cosine × ${logitScale.toPrecision(4)}, ${bias}`]
 }
 

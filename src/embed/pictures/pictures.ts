@@ -1,5 +1,6 @@
 // Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
+import { type ValueInfo, valueTensor } from '../../graph/index.ts'
 import { type Card, checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
@@ -8,6 +9,10 @@ import { decodeChecked } from './image.ts'
 
 export interface PictureOptions {
   readonly image: ImagePreprocessing
+  /** Inputs beside the pictures, and decimal numbers for them. */
+  readonly beside: readonly (readonly [ValueInfo, string])[]
+  /** Symbol of the number of pictures. */
+  readonly rows: string
   readonly batchPixels: number
   readonly maxPixels: number | undefined
   readonly maxWaitingPixels: number
@@ -75,6 +80,15 @@ export class PicturePreparation implements Preparation {
     const each = height * width * 3
     const data = new Uint8Array(batch.length * each)
     for (const [row, { content }] of batch.entries()) data.set(content, row * each)
-    return { pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data } }
+    const { beside, rows } = this.#options
+    const sizes = new Map([[rows, batch.length]])
+    return {
+      ...Object.fromEntries(beside.map(([info, value]) => [info.name, valueTensor(info, value, sizes)])),
+      pixels: { dtype: 'uint8', shape: [batch.length, height, width, 3], data },
+    }
+  }
+
+  hasRows(input: string): boolean {
+    return input === 'pixels'
   }
 }

@@ -24,17 +24,23 @@ const HELD = 2048
  * opened by the first input for it: whoever asks for texts alone never loads the network for pictures.
  */
 export class TowerWork implements Work {
-  readonly dimensions: number
+  readonly #width: number | undefined
   readonly #name: string
   readonly #open: (tower: TowerModality) => Promise<OpenTower>
   readonly #opened = new Map<TowerModality, Promise<{ session: Session; runner: Runner<TowerItem> }>>()
+  /** The first tower that was opened. */
+  #seen: Runner<TowerItem> | undefined
   #disposed = false
 
-  /** @param dimensions length of the vectors of both towers */
-  constructor(name: string, dimensions: number, open: (tower: TowerModality) => Promise<OpenTower>) {
+  /** @param width length of the vectors of both towers, where it is known */
+  constructor(name: string, width: number | undefined, open: (tower: TowerModality) => Promise<OpenTower>) {
     this.#name = name
-    this.dimensions = dimensions
+    this.#width = width
     this.#open = open
+  }
+
+  get dimensions(): number | undefined {
+    return this.#width ?? this.#seen?.dimensions
   }
 
   async *run<I extends AnyInput>(
@@ -129,7 +135,9 @@ export class TowerWork implements Work {
     const opening = this.#open(tower).then(async ({ session, preparation }) => {
       // Disposed while it was opened: nobody else would free it.
       if (this.#disposed) await session.dispose()
-      return { session, runner: new Runner(session, new TowerPreparation(preparation), this.dimensions) }
+      const runner = new Runner(session, new TowerPreparation(preparation), this.dimensions)
+      this.#seen ??= runner
+      return { session, runner }
     })
     this.#opened.set(tower, opening)
     // An opening that failed is tried again by the next call.

@@ -148,6 +148,12 @@ function probabilitiesOf({
   card,
 }: TextImageEmbedder): (scores: readonly number[]) => number[] {
   const { logitScale, logitBias } = card
+  if (modality === 'text-image' && logitScale === undefined) {
+    throw new PipiloError('OPTION_INVALID', `${name} does not say how its cosines become probabilities.`, {
+      input: name,
+      hint: 'Say it with the option card: { logitScale: 100 } is for those of OpenAI’s CLIP.',
+    })
+  }
   if (modality !== 'text-image' || logitScale === undefined) {
     throw new PipiloError('OPTION_INVALID', `${name} is no model of texts and pictures in one space.`, {
       input: name,

@@ -5,6 +5,7 @@ import type { BuiltModel } from '../../nn/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { type Checkpoint, findCheckpoint, readCheckpoint } from '../formats/checkpoint.ts'
 import { fingerprint } from '../model/fingerprint.ts'
+import { fileEnding } from '../model/precisions.ts'
 import type { ImagePreprocessing } from '../types.ts'
 import { knownNames, knownTypes } from './architectures.ts'
 import { checkClasses, explained } from './contradictions.ts'
@@ -13,7 +14,8 @@ import type { FolderContents, FoundCard, FoundModel, ReadOptions } from './found
 import { readLicence } from './licence.ts'
 import { readModules } from './modules.ts'
 import { findNetwork, type Network } from './network.ts'
-import { findOnnx, readOnnxModel } from './onnxModel.ts'
+import { findOnnx, findOnnxTowers } from './onnxFiles.ts'
+import { readOnnxModel, readTowerFiles } from './onnxModel.ts'
 import { pictureSize } from './onnxPictures.ts'
 import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
@@ -53,9 +55,12 @@ export async function readFolder(
   }
   const pair = file === undefined ? await findPair(files) : undefined
   if (pair) return readPair(files, pair, contents, options, readFolder)
-  const table = options.architecture === undefined ? await findStatic(files, contents) : undefined
+  // Such a word names a file of the export, whatever else there is.
+  const isExport = fileEnding(options.dtype) !== undefined
+  const asTable = options.architecture === undefined && !isExport
+  const table = asTable ? await findStatic(files, contents) : undefined
   if (table) return readStatic(files, table, contents, options, file)
-  const towers = await findTowers(files, contents, options, file)
+  const towers = isExport ? undefined : await findTowers(files, contents, options, file)
   if (towers) return readTowers(files, towers, contents, options)
   const network = await findNetwork(files, contents, options, file)
   const { architecture } = network
@@ -64,13 +69,15 @@ export async function readFolder(
   const weights =
     file ??
     (architecture ? prefixed(network.path, await findCheckpoint(files, names, network.path)) : undefined)
-  if (architecture && weights !== undefined) {
+  if (architecture && weights !== undefined && !isExport) {
     const checkpoint = await contents.readTensors(weights)
     return architecture.modality === 'text'
       ? buildText(files, network, checkpoint, options)
       : buildImage(files, network, checkpoint, options)
   }
-  const onnx = await findOnnx(files, folder, names)
+  const exported = await findOnnxTowers(files, options.dtype)
+  if (exported) return readTowerFiles(files, exported, options)
+  const onnx = await findOnnx(files, folder, names, options.dtype)
   if (onnx !== undefined) {
     const isText = network.of === 'transformers' && architecture?.modality !== 'image'
     return readOnnxModel(

@@ -20,7 +20,7 @@ export interface FolderContents {
 }
 
 /** Options of the caller for the reading of a model's files. */
-export type ReadOptions = Pick<OpenOptions, 'card' | 'strict' | 'architecture' | 'modality'> & {
+export type ReadOptions = Pick<OpenOptions, 'card' | 'strict' | 'architecture' | 'modality' | 'dtype'> & {
   /** Height and width of pictures that the caller asks for. */
   readonly size?: readonly [height: number, width: number]
   /** Form in which architectures that are built here are built. Default `inference`. */

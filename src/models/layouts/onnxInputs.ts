@@ -13,7 +13,7 @@ import { fixedLength } from './fixedLength.ts'
 import { shapeOf } from './onnxOutputs.ts'
 import { withPast } from './pastKeys.ts'
 
-/** What texts fill: [batch, sequence] each. */
+/** Inputs that texts fill, [batch, sequence] each. */
 type TextRole = 'input_ids' | 'attention_mask' | 'token_type_ids' | 'position_ids'
 
 /** Names that exporters give them. */

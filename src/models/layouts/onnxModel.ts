@@ -3,16 +3,19 @@ import { PipiloError } from '../../base/index.ts'
 import { constantsToInitializers, type Graph, inferShapes, subgraphs } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
+import { embeds } from '../model/joinTowers.ts'
 import { findPictureInput } from '../model/pictureInput.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
-import type { Modality } from '../types.ts'
+import type { Modality, TowerModality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { flatUse, isFlat } from './onnxFlat.ts'
-import { idsInput, withoutOddSizes } from './onnxInputs.ts'
-import { pictureUse, surroundings } from './onnxPictures.ts'
+import { idsInput, plainName, withoutOddSizes } from './onnxInputs.ts'
+import { pictureUse } from './onnxPictures.ts'
+import { surroundings } from './onnxSurroundings.ts'
 import { tensorUse } from './onnxTensors.ts'
 import { textUse } from './onnxTexts.ts'
+import { readOnnxTowers } from './onnxTowers.ts'
 import type { TextLayout } from './textLayout.ts'
 
 const modalities: readonly Modality[] = ['text', 'image', 'text-image', 'tensor']
@@ -38,6 +41,9 @@ export async function readOnnxModel(
   }
   const whole = await files.graph(file)
   const saved = savedCard(whole, files)
+  if (!saved && isBoth(whole, options)) {
+    return readOnnxTowers(files, (modality) => readOnnxModel(files, file, { ...options, modality }, layout))
+  }
   const read = inferShapes(tidied(saved ? whole : withoutOddSizes(whole)))
   const tokenizer = await findTokenizer(read, files, folder, layout)
   const { graph, card: found } = saved
@@ -57,30 +63,6 @@ export async function readOnnxModel(
   }
 }
 
-/**
- * The ONNX file of a folder: the export in `onnx/`, `model.onnx`, or the only one.
- *
- * @throws PipiloError `MODEL_INVALID` where there are several
- */
-export async function findOnnx(
-  files: ModelFiles,
-  folder: string,
-  names: readonly string[],
-): Promise<string | undefined> {
-  const prefix = folder === '' ? '' : `${folder}/`
-  for (const path of [`${prefix}onnx/model.onnx`, 'onnx/model.onnx', `${prefix}model.onnx`]) {
-    if (await files.has(path)) return path
-  }
-  const found = names.filter((name) => name.endsWith('.onnx'))
-  if (found.length > 1) {
-    throw new PipiloError('MODEL_INVALID', `${files.label} has several models: ${found.join(', ')}.`, {
-      input: files.label,
-      hint: 'Name the one that is meant.',
-    })
-  }
-  return found[0] === undefined ? undefined : prefix + found[0]
-}
-
 function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   const text = graph.metadata.get(cardKey)
   if (text === undefined) return undefined
@@ -98,7 +80,23 @@ function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   })
 }
 
-/** Where a graph was found, and what else was. */
+/** Reads the towers of a folder in ONNX files of their own. */
+export function readTowerFiles(
+  files: ModelFiles,
+  paths: Readonly<Record<TowerModality, string>>,
+  options: ReadOptions,
+): Promise<FoundModel> {
+  return readOnnxTowers(files, (modality) => readOnnxModel(files, paths[modality], { ...options, modality }))
+}
+
+/** True of a graph of texts and pictures that ends in vectors of both. */
+function isBoth(graph: Graph, { card, modality = card?.modality }: ReadOptions): boolean {
+  if (modality !== undefined && modality !== 'text-image') return false
+  const names = graph.outputs.map(({ name }) => plainName(name))
+  return names.includes(embeds.text) && names.includes(embeds.image)
+}
+
+/** A graph's file, and what was found around it. */
 interface Place {
   readonly files: ModelFiles
   readonly file: string

@@ -10,7 +10,7 @@ interface Affine {
 const passing = ['Cast', 'Identity', 'Transpose']
 
 /**
- * What a graph's first operators after an input say of the pixels that it takes: `bytes` from 0 to 255, `unit` from 0 to 1; undefined
+ * The range of the pixels that a graph takes, as its first operators after an input show it: `bytes` from 0 to 255, `unit` from 0 to 1; undefined
  * where they say nothing, as before most networks.
  */
 export function innerScale(graph: Graph, input: string): 'bytes' | 'unit' | undefined {
@@ -20,7 +20,7 @@ export function innerScale(graph: Graph, input: string): 'bytes' | 'unit' | unde
   for (const node of graph.nodes) {
     const at = node.inputs.indexOf(value)
     if (at < 0) continue
-    // What reads pixels in two ways is more than a scaling.
+    // More than a scaling reads pixels in two ways.
     const next = node.outputs[0]
     if (next === undefined || node.domain !== '') break
     if (passing.includes(node.op)) {

@@ -10,7 +10,7 @@ import {
 import type { PictureInput } from '../model/pictureInput.ts'
 import type { Pooling } from '../types.ts'
 import { belowHead, shapeOf } from './onnxOutputs.ts'
-import type { Surroundings } from './onnxPictures.ts'
+import type { Surroundings } from './onnxSurroundings.ts'
 
 type Size = readonly [height: number, width: number]
 
@@ -23,7 +23,7 @@ export interface PictureTap {
   readonly notes?: string | undefined
 }
 
-/** Which of transformers' two outputs is the embedding, as this library's own builds of these families take it. */
+/** The one of transformers' two outputs that is the embedding, as this library's own builds of these families take it. */
 type Use = 'class token' | 'mean' | 'pooler_output'
 
 const uses: Readonly<Record<Use, RegExp>> = {

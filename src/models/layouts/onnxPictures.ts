@@ -1,38 +1,18 @@
 // Use of a foreign ONNX graph of pictures: its tap, size and preparation.
 import { PipiloError } from '../../base/index.ts'
 import { cut, type Graph, inferShapes, type ValueType } from '../../graph/index.ts'
-import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
+import { isObject, type ModelFiles } from '../files.ts'
 import { findPictureInput, type PictureInput, patchSize, pictureInput } from '../model/pictureInput.ts'
 import { rawPixels } from '../model/preprocessing.ts'
 import type { ImagePreprocessing } from '../types.ts'
 import type { FoundCard, ReadOptions } from './foundModel.ts'
 import { innerScale } from './onnxPictureScale.ts'
 import { pictureTap } from './onnxPictureTap.ts'
-import { findPreprocessor, type PreprocessorFile, preprocessorOf } from './preprocessor.ts'
-import { firstPresent } from './textLayout.ts'
+import type { Surroundings } from './onnxSurroundings.ts'
+import { preprocessorOf } from './preprocessor.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 
 type Size = readonly [height: number, width: number]
-
-/** What the files around a graph say of it. */
-export interface Surroundings {
-  /** Content of `config.json`; empty where there is none. */
-  readonly config: Readonly<Record<string, unknown>>
-  readonly preprocessor: PreprocessorFile | undefined
-}
-
-/** The files around an ONNX file of pictures, from its own folder or the model's. */
-export async function surroundings(files: ModelFiles, file: string): Promise<Surroundings> {
-  const own = file.slice(0, file.lastIndexOf('/') + 1)
-  const folders = [...new Set([own, ''])]
-  let preprocessor: PreprocessorFile | undefined
-  for (const folder of folders) preprocessor ??= await findPreprocessor(files, folder)
-  const path = await firstPresent(
-    files,
-    folders.map((folder) => `${folder}config.json`),
-  )
-  return { config: path === undefined ? {} : await readJsonObject(files, path), preprocessor }
-}
 
 /** The graph and its card. */
 export function pictureUse(
@@ -99,7 +79,7 @@ function preparation(
   const given = options.card?.image
   const fixed = sizeOf(input.height, input.width)
   const asked = options.size ?? given?.size
-  checkAsked(files.label, graph, input, options.size)
+  checkAsked(files.label, graph, input, asked)
   const otherwise = asked ?? sizeOf(...sidesOf(config))
   const isBytes = !/float/.test(input.dtype)
   const inner = isBytes ? undefined : innerScale(graph, input.name)

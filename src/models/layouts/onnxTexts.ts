@@ -1,11 +1,13 @@
 // Use of a foreign ONNX graph of texts: its tap, pooling and limits, as the folder around it says.
 import type { Graph, ValueInfo } from '../../graph/index.ts'
 import type { ModelFiles } from '../files.ts'
+import type { TextPreprocessing } from '../types.ts'
 import type { FoundCard } from './foundModel.ts'
 import { plainName, withTextInputs } from './onnxInputs.ts'
 import { belowHead, lastSize, shapeOf } from './onnxOutputs.ts'
 import { withLayout } from './sentence.ts'
 import { readTextLayout, type TextLayout } from './textLayout.ts'
+import { textsOf } from './twoTowers.ts'
 
 /** Names of outputs that are the embedding of a text, the surest first. */
 const finished = [
@@ -37,7 +39,7 @@ export async function textUse(
     layout && !found.isFinished ? withLayout(graph, found.tap, layout) : { graph, tap: found.tap }
   const { penultimate = belowHead(graph) } = found
   const length = shapeOf(graph.inputs.find(({ name }) => name === 'input_ids'))?.[1]
-  const text = layout?.text ?? { maxLength: 512 }
+  const text = await preparation(files, layout)
   const positions = firstPosition(graph, layout)
   const hasMask = graph.inputs.some(({ name }) => name === 'attention_mask')
   const card: FoundCard = {
@@ -60,6 +62,14 @@ export async function textUse(
       (layout ? 'As its folder says.' : 'The file says nothing of its use: mean pooling, 512 tokens.'),
   }
   return { graph: whole, card }
+}
+
+/** How texts are prepared: those of CLIP and SigLIP as the family does. */
+async function preparation(files: ModelFiles, layout: TextLayout | undefined): Promise<TextPreprocessing> {
+  if (!layout) return { maxLength: 512 }
+  const { config, network: path, text } = layout
+  const [family] = /^(clip|siglip)/.exec(String(config['model_type'])) ?? []
+  return family === undefined ? text : { ...text, ...(await textsOf(files, { type: family, config, path })) }
 }
 
 interface TextTap {

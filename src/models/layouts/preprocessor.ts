@@ -38,7 +38,7 @@ export async function readPreprocessor(
   return found && preprocessorOf(files, found, sizes)
 }
 
-/** What is known of the pictures that a network takes, beside their preparation. */
+/** Facts of the pictures that a network takes, beside their preparation. */
 export interface Sizes {
   readonly taken?: Size | undefined
   readonly otherwise?: Size | undefined
@@ -131,7 +131,7 @@ export function atSize(
 }
 
 /**
- * What the caller says of a preparation, over what is known of it. Other sides see the same part of a picture; another crop is not undone by
+ * A preparation with the caller's changes. Other sides see the same part of a picture; another crop is not undone by
  * a size to resize to that was found.
  */
 export function changedImage(
@@ -141,7 +141,7 @@ export function changedImage(
   const { resize: _, ...cropped } = found ?? {}
   const crops = (given.crop ?? given.cropRatio) !== undefined && given.resize === undefined
   const sized = found && given.size && !crops ? atSize(found, given.size) : crops ? cropped : found
-  // What it lacks is named where pictures are prepared.
+  // Parts that it lacks are named where pictures are prepared.
   return { ...sized, ...given } as ImagePreprocessing
 }
 

@@ -2,9 +2,11 @@
 import { PipiloError } from '../../base/index.ts'
 import type { ModelFiles } from '../files.ts'
 import { contentOf, findCheckpoint, isCheckpoint } from '../formats/checkpoint.ts'
+import { fileEnding } from '../model/precisions.ts'
 import { readFolder } from './folder.ts'
 import type { FoundModel, ReadOptions } from './foundModel.ts'
-import { findOnnx, readOnnxModel } from './onnxModel.ts'
+import { checkFileWord, findOnnx, findOnnxTowers } from './onnxFiles.ts'
+import { readOnnxModel, readTowerFiles } from './onnxModel.ts'
 import { checkSize, refuseOtherSize } from './pictureSize.ts'
 import { firstPresent } from './textLayout.ts'
 import { isTfjs, readTfjs } from './tfjsModel.ts'
@@ -25,6 +27,8 @@ export async function readModel(files: ModelFiles, options: ReadOptions = {}): P
 
 async function readFormat(files: ModelFiles, options: ReadOptions): Promise<FoundModel> {
   const { file } = files
+  const { dtype } = options
+  checkFileWord(files, dtype)
   if (file?.endsWith('.onnx')) return readOnnxModel(files, file, options)
   if (file !== undefined && isCheckpoint(file)) return readFolder(files, options, file)
   if (file !== undefined && (await isTfjs(files, file))) return readTfjs(files, file)
@@ -38,8 +42,10 @@ async function readFormat(files: ModelFiles, options: ReadOptions): Promise<Foun
   const names = await files.list('')
   if (names.includes('modules.json') || names.includes('config.json')) return readFolder(files, options)
   const tfjs = await firstPresent(files, ['model.json', 'model.min.js', 'dist/model.json'])
-  if (tfjs) return readTfjs(files, tfjs)
-  const onnx = await findOnnx(files, '', names)
+  if (tfjs && fileEnding(dtype) === undefined) return readTfjs(files, tfjs)
+  const towers = await findOnnxTowers(files, dtype)
+  if (towers) return readTowerFiles(files, towers, options)
+  const onnx = await findOnnx(files, '', names, dtype)
   if (onnx) return readOnnxModel(files, onnx, options)
   if (names.some(isCheckpoint) || (await findCheckpoint(files, names)) !== undefined)
     return readFolder(files, options)

@@ -189,7 +189,11 @@ async function picturesOf(
   return type.startsWith('siglip') ? siglipPictures(vision['image_size']) : clipPictures(vision['image_size'])
 }
 
-async function textsOf(files: ModelFiles, { type, config, path }: TowerSource): Promise<TextPreprocessing> {
+/** How the text tower of a source reads. */
+export async function textsOf(
+  files: ModelFiles,
+  { type, config, path }: Omit<TowerSource, 'type' | 'weights' | 'normalize'> & { readonly type: string },
+): Promise<TextPreprocessing> {
   const read = async (name: string): Promise<Config> => {
     const place = await firstPresent(files, [path + name, name])
     return place === undefined ? {} : readJsonObject(files, place)

@@ -11,6 +11,7 @@ import { readModel } from '../layouts/readModel.ts'
 import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
+import { fileEnding } from './precisions.ts'
 import { createTwoTowers } from './towers.ts'
 import { whitened } from './whitened.ts'
 
@@ -47,7 +48,7 @@ export async function assemble(
 function checkModality({ name, modality }: Card, wanted: Modality | undefined): void {
   if (wanted === undefined || wanted === modality || modality === 'text-image') return
   throw new PipiloError('OPTION_INVALID', `${name} is a model for ${modality}, not for ${wanted}.`, {
-    input: name,
+    input: 'modality',
     hint: 'Name another model, or leave out the option modality.',
   })
 }
@@ -59,12 +60,13 @@ function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
 
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
-  const { revision, card: given, modality, strict, architecture, size } = options
+  const { revision, card: given, modality, strict, architecture, size, dtype } = options
   // Being fed tensors is a part of how it was opened; other modalities it has by itself.
   const card = modality === 'tensor' ? { ...given, modality } : given
   return {
     name,
-    dtype: 'fp32',
+    // Other precisions are made of what was opened.
+    dtype: fileEnding(dtype) === undefined ? 'fp32' : dtype!,
     ...(revision !== undefined && { revision }),
     ...(card && { card }),
     ...(strict === false && { strict }),

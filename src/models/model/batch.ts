@@ -117,9 +117,11 @@ function rowsOfReshape(
   const axis = shape?.findIndex((size) => mentions(size, batches)) ?? -1
   if (!shape || !content || axis < 0) return undefined
   const target = content.map((size, i) => (size === 0 ? (shape[i] ?? '') : size))
-  const numbers = target.filter((size): size is number => typeof size === 'number')
-  // A size that is not known may be the batch.
-  if (numbers.length < target.length) return undefined
+  const [first, second] = target
+  if (target.some((size) => typeof size !== 'number')) {
+    // A size that is not known may be the batch, but not behind a number in its place.
+    return axis === 0 && typeof first === 'number' && first > 0 ? 1 : undefined
+  }
   const free = target.indexOf(-1)
   const product = (sizes: Shape) => sizes.reduce<number>((all, size) => all * Number(size), 1)
   const isBatch = batches.has(String(shape[axis]))
@@ -127,12 +129,11 @@ function rowsOfReshape(
     const rows = product(target) / product(shape.toSpliced(axis, 1))
     if (isBatch && Number.isInteger(rows) && rows > 0) return rows
   }
-  const [first, second] = numbers
   // Rows are split, or joined with what stands before them, unless what is free begins where they do.
   const isFixed =
     free < 0 || (axis === 0 && free > 0) || product(target.slice(0, free)) > product(shape.slice(0, axis))
   if (!isFixed) return undefined
-  return axis === 0 && isBatch && second === shape[1] ? first : 1
+  return axis === 0 && isBatch && second === shape[1] ? Number(first) : 1
 }
 
 /** Operators whose inputs have as many rows as one another. */

@@ -18,7 +18,7 @@ import { findPictureInput } from './pictureInput.ts'
 export function pictureSamples({ modality, graph, card }: Model, pictures?: readonly Uint8Array[]): Sample[] {
   if (modality !== 'image' || !card.image) return []
   const input = findPictureInput(graph, true)
-  // What else is to be fed is not known here.
+  // Values of further inputs are not known here.
   if (input?.dtype !== 'float32' || graph.inputs.length > 1) return []
   const [height, width] = card.image.size
   const { mean, std } = card.image

@@ -22,10 +22,11 @@ export interface TwoTowerParts extends ModelParts {
  * Both towers in one graph: outputs `text_embeds`, `image_embeds` and `logits_per_image` [pictures, texts], the scaled cosines (with the
  * bias of models that have one).
  *
- * @param scalars `logit_scale` (the logarithm of the factor) and `logit_bias` as the checkpoint has them
+ * @param scalars `logit_scale` (the logarithm of the factor) and `logit_bias` as the checkpoint has them; none, and there are no logits
  */
 export function joinTowers(text: Graph, image: Graph, scalars: ReadonlyMap<string, Initializer>): Graph {
   const joined = compose(cut(text, embeds.text), cut(image, embeds.image), {})
+  if (!scalars.has('logit_scale')) return { ...joined, name: 'text-image' }
   const last = joined.outputs[0]?.type
   const size = last?.kind === 'tensor' ? last.shape?.at(-1) : undefined
   const builder = new Builder({ name: 'logits', opset: text.opsets.get('') ?? 17 })

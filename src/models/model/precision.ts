@@ -8,7 +8,7 @@ import { pictureSamples, remembered } from './calibration.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 import { joinTowers, logitTensors } from './joinTowers.ts'
 import { createModel } from './model.ts'
-import { checkPrecision, type Precision } from './precisions.ts'
+import { checkPrecision, fileEnding, type Precision } from './precisions.ts'
 import { createTwoTowers } from './towers.ts'
 
 /** Pictures that calibrate, instead of those made here: RGB bytes of height × width × 3, of the size that the card says. */
@@ -19,7 +19,7 @@ export async function inPrecision(model: Model, dtype: Precision, pictures?: Pic
   checkPrecision(dtype)
   const { dtype: now } = model.opened
   if (dtype === now && !pictures) return model
-  if (now !== 'fp32') {
+  if (now !== 'fp32' || fileEnding(dtype) !== undefined) {
     throw new PipiloError(
       'OPTION_INVALID',
       `${model.name} is open in ${now} already, and cannot become ${dtype}.`,
@@ -54,7 +54,11 @@ async function bothInPrecision(
     ...model,
     tokenizer: model.tokenizer,
     towers: { text, image },
-    graph: joinTowers(text.graph, image.graph, logitTensors(logitScale, logitBias, model.graph.initializers)),
+    graph: joinTowers(
+      text.graph,
+      image.graph,
+      logitScale === undefined ? new Map() : logitTensors(logitScale, logitBias, model.graph.initializers),
+    ),
     fingerprint: derivedFingerprint(model.fingerprint, change(dtype, pictures)),
     opened: openedIn(model, dtype, pictures),
   })

@@ -86,11 +86,7 @@ function imageOf(card: Card): ImagePreprocessing {
 }
 
 /** Refuses a preparation that is not for such an input. */
-function checkFit(
-  card: Card,
-  { channels = 3, mean, std, size }: ImagePreprocessing,
-  input: PictureInput,
-): void {
+function checkFit(card: Card, { channels = 3, mean, std }: ImagePreprocessing, input: PictureInput): void {
   if (input.channels !== channels) {
     const plural = input.channels === 1 ? '' : 's'
     throw new PipiloError(
@@ -112,14 +108,6 @@ function checkFit(
       'OPTION_INVALID',
       `${card.name} takes the bytes of pictures (${input.dtype}), and its card normalises them.`,
       { input: 'mean', hint: 'Leave mean and std out of the card: the model normalises by itself.' },
-    )
-  }
-  const sides = [input.height, input.width]
-  if (sides.some((side, i) => side !== undefined && side !== size[i])) {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `${card.name} takes pictures of ${sides.map((side) => side ?? 'any').join(' × ')}, not of ${size.join(' × ')}.`,
-      { input: 'size', hint: 'Leave out the size: the file fixes it.' },
     )
   }
 }

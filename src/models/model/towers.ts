@@ -42,7 +42,7 @@ export function createTwoTowers(parts: TwoTowerParts): Model {
 
 function towersOf(parts: TwoTowerParts): Towers {
   const { card, graph, towers } = parts
-  const { logitScale = 1, logitBias, tap: _, text: texts, image: pictures, ...rest } = card
+  const { logitScale, logitBias, tap: _, text: texts, image: pictures, ...rest } = card
   const tower = (modality: 'text' | 'image'): Model => {
     const use: Partial<Card> =
       modality === 'text'
@@ -62,7 +62,7 @@ function towersOf(parts: TwoTowerParts): Towers {
   return {
     text: tower('text'),
     image: tower('image'),
-    logitScale,
+    ...(logitScale === undefined ? {} : { logitScale }),
     ...(logitBias === undefined ? {} : { logitBias }),
   }
 }

@@ -42,7 +42,7 @@ function symbolicBounds(dimension: Dimension, start: Dimension, end: Dimension, 
     if (typeof end !== 'number') return [from, end]
     if (end < 0) return [from, end < -OPEN ? 0 : add(end, dimension)]
     if (end > OPEN) return [from, dimension]
-    return [from, typeof start === 'number' && start >= 0 && end <= start + 1 ? end : atMost(end)]
+    return [from, atMost(end)]
   }
   const to = typeof end !== 'number' || end >= 0 ? end : end < -OPEN ? -1 : add(end, dimension)
   if (typeof start !== 'number') return [start, to]

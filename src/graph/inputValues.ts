@@ -1,6 +1,5 @@
 // Values that a caller gives for inputs of a graph: checked, written down, and made tensors.
-import { PipiloError } from '../../base/index.ts'
-import type { ValueInfo } from '../../graph/index.ts'
+import { PipiloError } from '../base/index.ts'
 import {
   type DType,
   elementCount,
@@ -8,8 +7,24 @@ import {
   float32ToFloat16,
   type Tensor,
   typedArray,
-} from '../../tensor/index.ts'
-import type { InputValue, InputValues } from '../types.ts'
+} from '../tensor/index.ts'
+import type { ValueInfo } from './types.ts'
+
+/**
+ * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
+ * `'zeros'` is another word for 0.
+ */
+export type InputValue = number | bigint | string
+
+/**
+ * Values of inputs of a graph, by their names.
+ *
+ * @example
+ * ```ts
+ * const e = await embedder('./jina-v3', { inputs: { task_id: 4 } })
+ * ```
+ */
+export type InputValues = Readonly<Record<string, InputValue>>
 
 /** A number as one writes it. */
 const DECIMAL = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
@@ -29,6 +44,11 @@ const BOUNDS: Partial<Record<DType, readonly [least: bigint, most: bigint]>> = {
 
 /**
  * Values in the one way of writing that recipes and keys have: decimal numbers, by the inputs' names in order.
+ *
+ * @example
+ * ```ts
+ * writtenValues({ task_id: 4n, scale: 0.5 })   // { scale: '0.5', task_id: '4' }
+ * ```
  *
  * @throws PipiloError `OPTION_INVALID` for what is no number
  */
@@ -66,6 +86,11 @@ const decimal = (value: number): string => String(Number.isInteger(value) ? BigI
 
 /**
  * A tensor for an input of a graph that holds a given value everywhere.
+ *
+ * @example
+ * ```ts
+ * valueTensor(info, '4')   // of an input int64 [1]: { dtype: 'int64', shape: [1], data: [4n] }
+ * ```
  *
  * @param value as {@link writtenValues} writes it
  * @param sizes what the symbols in the input's shape stand for. Default: 1
