@@ -17,7 +17,8 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
-describe('several processes', () => {
+// They take long where the machine has other work.
+describe('several processes', { timeout: 240_000 }, () => {
   it('lose no acknowledged batch to kill -9', async () => {
     const folder = emptyFolder()
     const acknowledged = new Set<number>()
