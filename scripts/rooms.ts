@@ -54,7 +54,7 @@ export const nodeFree = [
 ]
 
 /** Packages that run in a browser. */
-const browserPackages = ['@bufbuild/protobuf', '@huggingface/tokenizers', 'onnxruntime-common']
+const browserPackages = ['@bufbuild/protobuf', 'onnxruntime-common']
 
 /** Globals that only Node has. */
 const nodeGlobals = new Set(['Buffer', 'process', 'require', '__dirname', '__filename'])
@@ -65,7 +65,7 @@ const packagesOf: Record<string, string[]> = {
   graph: ['@bufbuild/protobuf'],
   store: ['@lancedb/lancedb', 'apache-arrow'],
   models: ['@huggingface/hub'],
-  embed: ['sharp', '@huggingface/tokenizers'],
+  embed: ['sharp'],
   reduce: ['ml-matrix'],
   cli: ['citty', 'hyparquet-writer'],
 }

@@ -75,6 +75,7 @@ export async function preparer(
     specialTokens: text?.specialTokens ?? true,
     dropUnknown: text?.dropUnknown ?? false,
   })
+  if (text?.vocabulary !== undefined) checkVocabulary(name, loaded.vocabulary, text.vocabulary)
   const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
     throw new PipiloError(
@@ -145,5 +146,29 @@ function isVectors({ name, type }: ValueInfo): boolean {
     /float/.test(type.dtype) &&
     (type.shape?.length ?? 3) > 2 &&
     !/^past/.test(name)
+  )
+}
+
+/** Vocabularies are made longer than they are, to a multiple of at most so many tokens. */
+const PADDED = 1024
+/** Tokens that a model's table may have over, as a share. */
+const SPARE = 0.02
+
+/**
+ * Refuses a tokenizer that is not the model's.
+ *
+ * @param rows of the model's table of tokens
+ * @throws PipiloError `MODEL_INVALID`
+ */
+function checkVocabulary(name: string, ids: number, rows: number): void {
+  const missing = rows - ids
+  let padding = PADDED
+  while (padding > 1 && rows % padding !== 0) padding /= 2
+  if (missing >= 0 && (missing < padding || missing <= rows * SPARE)) return
+  const what = missing < 0 ? 'gives ids beyond its table' : 'is cut short'
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `${name} has ${rows} tokens (vocab_size), and its tokenizer ${ids}: it ${what}.`,
+    { input: name, hint: "Put the model's own tokenizer beside it." },
   )
 }

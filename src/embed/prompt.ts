@@ -7,6 +7,34 @@ import type { Prompt } from './types.ts'
 /** Names of prompts that an error lists at most: instruction models have more than a hundred. */
 const MOST_LISTED = 20
 
+/** Names of prompts by what a text is for. */
+export interface PromptsFor {
+  readonly query?: string
+  readonly document?: string
+}
+
+/** Names that models give their prompts, as sentence-transformers looks for them in `encode_query` and `encode_document`. */
+const NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] } as const
+
+/**
+ * The prompts that a query and a document have of their own: names of prompts that hold words.
+ *
+ * @example
+ * ```ts
+ * promptsFor({ query: 'query: ', passage: 'passage: ' })   // { query: 'query', document: 'passage' }
+ * ```
+ *
+ * @see https://sbert.net/docs/package_reference/sentence_transformer/SentenceTransformer.html
+ */
+export function promptsFor(prompts: Readonly<Record<string, string>> = {}): PromptsFor {
+  const named = (names: readonly string[]) => {
+    const name = names.find((known) => Object.hasOwn(prompts, known))
+    return name !== undefined && prompts[name] !== '' ? name : undefined
+  }
+  const [query, document] = [named(NAMES.query), named(NAMES.document)]
+  return { ...(query !== undefined && { query }), ...(document !== undefined && { document }) }
+}
+
 /** Facts of a model in which a prompt is looked up. */
 interface Prompted {
   readonly name: string

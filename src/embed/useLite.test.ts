@@ -7,7 +7,7 @@ import { type Model, open } from '../models/index.ts'
 import { cosineSimilarity } from '../tensor/index.ts'
 import { embedder } from './embedder.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
-import { unigramLattice } from './text/unigram.ts'
+import { Steps } from './text/steps/index.ts'
 
 const references = JSON.parse(await readFile(new URL('testdata/use-lite.json', import.meta.url), 'utf8')) as {
   text: string
@@ -110,7 +110,7 @@ describe('Universal Sentence Encoder lite', () => {
   })
 })
 
-describe('unigramLattice', () => {
+describe('its pieces', () => {
   const vocab: [string, number][] = [
     ['<unk>', 0],
     ['<s>', 0],
@@ -121,7 +121,8 @@ describe('unigramLattice', () => {
     ['😀', -1],
     ['😀b', -1],
   ]
-  const cut = unigramLattice({ type: 'Unigram', unk_id: 0, vocab, reserved: 2 })
+  const steps = new Steps({ model: { type: 'Unigram', unk_id: 0, vocab, reserved: 2 } })
+  const cut = (text: string) => steps.ids(text).map((id) => steps.tokenOf(id)!)
 
   it.each([
     ['abab', ['aba', 'b']],
@@ -129,7 +130,7 @@ describe('unigramLattice', () => {
     ['ab', ['a', 'b']],
     ['a😀b', ['a', '😀b']],
     ['b?a', ['b', '<unk>', 'a']],
-    ['<s>', ['<unk>', '<unk>', '<unk>']],
+    ['<s>', ['<unk>']],
     ['', []],
   ])('cuts %j', (text, pieces) => {
     expect(cut(text)).toEqual(pieces)

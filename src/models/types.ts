@@ -73,6 +73,8 @@ export interface TextPreprocessing {
   readonly padding?: { readonly length: number; readonly token?: string }
   /** Position of the first token, for graphs that take `position_ids`; padding has the one before it. Default 0, and padding counts on. */
   readonly positions?: number
+  /** Rows of the model's table of tokens: a tokenizer with larger ids, or far fewer tokens, is not the model's. */
+  readonly vocabulary?: number
 }
 
 /** A model's defaults, and where it comes from. */

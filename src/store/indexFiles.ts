@@ -47,7 +47,8 @@ export interface IndexFilesOptions {
   /** Treatment of an input that cannot be read or embedded. Default `throw`. */
   readonly onError?: 'throw' | 'skip'
   /**
-   * Prompt of the texts, such as the model's `document`. Default: the embedder's. Rows that were embedded with another prompt (or limit, or
+   * Prompt of the texts. Default: the model's for documents, where it has one and the embedder was opened without a prompt
+   * (`recipe.text.promptsFor`), else the embedder's. Rows that were embedded with another prompt (or limit, or
    * chunks) are embedded again.
    */
   readonly prompt?: Prompt
@@ -83,10 +84,11 @@ export async function indexFiles(
 ): Promise<IndexReport> {
   const { collection, embedder, signal, onProgress } = options
   await checkSameKind(collection.name, collection, embedder)
+  const prompt = documentPrompt(options)
   // Checks the prompt even if no input has changed and nothing will be embedded.
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
   const specs = typeof paths === 'string' ? [paths] : paths
-  const run = new Run(options)
+  const run = new Run({ ...options, ...(prompt !== undefined && { prompt }) })
   const reading = { ...pick(options, 'as', 'cwd'), ...(signal && { signal }) }
   const read: ReadSpec[] = []
   const seen = options.prune ? new SeenIds() : undefined
@@ -244,6 +246,11 @@ class Run {
   }
 }
 
+/** The prompt of what is stored: the one asked for, else the model's own for documents. */
+function documentPrompt({ embedder, prompt }: IndexFilesOptions): Prompt | undefined {
+  return prompt ?? embedder.recipe.text?.promptsFor?.document
+}
+
 /**
  * A mark of how texts are read, where it is not what the collection was made with; of a collection that does not say, where there is a prompt
  * or chunks.
@@ -252,7 +259,10 @@ function readingOf({ embedder, collection, prompt }: IndexFilesOptions): Metadat
   if (!embedder.recipe.text) return {}
   const recipe = prompt === undefined ? embedder.recipe : withPrompt(embedder.recipe, prompt)
   const { chunk: _, ...text } = recipe.text!
-  const usual = collection.recipe ?? { ...recipe, text: { ...text, prompt: '' } }
+  const known = collection.recipe
+  const own = known?.text?.promptsFor?.document
+  const asMade = known && own !== undefined ? withPrompt(known, own) : known
+  const usual = asMade ?? { ...recipe, text: { ...text, prompt: '' } }
   const reading = readingKey(recipe)
   return reading === readingKey(usual) ? {} : { reading }
 }

@@ -2,7 +2,7 @@
 import { canonicalJson, sha256 } from '../../base/index.ts'
 import { writtenValues } from '../../graph/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
-import { promptWords } from '../prompt.ts'
+import { promptsFor, promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
 import { checkRecipe } from './checkRecipe.ts'
 import type { KnownModel } from './known.ts'
@@ -51,6 +51,7 @@ function imageRecipe(image: ImagePreprocessing): NonNullable<Recipe['image']> {
 function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string): RecipeText {
   const { text } = known.card
   const maxLength = options.maxLength ?? text?.maxLength ?? MAX_LENGTH
+  const own = options.prompt === undefined ? promptsFor(text?.prompts) : {}
   return {
     ...(known.tokenizerHash !== undefined && { tokenizer: known.tokenizerHash }),
     lowercase: text?.lowercase ?? false,
@@ -61,6 +62,7 @@ function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string)
     ...(options.chunk && { chunk: chunkRecipe(options.chunk, maxLength) }),
     prompt,
     prompts: text?.prompts ?? {},
+    ...(Object.keys(own).length > 0 && { promptsFor: own }),
   }
 }
 
@@ -90,8 +92,10 @@ function chunkRecipe(
  */
 export function recipeKey(recipe: Recipe): string {
   checkRecipe(recipe)
-  const { source, ...rest } = recipe
-  return keyOf({ ...rest, model: [source.fingerprint, source.tower] })
+  const { source, text, ...rest } = recipe
+  // What search and index put before a text is asked for call by call.
+  const { promptsFor: _, ...own } = text ?? {}
+  return keyOf({ ...rest, ...(text && { text: own }), model: [source.fingerprint, source.tower] })
 }
 
 /** A key of what becomes of a text before it is tokens: its prompt, and how much of it is read. */
@@ -144,7 +148,8 @@ export function recipeOptions({
     ...(size && { size }),
     ...(inputs && { inputs }),
     ...(text && {
-      prompt: { text: text.prompt },
+      // Where no prompt was asked for, queries and documents have their own.
+      ...(text.promptsFor === undefined && { prompt: { text: text.prompt } }),
       maxLength: text.maxLength,
       ...(text.chunk && { chunk: text.chunk }),
     }),

@@ -7,6 +7,7 @@ import type {
   Pooling,
   TextPreprocessing,
 } from '../../models/index.ts'
+import type { PromptsFor } from '../prompt.ts'
 
 /**
  * An embedder as plain data that can be written as JSON: whoever opens it again gets the same vectors.
@@ -69,4 +70,9 @@ export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding' 
   readonly prompt: string
   /** Words by the names that calls may use. */
   readonly prompts: Readonly<Record<string, string>>
+  /**
+   * Names of the prompts that `search` and `index` use by themselves, where the model has them and no prompt was asked for when it was
+   * opened: `query` before what is searched for, `document` (else `passage`, `corpus`) before what is found.
+   */
+  readonly promptsFor?: PromptsFor
 }

@@ -1,13 +1,24 @@
 // Finds where a text can be cut without changing its tokens.
-import { IDEOGRAPHS } from './bertUnicode.ts'
+import { classOf } from './steps/classes.ts'
+import { IDEOGRAPHS } from './steps/unicode.ts'
 
-/** The parts of a `tokenizer.json` that Pipilo itself looks at. */
+/** The parts of a `tokenizer.json` that say where texts can be cut. */
 export interface TokenizerFile {
   readonly normalizer?: Step | null
   readonly pre_tokenizer?: Step | null
-  readonly padding?: { readonly pad_id?: number } | null
-  readonly model?: { readonly type?: string }
-  readonly added_tokens?: readonly { readonly content: string; readonly rstrip?: boolean }[]
+  readonly model?: {
+    readonly unk_token?: unknown
+    readonly reserved?: number
+    readonly vocab: readonly (readonly [string, number])[]
+  }
+  readonly added_tokens?: readonly Added[] | null
+}
+
+interface Added {
+  readonly content: string
+  readonly rstrip?: boolean
+  readonly single_word?: boolean
+  readonly normalized?: boolean
 }
 
 /** A normalizer or pre-tokenizer, or a `Sequence` of them. */
@@ -18,6 +29,7 @@ export interface Step {
   readonly handle_chinese_chars?: boolean
   readonly use_regex?: boolean
   readonly split?: boolean
+  readonly prepend_scheme?: string
 }
 
 /** Normalizers that change each side of a space as if the other were not there. */
@@ -36,7 +48,7 @@ const LOCAL = new Set([
 const SPACE = '\\t\\n\\r \\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 
 /** A `Sequence` as its steps, anything else as itself. */
-export function steps(step: Step | null | undefined): readonly Step[] {
+function steps(step: Step | null | undefined): readonly Step[] {
   if (!step) return []
   return (step.normalizers ?? step.pretokenizers)?.flatMap(steps) ?? [step]
 }
@@ -53,16 +65,22 @@ export function cutPoints(file: TokenizerFile): RegExp | undefined {
   const normalizers = steps(file.normalizer)
   if (!normalizers.every((step) => LOCAL.has(step.type))) return undefined
   const added = file.added_tokens ?? []
+  // What the normalizer makes of a token may have spaces.
+  if (added.some(({ content, normalized }) => normalized && /[^!-~]/.test(content))) return undefined
   const ideographs = normalizers.some((step) => step.handle_chinese_chars)
-  const [first] = steps(file.pre_tokenizer)
+  const [first, ...others] = steps(file.pre_tokenizer)
+  // A word at the beginning of a text may be treated otherwise than at that of its parts.
+  if ([first, ...others].some((step) => step?.prepend_scheme === 'first')) return undefined
   switch (first?.type) {
     case 'BertPreTokenizer':
     case 'Whitespace':
     case 'WhitespaceSplit': {
-      const apart = ideographs ? `${SPACE}${IDEOGRAPHS}` : SPACE
-      if (added.some(({ content }) => new RegExp(`[${apart}]`, 'u').test(content))) return undefined
       const between = `(?<=[^${SPACE}])(?=[${SPACE}])`
-      return new RegExp(ideographs ? `${between}|(?<=[${IDEOGRAPHS}])|(?=[${IDEOGRAPHS}])` : between, 'gu')
+      const alone = classOf(IDEOGRAPHS)
+      const apart = ideographs ? `${SPACE}${alone}` : SPACE
+      if (added.some(({ content }) => new RegExp(`[${apart}]`, 'u').test(content))) return undefined
+      const words = added.some(({ single_word }) => single_word)
+      return new RegExp(ideographs && !words ? `${between}|(?<=[${alone}])|(?=[${alone}])` : between, 'gu')
     }
     case 'ByteLevel':
     case 'Metaspace':
@@ -72,4 +90,12 @@ export function cutPoints(file: TokenizerFile): RegExp | undefined {
     default:
       return undefined
   }
+}
+
+/**
+ * True if the text before a space has the same tokens without the rest: where pieces are found from left to right, and none goes on
+ * behind a space.
+ */
+export function hasBeginnings({ model }: TokenizerFile): boolean {
+  return model?.reserved !== undefined && model.vocab.every(([piece]) => !piece.includes('▁', 1))
 }

@@ -6,15 +6,10 @@ import { parseTokenizer, type TextTokenizer, type TokenizerOptions } from './tok
 
 /** See `loadTokenizer` in onDemand.ts. */
 export async function loadTokenizer(path: string, options: TokenizerOptions = {}): Promise<TextTokenizer> {
-  // The library loads while the file is read.
-  const [json] = await Promise.all([
-    readFile(path, 'utf8').catch((error: unknown) => {
-      throw fileError(error, path, 'read')
-    }),
-    import('@huggingface/tokenizers'),
-  ])
+  const json = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw fileError(error, path, 'read')
+  })
   const pointer = gitLfsPointer(json, path)
   if (pointer) throw pointer
-  // Windows' editors put a mark of the byte order before UTF-8, which JSON does not have.
-  return parseTokenizer(json.replace(/^\uFEFF/, ''), path, options)
+  return parseTokenizer(json, path, options)
 }

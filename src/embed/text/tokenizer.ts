@@ -1,11 +1,8 @@
-// Tokenizer of texts, over the library's, corrected where Python's gives other tokens.
-import type { Tokenizer } from '@huggingface/tokenizers'
+// Tokenizer of texts, as a `tokenizer.json` says.
 import { PipiloError, turn } from '../../base/index.ts'
 import type { TextPreprocessing } from '../../models/index.ts'
-import { type BertNormalizerConfig, bertNormalize, bertPreTokenize } from './bert.ts'
-import { cutPoints, type Step, type TokenizerFile } from './cuts.ts'
-import { type PrecompiledConfig, precompiled } from './precompiled.ts'
-import { isLattice, keepsWords, unigramLattice } from './unigram.ts'
+import { cutPoints, hasBeginnings, type TokenizerFile } from './cuts.ts'
+import { Steps } from './steps/index.ts'
 
 /** Token ids of a text, special tokens included. */
 export interface Encoding {
@@ -42,7 +39,7 @@ export class TextTokenizer {
   readonly prefix: readonly number[]
   readonly suffix: readonly number[]
   readonly padId: number
-  readonly #tokenizer: Tokenizer
+  readonly #steps: Steps
   readonly #cuts: RegExp | undefined
   /** The text before a space has the same tokens without the rest. */
   readonly #hasBeginnings: boolean
@@ -50,25 +47,21 @@ export class TextTokenizer {
   /** The token that is left out. */
   readonly #unknown: number | undefined
 
-  /** @internal Made by {@link parseTokenizer}: users of the package need no types of the library. */
-  constructor(tokenizer: Tokenizer, file: TokenizerFile, options: TokenizerOptions = {}) {
-    correctSteps(tokenizer, file)
-    this.#tokenizer = tokenizer
-    this.#cuts = cutPoints(file)
-    this.#hasBeginnings = isLattice(file.model) && keepsWords(file.model)
+  /**
+   * @param file what a `tokenizer.json` holds
+   * @throws PipiloError `FORMAT_UNSUPPORTED`, `FORMAT_INVALID`
+   */
+  constructor(file: unknown, options: TokenizerOptions = {}) {
+    this.#steps = new Steps(file)
+    this.#cuts = cutPoints(file as TokenizerFile)
+    this.#hasBeginnings = hasBeginnings(file as TokenizerFile)
     this.#clean = cleaner(options)
-    const { unk_token: unknown } = file.model as { unk_token?: unknown }
-    this.#unknown =
-      options.dropUnknown && typeof unknown === 'string' ? tokenizer.token_to_id(unknown) : undefined
-    const text = 'text'
-    const around =
-      options.specialTokens === false
-        ? [text]
-        : (tokenizer.post_processor?.post_process([text]).tokens ?? [text])
-    const id = (token: string) => tokenizer.token_to_id(token) ?? 0
-    this.prefix = around.slice(0, around.indexOf(text)).map(id)
-    this.suffix = around.slice(around.indexOf(text) + 1).map(id)
-    this.padId = file.padding?.pad_id ?? tokenizer.token_to_id('[PAD]') ?? tokenizer.token_to_id('<pad>') ?? 0
+    const { unk_token: unknown } = (file as TokenizerFile).model ?? {}
+    this.#unknown = options.dropUnknown && typeof unknown === 'string' ? this.#steps.idOf(unknown) : undefined
+    const special = options.specialTokens !== false
+    this.prefix = special ? this.#steps.prefix : []
+    this.suffix = special ? this.#steps.suffix : []
+    this.padId = this.#steps.padId
   }
 
   /** How many special tokens stand around a text. */
@@ -77,10 +70,11 @@ export class TextTokenizer {
   }
 
   /**
-   * Ids of a text, special tokens at both ends, at most `maxLength` in all: what is too long loses its end. Of a long
-   * text only as much is looked at as the limit needs.
+   * Ids of a text, special tokens at both ends, at most `maxLength` in all: what is too long loses its end, or its beginning where
+   * the file cuts on the left. Of a long text that loses its end only as much is looked at as the limit needs.
    */
   encode(whole: string, maxLength = Number.POSITIVE_INFINITY): Encoding {
+    if (this.#steps.cutsLeft) return this.#cutLeft(whole, maxLength)
     const ids = [...this.prefix]
     const limit = Math.max(this.prefix.length, maxLength - this.suffix.length)
     const text = this.#hasBeginnings && Number.isFinite(limit) ? this.#beginning(whole, limit) : whole
@@ -96,28 +90,45 @@ export class TextTokenizer {
     return { ids, truncated }
   }
 
+  #cutLeft(text: string, maxLength: number): Encoding {
+    const content: number[] = []
+    for (let start = 0; start < text.length; ) {
+      const end = this.#cutAfter(text, start + PIECE)
+      for (const id of this.content(text.slice(start, end))) content.push(id)
+      start = end
+    }
+    const limit = Math.max(0, maxLength - this.specials)
+    const truncated = content.length > limit
+    const kept = truncated ? content.slice(content.length - limit) : content
+    return { ids: [...this.prefix, ...kept, ...this.suffix], truncated }
+  }
+
   /** Ids of a text, or of a part between two {@link cuts}, without special tokens. */
   content(text: string): number[] {
     // A lone surrogate is no character; Python's tokenizers refuse it, UTF-8 encoders write U+FFFD.
     const characters = /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
-    const cleaned = this.#clean(characters)
-    const { ids }: { ids: number[] } = this.#tokenizer.encode(cleaned, { add_special_tokens: false })
+    const ids = this.#steps.ids(this.#clean(characters))
     return this.#unknown === undefined ? ids : ids.filter((id) => id !== this.#unknown)
   }
 
   /** The id of the token that texts are padded with: the one of this name, else the tokenizer's own. */
   padding(token: string | undefined): number {
-    return (token === undefined ? undefined : this.#tokenizer.token_to_id(token)) ?? this.padId
+    return (token === undefined ? undefined : this.#steps.idOf(token)) ?? this.padId
   }
 
   /** A token as the vocabulary writes it: `bird`, `##hee`, `▁sings`; `''` for an id that it does not have. */
   token(id: number): string {
-    return this.#tokenizer.id_to_token(id) ?? ''
+    return this.#steps.tokenOf(id) ?? ''
   }
 
   /** With `false` the tokens of a text's parts may differ from those of the whole, wherever it is cut. */
   get divisible(): boolean {
     return this.#cuts !== undefined
+  }
+
+  /** Ids from 0 to the largest. */
+  get vocabulary(): number {
+    return this.#steps.largestId + 1
   }
 
   /** Places after 0 and before the end where a text may be cut, in order: about every word. */
@@ -159,61 +170,21 @@ function cleaner({ lowercase, clean }: TokenizerOptions): (text: string) => stri
  * A tokenizer of the text of a `tokenizer.json`.
  *
  * @param name what errors call it
- * @throws PipiloError `FORMAT_INVALID`
+ * @throws PipiloError `FORMAT_INVALID`, `FORMAT_UNSUPPORTED` for a step or an option that is not known
  */
 export async function parseTokenizer(
   json: string,
   name: string,
   options: TokenizerOptions = {},
 ): Promise<TextTokenizer> {
-  const { Tokenizer } = await import('@huggingface/tokenizers')
   try {
-    const file = JSON.parse(json) as TokenizerFile
+    const file: unknown = JSON.parse(json.replace(/^\ufeff/, ''))
     // Parsing and building 30,000 entries are two stretches of work: the event loop turns between them.
     await turn()
-    const tokenizer = new Tokenizer(file, {})
-    await turn()
-    return new TextTokenizer(tokenizer, file, options)
+    return new TextTokenizer(file, options)
   } catch (cause) {
-    throw new PipiloError(
-      'FORMAT_INVALID',
-      `${name} is not a tokenizer that can be read: ${(cause as Error).message}.`,
-      { input: name, cause },
-    )
-  }
-}
-
-/**
- * Puts our own steps in place of the library's. Its BERT takes a surrogate for a character (ideographs beyond U+FFFF) and sorts
- * characters by the Unicode version of the running V8; it lowers a sigma at a word's end by Greek spelling; of SentencePiece's
- * normalisation it knows an approximation; it does not know how TensorFlow.js chooses among pieces.
- */
-function correctSteps(tokenizer: Tokenizer, file: TokenizerFile): void {
-  const visit = (part: unknown, step: Step | null | undefined): void => {
-    if (!part || !step) return
-    if (step.type === 'BertNormalizer') {
-      const normalizer = part as NonNullable<Tokenizer['normalizer']>
-      normalizer.normalize = (text: string) => bertNormalize(text, step as BertNormalizerConfig)
-    } else if (step.type === 'Precompiled') {
-      const normalizer = part as NonNullable<Tokenizer['normalizer']>
-      normalizer.normalize = precompiled(step as PrecompiledConfig)
-    } else if (step.type === 'Lowercase') {
-      const normalizer = part as NonNullable<Tokenizer['normalizer']>
-      // Python's lowers character by character, whatever stands at a word's end.
-      normalizer.normalize = (text: string) => text.replaceAll('Σ', 'σ').toLowerCase()
-    } else if (step.type === 'BertPreTokenizer') {
-      const preTokenizer = part as NonNullable<Tokenizer['pre_tokenizer']>
-      preTokenizer.pre_tokenize_text = (text: string) => bertPreTokenize(text)
-    } else if (step.type === 'Sequence') {
-      const { normalizers, tokenizers } = part as { normalizers?: unknown[]; tokenizers?: unknown[] }
-      step.normalizers?.forEach((child, index) => void visit(normalizers?.[index], child))
-      step.pretokenizers?.forEach((child, index) => void visit(tokenizers?.[index], child))
-    }
-  }
-  visit(tokenizer.normalizer, file.normalizer)
-  visit(tokenizer.pre_tokenizer, file.pre_tokenizer)
-  if (isLattice(file.model)) {
-    const lattice = unigramLattice(file.model)
-    tokenizer.model.encode = (words: string[]) => words.flatMap(lattice)
+    const known = cause instanceof PipiloError
+    const sentence = `${name} is not a tokenizer that can be read: ${(cause as Error).message.replace(/\.$/, '')}.`
+    throw new PipiloError(known ? cause.code : 'FORMAT_INVALID', sentence, { input: name, cause })
   }
 }

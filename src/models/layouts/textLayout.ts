@@ -68,6 +68,7 @@ export async function readTextLayout(files: ModelFiles, given?: Modules): Promis
       maxLength: await maxLength(files, network, config, sentence),
       ...(await readPrompts(files)),
       ...(sentence['do_lower_case'] === true ? { lowercase: true } : {}),
+      ...(isCount(config['vocab_size']) ? { vocabulary: config['vocab_size'] } : {}),
     },
     tokenizer,
     notes: modules
@@ -84,13 +85,24 @@ async function maxLength(
   sentence: Readonly<Record<string, unknown>>,
 ): Promise<number> {
   const tokenizer = await firstObject(files, [`${network}tokenizer_config.json`, 'tokenizer_config.json'])
-  const positions = config['max_position_embeddings']
   const stated = sentence['max_seq_length'] ?? tokenizer?.['model_max_length']
-  const limits = [stated, positions].filter(
+  const limits = [stated, positionsOf(config)].filter(
     (limit): limit is number => typeof limit === 'number' && limit > 0,
   )
   return limits.length ? Math.min(...limits) : 512
 }
+
+/** Networks that count positions from behind the padding token's: of RoBERTa's 514 a text has 512. */
+const OFFSET = /^(?:xlm-)?roberta|^(?:camembert|mpnet|longformer|data2vec-text|ibert|lilt|luke|xmod|phobert)$/
+
+/** Tokens that a network has positions for. */
+function positionsOf(config: Readonly<Record<string, unknown>>): unknown {
+  const { max_position_embeddings: positions, model_type: type, pad_token_id: pad = 1 } = config
+  const isOffset = typeof positions === 'number' && typeof pad === 'number' && OFFSET.test(String(type))
+  return isOffset ? positions - pad - 1 : positions
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0
 
 /** The prompts that `config_sentence_transformers.json` names, and the default one. */
 export async function readPrompts(

@@ -2,6 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles, readBytes, readJson, readJsonObject, readText } from '../files.ts'
 import { byteLevel } from './byteLevel.ts'
+import { heard, says } from './heard.ts'
 import { openAiBpe } from './openAiBpe.ts'
 import type { Settings, TokenizerJson } from './parts.ts'
 import { sentencePiece } from './sentencePiece.ts'
@@ -17,9 +18,19 @@ const openAi = 'bpe_simple_vocab_16e6.txt.gz'
 /** Classes of tokenizers where the files name none, by transformers' `model_type`. */
 const kinds: Readonly<Record<string, string>> = {
   albert: 'Albert',
+  bart: 'Bart',
+  bert: 'Bert',
   camembert: 'Camembert',
   clip: 'CLIP',
+  convbert: 'Bert',
+  distilbert: 'Bert',
+  electra: 'Bert',
+  gpt2: 'GPT2',
+  longformer: 'Longformer',
+  mobilebert: 'MobileBert',
+  mpnet: 'MPNet',
   qwen3: 'Qwen2',
+  roberta: 'Roberta',
   siglip: 'Siglip',
   'xlm-roberta': 'XLMRoberta',
 }
@@ -27,13 +38,27 @@ const kinds: Readonly<Record<string, string>> = {
 /** See `tokenizerPath` in ../onDemand.ts. */
 export async function tokenizerPath(files: ModelFiles, folder = ''): Promise<string | undefined> {
   for (const place of new Set([folder, ''])) {
-    if (await files.has(`${place}tokenizer.json`)) return files.get(`${place}tokenizer.json`)
+    if (await files.has(`${place}tokenizer.json`)) return withSettings(files, place)
   }
   for (const place of new Set([folder, ''])) {
     const made = await fromVocabulary(files, place)
     if (made) return files.keep(JSON.stringify(made))
   }
   return undefined
+}
+
+/** The path of a `tokenizer.json`, or of one as its `tokenizer_config.json` says, where that is another. */
+async function withSettings(files: ModelFiles, place: string): Promise<string> {
+  const path = `${place}tokenizer.json`
+  if (!(await files.has(`${place}tokenizer_config.json`))) return files.get(path)
+  const { kind, config } = await settingsOf(files, place)
+  // A class of any steps takes them from the file.
+  const anySteps = /^(?:PreTrainedTokenizer|TokenizersBackend)/.test(String(config['tokenizer_class'] ?? ''))
+  const settings = { kind: anySteps ? '' : kind, config }
+  if (!says(settings)) return files.get(path)
+  const file = await readJsonObject(files, path)
+  const changed = heard(file, settings)
+  return changed === file ? files.get(path) : files.keep(JSON.stringify(changed))
 }
 
 /** The equivalent of `tokenizer.json` for an older vocabulary, or undefined where there is none. */

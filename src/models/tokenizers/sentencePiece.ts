@@ -15,9 +15,6 @@ import { PIECE, readSentencePiece, type SentencePieceModel } from './sentencePie
 /** Characters that SigLIP drops from a text: Python's `string.punctuation`. */
 const PUNCTUATION = '[!-/:-@\\[-`{-~]'
 
-/** A capital sigma at a word's end, which Python's `str.lower`, unlike the step `Lowercase`, makes a final one. */
-const FINAL_SIGMA = '(?<=\\p{Cased}\\p{Case_Ignorable}*)Σ(?!\\p{Case_Ignorable}*\\p{Cased})'
-
 interface Style {
   /** Pieces in the order of their ids. */
   readonly vocab: readonly (readonly [string, number])[]
@@ -124,12 +121,7 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
   }
   if (settings.kind === 'Albert' || has('[CLS]')) {
     const [start, end] = [named('cls_token', '[CLS]'), named('sep_token', '[SEP]')]
-    const normalizers = [
-      { type: 'Replace', pattern: { String: '``' }, content: '"' },
-      { type: 'Replace', pattern: { String: "''" }, content: '"' },
-      ...(flag(settings, 'keep_accents', false) ? [] : [{ type: 'NFKD' }, { type: 'StripAccents' }]),
-      ...(flag(settings, 'do_lower_case', true) ? [{ type: 'Lowercase' }] : []),
-    ]
+    const normalizers = albertNormalizers(settings)
     const special = [
       start,
       end,
@@ -143,7 +135,8 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
   const special = [end, named('unk_token', '<unk>'), named('pad_token', '<pad>')]
   const cleaned = [
     ...(flag(settings, 'do_lower_case', true)
-      ? [{ type: 'Replace', pattern: { Regex: FINAL_SIGMA }, content: 'ς' }, { type: 'Lowercase' }]
+      ? // Python's `str.lower`, unlike the step, makes a capital sigma at a word's end a final one.
+        [{ type: 'Lowercase', final_sigma: true }]
       : []),
     { type: 'Replace', pattern: { Regex: PUNCTUATION }, content: '' },
     { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
@@ -159,4 +152,14 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
     special,
     itself,
   }
+}
+
+/** ALBERT's normalizers, but for the map of characters of its SentencePiece model. */
+export function albertNormalizers(settings: Settings): Part[] {
+  return [
+    { type: 'Replace', pattern: { String: '``' }, content: '"' },
+    { type: 'Replace', pattern: { String: "''" }, content: '"' },
+    ...(flag(settings, 'keep_accents', false) ? [] : [{ type: 'NFKD' }, { type: 'StripAccents' }]),
+    ...(flag(settings, 'do_lower_case', true) ? [{ type: 'Lowercase' }] : []),
+  ]
 }

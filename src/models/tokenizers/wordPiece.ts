@@ -3,6 +3,7 @@ import {
   addedTokens,
   around,
   flag,
+  type Part,
   type Settings,
   specialToken,
   type TokenizerJson,
@@ -31,17 +32,9 @@ export function wordPiece(vocabulary: string, settings: Settings): TokenizerJson
     token('pad_token', '[PAD]', '<pad>'),
     token('mask_token', '[MASK]', '<mask>'),
   ]
-  const accents = settings.config['strip_accents']
   return tokenizerJson({
     added_tokens: addedTokens(settings, special, idOf),
-    normalizer: {
-      type: 'BertNormalizer',
-      clean_text: true,
-      handle_chinese_chars: flag(settings, 'tokenize_chinese_chars', true),
-      strip_accents: typeof accents === 'boolean' ? accents : null,
-      lowercase: flag(settings, 'do_lower_case', true),
-    },
-    pre_tokenizer: { type: 'BertPreTokenizer' },
+    ...bertSteps(settings),
     post_processor: around(start, end, idOf),
     model: {
       type: 'WordPiece',
@@ -51,4 +44,19 @@ export function wordPiece(vocabulary: string, settings: Settings): TokenizerJson
       vocab: Object.fromEntries(vocab),
     },
   })
+}
+
+/** BERT's normalizer and pre-tokenizer. */
+export function bertSteps(settings: Settings): { normalizer: Part; pre_tokenizer: Part } {
+  const accents = settings.config['strip_accents']
+  return {
+    normalizer: {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: flag(settings, 'tokenize_chinese_chars', true),
+      strip_accents: typeof accents === 'boolean' ? accents : null,
+      lowercase: flag(settings, 'do_lower_case', true),
+    },
+    pre_tokenizer: { type: 'BertPreTokenizer' },
+  }
 }

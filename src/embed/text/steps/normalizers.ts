@@ -1,0 +1,218 @@
+// Normalizers: what is done to a text before it is cut.
+import { PipiloError } from '../../../base/index.ts'
+import { byteLetters } from './byteLetters.ts'
+import { classOf, SPACE } from './classes.ts'
+import { Part } from './part.ts'
+import { pattern, stretches } from './patterns.ts'
+import { precompiled } from './precompiled.ts'
+import { IDEOGRAPHS, MARKS, NONSPACING, REMOVED, UNSTABLE } from './unicode.ts'
+
+/** A step that changes a text. */
+export interface Normalizer {
+  apply(text: string): string
+  /**
+   * How many of the result's first UTF-16 units come from the text's first `zero`. Missing where the beginning of a text is changed
+   * as if nothing followed.
+   */
+  zero?(text: string, zero: number): number
+  /** How many times as long as the text the result can be; missing where that is a fixed number of times for any text. */
+  readonly growth?: number
+}
+
+/** How much longer than the text its normalised form may be, by replacements that the file chooses. */
+const MOST_GROWTH = 256
+
+/**
+ * The normalizer of a `tokenizer.json`.
+ *
+ * @throws PipiloError `FORMAT_UNSUPPORTED`, `FORMAT_INVALID`
+ */
+export function normalizerOf(value: unknown): Normalizer {
+  const list = value === null || value === undefined ? [] : flat(Part.of(value, 'normalizer'))
+  const steps = list.map(step)
+  const growth = steps.reduce((product, { growth: times = 1 }) => product * times, 1)
+  if (growth > MOST_GROWTH) {
+    throw new PipiloError(
+      'FORMAT_UNSUPPORTED',
+      `The normalizer's replacements can make a text more than ${MOST_GROWTH} times as long.`,
+    )
+  }
+  if (steps.length === 1) return steps[0]!
+  return {
+    apply: (text) => steps.reduce((current, normalizer) => normalizer.apply(current), text),
+    zero: (text, zero) => {
+      let current = text
+      let count = zero
+      for (const normalizer of steps) {
+        count = zeroAfter(normalizer, current, count)
+        current = normalizer.apply(current)
+      }
+      return count
+    },
+  }
+}
+
+/** See {@link Normalizer.zero}. */
+export function zeroAfter(normalizer: Normalizer, text: string, zero: number): number {
+  if (zero === 0) return 0
+  return normalizer.zero ? normalizer.zero(text, zero) : normalizer.apply(text.slice(0, zero)).length
+}
+
+function flat(part: Part): Part[] {
+  if (part.type !== 'Sequence') return [part]
+  part.only('normalizers')
+  return part.parts('normalizers', 'normalizer').flatMap(flat)
+}
+
+function step(part: Part): Normalizer {
+  switch (part.type) {
+    case 'BertNormalizer':
+      return bert(part)
+    case 'Strip':
+      return strip(part)
+    case 'Replace':
+      return replace(part)
+    case 'Prepend':
+      return prepend(part)
+    case 'Precompiled':
+      return precompiled(part)
+    case 'Lowercase':
+      // Ours: a sigma at a word's end as Python's `str.lower` has it.
+      part.only('final_sigma')
+      return { apply: part.flag('final_sigma', false) ? lowerWords : lower }
+    default: {
+      const make = PLAIN[part.type]
+      if (!make) throw part.unknownType()
+      part.only()
+      return { apply: make() }
+    }
+  }
+}
+
+/** Steps without options. */
+const PLAIN: Readonly<Record<string, () => (text: string) => string>> = {
+  NFC: () => form('NFC'),
+  NFD: () => form('NFD'),
+  NFKC: () => form('NFKC'),
+  NFKD: () => form('NFKD'),
+  StripAccents: () => without(MARKS),
+  Nmt: () => nmt,
+  ByteLevel: () => byteLetters,
+}
+
+const ASCII = /^[\0-\x7f]*$/
+const SIGMA = /Σ/g
+/** A capital sigma at a word's end. */
+const FINAL_SIGMA = /(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})/gu
+
+/** Lower case, letter by letter: a sigma at a word's end becomes σ, not ς. */
+function lower(text: string): string {
+  return text.replace(SIGMA, 'σ').toLowerCase()
+}
+
+function lowerWords(text: string): string {
+  return lower(text.replace(FINAL_SIGMA, 'ς'))
+}
+
+/** A normal form, with the characters left as they are that the reference does not know. */
+function form(name: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): (text: string) => string {
+  const stable = new RegExp(`[^${classOf(UNSTABLE)}]+`, 'gu')
+  return (text) => (ASCII.test(text) ? text : text.replace(stable, (part) => part.normalize(name)))
+}
+
+function without(packed: string): (text: string) => string {
+  const characters = new RegExp(`[${classOf(packed)}]+`, 'gu')
+  return (text) => (ASCII.test(text) ? text : text.replace(characters, ''))
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SentencePiece drops
+const NMT_REMOVED = /[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]/g
+const NMT_SPACES = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g
+
+/** White space and control characters as in the training of Google's neural machine translation. */
+function nmt(text: string): string {
+  return text.replace(NMT_REMOVED, '').replace(NMT_SPACES, ' ')
+}
+
+/** Characters that BERT leaves as they are, or lowers. */
+const PLAIN_TEXT = /^[\t\n\r\x20-\x7e]*$/
+const WHITE = new RegExp(`[${SPACE}]`, 'gu')
+
+function bert(part: Part): Normalizer {
+  part.only('clean_text', 'handle_chinese_chars', 'strip_accents', 'lowercase')
+  const [clean, chinese] = [part.flag('clean_text'), part.flag('handle_chinese_chars')]
+  const lowercase = part.flag('lowercase')
+  const accents = part.get('strip_accents') == null ? lowercase : part.flag('strip_accents')
+  const removed = new RegExp(`[${classOf(REMOVED)}]`, 'gu')
+  const ideographs = new RegExp(`[${classOf(IDEOGRAPHS)}]`, 'gu')
+  const decompose = form('NFD')
+  const strip = without(NONSPACING)
+  return {
+    apply: (text) => {
+      let result = text
+      if (!PLAIN_TEXT.test(text)) {
+        if (clean) result = result.replace(removed, '')
+        if (chinese) result = result.replace(ideographs, ' $& ')
+        if (accents) result = strip(decompose(result))
+      }
+      if (clean) result = result.replace(WHITE, ' ')
+      return lowercase ? lower(result) : result
+    },
+  }
+}
+
+function strip(part: Part): Normalizer {
+  part.only('strip_left', 'strip_right')
+  const [left, right] = [part.flag('strip_left'), part.flag('strip_right')]
+  const leading = new RegExp(`^[${SPACE}]+`, 'u')
+  const white = new RegExp(`[${SPACE}]`, 'u')
+  return {
+    apply: (text) => {
+      const rest = left ? text.replace(leading, '') : text
+      let end = rest.length
+      if (right) while (end > 0 && white.test(rest[end - 1]!)) end--
+      return rest.slice(0, end)
+    },
+    zero: (text, zero) => {
+      const gone = left ? (leading.exec(text)?.[0].length ?? 0) : 0
+      return Math.max(0, zero - gone)
+    },
+  }
+}
+
+function replace(part: Part): Normalizer {
+  part.only('pattern', 'content')
+  const content = part.text('content')
+  const { regex, shortest } = pattern(part.get('pattern'), part.place)
+  // What the reference puts before a text has no place in it, and the steps behind treat it otherwise.
+  if (shortest === 0 && content !== '')
+    throw part.unsupported('puts something where its pattern finds nothing')
+  const rewrite = (text: string, from: number) => {
+    let result = ''
+    let zero = 0
+    if (text === '') return { result, zero }
+    for (const { start, end, matched } of stretches(regex, text)) {
+      result += matched ? content : text.slice(start, end)
+      // What replaces a match stands where its last character stood.
+      if (!matched) zero += Math.max(0, Math.min(end, from) - start)
+      else if (end - 1 < from) zero += content.length
+    }
+    return { result, zero }
+  }
+  return {
+    apply: (text) => rewrite(text, 0).result,
+    zero: (text, zero) => rewrite(text, zero).zero,
+    growth: Math.max(1, content.length / Math.max(1, shortest)),
+  }
+}
+
+function prepend(part: Part): Normalizer {
+  part.only('prepend')
+  const words = part.text('prepend')
+  // It makes the reference lose the place of the first character.
+  if (words === '') throw part.unsupported('puts nothing before a text')
+  return {
+    apply: (text) => (text === '' ? text : words + text),
+    zero: (text, zero) => (text === '' ? 0 : words.length + zero),
+  }
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import drawn from '../../testdata/tokenizer_steps.json' with { type: 'json' }
+import { parseTokenizer, TextTokenizer } from '../tokenizer.ts'
+import { Steps } from './index.ts'
+import { pattern, stretches } from './patterns.ts'
+
+type File = Record<string, unknown>
+
+const vocab = { '<unk>': 0, a: 1, b: 2, '##b': 3, ab: 4 }
+const model = { type: 'WordLevel', vocab, unk_token: '<unk>' }
+const wordPiece = {
+  type: 'WordPiece',
+  vocab,
+  unk_token: '<unk>',
+  continuing_subword_prefix: '##',
+  max_input_chars_per_word: 9,
+}
+const bpe = { type: 'BPE', vocab, merges: [['a', 'b']], unk_token: '<unk>' }
+const replace = (source: string, content = '') => ({ type: 'Replace', pattern: { Regex: source }, content })
+
+describe('the steps of a tokenizer', () => {
+  it.each(
+    drawn.tokenizers.map(({ name, file, ids }) => [name, file as File, ids] as const),
+  )("give the ids of Python's: %s", (_, file, ids) => {
+    const tokenizer = new TextTokenizer(file)
+    const limit = 'truncation' in file ? 4 : undefined
+    for (const [i, text] of drawn.texts.entries())
+      expect(tokenizer.encode(text, limit).ids, text).toEqual(ids[i])
+  })
+
+  it.each<[string, File]>([
+    ["normalizer 'Backwards' is not known", { model, normalizer: { type: 'Backwards' } }],
+    ["pre_tokenizer 'Backwards' is not known", { model, pre_tokenizer: { type: 'Backwards' } }],
+    ["post_processor 'Backwards' is not known", { model, post_processor: { type: 'Backwards' } }],
+    ["model 'Backwards' is not known", { model: { ...model, type: 'Backwards' } }],
+    ["option 'twice'", { model, pre_tokenizer: { type: 'Whitespace', twice: true } }],
+    ["option 'twice'", { model: { ...model, twice: true } }],
+    ['dropout of 0.1', { model: { ...bpe, dropout: 0.1 } }],
+    ["'Backwards' for 'behavior'", { model, pre_tokenizer: { type: 'Punctuation', behavior: 'Backwards' } }],
+    ['16 steps deep', { model, normalizer: nested(20) }],
+    [
+      '256 times as long',
+      {
+        model,
+        normalizer: {
+          type: 'Sequence',
+          normalizers: Array(9).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'aa' }),
+        },
+      },
+    ],
+    ['finds nothing', { model, normalizer: replace('x*', 'y') }],
+    ...['(a+)+b', '(a|a)*b', '(a|ab)*c', '(.*a){20}', 'a*a*b', '(?:a?b?)*c', '(?:\\s*)*x'].map(
+      (source): [string, File] => ['search without end', { model, normalizer: replace(source) }],
+    ),
+    ...['\\X', '\\R', '(?<=a++)b', '\\p{Nobody}', '(?i:ss)', '(?i:ä)', '[a-', '(a', '\\1', 'a**'].map(
+      (source): [string, File] => ['of the normalizer Replace', { model, normalizer: replace(source) }],
+    ),
+  ])('refuse by name: %s', (said, file) => {
+    expect(() => new Steps(file)).toThrow(
+      expect.objectContaining({ code: 'FORMAT_UNSUPPORTED', message: expect.stringContaining(said) }),
+    )
+  })
+
+  it.each<[string, File]>([
+    ["'<none>' for unknown words", { model: { ...model, unk_token: '<none>' } }],
+    ["'<none>' for unknown words", { model: { ...wordPiece, unk_token: '<none>' } }],
+    ["'<none>' for what is unknown", { model: { ...bpe, unk_token: '<none>' } }],
+    ['empty vocabulary', { model: { ...model, vocab: {} } }],
+    ['empty vocabulary', { model: { type: 'Unigram', vocab: [], unk_id: 0 } }],
+    ['only 1 pieces', { model: { type: 'Unigram', vocab: [['a', 0]], unk_id: 1 } }],
+    ['two tokens the same id', { model: { ...model, vocab: { ...vocab, c: 4 } } }],
+    ['no whole number', { model: { ...model, vocab: { ...vocab, c: 4.5 } } }],
+    ["merges 'ba'", { model: { ...bpe, merges: [['b', 'a']] } }],
+    [
+      "puts '[CLS]' as 7",
+      { model, post_processor: { type: 'BertProcessing', cls: ['[CLS]', 7], sep: ['a', 1] } },
+    ],
+    ['holds as 1', { model, post_processor: { type: 'BertProcessing', cls: ['a', 2], sep: ['a', 1] } }],
+    ['has the id 9, and 5', { model, added_tokens: [{ id: 9, content: 'new', special: true }] }],
+    [
+      'leaves nothing',
+      { model, normalizer: replace('n'), added_tokens: [{ id: 5, content: 'n', special: false }] },
+    ],
+    ['no map of characters', { model, normalizer: { type: 'Precompiled', precompiled_charsmap: 'AAAA' } }],
+    ['model is no object', {}],
+  ])('are no tokenizer where ids would be wrong: %s', (said, file) => {
+    expect(() => new Steps(file)).toThrow(
+      expect.objectContaining({ code: 'FORMAT_INVALID', message: expect.stringContaining(said) }),
+    )
+  })
+
+  it('have no ids for what the vocabulary has no token for', () => {
+    const steps = new Steps({ model: { type: 'Unigram', vocab: [['a', 0]], unk_id: null } })
+    expect(steps.ids('aa')).toEqual([0, 0])
+    expect(() => steps.ids('ab')).toThrow(expect.objectContaining({ code: 'TEXT_INVALID' }))
+  })
+
+  it('take as long for long texts as for short ones, letter by letter', () => {
+    const merges = Array.from({ length: 12 }, (_, i) => [`${'a'.repeat(2 ** i)}`, `${'a'.repeat(2 ** i)}`])
+    const words = ['a', ...merges.map((pair) => pair.join(''))]
+    const own = Object.fromEntries(words.map((word, id) => [word, id]))
+    const steps = new Steps({ model: { type: 'BPE', vocab: own, merges } })
+    expect(steps.ids('a'.repeat(4096 * 40 + 1))).toEqual([...Array(40).fill(12), 0])
+  })
+
+  it('are those of older files without a type or with a mark of byte order', async () => {
+    const { type: _, ...untyped } = bpe
+    const json = `\ufeff${JSON.stringify({ version: '1.0', model: untyped })}`
+    expect((await parseTokenizer(json, 'old.json')).encode('ab?').ids).toEqual([4, 0])
+  })
+})
+
+/** Sequences within sequences. */
+function nested(depth: number): File {
+  return depth === 0 ? { type: 'NFC' } : { type: 'Sequence', normalizers: [nested(depth - 1)] }
+}
+
+describe('patterns', () => {
+  const cut = (source: string, text: string) =>
+    stretches(pattern({ Regex: source }, 'test').regex, text).map(({ start, end }) => text.slice(start, end))
+
+  it.each([
+    ['^|$', '℆𠂱 ', ['', '℆𠂱 ', '']],
+    ['\\b', 'x² b', ['', 'x²', '', ' ', '', 'b', '']],
+    ['[a-z&&[^aeiou]]+', 'hello', ['h', 'e', 'll', 'o']],
+    ["(?i:'s|k)", "k'S \u212a\u017f", ['k', "'S", ' ', '\u212a', '\u017f']],
+    ['(?>a|ab)c', 'abcac', ['abc', 'ac']],
+    ['\\p{N}{1,3}+', '12345', ['12345']],
+    ['\\s+(?!\\S)|\\s+', 'a  \u0085b', ['a', '  ', '\u0085', 'b']],
+  ])('find what Oniguruma finds: %s in %j', (source, text, parts) => {
+    expect(cut(source, text)).toEqual(parts)
+  })
+})
