@@ -63,6 +63,7 @@ const inner: Record<string, string[]> = {
     'inputFor',
     'modelInput',
     'optionsKey',
+    'queryPrompt',
     'readingKey',
     'recipeDifferences',
     'recipeOptions',

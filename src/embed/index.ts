@@ -12,7 +12,7 @@ export {
   thumbnail,
 } from './onDemand.ts'
 export type { ResolvedEmbedder } from './openRecipe.ts'
-export { promptsFor, refusePrompt } from './prompt.ts'
+export { queryPrompt, refusePrompt } from './prompt.ts'
 export * from './public.ts'
 export { optionsKey, readingKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
 export type { PlacedToken } from './text/tokenPlaces.ts'

@@ -1,6 +1,6 @@
 // The embedder of a collection's queries, opened by the collection's recipe.
 import { PipiloError } from '../base/index.ts'
-import { type Embedder, inputFor, openRecipe, refuseModality } from '../embed/index.ts'
+import { type Embedder, inputFor, openRecipe, queryPrompt, refuseModality } from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { CollectionInfo } from './backend.ts'
 import type { Query } from './types.ts'
@@ -46,8 +46,7 @@ export class QueryModel {
     })
     const embedder = await this.#embedder
     const input = isText ? query.text : query.image
-    // The prompt of what is stored is not the query's: without one of its own it has the model's usual one.
-    const prompt = isText ? (query.prompt ?? embedder.card.text?.defaultPrompt ?? '') : undefined
+    const prompt = isText ? (query.prompt ?? queryPrompt(embedder)) : undefined
     const { vectors } = await embedder.embed([inputFor(embedder, { input, modality })], {
       ...(prompt !== undefined && { prompt }),
       ...(signal && { signal }),

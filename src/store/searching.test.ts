@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { embedder } from '../embed/index.ts'
+import { embedder, type Prompt } from '../embed/index.ts'
 import { towerFolder } from '../models/testing/towers.ts'
 import { connect } from './store.ts'
 import type { Collection, Filter, Hit, Row, SearchOptions, Store } from './types.ts'
@@ -137,6 +138,21 @@ describe('a search', () => {
     await expect(again.search({ text: 5 } as never)).rejects.toMatchObject({ code: 'INPUT_INVALID' })
     const bare = await birds(turning([{}]))
     await expect(bare.search({ text: 'a towhee' })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
+
+  it("puts the model's prompt of queries before a text, or the one that it brings", async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const e = await embedder(model, { runtime: { workers: 0 } })
+    const collection = await store.collection('texts', { embedder: e })
+    const prompts = ['query', 'document', { text: '' }] as const
+    const vectors = await Promise.all(prompts.map((prompt) => e.embed(['an owl'], { prompt })))
+    await collection.upsert(vectors.map((made, i) => ({ id: `${i}`, vector: made.vectors[0]! })))
+    await e.dispose()
+    const best = async (query: { text: string; prompt?: Prompt }) =>
+      (await collection.search(query, { k: 1 })).map(({ id, score }) => [id, score])
+    expect(await best({ text: 'an owl' })).toEqual([['0', expect.closeTo(1, 5)]])
+    expect(await best({ text: 'an owl', prompt: 'document' })).toEqual([['1', expect.closeTo(1, 5)]])
+    expect(await best({ text: 'an owl', prompt: { text: '' } })).toEqual([['2', expect.closeTo(1, 5)]])
   })
 
   it('takes a text or a picture by a model of both', async () => {

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, promptsFor, refusePrompt } from '../../embed/index.ts'
+import { inputFor, queryPrompt, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
@@ -129,11 +129,9 @@ async function answer(
         ? (wanted ?? (await kindOf(args.query, terminal)))
         : embedder.modality
     if (modality === 'image') refusePrompt(prompt, 'The query is a picture')
-    // The prompt of what is stored is not the query's: without one asked for it has the model's for queries, else the usual one.
-    const usual = promptsFor(embedder.recipe.text?.prompts).query ?? embedder.card.text?.defaultPrompt ?? ''
     const { vectors } = await embedder.embed([inputFor(embedder, { input: args.query, modality })], {
       signal: terminal.signal,
-      ...(modality === 'text' && { prompt: prompt ?? usual }),
+      ...(modality === 'text' && { prompt: prompt ?? queryPrompt(embedder) }),
     })
     return { collection: checked, vector: vectors[0]!, modality }
   } finally {
