@@ -512,6 +512,8 @@ const runs: Record<string, Record<string, Runs>> = {
   search: {
     ...modelRuns(searchText, searchPicture),
     ...promptRuns(searchText),
+    // The one of queries is there without being asked for.
+    prompt: [searchText, ['--prompt', 'document']],
     db: [
       ['towhee', '--collection', 'texts'],
       ['--db', 'elsewhere'],
