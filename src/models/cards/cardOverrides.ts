@@ -16,7 +16,6 @@ const cardNames = {
   text: true,
   image: true,
   featureAxis: true,
-  together: true,
   logitScale: true,
   logitBias: true,
   duplicates: true,
