@@ -2,7 +2,14 @@
 import { PipiloError } from '../../base/index.ts'
 import { readInputs } from '../../embed/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
-import { connect, indexFiles, type KeptRows, type Store } from '../../store/index.ts'
+import {
+  connect,
+  fileChanges,
+  indexFiles,
+  type KeptRows,
+  removeFiles,
+  type Store,
+} from '../../store/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
 import {
   as,
@@ -33,6 +40,7 @@ export const index = command({
     'pipilo index photos/',
     "pipilo index 'notes/**/*.txt' --collection notes",
     'pipilo index photos/ --prune',
+    'pipilo index notes/ --watch',
     'pipilo index photos/ captions.txt --collection photos --model hf:openai/clip-vit-base-patch32',
   ],
   args: {
@@ -56,6 +64,10 @@ export const index = command({
       type: 'boolean',
       description: 'The same, also where a whole path is missing or empty, as of a disk that is not mounted',
     },
+    watch: {
+      type: 'boolean',
+      description: 'Go on and follow the files: what is new, has changed or has gone; Ctrl-C ends it',
+    },
     'on-error': onError,
     json: { type: 'boolean', description: 'Print what was done as JSON' },
   },
@@ -66,6 +78,11 @@ export const index = command({
     const skip = oneOf(args['on-error'], 'on-error', ['throw', 'skip'] as const) ?? 'throw'
     const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
     const { prompt } = embedderOptions(args)
+    if (args.watch && args['prune-all'])
+      throw usageError('--watch keeps the rows of what cannot be looked for, and --prune-all removes them.')
+    const { signal } = terminal
+    // Begun before the first reading, so that no change is missed.
+    const changes = args.watch ? await fileChanges(specs, { signal }) : undefined
     const store = await connect(args.db)
     try {
       let known = args.model ? undefined : await rememberedBy(store, args.collection)
@@ -76,26 +93,37 @@ export const index = command({
       const collection = await store.collection(name, { embedder })
       const bar = progress(terminal, 'indexing')
       try {
-        const report = await indexFiles(specs, {
-          embedder,
-          collection,
-          prune: args['prune-all'] === true ? 'all' : args.prune === true,
-          onError: skip,
-          signal: terminal.signal,
-          ...(wanted && { as: wanted }),
-          ...(prompt !== undefined && { prompt }),
-          onProgress: ({ done, total }) => bar.update(done, total),
-        })
-        bar.clear()
-        const rows = await collection.count()
-        const { indexed, unchanged, pruned, kept, skipped, skippedCount } = report
-        await terminal.out(
-          args.json
-            ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skippedCount, rows })}\n`
-            : `${name}: ${indexed} indexed, ${unchanged} unchanged, ${pruned} removed; ${rows} rows in ${args.db}\n`,
-        )
-        reportSkipped(skipped, terminal, skippedCount)
-        if (kept.length > 0) throw keptError(kept)
+        const once = async (paths: readonly string[], gone: readonly string[] = []) => {
+          const removed = await removeFiles(collection, gone, { signal })
+          const report = await indexFiles(paths, {
+            embedder,
+            collection,
+            prune: args['prune-all'] === true ? 'all' : args.prune === true || args.watch === true,
+            onError: paths === specs ? skip : 'skip',
+            signal,
+            ...(wanted && { as: wanted }),
+            ...(prompt !== undefined && { prompt }),
+            onProgress: ({ done, total }) => bar.update(done, total),
+          })
+          bar.clear()
+          const rows = await collection.count()
+          const { indexed, unchanged, kept, skipped, skippedCount } = report
+          const pruned = report.pruned + removed
+          await terminal.out(
+            args.json
+              ? `${JSON.stringify({ collection: name, indexed, unchanged, pruned, skipped: skippedCount, rows })}\n`
+              : `${name}: ${indexed} indexed, ${unchanged} unchanged, ${pruned} removed; ${rows} rows in ${args.db}\n`,
+          )
+          reportSkipped(skipped, terminal, skippedCount)
+          return kept
+        }
+        const kept = await once(specs)
+        if (kept.length > 0 && changes) terminal.err(`pipilo: ${keptError(kept).message}\n`)
+        else if (kept.length > 0) throw keptError(kept)
+        for await (const { changed, removed } of changes ?? []) await once(changed, removed)
+      } catch (error) {
+        // Ctrl-C is the usual end of following.
+        if (!changes || !signal.aborted || !isAborted(error)) throw error
       } finally {
         bar.clear()
         await collection.close()
@@ -106,6 +134,8 @@ export const index = command({
     }
   },
 })
+
+const isAborted = (error: unknown): boolean => error instanceof PipiloError && error.code === 'ABORTED'
 
 /** Rows that could not be looked for, as an error: what was asked for was not done. */
 function keptError(kept: readonly KeptRows[]): PipiloError {

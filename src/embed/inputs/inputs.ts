@@ -1,11 +1,11 @@
 // Reads the inputs of files, folders, globs, addresses and standard input.
-import { relative, resolve, sep } from 'node:path'
+import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
-import { findFiles } from './inputFiles.ts'
+import { displayPath, findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { contentOf, hasPictureName } from './inputModality.ts'
 
@@ -80,13 +80,6 @@ function namedBy(spec: string): string | PipiloError {
 /** Standard input, which an abort ends even while nobody types. */
 const standardInput = (signal: AbortSignal | undefined) =>
   signal ? addAbortSignal(signal, process.stdin) : process.stdin
-
-/** A path as ids show it: with `/`, relative to `cwd` unless it lies outside. */
-export function displayPath(path: string, cwd: string): string {
-  const inside = relative(cwd, path)
-  const shown = inside === '..' || inside.startsWith(`..${sep}`) || inside === '' ? path : inside
-  return sep === '/' ? shown : shown.replaceAll(sep, '/')
-}
 
 async function* readFile(
   path: string,
