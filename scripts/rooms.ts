@@ -46,7 +46,7 @@ export const nodeFree = [
   'embed/batching/',
   'embed/prompt.ts',
   'embed/recipe/',
-  'embed/text/bert.ts',
+  'embed/text/steps/index.ts',
   'embed/text/chunk.ts',
   'embed/text/text.ts',
   'embed/text/tokenizer.ts',

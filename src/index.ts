@@ -74,6 +74,9 @@ export type {
   Condition,
   ConnectOptions,
   EmbedderIdentity,
+  Field,
+  FileChanges,
+  FileChangesOptions,
   Filter,
   Hit,
   IndexFilesOptions,
@@ -82,11 +85,13 @@ export type {
   KeptRows,
   Metadata,
   MetadataValue,
+  OptimizeOptions,
+  Query,
   Row,
   SearchOptions,
   Store,
   WriteOptions,
 } from './store/index.ts'
-export { connect, indexFiles } from './store/index.ts'
+export { connect, fileChanges, indexFiles, removeFiles } from './store/index.ts'
 export type { DType, Matrix, Neighbor, Tensor, TypedArray, Vector } from './tensor/index.ts'
 export { cosineSimilarity, similarityMatrix, topK } from './tensor/index.ts'

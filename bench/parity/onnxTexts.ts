@@ -20,15 +20,27 @@ const models = [
     name: 'bge-small-en-v1.5',
     pool: 'cls',
     prompt: '',
-    texts: ['Represent this sentence for searching relevant passages: what is an owl?', 'An owl is a bird of prey.'],
+    texts: [
+      'Represent this sentence for searching relevant passages: what is an owl?',
+      'An owl is a bird of prey.',
+    ],
   },
   {
     name: 'bge-small-zh-v1.5',
     pool: 'cls',
     prompt: '',
-    texts: ['为这个句子生成表示以用于检索相关文章：什么是猫头鹰？', '猫头鹰是夜行性猛禽。', '东京 2020 奥运会'],
+    texts: [
+      '为这个句子生成表示以用于检索相关文章：什么是猫头鹰？',
+      '猫头鹰是夜行性猛禽。',
+      '东京 2020 奥运会',
+    ],
   },
-  { name: 'e5-small-v2', pool: 'mean', prompt: 'query: ', texts: ['passage: An owl is a bird of prey.', 'query: what is an owl?'] },
+  {
+    name: 'e5-small-v2',
+    pool: 'mean',
+    prompt: 'query: ',
+    texts: ['passage: An owl is a bird of prey.', 'query: what is an owl?'],
+  },
 ] as const
 
 const [jars, sts] = process.argv.slice(2) as [string, string]
@@ -51,7 +63,11 @@ for (const { name, pool, prompt, texts } of models) {
   const sentences = isEnglish ? [...new Set(pairs.flat())].map((text) => prompt + text) : []
   const all = [...texts, ...sentences]
   const script = fileURLToPath(new URL('onnx_texts.py', import.meta.url))
-  const { version, vectors: expected, ids } = JSON.parse(
+  const {
+    version,
+    vectors: expected,
+    ids,
+  } = JSON.parse(
     execFileSync(python, [script, join(folder, 'model.onnx'), join(folder, 'tokenizer.json'), pool], {
       input: JSON.stringify(all),
       encoding: 'utf8',
@@ -73,8 +89,12 @@ for (const { name, pool, prompt, texts } of models) {
       scores,
     )
   }
-  const stsb = isEnglish ? `; STS-B dev: ${correlation(vectors).toFixed(4)} here, ${correlation(expected).toFixed(4)} in Python` : ''
-  console.log(`${name} (onnxruntime ${version}): ${all.length} texts, ${other.length} with other tokens, least cosine ${worst.toFixed(7)}${stsb}`)
+  const stsb = isEnglish
+    ? `; STS-B dev: ${correlation(vectors).toFixed(4)} here, ${correlation(expected).toFixed(4)} in Python`
+    : ''
+  console.log(
+    `${name} (onnxruntime ${version}): ${all.length} texts, ${other.length} with other tokens, least cosine ${worst.toFixed(7)}${stsb}`,
+  )
   rmSync(folder, { recursive: true })
 }
 process.exitCode = worstOfAll > 0.99999 ? 0 : 1

@@ -11,6 +11,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   embed: async () => (await import('./commands/embed.ts')).embed,
   index: async () => (await import('./commands/index.ts')).index,
   search: async () => (await import('./commands/search.ts')).search,
+  collections: async () => (await import('./commands/collections.ts')).collections,
   attribute: async () => (await import('./commands/attribute.ts')).attributeCommand,
   inspect: async () => (await import('./commands/inspect.ts')).inspect,
   export: async () => (await import('./commands/export.ts')).exportCommand,

@@ -83,6 +83,8 @@ beforeAll(async () => {
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
   mkdirSync('old')
   writeFileSync('old/old.txt', 'of a folder that will be gone\n')
+  writeFileSync('twice.txt', 'a towhee sings\na towhee sings\n')
+  await run('index', ['twice.txt', '--model', 't', '--collection', 'twice'])
   writeFileSync('bad.txt', Buffer.from('fine\nb\xe4d\n', 'latin1'))
   await run('index', ['notes.txt', 'old', '--model', 't', '--by', 'line'])
   await run('index', ['notes.txt', 'photos', '--model', 'clip', '--collection', 'both', '--by', 'line'])
@@ -526,6 +528,7 @@ const runs: Record<string, Record<string, Runs>> = {
     dtype: [indexText, ['--dtype', 'int8']],
     prune: [['notes.txt'], ['--prune']],
     'prune-all': [['old', '--model', 't', '--prune'], ['--prune-all']],
+    watch: [['old', '--model', 't', '--prune-all'], ['--watch']],
     'on-error': [
       ['bad.txt', '--model', 't'],
       ['--on-error', 'skip'],
@@ -535,6 +538,8 @@ const runs: Record<string, Record<string, Runs>> = {
   search: {
     ...modelRuns(searchText, searchPicture),
     ...promptRuns(searchText),
+    // The one of queries is there without being asked for.
+    prompt: [searchText, ['--prompt', 'document']],
     db: [
       ['towhee', '--collection', 'texts'],
       ['--db', 'elsewhere'],
@@ -542,6 +547,10 @@ const runs: Record<string, Record<string, Runs>> = {
     collection: [['towhee'], ['--collection', 'both']],
     k: [['towhee'], ['-k', '1']],
     filter: [['towhee'], ['--filter', '{"line":2}']],
+    hybrid: [['markets', '--json'], ['--hybrid']],
+    exact: [['towhee', '--probes', '4'], ['--exact']],
+    probes: [['towhee'], ['--probes', 'none']],
+    distinct: [['towhee', '--collection', 'twice', '--json'], ['--distinct']],
     as: [
       ['photos/red.png', '--collection', 'both'],
       ['--as', 'text'],
@@ -604,6 +613,11 @@ const runs: Record<string, Record<string, Runs>> = {
       ['--reduce', 'pca.safetensors'],
     ],
     json: [['t', '-o', 'a.onnx'], ['--json']],
+  },
+  collections: {
+    db: [[], ['--db', 'elsewhere']],
+    yes: [['delete', 'texts'], ['--yes']],
+    json: [['show', 'texts'], ['--json']],
   },
   models: { json: [[], ['--json']] },
   train: {

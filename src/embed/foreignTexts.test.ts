@@ -428,6 +428,16 @@ describe('fixed sizes (o-fixed-batch, o-fixed-seq, o-fixed-both)', () => {
     expectRows(await embed(path), await meanOfWords())
   })
 
+  it('are not those of pieces that are put together again', async () => {
+    const graph = graphOf((b) => {
+      const x = masked(b, ['b', 's'])
+      return { last_hidden_state: op.reshape(op.reshape(x, [-1, 4, WIDTH]), op.shape(x)) }
+    })
+    const e = await embedder(await model({ 'model.onnx': graph }), { runtime: { workers: 0 } })
+    expect(e.card.text?.maxLength).toBe(512)
+    await e.dispose()
+  })
+
   it('are the limit: longer texts are cut, and a larger maxLength is refused', async () => {
     const path = await model({ 'model.onnx': graphOf((b) => ({ last_hidden_state: masked(b, ['b', 6]) })) })
     const e = await embedder(path, { runtime: { workers: 0 } })
@@ -465,6 +475,8 @@ describe('what runs together', () => {
     await e.dispose()
     const any = await embedder(path, { card: { together: 'any' }, runtime: { workers: 0 } })
     expect(any.recipe.together).toBeUndefined()
+    const alone = (await any.embed([texts[1]!])).vectors[0]
+    expect((await any.embed(texts)).vectors[1]).not.toEqual(alone)
     await any.dispose()
   })
 

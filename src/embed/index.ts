@@ -1,5 +1,6 @@
 // Door of embed/: embedders of texts and pictures, reading of inputs, zero-shot classification.
 
+export { displayPath, findFiles } from './inputs/inputFiles.ts'
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ModelInput } from './inputs/modelInput.ts'
 export { isOfFile, SkippedKinds } from './inputs/problems.ts'
@@ -13,7 +14,7 @@ export {
   thumbnail,
 } from './onDemand.ts'
 export type { ResolvedEmbedder } from './openRecipe.ts'
-export { promptsFor, refusePrompt } from './prompt.ts'
+export { queryPrompt, refusePrompt } from './prompt.ts'
 export * from './public.ts'
 export { optionsKey, readingKey, recipeOptions, withPrompt } from './recipe/recipe.ts'
 export type { PlacedToken } from './text/tokenPlaces.ts'

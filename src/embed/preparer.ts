@@ -30,6 +30,12 @@ export async function preparer(
   options: EmbedderOptions,
 ): Promise<(session: Pick<Session, 'inputs' | 'outputs' | 'concurrency'>) => Preparation> {
   if (modality === 'tensor') {
+    const text = (['chunk', 'maxLength'] as const).find((option) => options[option] !== undefined)
+    if (text) {
+      throw new PipiloError('OPTION_INVALID', `${name} takes tensors, and ${text} is for texts.`, {
+        input: text,
+      })
+    }
     const { TensorPreparation } = await import('./tensors/tensors.ts')
     const values = writtenValues(options.inputs ?? {})
     return ({ inputs, outputs, concurrency }) =>

@@ -2,16 +2,11 @@
 
 import { closest, PipiloError } from '../base/index.ts'
 import type { Card, Modality } from '../models/index.ts'
-import type { Prompt } from './types.ts'
+import type { PromptsFor } from './recipe/types.ts'
+import type { Embedder, Prompt } from './types.ts'
 
 /** Names of prompts that an error lists at most: instruction models have more than a hundred. */
 const MOST_LISTED = 20
-
-/** Names of prompts by what a text is for. */
-export interface PromptsFor {
-  readonly query?: string
-  readonly document?: string
-}
 
 /** Names that models give their prompts, as sentence-transformers looks for them in `encode_query` and `encode_document`. */
 const NAMES = { query: ['query'], document: ['document', 'passage', 'corpus'] } as const
@@ -34,6 +29,10 @@ export function promptsFor(prompts: Readonly<Record<string, string>> = {}): Prom
   const [query, document] = [named(NAMES.query), named(NAMES.document)]
   return { ...(query !== undefined && { query }), ...(document !== undefined && { document }) }
 }
+
+/** The prompt of a query without one of its own: the model's for queries, else its usual one. That of what is stored is another. */
+export const queryPrompt = ({ recipe, card }: Pick<Embedder, 'recipe' | 'card'>): string =>
+  promptsFor(recipe.text?.prompts).query ?? card.text?.defaultPrompt ?? ''
 
 /** Facts of a model in which a prompt is looked up. */
 interface Prompted {

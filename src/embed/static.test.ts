@@ -34,6 +34,12 @@ describe('static embeddings', () => {
     expect(model.unused).toEqual([])
   })
 
+  it('of sentence-transformers with dense layers behind them, in folders, give its vectors', async () => {
+    const { texts, vectors } = await referencesOf('dense')
+    expectRows(await embedded(place('dense'), texts), vectors!)
+    expect((await open(place('dense'))).card).toMatchObject({ dimensions: 5, tap: 'sentence_embedding' })
+  })
+
   it('of model2vec, with a mapping and weights, give its vectors', async () => {
     const { texts, vectors } = await referencesOf('model2vec')
     expectRows(await embedded(place('model2vec'), texts), vectors!)

@@ -37,7 +37,7 @@ export type TextImageInput =
 export interface ShapedNumbers {
   readonly shape: readonly number[]
   readonly data: TypedArray | readonly (number | bigint | boolean | string)[]
-  /** What the array holds, where that is bit patterns (`float16`). Default: what its class says. */
+  /** Dtype of what the array holds, where that is bit patterns (`float16`). Default: what its class says. */
   readonly dtype?: DType
 }
 

@@ -2,7 +2,7 @@
 import type { Recipe } from '../embed/index.ts'
 import type { Predicate } from './filter.ts'
 import type { EmbedderIdentity } from './identity.ts'
-import type { Hit, Metadata, WriteOptions } from './types.ts'
+import type { Field, Hit, Metadata, OptimizeOptions, WriteOptions } from './types.ts'
 
 /** Facts of a collection that are fixed when it is created. */
 export interface CollectionInfo {
@@ -19,6 +19,17 @@ export interface StoredRow {
   readonly metadata: Metadata
 }
 
+/** How far a search goes. */
+export interface Nearest {
+  readonly k: number
+  /** All must hold. */
+  readonly predicates: readonly Predicate[]
+  /** Compares with every row, index or not. */
+  readonly exact?: boolean | undefined
+  /** Partitions of the index that are read. */
+  readonly probes?: number | undefined
+}
+
 /**
  * One collection of a {@link Backend}. Vectors, ids and predicates have been checked by the caller; what fails here is
  * the database itself, and becomes a `STORE_FAILED` or `WRITE_FAILED`.
@@ -27,15 +38,25 @@ export interface BackendTable {
   readonly info: CollectionInfo
   /** Inserts or replaces by id; ids are distinct. Rows are committed when it resolves. Calls may overlap. */
   upsert(rows: readonly StoredRow[], options: WriteOptions): Promise<void>
-  search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]>
+  /** By cosine, which is the score. Throws `OPTION_INVALID` for predicates on fields that no row ever had. */
+  search(vector: Float32Array, nearest: Nearest): Promise<Hit[]>
+  /** By the words of a metadata field, best first, with the backend's own score. */
+  searchText(words: string, field: string, nearest: Nearest): Promise<Hit[]>
   get(ids: readonly string[]): Promise<Map<string, StoredRow>>
   /** As {@link get}, without reading the vectors. */
   metadata(ids: readonly string[]): Promise<Map<string, Metadata>>
   rows(): AsyncIterable<{ id: string; metadata: Metadata }>
-  delete(ids: readonly string[], options: WriteOptions): Promise<void>
+  /** Resolves to how many of them there were. */
+  delete(ids: readonly string[], options: WriteOptions): Promise<number>
+  /** All rows for which all predicates hold. */
+  deleteWhere(predicates: readonly Predicate[], options: WriteOptions): Promise<number>
   count(): Promise<number>
+  /** The metadata keys that rows have or had, by name. */
+  fields(): Promise<Field[]>
+  /** Size on the disk. */
+  bytes(): Promise<number>
   /** Brings files and index in order now, rather than when the backend thinks fit. */
-  optimize(): Promise<void>
+  optimize(options?: OptimizeOptions): Promise<void>
   /** Waits for work in the background, and throws what failed in it. */
   close(): Promise<void>
 }

@@ -1,8 +1,22 @@
 // Collections over any backend: checks rows, ids, vectors and filters before the backend sees them.
 import { PipiloError } from '../base/index.ts'
+import type { Input } from '../embed/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
-import { isMetadataValue, isWellFormed, parseFilter } from './filter.ts'
-import type { Collection, Hit, Metadata, Row, SearchOptions, WriteOptions } from './types.ts'
+import { isMetadataValue, isWellFormed, parseFilter, reserved, storedValue } from './filter.ts'
+import { QueryModel } from './queryModel.ts'
+import { searchWith } from './searching.ts'
+import type {
+  Collection,
+  Field,
+  Filter,
+  Hit,
+  Metadata,
+  OptimizeOptions,
+  Query,
+  Row,
+  SearchOptions,
+  WriteOptions,
+} from './types.ts'
 
 /** Metadata keys a row may have; every new key makes a column. */
 const MAX_KEYS = 256
@@ -13,13 +27,15 @@ export class CheckedCollection implements Collection {
   readonly name: string
   readonly #table: BackendTable
   readonly #onClose: () => void
-  readonly #writing = new Set<Promise<void>>()
+  readonly #writing = new Set<Promise<unknown>>()
+  readonly #model: QueryModel
   #closing: Promise<void> | undefined
 
   constructor(name: string, table: BackendTable, onClose: () => void) {
     this.name = name
     this.#table = table
     this.#onClose = onClose
+    this.#model = new QueryModel(name, table.info)
   }
 
   get dimensions() {
@@ -45,13 +61,15 @@ export class CheckedCollection implements Collection {
     if (last.size > 0) await this.#finish(table.upsert([...last.values()], options))
   }
 
-  async search(vector: Float32Array | readonly number[], options: SearchOptions = {}): Promise<Hit[]> {
+  async search(query: Query, options: SearchOptions = {}): Promise<Hit[]> {
     const table = this.#open()
-    const { k = 10, filter = {} } = options
-    if (!Number.isInteger(k) || k < 1) {
-      throw new PipiloError('OPTION_INVALID', `k is ${k}; it is the number of hits, 1 or more.`)
-    }
-    return table.search(checkVector(vector, this.dimensions, 'The query'), k, parseFilter(filter))
+    return searchWith(this.name, table, query, options, async (input) => {
+      const vector =
+        input instanceof Float32Array || Array.isArray(input)
+          ? input
+          : await this.#model.embed(input as { text: string } | { image: Input }, options.signal)
+      return checkVector(vector as Float32Array, this.dimensions, 'The query')
+    })
   }
 
   async get(ids: readonly string[]) {
@@ -68,31 +86,47 @@ export class CheckedCollection implements Collection {
     yield* this.#open().rows()
   }
 
-  async delete(ids: readonly string[], options: WriteOptions = {}): Promise<void> {
+  async delete(which: readonly string[] | Filter, options: WriteOptions = {}): Promise<number> {
     const table = this.#open()
-    if (checkIds(ids).length > 0) await this.#finish(table.delete(ids, options))
+    if (isList(which)) return checkIds(which).length > 0 ? this.#finish(table.delete(which, options)) : 0
+    const predicates = parseFilter(which)
+    if (predicates.length === 0) {
+      throw new PipiloError('OPTION_INVALID', 'A filter without any condition would delete every row.', {
+        hint: 'To delete the whole collection: store.drop(name).',
+      })
+    }
+    return this.#finish(table.deleteWhere(predicates, options))
   }
 
   async count(): Promise<number> {
     return this.#open().count()
   }
 
-  async optimize(): Promise<void> {
-    await this.#finish(this.#open().optimize())
+  async fields(): Promise<Field[]> {
+    return this.#open().fields()
+  }
+
+  async bytes(): Promise<number> {
+    return this.#open().bytes()
+  }
+
+  async optimize(options: OptimizeOptions = {}): Promise<void> {
+    await this.#finish(this.#open().optimize(options))
   }
 
   close(): Promise<void> {
     this.#closing ??= Promise.allSettled(this.#writing)
       .then(() => this.#table.close())
+      .finally(() => this.#model.dispose())
       .finally(this.#onClose)
     return this.#closing
   }
 
   /** Lets `close` wait for a write. */
-  async #finish(write: Promise<void>): Promise<void> {
+  async #finish<T>(write: Promise<T>): Promise<T> {
     this.#writing.add(write)
     try {
-      await write
+      return await write
     } finally {
       this.#writing.delete(write)
     }
@@ -107,6 +141,8 @@ export class CheckedCollection implements Collection {
     return this.#table
   }
 }
+
+const isList = (which: readonly string[] | Filter): which is readonly string[] => Array.isArray(which)
 
 function checkIds(ids: readonly string[]): readonly string[] {
   ids.forEach((id, index) => {
@@ -176,18 +212,30 @@ export function checkVector(
 
 function checkMetadata({ id, metadata = {} }: Row): Metadata {
   const entries = Object.entries(metadata)
-  const fail = (what: string) =>
+  const fail = (
+    what: string,
+    hint = 'Metadata is a flat object of strings, finite numbers, booleans, dates and null.',
+  ) =>
     new PipiloError('INPUT_INVALID', `The metadata of row ${JSON.stringify(id)} ${what}.`, {
       input: id,
-      hint: 'Metadata is a flat object of strings, finite numbers, booleans and null.',
+      hint,
     })
   if (entries.length > MAX_KEYS) throw fail(`has ${entries.length} fields, more than ${MAX_KEYS}`)
-  for (const [key, value] of entries) {
+  for (const entry of entries) {
+    const [key, given] = entry
+    if (reserved.includes(key)) {
+      throw fail(
+        `has a field ${JSON.stringify(key)}`,
+        `"${reserved.join('" and "')}" are words of filters; call the field otherwise.`,
+      )
+    }
     if (key.length > MAX_KEY_LENGTH) throw fail(`has a field's name of ${key.length} characters`)
     if (!isWellFormed(key)) throw fail("has a field's name that is not valid Unicode")
+    const value = storedValue(given, `${JSON.stringify(key)} in the metadata of row ${JSON.stringify(id)}`)
     if (!isMetadataValue(value)) throw fail(`has ${describe(value)} in ${JSON.stringify(key)}`)
+    entry[1] = value
   }
-  return metadata
+  return Object.fromEntries(entries) as Metadata
 }
 
 function describe(value: unknown): string {

@@ -279,6 +279,21 @@ describe('indexFiles', () => {
     await e.dispose()
   })
 
+  it("puts the model's prompt for documents before texts by itself, as the recipe says", async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const e = await openModel(model, { runtime: { workers: 0 } })
+    expect(e.recipe.text).toMatchObject({ prompt: '', promptsFor: { query: 'query', document: 'document' } })
+    const notes = await store.collection('by-itself', { embedder: e })
+    write('a.txt', 'snow')
+    await run(['a.txt'], { embedder: e, collection: notes })
+    const [stored] = await notes.get(['a.txt:1'])
+    const { vectors } = await e.embed(['snow'], { prompt: 'document' })
+    expect(cosineSimilarity(stored!.vector, vectors[0]!)).toBeGreaterThan(0.999999)
+    expect(stored!.metadata['reading']).toBeUndefined()
+    expect(await run(['a.txt'], { embedder: e, collection: notes })).toMatchObject({ unchanged: 1 })
+    await e.dispose()
+  })
+
   it('embeds again what was read with another prompt, limit or chunks, and only that', async () => {
     write('a.txt', 'one towhee\ntwo towhees')
     write('b.txt', 'three towhees')

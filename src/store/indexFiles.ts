@@ -354,9 +354,13 @@ class Run {
   }
 }
 
-/** The prompt of what is stored: the one asked for, else the model's own for documents. */
-function documentPrompt({ embedder, prompt }: IndexFilesOptions): Prompt | undefined {
-  return prompt ?? embedder.recipe.text?.promptsFor?.document
+/**
+ * The prompt of what is stored: the one asked for, else the model's own for documents. A collection that was made without that stays as it
+ * was made.
+ */
+function documentPrompt({ collection, embedder, prompt }: IndexFilesOptions): Prompt | undefined {
+  const own = collection.recipe?.text?.promptsFor ? embedder.recipe.text?.promptsFor : undefined
+  return prompt ?? own?.document
 }
 
 /**

@@ -3,12 +3,12 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Connection, Table } from '@lancedb/lancedb'
-import { withLock } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import type { Backend, BackendTable, CollectionInfo } from './backend.ts'
 import { infoOf, schemaOf } from './lanceArrow.ts'
 import { damaged, lanceError } from './lanceErrors.ts'
-import { type Exclusive, LanceTable } from './lanceTable.ts'
+import { FolderSharing, type Sharing, withoutLocks } from './lanceSharing.ts'
+import { LanceTable } from './lanceTable.ts'
 import type { ConnectOptions } from './types.ts'
 
 /** Bytes of indices and of metadata kept in memory; LanceDB's own defaults are gigabytes. */
@@ -63,14 +63,10 @@ export class LanceBackend implements Backend {
     return this.#folder === undefined || existsSync(this.#folder)
   }
 
-  /**
-   * Runs what changes a collection while nobody else, in any process, changes it. Object storage has no locks: there
-   * LanceDB notices what another has committed, and does a write again on top of it.
-   */
-  #writing(name: string): Exclusive {
-    const folder = this.#folder
-    if (folder === undefined) return (work) => work()
-    return (work, signal) => withLock(join(folder, '.locks', `${name}.lock`), signal, work)
+  /** How a collection is shared with others. */
+  #sharing(name: string): Sharing {
+    if (this.#folder === undefined) return withoutLocks
+    return new FolderSharing(join(this.#folder, '.locks'), name)
   }
 
   async list(): Promise<string[]> {
@@ -100,16 +96,16 @@ export class LanceBackend implements Backend {
         },
       )
     }
-    return new LanceTable(table, info, this.#writing(name), this.#options)
+    return new LanceTable(table, info, this.#sharing(name), this.#options)
   }
 
   async create(name: string, info: CollectionInfo): Promise<BackendTable> {
     const connection = await this.#connect()
-    const writing = this.#writing(name)
-    return writing(async () => {
+    const sharing = this.#sharing(name)
+    return sharing.exclusive(async () => {
       try {
         const table = await connection.createEmptyTable(name, schemaOf(info))
-        return new LanceTable(table, info, writing, this.#options)
+        return new LanceTable(table, info, sharing, this.#options)
       } catch (error) {
         // Another process may have been faster by a moment.
         const table = await this.open(name).catch(() => undefined)
@@ -121,7 +117,8 @@ export class LanceBackend implements Backend {
 
   async drop(name: string): Promise<boolean> {
     if (!(await this.list()).includes(name)) return false
-    await this.#writing(name)(() => this.#attempt('changed', (connection) => connection.dropTable(name)))
+    const drop = () => this.#attempt('changed', (connection) => connection.dropTable(name))
+    await this.#sharing(name).exclusive(drop)
     return true
   }
 

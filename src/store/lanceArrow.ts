@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
 import type { CollectionInfo, StoredRow } from './backend.ts'
-import { columnName, kindOf, type ScalarKind } from './lanceSql.ts'
+import { columnName, fieldsOf, kindOf, type ScalarKind } from './lanceSql.ts'
 
 /**
  * Arrow as LanceDB itself loads it. LanceDB tells schemas by `instanceof`, and the ES module of the same package has
@@ -42,9 +42,12 @@ export function schemaOf(info: CollectionInfo): Arrow.Schema {
   )
 }
 
+/** The text that a table has about itself; undefined when it is not one of ours. */
+export const aboutOf = (schema: Arrow.Schema): string | undefined => schema.metadata.get(infoKey)
+
 /** Facts of a collection from its table's schema, or undefined when the table is not one of ours. */
 export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
-  const text = schema.metadata.get(infoKey)
+  const text = aboutOf(schema)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
   try {
     const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & {
@@ -63,13 +66,21 @@ export const columnsOf = (schema: Arrow.Schema): Set<string> =>
 /** Fields for the metadata keys (of a kind) in `rows` that the table has no column for yet. */
 export function missingFields(rows: readonly StoredRow[], columns: ReadonlySet<string>): Arrow.Field[] {
   const missing = new Map<string, ScalarKind>()
+  const nulls = new Set<string>()
   for (const { metadata } of rows) {
     for (const [key, value] of Object.entries(metadata)) {
-      if (value === null) continue
+      if (value === null) {
+        nulls.add(key)
+        continue
+      }
       const kind = kindOf(value)
       const name = columnName(kind, key)
       if (!columns.has(name)) missing.set(name, kind)
     }
+  }
+  if (nulls.size > 0) {
+    const known = fieldsOf([...columns, ...missing.keys()])
+    for (const key of nulls) if (!known.has(key)) missing.set(columnName('z', key), 'z')
   }
   const { Field } = arrow()
   return [...missing].map(([name, kind]) => new Field(name, typeOf(kind), true))
@@ -77,7 +88,7 @@ export function missingFields(rows: readonly StoredRow[], columns: ReadonlySet<s
 
 function typeOf(kind: ScalarKind): Arrow.DataType {
   const { Bool, Float64, Utf8 } = arrow()
-  return { n: () => new Float64(), s: () => new Utf8(), b: () => new Bool() }[kind]()
+  return { n: () => new Float64(), s: () => new Utf8(), b: () => new Bool(), z: () => new Bool() }[kind]()
 }
 
 /** Rows as an Arrow table with all of the schema's columns; what a row's metadata does not have is null. */

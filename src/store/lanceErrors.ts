@@ -9,6 +9,12 @@ export const isConflict = (error: unknown): boolean =>
     message(error),
   )
 
+/** Files of the version that was being read were replaced and deleted meanwhile. */
+export const isVanished = (error: unknown): boolean => /not found|no such file/i.test(message(error))
+
+/** A tag keeps LanceDB from deleting old versions. */
+export const isTagged = (error: unknown): boolean => /tagged version\(s\)/i.test(message(error))
+
 /** Hint for a collection that cannot be read. */
 export const damaged = 'If its files were damaged or removed by hand, drop the collection and index again.'
 
@@ -39,13 +45,18 @@ export function lanceError(error: unknown, sentence: string, hint?: string): Pip
   )
 }
 
-/** Does the work again, after a growing random pause, while other writers get in between. */
-export async function retrying<T>(work: () => Promise<T>, attempts = 20): Promise<T> {
+/**
+ * Does the work again, after a growing random pause, while other writers get in between.
+ *
+ * @param attempts times in all. Default 60, which take half a minute or more.
+ * @param again tells errors that another attempt may mend. Default: conflicts with other writers.
+ */
+export async function retrying<T>(work: () => Promise<T>, attempts = 60, again = isConflict): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (error) {
-      if (!isConflict(error) || attempt >= attempts) throw error
+      if (!again(error) || attempt >= attempts) throw error
       const pause = Math.random() * Math.min(1000, 10 * 2 ** attempt)
       await new Promise((resolve) => setTimeout(resolve, pause))
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { matches } from './filter.ts'
-import { columnName, toSql } from './lanceSql.ts'
+import { columnName, fieldsOf, toSql } from './lanceSql.ts'
 import { connect } from './store.ts'
 import type { Collection, Filter, Metadata, Store } from './types.ts'
 
@@ -110,15 +110,26 @@ describe('filters in LanceDB', () => {
         lt: bound,
         lte: bound,
         in: fc.array(value, { maxLength: 4 }),
+        contains: text,
+        startsWith: text,
       },
       { requiredKeys: [] },
     ),
   )
   const dictionary = <T>(of: fc.Arbitrary<T>, maxKeys: number) =>
     fc.array(fc.tuple(key, of), { maxLength: maxKeys }).map((entries) => Object.fromEntries(entries))
-  const filter = dictionary(condition, 2).filter((conditions) =>
+  const fields = dictionary(condition, 2).filter((conditions) =>
     Object.values(conditions).every((c) => typeof c !== 'object' || c === null || Object.keys(c).length > 0),
   )
+  const { filter } = fc.letrec<{ filter: object }>((tie) => ({
+    filter: fc
+      .tuple(
+        fields,
+        fc.option(fc.array(tie('filter'), { maxLength: 3 }), { nil: undefined, depthIdentifier: 'filter' }),
+        fc.option(tie('filter'), { nil: undefined, depthIdentifier: 'filter' }),
+      )
+      .map(([all, or, not]) => ({ ...all, ...(or && { or }), ...(not && { not }) })),
+  }))
 
   let store: Store
   let collection: Collection
@@ -132,6 +143,22 @@ describe('filters in LanceDB', () => {
   afterAll(async () => {
     await store.close()
     rmSync(folder, { recursive: true })
+  })
+
+  it('find fields in the names of columns', () => {
+    const columns = ['id', 'vector', 'metadata', 'n_year', 's_year', 's_file__name', 'b_a_27_', 'z_', 'n___']
+    expect([...fieldsOf(columns)]).toEqual([
+      ['year', ['n', 's']],
+      ['file_name', ['s']],
+      ["a'", ['b']],
+      ['', ['z']],
+      ['_', ['n']],
+    ])
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (key) => {
+        expect([...fieldsOf([columnName('s', key)]).keys()]).toEqual([key])
+      }),
+    )
   })
 
   it('give metadata back as it was put in', async () => {

@@ -2,10 +2,15 @@
 import type { Predicate } from './filter.ts'
 import type { MetadataValue } from './types.ts'
 
-/** Kinds of scalars, each with its own column for a key: `year` as a number lies in `n_year`, as text in `s_year`. */
-export type ScalarKind = 'n' | 's' | 'b'
+/**
+ * Kinds of scalars, each with its own column for a key: `year` as a number lies in `n_year`, as text in `s_year`. A column of kind `z`
+ * holds nothing: it says that there is a key, where no row has a value of it yet.
+ */
+export type ScalarKind = 'n' | 's' | 'b' | 'z'
 
-export function kindOf(value: Exclude<MetadataValue, null>): ScalarKind {
+const withValues = ['n', 's', 'b'] as const
+
+export function kindOf(value: Exclude<MetadataValue, null>): Exclude<ScalarKind, 'z'> {
   if (typeof value === 'number') return 'n'
   return typeof value === 'string' ? 's' : 'b'
 }
@@ -22,6 +27,20 @@ export function columnName(kind: ScalarKind, key: string): string {
   return `${kind}_${name}`
 }
 
+/** The metadata keys that columns are of, with the kinds of their values: the reverse of {@link columnName}. */
+export function fieldsOf(columns: Iterable<string>): Map<string, ScalarKind[]> {
+  const fields = new Map<string, ScalarKind[]>()
+  for (const column of columns) {
+    const [, kind, name] = /^([nsbz])_(.*)$/s.exec(column) ?? []
+    if (kind === undefined) continue
+    const key = name!.replaceAll(/_(?:_|([0-9a-f]+)_)/g, (_, code?: string) =>
+      code === undefined ? '_' : String.fromCodePoint(Number.parseInt(code, 16)),
+    )
+    fields.set(key, [...(fields.get(key) ?? []), kind as ScalarKind])
+  }
+  return fields
+}
+
 /** A string as SQL (standard: no escapes but the doubled quote). */
 export const sqlString = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
@@ -31,6 +50,7 @@ function literal(value: Exclude<MetadataValue, null>): string {
   return typeof value === 'number' ? value.toExponential() : String(value)
 }
 
+const textFunction = { contains: 'contains', startsWith: 'starts_with' } as const
 const operator = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 
 /**
@@ -48,29 +68,41 @@ export function toSql(predicates: readonly Predicate[], columns: ReadonlySet<str
 }
 
 function translate(predicate: Predicate, columns: ReadonlySet<string>): string | boolean {
+  if (predicate.op === 'or') return either(predicate.any.map((all) => toSql(all, columns)))
+  if (predicate.op === 'not') return negation(toSql(predicate.all, columns))
   const { key } = predicate
   if (predicate.op === 'in') return isIn(key, predicate.values, columns)
   if (predicate.op === 'eq' || predicate.op === 'ne') {
     const equal = isIn(key, [predicate.value], columns)
-    if (predicate.op === 'eq') return equal
-    return typeof equal === 'boolean' ? !equal : `${equal} IS NOT TRUE`
+    return predicate.op === 'eq' ? equal : negation(equal)
   }
   const column = columnName(kindOf(predicate.value), key)
-  return columns.has(column) && `${column} ${operator[predicate.op]} ${literal(predicate.value)}`
+  if (!columns.has(column)) return false
+  if (predicate.op === 'contains' || predicate.op === 'startsWith')
+    return `${textFunction[predicate.op]}(${column}, ${literal(predicate.value)})`
+  return `${column} ${operator[predicate.op]} ${literal(predicate.value)}`
 }
+
+function either(terms: readonly (string | boolean)[]): string | boolean {
+  if (terms.includes(true)) return true
+  const open = terms.filter((term) => term !== false)
+  return open.length > 0 && `(${open.map((term) => `(${term})`).join(' OR ')})`
+}
+
+/** A comparison with null is neither true nor false for SQL; for us it does not hold, so that its negation does. */
+const negation = (term: string | boolean): string | boolean =>
+  typeof term === 'boolean' ? !term : `(${term}) IS NOT TRUE`
 
 function isIn(key: string, values: readonly MetadataValue[], columns: ReadonlySet<string>): string | boolean {
   const terms: string[] = []
-  for (const kind of ['n', 's', 'b'] as const) {
+  for (const kind of withValues) {
     const literals = values.filter((value) => value !== null).filter((value) => kindOf(value) === kind)
     const column = columnName(kind, key)
     if (literals.length > 0 && columns.has(column))
       terms.push(`${column} IN (${literals.map(literal).join(', ')})`)
   }
   if (values.includes(null)) {
-    const present = (['n', 's', 'b'] as const)
-      .map((kind) => columnName(kind, key))
-      .filter((c) => columns.has(c))
+    const present = withValues.map((kind) => columnName(kind, key)).filter((c) => columns.has(c))
     if (present.length === 0) return true
     terms.push(`(${present.map((column) => `${column} IS NULL`).join(' AND ')})`)
   }

@@ -1,14 +1,24 @@
 // One collection in LanceDB: writing, searching, reading, deleting rows.
 import type { Table } from '@lancedb/lancedb'
 import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-arrow'
-import { abortError, PipiloError } from '../base/index.ts'
-import type { BackendTable, CollectionInfo, StoredRow } from './backend.ts'
-import type { Predicate } from './filter.ts'
-import { arrow, columnsOf, hasKey, missingFields, primaryKey, toTable } from './lanceArrow.ts'
-import { damaged, lanceError, retrying } from './lanceErrors.ts'
-import { sqlString, toSql } from './lanceSql.ts'
+import { abortError, canonicalJson, PipiloError } from '../base/index.ts'
+import type { BackendTable, CollectionInfo, Nearest, StoredRow } from './backend.ts'
+import { checkFields, keysOf, type Predicate } from './filter.ts'
+import {
+  aboutOf,
+  arrow,
+  columnsOf,
+  hasKey,
+  infoOf,
+  missingFields,
+  primaryKey,
+  toTable,
+} from './lanceArrow.ts'
+import { damaged, isVanished, lanceError, retrying } from './lanceErrors.ts'
+import type { Sharing } from './lanceSharing.ts'
+import { columnName, fieldsOf, sqlString, toSql } from './lanceSql.ts'
 import { Upkeep } from './lanceUpkeep.ts'
-import type { Hit, Metadata, WriteOptions } from './types.ts'
+import type { Field, Hit, Metadata, OptimizeOptions, WriteOptions } from './types.ts'
 
 /** Bytes of vectors in one commit. */
 const COMMIT_BYTES = 32 << 20
@@ -19,28 +29,30 @@ const MOST_COLUMNS = 1000
 /** Partitions of the index (of about 4,096 rows each) that a search reads. A filter thins them out, so it reads more. */
 const PROBES = 64
 const PROBES_FILTERED = 256
-
-/** Runs work while nobody else writes to the collection; a signal ends the waiting for that. */
-export type Exclusive = <T>(work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
+/** Times that a read is begun whose files are deleted under it. */
+const READS = 5
 
 /** A collection in LanceDB: one Lance dataset. */
 export class LanceTable implements BackendTable {
   readonly info: CollectionInfo
   readonly #table: Table
-  readonly #exclusive: Exclusive
+  readonly #sharing: Sharing
   readonly #upkeep: Upkeep
+  /** The text by which the table says {@link info}, as it was last seen. */
+  #about: string | undefined
   #lastWrite: Promise<unknown> = Promise.resolve()
 
   constructor(
     table: Table,
     info: CollectionInfo,
-    exclusive: Exclusive,
+    sharing: Sharing,
     options: { readonly indexAt?: number } = {},
   ) {
     this.#table = table
     this.info = info
-    this.#exclusive = exclusive
-    this.#upkeep = new Upkeep(table, (work) => this.#queue(work), options)
+    this.#sharing = sharing
+    const exclusive = <T>(work: () => Promise<T>) => this.#queue(work)
+    this.#upkeep = new Upkeep(table, { exclusive, mayClean: () => sharing.mayClean() }, options)
   }
 
   /** One write after the other, in the order of the calls; and of all handles and processes, one at a time. */
@@ -50,7 +62,7 @@ export class LanceTable implements BackendTable {
       begin = resolve
     })
     const result = this.#lastWrite.then(() =>
-      this.#exclusive(() => {
+      this.#sharing.exclusive(() => {
         if (signal?.aborted) throw abortError(signal, ABORTED)
         begin()
         return work()
@@ -74,6 +86,7 @@ export class LanceTable implements BackendTable {
   }
 
   async #merge(rows: readonly StoredRow[]): Promise<void> {
+    await this.#table.checkoutLatest()
     let schema = await this.#schemaFor(rows)
     for (;;) {
       await this.#table
@@ -90,7 +103,7 @@ export class LanceTable implements BackendTable {
 
   /** The table's schema, after columns for metadata that is new in `rows` have been added. */
   async #schemaFor(rows: readonly StoredRow[]): Promise<Schema> {
-    let schema: Schema = await this.#table.schema()
+    let schema = await this.#schema()
     if (!hasKey(schema)) {
       await this.#table.updateFieldMetadata([{ path: 'id', metadata: primaryKey }])
       schema = await this.#table.schema()
@@ -103,6 +116,27 @@ export class LanceTable implements BackendTable {
       schema = await this.#table.schema()
     }
     return schema
+  }
+
+  /**
+   * The table's schema now.
+   *
+   * @throws `COLLECTION_MISMATCH` when the collection was deleted and made again for other vectors since it was opened
+   */
+  async #schema(): Promise<Schema> {
+    const schema: Schema = await this.#table.schema()
+    const text = aboutOf(schema)
+    if (text !== undefined && text === this.#about) return schema
+    const info = infoOf(schema)
+    if (info && canonicalJson(info) === canonicalJson(this.info)) {
+      this.#about = text
+      return schema
+    }
+    throw new PipiloError(
+      'COLLECTION_MISMATCH',
+      `The collection "${this.#table.name}" was deleted and made again for vectors of another kind.`,
+      { hint: 'Open it again with store.collection().' },
+    )
   }
 
   #tooManyKeys(): PipiloError {
@@ -125,29 +159,75 @@ export class LanceTable implements BackendTable {
     }, signal)
   }
 
-  async search(vector: Float32Array, k: number, predicates: readonly Predicate[]): Promise<Hit[]> {
+  async search(vector: Float32Array, { k, predicates, exact, probes }: Nearest): Promise<Hit[]> {
     return this.#read('searched', async () => {
-      const where = predicates.length === 0 || toSql(predicates, columnsOf(await this.#table.schema()))
+      const where = await this.#where(predicates)
       if (where === false) return []
+      let query = this.#table.query().nearestTo(vector).distanceType('cosine')
+      if (exact) query = query.bypassVectorIndex()
+      else {
+        query = query
+          .maximumNprobes(0)
+          .minimumNprobes(probes ?? (where === true ? PROBES : PROBES_FILTERED))
+          // The index ranks by one bit a dimension: about 100 candidates are compared again by their full vectors.
+          .refineFactor(Math.max(5, Math.ceil(100 / k)))
+        if (probes !== undefined) query = query.maximumNprobes(probes)
+      }
+      query = query.select(['id', 'metadata', '_distance']).limit(k)
+      if (where !== true) query = query.where(where)
+      const cosine = (distance: number) => Math.max(-1, Math.min(1, 1 - distance))
+      // A filter has looked at the schema already; without one, that needs no time of its own.
+      const looked = predicates.length === 0 && this.#schema()
+      const [found] = await Promise.all([query.toArrow(), looked])
+      return hitsOf(found, '_distance', cosine)
+    })
+  }
+
+  async searchText(words: string, field: string, { k, predicates }: Nearest): Promise<Hit[]> {
+    const name = columnName('s', field)
+    // Of a field without a single text there is nothing to build an index of.
+    if (!columnsOf(await this.#schema()).has(name)) return []
+    try {
+      await this.#upkeep.fullText(name)
+    } catch (error) {
+      const what = `The words of the field ${JSON.stringify(field)} could not be indexed`
+      throw lanceError(error, what, 'The first search of words needs to write an index beside the rows.')
+    }
+    return this.#read('searched', async () => {
+      const where = await this.#where(predicates)
+      if (where === false) return []
+      const { MatchQuery } = await import('@lancedb/lancedb')
       let query = this.#table
         .query()
-        .nearestTo(vector)
-        .distanceType('cosine')
-        .maximumNprobes(0)
-        .minimumNprobes(where === true ? PROBES : PROBES_FILTERED)
-        // The index ranks by one bit a dimension: about 100 candidates are compared again by their full vectors.
-        .refineFactor(Math.max(5, Math.ceil(100 / k)))
-        .select(['id', 'metadata', '_distance'])
+        .fullTextSearch(new MatchQuery(words, name))
+        .select(['id', 'metadata', '_score'])
         .limit(k)
       if (where !== true) query = query.where(where)
-      const table: ArrowTable = await query.toArrow()
-      const distances = column(table, '_distance')
-      return read(table).map((row, index) => ({
-        id: row.id,
-        score: Math.max(-1, Math.min(1, 1 - (distances.get(index) as number))),
-        metadata: row.metadata,
-      }))
+      return hitsOf(await query.toArrow(), '_score', (score) => score)
     })
+  }
+
+  /** A filter as SQL, over the columns that there are now. */
+  async #where(predicates: readonly Predicate[]): Promise<string | boolean> {
+    if (predicates.length === 0) return true
+    const columns = columnsOf(await this.#schema())
+    const names = [...fieldsOf(columns).keys()]
+    // Of a collection that is empty nothing is known yet, and nothing is found.
+    const known = names.length > 0 || (await this.#table.countRows()) > 0
+    if (known) checkFields(keysOf(predicates), names, this.#table.name)
+    return toSql(predicates, columns)
+  }
+
+  async fields(): Promise<Field[]> {
+    const types = { n: 'number', s: 'string', b: 'boolean' } as const
+    return this.#read('read', async () =>
+      [...fieldsOf(columnsOf(await this.#schema()))]
+        .map(([name, kinds]) => ({
+          name,
+          types: kinds.flatMap((kind) => (kind === 'z' ? [] : [types[kind]])),
+        }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    )
   }
 
   async get(ids: readonly string[]): Promise<Map<string, StoredRow>> {
@@ -178,32 +258,52 @@ export class LanceTable implements BackendTable {
   }
 
   async *rows(): AsyncGenerator<{ id: string; metadata: Metadata }> {
+    const release = await this.#sharing.hold()
     try {
       for await (const batch of this.#table.query().select(['id', 'metadata'])) yield* read(batch)
     } catch (error) {
       throw this.#unreadable('read', error)
+    } finally {
+      await release()
     }
   }
 
-  async delete(ids: readonly string[], { signal }: WriteOptions): Promise<void> {
-    for (const slice of slices([...new Set(ids)], IDS_AT_ONCE)) {
-      await this.#write(
-        `${slice.length} rows could not be deleted`,
-        async () => {
-          await this.#table.delete(isOneOf(slice))
-          return 0
-        },
-        signal,
-      )
-    }
+  async delete(ids: readonly string[], options: WriteOptions): Promise<number> {
+    let deleted = 0
+    for (const slice of slices([...new Set(ids)], IDS_AT_ONCE))
+      deleted += await this.#delete(async () => isOneOf(slice), options)
+    return deleted
+  }
+
+  deleteWhere(predicates: readonly Predicate[], options: WriteOptions): Promise<number> {
+    return this.#delete(() => this.#where(predicates), options)
+  }
+
+  async #delete(condition: () => Promise<string | boolean>, { signal }: WriteOptions): Promise<number> {
+    let deleted = 0
+    await this.#write(
+      'Rows could not be deleted',
+      async () => {
+        await this.#table.checkoutLatest()
+        const where = await condition()
+        if (where !== false) deleted = (await this.#table.delete(String(where))).numDeletedRows
+        return 0
+      },
+      signal,
+    )
+    return deleted
   }
 
   count(): Promise<number> {
     return this.#read('counted', () => this.#table.countRows())
   }
 
-  optimize(): Promise<void> {
-    return this.#upkeep.now()
+  async bytes(): Promise<number> {
+    return this.#read('read', async () => (await this.#table.stats()).totalBytes)
+  }
+
+  optimize(options?: OptimizeOptions): Promise<void> {
+    return this.#upkeep.now(options)
   }
 
   async close(): Promise<void> {
@@ -215,9 +315,10 @@ export class LanceTable implements BackendTable {
     }
   }
 
+  /** A short read, which is begun anew when the files of its version are replaced and deleted by another process. */
   async #read<T>(verb: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await retrying(work, READS, isVanished)
     } catch (error) {
       throw this.#unreadable(verb, error)
     }
@@ -256,5 +357,15 @@ function read(table: ArrowTable | RecordBatch): { id: string; metadata: Metadata
   return Array.from({ length: table.numRows }, (_, index) => ({
     id: ids.get(index) as string,
     metadata: JSON.parse(metadata.get(index) as string) as Metadata,
+  }))
+}
+
+/** Hits in the order in which LanceDB ranks them, with a score made of what it ranks by. */
+function hitsOf(table: ArrowTable, by: '_distance' | '_score', score: (value: number) => number): Hit[] {
+  const values = column(table, by)
+  return read(table).map(({ id, metadata }, index) => ({
+    id,
+    score: score(values.get(index) as number),
+    metadata,
   }))
 }

@@ -1,7 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
+import { withLock } from '../base/files/index.ts'
+import { schemaOf } from './lanceArrow.ts'
+import { withoutLocks } from './lanceSharing.ts'
+import { LanceTable } from './lanceTable.ts'
 import { connect } from './store.ts'
 import type { Collection, Row, Store } from './types.ts'
 
@@ -66,6 +70,12 @@ async function recall(collection: Collection, rows: readonly Row[], queries: rea
   return found / queries.length
 }
 
+/** The place that locks of this machine say. */
+function placeOfLocks(): Promise<string> {
+  const path = join(folder, 'own.lock')
+  return withLock(path, undefined, async () => JSON.parse(readFileSync(path, 'utf8')).place as string)
+}
+
 describe('the index of a collection', () => {
   it('is built as it grows, finds what an exact search finds, and what came after it', async () => {
     store = await connect(folder, { indexAt: 4000 })
@@ -104,15 +114,96 @@ describe('the index of a collection', () => {
     expect(await collection.count()).toBe(4 + 4 * 120)
     await collection.close()
     const lancedb = await import('@lancedb/lancedb')
-    const files = async () => {
-      const table = await (await lancedb.connect(folder)).openTable('birds')
-      return (await table.stats()).fragmentStats.numFragments
-    }
+    const table = async () => (await lancedb.connect(folder)).openTable('birds')
+    const files = async () => (await (await table()).stats()).fragmentStats.numFragments
     expect(await files()).toBeLessThan(80)
+    // All of this has taken less time than old versions may stay: their number is bounded, too.
+    expect((await (await table()).listVersions()).length).toBeLessThan(100)
     const again = await store.collection('birds')
     await again.optimize()
     expect(await files()).toBe(1)
     expect(await again.count()).toBe(4 + 4 * 120)
+  })
+
+  it('deletes no file while somebody is in a long read, and nothing that is not committed', async () => {
+    store = await connect(folder)
+    const collection = await store.collection('birds', { dimensions: DIMENSIONS })
+    const make = clustered(4)
+    const write = () => collection.upsert(Array.from({ length: 8 }, (_, i) => make(i)))
+    const data = () => readdirSync(join(folder, 'birds.lance', 'data'))
+    for (let i = 0; i < 50; i++) await write()
+    // As old as LanceDB takes for abandoned.
+    const alien = join(folder, 'birds.lance', 'data', 'not-committed.lance')
+    writeFileSync(alien, 'x')
+    utimesSync(alien, new Date(0), new Date(0))
+
+    const reading = collection.rows()[Symbol.asyncIterator]()
+    await reading.next()
+    const before = data()
+    for (let i = 0; i < 50; i++) await write()
+    await collection.optimize()
+    expect(data()).toEqual(expect.arrayContaining(before))
+    await reading.return?.(undefined)
+    expect(readdirSync(join(folder, '.locks'))).toEqual([])
+    await collection.optimize()
+    const after = data()
+    expect(before.filter((file) => after.includes(file)).length).toBeLessThan(before.length)
+    expect(await collection.count()).toBe(8)
+  })
+
+  it('has nothing in its way of a reader or an upkeep that was killed', async () => {
+    store = await connect(folder)
+    const collection = await store.collection('birds', { dimensions: DIMENSIONS })
+    const make = clustered(5)
+    for (let i = 0; i < 50; i++) await collection.upsert([make(0)])
+    const lancedb = await import('@lancedb/lancedb')
+    const table = await (await lancedb.connect(folder)).openTable('birds')
+    await (await table.tags()).create('pipilo-killed', await table.version())
+    const dead = { id: 'a', pid: 2 ** 22 + 1, place: await placeOfLocks(), fd: 30 }
+    writeFileSync(join(folder, '.locks', 'birds.reading.dead.lock'), JSON.stringify(dead))
+    await collection.upsert([make(0)])
+    await collection.optimize()
+    await collection.upsert([make(0)])
+    await collection.optimize()
+    expect((await table.listVersions()).length).toBeLessThan(40)
+    expect(await (await table.tags()).list()).toEqual({})
+    expect(readdirSync(join(folder, '.locks'))).toEqual([])
+  })
+
+  it('merges files and deletes none where nobody can be kept from writing (object storage)', async () => {
+    const lancedb = await import('@lancedb/lancedb')
+    const connection = await lancedb.connect(folder, { readConsistencyInterval: 0 })
+    const lance = await connection.createEmptyTable('birds', schemaOf({ dimensions: DIMENSIONS }))
+    const table = new LanceTable(lance, { dimensions: DIMENSIONS }, withoutLocks, { indexAt: 500 })
+    const make = clustered(6)
+    const row = (i: number) => {
+      const { id, vector } = make(i)
+      return { id, vector: vector as Float32Array, metadata: { text: `word${i}` } }
+    }
+    await table.upsert(
+      Array.from({ length: 600 }, (_, i) => row(i)),
+      {},
+    )
+    await table.searchText('word1', 'text', { k: 1, predicates: [] })
+    for (let i = 0; i < 60; i++) await table.upsert([row(1000 + i)], {})
+    const files = readdirSync(join(folder, 'birds.lance', 'data'))
+    await table.optimize()
+    // Those that are in an index, and those that are not.
+    expect((await lance.stats()).fragmentStats.numFragments).toBeLessThanOrEqual(2)
+    expect(readdirSync(join(folder, 'birds.lance', 'data'))).toEqual(expect.arrayContaining(files))
+    expect(await (await lance.tags()).list()).toEqual({})
+    expect(await table.searchText('word1030', 'text', { k: 3, predicates: [] })).toHaveLength(1)
+    // More new rows than a share: both indices are built again.
+    await table.upsert(
+      Array.from({ length: 700 }, (_, i) => row(2000 + i)),
+      {},
+    )
+    await table.optimize()
+    for (const { numUnindexedRows } of await lance.listIndices()) expect(numUnindexedRows).toBe(0)
+    await table.optimize({ alone: true })
+    expect(readdirSync(join(folder, 'birds.lance', 'data')).length).toBeLessThan(files.length)
+    expect(await table.count()).toBe(1360)
+    await table.close()
   })
 
   it('reports what failed in the background when the collection is closed', async () => {

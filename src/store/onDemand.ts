@@ -15,8 +15,8 @@ import { lazily } from '../base/index.ts'
  *
  * @remarks
  * The default is LanceDB in the folder `./.pipilo`, which is made when the first collection is; `s3://`, `gs://` and
- * `az://` addresses keep it on object storage. Several processes may use one database: readers see what has been
- * committed, and writers take turns.
+ * `az://` addresses keep it on object storage. Several processes and machines may use one database: readers see
+ * what has been committed, and writers take turns. No clock decides what is deleted.
  *
  * @throws `STORE_FAILED` when the address is a file, `OPTION_INVALID` for an unknown scheme.
  */
@@ -48,3 +48,28 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
  * first input's error, after all before its batch has been committed; `ABORTED`
  */
 export const indexFiles = lazily(async () => (await import('./indexFiles.ts')).indexFiles)
+
+/**
+ * Follows files. What changes from the moment that this resolves is told, however long it takes until it is asked for.
+ *
+ * @example
+ * ```ts
+ * const changes = await fileChanges(['notes'], { signal })
+ * await indexFiles(['notes'], options)
+ * for await (const { changed, removed } of changes) {
+ *   await removeFiles(collection, removed)
+ *   await indexFiles(changed, { ...options, prune: true })
+ * }
+ * ```
+ *
+ * @remarks
+ * Specs are paths, folders and globs. The system's announcements (`fs.watch`) only hasten the next look: where they do not come, as on network
+ * drives, changes are found by the size, times and number of each file. A folder that is missing, empty or cannot be read (a disk
+ * that is not mounted) removes nothing.
+ *
+ * @throws `OPTION_INVALID` for an address or standard input
+ */
+export const fileChanges = lazily(async () => (await import('./fileChanges.ts')).fileChanges)
+
+/** Removes the rows of files that have gone, by their paths; resolves to how many there were. */
+export const removeFiles = lazily(async () => (await import('./fileChanges.ts')).removeFiles)

@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { connect } from './store.ts'
+import { indexerProcess } from './testdata/indexerProcess.ts'
 import { dimensions, rowsOf } from './testdata/rows.ts'
+import { writerProcess as writer } from './testdata/writerProcess.ts'
 
 const folders: string[] = []
 const emptyFolder = () => {
@@ -17,38 +17,8 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
-const script = fileURLToPath(new URL('./testdata/writer.ts', import.meta.url))
-
-/** A process that writes; `acknowledged` grows while it runs. */
-function writer(folder: string, name: string, first: number, count: number) {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--import', 'tsx', script, folder, name, String(first), String(count)],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  )
-  const acknowledged: number[] = []
-  let errors = ''
-  child.stderr!.on('data', (data) => {
-    errors += data
-  })
-  let begin = () => {}
-  const begun = new Promise<void>((resolve) => {
-    begin = resolve
-  })
-  createInterface({ input: child.stdout! }).on('line', (line) => {
-    acknowledged.push(Number(line))
-    begin()
-  })
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('close', (code) => {
-      begin()
-      resolve(code)
-    })
-  })
-  return { child, acknowledged, begun, ended, errors: () => errors }
-}
-
-describe('several processes', () => {
+// They take long where the machine has other work.
+describe('several processes', { timeout: 240_000 }, () => {
   it('lose no acknowledged batch to kill -9', async () => {
     const folder = emptyFolder()
     const acknowledged = new Set<number>()
@@ -99,5 +69,59 @@ describe('several processes', () => {
       expect(hits).toHaveLength(15 * batches + 1)
     }
     await store.close()
+  })
+
+  it('write and bring in order at once where there are no locks (object storage), and lose nothing', async () => {
+    const folder = emptyFolder()
+    const batches = 25
+    const first = writer(folder, 'a', 0, batches, { flags: ['unlocked', 'optimize'] })
+    await first.begun
+    const others = ['b', 'c', 'd'].map((name) =>
+      writer(folder, name, 0, batches, { flags: ['unlocked', 'optimize'] }),
+    )
+    const writers = [first, ...others]
+    expect(await Promise.all(writers.map(({ ended }) => ended))).toEqual([0, 0, 0, 0])
+    expect(writers.map(({ errors }) => errors())).toEqual(['', '', '', ''])
+    const store = await connect(folder)
+    const collection = await store.collection('birds', { dimensions })
+    expect(await collection.count()).toBe(4 * (15 * batches + 1))
+    for (const name of ['a', 'b', 'c', 'd']) {
+      const rows = Array.from({ length: batches }, (_, batch) => rowsOf(name, batch).slice(1)).flat()
+      expect(await collection.get(rows.map(({ id }) => id))).toEqual(rows)
+    }
+    await store.close()
+  })
+
+  it('index the same texts four at once, two of them killed: each once, and what was stored stays', async () => {
+    const [folder, texts] = [emptyFolder(), emptyFolder()]
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    mkdirSync(join(texts, 'more'))
+    const expected: string[] = []
+    for (const file of ['a.txt', 'b.txt', 'more/c.txt']) {
+      const lines = Array.from({ length: 40 }, (_, i) => `line ${i} of ${file}`)
+      writeFileSync(join(texts, file), `${lines.join('\n')}\n`)
+      expected.push(...lines.map((_, i) => `${file}:${i + 1}`))
+    }
+    const before = new Map<string, Float32Array>()
+    for (const round of [1, 2]) {
+      const ends = await Promise.all(
+        [20 * round, 60 * round, undefined, undefined].map((kill) =>
+          indexerProcess(folder, texts, model, kill),
+        ),
+      )
+      expect(ends.map(({ errors }) => errors)).toEqual(['', '', '', ''])
+      expect(ends.slice(2).map(({ done }) => done)).toEqual([true, true])
+      const store = await connect(folder)
+      const collection = await store.collection('texts')
+      const ids: string[] = []
+      for await (const { id } of collection.rows()) ids.push(id)
+      expect(ids.sort()).toEqual([...expected].sort())
+      for (const row of await collection.get(ids)) {
+        if (before.has(row!.id)) expect(row!.vector).toEqual(before.get(row!.id))
+        before.set(row!.id, row!.vector)
+      }
+      if (round === 1) await collection.delete(ids.filter((_, i) => i % 3 === 0))
+      await store.close()
+    }
   })
 })

@@ -343,4 +343,22 @@ describe('a database', () => {
     await collection.upsert([{ id: 'a', vector: [1, 0] }])
     expect(await collection.count()).toBe(1)
   })
+
+  it('tells handles of a collection that was deleted and made again otherwise, and writes nothing into it', async () => {
+    const folder = emptyFolder()
+    const [store, other] = [await database(folder), await database(folder)]
+    const old = await store.collection('birds', { dimensions: 2 })
+    await old.upsert([{ id: 'a', vector: [1, 0] }])
+    await other.drop('birds')
+    await expect(old.upsert([{ id: 'b', vector: [1, 0] }])).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await expect(old.search([1, 0])).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    expect(await other.list()).toEqual([])
+    // Of the same length, but by a model.
+    const again = await other.collection('birds', { embedder: { recipe, dimensions: 2 } })
+    const gone = { code: 'COLLECTION_MISMATCH', message: expect.stringContaining('made again') }
+    await expect(old.upsert([{ id: 'b', vector: [1, 0] }])).rejects.toMatchObject(gone)
+    await expect(old.search([1, 0])).rejects.toMatchObject(gone)
+    await expect(old.delete({ kind: 'owl' })).rejects.toMatchObject(gone)
+    expect(await again.count()).toBe(0)
+  })
 })

@@ -112,10 +112,16 @@ function checkName(name: string): void {
 }
 
 function infoFrom({ embedder, dimensions }: CollectionOptions): CollectionInfo | undefined {
-  const size = embedder?.dimensions ?? dimensions
+  // Some graphs do not say how long their vectors are before they have run.
+  const size = embedder?.dimensions || (dimensions ?? embedder?.dimensions)
   if (size === undefined) return
   if (!Number.isInteger(size) || size < 1) {
-    throw new PipiloError('OPTION_INVALID', `A collection cannot have vectors of ${size} dimensions.`)
+    const unknown = embedder?.dimensions === 0 && dimensions === undefined
+    throw new PipiloError('OPTION_INVALID', `A collection cannot have vectors of ${size} dimensions.`, {
+      ...(unknown && {
+        hint: 'Only running the model tells how long they are: embed one input first, or say dimensions.',
+      }),
+    })
   }
   if (dimensions !== undefined && dimensions !== size) {
     throw new PipiloError(

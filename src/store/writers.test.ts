@@ -8,10 +8,11 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { withLock } from '../base/files/index.ts'
 import { arrow, hasKey, infoOf, schemaOf } from './lanceArrow.ts'
+import { withoutLocks } from './lanceSharing.ts'
 import { LanceTable } from './lanceTable.ts'
 import { connect } from './store.ts'
 import { dimensions, sameRows } from './testdata/rows.ts'
-import type { Collection, Store } from './types.ts'
+import type { Collection, Metadata, Store } from './types.ts'
 
 let folder: string
 const stores: Store[] = []
@@ -62,7 +63,7 @@ describe('writers of the same new ids', () => {
     })
     try {
       for (const { said } of others) expect(await said()).toBe('ready')
-      for (let round = 0; round < 25; round++) {
+      for (let round = 0; round < 40; round++) {
         const written = others.map(({ child, said }) => {
           child.stdin.write(`${round}\n`)
           return said()
@@ -94,13 +95,13 @@ describe('writers of the same new ids', () => {
       const table = i
         ? await connection.openTable('birds')
         : await connection.createEmptyTable('birds', schemaOf({ dimensions }))
-      tables.push(new LanceTable(table, infoOf(await table.schema())!, (work) => work()))
+      tables.push(new LanceTable(table, infoOf(await table.schema())!, withoutLocks))
     }
     const stored = (round: string, writer: string) =>
       sameRows(round, writer).map((row) => ({
         ...row,
         vector: row.vector as Float32Array,
-        metadata: row.metadata!,
+        metadata: row.metadata as Metadata,
       }))
     for (let round = 0; round < 20; round++) {
       await Promise.all(tables.map((table, i) => table.upsert(stored(`${round}`, `${i}`), {})))

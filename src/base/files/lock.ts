@@ -62,7 +62,7 @@ export async function withLock<T>(
   }
 }
 
-type Release = () => Promise<void>
+export type Release = () => Promise<void>
 
 /**
  * Takes a lock as {@link withLock} does, for work that no single call holds.
@@ -79,7 +79,7 @@ export async function takeLock(path: string, signal: AbortSignal | undefined): P
   const line = `${path}.next`
   if (signal?.aborted) throw abortError(signal, ABORTED)
   if (!(await exists(line))) {
-    const release = await attempt(path, new Map())
+    const release = await tryLock(path)
     if (release) return release
   }
   const leave = await waitFor(line, signal)
@@ -94,7 +94,7 @@ async function waitFor(path: string, signal: AbortSignal | undefined): Promise<R
   const watched: Watched = new Map()
   const start = performance.now()
   for (;;) {
-    const release = await attempt(path, watched)
+    const release = await tryLock(path, watched)
     if (release) return release
     const pause = Math.min(50, 5 + (performance.now() - start) / 20)
     await sleep(pause * (0.5 + Math.random()), undefined, signal ? { signal } : {}).catch(() => {
@@ -103,8 +103,14 @@ async function waitFor(path: string, signal: AbortSignal | undefined): Promise<R
   }
 }
 
-/** Takes the lock if it is free or its holder is dead; never waits. */
-async function attempt(path: string, watched: Watched): Promise<Release | undefined> {
+/**
+ * Takes a lock as {@link takeLock} does if it is free or its holder is dead; never waits.
+ *
+ * @param watched what earlier calls saw of it: only over two calls, {@link silence} apart, can a holder be found dead that cannot be seen
+ * @returns what frees it; undefined when another holds it
+ * @throws `WRITE_FAILED`
+ */
+export async function tryLock(path: string, watched: Watched = new Map()): Promise<Release | undefined> {
   const seen = await contentOf(path)
   if (seen !== undefined && !(await isDead(path, seen, watched))) return
   const mine = await prepare(path)
@@ -187,7 +193,7 @@ async function claim(path: string, { temporary, content }: Prepared): Promise<bo
  */
 async function takeOver(path: string, dead: string, mine: Prepared, watched: Watched): Promise<boolean> {
   const name = createHash('sha256').update(dead).digest('hex').slice(0, 16)
-  const release = await attempt(`${path}.${name}`, watched)
+  const release = await tryLock(`${path}.${name}`, watched)
   if (!release) return false
   try {
     if ((await contentOf(path)) !== dead) return false
@@ -212,7 +218,10 @@ async function clearUp(path: string): Promise<void> {
 }
 
 /** When a lock was last touched by its holder, and when, by our clock, we saw that first. */
-type Watched = Map<string, { readonly content: string; readonly touched: number; readonly since: number }>
+export type Watched = Map<
+  string,
+  { readonly content: string; readonly touched: number; readonly since: number }
+>
 
 async function isDead(path: string, content: string, watched: Watched): Promise<boolean> {
   const holder = parse(content)

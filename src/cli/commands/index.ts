@@ -1,7 +1,15 @@
 // Command `index`: embeds files into a collection.
 import { PipiloError } from '../../base/index.ts'
 import type { InputModality, Modality } from '../../models/index.ts'
-import { connect, type IndexReport, indexFiles, type KeptRows, type Store } from '../../store/index.ts'
+import {
+  connect,
+  fileChanges,
+  type IndexReport,
+  indexFiles,
+  type KeptRows,
+  removeFiles,
+  type Store,
+} from '../../store/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
 import { kindsIn } from '../kindOf.ts'
 import {
@@ -36,6 +44,7 @@ export const index = command({
     'pipilo index docs/ --prune',
     "pipilo index 'notes/**/*.txt' --by line --collection notes",
     'pipilo index papers/*.pdf talks.parquet --columns title,abstract',
+    'pipilo index notes/ --watch',
     'pipilo index photos/ captions.txt --collection photos --model hf:openai/clip-vit-base-patch32',
   ],
   args: {
@@ -60,6 +69,10 @@ export const index = command({
       type: 'boolean',
       description: 'The same, also where a whole path is missing or empty, as of a disk that is not mounted',
     },
+    watch: {
+      type: 'boolean',
+      description: 'Go on and follow the files: what is new, has changed or has gone; Ctrl-C ends it',
+    },
     'on-error': onError,
     json: { type: 'boolean', description: 'Print what was done as JSON' },
   },
@@ -71,20 +84,27 @@ export const index = command({
     const wanted = oneOf<InputModality>(args.as, 'as', ['text', 'image'])
     const { prompt } = embedderOptions(args)
     const reading = readOptions(args)
+    if (args.watch && args['prune-all'])
+      throw usageError('--watch keeps the rows of what cannot be looked for, and --prune-all removes them.')
+    const { signal } = terminal
+    // Begun before the first reading, so that no change is missed.
+    const changes = args.watch ? await fileChanges(specs, { signal }) : undefined
     const store = await connect(args.db)
+    const opened: { readonly close: () => Promise<void>; readonly run: IndexSome }[] = []
     try {
       for (const part of await partsOf(store, args, wanted, onError === 'skip', terminal)) {
         const embedder = await openVectorEmbedder(args, terminal, part)
         const name = args.collection ?? defaultCollection[embedder.modality]
         const collection = await store.collection(name, { embedder })
         const bar = progress(terminal, 'indexing')
-        try {
-          const report = await indexFiles(specs, {
+        const run: IndexSome = async (paths, gone) => {
+          const removed = await removeFiles(collection, gone, { signal })
+          const report = await indexFiles(paths, {
             embedder,
             collection,
-            prune: args['prune-all'] === true ? 'all' : args.prune === true,
-            onError,
-            signal: terminal.signal,
+            prune: args['prune-all'] === true ? 'all' : args.prune === true || args.watch === true,
+            onError: paths === specs ? onError : 'skip',
+            signal,
             ...reading,
             ...(part.only && { only: part.only }),
             ...(wanted && { as: wanted }),
@@ -92,19 +112,39 @@ export const index = command({
             onProgress: ({ done, total }) => bar.update(done, total),
           })
           bar.clear()
-          await tell(report, { name, rows: await collection.count(), db: args.db, json: args.json }, terminal)
-          if (report.kept.length > 0) throw keptError(report.kept)
-        } finally {
+          const told = { ...report, pruned: report.pruned + removed }
+          await tell(told, { name, rows: await collection.count(), db: args.db, json: args.json }, terminal)
+          return report.kept
+        }
+        const close = async () => {
           bar.clear()
           await collection.close()
           await embedder.dispose()
         }
+        opened.push({ run, close })
       }
+      for (const { run } of opened) {
+        const kept = await run(specs, [])
+        if (kept.length > 0 && changes) terminal.err(`pipilo: ${keptError(kept).message}\n`)
+        else if (kept.length > 0) throw keptError(kept)
+      }
+      for await (const { changed, removed } of changes ?? []) {
+        for (const { run } of opened) await run(changed, removed)
+      }
+    } catch (error) {
+      // Ctrl-C is the usual end of following.
+      if (!changes || !signal.aborted || !isAborted(error)) throw error
     } finally {
+      for (const { close } of opened) await close()
       await store.close()
     }
   },
 })
+
+const isAborted = (error: unknown): boolean => error instanceof PipiloError && error.code === 'ABORTED'
+
+/** Indexes some files, and removes the rows of others. */
+type IndexSome = (paths: readonly string[], gone: readonly string[]) => Promise<readonly KeptRows[]>
 
 /** A model and its collection, for all that is given or for one kind of it. */
 interface Part {

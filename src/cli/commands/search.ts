@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, promptsFor, refusePrompt } from '../../embed/index.ts'
+import { inputFor, queryPrompt, refusePrompt } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Filter, type Hit, type Store } from '../../store/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
@@ -28,6 +28,7 @@ export const search = command({
     'pipilo search photos/owl.jpg -k 5',
     `pipilo search 'a red bird' --collection photos --filter '{"line":null}'`,
     `pipilo search 'owls' --collection notes --filter '{"line":{"lt":100}}' --json`,
+    `pipilo search 'XJ-900 manual' --hybrid --distinct --filter '{"or":[{"path":{"startsWith":"docs/"}},{"not":{"text":{"contains":"draft"}}}]}'`,
   ],
   args: {
     query: { type: 'positional', required: true, description: 'A text, or the path of a picture' },
@@ -43,6 +44,14 @@ export const search = command({
       description: `Conditions on metadata as JSON: {"year":{"gte":2020},"kind":"bird"}, or @file.json`,
       valueHint: 'json',
     },
+    hybrid: { type: 'boolean', description: 'Search the words of the query, too, and join both by rank' },
+    exact: { type: 'boolean', description: 'Compare with every row, also where there is an index' },
+    probes: {
+      type: 'string',
+      description: 'Partitions of the index to read: more miss less and take longer',
+      valueHint: 'n',
+    },
+    distinct: { type: 'boolean', description: 'Of hits with the same content, only the best' },
     as: {
       ...as,
       description: 'Take the query for a text or for the path of a picture, whatever it looks like',
@@ -56,11 +65,21 @@ export const search = command({
       throw usageError('pipilo search takes one query.', 'Quote a text of several words.')
     const k = numberOption(args.k, 'k')!
     const filter = args.filter === undefined ? undefined : await parseFilter(args.filter)
+    const probes = numberOption(args.probes, 'probes')
     embedderOptions(args)
     const store = await connect(args.db)
     try {
-      const { collection, vector } = await answer(store, args, terminal)
-      const hits = await collection.search(vector, { k, ...(filter && { filter }) })
+      const { collection, vector, modality } = await answer(store, args, terminal)
+      if (args.hybrid && modality === 'image')
+        throw usageError('--hybrid looks for words, and the query is a picture.')
+      const hits = await collection.search(vector, {
+        k,
+        exact: args.exact === true,
+        distinct: args.distinct === true,
+        hybrid: args.hybrid === true && { words: args.query },
+        ...(filter && { filter }),
+        ...(probes !== undefined && { probes }),
+      })
       await collection.close()
       await terminal.out(
         args.json
@@ -87,7 +106,7 @@ async function answer(
     readonly as?: string | undefined
   },
   terminal: Terminal,
-): Promise<{ collection: Collection; vector: Float32Array }> {
+): Promise<{ collection: Collection; vector: Float32Array; modality: InputModality }> {
   const name = args.collection ?? (await guessCollection(store, args.query, args.db))
   const collection = await store.collection(name)
   if (args.model === undefined && !collection.recipe && !collection.identity) {
@@ -110,13 +129,11 @@ async function answer(
         ? (wanted ?? (await kindOf(args.query, terminal)))
         : embedder.modality
     if (modality === 'image') refusePrompt(prompt, 'The query is a picture')
-    // The prompt of what is stored is not the query's: without one asked for it has the model's for queries, else the usual one.
-    const usual = promptsFor(embedder.recipe.text?.prompts).query ?? embedder.card.text?.defaultPrompt ?? ''
     const { vectors } = await embedder.embed([inputFor(embedder, { input: args.query, modality })], {
       signal: terminal.signal,
-      ...(modality === 'text' && { prompt: prompt ?? usual }),
+      ...(modality === 'text' && { prompt: prompt ?? queryPrompt(embedder) }),
     })
-    return { collection: checked, vector: vectors[0]! }
+    return { collection: checked, vector: vectors[0]!, modality }
   } finally {
     await embedder.dispose()
   }

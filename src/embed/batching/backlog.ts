@@ -2,7 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Limits } from './preparation.ts'
 
-/** What lets more of a unit wait. */
+/** Options that let more of a unit wait. */
 const raising = {
   tokens: ', or raise maxWaitingTokens',
   pixels: ', or raise maxWaitingPixels',

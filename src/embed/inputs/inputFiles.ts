@@ -1,6 +1,6 @@
 // Finds the files that a path, folder or glob stands for.
 import { readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
@@ -14,6 +14,13 @@ export interface FoundFile {
   readonly size?: number
   readonly modified?: Date
   readonly error?: PipiloError
+}
+
+/** A path as ids show it: with `/`, relative to `cwd` unless it lies outside. */
+export function displayPath(path: string, cwd: string): string {
+  const inside = relative(cwd, path)
+  const shown = inside === '..' || inside.startsWith(`..${sep}`) || inside === '' ? path : inside
+  return sep === '/' ? shown : shown.replaceAll(sep, '/')
 }
 
 /** The files that a path, folder or glob stands for. A path that exists is never taken for a glob. */

@@ -1,5 +1,5 @@
 // Reads the inputs of files, folders, globs, addresses and standard input.
-import { relative, resolve, sep } from 'node:path'
+import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
@@ -7,7 +7,7 @@ import type { InputModality } from '../../models/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
 import type { ChunkOptions, Prompt } from '../types.ts'
 import { nameOfBytes } from './fileKinds.ts'
-import { type FoundFile, findFiles } from './inputFiles.ts'
+import { displayPath, type FoundFile, findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { type Content, contentOfBytes, HEAD, hasPictureName, headOf } from './inputModality.ts'
 import { bytesOf, checkEncoding, encoded, firstBytes, type TextFile, textOf } from './passages/decode.ts'
@@ -139,13 +139,6 @@ function namedBy(spec: string): string | PipiloError {
 /** Standard input, which an abort ends even while nobody types. */
 const standardInput = (signal: AbortSignal | undefined) =>
   signal ? addAbortSignal(signal, process.stdin) : process.stdin
-
-/** A path as ids show it: with `/`, relative to `cwd` unless it lies outside. */
-export function displayPath(path: string, cwd: string): string {
-  const inside = relative(cwd, path)
-  const shown = inside === '..' || inside.startsWith(`..${sep}`) || inside === '' ? path : inside
-  return sep === '/' ? shown : shown.replaceAll(sep, '/')
-}
 
 /** Files that hold words. */
 type WordFormat = PassageFormat | 'gzip'

@@ -105,7 +105,7 @@ const pictureMeanings: Meanings = {
     [undefined, { description: 'Mine.' }],
     [
       {
-        image: { size: [32, 32], crop: 'squash', interpolation: 'nearest', mean: [0, 0, 0], std: [1, 1, 1] },
+        image: { crop: 'squash', interpolation: 'nearest', mean: [0, 0, 0], std: [1, 1, 1] },
       },
     ],
   ],

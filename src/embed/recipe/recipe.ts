@@ -93,7 +93,7 @@ function chunkRecipe(
 export function recipeKey(recipe: Recipe): string {
   checkRecipe(recipe)
   const { source, text, ...rest } = recipe
-  // What search and index put before a text is asked for call by call.
+  // Search and index ask for their prompts call by call.
   const { promptsFor: _, ...own } = text ?? {}
   return keyOf({ ...rest, ...(text && { text: own }), model: [source.fingerprint, source.tower] })
 }
@@ -148,7 +148,7 @@ export function recipeOptions({
     ...(size && { size }),
     ...(inputs && { inputs }),
     ...(text && {
-      // Where no prompt was asked for, queries and documents have their own.
+      // Queries and documents have their own prompts, unless another one was asked for.
       ...(text.promptsFor === undefined && { prompt: { text: text.prompt } }),
       maxLength: text.maxLength,
       ...(text.chunk && { chunk: text.chunk }),

@@ -7,7 +7,6 @@ import type {
   Pooling,
   TextPreprocessing,
 } from '../../models/index.ts'
-import type { PromptsFor } from '../prompt.ts'
 
 /**
  * An embedder as plain data that can be written as JSON: whoever opens it again gets the same vectors.
@@ -75,4 +74,10 @@ export interface RecipeText extends Pick<TextPreprocessing, 'clean' | 'padding' 
    * opened: `query` before what is searched for, `document` (else `passage`, `corpus`) before what is found.
    */
   readonly promptsFor?: PromptsFor
+}
+
+/** Names of prompts by what a text is for. */
+export interface PromptsFor {
+  readonly query?: string
+  readonly document?: string
 }

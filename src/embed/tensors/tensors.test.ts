@@ -142,6 +142,7 @@ describe('Sound with a rate and a state', () => {
     await fails({ input: clips[0]!, sr: 0.5 }, { code: 'DTYPE_MISMATCH', message: message('0.5') })
     await fails('no such file.npy', { code: 'FILE_NOT_FOUND' })
     await fails(clips[0]!, { code: 'OPTION_INVALID' }, { ...options, prompt: 'query' })
+    await fails(clips[0]!, { code: 'OPTION_INVALID', input: 'maxLength' }, { ...options, maxLength: 8 })
     await fails(clips[0]!, { code: 'OPTION_INVALID', input: 'device' }, { ...options, device: 'webgpu' })
     await fails(clips[0]!, { code: 'INPUT_UNKNOWN' }, { inputs: { rate: 1 } })
     const e = await embedder(path, { ...here, ...options })

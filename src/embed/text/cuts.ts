@@ -65,7 +65,7 @@ export function cutPoints(file: TokenizerFile): RegExp | undefined {
   const normalizers = steps(file.normalizer)
   if (!normalizers.every((step) => LOCAL.has(step.type))) return undefined
   const added = file.added_tokens ?? []
-  // What the normalizer makes of a token may have spaces.
+  // The normalizer may make spaces of a token's characters.
   if (added.some(({ content, normalized }) => normalized && /[^!-~]/.test(content))) return undefined
   const ideographs = normalizers.some((step) => step.handle_chinese_chars)
   const [first, ...others] = steps(file.pre_tokenizer)

@@ -38,12 +38,13 @@ export function isFed({ name, type }: ValueInfo): boolean {
   return fedInputs.includes(name) && (shape === undefined || shape.length === 2)
 }
 
-/** True of inputs of which `input_ids` are those of all texts in one row, and `offsets` say where each begins, as in model2vec's graphs. */
+/**
+ * True of inputs of which `input_ids` are those of all texts in one row; `offsets` say where each begins, as in model2vec's graphs. A graph that
+ * takes one text at a time may not need them.
+ */
 export function isFlat(inputs: readonly ValueInfo[]): boolean {
-  return ['input_ids', 'offsets'].every((name) => {
-    const type = inputs.find((info) => info.name === name)?.type
-    return type?.kind === 'tensor' && type.shape?.length === 1
-  })
+  const type = inputs.find(({ name }) => name === 'input_ids')?.type
+  return type?.kind === 'tensor' && type.shape?.length === 1
 }
 
 /** Inputs that are filled where they {@link isFlat}. */

@@ -1,6 +1,6 @@
 // Finds the number of tokens that a graph takes where only its inner values show it.
 import type { Dimension, Graph, Node, Shape } from '../../graph/index.ts'
-import { shapesOf } from './onnxOutputs.ts'
+import { shapeOf, shapesOf } from './onnxOutputs.ts'
 
 /** Operators that broadcast what they read. */
 const broadcasting = ['Add', 'Sub', 'Mul', 'Div', 'Where', 'And', 'Or', 'Equal', 'Min', 'Max']
@@ -12,6 +12,8 @@ const broadcasting = ['Add', 'Sub', 'Mul', 'Div', 'Where', 'And', 'Or', 'Equal',
  * @returns undefined where there is none, or several contradict each other
  */
 export function fixedLength(graph: Graph, sequence: Dimension): number | undefined {
+  // A graph that cuts texts into pieces of a length puts them together again.
+  if (graph.outputs.some((info) => shapeOf(info)?.[1] === sequence)) return undefined
   const constants = constantsOf(graph)
   const inner = shapesOf(graph)
   const found = new Set<number>()

@@ -84,6 +84,9 @@ describe('Any graph opens', () => {
     const again = await open(path)
     const half = await again.run({ ...feeds, flag: flag(false) })
     expect([...half['chosen']!.data]).toEqual([1, 1.5, 2])
+    await expect(model.run({ x: [1, 2, 3] as never, flag: flag(true) })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+    })
     await Promise.all([model, cut, again].map((one) => one.dispose()))
     await expect(model.run(feeds)).rejects.toMatchObject({ code: 'DISPOSED' })
     expect(model.layers().length).toBeGreaterThan(0)

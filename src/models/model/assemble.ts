@@ -30,7 +30,8 @@ export async function assemble(
   const whitening = await whiteningOf(known?.name)
   const read = await readModel(files, options)
   const reading = whitening ? whitened(read, whitening) : read
-  const own: Card = known ?? { ...reading.card, ...identity }
+  const { together } = reading.card
+  const own: Card = known ? { ...known, ...(together && { together }) } : { ...reading.card, ...identity }
   const isFedTensors = options.modality === 'tensor' || overrides.modality === 'tensor'
   const found = isFedTensors ? tensorCard(reading.graph, own) : own
   const merged = withOverrides(found, overrides)

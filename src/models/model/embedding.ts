@@ -10,7 +10,7 @@ import { embeddingOutput } from './savedKeys.ts'
 import { poolTensor, saidPooling } from './tensorPooling.ts'
 
 /** Inputs that a graph of texts keeps, whether they are needed or not. */
-const textInputs = ['input_ids', 'attention_mask', 'token_type_ids']
+const textInputs = ['input_ids', 'attention_mask', 'token_type_ids', 'offsets']
 
 /** The options of an embedding with the card's defaults filled in. */
 export interface ResolvedEmbedding {

@@ -34,7 +34,13 @@ export class Running {
       throw error
     })
     // The runtime moves arrays to its thread; these stay the caller's.
-    const own = Object.entries(feeds).map(([name, feed]) => [name, { ...feed, data: feed.data.slice() }])
+    const own = Object.entries(feeds).map(([name, feed]) => {
+      if (feed?.data?.slice && feed.shape) return [name, { ...feed, data: feed.data.slice() }]
+      throw new PipiloError('INPUT_INVALID', `The input "${name}" is no tensor.`, {
+        input: name,
+        hint: 'Give { dtype, shape, data }, or embed: an embedder takes numbers in other forms, too.',
+      })
+    })
     return session.run(Object.fromEntries(own), outputs, options)
   }
 

@@ -67,6 +67,16 @@ export function poolTensor(value: Value, name: string, graph: Graph, { tap, card
     )
   }
   if (pooling === 'flatten') return op.flatten(value)
+  if (rank > 3 && (pooling === 'cls' || pooling === 'last')) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `Layer ${tap} ${text} has no one axis to take the ${pooling === 'cls' ? 'first' : 'last'} of.`,
+      {
+        input: 'pool',
+        hint: "Choose 'mean', 'max', 'flatten' or 'none'.",
+      },
+    )
+  }
   const features = axisOf(card.featureAxis, rank, tap) ?? featureAxis(graph, name)
   if (features === undefined) {
     throw new PipiloError(

@@ -3,6 +3,7 @@
     python make_static.py     # needs sentence-transformers, numpy
 
 - sentence: StaticEmbedding and Normalize, saved and embedded by sentence-transformers.
+- dense: StaticEmbedding, Dense and Normalize in folders of their own, as torch.save writes them.
 - model2vec: the files of a model2vec folder of a quantised vocabulary (`embeddings`, `mapping`, `weights`), embedded as
   `StaticModel.encode` of model2vec 0.6 does it (its code in numpy: unknown words left out, the mean, then normalised), and in
   sentence.json as sentence-transformers embeds the same table.
@@ -13,9 +14,10 @@ import shutil
 from pathlib import Path
 
 import numpy
+import torch
 from safetensors.numpy import save_file
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.sentence_transformer.modules import Normalize, StaticEmbedding
+from sentence_transformers.sentence_transformer.modules import Dense, Normalize, StaticEmbedding
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 here = Path(__file__).parent / "static"
@@ -27,6 +29,7 @@ tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
 texts = ["Birds sing in the tree.", "a bird", "an unknown bird", "one wing on a tree", "the the the bird"]
 random = numpy.random.default_rng(0)
+torch.manual_seed(0)
 
 
 def write(folder, references):
@@ -39,6 +42,17 @@ model.prompts = {"query": "a ", "document": ""}
 folder = here / "sentence"
 model.save(str(folder), create_model_card=False)
 write(folder, {"texts": texts, "vectors": model.encode(texts).tolist(), "query": model.encode(texts, prompt_name="query").tolist()})
+
+model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=table), Dense(8, 5), Normalize()], device="cpu")
+folder = here / "dense"
+model.save(str(folder), create_model_card=False, safe_serialization=False)
+write(folder, {"texts": texts, "vectors": model.encode(texts).tolist()})
+(folder / "0_StaticEmbedding").mkdir()
+for name in ["tokenizer.json", "pytorch_model.bin"]:
+    (folder / name).rename(folder / "0_StaticEmbedding" / name)
+modules = json.loads((folder / "modules.json").read_text())
+modules[0]["path"] = "0_StaticEmbedding"
+(folder / "modules.json").write_text(json.dumps(modules) + "\n")
 
 folder = here / "model2vec"
 folder.mkdir(parents=True)

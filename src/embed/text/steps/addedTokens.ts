@@ -1,11 +1,11 @@
 // Added tokens: what is found in a text before it is cut into words.
 import { PipiloError } from '../../../base/index.ts'
 import { classOf, SPACE } from './classes.ts'
-import type { Model } from './model.ts'
-import type { Normalizer } from './normalizers.ts'
+import type { Normalizer } from './normalizer.ts'
 import { Part } from './part.ts'
 import { Trie } from './trie.ts'
 import { LATER } from './unicode.ts'
+import type { Model } from './vocabulary.ts'
 
 /** An entry of `added_tokens`. */
 export interface AddedToken {

@@ -1,8 +1,7 @@
 // Byte pair encoding: words by merging neighbours, the pair first that was the most frequent.
 import { LETTERS } from './byteLetters.ts'
-import type { Model } from './model.ts'
 import type { Part } from './part.ts'
-import { noToken, remembering, vocabularyOf } from './vocabulary.ts'
+import { byteIds, type Model, noToken, remembering, vocabularyOf } from './vocabulary.ts'
 
 /** Words of more symbols than this find their next pair in a heap. */
 const SHORT = 32
@@ -86,13 +85,6 @@ export function bpe(part: Part): Model {
 /** True for a vocabulary that has a token for each byte, so that nothing is unknown to it. */
 function hasBytes(vocabulary: ReadonlyMap<string, number>): boolean {
   return LETTERS.every((letter) => vocabulary.has(letter))
-}
-
-/** The ids of the tokens `<0x00>` to `<0xFF>`. */
-export function byteIds(vocabulary: ReadonlyMap<string, number>): (number | undefined)[] {
-  return Array.from({ length: 256 }, (_, byte) =>
-    vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
-  )
 }
 
 /** Merges the symbols of a word. */

@@ -1,12 +1,13 @@
 // The steps of a `tokenizer.json`, from a text to ids, as Python's `tokenizers` 0.23 takes them.
 import { PipiloError } from '../../../base/index.ts'
 import { type AddedToken, addedTokensOf, type Finder, findersOf } from './addedTokens.ts'
-import { type Model, modelOf } from './model.ts'
-import { type Normalizer, normalizerOf, zeroAfter } from './normalizers.ts'
+import { modelOf } from './model.ts'
+import { type Normalizer, zeroAfter } from './normalizer.ts'
+import { normalizerOf } from './normalizers.ts'
 import { Part } from './part.ts'
 import { type Around, aroundOf } from './postProcessor.ts'
 import { asksForPlaces, type PreTokenizer, preTokenizerOf } from './preTokenizers.ts'
-import { isId } from './vocabulary.ts'
+import { isId, type Model } from './vocabulary.ts'
 
 /**
  * The steps of a `tokenizer.json`.

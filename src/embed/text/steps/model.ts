@@ -2,19 +2,8 @@
 import { bpe } from './bpe.ts'
 import type { Part } from './part.ts'
 import { lattice, unigram } from './unigram.ts'
+import type { Model } from './vocabulary.ts'
 import { wordLevel, wordPiece } from './wordPiece.ts'
-
-/** Turns words into ids of a vocabulary. */
-export interface Model {
-  readonly vocabulary: ReadonlyMap<string, number>
-  /** Entries of the vocabulary: added tokens go on counting from it. */
-  readonly size: number
-  /**
-   * Adds a word's ids to `ids`.
-   * @throws PipiloError `TEXT_INVALID` for what the vocabulary has no word for, not even an unknown one
-   */
-  add(word: string, ids: number[]): void
-}
 
 /**
  * The model of a `tokenizer.json`.

@@ -2,22 +2,11 @@
 import { PipiloError } from '../../../base/index.ts'
 import { byteLetters } from './byteLetters.ts'
 import { classOf, SPACE } from './classes.ts'
+import { type Normalizer, zeroAfter } from './normalizer.ts'
 import { Part } from './part.ts'
 import { pattern, stretches } from './patterns.ts'
 import { precompiled } from './precompiled.ts'
 import { IDEOGRAPHS, MARKS, NONSPACING, REMOVED, UNSTABLE } from './unicode.ts'
-
-/** A step that changes a text. */
-export interface Normalizer {
-  apply(text: string): string
-  /**
-   * How many of the result's first UTF-16 units come from the text's first `zero`. Missing where the beginning of a text is changed
-   * as if nothing followed.
-   */
-  zero?(text: string, zero: number): number
-  /** How many times as long as the text the result can be; missing where that is a fixed number of times for any text. */
-  readonly growth?: number
-}
 
 /** How much longer than the text its normalised form may be, by replacements that the file chooses. */
 const MOST_GROWTH = 256
@@ -50,12 +39,6 @@ export function normalizerOf(value: unknown): Normalizer {
       return count
     },
   }
-}
-
-/** See {@link Normalizer.zero}. */
-export function zeroAfter(normalizer: Normalizer, text: string, zero: number): number {
-  if (zero === 0) return 0
-  return normalizer.zero ? normalizer.zero(text, zero) : normalizer.apply(text.slice(0, zero)).length
 }
 
 function flat(part: Part): Part[] {
@@ -184,7 +167,7 @@ function replace(part: Part): Normalizer {
   part.only('pattern', 'content')
   const content = part.text('content')
   const { regex, shortest } = pattern(part.get('pattern'), part.place)
-  // What the reference puts before a text has no place in it, and the steps behind treat it otherwise.
+  // Characters that the reference puts before a text have no place in it, and the steps behind treat them otherwise.
   if (shortest === 0 && content !== '')
     throw part.unsupported('puts something where its pattern finds nothing')
   const rewrite = (text: string, from: number) => {
@@ -193,7 +176,7 @@ function replace(part: Part): Normalizer {
     if (text === '') return { result, zero }
     for (const { start, end, matched } of stretches(regex, text)) {
       result += matched ? content : text.slice(start, end)
-      // What replaces a match stands where its last character stood.
+      // The replacement of a match stands where its last character stood.
       if (!matched) zero += Math.max(0, Math.min(end, from) - start)
       else if (end - 1 < from) zero += content.length
     }

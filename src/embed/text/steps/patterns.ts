@@ -105,7 +105,7 @@ type Node =
 
 const literal = (character: string): string => `\\u{${character.codePointAt(0)!.toString(16)}}`
 const later = classOf(LATER)
-/** What the reference's Unicode does not know yet is in none of its classes. */
+/** Characters that the reference's Unicode does not know yet are in none of its classes. */
 const known = (source: string): string => `[${source}--[${later}]]`
 
 const WORD = known('[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]')
@@ -557,7 +557,7 @@ function sourceOf(node: Node): string {
     case 'choice':
       return node.nodes.map(sourceOf).join('|')
     case 'atomic':
-      // What a look ahead has found stays found.
+      // A look ahead keeps to the first way that it has found.
       return `(?=(?<${node.name}>${sourceOf(node.node)}))\\k<${node.name}>`
     case 'repeat': {
       const { least, most, lazy } = node

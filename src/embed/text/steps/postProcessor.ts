@@ -12,7 +12,7 @@ export interface Around {
 const NOTHING: Around = { prefix: [], suffix: [] }
 
 /**
- * What a `tokenizer.json` puts around a text.
+ * The special tokens that a `tokenizer.json` puts around a text.
  *
  * @param idOf the id of a token
  * @throws PipiloError `FORMAT_UNSUPPORTED`; `FORMAT_INVALID` for a special token that the vocabulary does not hold, or holds under

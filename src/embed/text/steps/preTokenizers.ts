@@ -20,7 +20,7 @@ interface Span {
   readonly end: number
 }
 
-/** What becomes of the places where a pattern matches. */
+/** Treatment of the places where a pattern matches. */
 type Behavior = 'Removed' | 'Isolated' | 'MergedWithPrevious' | 'MergedWithNext' | 'Contiguous'
 const BEHAVIORS: readonly Behavior[] = [
   'Removed',

@@ -1,6 +1,6 @@
 // SentencePiece's precompiled normalisation of texts.
 import { decodeBase64 } from '../../../base/index.ts'
-import type { Normalizer } from './normalizers.ts'
+import type { Normalizer } from './normalizer.ts'
 import type { Part } from './part.ts'
 
 const encoder = new TextEncoder()

@@ -1,9 +1,7 @@
 // Unigram: a text as the pieces whose scores have the largest sum.
-import { byteIds } from './bpe.ts'
-import type { Model } from './model.ts'
 import type { Part } from './part.ts'
 import { Trie } from './trie.ts'
-import { noToken, remembering } from './vocabulary.ts'
+import { byteIds, type Model, noToken, remembering } from './vocabulary.ts'
 
 /** An unknown character scores as much less than the worst piece. */
 const PENALTY = 10
@@ -74,7 +72,7 @@ export function unigram(part: Part): Model {
     size: list.length,
     add: remembering((text, ids) => {
       const path = bestPath(text, trie, list, penalty, unknown)
-      // What is unknown is one piece, however long it is.
+      // Unknown characters in a row are one piece.
       let start = 0
       for (let i = 0; i < path.length; i++) {
         const { end, id } = path[i]!
@@ -175,7 +173,7 @@ export function lattice(part: Part): Model {
       }
       const own: number[] = []
       for (let end = characters.length; end > 0; end -= lengths[end]!) own.push(ids[end]!)
-      // What is unknown is one piece, however long it is.
+      // Unknown characters in a row are one piece.
       for (const [i, id] of own.reverse().entries())
         if (id !== unknown || own[i - 1] !== unknown) result.push(id)
     },

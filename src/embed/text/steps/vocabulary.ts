@@ -2,6 +2,18 @@
 import { PipiloError } from '../../../base/index.ts'
 import type { Part } from './part.ts'
 
+/** Turns words into ids of a vocabulary. */
+export interface Model {
+  readonly vocabulary: ReadonlyMap<string, number>
+  /** Entries of the vocabulary: added tokens go on counting from it. */
+  readonly size: number
+  /**
+   * Adds a word's ids to `ids`.
+   * @throws PipiloError `TEXT_INVALID` for what the vocabulary has no word for, not even an unknown one
+   */
+  add(word: string, ids: number[]): void
+}
+
 /** Words whose ids are kept, so that they need not be looked for again. */
 const KEPT = 20_000
 /** Longest word that is kept. */
@@ -28,6 +40,13 @@ export function vocabularyOf(part: Part): Map<string, number> {
     throw part.invalid('gives two tokens the same id')
   }
   return vocabulary
+}
+
+/** The ids of the tokens `<0x00>` to `<0xFF>`. */
+export function byteIds(vocabulary: ReadonlyMap<string, number>): (number | undefined)[] {
+  return Array.from({ length: 256 }, (_, byte) =>
+    vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
+  )
 }
 
 /** True for what the reference takes for an id. */

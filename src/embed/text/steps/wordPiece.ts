@@ -1,8 +1,7 @@
 // WordPiece and WordLevel: words by the longest pieces, and whole words.
-import type { Model } from './model.ts'
 import type { Part } from './part.ts'
 import { isInside } from './patterns.ts'
-import { remembering, unknownId, vocabularyOf } from './vocabulary.ts'
+import { type Model, remembering, unknownId, vocabularyOf } from './vocabulary.ts'
 
 /**
  * Words as the longest pieces that the vocabulary holds, from left to right.

@@ -151,6 +151,8 @@ export function torchVocabulary(storages: Map<string, Storage>): Vocabulary {
   return {
     find: (name) => known.get(name),
     persistent(id) {
+      // A whole network, in the format before PyTorch 1.6, with the text of its class.
+      if (Array.isArray(id) && id[0] === 'module' && id[1] instanceof Opaque) return id[1]
       if (!Array.isArray(id) || id[0] !== 'storage') return undefined
       const [, type, key, , count, view] = id as unknown[]
       // Of a kind of numbers that is not read here; what is built of it is not, either.

@@ -112,6 +112,10 @@ function placed(
   return undefined
 }
 
+function isDictionary(value: unknown): boolean {
+  return value instanceof Map && [...value.values()].some((each) => each instanceof TorchTensor)
+}
+
 function none(value: unknown, label: string): PipiloError {
   const entries = value instanceof Map ? [...value].slice(0, 20) : []
   const keys = entries.map(([key, entry]) => {
@@ -119,6 +123,16 @@ function none(value: unknown, label: string): PipiloError {
       typeof key === 'string' || typeof key === 'number' ? `${key}`.slice(0, 100) : 'one that is no text'
     return entry instanceof Opaque ? `${name} (${entry.name.slice(0, 100)})` : name
   })
+  const several = entries.flatMap(([key, entry]) =>
+    typeof key === 'string' && isDictionary(entry) ? [key] : [],
+  )
+  if (several.length > 1) {
+    return new PipiloError(
+      'FORMAT_UNSUPPORTED',
+      `${label} holds ${several.length} dictionaries of tensors, ${several.join(', ').slice(0, 200)}, and it is not clear which one is meant.`,
+      { input: label, hint: 'Save the one that is meant alone: torch.save(checkpoint[key], path).' },
+    )
+  }
   const what = value instanceof Opaque ? `: it is ${value.name.slice(0, 200)}` : ''
   return new PipiloError(
     'FORMAT_UNSUPPORTED',
