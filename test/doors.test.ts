@@ -66,7 +66,6 @@ const inner: Record<string, string[]> = {
     'isOfFile',
     'modelInput',
     'optionsKey',
-    'promptsFor',
     'queryPrompt',
     'readingKey',
     'recipeDifferences',
