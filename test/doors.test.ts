@@ -63,7 +63,6 @@ const inner: Record<string, string[]> = {
     'inputFor',
     'modelInput',
     'optionsKey',
-    'promptsFor',
     'queryPrompt',
     'readingKey',
     'recipeDifferences',
