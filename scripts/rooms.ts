@@ -65,7 +65,7 @@ const packagesOf: Record<string, string[]> = {
   graph: ['@bufbuild/protobuf'],
   store: ['@lancedb/lancedb', 'apache-arrow'],
   models: ['@huggingface/hub'],
-  embed: ['sharp'],
+  embed: ['sharp', '@lezer/[^/]+', 'htmlparser2', 'hyparquet', 'pdfjs-dist', 'mammoth'],
   reduce: ['ml-matrix'],
   cli: ['citty', 'hyparquet-writer'],
 }

@@ -101,12 +101,12 @@ describe('pipilo embed', () => {
     writeFileSync(join(cwd, 'notes/b.md'), 'three')
     const piped = await pipilo(['embed', '-', '--dimensions', '16'], { cwd, input: 'one\ntwo\n' })
     expect(lines<Line>(piped.stdout)).toHaveLength(2)
-    const files = await pipilo(['embed', 'notes', '--dimensions', '16'], { cwd })
+    const files = await pipilo(['embed', 'notes', '--by', 'line', '--dimensions', '16'], { cwd })
     const rows = lines<Line>(files.stdout)
     expect(rows.map(({ id }) => id)).toEqual(['notes/a.txt:1', 'notes/a.txt:2', 'notes/b.md:1'])
     expect(rows[0]!.vector).toHaveLength(16)
     expect(length(rows[0]!.vector)).toBeCloseTo(1, 5)
-    const glob = await pipilo(['embed', 'notes/*.txt', '--dimensions', '16'], { cwd })
+    const glob = await pipilo(['embed', 'notes/*.txt', '--by', 'line', '--dimensions', '16'], { cwd })
     expect(lines<Line>(glob.stdout)).toEqual(rows.slice(0, 2))
   })
 
@@ -159,10 +159,13 @@ describe('pipilo embed', () => {
     const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="60000" height="60000"/>'
     writeFileSync(join(cwd, 'photos/huge.jpg'), svg)
     mkdirSync(join(cwd, 'photos/folder.jpg'))
-    const thrown = await pipilo(['embed', 'photos/*.jpg', '--as', 'image', '--out', 'v.jsonl'], { cwd })
+    const named = ['embed', 'photos/cat.jpg', 'photos/cut.jpg', '--as', 'image', '--out', 'v.jsonl']
+    const thrown = await pipilo(named, { cwd })
     expect(thrown.status).toBe(1)
     expect(existsSync(join(cwd, 'v.jsonl'))).toBe(false)
-    const args = ['embed', 'photos/*.jpg', '--as', 'image', '--on-error', 'skip', '--out', 'v.jsonl']
+    expect((await pipilo([...named, '--on-error', 'skip'], { cwd })).stderr).toContain('skipped 1 input')
+    // What a glob finds is nobody's mistake.
+    const args = ['embed', 'photos/*.jpg', '--as', 'image', '--out', 'v.jsonl']
     const skipped = await pipilo(args, { cwd })
     expect(skipped.status).toBe(0)
     expect(skipped.stderr).toContain('skipped 4 inputs')
@@ -179,9 +182,12 @@ describe('pipilo embed', () => {
   it('reads of a text file what is UTF-8, and gives no text to an image model', async () => {
     const cwd = emptyFolder()
     writeFileSync(join(cwd, 'notes.txt'), Buffer.from('fine\nb\xe4d\nfine too\n', 'latin1'))
-    const skipped = await pipilo(['embed', 'notes.txt', 'file://elsewhere/a.txt', '--on-error', 'skip'], {
-      cwd,
-    })
+    const skipped = await pipilo(
+      ['embed', 'notes.txt', 'file://elsewhere/a.txt', '--by', 'line', '--on-error', 'skip'],
+      {
+        cwd,
+      },
+    )
     expect(skipped.status).toBe(0)
     expect(lines<Line>(skipped.stdout).map(({ id }) => id)).toEqual(['notes.txt:1', 'notes.txt:3'])
     expect(skipped.stderr).toContain('Line 2 of notes.txt is not valid UTF-8')
@@ -317,13 +323,47 @@ describe('pipilo index and search', () => {
     expect(indexed(all.stdout)).toMatchObject({ pruned: 4, rows: 0 })
   })
 
+  it('takes a mixed folder apart by kind, leaves out what it cannot read, and finds passages', async () => {
+    const cwd = folderWithPictures('cat.jpg')
+    mkdirSync(join(cwd, 'folder'))
+    writeFileSync(join(cwd, 'folder/__init__.py'), '')
+    writeFileSync(join(cwd, 'folder/a.txt'), 'a line\n')
+    cpSync(join(cwd, 'photos/cat.jpg'), join(cwd, 'folder/a-cat.jpg'))
+    writeFileSync(join(cwd, 'folder/program'), Buffer.from('\x7fELF\x02\x01\0', 'latin1'))
+    writeFileSync(join(cwd, 'folder/empty-too.txt'), '')
+    writeFileSync(
+      join(cwd, 'folder/guide.md'),
+      '# Guide\n\n## Feeding\n\nSeeds.\n\n## Retrying\n\nA failed request is sent again.\n',
+    )
+    const indexed = await pipilo(['index', 'folder', '--json', '--chunk', '16'], { cwd })
+    expect(indexed.status).toBe(0)
+    expect(lines(indexed.stdout)).toMatchObject([
+      { collection: 'texts', skipped: 3, skippedKinds: [{ reason: '… is empty.', count: 2 }, { count: 1 }] },
+      { collection: 'pictures', indexed: 1, skipped: 0 },
+    ])
+    expect(indexed.stderr).toContain('2 × … is empty. (folder/__init__.py, folder/empty-too.txt)')
+    expect(indexed.stderr).toContain('folder/program: folder/program is an ELF program or library')
+    const found = await pipilo(['search', 'how do I retry?', '--collection', 'texts', '-k', '1'], { cwd })
+    expect(found.stdout).toMatch(
+      /^0\.\d+ {2}folder\/guide\.md#L7-L9 {2}Guide\n {8}Retrying\n {8}A failed request/,
+    )
+    const embedded = await pipilo(['embed', 'folder'], { cwd })
+    expect(lines<Line>(embedded.stdout).map(({ id }) => id)).toContain('folder/a-cat.jpg')
+    expect(lines<Line>(embedded.stdout).map(({ id }) => id)).toContain('folder/a.txt#L1')
+    const array = await pipilo(['embed', 'folder', '--out', 'v.npy'], { cwd })
+    expect([array.status, array.stderr]).toEqual([2, expect.stringContaining('two models')])
+    // What is named is an error.
+    const named = await pipilo(['index', 'folder/__init__.py', 'folder/a.txt'], { cwd })
+    expect([named.status, named.stderr]).toEqual([1, expect.stringContaining('[FILE_EMPTY]')])
+  })
+
   it('searches lines of text with a filter, and refuses another model', async () => {
     const cwd = emptyFolder()
     writeFileSync(
       join(cwd, 'notes.txt'),
       'The cat sleeps.\nA goal in the last minute.\nThe keeper saved the penalty.\n',
     )
-    await pipilo(['index', 'notes.txt'], { cwd })
+    await pipilo(['index', 'notes.txt', '--by', 'line'], { cwd })
     const all = await pipilo(['search', 'football match', '--json'], { cwd })
     const ids = (JSON.parse(all.stdout) as { id: string }[]).map(({ id }) => id)
     expect(ids.at(-1)).toBe('notes.txt:1')

@@ -56,7 +56,7 @@ describe('the command line with a model of texts and pictures', () => {
   })
 
   it('indexes both into one collection and searches it by words and by a picture', async () => {
-    const index = ['index', 'photos', 'captions.txt', '--collection', 'photos', ...model]
+    const index = ['index', 'photos', 'captions.txt', '--by', 'line', '--collection', 'photos', ...model]
     expect(await run(...index)).toContain('photos: 7 indexed, 0 unchanged')
     const search = async (...args: string[]) =>
       JSON.parse(await run('search', ...args, '--json')) as { id: string; score: number; text?: string }[]

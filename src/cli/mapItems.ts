@@ -2,7 +2,7 @@
 import { relative, resolve, sep } from 'node:path'
 import type { MapItem } from '../atlas/index.ts'
 import { PipiloError } from '../base/index.ts'
-import { type DatasetRow, type ReadInput, readDataset, readInputs, rootOf } from '../embed/index.ts'
+import { type DatasetRow, isOfFile, type ReadInput, readDataset, readInputs, rootOf } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import type { Collection } from '../store/index.ts'
 import type { Terminal } from './command.ts'
@@ -95,7 +95,7 @@ async function readFiles(
   skipped: Skipped[],
 ): Promise<void> {
   const root = spec === '-' || /^https?:/i.test(spec) ? undefined : await rootOf(spec, '.')
-  for await (const found of readInputs([spec], { signal, ...(as && { as }) })) {
+  for await (const found of readInputs([spec], { by: 'line', signal, ...(as && { as }) })) {
     const { id, input, modality, path } = found
     const error = found.error ?? noMapItem(found)
     if (error) {
@@ -103,7 +103,8 @@ async function readFiles(
         items.push({ id: spec, text: spec })
         continue
       }
-      if (!skip) throw error.code === 'FILE_NOT_FOUND' ? wordsInstead(error) : error
+      if (!skip && !(found.found && isOfFile(error)))
+        throw error.code === 'FILE_NOT_FOUND' ? wordsInstead(error) : error
       skipped.push({ id, reason: error.message })
       continue
     }

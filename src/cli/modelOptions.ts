@@ -7,6 +7,7 @@ import {
   type EmbedderOptions,
   embedder,
   openRecipe,
+  type ReadInputsOptions,
   type RuntimeOptions,
   recipeOptions,
 } from '../embed/index.ts'
@@ -129,9 +130,57 @@ export const as = {
   valueHint: 'text|image',
 } as const
 
+/** How text files are taken apart, in every command that reads them. */
+export const readArgs = {
+  by: {
+    type: 'string',
+    description: 'Parts of a text file: its passages (paragraphs, functions, rows of tables), or its lines',
+    valueHint: 'passage|line',
+  },
+  chunk: {
+    type: 'string',
+    description: 'Tokens of a passage at most (default: what the model reads, but no more than 128)',
+    valueHint: 'n',
+  },
+  overlap: {
+    type: 'string',
+    description: 'Tokens that neighbours share where a paragraph is cut (default: 32)',
+    valueHint: 'n',
+  },
+  columns: {
+    type: 'string',
+    description: 'Columns of .csv, .tsv, .jsonl and .parquet to embed (default: text, with title; else all)',
+    valueHint: 'a,b',
+  },
+  encoding: {
+    type: 'string',
+    description: 'Encoding of text files that are not UTF-8, such as latin1',
+    valueHint: 'name',
+  },
+} as const
+
+/** The reading that the options ask for. */
+export function readOptions(
+  args: Values<typeof readArgs>,
+): Pick<ReadInputsOptions, 'by' | 'chunk' | 'columns' | 'encoding'> {
+  const by = oneOf(args.by, 'by', ['passage', 'line'] as const)
+  const tokens = numberOption(args.chunk, 'chunk')
+  const overlap = numberOption(args.overlap, 'overlap', 0)
+  if (by === 'line' && (tokens !== undefined || overlap !== undefined || args.columns !== undefined))
+    throw usageError('--chunk, --overlap and --columns are for passages, and --by line gives lines.')
+  return {
+    ...(by && { by }),
+    ...((tokens !== undefined || overlap !== undefined) && {
+      chunk: { ...(tokens !== undefined && { tokens }), ...(overlap !== undefined && { overlap }) },
+    }),
+    ...(args.columns !== undefined && { columns: args.columns.split(',').map((name) => name.trim()) }),
+    ...(args.encoding !== undefined && { encoding: args.encoding }),
+  }
+}
+
 export const onError = {
   type: 'string',
-  description: 'What an input that cannot be read does: throw, or skip',
+  description: 'What a named input that cannot be read does: throw, or skip (what a folder holds is skipped)',
   valueHint: 'throw|skip',
   default: 'throw',
 } as const

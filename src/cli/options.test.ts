@@ -86,8 +86,8 @@ beforeAll(async () => {
   writeFileSync('twice.txt', 'a towhee sings\na towhee sings\n')
   await run('index', ['twice.txt', '--model', 't', '--collection', 'twice'])
   writeFileSync('bad.txt', Buffer.from('fine\nb\xe4d\n', 'latin1'))
-  await run('index', ['notes.txt', 'old', '--model', 't'])
-  await run('index', ['notes.txt', 'photos', '--model', 'clip', '--collection', 'both'])
+  await run('index', ['notes.txt', 'old', '--model', 't', '--by', 'line'])
+  await run('index', ['notes.txt', 'photos', '--model', 'clip', '--collection', 'both', '--by', 'line'])
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\n')
   rmSync('old/old.txt')
   // Two that were made from a length alone: they do not say which model their vectors are of.
@@ -219,6 +219,30 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
 const promptRuns = (text: string[]): Record<string, Runs> => ({
   prompt: [text, ['--prompt', 'query']],
   'prompt-text': [text, ['--prompt-text', 'a song: ']],
+})
+
+/** Of reading files, after the arguments of a command that embeds those that are named. */
+const readRuns = (...more: string[]): Record<string, Runs> => ({
+  by: [
+    ['notes.txt', ...more],
+    ['--by', 'line'],
+  ],
+  chunk: [
+    ['notes.txt', ...more],
+    ['--chunk', '8'],
+  ],
+  overlap: [
+    ['many.txt', '--chunk', '12', ...more],
+    ['--overlap', '0'],
+  ],
+  columns: [
+    ['labelled.jsonl', ...more],
+    ['--columns', 'label'],
+  ],
+  encoding: [
+    ['bad.txt', ...more],
+    ['--encoding', 'latin1'],
+  ],
 })
 
 const embedText = ['--text', 'towhee', '--model', 't']
@@ -461,6 +485,7 @@ const runs: Record<string, Record<string, Runs>> = {
   embed: {
     ...modelRuns(embedText, embedPicture),
     ...promptRuns(embedText),
+    ...readRuns('--model', 't'),
     text: [['notes.txt', '--model', 't'], ['--text']],
     as: [
       ['notes.txt', '--model', 't'],
@@ -487,6 +512,7 @@ const runs: Record<string, Record<string, Runs>> = {
   index: {
     ...modelRuns(indexText, indexPicture),
     ...promptRuns(indexText),
+    ...readRuns('--model', 't', '--collection', 'new'),
     db: [indexText, ['--db', 'elsewhere']],
     collection: [
       ['notes.txt', '--model', 't'],
@@ -745,7 +771,7 @@ describe('a collection that remembers its recipe', () => {
       'document',
     ]
     const index = (...argv: string[]) =>
-      run('index', ['notes.txt', '--collection', 'small', '--json', ...argv])
+      run('index', ['notes.txt', '--by', 'line', '--collection', 'small', '--json', ...argv])
     expect(JSON.parse((await index(...options)).out)).toMatchObject({ indexed: 2 })
     // It ended in COLLECTION_MISMATCH, with --dtype int8 as without.
     const found = await search()

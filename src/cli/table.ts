@@ -6,10 +6,15 @@ export interface Column {
   readonly align?: 'left' | 'right'
   /** Longest text shown; what is beyond is cut with an ellipsis. */
   readonly limit?: number
+  /** Part of a longer text that is shown. Default `start`; paths tell more at their end. */
+  readonly keep?: 'start' | 'end'
 }
 
-const clip = (text: string, limit: number): string =>
-  text.length > limit ? `${text.slice(0, Math.max(0, limit - 1))}…` : text
+const clip = (text: string, limit: number, keep: Column['keep']): string => {
+  if (text.length <= limit) return text
+  const room = Math.max(0, limit - 1)
+  return keep === 'end' ? `…${text.slice(text.length - room)}` : `${text.slice(0, room)}…`
+}
 
 /**
  * Lays rows out under headings.
@@ -21,7 +26,7 @@ const clip = (text: string, limit: number): string =>
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) =>
-    columns.map(({ limit = 100 }, i) => clip((row[i] ?? '').replace(/\s+/g, ' '), limit)),
+    columns.map(({ limit = 100, keep }, i) => clip((row[i] ?? '').replace(/\s+/g, ' '), limit, keep)),
   )
   const widths = columns.map(({ heading }, i) =>
     Math.max(heading.length, ...cells.map((row) => row[i]!.length)),

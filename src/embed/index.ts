@@ -3,7 +3,9 @@
 export { displayPath, findFiles } from './inputs/inputFiles.ts'
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ModelInput } from './inputs/modelInput.ts'
+export { isOfFile, SkippedKinds } from './inputs/problems.ts'
 export {
+  findInputs,
   modelInput,
   recipeDifferences,
   renderSvg,

@@ -154,7 +154,7 @@ export const loadTokenizer = lazily(async () => (await import('./text/loadTokeni
  * ```
  *
  * @remarks
- * JPEG, PNG, WebP, AVIF, SVG, TIFF, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
+ * JPEG, PNG, WebP, AVIF, SVG, TIFF, BMP, ICO and CUR (the largest picture), PPM, PGM, PBM, QOI, TGA, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
  * `data:`), bytes, a Blob, or pixels.
  *
  * Pixels are those of Pillow's `convert('RGB')`, and are resized and cropped as timm, torchvision and transformers do it with
@@ -198,26 +198,42 @@ export const modelInput = lazily(async () => (await import('./inputs/modelInput.
  *
  * @example
  * ```ts
- * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.txt', 'list.csv'])) …
- * // photos/owl.jpg, notes/monday.txt:1, notes/monday.txt:2, …
+ * for await (const { id, input, modality, error } of readInputs(['photos', 'notes/*.md'], { embedder: e })) …
+ * // photos/owl.jpg, notes/monday.md#L1-L4, notes/monday.md#L6-L19, …
  * ```
  *
  * @remarks
- * A text file gives an input for every line (empty ones too, as they are; a byte order mark and the ends of lines are
- * taken away), a picture one. A file's content decides its kind, not its name. Folders are walked in the order of names,
+ * A picture gives an input, a text file one for every passage: paragraphs of text and Markdown under their headings, elements of HTML without
+ * tags, functions and classes of code (JavaScript, TypeScript, Python, C, C++, Java, Rust, Go; other code is cut at empty lines), rows of CSV, TSV,
+ * JSON lines and Parquet, pages of PDF (with `pdfjs-dist@5` installed) and paragraphs of DOCX (`mammoth`), each also as `.gz` where it is
+ * text. A passage is at most as long as the embedder reads; what is longer is cut between sentences, else lines, else words, and neighbours overlap there. With
+ * `by: 'line'` a text file gives an input for every line (empty ones too, as they are), and what has no lines is an error.
+ *
+ * Text is UTF-8, UTF-16 with a mark (BOM), what HTML, XML or Python say themselves that it is, or what `encoding` says; marks are taken away, and
+ * lines end with LF, CR LF or CR. A file's content decides its kind, not its name. Folders are walked in the order of names,
  * without hidden files, through links but not in circles. `-` stands for the lines of standard input, `http:` and
  * `https:` addresses for pictures. What cannot be read comes as an input with an `error`, and the rest goes on: a missing or
- * empty file, a line that is not UTF-8 (`TEXT_INVALID`), a text file named like a picture (`IMAGE_INVALID`).
+ * empty file, text in another encoding or a damaged row (`TEXT_INVALID`), a text file named like a picture (`IMAGE_INVALID`), a kind that is
+ * not read (`FORMAT_UNSUPPORTED`).
  *
- * Memory does not grow with the number of files in a folder tree or of lines; a glob holds the list of its matches.
+ * Memory does not grow with the number of files in a folder tree or of lines; a glob holds the list of its matches, and one file of HTML, Markdown or
+ * code is held whole up to 16 MB (longer text is taken paragraph by paragraph, longer HTML refused), a PDF or DOCX always.
  *
- * @throws `ABORTED`
+ * @throws `ABORTED`; `OPTION_INVALID` for an encoding that is not known or lengths that the model does not have
  */
 export async function* readInputs(
   specs: string | Iterable<string> | AsyncIterable<string>,
   options?: ReadInputsOptions,
 ): AsyncGenerator<ReadInput> {
   yield* (await import('./inputs/inputs.ts')).readInputs(specs, options)
+}
+
+/** As {@link readInputs}, with text files as a whole: `input` is then their path. For those who ask what there is. */
+export async function* findInputs(
+  specs: string | Iterable<string> | AsyncIterable<string>,
+  options?: ReadInputsOptions,
+): AsyncGenerator<ReadInput> {
+  yield* (await import('./inputs/inputs.ts')).findInputs(specs, options)
 }
 
 /**

@@ -10,7 +10,8 @@ export type {
   ReadDatasetOptions,
   SkippedRow,
 } from './inputs/datasets/types.ts'
-export type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+export type { ReadBy, ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+export type { SkippedKind } from './inputs/problems.ts'
 export type { CommunityDetectionOptions } from './mining/communityDetection.ts'
 export type { AnchorNegatives, NegativeOptions, NegativeVectors } from './mining/hardNegatives.ts'
 export type { MinedNegatives, MineHardNegativesOptions, Triplet } from './mining/mineHardNegatives.ts'

@@ -1,6 +1,6 @@
 // Data collections: chains of operators over rows, run when they are read.
 import { PipiloError } from '../base/index.ts'
-import type { AnyInput, RawImage, TextImageInput } from '../embed/index.ts'
+import type { AnyInput, RawImage, ReadInput, ReadInputsOptions, TextImageInput } from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type {
   ImageDecodeOptions,
@@ -78,6 +78,9 @@ export interface WindowOptions {
   readonly partial?: boolean
 }
 
+/** Options of {@link Chain.passages}. */
+export type PassagesOptions = Omit<ReadInputsOptions, 'as' | 'cwd' | 'stdin'>
+
 /** Run options with which failed rows are handed out. */
 type Keep = RunOptions & { readonly onError: 'keep' }
 
@@ -116,6 +119,32 @@ export class Chain<T> implements AsyncIterable<T> {
     options?: MapOptions,
   ): DataCollection<U> {
     return this.#then(callStage(asOperator('flatMap', fn, options)), flattenStage('flatMap'))
+  }
+
+  /**
+   * The passages of the text files at these paths, as `readInputs` has them.
+   *
+   * @example
+   * ```ts
+   * const passages = glob('docs/**' + '/*.md').passages()
+   * for await (const { id, text } of passages) …                 // docs/guide.md#L3-L9
+   * const vectors = await passages.map(({ input }) => input).textEmbedding.sentence().toList()
+   * ```
+   *
+   * @remarks
+   * A file that cannot be read is a row that fails: the run's `onError` says what then. Passages are as long as the `embedder` among the
+   * options reads; without one, 3 bytes count as a token.
+   */
+  passages(this: Chain<string>, options: PassagesOptions = {}): DataCollection<ReadInput> {
+    return this.flatMap(async function* passages(path: string) {
+      const { readInputs, refuseModality } = await import('../embed/index.ts')
+      for await (const input of readInputs([path], options)) {
+        const words = { name: 'passages', modality: 'text' } as const
+        const error = input.error ?? refuseModality(words, input, 'Leave pictures out of the pattern.')
+        if (error) throw error
+        yield input
+      }
+    })
   }
 
   /** Arrays of `size` values, the last one shorter. */

@@ -58,4 +58,22 @@ describe('glob', () => {
     const files = glob('*.jpg', { cwd: folder })
     expect(await files.toList()).toEqual(await files.toList())
   })
+
+  it('leads to the passages of text files', async () => {
+    await writeFile(
+      join(folder, 'guide.md'),
+      '# Guide\n\n## Birds\n\nA towhee sings.\n\n## Trains\n\nThey are late.\n',
+    )
+    const passages = await glob('*.md', { cwd: folder, absolute: true })
+      .passages({ chunk: { tokens: 12 } })
+      .toList()
+    expect(passages.map(({ text, line, endLine }) => [text, line, endLine])).toEqual([
+      ['Guide\n\nBirds\n\nA towhee sings.', 1, 5],
+      ['Trains\n\nThey are late.', 7, 9],
+    ])
+    await writeFile(join(folder, 'bad.md'), Buffer.from('b\xe4d', 'latin1'))
+    const both = glob('*.md', { cwd: folder, absolute: true }).passages()
+    await expect(both.toList()).rejects.toMatchObject({ code: 'TEXT_INVALID' })
+    expect(await both.toList({ onError: 'skip' })).toHaveLength(1)
+  })
 })

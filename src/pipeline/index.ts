@@ -9,6 +9,7 @@ export {
   dc,
   type Listing,
   type MapOptions,
+  type PassagesOptions,
   type WindowOptions,
 } from './collection.ts'
 export type { Columns, Yield } from './columns.ts'

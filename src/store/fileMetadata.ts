@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { fileError } from '../base/files/index.ts'
+import { PipiloError } from '../base/index.ts'
 import type { ReadInput } from '../embed/index.ts'
 import type { Metadata } from './types.ts'
 
@@ -20,11 +21,15 @@ export async function sha256Of({ input, line, path }: ReadInput): Promise<string
   return hash.digest('hex')
 }
 
-/** Metadata beside the vector of an input that came from a file. */
-export function metadataOf({ input, path, line, size, modified }: ReadInput, sha256: string): Metadata {
+/** Metadata beside the vector of an input that came from a file. Of a passage, which is no longer than the model reads, all of its text is kept. */
+export function metadataOf(found: ReadInput, sha256: string): Metadata {
+  const { input, path, line, endLine, page, heading, text, size, modified } = found
   return {
     ...(path !== undefined && { path }),
-    ...(line !== undefined && { line, text: clip(input) }),
+    ...(line !== undefined && { line, text: text ?? clip(input) }),
+    ...(endLine !== undefined && { endLine, by: 'passage' }),
+    ...(page !== undefined && { page }),
+    ...(heading !== undefined && { heading }),
     sha256,
     ...(size !== undefined && Number.isFinite(size) && { size }),
     ...(modified && { modified: modified.toISOString() }),
@@ -34,6 +39,45 @@ export function metadataOf({ input, path, line, size, modified }: ReadInput, sha
 /** True for a row of the same content, read in the same way. */
 export const isUnchanged = (stored: Metadata | undefined, now: Metadata): boolean =>
   stored !== undefined && stored.sha256 === now.sha256 && stored.reading === now.reading
+
+/** Fields that indexing itself writes. */
+const ownFields = new Set('path line endLine page heading text by sha256 size modified reading'.split(' '))
+
+/** True if a row's further metadata, of the caller, is what it is now. */
+export function isSame(stored: Metadata, now: Metadata): boolean {
+  const names = new Set([...Object.keys(stored), ...Object.keys(now)])
+  return [...names].every((name) => ownFields.has(name) || (stored[name] ?? null) === (now[name] ?? null))
+}
+
+/**
+ * The caller's metadata of an input's file, asked for once for all inputs of it.
+ * @throws PipiloError `OPTION_INVALID` for a field that indexing writes itself
+ */
+export function metadataBy(
+  ask: ((file: { path: string; size?: number; modified?: Date }) => Metadata | Promise<Metadata>) | undefined,
+): (input: ReadInput) => Promise<Metadata> {
+  let last: string | undefined
+  let answer: Metadata = {}
+  return async ({ id, path = id, size, modified }) => {
+    if (!ask) return {}
+    if (path === last) return answer
+    const given = await ask({ path, ...(size !== undefined && { size }), ...(modified && { modified }) })
+    const taken = Object.keys(given).find((name) => ownFields.has(name))
+    if (taken !== undefined) {
+      throw new PipiloError(
+        'OPTION_INVALID',
+        `metadata gives the field '${taken}', which indexing writes itself.`,
+        {
+          input: taken,
+          hint: `Choose another name than ${[...ownFields].join(', ')}.`,
+        },
+      )
+    }
+    last = path
+    answer = given
+    return given
+  }
+}
 
 function clip(text: string): string {
   if (text.length <= SNIPPET) return text

@@ -2,7 +2,7 @@
 export type { Backend, BackendTable, CollectionInfo, Nearest, StoredRow } from './backend.ts'
 export type { FileChanges, FileChangesOptions } from './fileChanges.ts'
 export type { EmbedderIdentity } from './identity.ts'
-export type { IndexFilesOptions, IndexProgress, IndexReport } from './indexFiles.ts'
+export type { IndexedFile, IndexFilesOptions, IndexProgress, IndexReport } from './indexFiles.ts'
 export { connect, fileChanges, indexFiles, removeFiles } from './onDemand.ts'
 export type { KeptRows } from './prune.ts'
 export type * from './types.ts'

@@ -75,7 +75,7 @@ const write = (path: string, content: string | Uint8Array) => {
   writeFileSync(join(cwd, path), content)
 }
 const run = (paths: Parameters<typeof indexFiles>[0], options: Partial<IndexFilesOptions> = {}) =>
-  indexFiles(paths, { embedder, collection, cwd, ...options })
+  indexFiles(paths, { embedder, collection, cwd, by: 'line', ...options })
 const ids = async () => {
   const all: string[] = []
   for await (const { id } of collection.rows()) all.push(id)
@@ -101,9 +101,12 @@ describe('indexFiles', () => {
       indexed: 3,
       unchanged: 0,
       pruned: 0,
+      replaced: 0,
       kept: [],
       skipped: [],
       skippedCount: 0,
+      skippedKinds: [],
+      truncated: 0,
     })
     expect(await ids()).toEqual(['notes/a.txt:1', 'notes/a.txt:3', 'notes/deep/b.md:1'])
     const [metadata] = await collection.metadata(['notes/a.txt:3'])
@@ -151,7 +154,7 @@ describe('indexFiles', () => {
   it('does not prune what it could not read', async () => {
     write('a.txt', 'one\ntwo\n')
     await run(['a.txt'])
-    write('a.txt', Buffer.from('\xff\xfeo\0n\0', 'latin1'))
+    write('a.txt', Buffer.from('\x7fELF\0', 'latin1'))
     const report = await run(['a.txt'], { prune: true, onError: 'skip' })
     expect(report).toMatchObject({ pruned: 0, skippedCount: 1 })
     write('a.txt', '')
@@ -166,7 +169,7 @@ describe('indexFiles', () => {
     expect(report).toMatchObject({ indexed: 1, skippedCount: 2 })
     expect(report.skipped.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([
       expect.stringContaining('notes/photo.png is a picture, and letters embeds text.'),
-      expect.stringContaining('notes/program is neither text nor a picture.'),
+      expect.stringContaining('notes/program is neither text nor a picture'),
     ])
     await expect(run(['notes/photo.png'])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
   })
@@ -351,6 +354,144 @@ describe('indexFiles', () => {
       embed: async () => ({ vectors: [{}], data: [], dimensions: 27, truncated: [], errors: [] }),
     } as unknown as typeof embedder
     await expect(run(['a.txt'], { embedder: matrices })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+})
+
+describe('indexFiles by passage', () => {
+  const passages = (paths: string | string[], options: Partial<IndexFilesOptions> = {}) =>
+    indexFiles(paths, { embedder, collection, cwd, ...options })
+  const guide = '# Guide\n\n## Owls\n\nThey hoot at night.\n\n## Wrens\n\nThey sing in hedges.\n'
+  const chunk = { tokens: 12, overlap: 0 }
+
+  it('stores passages with their place and all of their text', async () => {
+    const long = `${'a towhee sings '.repeat(60)}.`
+    write('notes/guide.md', guide)
+    write('notes/long.txt', long)
+    expect(await passages('notes', { chunk: { tokens: 400 } })).toMatchObject({ indexed: 2, skippedCount: 0 })
+    expect(await ids()).toEqual(['notes/guide.md#L1-L9', 'notes/long.txt#L1'])
+    expect((await collection.metadata(['notes/long.txt#L1']))[0]).toMatchObject({
+      by: 'passage',
+      line: 1,
+      endLine: 1,
+      text: long,
+    })
+    expect(await passages('notes', { chunk })).toMatchObject({ replaced: 1 })
+    expect((await ids()).slice(0, 2)).toEqual(['notes/guide.md#L1-L5', 'notes/guide.md#L7-L9'])
+    expect((await collection.metadata(['notes/guide.md#L7-L9']))[0]).toMatchObject({
+      heading: 'Guide',
+      text: 'Wrens\n\nThey sing in hedges.',
+    })
+  })
+
+  it('replaces what has moved or gone from a file, and nothing else', async () => {
+    write('notes/guide.md', guide)
+    write('notes/other.txt', 'left alone')
+    await passages('notes', { chunk })
+    write('notes/guide.md', guide.replace('# Guide\n', '# Guide\n\nA line more.\n'))
+    rmSync(join(cwd, 'notes/other.txt'))
+    expect(await passages('notes', { chunk })).toMatchObject({ replaced: 2, pruned: 0 })
+    expect(await ids()).toEqual([
+      'notes/guide.md#L1-L3',
+      'notes/guide.md#L5-L7',
+      'notes/guide.md#L9-L11',
+      'notes/other.txt#L1',
+    ])
+    expect(await passages('notes', { chunk, prune: true })).toMatchObject({
+      replaced: 0,
+      pruned: 1,
+      unchanged: 3,
+    })
+  })
+
+  it('goes on by line where a collection was made so, and keeps no rows of two ways', async () => {
+    write('notes/guide.md', guide)
+    await run(['notes'])
+    expect(await passages('notes')).toMatchObject({ indexed: 0, unchanged: 5, replaced: 0 })
+    expect(await passages('notes', { by: 'passage' })).toMatchObject({ indexed: 1, replaced: 5 })
+    expect(await ids()).toEqual(['notes/guide.md#L1-L9'])
+    expect(await passages('notes')).toMatchObject({ indexed: 0, unchanged: 1 })
+    expect(await passages('notes', { by: 'line' })).toMatchObject({ indexed: 5, replaced: 1 })
+    expect(await ids()).toHaveLength(5)
+  })
+
+  it('leaves out what a folder holds and cannot be read, counted by kind; named, it is an error', async () => {
+    write('package/__init__.py', '')
+    write('package/a.txt', 'a line\n')
+    write('package/b/__init__.py', '')
+    write('package/german.txt', Buffer.from('gr\xfcn', 'latin1'))
+    write('package/lib.so', Buffer.from('\x7fELF\x02', 'latin1'))
+    write('package/photo.png', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))
+    write('package/rows.jsonl', '{"text":"one"}\nno row\n')
+    const report = await passages('package')
+    expect(report).toMatchObject({ indexed: 2, skippedCount: 6 })
+    expect(report.skippedKinds).toMatchObject([
+      {
+        reason: '… is empty.',
+        code: 'FILE_EMPTY',
+        count: 2,
+        examples: ['package/__init__.py', 'package/b/__init__.py'],
+      },
+      { reason: expect.stringMatching(/^… is not valid UTF-8\./), count: 1 },
+      { reason: '… is an ELF program or library, which is not read.', count: 1 },
+      { reason: expect.stringMatching(/^… is a picture, and letters embeds text\./), count: 1 },
+      { reason: 'A line of … is no JSON object.', count: 1 },
+    ])
+    for (const name of ['__init__.py', 'german.txt', 'lib.so', 'photo.png', 'rows.jsonl'])
+      await expect(passages(`package/${name}`), name).rejects.toBeInstanceOf(PipiloError)
+    expect(await passages('package/german.txt', { encoding: 'latin1' })).toMatchObject({ indexed: 1 })
+  })
+
+  it('takes one kind of a mixed folder where another run takes the other', async () => {
+    write('mixed/a.png', Buffer.from('\x89PNG\r\n\x1a\nowl', 'latin1'))
+    write('mixed/b.txt', 'an owl')
+    write('mixed/empty.png', '')
+    expect(await passages('mixed', { only: 'text' })).toMatchObject({ indexed: 1, skippedCount: 0 })
+    embedder = letters('image')
+    collection = await store.collection('pictures', { embedder })
+    expect(await passages('mixed', { only: 'image' })).toMatchObject({ indexed: 1, skippedCount: 1 })
+  })
+
+  it('writes the metadata of the caller beside vectors that are there', async () => {
+    write('notes/guide.md', guide)
+    write('notes/other.txt', 'an owl')
+    const asked: string[] = []
+    const metadata = ({ path, size }: { path: string; size?: number }) => {
+      asked.push(`${path} ${size}`)
+      return { project: path.split('/')[0]!, long: (size ?? 0) > 50 }
+    }
+    await passages('notes', { chunk, metadata })
+    expect(asked).toEqual([`notes/guide.md ${guide.length}`, 'notes/other.txt 6'])
+    const [row] = await collection.get(['notes/guide.md#L7-L9'])
+    expect(row!.metadata).toMatchObject({ project: 'notes', long: true, line: 7 })
+    embedder.embedded.length = 0
+    const moved = { chunk, metadata: () => ({ project: 'birds' }) }
+    expect(await passages('notes', moved)).toMatchObject({ indexed: 0, unchanged: 3 })
+    expect(embedder.embedded).toEqual([])
+    const [after] = await collection.get(['notes/guide.md#L7-L9'])
+    expect(after!.metadata).toMatchObject({ project: 'birds' })
+    expect(after!.metadata['long'] ?? null).toBeNull()
+    expect(after!.vector).toEqual(row!.vector)
+    const taken = passages('notes', { metadata: () => ({ path: 'mine' }) })
+    await expect(taken).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+  })
+
+  it('has the chunks of the embedder, and tells of lines that are longer than it reads', async () => {
+    const model = fileURLToPath(new URL('../models/testdata/sentence-transformers', import.meta.url))
+    const e = await openModel(model, {
+      maxLength: 12,
+      chunk: { tokens: 8, pool: 'keep' },
+      runtime: { workers: 0 },
+    })
+    const notes = await store.collection('kept', { embedder: e })
+    write('a.txt', 'a towhee sings in the brush and an owl hoots and a wren sings')
+    const { indexed } = await passages('a.txt', { embedder: e, collection: notes })
+    expect(indexed).toBeGreaterThan(1)
+    const plain = await openModel(model, { maxLength: 12, runtime: { workers: 0 } })
+    const lines = await store.collection('lines', { embedder: plain })
+    const byLine = { embedder: plain, collection: lines, by: 'line' } as const
+    expect(await passages('a.txt', byLine)).toMatchObject({ indexed: 1, truncated: 1 })
+    await e.dispose()
+    await plain.dispose()
   })
 })
 

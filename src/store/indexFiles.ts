@@ -1,19 +1,24 @@
 // Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
 import { abortError, PipiloError } from '../base/index.ts'
 import {
+  type ChunkOptions,
   type Embedder,
   inputFor,
+  isOfFile,
   type Prompt,
+  type ReadBy,
   type ReadInput,
   readInputs,
   readingKey,
   refuseModality,
+  type SkippedKind,
+  SkippedKinds,
   withPrompt,
 } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
-import { isUnchanged, metadataOf, sha256Of } from './fileMetadata.ts'
-import { type KeptRows, prune, type ReadSpec, SeenIds } from './prune.ts'
+import { isSame, isUnchanged, metadataBy, metadataOf, sha256Of } from './fileMetadata.ts'
+import { type KeptRows, prune, type ReadSpec, replace, SeenIds } from './prune.ts'
 import { checkSameKind } from './sameKind.ts'
 import type { Collection, Metadata, Row } from './types.ts'
 
@@ -29,12 +34,33 @@ export interface IndexProgress {
 
 export interface IndexFilesOptions {
   readonly embedder: Pick<Embedder, 'name' | 'modality' | 'recipe' | 'dimensions' | 'embed'> &
-    Partial<Pick<Embedder, 'model'>>
+    Partial<Pick<Embedder, 'model' | 'card'>>
   readonly collection: Collection
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
   /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
+  /** Leaves out, uncounted, all but pictures (`image`), or pictures (`text` and others): for a folder whose texts and pictures go into two collections. */
+  readonly only?: InputModality
+  /**
+   * Rows of a text file: its passages, or its lines. Default: as the collection's texts were read, `passage` for a new one. Rows of a
+   * file that was read in the other way are replaced.
+   */
+  readonly by?: ReadBy
+  /** Length of passages and what neighbours share where a paragraph is cut, in tokens. Default: the embedder's `chunk`, else at most 128, and 32. */
+  readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
+  /** Columns of CSV, JSON lines and Parquet files, and the encoding of files that are not UTF-8: see `readInputs`. */
+  readonly columns?: readonly string[]
+  readonly encoding?: string
+  /**
+   * Further metadata of a file's rows. Where it has changed, it is written beside the vectors that are there.
+   *
+   * @example
+   * ```ts
+   * metadata: ({ path }) => ({ project: path.split('/')[0]! })
+   * ```
+   */
+  readonly metadata?: (file: IndexedFile) => Metadata | Promise<Metadata>
   /**
    * Also removes rows that came from these paths and whose file, or line, is there no more. For a glob: rows of files
    * in the folder that it starts in.
@@ -44,7 +70,10 @@ export interface IndexFilesOptions {
    * is missing or holds no file; never those that cannot be read.
    */
   readonly prune?: boolean | 'all'
-  /** Treatment of an input that cannot be read or embedded. Default `throw`. */
+  /**
+   * Treatment of an input that was named and cannot be read or embedded. Default `throw`. What was found in a folder or by a glob and cannot be
+   * read is left out in any case, and counted.
+   */
   readonly onError?: 'throw' | 'skip'
   /**
    * Prompt of the texts. Default: the model's for documents, where it has one and the embedder was opened without a prompt
@@ -59,19 +88,33 @@ export interface IndexFilesOptions {
   readonly onProgress?: (event: IndexProgress) => void
 }
 
+/** A file whose rows get metadata. */
+export interface IndexedFile {
+  /** As in ids and metadata. */
+  readonly path: string
+  readonly size?: number
+  readonly modified?: Date
+}
+
 export interface IndexReport {
   /** Inputs that were embedded and stored. */
   readonly indexed: number
   /** Inputs that were there already, with the same content. */
   readonly unchanged: number
-  /** Rows that were removed. */
+  /** Rows that were removed because their file, or their place in it, has gone. */
   readonly pruned: number
+  /** Rows that were removed because their file was read anew and has other passages now. */
+  readonly replaced: number
   /** Rows that `prune` left where they are, because their files could not be looked for: by path, with the reason. */
   readonly kept: readonly KeptRows[]
   /** Inputs that were left out and why; the first 10,000. */
   readonly skipped: { readonly id: string; readonly reason: string; readonly error: PipiloError }[]
   /** All that was left out. */
   readonly skippedCount: number
+  /** The same by reason, the most frequent first. */
+  readonly skippedKinds: readonly SkippedKind[]
+  /** Texts that are longer than the model reads, and were cut: lines, as passages never are. */
+  readonly truncated: number
 }
 
 const MOST_LISTED = 10_000
@@ -89,14 +132,22 @@ export async function indexFiles(
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
   const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run({ ...options, ...(prompt !== undefined && { prompt }) })
-  const reading = { ...pick(options, 'as', 'cwd'), ...(signal && { signal }) }
+  const rowsBefore = await collection.count()
+  const by = options.by ?? (await wayOf(collection, rowsBefore))
+  const reading = {
+    ...pick(options, 'as', 'cwd', 'chunk', 'columns', 'encoding'),
+    ...(prompt !== undefined && { prompt }),
+    by,
+    embedder,
+    ...(signal && { signal }),
+  }
   const read: ReadSpec[] = []
-  const seen = options.prune ? new SeenIds() : undefined
+  const seen = new SeenIds()
 
   let total: number | undefined
   const counting = new AbortController()
   if (onProgress && Array.isArray(specs) && !specs.includes('-')) {
-    count(specs, { ...reading, signal: counting.signal }).then(
+    count(of(options.only, readInputs(specs, { ...reading, signal: counting.signal }))).then(
       (inputs) => {
         total = inputs
       },
@@ -111,15 +162,15 @@ export async function indexFiles(
       yield spec
     }
   }
-  const inputs = batches(watch(readInputs(remembered(), reading), read, seen), run.batch)
+  const inputs = batches(of(options.only, watch(readInputs(remembered(), reading), read, seen)), run.batch)
   // While a batch is embedded, the next is read and looked up, and the one before is committed.
   let commit = Promise.resolve()
   try {
     for await (const batch of ahead(inputs, (batch) => run.prepare(batch))) {
-      const rows = await run.embed(batch)
+      const { rows, indexed } = await run.rows(batch)
       await commit
       commit = collection.upsert(rows, signal ? { signal } : {}).then(() => {
-        run.stored(batch, rows.length)
+        run.stored(batch, indexed)
         report()
       })
       commit.catch(() => {}) // Thrown where it is awaited.
@@ -136,9 +187,26 @@ export async function indexFiles(
   }
   const { cwd = '.' } = options
   const all = options.prune === 'all'
-  return run.report(
-    seen ? await prune(collection, read, { cwd, seen, all, signal }) : { pruned: 0, kept: [] },
-  )
+  // Rows of files that have other passages now would be found beside those.
+  const replaced = rowsBefore > 0 ? await replace(collection, { seen, by, signal }) : 0
+  const removal = options.prune
+    ? await prune(collection, read, { cwd, seen, all, signal })
+    : { pruned: 0, kept: [] }
+  return run.report({ ...removal, replaced })
+}
+
+/** Rows that are looked at for the way in which a collection's texts were read. */
+const LOOKED_AT = 4096
+
+/** The way in which a collection's texts were read; rows of lines bear no mark. */
+async function wayOf(collection: Collection, count: number): Promise<ReadBy> {
+  if (count === 0) return 'passage'
+  let looked = 0
+  for await (const { metadata } of collection.rows()) {
+    if (typeof metadata['text'] === 'string') return metadata['by'] === 'passage' ? 'passage' : 'line'
+    if (++looked === LOOKED_AT) break
+  }
+  return 'passage'
 }
 
 /** An input that has to be embedded. */
@@ -148,6 +216,8 @@ interface Fresh extends ReadInput {
 
 interface Batch {
   readonly fresh: readonly Fresh[]
+  /** Unchanged, but with other metadata of the caller's. */
+  readonly restated: readonly Fresh[]
   readonly unchanged: number
 }
 
@@ -158,13 +228,17 @@ class Run {
   /** How texts are read, where that is otherwise than the collection says. */
   readonly #reading: Metadata
   readonly #skipped: IndexReport['skipped'] = []
+  readonly #kinds = new SkippedKinds()
+  readonly #metadata: (input: ReadInput) => Promise<Metadata>
   #skippedCount = 0
+  #truncated = 0
   #indexed = 0
   #unchanged = 0
 
   constructor(options: IndexFilesOptions) {
     this.#options = options
     this.#reading = readingOf(options)
+    this.#metadata = metadataBy(options.metadata)
     this.batch = options.batch ?? batchSizes[options.embedder.modality]
     if (!Number.isInteger(this.batch) || this.batch < 1) {
       throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
@@ -176,9 +250,17 @@ class Run {
     return { done: indexed + unchanged + skipped, indexed, unchanged, skipped }
   }
 
-  report(removal: { pruned: number; kept: KeptRows[] }): IndexReport {
+  report(removal: { pruned: number; replaced: number; kept: KeptRows[] }): IndexReport {
     const { indexed, unchanged, skipped } = this.counts()
-    return { indexed, unchanged, ...removal, skipped: this.#skipped, skippedCount: skipped }
+    return {
+      indexed,
+      unchanged,
+      ...removal,
+      skipped: this.#skipped,
+      skippedCount: skipped,
+      skippedKinds: this.#kinds.list(),
+      truncated: this.#truncated,
+    }
   }
 
   /** Finds out which inputs are new or have changed. */
@@ -190,45 +272,65 @@ class Run {
         input.error ??
         refuseModality(embedder, input, 'Index it with another model, into another collection.')
       if (error) {
-        // Other kinds of files in a folder are no fault of anyone's; a damaged or missing one is.
-        const ordinary = input.found && (!input.error || error.code === 'FORMAT_UNSUPPORTED')
-        this.#fail(input.id, error, ordinary)
+        this.#fail(input, error, error.code === 'INPUT_INVALID')
         continue
       }
       try {
         const read = input.line === undefined ? {} : this.#reading
-        wanted.push({ ...input, metadata: { ...metadataOf(input, await sha256Of(input)), ...read } })
+        const own = { ...metadataOf(input, await sha256Of(input)), ...read }
+        wanted.push({ ...input, metadata: { ...(await this.#metadata(input)), ...own } })
       } catch (error) {
-        this.#fail(input.id, error as PipiloError)
+        this.#fail(input, error)
       }
     }
     const stored = await this.#options.collection.metadata(wanted.map(({ id }) => id))
-    const fresh = wanted.filter((input, index) => !isUnchanged(stored[index], input.metadata))
-    return { fresh, unchanged: wanted.length - fresh.length }
+    const fresh: Fresh[] = []
+    const restated: Fresh[] = []
+    for (const [index, input] of wanted.entries()) {
+      const before = stored[index]
+      if (!isUnchanged(before, input.metadata)) fresh.push(input)
+      else if (this.#options.metadata && !isSame(before!, input.metadata)) restated.push(input)
+    }
+    return { fresh, restated, unchanged: wanted.length - fresh.length }
   }
 
-  async embed({ fresh }: Batch): Promise<Row[]> {
+  /** Rows to write: of what is new, and of what has other metadata. */
+  async rows(batch: Batch): Promise<{ rows: Row[]; indexed: number }> {
+    const rows = await this.#embed(batch)
+    const stored = await this.#options.collection.get(batch.restated.map(({ id }) => id))
+    const restated = batch.restated.flatMap(({ id, metadata }, index) => {
+      const row = stored[index]
+      return row ? [{ id, vector: row.vector, metadata }] : []
+    })
+    return { rows: [...rows, ...restated], indexed: rows.length }
+  }
+
+  async #embed({ fresh }: Batch): Promise<Row[]> {
     if (fresh.length === 0) return []
-    const { embedder, collection, onError = 'throw', prompt, signal } = this.#options
-    const options = { onError, ...(prompt !== undefined && { prompt }), ...(signal && { signal }) }
-    const { vectors, errors, chunks } = await embedder.embed(
+    const { embedder, collection, prompt, signal } = this.#options
+    const { vectors, errors, chunks, truncated } = await embedder.embed(
       fresh.map((found) => inputFor(embedder, found)),
-      options,
+      // An error is thrown below, unless it is of a file that was found.
+      { onError: 'skip', ...(prompt !== undefined && { prompt }), ...(signal && { signal }) },
     )
-    if (chunks || !(vectors[0] instanceof Float32Array)) {
+    this.#truncated += truncated.length
+    const several = chunks && (chunks.length !== fresh.length || chunks.some(({ input }, i) => input !== i))
+    if (several || !(vectors[0] instanceof Float32Array)) {
       throw new PipiloError('OPTION_INVALID', 'An index needs one vector for each input.', {
         hint: "Choose another pooling than 'none', and chunk: { pool: 'mean' }.",
       })
     }
     const failed = new Map(errors.map(({ index, error }) => [index, error]))
     const rows: Row[] = []
-    for (const [index, { id, metadata }] of fresh.entries()) {
+    for (const [index, input] of fresh.entries()) {
+      const { id, metadata } = input
       try {
         const error = failed.get(index)
         if (error) throw error
         rows.push({ id, vector: checkVector(vectors[index]!, collection.dimensions, id, id), metadata })
       } catch (error) {
-        this.#fail(id, error as PipiloError)
+        // Words of which a model knows none have no direction.
+        this.#fail(input, error, !failed.has(index) && vectors[index]!.every((value) => value === 0))
       }
     }
     return rows
@@ -239,10 +341,16 @@ class Run {
     this.#indexed += rows
   }
 
-  #fail(id: string, error: PipiloError, ordinary = false): void {
-    if (!ordinary && this.#options.onError !== 'skip') throw error
+  /** @param ofInput the input is at fault, whatever the error */
+  #fail(input: ReadInput, thrown: unknown, ofInput = false): void {
+    if (!(thrown instanceof PipiloError)) throw thrown
+    const ordinary = input.found && (ofInput || isOfFile(thrown))
+    const left = ordinary || this.#options.onError === 'skip'
+    if (!left) throw thrown
+    const { id } = input
     this.#skippedCount++
-    if (this.#skipped.length < MOST_LISTED) this.#skipped.push({ id, reason: error.message, error })
+    this.#kinds.add(input, thrown)
+    if (this.#skipped.length < MOST_LISTED) this.#skipped.push({ id, reason: thrown.message, error: thrown })
   }
 }
 
@@ -271,10 +379,20 @@ function readingOf({ embedder, collection, prompt }: IndexFilesOptions): Metadat
   return reading === readingKey(usual) ? {} : { reading }
 }
 
-async function count(specs: readonly string[], options: Parameters<typeof readInputs>[1]): Promise<number> {
+async function count(found: AsyncIterable<ReadInput>): Promise<number> {
   let inputs = 0
-  for await (const input of readInputs(specs, options)) if (!isBlank(input)) inputs++
+  for await (const input of found) if (!isBlank(input)) inputs++
   return inputs
+}
+
+/** The pictures, or all but those. */
+async function* of(
+  only: InputModality | undefined,
+  inputs: AsyncIterable<ReadInput>,
+): AsyncGenerator<ReadInput> {
+  for await (const input of inputs) {
+    if (only === undefined || (input.modality === 'image') === (only === 'image')) yield input
+  }
 }
 
 const isBlank = ({ line, error, input }: ReadInput): boolean =>
@@ -284,7 +402,7 @@ const isBlank = ({ line, error, input }: ReadInput): boolean =>
 async function* watch(
   inputs: AsyncIterable<ReadInput>,
   read: readonly ReadSpec[],
-  seen: SeenIds | undefined,
+  seen: SeenIds,
 ): AsyncGenerator<ReadInput> {
   let path: string | undefined
   for await (const input of inputs) {
@@ -292,17 +410,17 @@ async function* watch(
     // An input with a time of change is a file that exists, even if its content cannot be read.
     if (of && input.modified) of.holdsFiles = true
     else if (of && input.error) of.error ??= input.error
-    if (seen && input.path !== path) {
+    if (input.path !== path) {
       if (path !== undefined) seen.add(path)
       path = input.path
     }
     // An error of a whole file, rather than of one line, says nothing about what is in it; an empty one has no lines.
     if (input.error && input.line === undefined && input.error.code !== 'FILE_EMPTY') path = undefined
     if (isBlank(input)) continue
-    if (!input.error || input.line !== undefined) seen?.add(input.id)
+    if (!input.error || input.line !== undefined) seen.add(input.id)
     yield input
   }
-  if (path !== undefined) seen?.add(path)
+  if (path !== undefined) seen.add(path)
 }
 
 async function* batches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {

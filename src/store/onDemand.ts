@@ -31,17 +31,18 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
  * ```
  *
  * @remarks
- * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a line (blank lines are left
- * out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
- * round), and files that are neither, are listed as skipped; named one by one they are errors. A model of texts and pictures takes
+ * Paths are files, folders and globs, as `readInputs` takes them; a text file gives a row a passage (with `by: 'line'` a row a line, blank
+ * lines left out), a picture a row. Only what the embedder understands is taken: pictures found beside texts (or the other way
+ * round), and found files that cannot be read, are listed as skipped and counted by reason; named one by one they are errors. A model of texts and pictures takes
  * both into one collection, where pictures are those with the filter `{ line: null }`.
  *
  * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is, unless it was read with another
  * prompt, limit or chunks. So a run
- * that was interrupted, in whatever way, goes on after its last committed batch. Metadata of a row: `path`, `sha256`,
- * `size`, `modified` (ISO 8601), for lines also `line` and `text` (clipped to 500 characters), and
- * `reading`, a mark of how texts are read where that is not what the collection was made with. Memory does not grow with
- * the number of files, but for `prune`, which keeps 8 bytes an input and the ids of rows to remove.
+ * that was interrupted, in whatever way, goes on after its last committed batch. Rows of a file's passages that are not there any more are removed at
+ * the end of a run. Metadata of a row: `path`, `sha256`,
+ * `size`, `modified` (ISO 8601), for passages `by: 'passage'`, `line`, `endLine`, `text`, where there is one `heading` and `page`, for lines `line` and `text`
+ * (clipped to 500 characters), and `reading`, a mark of how texts are read where that is not what the collection was made with; and what `metadata` gives. Memory does not grow with
+ * the number of files, but for 8 bytes an input and the ids of rows to remove.
  *
  * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the
  * first input's error, after all before its batch has been committed; `ABORTED`

@@ -4,7 +4,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { fileError } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
-import { rootOf } from '../embed/index.ts'
+import { type ReadBy, rootOf } from '../embed/index.ts'
 import type { Collection } from './types.ts'
 
 /**
@@ -93,6 +93,27 @@ export async function prune(
   }
   if (gone.length > 0) await collection.delete(gone, signal ? { signal } : {})
   return { pruned: gone.length, kept: [...kept].map(([path, about]) => ({ path, ...about })) }
+}
+
+/**
+ * Removes the rows of files that were read to their end and that are not among their inputs any more: passages that lie elsewhere now, and
+ * those of another way of reading. Lines that have gone from a file read by line stay, as they always did, for {@link prune}.
+ *
+ * @returns how many
+ */
+export async function replace(
+  collection: Collection,
+  { seen, by, signal }: { seen: SeenIds; by: ReadBy; signal?: AbortSignal | undefined },
+): Promise<number> {
+  const gone: string[] = []
+  for await (const { id, metadata } of collection.rows()) {
+    const { path, by: way = 'line', text } = metadata
+    if (typeof path !== 'string' || typeof text !== 'string') continue
+    if (way === 'line' && by === 'line') continue
+    if (seen.has(path) && !seen.has(id)) gone.push(id)
+  }
+  if (gone.length > 0) await collection.delete(gone, signal ? { signal } : {})
+  return gone.length
 }
 
 /** By absolute path. Several globs may start in one folder: then one that matches something is enough. */

@@ -14,6 +14,7 @@ import {
 } from '../modelOptions.ts'
 import { checkPlot, writeText } from '../output.ts'
 import { megabytes, progress } from '../progress.ts'
+import { LeftOut } from '../skipped.ts'
 import { table } from '../table.ts'
 
 /** Inputs whose cosines are drawn: more have no room for their names. */
@@ -123,10 +124,13 @@ interface NamedInput {
 
 async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<NamedInput[]> {
   const found: NamedInput[] = []
-  for await (const { id, input, modality, error } of readInputs(specs, { signal: terminal.signal })) {
-    if (error) throw error
-    found.push({ name: id, input: input as string, modality })
+  const left = new LeftOut(false)
+  for await (const each of readInputs(specs, { by: 'line', signal: terminal.signal })) {
+    const { id, input, modality, error } = each
+    if (error) left.add(each, error)
+    else found.push({ name: id, input: input as string, modality })
   }
+  left.report(terminal)
   return found
 }
 

@@ -5,6 +5,7 @@ import {
   type AnyInput,
   type Embedder,
   inputFor,
+  isOfFile,
   readDataset,
   readInputs,
   refuseModality,
@@ -159,9 +160,10 @@ async function itemsOf(
       items.push(...(await columnOf(spec, as, signal)))
       continue
     }
-    for await (const { id, input, modality, error } of readInputs([spec], { ...(as && { as }), signal })) {
+    for await (const each of readInputs([spec], { by: 'line', ...(as && { as }), signal })) {
+      const { id, input, modality, error, found } = each
       if (!error) items.push({ id, input, modality })
-      else if (skip) skipped.push({ id, reason: error.message })
+      else if (skip || (found && isOfFile(error))) skipped.push({ id, reason: error.message })
       else throw error
     }
   }

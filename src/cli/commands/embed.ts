@@ -1,19 +1,33 @@
 // Command `embed`: writes the vectors of texts and files.
 import { PipiloError } from '../../base/index.ts'
-import { inputFor, readInputs, refuseModality } from '../../embed/index.ts'
+import { type Embedder, inputFor, readInputs, refuseModality } from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
+import type { Matrix } from '../../tensor/index.ts'
 import { command, type Terminal, usageError } from '../command.ts'
-import { as, embedderOptions, modelArgs, onError, oneOf, openEmbedder, promptArgs } from '../modelOptions.ts'
+import { kindsIn } from '../kindOf.ts'
+import {
+  as,
+  embedderOptions,
+  modelArgs,
+  onError,
+  oneOf,
+  openEmbedder,
+  promptArgs,
+  readArgs,
+  readOptions,
+} from '../modelOptions.ts'
 import { type VectorOutput, vectorOutput } from '../output.ts'
 import { progress } from '../progress.ts'
 import { reduceArgs } from '../reducedModel.ts'
-import { reportSkipped, type Skipped } from '../skipped.ts'
+import { LeftOut } from '../skipped.ts'
 
 /** Something to embed, with the id that its vector gets. */
 interface Item {
   readonly id: string
   readonly input: string | Uint8Array
   readonly modality: InputModality
+  readonly path?: string
+  readonly found?: boolean
   readonly error?: PipiloError
 }
 
@@ -40,6 +54,7 @@ export const embed = command({
     },
     text: { type: 'boolean', description: 'The arguments are the texts themselves' },
     as,
+    ...readArgs,
     ...modelArgs,
     ...promptArgs,
     ...reduceArgs,
@@ -56,14 +71,54 @@ export const embed = command({
     if (args.text && modality === 'image') throw usageError('--text and --as image contradict each other.')
 
     embedderOptions(args)
+    const reading = readOptions(args)
+    if (args.text && Object.keys(reading).length > 0)
+      throw usageError(
+        '--by, --chunk, --overlap, --columns and --encoding are for files, and --text gives none.',
+      )
     const output = await vectorOutput(args.out, terminal)
+    let left = new LeftOut(skip)
     try {
-      const items: AsyncIterable<Item> = args.text
-        ? texts(specs)
-        : readInputs(specs, { ...(modality && { as: modality }), signal: terminal.signal })
-      const skipped = await embedItems(items, skip, args, terminal, output)
+      const kinds: readonly InputModality[] = args.text
+        ? ['text']
+        : modality
+          ? [modality]
+          : await kindsIn(specs, terminal, left, reading)
+      if (kinds.length === 0) {
+        left.report(terminal)
+        if (skip) return await output.close()
+        throw new PipiloError('INPUT_INVALID', `There is nothing to embed in ${specs.join(', ')}.`)
+      }
+      left = new LeftOut(skip)
+      // A named model takes what it can of all that is given.
+      const several = kinds[1] === 'image' && args.model === undefined && args.reduce === undefined
+      if (several && args.out !== undefined && !/\.jsonl$/i.test(args.out)) {
+        throw usageError(
+          'There are texts and pictures, whose vectors are of two models and not equally long.',
+          'Say --as text or --as image, name a --model of both, or write .jsonl.',
+        )
+      }
+      for (const kind of [...kinds]
+        .sort()
+        .reverse()
+        .slice(0, several ? 2 : 1)) {
+        const embedder = await openEmbedder(args, terminal, { modality: kind })
+        try {
+          const items = args.text
+            ? texts(specs)
+            : readInputs(specs, {
+                ...reading,
+                ...(modality && { as: modality }),
+                embedder,
+                signal: terminal.signal,
+              })
+          await embedItems(several ? of(kind, items) : items, embedder, left, terminal, output)
+        } finally {
+          await embedder.dispose()
+        }
+      }
       await output.close()
-      reportSkipped(skipped, terminal)
+      left.report(terminal)
     } catch (error) {
       await output.abort()
       throw error
@@ -71,66 +126,49 @@ export const embed = command({
   },
 })
 
+/** The pictures, or all but those. */
+async function* of(kind: InputModality, items: AsyncIterable<Item>): AsyncGenerator<Item> {
+  for await (const item of items) if ((item.modality === 'image') === (kind === 'image')) yield item
+}
+
 async function* texts(words: readonly string[]): AsyncGenerator<Item> {
   for (const [i, input] of words.entries()) yield { id: `text:${i}`, input, modality: 'text' }
 }
 
 async function embedItems(
   items: AsyncIterable<Item>,
-  skip: boolean,
-  args: Parameters<typeof openEmbedder>[0],
+  embedder: Embedder<Float32Array | Matrix>,
+  left: LeftOut,
   terminal: Terminal,
   output: VectorOutput,
-): Promise<Skipped[]> {
-  const skipped: Skipped[] = []
-  const iterator = items[Symbol.asyncIterator]()
-  // The first input decides the modality, and with it the default model.
-  let next = await iterator.next()
-  while (!next.done && next.value.error) {
-    if (!skip) throw next.value.error
-    skipped.push({ id: next.value.id, reason: next.value.error.message })
-    next = await iterator.next()
-  }
-  if (next.done) {
-    if (skipped.length) return skipped
-    throw new PipiloError('INPUT_INVALID', 'There is nothing to embed in what was given.')
-  }
-  const embedder = await openEmbedder(args, terminal, { modality: next.value.modality })
+): Promise<void> {
   const bar = progress(terminal, 'embedding')
-  const ids = new Map<number, string>()
+  const waiting = new Map<number, Item>()
 
   async function* inputs() {
     let index = 0
-    for (; !next.done; next = await iterator.next()) {
-      const { id, input, modality, error } = next.value
+    for await (const item of items) {
       const problem =
-        error ??
-        refuseModality(
-          embedder,
-          { id, modality },
-          'Embed them apart, name a --model, or pass --on-error skip.',
-        )
+        item.error ??
+        refuseModality(embedder, item, 'Embed them apart, name a --model, or pass --on-error skip.')
       if (problem) {
-        if (!skip) throw problem
-        skipped.push({ id, reason: problem.message })
+        left.add(item, problem)
         continue
       }
-      ids.set(index++, id)
-      yield inputFor(embedder, { input, modality })
+      waiting.set(index++, item)
+      yield inputFor(embedder, { input: item.input, modality: item.modality })
     }
   }
   try {
     let done = 0
     let truncated = 0
-    const options = {
-      onError: skip ? ('skip' as const) : ('throw' as const),
-      signal: terminal.signal,
-    }
+    // An error is thrown below, unless it may be left out.
+    const options = { onError: 'skip' as const, signal: terminal.signal }
     for await (const result of embedder.stream(inputs(), options)) {
-      const id = ids.get(result.index)!
-      ids.delete(result.index)
-      if (result.error) skipped.push({ id, reason: result.error.message })
-      else await output.write(id, result.vector)
+      const item = waiting.get(result.index)!
+      waiting.delete(result.index)
+      if (result.error) left.add(item, result.error)
+      else await output.write(item.id, result.vector)
       if (result.truncated) truncated++
       bar.update(++done)
     }
@@ -140,10 +178,7 @@ async function embedItems(
         `${truncated} ${truncated === 1 ? 'text was' : 'texts were'} cut to the model’s limit of ${embedder.card.text?.maxLength} tokens\n`,
       )
     }
-    return skipped
   } finally {
     bar.clear()
-    await iterator.return?.()
-    await embedder.dispose()
   }
 }

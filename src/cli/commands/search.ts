@@ -88,7 +88,7 @@ export const search = command({
               null,
               2,
             )}\n`
-          : `${hitTable(hits)}\n`,
+          : `${hits.some(({ metadata }) => metadata['by'] === 'passage') ? passages(hits, terminal.width) : hitTable(hits)}\n`,
       )
     } finally {
       await store.close()
@@ -170,6 +170,35 @@ async function parseFilter(text: string): Promise<Filter> {
   )
 }
 
+/** Lines of a passage that are shown; `--json` has all of it. */
+const SHOWN_LINES = 6
+
+/** Hits with their places, and below each the passage itself. */
+function passages(hits: readonly Hit[], width: number): string {
+  return hits
+    .map(({ id, score, metadata: { heading, text } }) => {
+      const lines = typeof text === 'string' ? wrapped(text, Math.max(40, width - 8)) : []
+      const shown = lines.slice(0, SHOWN_LINES)
+      if (lines.length > SHOWN_LINES) shown[SHOWN_LINES - 1] += ' …'
+      const above = typeof heading === 'string' ? `  ${heading}` : ''
+      return [`${score.toFixed(4)}  ${id}${above}`, ...shown.map((line) => `        ${line}`)].join('\n')
+    })
+    .join('\n\n')
+}
+
+/** The lines of a text, the long ones in several. */
+function wrapped(text: string, width: number): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .flatMap(
+      (line) =>
+        line
+          .match(new RegExp(`.{1,${width}}(?=\\s|$)|.{${width}}`, 'g'))
+          ?.map((part, i) => (i > 0 ? part.trimStart() : part)) ?? [line],
+    )
+}
+
 /** Hits as a table: score, id, and the text where the hit has one. */
 export function hitTable(hits: readonly Hit[]): string {
   if (!hits.length) return 'no hits'
@@ -177,7 +206,7 @@ export function hitTable(hits: readonly Hit[]): string {
   return table(
     [
       { heading: 'score', align: 'right' },
-      { heading: 'id', limit: 60 },
+      { heading: 'id', limit: 60, keep: 'end' },
       ...(texts ? [{ heading: 'text', limit: 72 }] : []),
     ],
     hits.map(({ id, score, metadata }) => [

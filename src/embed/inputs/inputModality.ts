@@ -1,9 +1,10 @@
 // Tells texts, pictures and arrays of numbers apart by the first bytes of a file, or by its name.
 import { extname } from 'node:path'
 import { readHead } from '../../base/files/index.ts'
+import { rarerSignatures } from '../pictures/formats/signatures.ts'
 
 /** Bytes of a file that are looked at. */
-const HEAD = 4096
+export const HEAD = 4096
 
 /** True if a file's name says that it is a picture. */
 export function hasPictureName(path: string): boolean {
@@ -11,20 +12,32 @@ export function hasPictureName(path: string): boolean {
 }
 
 const pictureEndings = new Set(
-  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2'.split(' '),
+  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2 .ico .cur .ppm .pgm .pbm .pnm .qoi .tga'.split(
+    ' ',
+  ),
 )
 
+/** Kinds of content that first bytes tell. */
+export type Content = 'text' | 'image' | 'tensor' | 'utf-16' | 'pdf' | 'zip' | 'gzip' | 'parquet' | 'other'
+
 /** Kind of a file by its first bytes. Text that turns out not to be UTF-8 further on is still text here. */
-export async function contentOf(path: string): Promise<ReturnType<typeof contentOfBytes>> {
-  return contentOfBytes(await readHead(path, HEAD))
+export async function contentOf(path: string): Promise<Content> {
+  return contentOfBytes(await headOf(path))
 }
 
+/** The first bytes of a file, enough to tell what it holds. */
+export const headOf = (path: string): Promise<Uint8Array> => readHead(path, HEAD)
+
 /** As {@link contentOf}, of the first bytes themselves. */
-export function contentOfBytes(head: Uint8Array): 'text' | 'image' | 'tensor' | 'utf-16' | 'other' {
+export function contentOfBytes(head: Uint8Array): Content {
   const latin = Buffer.from(head).toString('latin1')
   if (latin.startsWith('\x93NUMPY')) return 'tensor'
   if (signatures.some((signature) => signature.test(latin))) return 'image'
   if (/^(?:\xff\xfe|\xfe\xff)/.test(latin)) return 'utf-16'
+  if (latin.startsWith('%PDF-')) return 'pdf'
+  if (latin.startsWith('PK\x03\x04')) return 'zip'
+  if (latin.startsWith('\x1f\x8b')) return 'gzip'
+  if (latin.startsWith('PAR1')) return 'parquet'
   // Control characters that text does not have: all but tab, the ends of lines and pages, and escape.
   if (hasControls.test(latin)) return 'other'
   return svg.test(latin.replace(/^\xef\xbb\xbf/, '')) ? 'image' : 'text'
@@ -44,7 +57,7 @@ const signatures = [
   /^RIFF[\s\S]{4}WEBP/,
   /^[\s\S]{4}ftyp(?:avif|avis|heic|heix|heim|heis|hevc|mif1|msf1)/,
   /^(?:II\x2a\0|MM\0\x2a)/, // TIFF
-  /^BM[\s\S]{4}\0{4}/,
+  ...rarerSignatures,
   // biome-ignore lint/suspicious/noControlCharactersInRegex: part of the magic number.
   /^\0\0\0\x0c(?:JXL |jP {2})\r\n/,
 ]

@@ -21,8 +21,9 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) all.push(item)
   return all
 }
+/** By line, as it was read first. */
 const inputs = (specs: Parameters<typeof readInputs>[0], options: ReadInputsOptions = {}) =>
-  collect(readInputs(specs, { cwd, ...options }))
+  collect(readInputs(specs, { cwd, by: 'line', ...options }))
 const brief = ({ id, modality, error }: ReadInput) => `${id} ${error ? error.code : modality}`
 
 beforeAll(() => {
@@ -89,7 +90,7 @@ describe('readInputs', () => {
       'odd/fake.jpg IMAGE_INVALID',
       'odd/noise.png IMAGE_INVALID',
       'odd/photo[1].txt:1 text',
-      'odd/wide.txt TEXT_INVALID',
+      'odd/wide.txt:1 text',
       'missing FILE_NOT_FOUND',
       'notes/a/z.md:1 text',
     ])
@@ -167,7 +168,10 @@ describe('contentOfBytes', () => {
     ['text', '<svgs>'],
     ['text', 'An essay on <svg> elements'],
     ['text', 'gr\xfc\xdfe, not UTF-8'],
-    ['other', 'PK\x03\x04\0'],
+    ['zip', 'PK\x03\x04\0'],
+    ['pdf', '%PDF-1.7\n'],
+    ['gzip', '\x1f\x8b\x08'],
+    ['parquet', 'PAR1'],
     ['other', '\x7fELF'],
   ])('%s: %j', (content, bytes) => {
     expect(contentOfBytes(latin(bytes))).toBe(content)

@@ -2,16 +2,41 @@
 import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
-import { PipiloError, throwIfAborted } from '../../base/index.ts'
+import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
-import { displayPath, findFiles } from './inputFiles.ts'
+import type { ChunkOptions, Prompt } from '../types.ts'
+import { nameOfBytes } from './fileKinds.ts'
+import { displayPath, type FoundFile, findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
-import { contentOf, hasPictureName } from './inputModality.ts'
+import { type Content, contentOfBytes, HEAD, hasPictureName, headOf } from './inputModality.ts'
+import { bytesOf, checkEncoding, encoded, firstBytes, type TextFile, textOf } from './passages/decode.ts'
+import { type Measured, passageLength, roughLength } from './passages/length.ts'
+import { type PassageFormat, passagesOf } from './passages/passages.ts'
+import type { PassageLength } from './passages/types.ts'
+import { isOfFile } from './problems.ts'
+
+/** Ways to take a text file apart. */
+export type ReadBy = 'passage' | 'line'
 
 export interface ReadInputsOptions {
-  /** Takes every file for text (a row a line), for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
+  /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
+  /**
+   * Parts of a text file that are inputs: passages (paragraphs under their headings, functions of code, rows of tables), or the
+   * lines of plain text as they are. Default `passage`; standard input is always read by line.
+   */
+  readonly by?: ReadBy
+  /** The embedder that the inputs are for: passages are as long as it reads, by its tokenizer. Default: 3 bytes count as a token. */
+  readonly embedder?: Measured
+  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 128, and 32. */
+  readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
+  /** Prompt that will stand before each passage and takes of its length. Default: the embedder's. */
+  readonly prompt?: Prompt
+  /** Columns of CSV, JSON lines and Parquet files that are embedded. Default: `title` and `text` where there is a `text`, else all, with their names. */
+  readonly columns?: readonly string[]
+  /** Encoding of text files that are not UTF-8 and have no mark (BOM), such as `latin1`. Default: they are errors. */
+  readonly encoding?: string
   /** Folder that paths and ids are relative to. Default: the working directory. */
   readonly cwd?: string
   /** Source of the lines of `-`. Default: standard input. */
@@ -21,15 +46,23 @@ export interface ReadInputsOptions {
 
 /** Something to embed, found by {@link readInputs}. */
 export interface ReadInput {
-  /** The relative path of a picture, `path:line` of a line of text, the URL of what is fetched. */
+  /** The relative path of a picture, `path#L12-L20` of a passage, `path:line` of a line of text, the URL of what is fetched. */
   readonly id: string
-  /** The line, or the absolute path or URL of a picture, the path of a `.npy` file: what an embedder takes. */
+  /** The passage (behind the heading above it, where it does not begin with one) or line, the absolute path or URL of a picture, the path of a `.npy` file: what an embedder takes. */
   readonly input: string
   readonly modality: InputModality
   /** With `/`, relative to `cwd`; absolute for files outside it. Undefined for what is not a file. */
   readonly path?: string
-  /** Counted from 1. */
+  /** Of a text, its first line, counted from 1: of a DOCX file its paragraph, of a Parquet file its row, of a PDF the line on its page. */
   readonly line?: number
+  /** Of a passage, its last line. */
+  readonly endLine?: number
+  /** Of a passage of a PDF, its page. */
+  readonly page?: number
+  /** Of a passage, the headings above it. */
+  readonly heading?: string
+  /** Of a passage, its words without the headings above. */
+  readonly text?: string
   /** Bytes of the file. */
   readonly size?: number
   /** When the file was last changed. */
@@ -41,16 +74,42 @@ export interface ReadInput {
 }
 
 /** See `readInputs` in onDemand.ts. */
-export async function* readInputs(
+export function readInputs(
   specs: string | Iterable<string> | AsyncIterable<string>,
   options: ReadInputsOptions = {},
 ): AsyncGenerator<ReadInput> {
+  return inputsOf(specs, options, false)
+}
+
+/** See `findInputs` in onDemand.ts. */
+export function findInputs(
+  specs: string | Iterable<string> | AsyncIterable<string>,
+  options: ReadInputsOptions = {},
+): AsyncGenerator<ReadInput> {
+  return inputsOf(specs, options, true)
+}
+
+/** @param whole text files are not read, but found */
+async function* inputsOf(
+  specs: string | Iterable<string> | AsyncIterable<string>,
+  options: ReadInputsOptions,
+  whole: boolean,
+): AsyncGenerator<ReadInput> {
   const { signal } = options
   const cwd = resolve(options.cwd ?? '.')
+  if (options.encoding !== undefined) checkEncoding(options.encoding)
+  const reader = new FileReader(cwd, options, whole)
   for await (const spec of typeof specs === 'string' ? [specs] : specs) {
     throwIfAborted(signal)
     if (spec === '-') {
-      yield* linesOf(options.stdin ?? standardInput(signal), { id: '-' }, signal)
+      if (options.by === 'passage') {
+        throw new PipiloError('OPTION_INVALID', 'Standard input is read by line, not by passage.', {
+          input: 'by',
+          hint: 'Name a file for passages.',
+        })
+      }
+      if (whole) yield { id: '-', input: '-', modality: 'text' }
+      else yield* linesOf(options.stdin ?? standardInput(signal), { id: '-' }, signal)
     } else if (/^https?:\/\//i.test(spec)) {
       yield { id: spec, input: spec, modality: 'image' }
     } else {
@@ -61,7 +120,7 @@ export async function* readInputs(
       }
       for await (const file of findFiles(named, cwd)) {
         throwIfAborted(signal)
-        yield* readFile(file.path, cwd, file, options)
+        yield* reader.read(file)
       }
     }
   }
@@ -81,62 +140,179 @@ function namedBy(spec: string): string | PipiloError {
 const standardInput = (signal: AbortSignal | undefined) =>
   signal ? addAbortSignal(signal, process.stdin) : process.stdin
 
-async function* readFile(
-  path: string,
-  cwd: string,
-  file: { found: boolean; size?: number; modified?: Date; error?: PipiloError },
-  { as, signal }: ReadInputsOptions,
-): AsyncGenerator<ReadInput> {
-  const id = displayPath(path, cwd)
-  const { found, size, modified } = file
-  const about = { id, path: id, input: path, found, ...(modified && { size: size ?? 0, modified }) }
-  const guess = as ?? (hasPictureName(path) ? 'image' : 'text')
-  try {
-    if (file.error) throw file.error
-    const modality = await modalityOf(path, id, size ?? 0, as)
-    if (modality !== 'text') yield { ...about, modality }
-    else yield* linesOf(path, about, signal)
-  } catch (error) {
-    throwIfAborted(signal)
-    yield { ...about, modality: guess, error: fileError(error, id, 'read') }
+/** Files that hold words. */
+type WordFormat = PassageFormat | 'gzip'
+
+/** Reads files as the options say. */
+class FileReader {
+  readonly #cwd: string
+  readonly #options: ReadInputsOptions
+  readonly #whole: boolean
+  #length: Promise<PassageLength> | undefined
+
+  constructor(cwd: string, options: ReadInputsOptions, whole: boolean) {
+    this.#cwd = cwd
+    this.#options = options
+    this.#whole = whole
+  }
+
+  async *read(file: FoundFile): AsyncGenerator<ReadInput> {
+    const { as, signal, embedder, by = 'passage' } = this.#options
+    const { path, found, size, modified } = file
+    const id = displayPath(path, this.#cwd)
+    const about = { id, path: id, input: path, found, ...(modified && { size: size ?? 0, modified }) }
+    const guess = as ?? (hasPictureName(path) ? 'image' : 'text')
+    try {
+      if (file.error) throw file.error
+      const format = await formatOf(path, id, size ?? 0, this.#options)
+      const modality = format === 'image' || format === 'tensor' ? format : 'text'
+      // Whole, as it is of no use to the embedder.
+      const refused = embedder && embedder.modality !== 'text-image' && embedder.modality !== modality
+      if (format === 'image' || format === 'tensor' || refused || this.#whole) yield { ...about, modality }
+      else if (by === 'passage') yield* this.#passages(format, about)
+      else yield* this.#lines(format, about)
+    } catch (error) {
+      throwIfAborted(signal)
+      // Of the options or the model, rather than of this file.
+      if (error instanceof PipiloError && !isOfFile(error) && error.code !== 'INPUT_INVALID') throw error
+      yield { ...about, modality: guess, error: fileError(error, id, 'read') }
+    }
+  }
+
+  async *#passages(format: WordFormat, about: About): AsyncGenerator<ReadInput> {
+    const { signal, columns, encoding } = this.#options
+    this.#length ??= this.#measure()
+    const file = { path: about.input, id: about.id, gzip: format === 'gzip' }
+    const options = {
+      length: await this.#length,
+      ...(columns && { columns }),
+      ...(encoding !== undefined && { encoding }),
+    }
+    let last = ''
+    let times = 0
+    for await (const each of passagesOf(file, format === 'gzip' ? 'text' : format, options)) {
+      const pause = breathe()
+      if (pause) await pause
+      throwIfAborted(signal)
+      if ('error' in each) {
+        yield {
+          ...about,
+          id: `${about.id}#L${each.line}`,
+          line: each.line,
+          input: '',
+          modality: 'text',
+          error: each.error,
+        }
+        continue
+      }
+      const place = placeOf(each)
+      times = place === last ? times + 1 : 1
+      last = place
+      const id = `${about.id}#${place}${times > 1 ? `.${times}` : ''}`
+      const { lead, ...passage } = each
+      const input = lead === undefined ? each.text : `${lead}\n${each.text}`
+      yield { ...about, ...passage, id, input, modality: 'text' }
+    }
+  }
+
+  #measure(): Promise<PassageLength> {
+    const { embedder, chunk, prompt } = this.#options
+    return embedder ? passageLength(embedder, { chunk, prompt }) : Promise.resolve(roughLength(chunk))
+  }
+
+  async *#lines(format: WordFormat, about: About): AsyncGenerator<ReadInput> {
+    const { signal, encoding } = this.#options
+    const { id, input: path } = about
+    if (format !== 'text' && format !== 'gzip') {
+      const name = { pdf: 'a PDF document', docx: 'a DOCX document', parquet: 'a Parquet file' }[format]
+      throw new PipiloError('FORMAT_UNSUPPORTED', `${id} is ${name}, which has no lines.`, {
+        input: id,
+        hint: 'Read it by passage.',
+      })
+    }
+    const file = { path, id, gzip: format === 'gzip' }
+    const plain = await hasPlainLines(file, encoding)
+    const source = plain ? bytesOf(file) : encoded(textOf(file, encoding === undefined ? {} : { encoding }))
+    yield* linesOf(source, about, signal)
   }
 }
 
-async function modalityOf(
+/** A file, as its inputs tell of it. */
+type About = Omit<ReadInput, 'modality'>
+
+/** `L12-L20`, or `page=3:L1-L9`. */
+function placeOf({ line, endLine, page }: { line: number; endLine: number; page?: number }): string {
+  const lines = endLine > line ? `L${line}-L${endLine}` : `L${line}`
+  return page === undefined ? lines : `page=${page}:${lines}`
+}
+
+/** Bytes of a text in which CR alone is looked for as the end of lines. */
+const SAMPLE = 1 << 16
+
+/** True if lines can be cut before they are decoded: one that is not UTF-8 then spoils no other. */
+async function hasPlainLines(file: TextFile, encoding: string | undefined): Promise<boolean> {
+  if (encoding !== undefined) return false
+  const head = Buffer.from(await firstBytes(file, SAMPLE)).toString('latin1')
+  return !/^(?:\xff\xfe|\xfe\xff)/.test(head) && (head.includes('\n') || !/\r(?!$)/.test(head))
+}
+
+async function formatOf(
   path: string,
   id: string,
   size: number,
-  as: InputModality | undefined,
-): Promise<InputModality> {
-  if (size === 0) {
-    throw new PipiloError('FILE_EMPTY', `${id} is empty.`, { input: id })
+  { as, encoding }: ReadInputsOptions,
+): Promise<WordFormat | 'image' | 'tensor'> {
+  if (size === 0) throw new PipiloError('FILE_EMPTY', `${id} is empty.`, { input: id })
+  if (as === 'image' || as === 'tensor') return as
+  const head = await headOf(path)
+  const content = contentOfBytes(head)
+  if ((content === 'image' || content === 'tensor') && as !== 'text') return content
+  // TGA has no signature.
+  if (content === 'other' && /\.tga$/i.test(path) && as !== 'text') return 'image'
+  if (hasPictureName(path) && as !== 'text') throw noPicture(id, content, head)
+  if (content === 'pdf' || content === 'parquet') return content
+  if (content === 'zip' && /\.docx$/i.test(path)) return 'docx'
+  if (content === 'gzip') {
+    const inner = await firstBytes({ path, id, gzip: true }, HEAD)
+    const held = contentOfBytes(inner)
+    if (held === 'text' || held === 'utf-16' || as === 'text') return 'gzip'
+    throw unread(
+      id,
+      held === 'image'
+        ? 'a compressed picture'
+        : `${nameOfBytes(inner) ?? 'data of an unknown kind'}, compressed`,
+    )
   }
-  if (as) return as
-  const content = await contentOf(path)
-  if (content === 'image' || content === 'tensor') return content
-  if (hasPictureName(path)) {
-    const holds = content === 'text' ? 'holds text' : 'holds none that can be read'
-    throw new PipiloError('IMAGE_INVALID', `${id} is named like a picture, but ${holds}.`, {
-      input: id,
-      ...(content === 'text' && { hint: 'To read it as text, say so (as: text).' }),
-    })
-  }
-  if (content === 'text') return 'text'
-  if (content === 'utf-16') {
-    throw new PipiloError('TEXT_INVALID', `${id} is UTF-16 text.`, {
-      input: id,
-      hint: 'Convert it to UTF-8.',
-    })
-  }
-  throw new PipiloError(
-    'FORMAT_UNSUPPORTED',
-    `${id} is neither text nor a picture nor an array of numbers (.npy).`,
-    { input: id },
-  )
+  if (as === 'text' || content === 'text' || content === 'utf-16') return 'text'
+  // Without a mark, UTF-16 looks like no text.
+  if (content === 'other' && /^utf-?16/i.test(encoding ?? '')) return 'text'
+  const name = nameOfBytes(head)
+  throw name === undefined
+    ? new PipiloError(
+        'FORMAT_UNSUPPORTED',
+        `${id} is neither text nor a picture nor an array of numbers (.npy).`,
+        {
+          input: id,
+        },
+      )
+    : unread(id, name)
+}
+
+const unread = (id: string, name: string): PipiloError =>
+  new PipiloError('FORMAT_UNSUPPORTED', `${id} is ${name}, which is not read.`, { input: id })
+
+function noPicture(id: string, content: Content, head: Uint8Array): PipiloError {
+  const name = nameOfBytes(head)
+  const isText = content === 'text' || content === 'utf-16'
+  const holds = isText ? 'holds text' : name ? `is ${name}, which is not read` : 'holds none that can be read'
+  return new PipiloError('IMAGE_INVALID', `${id} is named like a picture, but ${holds}.`, {
+    input: id,
+    ...(isText && { hint: 'To read it as text, say so (as: text).' }),
+  })
 }
 
 async function* linesOf(
-  source: string | AsyncIterable<Uint8Array | string>,
+  source: AsyncIterable<Uint8Array | string>,
   about: Omit<ReadInput, 'input' | 'modality'>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ReadInput> {
@@ -149,7 +325,7 @@ async function* linesOf(
     }
     const error = new PipiloError('TEXT_INVALID', `Line ${line} of ${about.id} ${problem}.`, {
       input: id,
-      hint: 'Text has to be UTF-8, a row a line.',
+      hint: 'Convert it to UTF-8, or say what it is (encoding: latin1 and the like).',
     })
     yield { ...about, id, line, input: '', modality: 'text', error }
   }

@@ -1,10 +1,13 @@
 // Decodes pictures with sharp.
+import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Sharp, SharpConstructor } from 'sharp'
 import { PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
+import { nameOfBytes } from '../inputs/fileKinds.ts'
 import type { Input, RawImage } from '../types.ts'
 import { background, fitImage, pixels } from './fitImage.ts'
+import { isRarer } from './formats/signatures.ts'
 import { capital, firstBytes, type ImageSource, imageSource } from './imageSource.ts'
 
 export interface DecodeOptions {
@@ -88,19 +91,28 @@ async function decodeAs<T>(
   const source = await imageSource(input, label, signal)
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const sharp = await loadSharp()
+  const open = (data: ImageSource['data']) => {
+    const raw = typeof data === 'string' || data instanceof Uint8Array ? undefined : data
+    const form = raw ? { raw: { width: raw.width, height: raw.height, channels: raw.channels } } : {}
+    return sharp(raw ? raw.data : (data as string | Uint8Array), {
+      ...form,
+      autoOrient: true,
+      failOn: 'error',
+      limitInputPixels: maxPixels,
+    }).flatten({ background: background(preprocessing) })
+  }
   const decode = async () => {
     try {
-      const { data } = source
-      const raw = typeof data === 'string' || data instanceof Uint8Array ? undefined : data
-      const form = raw ? { raw: { width: raw.width, height: raw.height, channels: raw.channels } } : {}
-      const image = sharp(raw ? raw.data : (data as string | Uint8Array), {
-        ...form,
-        autoOrient: true,
-        failOn: 'error',
-        limitInputPixels: maxPixels,
-      }).flatten({ background: background(preprocessing) })
-      return await make(image)
+      if (await isTiff(source)) await checkSamples(open(source.data), source)
+      try {
+        return await make(open(source.data))
+      } catch (error) {
+        const pixels = await rarer(source, maxPixels)
+        if (!pixels) throw error
+        return await make(open(pixels))
+      }
     } catch (error) {
+      if (error instanceof PipiloError) throw error
       throw await explain(error as Error, source, maxPixels)
     }
   }
@@ -135,11 +147,21 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
     })
   }
   if (head.length === 0) return empty(source)
-  const other = otherFormat(head)
+  const other = nameOfBytes(head)
   if (other) {
     return new PipiloError('FORMAT_UNSUPPORTED', `${capital(name)} is ${other}, which is not read.`, {
       ...options,
-      hint: 'Convert it to JPEG, PNG, WebP, AVIF, GIF, SVG or TIFF.',
+      hint: 'Convert it to JPEG, PNG, WebP, AVIF, GIF, SVG, TIFF or BMP.',
+    })
+  }
+  const isOfKind = TIFF.test(Buffer.from(head.subarray(0, 4)).toString('latin1'))
+  if (isOfKind && /bad labq|not (?:supported|configured|implemented)/i.test(error.message)) {
+    const kind = /labq/.test(error.message)
+      ? 'in Lab colours'
+      : `of a kind that is not read (${error.message.trim()})`
+    return new PipiloError('FORMAT_UNSUPPORTED', `${capital(name)} is a TIFF picture ${kind}.`, {
+      ...options,
+      hint: 'Convert it to RGB, or to PNG.',
     })
   }
   if (/unsupported image format/i.test(error.message)) {
@@ -156,18 +178,51 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
   )
 }
 
-/** The name of a picture format, or of something often met in its place, that sharp does not read. */
-function otherFormat(head: Uint8Array): string | undefined {
-  const text = Buffer.from(head).toString('latin1')
-  if (text.startsWith('BM') && text.charCodeAt(14) >= 12 && text.charCodeAt(15) === 0) return 'a BMP picture'
-  if (text.startsWith('8BPS')) return 'a Photoshop document'
-  if (text.startsWith('%PDF')) return 'a PDF document'
-  if (text.startsWith('\0\0\x01\0')) return 'an icon (ICO)'
-  if (text.startsWith('\xff\x0a') || text.startsWith('\0\0\0\fJXL ')) return 'a JPEG XL picture'
-  if (text.startsWith('\0\0\0\fjP  ')) return 'a JPEG 2000 picture'
-  if (/^....ftyp(hei|hev|mif1)/s.test(text)) return 'a HEIC picture'
-  if (/^....ftyp(?!avi[fs])/s.test(text)) return 'a video'
-  return undefined
+/** Names of formats whose samples are always whole numbers from 0 to 255 or 65,535: there is nothing to look for. */
+const ORDINARY = /\.(?:jpe?g|png|webp|gif|avif|svg)$/i
+
+/** True for a TIFF, whatever it is called. */
+async function isTiff(source: ImageSource): Promise<boolean> {
+  const { data } = source
+  if (typeof data === 'string' ? ORDINARY.test(data) : !(data instanceof Uint8Array)) return false
+  const head = await firstBytes(source, 4).catch(() => new Uint8Array())
+  return TIFF.test(Buffer.from(head).toString('latin1'))
+}
+
+/** The magic numbers of TIFF and BigTIFF. */
+const TIFF = /^(?:II[\x2a\x2b]\0|MM\0[\x2a\x2b])/
+
+const samples: Readonly<Record<string, string>> = {
+  char: 'signed',
+  short: 'signed 16-bit',
+  uint: '32-bit',
+  int: 'signed 32-bit',
+  float: 'floating-point',
+  double: 'floating-point',
+  complex: 'complex',
+  dpcomplex: 'complex',
+}
+
+/** @throws PipiloError for samples of which no one knows what is black and what is white */
+async function checkSamples(image: Sharp, { name }: ImageSource): Promise<void> {
+  // A file that cannot be read at all shows when it is decoded.
+  const { depth } = await image.metadata().catch(() => ({ depth: 'uchar' as const }))
+  if (depth === undefined || depth === 'uchar' || depth === 'ushort') return
+  throw new PipiloError(
+    'FORMAT_UNSUPPORTED',
+    `${capital(name)} is a TIFF picture of ${samples[depth] ?? depth} samples, which do not say what is black and what white.`,
+    { input: name, hint: 'Convert it to 8 or 16 bits without sign.' },
+  )
+}
+
+/** The pixels of a format that sharp does not read, where it is one. */
+async function rarer({ name, data }: ImageSource, maxPixels: number) {
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return undefined
+  const head = await firstBytes({ name, data }, 64).catch(() => new Uint8Array())
+  const isTga = /\.tga$/i.test(name)
+  if (!isTga && !isRarer(head) && typeof data === 'string') return undefined
+  const { decodeRarer } = await import('./formats/rarer.ts')
+  return decodeRarer(typeof data === 'string' ? await readFile(data) : data, { maxPixels, isTga })
 }
 
 function content(head: Uint8Array): string {
