@@ -205,7 +205,7 @@ const samples: Readonly<Record<string, string>> = {
 
 /** @throws PipiloError for samples of which no one knows what is black and what is white */
 async function checkSamples(image: Sharp, { name }: ImageSource): Promise<void> {
-  // A damaged file shows when it is decoded.
+  // A file that cannot be read at all shows when it is decoded.
   const { depth } = await image.metadata().catch(() => ({ depth: 'uchar' as const }))
   if (depth === undefined || depth === 'uchar' || depth === 'ushort') return
   throw new PipiloError(
