@@ -37,7 +37,7 @@ async function run(...args: string[]): Promise<string> {
 
 describe('the command line with a model of texts and pictures', () => {
   it('embeds files of both, mixed, and words', async () => {
-    const rows = lines<Line>(await run('embed', 'captions.txt', 'photos', ...model))
+    const rows = lines<Line>(await run('embed', 'captions.txt', '--by', 'line', 'photos', ...model))
     expect(rows.map(({ id }) => id)).toEqual([
       'captions.txt:1',
       'captions.txt:2',
@@ -99,7 +99,7 @@ describe('the command line with a model of texts and pictures', () => {
     expect(existsSync(join(cwd, 'both.onnx'))).toBe(false)
     for (const tower of ['text', 'image'])
       await run('export', 'file:clip', '--tower', tower, '-o', `${tower}.onnx`)
-    const [words] = lines<Line>(await run('embed', 'captions.txt', '--model', './text.onnx'))
+    const [words] = lines<Line>(await run('embed', 'captions.txt', '--by', 'line', '--model', './text.onnx'))
     expect(relativeError([words!.vector], [[...l2Normalize(references.clip.text_embeds[0]!)]])).toBeLessThan(
       1e-4,
     )
