@@ -98,7 +98,7 @@ const changed = (change: Readonly<Record<string, unknown>>) => ({
 })
 const ofBytes = pictures.map(means)
 
-describe('the type and layout of the input', () => {
+describe('the type and layout of the input (a-10, a-29)', () => {
   it.each<[string, DType, boolean]>([
     ['float16', 'float16', false],
     ['float64, channels last', 'float64', true],
@@ -355,7 +355,7 @@ describe('weights in Constant nodes', () => {
   })
 })
 
-describe('a batch that is fixed', () => {
+describe('a batch that is fixed (b-02, b-03)', () => {
   const joined = (x: Value, count: number) => {
     const zero = x.builder.constant(tensor('float32', [count, 1, 3], new Array(3 * count).fill(0)))
     const all = op.concat([zero, op.reshape(op.transpose(x, [0, 2, 3, 1]), [0, SIZE * SIZE, 3])], 1)
@@ -388,7 +388,7 @@ describe('a batch that is fixed', () => {
   })
 })
 
-describe('the size of pictures', () => {
+describe('the size of pictures (a-15, b-07, b-13)', () => {
   /** Height and width, as the graph sees them. */
   const sides = (x: Value) => ({
     features: op.reshape(op.tile(op.cast(op.shape(x, 2, 4), 'float32'), [1]), [1, 2]),
@@ -510,7 +510,7 @@ describe('the size of pictures', () => {
   })
 })
 
-describe('the embedding', () => {
+describe('the embedding (a-13, a-17)', () => {
   const b16 = (shape: readonly number[], seed: number) =>
     tensor(
       'float32',

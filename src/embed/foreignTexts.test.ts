@@ -145,7 +145,7 @@ const meanOfWords = async () => (await ids()).map((text) => mean(text.map(row)))
 const width = (numbers: readonly number[][], by: (value: number, i: number) => number) =>
   numbers.map((vector) => vector.map(by))
 
-describe('positions (o-position-ids)', () => {
+describe('positions (a-07: o-position-ids)', () => {
   /** Adds a hundred times the place. */
   const graph = (shape: readonly Size[] = ['b', 's']) =>
     graphOf((b) => {
@@ -173,7 +173,7 @@ describe('positions (o-position-ids)', () => {
   })
 })
 
-describe('earlier tokens (o-past-kv)', () => {
+describe('earlier tokens (a-07: o-past-kv)', () => {
   const graph = (shape: readonly Size[], own: readonly Size[] = ['b', 1, 's', WIDTH]) =>
     graphOf((b) => {
       const x = words(b)
@@ -356,7 +356,7 @@ const typed = (
   type: { readonly shape?: readonly Size[]; readonly dtype?: DType },
 ): ValueInfo => (info.type?.kind === 'tensor' ? { ...info, type: { ...info.type, ...type } } : info)
 
-describe('types of inputs (o-int32, o-boolmask, o-floatmask)', () => {
+describe('types of inputs (a-11: o-int32, o-boolmask, o-floatmask)', () => {
   /** Ten more for each token that the mask has, ten times the type. */
   const graph = (id: DType, mask: DType, type: DType) =>
     graphOf((b) => {
@@ -391,7 +391,7 @@ describe('types of inputs (o-int32, o-boolmask, o-floatmask)', () => {
   })
 })
 
-describe('fixed sizes (o-fixed-batch, o-fixed-seq, o-fixed-both)', () => {
+describe('fixed sizes (a-12: o-fixed-batch, o-fixed-seq, o-fixed-both)', () => {
   const masked = (b: Builder, shape: readonly Size[]) => {
     b.input('attention_mask', 'int64', shape)
     return words(b, shape)

@@ -80,7 +80,7 @@ describe('readInputs', () => {
     expect((await inputs('odd/fake.jpg', { as: 'image' })).map(brief)).toEqual(['odd/fake.jpg image'])
   })
 
-  it('goes on after what it cannot read, and says why', async () => {
+  it('goes on after what it cannot read, and says why (b-10)', async () => {
     expect((await inputs(['odd', 'missing', 'notes/a/z.md'])).map(brief)).toEqual([
       'odd/cut.txt:1 text',
       'odd/cut.txt:2 TEXT_INVALID',

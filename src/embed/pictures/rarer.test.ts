@@ -21,7 +21,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-describe('pictures of formats that sharp does not read', () => {
+describe('pictures of formats that sharp does not read (a-31)', () => {
   it.each(Object.keys(expected))('%s has the pixels that Pillow reads', async (name) => {
     const { size, sha256 } = expected[name]!
     const { width, height, data } = await decodeImage(join(folder, name))

@@ -11,7 +11,7 @@ const half = [
 ]
 
 // a-23: what timm 1.0.31 gives as get_pretrained_cfg(name).
-describe('timmPreparation', () => {
+describe('timmPreparation (a-23)', () => {
   it.each([
     ['vit_tiny_patch16_224', [224, 224], 'bicubic', half, 0.9, 'center'],
     ['mobilenetv2_050', [224, 224], 'bicubic', imagenet, 0.875, 'center'],

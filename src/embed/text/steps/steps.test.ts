@@ -18,7 +18,7 @@ const wordPiece = {
 const bpe = { type: 'BPE', vocab, merges: [['a', 'b']], unk_token: '<unk>' }
 const replace = (source: string, content = '') => ({ type: 'Replace', pattern: { Regex: source }, content })
 
-describe('the steps of a tokenizer', () => {
+describe('the steps of a tokenizer (a-01 to a-04)', () => {
   it.each(
     drawn.tokenizers.map(({ name, file, ids }) => [name, file as File, ids] as const),
   )("give the ids of Python's: %s", (_, file, ids) => {
