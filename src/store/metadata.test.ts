@@ -29,6 +29,13 @@ async function expectAlike(collection: Collection, model: ReadonlyMap<string, Me
     found.set(id, metadata)
   }
   expect(found).toEqual(new Map(JSON.parse(JSON.stringify([...model]))))
+  if (!(await collection.fields()).some(({ name }) => name === 'f')) {
+    // No row has ever had it.
+    expect([...model.values()].every(({ f }) => f === undefined)).toBe(true)
+    const asked = collection.search(vector, { filter: { f: 1 } })
+    await expect(asked).rejects.toMatchObject({ code: 'OPTION_INVALID', input: 'f' })
+    return
+  }
   const values = [...model.values()].flatMap(({ f }) => (f === undefined ? [] : [f]))
   for (const value of new Set<MetadataValue>([...values, null, true, false])) {
     for (const f of [{ eq: value }, { ne: value }]) {

@@ -118,6 +118,18 @@ describe('a checkpoint of another ending', () => {
     expectRows(await embedTexts(await open(join(path, name))), wanted)
   })
 
+  it('whose header is as long as a pickle begins is one of safetensors', async () => {
+    const bytes = await readFile(testdata('sentence-transformers/model.safetensors'))
+    const length = Number(bytes.readBigUInt64LE())
+    const start = Buffer.alloc(8)
+    start.writeBigUInt64LE(0x1_03_80n)
+    const header = bytes.toString('utf8', 8, 8 + length).padEnd(0x1_03_80, ' ')
+    const padded = Buffer.concat([start, Buffer.from(header), bytes.subarray(8 + length)])
+    expect([...padded.subarray(0, 2)]).toEqual([0x80, 3])
+    const path = await variant({ 'model.safetensors': padded })
+    expectRows(await embedTexts(await open(path)), await embedTexts(await open(sentenceTransformers)))
+  })
+
   it('may be that of another format', async () => {
     const path = await variant({ 'model.safetensors': await pickled() })
     expectRows(await embedTexts(await open(path)), await embedTexts(await open(sentenceTransformers)))

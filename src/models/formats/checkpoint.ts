@@ -38,12 +38,12 @@ export function isCheckpoint(name: string): boolean {
 /** Format of a checkpoint, by its first bytes; undefined for what is none. */
 export async function contentOf(file: OpenFile): Promise<'torch' | 'safetensors' | undefined> {
   const start = await file.read(0, Math.min(16, file.size))
+  // The length of a header, which is a JSON object: first, as a length of 896 begins like a pickle.
+  const isHeader = start.length > 8 && start[8] === 0x7b
+  if (isHeader && viewOf(start).getBigUint64(0, true) <= BigInt(file.size - 8)) return 'safetensors'
   // A zip archive, or a pickle of protocol 2 to 5.
   if (start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4) return 'torch'
-  if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) return 'torch'
-  // The length of a header, which is a JSON object.
-  if (start.length < 9 || start[8] !== 0x7b) return undefined
-  return viewOf(start).getBigUint64(0, true) <= BigInt(file.size - 8) ? 'safetensors' : undefined
+  return start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5 ? 'torch' : undefined
 }
 
 /** Endings of files that are no checkpoint, which need not be looked into. */
