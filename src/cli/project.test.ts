@@ -109,7 +109,7 @@ it('Several models and layers stand side by side', async () => {
 
 it('A collection is drawn by its own vectors', async () => {
   expect(
-    (await run('index', ['rows.csv', '--model', 't', '--as', 'text', '--collection', 'rows'])).error,
+    (await run('index', ['rows.csv', '--model', 't', '--by', 'line', '--collection', 'rows'])).error,
   ).toBeUndefined()
   const { items, groups } = await project('--collection', 'rows', '--label', 'line')
   expect(items).toHaveLength(4)

@@ -22,7 +22,7 @@ describe('pipilo index --watch', () => {
     write('b.txt', 'three\n')
     const child = spawn(
       process.execPath,
-      ['--import', loader, main, 'index', 'notes', '--model', 't', '--watch', '--json'],
+      ['--import', loader, main, 'index', 'notes', '--model', 't', '--by', 'line', '--watch', '--json'],
       { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
     )
     let errors = ''

@@ -68,7 +68,7 @@ describe('a folder of sentence-transformers', () => {
         'config_sentence_transformers.json': { prompts: { query: 'q: ' }, default_prompt_name: 'query' },
       }),
     )
-    expect(model.card.text).toEqual({
+    expect(model.card.text).toMatchObject({
       maxLength: 7,
       lowercase: true,
       prompts: { query: 'q: ' },

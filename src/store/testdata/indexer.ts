@@ -11,6 +11,7 @@ await indexFiles([texts], {
   embedder: e,
   collection,
   cwd: texts,
+  by: 'line',
   batch: 8,
   prune: true,
   onProgress: ({ done }) => process.stdout.write(`${done}\n`),
