@@ -480,9 +480,14 @@ describe('what runs together', () => {
     await any.dispose()
   })
 
-  it('is as long where the graph takes no mask', async () => {
+  it.each([
+    false,
+    true,
+  ])('is as long where the graph reads no mask (one is declared: %s)', async (declared) => {
     // The mean of the words is part of each.
     const graph = graphOf((b) => {
+      // PyTorch's exporter keeps what nothing reads.
+      if (declared) b.input('attention_mask', 'int64', ['b', 's'])
       const x = words(b)
       return { last_hidden_state: op.add(x, op.reduceMean(x, [1], { keepDims: true })) }
     })
@@ -490,6 +495,19 @@ describe('what runs together', () => {
       await embed(await model({ 'model.onnx': graph })),
       width(await meanOfWords(), (value) => 2 * value),
     )
+  })
+})
+
+describe('a layer behind random numbers', () => {
+  it('is no embedding', async () => {
+    const graph = graphOf((b) => {
+      const x = words(b)
+      return { last_hidden_state: op.add(x, b.node('RandomNormalLike', [x])[0]!) }
+    })
+    await expect(embed(await model({ 'model.onnx': graph }))).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(/RandomNormalLike/),
+    })
   })
 })
 

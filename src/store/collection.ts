@@ -2,7 +2,7 @@
 import { PipiloError } from '../base/index.ts'
 import type { Input } from '../embed/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
-import { isMetadataValue, isWellFormed, parseFilter, reserved, storedValue } from './filter.ts'
+import { holdsAlways, isMetadataValue, isWellFormed, parseFilter, reserved, storedValue } from './filter.ts'
 import { QueryModel } from './queryModel.ts'
 import { searchWith } from './searching.ts'
 import type {
@@ -90,7 +90,7 @@ export class CheckedCollection implements Collection {
     const table = this.#open()
     if (isList(which)) return checkIds(which).length > 0 ? this.#finish(table.delete(which, options)) : 0
     const predicates = parseFilter(which)
-    if (predicates.length === 0) {
+    if (holdsAlways(predicates)) {
       throw new PipiloError('OPTION_INVALID', 'A filter without any condition would delete every row.', {
         hint: 'To delete the whole collection: store.drop(name).',
       })

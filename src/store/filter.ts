@@ -21,6 +21,21 @@ type Comparison<Op extends string, Value> = Op extends unknown
 const operators = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains', 'startsWith']
 /** Words of a filter, which are no names of fields. */
 export const reserved: readonly string[] = ['or', 'not']
+/** True of conditions that hold for every row, whatever it has. */
+export function holdsAlways(all: readonly Predicate[]): boolean {
+  return all.every((one) => {
+    if (one.op === 'or') return one.any.some(holdsAlways)
+    return one.op === 'not' && holdsNever(one.all)
+  })
+}
+
+function holdsNever(all: readonly Predicate[]): boolean {
+  return all.some((one) => {
+    if (one.op === 'or') return one.any.every(holdsNever)
+    return one.op === 'not' && holdsAlways(one.all)
+  })
+}
+
 /** Filters within filters; SQL parsers recurse. */
 const DEEPEST = 32
 const loneSurrogate = /\p{Surrogate}/u

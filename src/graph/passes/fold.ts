@@ -119,6 +119,17 @@ function bytesIn({ data }: Tensor): number {
   return data.reduce((sum, value) => sum + value.length, 0)
 }
 
+/** Names of operators that draw random numbers in a graph; dropout, which at inference does nothing, is none. */
+export function randomOperators(graph: Graph): string[] {
+  const of = (node: Node): string[] => [
+    ...(node.domain === '' && RANDOM.has(node.op) && node.op !== 'Dropout' ? [node.op] : []),
+    ...subgraphs(node).flatMap(({ nodes }) => nodes.flatMap(of)),
+  ]
+  const called = new Set(graph.nodes.map(({ domain, op, overload }) => functionKey(domain, op, overload)))
+  const functions = graph.functions.filter((fn) => called.has(functionKey(fn.domain, fn.name, fn.overload)))
+  return [...graph.nodes, ...functions.flatMap(({ nodes }) => nodes)].flatMap(of)
+}
+
 function isRandom(node: Node, random: ReadonlySet<string>): boolean {
   if (node.domain === '' && RANDOM.has(node.op)) return true
   if (random.has(functionKey(node.domain, node.op, node.overload))) return true

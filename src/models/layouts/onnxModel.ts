@@ -131,10 +131,14 @@ function tidied(graph: Graph): Graph {
   return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
 }
 
-/** True of a graph that quantises what it computes by the range of all of its batch. */
+/** True of a graph that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
 function isDynamic(graph: Graph): boolean {
   const all = [...graph.nodes, ...graph.functions.flatMap(({ nodes }) => nodes)]
-  return all.some((node) => /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic))
+  return all.some((node) => {
+    const { training_mode: mode } = node.attributes
+    const byBatch = node.op === 'BatchNormalization' && mode?.type === 'int' && Number(mode.value) === 1
+    return byBatch || /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic)
+  })
 }
 
 async function findTokenizer(

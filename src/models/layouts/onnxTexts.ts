@@ -1,5 +1,5 @@
 // Use of a foreign ONNX graph of texts: its tap, pooling and limits, as the folder around it says.
-import type { Graph, ValueInfo } from '../../graph/index.ts'
+import { cut, type Graph, type ValueInfo } from '../../graph/index.ts'
 import type { ModelFiles } from '../files.ts'
 import type { TextPreprocessing } from '../types.ts'
 import type { FoundCard } from './foundModel.ts'
@@ -41,7 +41,8 @@ export async function textUse(
   const length = shapeOf(graph.inputs.find(({ name }) => name === 'input_ids'))?.[1]
   const text = await preparation(files, layout)
   const positions = firstPosition(graph, layout)
-  const hasMask = graph.inputs.some(({ name }) => name === 'attention_mask')
+  // Some exporters keep a mask that no node reads.
+  const hasMask = tap !== '' && cut(whole, [tap]).inputs.some(({ name }) => name === 'attention_mask')
   const card: FoundCard = {
     ...common,
     ...(penultimate === undefined ? {} : { penultimate }),

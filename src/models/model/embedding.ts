@@ -1,6 +1,6 @@
 // Builds the graph of an embedding: tap, pooling, dimensions, normalisation.
 import { PipiloError } from '../../base/index.ts'
-import { Builder, cut, type Graph, op, reads, type Value } from '../../graph/index.ts'
+import { Builder, cut, type Graph, op, randomOperators, reads, type Value } from '../../graph/index.ts'
 import { l2Normalize, pool, takeFirst } from '../../nn/index.ts'
 import type { Card, EmbeddingOptions, Model, Pooling } from '../types.ts'
 import { mixesRows, withFixedBatch, withoutBatch } from './batch.ts'
@@ -47,7 +47,19 @@ export function embeddingGraph(model: EmbeddedModel, wanted: ResolvedEmbedding):
   const values = wanted.taps.map((tap) => resolvePlace(model, tap))
   // Texts and pictures fill the inputs that they have; of tensors nobody has to give what has no effect.
   const keepInputs = card.modality !== 'tensor'
-  const builder = Builder.from(cut(graph, values, { keepInputs }), { outputs: 'clear' })
+  const below = cut(graph, values, { keepInputs })
+  const [random] = randomOperators(below)
+  if (random !== undefined) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${wanted.taps.join(', ')} of ${card.name} stands behind ${random}, which draws other numbers each time: it is no embedding.`,
+      {
+        input: wanted.taps.join(','),
+        hint: 'Choose a layer below with tap, such as the mean of a latent; see layers().',
+      },
+    )
+  }
+  const builder = Builder.from(below, { outputs: 'clear' })
   const mask = card.modality === 'text' ? attentionMask(builder) : undefined
   const pooled = values.map((name, i) => {
     const numbers = asFloat32(builder.value(name), wanted.taps[i] ?? name)

@@ -38,6 +38,22 @@ describe('heard', () => {
     expect(says({ kind: '', config: { do_lower_case: false } })).toBe(false)
   })
 
+  it('adds the tokens that the settings have beyond those of the file', () => {
+    const token = { content: '[NEW]', single_word: true, special: false }
+    const file = { ...bert(true), added_tokens: [{ id: 0, content: '[PAD]' }] }
+    const settings = { kind: '', config: { added_tokens_decoder: { 0: { content: '[PAD]' }, 9: token } } }
+    expect(says(settings)).toBe(true)
+    expect(heard(file, settings)).toMatchObject({
+      added_tokens: [
+        { id: 0, content: '[PAD]' },
+        { id: 9, lstrip: false, ...token },
+      ],
+    })
+    expect(heard(file, { kind: '', config: { added_tokens_decoder: { 0: { content: '[PAD]' } } } })).toBe(
+      file,
+    )
+  })
+
   it('cuts on the side that the settings say (a-05)', () => {
     const file = bert(true)
     expect(heard(file, { kind: '', config: { truncation_side: 'left' } })).toMatchObject({

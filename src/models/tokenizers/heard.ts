@@ -1,6 +1,6 @@
 // A `tokenizer.json` as transformers uses it beside a `tokenizer_config.json` that says something else.
 import { isObject } from '../files.ts'
-import { type Part, type Settings, specialToken } from './parts.ts'
+import { addedTokens, type Part, type Settings, specialToken } from './parts.ts'
 import { albertNormalizers } from './sentencePiece.ts'
 import { bertSteps } from './wordPiece.ts'
 
@@ -22,19 +22,24 @@ const BYTE_LEVEL = ['Roberta', 'GPT2', 'Bart', 'Longformer', 'LED', 'Mvp']
 
 /**
  * The tokenizer with the settings that transformers 5 hears: `do_lower_case`, `strip_accents`, `tokenize_chinese_chars`, `keep_accents` and
- * `add_prefix_space` where the class listens to them, `truncation_side` in all. The same object where nothing changes.
+ * `add_prefix_space` where the class listens to them, `truncation_side` and `added_tokens_decoder` in all. The same object where nothing changes.
  *
  * @see https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/tokenization_bert.py
  */
 export function heard(file: Part, settings: Settings): Part {
-  const changed = [steps(file, settings), truncation(file, settings)].filter((part) => part !== undefined)
+  const changed = [steps(file, settings), truncation(file, settings), added(file, settings)].filter(
+    (part) => part !== undefined,
+  )
   const differs = changed.some((part) => Object.entries(part).some(([key, value]) => !same(value, file[key])))
   return differs ? Object.assign({}, file, ...changed) : file
 }
 
 /** True if {@link heard} may change a tokenizer of these settings: then its file has to be read. */
 export function says({ kind, config }: Settings): boolean {
-  return [...BERT, ...BYTE_LEVEL, 'Albert'].includes(kind) || config['truncation_side'] !== undefined
+  const heeded = ['truncation_side', 'added_tokens_decoder']
+  return (
+    [...BERT, ...BYTE_LEVEL, 'Albert'].includes(kind) || heeded.some((name) => config[name] !== undefined)
+  )
 }
 
 function steps(file: Part, settings: Settings): Part | undefined {
@@ -54,6 +59,14 @@ function steps(file: Part, settings: Settings): Part | undefined {
     return { normalizer: { type: 'Sequence', normalizers } }
   }
   return undefined
+}
+
+/** Tokens that the settings add to those of the file. */
+function added(file: Part, settings: Settings): Part | undefined {
+  const own = Array.isArray(file['added_tokens']) ? file['added_tokens'].filter(isObject) : []
+  const known = new Set(own.map(({ content }) => content))
+  const more = addedTokens(settings, [], () => undefined).filter(({ content }) => !known.has(content))
+  return more.length > 0 ? { added_tokens: [...own, ...more] } : undefined
 }
 
 const bertModel = (unknown: string): Part => ({

@@ -51,6 +51,9 @@ export interface CheckpointParameters extends Parameters {
 /** Parameters that a checkpoint may lack, beside as many as it has, before the rest is not asked for. */
 const MOST_ABSENT = 2048
 
+/** Dtypes of weights. */
+const FLOATS: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64'])
+
 /** Names that an error lists. */
 const LISTED = 40
 
@@ -126,6 +129,12 @@ export function parametersFrom(
     const key = find(name)
     const tensor = key === undefined ? undefined : source.get(key)
     if (key !== undefined) taken.add(key)
+    if (tensor && dtype === 'float32' && !FLOATS.has(tensor.dtype)) {
+      throw new PipiloError('FORMAT_UNSUPPORTED', `${key} is ${tensor.dtype}, and weights are floats.`, {
+        input: name,
+        hint: 'Quantised checkpoints are not read: take the one in float32, float16 or bfloat16.',
+      })
+    }
     if (tensor && isShape(tensor.shape, shape)) {
       return mode === 'training' && dtype === 'float32' && 'data' in tensor ? widened(tensor) : tensor
     }

@@ -84,6 +84,7 @@ export function qwen3Config(json: unknown): Qwen3Config {
   if (!Number.isSafeInteger(sliding_window) || sliding_window < 1)
     throw invalid(NAME, 'sliding_window', sliding_window, 'It must be a positive integer.')
   const given = fieldsOf(json)
+  if (given['is_causal'] === false) throw invalid(NAME, 'is_causal', false, 'Only causal attention is built.')
   const slides = use_sliding_window && given['sliding_window'] !== undefined
   const fallback = (i: number): LayerType =>
     slides && i >= max_window_layers ? 'sliding_attention' : 'full_attention'
