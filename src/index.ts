@@ -28,10 +28,15 @@ export type {
   EmbedResult,
   Input,
   LabelScore,
+  Measured,
   OpenRecipeOptions,
   Picture,
   Prompt,
+  PromptsFor,
   RawImage,
+  ReadBy,
+  ReadInput,
+  ReadInputsOptions,
   Recipe,
   RecipeSource,
   RecipeText,
@@ -39,6 +44,7 @@ export type {
   RerankOptions,
   RuntimeOptions,
   ShapedNumbers,
+  SkippedKind,
   StreamResult,
   TensorInput,
   TextImageEmbedder,
@@ -47,13 +53,15 @@ export type {
 } from './embed/index.ts'
 export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
-export type { Graph, InputValue, InputValues, Layer } from './graph/index.ts'
+export type { Graph, Layer } from './graph/index.ts'
 export type {
   Card,
   CardOverrides,
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,
+  InputValue,
+  InputValues,
   Modality,
   Model,
   Opened,
@@ -79,6 +87,7 @@ export type {
   FileChangesOptions,
   Filter,
   Hit,
+  IndexedFile,
   IndexFilesOptions,
   IndexProgress,
   IndexReport,

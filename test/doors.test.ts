@@ -52,7 +52,9 @@ const inner: Record<string, string[]> = {
     'findInPackage',
     'inPrecision',
     'openForTraining',
+    'valueTensor',
     'withGraph',
+    'writtenValues',
   ],
   embed: [
     'ModelInput',

@@ -11,7 +11,6 @@ import {
   type RuntimeOptions,
   recipeOptions,
 } from '../embed/index.ts'
-import { writtenValues } from '../graph/index.ts'
 import {
   defaultImageModel,
   defaultTextModel,
@@ -19,6 +18,7 @@ import {
   type OpenOptions,
   open,
   type Pooling,
+  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'

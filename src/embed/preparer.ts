@@ -1,6 +1,7 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
-import { type ValueInfo, writtenValues } from '../graph/index.ts'
+import type { ValueInfo } from '../graph/index.ts'
+import { writtenValues } from '../models/index.ts'
 import type { Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'

@@ -11,6 +11,7 @@ export type {
   SkippedRow,
 } from './inputs/datasets/types.ts'
 export type { ReadBy, ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
+export type { Measured } from './inputs/passages/length.ts'
 export type { SkippedKind } from './inputs/problems.ts'
 export type { CommunityDetectionOptions } from './mining/communityDetection.ts'
 export type { AnchorNegatives, NegativeOptions, NegativeVectors } from './mining/hardNegatives.ts'
@@ -42,7 +43,7 @@ export type { OpenRecipeOptions } from './openRecipe.ts'
 export type { DecodeOptions } from './pictures/image.ts'
 export type { RuntimeOptions } from './recipe/options.ts'
 export { recipeKey } from './recipe/recipe.ts'
-export type { Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
+export type { PromptsFor, Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

@@ -1,7 +1,14 @@
 // Types of embedders: inputs, options, results.
 import type { PipiloError } from '../base/index.ts'
-import type { InputValues } from '../graph/index.ts'
-import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
+import type {
+  Card,
+  EmbeddingOptions,
+  InputValues,
+  Modality,
+  Model,
+  OpenOptions,
+  Pooling,
+} from '../models/index.ts'
 import type { CompileOptions, Device } from '../runtime/index.ts'
 import type { DType, Matrix, TypedArray } from '../tensor/index.ts'
 import type { Recipe } from './recipe/types.ts'

@@ -11,7 +11,6 @@ export {
 export { type IncludeOptions, include } from './include.ts'
 export { type InferOptions, inferShapes } from './inference/infer.ts'
 export type { Fact } from './inference/rule.ts'
-export { type InputValue, type InputValues, valueTensor, writtenValues } from './inputValues.ts'
 export { maskStream } from './maskStreams.ts'
 export { NodeAttributes } from './nodeAttributes.ts'
 export * from './onnx/index.ts'

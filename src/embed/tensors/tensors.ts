@@ -2,7 +2,8 @@
 
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError, throwIfAborted } from '../../base/index.ts'
-import { type ValueInfo, valueTensor } from '../../graph/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
+import { valueTensor } from '../../models/index.ts'
 import { readNpy } from '../../tensor/files/index.ts'
 import { type Tensor, typedArray } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'

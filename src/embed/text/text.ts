@@ -1,7 +1,8 @@
 // Prepares texts for a model: tokenises and batches them.
 import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
-import { type ValueInfo, valueTensor } from '../../graph/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
 import type { Card, TextPreprocessing } from '../../models/index.ts'
+import { valueTensor } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { packByLength, SMALLEST } from '../batching/pack.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'

@@ -1,5 +1,6 @@
 // Values that a caller gives for inputs of a graph: checked, written down, and made tensors.
-import { PipiloError } from '../base/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import type { ValueInfo } from '../../graph/index.ts'
 import {
   type DType,
   elementCount,
@@ -7,8 +8,7 @@ import {
   float32ToFloat16,
   type Tensor,
   typedArray,
-} from '../tensor/index.ts'
-import type { ValueInfo } from './types.ts'
+} from '../../tensor/index.ts'
 
 /**
  * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
