@@ -60,8 +60,6 @@ export type {
   EmbeddingOptions,
   ImagePreprocessing,
   InputModality,
-  InputValue,
-  InputValues,
   Modality,
   Model,
   Opened,
@@ -102,5 +100,14 @@ export type {
   WriteOptions,
 } from './store/index.ts'
 export { connect, fileChanges, indexFiles, removeFiles } from './store/index.ts'
-export type { DType, Matrix, Neighbor, Tensor, TypedArray, Vector } from './tensor/index.ts'
+export type {
+  DType,
+  InputValue,
+  InputValues,
+  Matrix,
+  Neighbor,
+  Tensor,
+  TypedArray,
+  Vector,
+} from './tensor/index.ts'
 export { cosineSimilarity, similarityMatrix, topK } from './tensor/index.ts'

@@ -52,9 +52,7 @@ const inner: Record<string, string[]> = {
     'findInPackage',
     'inPrecision',
     'openForTraining',
-    'valueTensor',
     'withGraph',
-    'writtenValues',
   ],
   embed: [
     'ModelInput',

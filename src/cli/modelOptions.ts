@@ -18,11 +18,11 @@ import {
   type OpenOptions,
   open,
   type Pooling,
-  writtenValues,
 } from '../models/index.ts'
 import { devices } from '../runtime/index.ts'
 import type { Collection } from '../store/index.ts'
 import type { Matrix } from '../tensor/index.ts'
+import { writtenValues } from '../tensor/index.ts'
 import { numberOption, type Terminal, usageError } from './command.ts'
 import { megabytes, progress } from './progress.ts'
 import { type reduceArgs, reducedModel } from './reducedModel.ts'

@@ -1,7 +1,7 @@
 // Checks the options of embedders and of their calls before anything is opened.
 import { checkCount, PipiloError } from '../base/index.ts'
 import type { Pooling } from '../models/index.ts'
-import { writtenValues } from '../models/index.ts'
+import { writtenValues } from '../tensor/index.ts'
 import type { EmbedderOptions, EmbedOptions } from './types.ts'
 
 const COUNTS = [

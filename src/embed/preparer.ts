@@ -1,8 +1,8 @@
 // Chooses and loads the preparation of a model's inputs.
 import { PipiloError } from '../base/index.ts'
 import type { ValueInfo } from '../graph/index.ts'
-import { writtenValues } from '../models/index.ts'
 import type { Session } from '../runtime/index.ts'
+import { writtenValues } from '../tensor/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { loadSharp } from './pictures/image.ts'
 import { PicturePreparation } from './pictures/pictures.ts'

@@ -1,16 +1,8 @@
 // Types of embedders: inputs, options, results.
 import type { PipiloError } from '../base/index.ts'
-import type {
-  Card,
-  EmbeddingOptions,
-  InputValues,
-  Modality,
-  Model,
-  OpenOptions,
-  Pooling,
-} from '../models/index.ts'
+import type { Card, EmbeddingOptions, Modality, Model, OpenOptions, Pooling } from '../models/index.ts'
 import type { CompileOptions, Device } from '../runtime/index.ts'
-import type { DType, Matrix, TypedArray } from '../tensor/index.ts'
+import type { DType, InputValues, Matrix, TypedArray } from '../tensor/index.ts'
 import type { Recipe } from './recipe/types.ts'
 
 /** A decoded picture: `data` is row-major, interleaved; 8 bits a channel. */

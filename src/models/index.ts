@@ -2,6 +2,5 @@
 
 export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
 export { asTensors } from './model/asTensors.ts'
-export { valueTensor, writtenValues } from './model/inputValues.ts'
 export { available, findInPackage, inPrecision, openForTraining, withGraph } from './onDemand.ts'
 export * from './public.ts'

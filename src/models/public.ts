@@ -2,7 +2,6 @@
 export { card, cards, defaultImageModel, defaultTextImageModel, defaultTextModel } from './cards/cards.ts'
 export type { ModelFiles, OpenFile } from './files.ts'
 export type { Safetensors } from './formats/safetensors.ts'
-export type { InputValue, InputValues } from './model/inputValues.ts'
 export {
   listTensors,
   open,

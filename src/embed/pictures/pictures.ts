@@ -1,13 +1,9 @@
 // Prepares pictures for a model: decodes them and batches their pixels.
 import { PipiloError } from '../../base/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
-import {
-  type Card,
-  checkImagePreprocessing,
-  type ImagePreprocessing,
-  valueTensor,
-} from '../../models/index.ts'
+import { type Card, checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import { valueTensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import type { Input } from '../types.ts'
 import { decodeChecked } from './image.ts'

@@ -1,7 +1,7 @@
 // Writes down what an embedder is, with defaults filled in and names resolved, and makes keys of it.
 import { canonicalJson, sha256 } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
-import { writtenValues } from '../../models/index.ts'
+import { writtenValues } from '../../tensor/index.ts'
 import { promptsFor, promptWords } from '../prompt.ts'
 import type { EmbedderOptions, Prompt } from '../types.ts'
 import { checkRecipe } from './checkRecipe.ts'

@@ -1,14 +1,19 @@
 // Values that a caller gives for inputs of a graph: checked, written down, and made tensors.
-import { PipiloError } from '../../base/index.ts'
-import type { ValueInfo } from '../../graph/index.ts'
-import {
-  type DType,
-  elementCount,
-  float32ToBfloat16,
-  float32ToFloat16,
-  type Tensor,
-  typedArray,
-} from '../../tensor/index.ts'
+
+import { PipiloError } from '../base/index.ts'
+import { elementCount, typedArray } from './dtypes.ts'
+import { float32ToBfloat16, float32ToFloat16 } from './halves.ts'
+import type { DType, Tensor } from './tensor.ts'
+
+/** An input of a graph: its name and what it takes. */
+export interface TypedInput {
+  readonly name: string
+  readonly type?: {
+    readonly kind: string
+    readonly dtype?: DType
+    readonly shape?: readonly (number | string)[] | undefined
+  }
+}
 
 /**
  * A number for an input of a graph, which holds it everywhere. A bigint or a decimal string is for what a number cannot hold;
@@ -97,12 +102,12 @@ const decimal = (value: number): string => String(Number.isInteger(value) ? BigI
  * @throws PipiloError `OPTION_INVALID` for a value that the input's dtype does not hold
  */
 export function valueTensor(
-  info: ValueInfo,
+  info: TypedInput,
   value: string,
   sizes: ReadonlyMap<string, number> = new Map(),
 ): Tensor {
   const { name, type } = info
-  if (type?.kind !== 'tensor') {
+  if (type?.kind !== 'tensor' || type.dtype === undefined) {
     throw new PipiloError('OPTION_INVALID', `The input ${name} takes no number: it is no tensor.`, {
       input: name,
     })
