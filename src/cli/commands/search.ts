@@ -67,6 +67,7 @@ export const search = command({
     const filter = args.filter === undefined ? undefined : await parseFilter(args.filter)
     const probes = numberOption(args.probes, 'probes')
     embedderOptions(args)
+    if (args.query.trim() === '') throw usageError('The query is empty.')
     const store = await connect(args.db)
     try {
       const { collection, vector, modality } = await answer(store, args, terminal)
@@ -128,6 +129,12 @@ async function answer(
       embedder.modality === 'text-image'
         ? (wanted ?? (await kindOf(args.query, terminal)))
         : embedder.modality
+    if (modality === 'text' && wanted === undefined && (await kindOf(args.query, terminal)) === 'image') {
+      throw usageError(
+        `The collection ${JSON.stringify(name)} is of texts, and ${args.query} is a picture.`,
+        'Name a collection of pictures with --collection, or search for the words themselves with --as text.',
+      )
+    }
     if (modality === 'image') refusePrompt(prompt, 'The query is a picture')
     const { vectors } = await embedder.embed([inputFor(embedder, { input: args.query, modality })], {
       signal: terminal.signal,
