@@ -56,7 +56,7 @@ export type Condition =
 export interface Filter {
   readonly or?: readonly Filter[]
   readonly not?: Filter
-  readonly [field: string]: Condition | Filter | readonly Filter[]
+  readonly [field: string]: Condition | Filter | readonly Filter[] | undefined
 }
 
 /** A query: a vector, an input of the collection's own model, or a row of the collection. */

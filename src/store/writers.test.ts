@@ -179,14 +179,16 @@ describe('a writer who waits', () => {
     const other = await open()
     const controller = new AbortController()
     let release = () => {}
-    const held = withLock(
-      join(folder, '.locks', 'birds.lock'),
-      undefined,
-      () =>
+    let held = Promise.resolve()
+    // The writers begin when the lock is taken.
+    await new Promise<void>((taken) => {
+      const until = () =>
         new Promise<void>((resolve) => {
           release = resolve
-        }),
-    )
+          taken()
+        })
+      held = withLock(join(folder, '.locks', 'birds.lock'), undefined, until)
+    })
     const rows = sameRows('0', 'a')
     const { signal } = controller
     const stopped = [

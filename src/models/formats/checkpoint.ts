@@ -168,7 +168,8 @@ function readTensors(files: ModelFiles, path: string): Promise<ReadTensors> {
 
 async function noCheckpoint(file: OpenFile): Promise<PipiloError> {
   const bytes = await file.read(0, Math.min(512, file.size))
-  const text = new TextDecoder('latin1').decode(bytes)
+  // TextDecoder's latin1 is Windows-1252, where other characters stand from 0x80 on.
+  const text = String.fromCharCode(...bytes)
   const what = contents.find(([start, at]) => text.startsWith(start, at))?.[2]
   return new PipiloError(
     'FORMAT_UNSUPPORTED',
