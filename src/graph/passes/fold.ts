@@ -12,16 +12,18 @@ export interface FoldOptions {
   readonly maxBytes?: number
 }
 
-/** Operators that give other numbers each time. */
-const RANDOM = new Set([
+/** Operators that draw random numbers at inference, too. */
+const DRAWING: ReadonlySet<string> = new Set([
   'RandomNormal',
   'RandomNormalLike',
   'RandomUniform',
   'RandomUniformLike',
   'Multinomial',
   'Bernoulli',
-  'Dropout',
 ])
+
+/** Operators that give other numbers each time. */
+const RANDOM: ReadonlySet<string> = new Set([...DRAWING, 'Dropout'])
 
 /** Operators that give no tensor, and one that would undo a model's compression. */
 const KEPT = new Set([
@@ -119,30 +121,25 @@ function bytesIn({ data }: Tensor): number {
   return data.reduce((sum, value) => sum + value.length, 0)
 }
 
-/** Names of operators that draw random numbers in a graph; dropout, which at inference does nothing, is none. */
+/** Operators of a graph's nodes that draw random numbers, inside them too; dropout, which at inference does nothing, is none. */
 export function randomOperators(graph: Graph): string[] {
-  const of = (node: Node): string[] => [
-    ...(node.domain === '' && RANDOM.has(node.op) && node.op !== 'Dropout' ? [node.op] : []),
-    ...subgraphs(node).flatMap(({ nodes }) => nodes.flatMap(of)),
-  ]
-  const called = new Set(graph.nodes.map(({ domain, op, overload }) => functionKey(domain, op, overload)))
-  const functions = graph.functions.filter((fn) => called.has(functionKey(fn.domain, fn.name, fn.overload)))
-  return [...graph.nodes, ...functions.flatMap(({ nodes }) => nodes)].flatMap(of)
+  const random = randomFunctions(graph, DRAWING)
+  return graph.nodes.filter((node) => isRandom(node, random, DRAWING)).map(({ op }) => op)
 }
 
-function isRandom(node: Node, random: ReadonlySet<string>): boolean {
-  if (node.domain === '' && RANDOM.has(node.op)) return true
+function isRandom(node: Node, random: ReadonlySet<string>, operators = RANDOM): boolean {
+  if (node.domain === '' && operators.has(node.op)) return true
   if (random.has(functionKey(node.domain, node.op, node.overload))) return true
-  return subgraphs(node).some((graph) => graph.nodes.some((inner) => isRandom(inner, random)))
+  return subgraphs(node).some((graph) => graph.nodes.some((inner) => isRandom(inner, random, operators)))
 }
 
 /** Functions of the model that are random, through others as well. */
-function randomFunctions(graph: Graph): Set<string> {
+function randomFunctions(graph: Graph, operators = RANDOM): Set<string> {
   const random = new Set<string>()
   for (let before = -1; before !== random.size; ) {
     before = random.size
     for (const fn of graph.functions) {
-      if (fn.nodes.some((node) => isRandom(node, random))) {
+      if (fn.nodes.some((node) => isRandom(node, random, operators))) {
         random.add(functionKey(fn.domain, fn.name, fn.overload))
       }
     }
