@@ -30,6 +30,7 @@ export async function preparer(
   { name, card, modality, tokenizer }: Pick<KnownModel, 'name' | 'card' | 'modality' | 'tokenizer'>,
   options: EmbedderOptions,
 ): Promise<(session: Pick<Session, 'inputs' | 'outputs' | 'concurrency'>) => Preparation> {
+  const values = writtenValues(options.inputs ?? {})
   if (modality === 'tensor') {
     const text = (['chunk', 'maxLength'] as const).find((option) => options[option] !== undefined)
     if (text) {
@@ -38,7 +39,6 @@ export async function preparer(
       })
     }
     const { TensorPreparation } = await import('./tensors/tensors.ts')
-    const values = writtenValues(options.inputs ?? {})
     return ({ inputs, outputs, concurrency }) =>
       new TensorPreparation({ name, inputs, outputs, values, concurrency, alone: card.together === 'none' })
   }
@@ -51,7 +51,6 @@ export async function preparer(
     await loadSharp()
     const { batchPixels = BATCH_PIXELS, maxPixels, maxWaitingPixels = WAITING_PIXELS } = options
     const { together } = card
-    const values = writtenValues(options.inputs ?? {})
     return ({ inputs, concurrency }) => {
       const others = inputs.filter((input) => input.name !== 'pixels')
       const unknown = others.filter((input) => !Object.hasOwn(values, input.name))
@@ -90,7 +89,6 @@ export async function preparer(
       `maxLength is ${maxLength}, and ${loaded.specials} are special tokens.`,
     )
   }
-  const values = writtenValues(options.inputs ?? {})
   const chunks = options.chunk && planChunks(options.chunk, loaded, maxLength)
   return ({ inputs, concurrency }) => {
     const flat = isFlat(inputs)
@@ -124,7 +122,6 @@ export async function preparer(
       tokenizer: loaded,
       inputs,
       values,
-      flat,
       maxLength,
       batchTokens,
       maxWaitingTokens: options.maxWaitingTokens ?? WAITING_TOKENS,

@@ -17,8 +17,6 @@ export interface TextOptions {
   readonly inputs: readonly ValueInfo[]
   /** Decimal numbers for inputs that no text fills, by their names. */
   readonly values: Readonly<Record<string, string>>
-  /** See {@link isFlat}. Default `false`. */
-  readonly flat?: boolean
   readonly maxLength: number
   readonly batchTokens: number
   readonly maxWaitingTokens: number
@@ -71,9 +69,11 @@ export class TextPreparation implements Preparation {
   readonly ahead = 2
   readonly limits: Limits
   readonly #options: TextOptions
+  readonly #flat: boolean
 
   constructor(options: TextOptions) {
     this.#options = options
+    this.#flat = isFlat(options.inputs)
     const { batchTokens, maxWaitingTokens, text, inputs, together } = options
     const least = lengthOf(inputs) ?? text?.padding?.length ?? 1
     this.limits = {
@@ -131,7 +131,7 @@ export class TextPreparation implements Preparation {
 
   pack(units: readonly Unit[]): Unit[][] {
     // Texts in one row come one by one: a graph need not heed where each begins.
-    if (this.#options.flat) return units.map((unit) => [unit])
+    if (this.#flat) return units.map((unit) => [unit])
     const { batch, least } = this.limits
     return packByLength(units, batch, { least, concurrency: this.#options.concurrency })
   }
@@ -141,8 +141,8 @@ export class TextPreparation implements Preparation {
   }
 
   feeds(batch: readonly Unit[]): Record<string, Tensor> {
-    const { inputs, values, flat } = this.#options
-    if (flat) return flatFeeds(inputs, batch)
+    const { inputs, values } = this.#options
+    if (this.#flat) return flatFeeds(inputs, batch)
     const length = Math.max(this.limits.least, ...batch.map(({ size }) => size))
     const sizes = this.#sizes(batch.length, length)
     const feed = (info: ValueInfo): Tensor => {
