@@ -4,7 +4,7 @@ import { buildStaticEmbedding } from '../../nn/index.ts'
 import { type ModelFiles, readJsonObject } from '../files.ts'
 import { findCheckpoint } from '../formats/checkpoint.ts'
 import { fingerprint } from '../model/fingerprint.ts'
-import { tokenizerPath } from '../tokenizers/index.ts'
+import { tokenizerAsItIs } from '../tokenizers/index.ts'
 import type { TextPreprocessing } from '../types.ts'
 import type { FolderContents, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
@@ -88,7 +88,7 @@ export async function readStatic(
     graph,
     unused: built.unused,
     places: { tokenEmbeddings: built.tokenEmbeddings! },
-    tokenizer: await tokenizerPath(files, path),
+    tokenizer: await tokenizerAsItIs(files, path),
     fingerprint: await fingerprint(['static', JSON.stringify(settings)], files, [
       ...checkpoint.paths,
       ...(modules?.paths ?? []),

@@ -54,6 +54,8 @@ export class Steps implements Around {
       'post_processor',
       'decoder',
       'model',
+      // Ours: special tokens are found in no text.
+      'split_special_tokens',
     )
     const version = file.text('version', '1.0')
     if (version !== '1.0') throw file.unsupported(`has the version '${version}'`)
@@ -63,7 +65,7 @@ export class Steps implements Around {
     this.#asksForPlaces = asksForPlaces(file.get('pre_tokenizer'))
     const added = addedTokensOf(file.get('added_tokens'), this.#model)
     this.#added = new Map(added.map((token) => [token.content, token]))
-    this.#finders = findersOf(added, this.#normalizer)
+    this.#finders = findersOf(added, this.#normalizer, file.flag('split_special_tokens', false))
     const { prefix, suffix } = aroundOf(file.get('post_processor'), (token) => this.idOf(token))
     this.prefix = prefix
     this.suffix = suffix
