@@ -67,7 +67,10 @@ export interface TextPreprocessing {
   readonly clean?: 'siglip' | 'canonicalize'
   /** `false`: a text's own tokens alone, without those that the tokenizer puts around it. Default `true`. */
   readonly specialTokens?: boolean
-  /** `true`: tokens of unknown words are left out, as model2vec does. Default `false`. */
+  /**
+   * `true`: as model2vec does, tokens of unknown words are left out, behind the cut to `maxLength` tokens; and before that, texts are cut to
+   * `maxLength` times as many characters as the vocabulary's tokens have in the median. Default `false`.
+   */
   readonly dropUnknown?: boolean
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }

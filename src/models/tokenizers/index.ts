@@ -112,8 +112,9 @@ const readers = {
 async function fromVocabulary(files: ModelFiles, folder: string): Promise<TokenizerJson | undefined> {
   const text = (name: string) => readText(files, folder + name)
   const has = (name: string) => files.has(folder + name)
-  const settings = async (of: keyof typeof readers): Promise<Settings> => {
-    const found = await settingsOf(files, folder)
+  const settings = async (of: keyof typeof readers, usual = ''): Promise<Settings> => {
+    const stated = await settingsOf(files, folder)
+    const found = { ...stated, kind: stated.kind || usual }
     if (readers[of].test(found.kind)) return found
     const which = found.kind === '' ? 'of a class that is not known' : `a ${found.kind}Tokenizer`
     throw new PipiloError('FORMAT_UNSUPPORTED', `The tokenizer of ${files.label} is ${which}, in ${of}.`, {
@@ -132,7 +133,9 @@ async function fromVocabulary(files: ModelFiles, folder: string): Promise<Tokeni
         input: files.label,
       })
     }
-    const told = await settings('vocab.json and merges.txt')
+    // OpenCLIP's folders have no class of transformers.
+    const usual = Object.hasOwn(vocab, '<|startoftext|>') ? 'CLIP' : ''
+    const told = await settings('vocab.json and merges.txt', usual)
     return withToldTokens(byteLevel(vocab, await text('merges.txt'), told), told)
   }
   if (await has('vocab.json')) {
