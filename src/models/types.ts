@@ -105,9 +105,10 @@ export interface Card {
   readonly featureAxis?: number
   /**
    * Inputs that may run in one batch. `equal`: texts of as many tokens each, for a graph that takes no mask of padding. `none`: each runs alone, for
-   * a graph that is quantised dynamically, whose scales are those of the whole batch. Default `any`.
+   * a graph that is quantised dynamically, whose scales are those of the whole batch. `tried`: any, unless a first batch gives other vectors
+   * than its inputs alone: then each runs alone from there on. Default `any`; foreign graphs have `tried`.
    */
-  readonly together?: 'any' | 'equal' | 'none'
+  readonly together?: 'any' | 'equal' | 'none' | 'tried'
   /** Of models of two towers: factor of the cosines before softmax or sigmoid. */
   readonly logitScale?: number
   /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */

@@ -34,7 +34,7 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
     ...(modality !== 'image' && modality !== 'tensor' && { text: textRecipe(known, options, prompt) }),
     ...(modality === 'tensor' && card.featureAxis !== undefined && { featureAxis: card.featureAxis }),
     ...(Object.keys(inputs).length > 0 && { inputs }),
-    ...(card.together && card.together !== 'any' && { together: card.together }),
+    ...((card.together === 'equal' || card.together === 'none') && { together: card.together }),
     ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
   }
 }

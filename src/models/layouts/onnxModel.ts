@@ -56,7 +56,7 @@ export async function readOnnxModel(
   const paths = new Set([own, ...outside])
   return {
     graph,
-    card: found.together === undefined && isDynamic(graph) ? { ...found, together: 'none' } : found,
+    card: found.together === undefined ? { ...found, ...togetherOf(graph, saved === undefined) } : found,
     unused: [],
     tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
@@ -129,6 +129,12 @@ async function guessUse(
 function tidied(graph: Graph): Graph {
   const lifted = constantsToInitializers(graph)
   return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
+}
+
+/** Inputs that run together: of a foreign graph those that are shown to. */
+function togetherOf(graph: Graph, isForeign: boolean): Pick<FoundCard, 'together'> {
+  if (isDynamic(graph)) return { together: 'none' }
+  return isForeign ? { together: 'tried' } : {}
 }
 
 /** True of a graph that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
