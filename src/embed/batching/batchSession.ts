@@ -85,13 +85,12 @@ export class BatchSession {
 
   /** Finds out how many rows the graph takes, once for rows of one length and once for rows with padding. */
   async #find(batch: readonly Unit[]): Promise<void> {
-    if (!this.#compares) return (this.#tried ??= this.#try(batch[0]!))
     const ends = endsOf(batch)
-    const isPadded = batch[ends[0]]!.size !== batch[ends[1]]!.size
-    if (!isPadded) return (this.#tried ??= this.#compare(batch, ends))
-    this.#padded ??= this.#compare(batch, ends)
-    this.#tried ??= this.#padded
-    return this.#padded
+    const isPadded = this.#compares && batch[ends[0]]!.size !== batch[ends[1]]!.size
+    if (isPadded) this.#padded ??= this.#compare(batch, ends)
+    this.#tried ??= this.#padded ?? (this.#compares ? this.#compare(batch, ends) : this.#try(batch[0]!))
+    await this.#tried
+    if (isPadded) await this.#padded
   }
 
   /**

@@ -2,7 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import { CLIP_WORDS, QWEN_WORDS } from './byteLevel.ts'
 import { flag, type Part, type Settings } from './parts.ts'
-import { albertNormalizers } from './sentencePiece.ts'
+import { albertNormalizers, extraIds } from './sentencePiece.ts'
 import { bertSteps } from './wordPiece.ts'
 
 /** Names of special tokens that every class knows, in the order in which tokens are added. */
@@ -27,9 +27,6 @@ export interface Vocabulary {
   /** The step of characters that SentencePiece models bring, as a list of none or one. */
   readonly charsmap: readonly Part[]
 }
-
-/** Most tokens `<extra_id_0>`, … that T5's settings may ask for. */
-const MOST_EXTRA = 10_000
 
 /** A class that builds its own steps. */
 export interface TokenizerClass {
@@ -309,14 +306,10 @@ const CLASSES: Readonly<Record<string, TokenizerClass>> = {
   T5: {
     model: 'Unigram',
     tokens: { eos_token: '</s>', unk_token: '<unk>', pad_token: '<pad>' },
-    extra: ({ config }, additional = []) => {
-      const count = typeof config['extra_ids'] === 'number' ? config['extra_ids'] : 100
-      if (additional.some((token) => String(token).includes('<extra_id_'))) return additional
-      return [
-        ...additional,
-        ...Array.from({ length: Math.min(count, MOST_EXTRA) }, (_, i) => `<extra_id_${i}>`),
-      ]
-    },
+    extra: (settings, additional = []) =>
+      additional.some((token) => String(token).includes('<extra_id_'))
+        ? additional
+        : [...additional, ...extraIds(settings)],
     steps: (_, { charsmap }) => ({
       normalizer: one(charsmap),
       pre_tokenizer: sequence('pretokenizers', [{ type: 'WhitespaceSplit' }, metaspace('always')]),
