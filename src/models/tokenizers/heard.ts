@@ -170,10 +170,11 @@ function withTokens(
   const last = furtherTokens(settings, own).flatMap(
     (value) => tokenOf(value, legacy ? true : undefined) ?? [],
   )
-  // Of two tokens with the same text that come here the later one counts.
+  // Of two tokens with the same text that come here the later one counts, unless it is the same as one before.
   const before = new Set(tokens.keys())
   const special = [...named.values(), ...last]
-  for (const token of special) if (!before.has(token.content)) add(token)
+  const distinct = new Map(special.map((token) => [JSON.stringify(token), token]))
+  for (const token of distinct.values()) if (!before.has(token.content)) add(token)
   if (own?.bare) for (const { content } of special) add(tokenOf(content)!)
   return tokens
 }

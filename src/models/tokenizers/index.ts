@@ -171,8 +171,8 @@ function kindOf(config: Record<string, unknown>, network: Record<string, unknown
   if (misnamed.test(type)) return usual
   if (typeof named !== 'string') return usual
   const kind = named.replace(/Fast$/, '').replace(/Tokenizer$/, '')
-  // Only of these the classes of older days are others.
-  if (/^DPR.*Fast$/.test(named)) return `${kind}Fast`
+  // Only of these the classes of older days are others, and used where the network's type has another class.
+  if (/^DPR.*Fast$/.test(named) && usual !== '' && usual !== kind) return `${kind}Fast`
   return kind === 'PreTrained' || kind === 'TokenizersBackend' ? '' : kind
 }
 
