@@ -161,12 +161,7 @@ describe('positions (a-07: o-position-ids)', () => {
 
   it('count from behind the padding’s id where the family does', async () => {
     const config = { model_type: 'roberta', pad_token_id: 1, max_position_embeddings: 40 }
-    const settings = { tokenizer_class: 'PreTrainedTokenizerFast' }
-    const path = await model({
-      'model.onnx': graph(),
-      'config.json': config,
-      'tokenizer_config.json': settings,
-    })
+    const path = await model({ 'model.onnx': graph(), 'config.json': config })
     expectRows(await embed(path), await wanted(2), 3)
     const e = await embedder(path, { runtime: { workers: 0 } })
     expect(e.recipe.text?.positions).toBe(2)

@@ -230,5 +230,5 @@ with open(options.out, "w", encoding="utf-8") as out:
         model = files["tokenizer.json"]["model"]
         files["tokenizer.json"]["model"] = {k: v for k, v in model.items() if k not in ("vocab", "merges")}
         steps = None if options.brief else made and {k: made[k] for k in ("normalizer", "pre_tokenizer", "post_processor", "added_tokens")}
-        line = {"kind": kind, "name": name, "cls": cls, "files": files, "ids": answers, **({} if options.brief else {"steps": steps})}
+        line = {"kind": kind, "name": name, "cls": cls, "files": files, "ids": answers, **({"other": True} if made and made["model"]["type"] != model["type"] else {}), **({} if options.brief else {"steps": steps})}
         out.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -18,6 +18,8 @@ interface Drawn {
   readonly files: Readonly<Record<string, Record<string, unknown>>>
   readonly ids: readonly (readonly number[] | null)[] | null
   readonly steps: unknown
+  /** Python takes the vocabulary for one of another model. */
+  readonly other?: true
 }
 
 interface Head {
@@ -47,7 +49,7 @@ function folder(content: ReadonlyMap<string, string>): ModelFiles {
 const [path, only] = process.argv.slice(2)
 if (path === undefined) throw new Error('Give the file that folders.py has written.')
 let head: Head | undefined
-let [agreed, wrong, both, lenient, number] = [0, 0, 0, 0, -1]
+let [agreed, wrong, both, lenient, others, number] = [0, 0, 0, 0, 0, -1]
 const refused = new Map<string, number>()
 const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 1500)
 
@@ -61,7 +63,11 @@ for await (const line of createInterface({
   }
   number++
   if (only !== undefined && Number(only) !== number) continue
-  const { kind, name, cls, files, ids, steps } = JSON.parse(line) as Drawn
+  const { kind, name, cls, files, ids, steps, other } = JSON.parse(line) as Drawn
+  if (other) {
+    others++
+    continue
+  }
   const whole = files['tokenizer.json']!
   const model = { ...(whole['model'] as object), ...head.vocabs[kind] }
   const content = new Map(
@@ -116,7 +122,7 @@ for await (const line of createInterface({
   }
 }
 console.log(
-  `\nagreed ${agreed}, wrong ${wrong}, refused ${[...refused.values()].reduce((a, b) => a + b, 0)}, refused by both ${both}, by Python alone ${lenient}`,
+  `\nagreed ${agreed}, wrong ${wrong}, refused ${[...refused.values()].reduce((a, b) => a + b, 0)}, refused by both ${both}, by Python alone ${lenient}; of another model in Python ${others}`,
 )
 for (const [reason, count] of [...refused].sort(([, a], [, b]) => b - a))
   console.log(`  ${count} × ${reason}`)

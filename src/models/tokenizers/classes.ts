@@ -349,36 +349,44 @@ const SAME: Readonly<Record<string, string>> = {
   DPRReaderFast: 'DPRContextEncoderFast',
 }
 
-/** Classes that do not use a `tokenizer.json`'s steps either, and are not built here. */
-const OTHERS = new Set(
-  (
-    'Barthez Blenderbot CodeGen CodeLlama Cohere Esmc Funnel Herbert Lasr LayoutLMv2 LayoutLMv3 LayoutXLM Luke MBart MBart50 MLuke ' +
-    'MarkupLM Nllb Nougat OpenAIGPT Pegasus Qwen3_5 Reformer RemBert RoFormer SeamlessM4T Splinter Tipsv2 Udop VideoPrism Whisper XGLM ' +
-    'XLNet Bartpho BertJapanese Bertweet BioGpt BlenderbotSmall ByT5 CTRL Canine Clvp Cpm CpmAnt Dia Esm FSMT Flaubert ' +
-    'GPTNeoXJapanese GPTSw3 M2M100 Marian Mgpstr MyT5 PLBart Perceiver Phobert ProphetNet RoCBert Speech2Text Tapas Vits XLM'
-  ).split(' '),
+/** Classes that do not use a `tokenizer.json`'s steps either, and are not built here, by their models. */
+const OTHERS = {
+  BPE:
+    'Blenderbot CodeGen CodeLlama Cohere Esmc Herbert LayoutLMv3 Luke MarkupLM Nllb Nougat OpenAIGPT Qwen3_5 Reformer SeamlessM4T Tipsv2 ' +
+    'Whisper',
+  Unigram: 'Barthez Lasr LayoutXLM MBart MBart50 MLuke Pegasus RemBert Udop VideoPrism XGLM XLNet',
+  WordPiece: 'Funnel LayoutLMv2 RoFormer Splinter',
+}
+const others = new Map(
+  Object.entries(OTHERS).flatMap(([model, names]) => names.split(' ').map((name) => [name, model] as const)),
 )
 
+/** True of classes that build their own steps. */
+export function buildsSteps(kind: string): boolean {
+  return others.has(kind) || Object.hasOwn(CLASSES, SAME[kind] ?? kind)
+}
+
 /**
- * The class that builds its own steps, undefined for those that take the file as it is.
+ * The class that builds its own steps for a file of this model; undefined for those that take the file as it is. They do where its model
+ * is another than the class's, of which transformers makes nothing that could be meant, and where the class reads no `tokenizer.json` at all:
+ * then somebody made it for other readers.
  *
  * @param label what errors call the model
  * @throws PipiloError `FORMAT_UNSUPPORTED` for one that is not built here
  */
-export function classOfKind(kind: string, label: string): TokenizerClass | undefined {
-  if (!OTHERS.has(kind)) return CLASSES[SAME[kind] ?? kind]
-  throw notBuilt(
-    `The tokenizer of ${label} is a ${kind}Tokenizer, which in transformers does not take the steps of its tokenizer.json.`,
-    label,
-  )
-}
-
-/** The error for a class whose steps are not those of the file. */
-export function notBuilt(sentence: string, label: string): PipiloError {
-  return new PipiloError('FORMAT_UNSUPPORTED', sentence, {
-    input: label,
-    hint: 'To have the tokenizer.json as it is, write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json.',
-  })
+export function classFor(kind: string, model: unknown, label: string): TokenizerClass | undefined {
+  if (others.get(kind) === model) {
+    throw new PipiloError(
+      'FORMAT_UNSUPPORTED',
+      `The tokenizer of ${label} is a ${kind}Tokenizer, which in transformers does not take the steps of its tokenizer.json.`,
+      {
+        input: label,
+        hint: 'To have the tokenizer.json as it is, write "tokenizer_class": "PreTrainedTokenizerFast" into tokenizer_config.json.',
+      },
+    )
+  }
+  const own = CLASSES[SAME[kind] ?? kind]
+  return own && (own.keeps || own.model === model) ? own : undefined
 }
 
 /** The entries of a Unigram model. */

@@ -1,7 +1,7 @@
 // A `tokenizer.json` as transformers 5 uses it beside the other files of its folder.
 import { PipiloError } from '../../base/index.ts'
 import { isObject } from '../files.ts'
-import { classOfKind, notBuilt, ROLES, type TokenizerClass } from './classes.ts'
+import { buildsSteps, classFor, ROLES, type TokenizerClass } from './classes.ts'
 import { type AddedToken, around, type Part, type Settings } from './parts.ts'
 
 /**
@@ -15,13 +15,7 @@ import { type AddedToken, around, type Part, type Settings } from './parts.ts'
 export function heard(file: Part, settings: Settings, label: string): Part {
   const { model } = file
   if (!isObject(model)) return file
-  const own = isLlamaByName(file, settings) ? undefined : classOfKind(settings.kind, label)
-  if (own && !own.keeps && typeOf(model) !== own.model) {
-    throw notBuilt(
-      `The tokenizer of ${label} is a ${settings.kind}Tokenizer, which is ${own.model} in transformers, and its tokenizer.json is ${typeOf(model)}.`,
-      label,
-    )
-  }
+  const own = isLlamaByName(file, settings) ? undefined : classFor(settings.kind, typeOf(model), label)
   const named = namedTokens(settings, own)
   const tokens = withTokens(file, settings, own, named)
   const idOf = (token: string) => tokens.get(token)?.id ?? idsOf(model)(token)
@@ -56,9 +50,9 @@ function split({ config }: Settings): Part {
 }
 
 /** True if {@link heard} may change a tokenizer of these settings: then its file has to be read. */
-export function says({ kind, config }: Settings, label: string): boolean {
+export function says({ kind, config }: Settings): boolean {
   const words = /_tokens?$|^added_tokens_decoder$|^truncation_side$/
-  return classOfKind(kind, label) !== undefined || Object.keys(config).some((name) => words.test(name))
+  return buildsSteps(kind) || Object.keys(config).some((name) => words.test(name))
 }
 
 /** Files of Llama 3 and later call their class so, and are used as they are. */

@@ -91,7 +91,7 @@ export async function tokenizerAsItIs(files: ModelFiles, folder: string): Promis
 async function withSettings(files: ModelFiles, place: string): Promise<string> {
   const path = `${place}tokenizer.json`
   const settings = await settingsOf(files, place)
-  if (!says(settings, files.label)) return files.get(path)
+  if (!says(settings)) return files.get(path)
   const file = await readJsonObject(files, path)
   const changed = heard(file, settings, files.label)
   return changed === file ? files.get(path) : files.keep(JSON.stringify(changed))
