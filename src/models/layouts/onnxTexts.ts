@@ -132,7 +132,7 @@ const heads =
 /** Operators that end in scores. */
 const scoring = ['Softmax', 'LogSoftmax', 'Sigmoid', 'ArgMax', 'Softplus']
 
-/** True of outputs that are scores of classes. */
+/** Tells outputs that are scores of classes. */
 function scored(graph: Graph, layout: TextLayout | undefined): (info: ValueInfo) => boolean {
   const isHead = [layout?.config['architectures']].flat().some((name) => heads.test(String(name)))
   const ends = new Map(

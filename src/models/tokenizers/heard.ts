@@ -62,7 +62,7 @@ function isLlamaByName(file: Part, { kind }: Settings): boolean {
 
 const isBytes = (step: Part): boolean => step['type'] === 'ByteLevel'
 
-/** What a class builds of a vocabulary. */
+/** Steps and model that a class builds of a vocabulary. */
 function built(
   file: Part,
   settings: Settings,

@@ -669,7 +669,7 @@ function waysOf(node: Node): number {
       return node.nodes.reduce((sum, part) => sum + waysOf(part), 0)
     case 'repeat': {
       const inner = waysOf(node.node)
-      // What begins with different characters and has a fixed length matches in one way.
+      // Alternatives that begin with different characters and have a fixed length match in one way.
       if (isPlain(node.node)) return givesBack(node) ? 1 : node.most - node.least + 1
       let sum = 0
       for (let count = node.least; count <= Math.min(node.most, MOST); count++) sum += inner ** count
