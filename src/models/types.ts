@@ -172,7 +172,8 @@ export interface Towers {
 }
 
 /** How a model was opened, as plain data: `open(name, …)` with the same gives it again. */
-export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture'> {
+export interface Opened
+  extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'prefix'> {
   /** Height and width that were asked for. */
   readonly size?: readonly [height: number, width: number]
   /** The name that it was opened by. */
@@ -330,6 +331,12 @@ export interface OpenOptions {
   readonly strict?: boolean
   /** For a checkpoint without a configuration: its architecture, by the name of timm, torchvision (`resnet50`) or DINOv2's hub (`dinov2_vits14_reg`). */
   readonly architecture?: string
+  /**
+   * For a checkpoint that holds several networks: how the names of the tensors of the one that is meant begin, keys and names joined by
+   * points, as in `'teacher.backbone.'` or `'model_state_dict.'`. Default: the only one, or the one that timm takes or the method of training itself
+   * evaluates (its averaged weights, MoCo's `encoder_q`, DINO's `teacher`), which the card's notes say; any other choice is refused.
+   */
+  readonly prefix?: string
   /**
    * Height and width of the pictures that an image model is built for, one number for squares. Default: what its files say. Graphs that are
    * read as they are (ONNX, TensorFlow.js) take another one where their input is of any height and width; models of texts take none.

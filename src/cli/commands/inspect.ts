@@ -170,6 +170,7 @@ export const inspect = command({
       description: 'Card name, hf:owner/name, npm:package/path, a folder or an .onnx file',
     },
     architecture: openArgs.architecture,
+    prefix: openArgs.prefix,
     size: openArgs.size,
     card: openArgs.card,
     dtype: openArgs.dtype,

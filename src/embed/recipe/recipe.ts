@@ -132,7 +132,7 @@ export function recipeOptions({
   text,
   ...rest
 }: Recipe): EmbedderOptions {
-  const { revision, card, strict, architecture, size } = source
+  const { revision, card, strict, architecture, prefix, size } = source
   const { modality, dimensions, inputs } = rest
   return {
     modality,
@@ -145,6 +145,7 @@ export function recipeOptions({
     ...(card && { card }),
     ...(strict !== undefined && { strict }),
     ...(architecture !== undefined && { architecture }),
+    ...(prefix !== undefined && { prefix }),
     ...(size && { size }),
     ...(inputs && { inputs }),
     ...(text && {

@@ -48,7 +48,7 @@ export async function readFolder(
   const contents: FolderContents = {
     modules: (await files.has('modules.json')) ? await readModules(files) : undefined,
     readTensors(path) {
-      const reading = checkpoints.get(path) ?? readCheckpoint(files, path)
+      const reading = checkpoints.get(path) ?? readCheckpoint(files, path, options.prefix)
       checkpoints.set(path, reading)
       return reading
     },
@@ -147,6 +147,7 @@ async function buildText(
       ...checkpoint.paths,
       ...layout.modulePaths,
     ]),
+    weights: checkpoint.note ?? '',
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'text',
@@ -157,7 +158,7 @@ async function buildText(
       normalize: layout.normalize,
       dimensions: 0,
       text: layout.text,
-      ...notesOf(layout.notes, checkpoint.note),
+      ...notesOf(layout.notes),
     },
   }
 }
@@ -169,7 +170,7 @@ async function buildImage(
   options: ReadOptions,
 ): Promise<FoundModel> {
   const { image, licence, notes } = await imageUse(files, network)
-  const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors)) : checkpoint
+  const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors), files.label) : checkpoint
   const built = buildForSize(
     (wanted) => build(files, network, inside, options, wanted),
     files.label,
@@ -185,6 +186,7 @@ async function buildImage(
     places: placesOf(built),
     tokenizer: undefined,
     fingerprint: await fingerprintOf(files, network, size, checkpoint.paths),
+    weights: [checkpoint.note, inside.note].filter((note) => note !== undefined).join(' '),
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'image',
@@ -195,7 +197,7 @@ async function buildImage(
       normalize: true,
       dimensions: 0,
       image: atSize(image, size),
-      ...notesOf(notes, checkpoint.note),
+      ...notesOf(notes),
     },
   }
 }

@@ -159,6 +159,7 @@ async function common({ type, config }: TowerSource, use: Use, unused: readonly 
     unused,
     tokenizer: use.tokenizer,
     fingerprint: await fingerprint(described, use.files, use.checkpoint.paths),
+    weights: use.checkpoint.note ?? '',
   }
 }
 
