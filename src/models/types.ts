@@ -45,7 +45,9 @@ export interface ImagePreprocessing {
   readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos' | 'box' | 'hamming'
   /** 1 for grey pictures, Pillow's `L` (0.299 red + 0.587 green + 0.114 blue), made of the resized RGB. Default 3. */
   readonly channels?: 1 | 3
-  /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */
+  /** Order in which the model takes the three channels. Default `rgb`. */
+  readonly order?: 'rgb' | 'bgr'
+  /** Per channel (in the model's order, or one of grey), after pixels are scaled to 0…1. */
   readonly mean: readonly [number, number, number] | readonly [number]
   readonly std: readonly [number, number, number] | readonly [number]
   /** Colour under transparent pixels and in the border, 0 to 255. Default white. */

@@ -19,7 +19,7 @@ import { readOnnxModel, readTowerFiles } from './onnxModel.ts'
 import { pictureSize } from './onnxPictures.ts'
 import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
-import { atSize, readPreprocessor } from './preprocessor.ts'
+import { atSize, isComplete, readPreprocessor } from './preprocessor.ts'
 import { withLayout } from './sentence.ts'
 import { findStatic, readStatic } from './staticModel.ts'
 import { readTextLayout } from './textLayout.ts'
@@ -169,7 +169,7 @@ async function buildImage(
   checkpoint: Checkpoint,
   options: ReadOptions,
 ): Promise<FoundModel> {
-  const { image, licence, notes } = await imageUse(files, network)
+  const { image, licence, notes } = await imageUse(files, network, options)
   const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors), files.label) : checkpoint
   const built = buildForSize(
     (wanted) => build(files, network, inside, options, wanted),
@@ -224,8 +224,11 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
 const preparation = ['mean', 'std', 'crop_pct', 'crop_mode', 'interpolation', 'input_size']
 
 /** Preparation of pictures as the files state it, else the usual one. */
-async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
+async function imageUse(files: ModelFiles, network: Network, { card }: ReadOptions): Promise<ImageUse> {
   const { of, stated, path, name } = network
+  const given = card?.image
+  if (isComplete(given))
+    return { image: given, licence: await readLicence(files), notes: 'Preprocessing as the card says.' }
   const usual = useNotes[name]
   if (of === 'timm' && isObject(stated['pretrained_cfg'])) {
     const { image, licence } = readTimmConfig(files, stated)

@@ -9,7 +9,7 @@ import type { FoundCard, ReadOptions } from './foundModel.ts'
 import { innerScale } from './onnxPictureScale.ts'
 import { pictureTap } from './onnxPictureTap.ts'
 import type { Surroundings } from './onnxSurroundings.ts'
-import { preprocessorOf } from './preprocessor.ts'
+import { isComplete, preprocessorOf } from './preprocessor.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 
 type Size = readonly [height: number, width: number]
@@ -142,17 +142,6 @@ function preparation(
       ? { image: { ...image, size: fixed ?? asked ?? image.size }, from: 'config.json' }
       : undefined
   }
-}
-
-function isComplete(image: Partial<ImagePreprocessing> | undefined): image is ImagePreprocessing {
-  return (
-    image !== undefined &&
-    !!image.size &&
-    !!image.crop &&
-    !!image.interpolation &&
-    !!image.mean &&
-    !!image.std
-  )
 }
 
 const raw = ({ channels }: PictureInput) => statistics(channels, rawPixels.mean, rawPixels.std)
