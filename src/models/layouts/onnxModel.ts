@@ -1,6 +1,6 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { constantsToInitializers, type Graph, inferShapes, subgraphs } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, holding, inferShapes, type Node } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { embeds } from '../model/joinTowers.ts'
@@ -49,6 +49,7 @@ export async function readOnnxModel(
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
     : await guessUse(read, { files, file, layout, hasTokenizer: tokenizer !== undefined }, options)
+  const isDynamic = graph.nodes.some(holding(graph, isByBatch))
   const outside = [...graph.initializers.values()].flatMap((tensor) =>
     'file' in tensor ? [tensor.file.path] : [],
   )
@@ -56,7 +57,7 @@ export async function readOnnxModel(
   const paths = new Set([own, ...outside])
   return {
     graph,
-    card: found.together === undefined && isDynamic(graph) ? { ...found, together: 'none' } : found,
+    card: found.together === undefined && isDynamic ? { ...found, together: 'none' } : found,
     unused: [],
     tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
@@ -131,14 +132,10 @@ function tidied(graph: Graph): Graph {
   return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
 }
 
-/** True of a graph that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
-function isDynamic(graph: Graph): boolean {
-  const all = [...graph.nodes, ...graph.functions.flatMap(({ nodes }) => nodes)]
-  return all.some((node) => {
-    const { training_mode: mode } = node.attributes
-    const byBatch = node.op === 'BatchNormalization' && mode?.type === 'int' && Number(mode.value) === 1
-    return byBatch || /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic)
-  })
+/** True of a node that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
+function isByBatch({ op, attributes: { training_mode: mode } }: Node): boolean {
+  const isTraining = op === 'BatchNormalization' && mode?.type === 'int' && Number(mode.value) === 1
+  return isTraining || /^DynamicQuantize/.test(op)
 }
 
 async function findTokenizer(
