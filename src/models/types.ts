@@ -1,9 +1,9 @@
 // Types of models: cards, preprocessing, options, places, and the model itself.
 import type { WriteOptions } from '../graph/files/index.ts'
-import type { Graph, Layer } from '../graph/index.ts'
+import type { Graph, Layer, ValueInfo } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 import type { RunOptions } from '../runtime/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import type { InputValues, Tensor } from '../tensor/index.ts'
 
 /**
  * Modality of a model. `text-image` has a tower for texts and one for pictures, and both give vectors of one space; `tensor` takes numbers
@@ -148,6 +148,8 @@ export interface EmbeddingOptions {
   readonly dimensions?: number
   /** For images: take `pixels`, uint8 [batch, height, width, 3], instead of `pixel_values`. Default `true`. */
   readonly preprocess?: boolean
+  /** Those of {@link Model.defaults} that are named here are inputs of the graph. */
+  readonly inputs?: InputValues
 }
 
 /**
@@ -211,6 +213,11 @@ export interface Model {
   readonly towers?: Towers
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */
   readonly fingerprint: string
+  /**
+   * Inputs of the file that have a value of their own, which the graph has as initializers. They are fed where they are named, in {@link Model.run} or by an
+   * embedder's option `inputs`.
+   */
+  readonly defaults?: readonly ValueInfo[]
   readonly opened: Opened
   layers(): Layer[]
   /**

@@ -44,7 +44,9 @@ export async function readOnnxModel(
   if (!saved && isBoth(whole, options)) {
     return readOnnxTowers(files, (modality) => readOnnxModel(files, file, { ...options, modality }, layout))
   }
-  const read = inferShapes(tidied(saved ? whole : withoutOddSizes(whole)))
+  const lifted = constantsToInitializers(saved ? whole : withoutOddSizes(whole))
+  const defaults = lifted.inputs.filter(({ name }) => lifted.initializers.has(name))
+  const read = inferShapes({ ...lifted, inputs: lifted.inputs.filter((info) => !defaults.includes(info)) })
   const tokenizer = await findTokenizer(read, files, folder, layout)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
@@ -58,6 +60,7 @@ export async function readOnnxModel(
   return {
     graph,
     card: found.together === undefined && isDynamic ? { ...found, together: 'none' } : found,
+    ...(defaults.length > 0 && { defaults }),
     unused: [],
     tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
@@ -124,12 +127,6 @@ async function guessUse(
   const isPicture = [around.preprocessor !== undefined, true].every((told) => findPictureInput(graph, told))
   if (modality !== 'image' && !isPicture) return tensorUse(graph, description)
   return pictureUse(graph, files, around, options, description)
-}
-
-/** The graph without inputs that have a value, and with its weights where other passes look for them. */
-function tidied(graph: Graph): Graph {
-  const lifted = constantsToInitializers(graph)
-  return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
 }
 
 /** True of a node that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
