@@ -287,6 +287,8 @@ describe('an input that is no picture', () => {
     ['a spectrogram', ['n', 76, 32, 1]],
     ['a spectrogram, channels first', ['n', 1, 80, 'time']],
     ['a square one that says so', ['n', 1, 64, 64], 'mel_spectrogram'],
+    ['features of sound in three channels', ['n', 3, 'frames', 160]],
+    ['the same, channels last', ['n', 'num_frames', 160, 3]],
     ['a latent', ['n', 4, 8, 8]],
     ['a video', ['n', 3, 4, 8, 8]],
     ['a series', ['n', 100, 3]],
@@ -294,6 +296,21 @@ describe('an input that is no picture', () => {
     const graph = network(shape, (x) => ({ out: op.reduceMean(x, [-1]) }), { name })
     const path = await model(graph)
     expect((await open(path)).modality).toBe('tensor')
+  })
+
+  it('with another one beside it is none: of speechmos’ AECMOS features and a state', async () => {
+    const b = new Builder()
+    const x = b.input('input', 'float32', ['n', 3, 16, 16])
+    const state = b.input('h0', 'float32', [4, 1, 3])
+    b.output('out', op.add(op.reduceMean(x, [2, 3]), op.reduceMean(state, [0, 1])))
+    const path = await model(b.build())
+    expect((await open(path)).modality).toBe('tensor')
+    expect((await open(path, { modality: 'image' })).modality).toBe('image')
+    expect(await refusal(embed(path, pictures, { inputs: { h0: 0 } }))).toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/is a picture, and .* takes tensors/),
+      hint: expect.stringMatching(/modality: 'image'/),
+    })
   })
 
   it('beside one of texts is read where somebody says so: CLIP’s towers in one file', async () => {
