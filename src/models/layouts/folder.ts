@@ -20,12 +20,12 @@ import { pictureSize } from './onnxPictures.ts'
 import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
 import { atSize, isComplete, readPreprocessor } from './preprocessor.ts'
+import { publishedPreparation } from './publishedPreparation.ts'
 import { withLayout } from './sentence.ts'
 import { findStatic, readStatic } from './staticModel.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
-import { timmPreparation } from './timmPreparation.ts'
 import { findTowers, readTowers, towerTypes } from './twoTowers.ts'
 import { refuseUnused } from './unused.ts'
 import { unwrapped } from './wrapped.ts'
@@ -224,7 +224,11 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
 const preparation = ['mean', 'std', 'crop_pct', 'crop_mode', 'interpolation', 'input_size']
 
 /** Preparation of pictures as the files state it, else the usual one. */
-async function imageUse(files: ModelFiles, network: Network, { card }: ReadOptions): Promise<ImageUse> {
+async function imageUse(
+  files: ModelFiles,
+  network: Network,
+  { card, architecture }: ReadOptions,
+): Promise<ImageUse> {
   const { of, stated, path, name } = network
   const given = card?.image
   if (isComplete(given))
@@ -246,17 +250,12 @@ async function imageUse(files: ModelFiles, network: Network, { card }: ReadOptio
     // timm's config.json of earlier days has no pretrained_cfg around it.
     return { image: { ...readTimmConfig(files, stated).image, ...(size && { size }) }, licence }
   }
-  const known = of === 'timm' ? await timmPreparation(name, network.published) : undefined
-  if (known) {
-    const others = known.varies ? '; weights of other tags want others: name them as architecture.tag' : ''
-    return {
-      image: { ...known.image, ...(size && { size }) },
-      licence,
-      notes: `The files say nothing of preprocessing: it is timm's for ${name}${others}.`,
-    }
-  }
+  const isNamed = architecture !== undefined
+  const known = of === 'timm' ? await publishedPreparation(name, network.published, isNamed) : undefined
+  if (known) return { image: { ...known.image, ...(size && { size }) }, licence, notes: known.notes }
   const { size: _, ...image } = imageNet
-  const unsaid = "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %."
+  const unsaid =
+    "The files say nothing of preprocessing; the default is taken: ImageNet's mean and deviation, the middle 87.5 %."
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }
 }
 
