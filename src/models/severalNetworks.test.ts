@@ -64,6 +64,13 @@ describe('two networks under two keys of a checkpoint', () => {
     expect((await read(name, prefix)).tensors).toMatchObject(await expected(wanted))
   })
 
+  it('whose tensors are negated when they are read are refused by name', async () => {
+    expect(await rejection(read('negated.pt'))).toMatchObject({
+      code: 'FORMAT_UNSUPPORTED',
+      message: expect.stringMatching(/fc\.weight as torch\._utils\._rebuild_tensor_v2 \(neg\)/),
+    })
+  })
+
   it('are not chosen by a prefix that no name has', async () => {
     expect(await rejection(read('nested.pt', 'net_c'))).toMatchObject({
       code: 'OPTION_INVALID',

@@ -206,7 +206,10 @@ function none(value: unknown, label: string): PipiloError {
     return new PipiloError(
       'FORMAT_UNSUPPORTED',
       `${label} holds ${several.length} dictionaries of tensors, ${several.join(', ').slice(0, 200)}, and it is not clear which one is meant.`,
-      { input: label, hint: 'Save the one that is meant alone: torch.save(checkpoint[key], path).' },
+      {
+        input: label,
+        hint: `Choose one, as in { prefix: '${several[0]!.slice(0, 100)}.' }, on the command line --prefix; or save it alone: torch.save(checkpoint[key], path).`,
+      },
     )
   }
   const what = value instanceof Opaque ? `: it is ${value.name.slice(0, 200)}` : ''

@@ -39,3 +39,6 @@ for name, content in files.items():
 expected["model.pt"] = timm.models.load_state_dict(str(folder / "model.pt"))
 plain = {name: {key: t.flatten().tolist() for key, t in tensors.items()} for name, tensors in expected.items()}
 (folder / "several.json").write_text(json.dumps(plain) + "\n")
+
+# Views that PyTorch negates when they are read: the storage holds other numbers.
+torch.save({"fc.weight": torch._neg_view(torch.ones(2, 3)), "fc.bias": torch.ones(2)}, folder / "negated.pt")
