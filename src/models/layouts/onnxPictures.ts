@@ -116,6 +116,12 @@ function preparation(
       notes: `The model itself scales pixels from 0…255. Of their size it says nothing: the middle 87.5 %.`,
     }
   }
+  if (inner === 'signed') {
+    return {
+      image: { ...usual, ...statistics(input.channels, 0.5, 0.5) },
+      notes: 'The model takes pixels from -1…1. Of their size it says nothing: the middle 87.5 %.',
+    }
+  }
   if (input.channels === 1) {
     const image: ImagePreprocessing = { size, crop: 'squash', interpolation: 'bilinear', ...unit(input) }
     return { image, notes: `${unsaid} grey pixels are scaled to 0…1, the whole picture.` }
