@@ -24,6 +24,7 @@ const poolings: Readonly<Record<Pooling, true>> = {
 }
 const chunkPools = ['mean', 'keep']
 const waysOfErrors = ['throw', 'skip']
+const cuts = ['end', 'start', 'error']
 
 /**
  * Refuses options that would mean nothing, or something else than they say.
@@ -44,8 +45,9 @@ export function checkOptions(options: EmbedderOptions): void {
   if (inputs !== undefined) writtenValues(inputs)
 }
 
-/** @throws PipiloError `OPTION_INVALID` for what a call does not take for `onError` */
-export function checkCall({ onError }: Pick<EmbedOptions, 'onError'>): void {
+/** @throws PipiloError `OPTION_INVALID` for what a call does not take for `onError` or `truncate` */
+export function checkCall({ onError, truncate }: Pick<EmbedOptions, 'onError' | 'truncate'>): void {
+  if (truncate !== undefined) checkChoice('truncate', 'truncate', truncate, cuts)
   if (onError !== undefined) checkChoice('onError', 'onError', onError, waysOfErrors)
 }
 

@@ -152,8 +152,8 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     inputs: AsyncIterable<I> | Iterable<I>,
     options: Omit<EmbedOptions, 'onProgress'> = {},
   ): AsyncGenerator<StreamResult<I, Float32Array | Matrix>> {
-    for await (const { input, tokens, place, ...row } of this.#rows(inputs, options)) {
-      const chunk = place && { input: row.index, ...place, tokens }
+    for await (const { input, place, ...row } of this.#rows(inputs, options)) {
+      const chunk = place && { input: row.index, ...place, tokens: row.tokens }
       yield { ...row, vector: alone(row.vector), input: input as I, ...(chunk && { chunk }) }
       // Rows of the same window that are there already are not handed on to a caller who has given up.
       throwIfAborted(options.signal)
@@ -169,7 +169,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     }: EmbedOptions & { onDone?: (count: number) => void },
   ): AsyncGenerator<Row> {
     this.#check()
-    checkCall({ onError })
+    checkCall({ onError, ...rest })
     const run = { ...rest, skip: onError === 'skip', prompt: promptWords(this, prompt) }
     for await (const outcomes of this.#work.run(inputs, run)) {
       for (const outcome of outcomes) yield* this.#vectors(outcome)
