@@ -20,7 +20,7 @@ export function functionKey(domain: string, name: string, overload = ''): string
  */
 export function holding(graph: Graph, isWanted: (node: Node) => boolean): (node: Node) => boolean {
   const functions = new Map(graph.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
-  /** What is known of each function; one that is being looked into holds nothing by calling itself. */
+  /** Answers by function; one that is being looked into holds nothing by calling itself. */
   const known = new Map<string, boolean>()
   const holds = (node: Node): boolean => {
     if (isWanted(node) || subgraphs(node).some((inner) => inner.nodes.some(holds))) return true

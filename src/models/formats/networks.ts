@@ -47,7 +47,7 @@ export function conventional(
   return undefined
 }
 
-/** What the card says of a choice among networks. */
+/** The card's words on a choice among networks. */
 export function chosenNote(name: string, by: string, others: readonly string[]): string {
   const dotted = [name, ...others].map((each) => `${each.replace(/\.$/, '')}.`)
   return `Weights are those of ${dotted[0]}, as ${by} takes them; the checkpoint also holds ${dotted.slice(1).join(', ').slice(0, 200)}: the option prefix chooses.`

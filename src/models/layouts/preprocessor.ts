@@ -190,7 +190,7 @@ const pixelStatistics: Readonly<Record<string, Config>> = {
   },
 }
 
-/** What stands where the file of a processor is silent; undefined for processors that are not followed. */
+/** Settings that stand where the file of a processor is silent; undefined for processors that are not followed. */
 function settingsOf(kind: string): Config | undefined {
   const [, , words = ''] = transformersProcessors.find(([name]) => name === kind) ?? []
   if (words === '') return undefined

@@ -47,7 +47,7 @@ export async function assemble(
   return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
 }
 
-/** What the files hold, of the network that the option `prefix` chooses: another one of the same file has another fingerprint. */
+/** The content of the files, of the network that the option `prefix` chooses: another one of the same file has another fingerprint. */
 async function readMeant(files: ModelFiles, options: AssembleOptions): Promise<FoundModel> {
   const { prefix } = options
   const read = await readModel(files, options)

@@ -37,7 +37,7 @@ export function findPictureInput(graph: Graph, told = false): PictureInput | und
     if (graph.initializers.has(info.name) || info.name === MASK_COUNTER || maskNames.test(info.name))
       return []
     const found = asPictures(graph, info, told) ?? []
-    // What stands beside pictures is known by the name that theirs has.
+    // Pictures beside other inputs are known by their name.
     return told || others.length === 1 || pictureNames.test(info.name) ? found : []
   })
   const [only, second] = candidates

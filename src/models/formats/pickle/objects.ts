@@ -111,7 +111,7 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
         ),
 }
 
-/** What a tensor is whose numbers are not those of its storage: a view of PyTorch's that is negated or conjugated when it is read. */
+/** A tensor whose numbers are not those of its storage: a view of PyTorch's that is negated or conjugated when it is read. */
 function marked(marks: unknown): Opaque | undefined {
   const names = marks instanceof Map ? [...marks].flatMap(([name, is]) => (is ? [String(name)] : [])) : []
   return names.length > 0
