@@ -97,6 +97,7 @@ export async function readStatic(
       ...checkpoint.paths,
       ...(modules?.paths ?? []),
     ]),
+    weights: checkpoint.note ?? '',
     card: {
       description: `static embeddings of ${files.label}`,
       modality: 'text',
