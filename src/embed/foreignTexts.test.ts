@@ -249,6 +249,7 @@ describe('outputs (a-09, a-10)', () => {
     'sentence_embedding',
     'text_embeds',
     'text_embeds:0',
+    'text_features',
     'embeddings',
     'dense_vecs',
   ])('called %s are the embedding', async (name) => {
@@ -525,6 +526,9 @@ describe('names of inputs (a-29)', () => {
     ['of TensorFlow', named(['input_ids:0', 'attention_mask:0'], 'last_hidden_state:0')],
     ['of TensorFlow’s hub', named(['input_word_ids', 'input_mask', 'input_type_ids'], 'output')],
     ['of old BERT', named(['input_ids', 'input_mask', 'segment_ids'], 'output')],
+    ['of old BERT, counted', named(['input_ids_1:0', 'input_mask_1:0', 'segment_ids_1:0'], 'output')],
+    ['with points', named(['input.ids.1', 'attention.mask.1'])],
+    ['in short', named(['input_ids', 'att_mask', 'token_types'])],
     ['of a saved model', named(['serving_default_input_ids:0', 'serving_default_attention_mask:0'])],
     [
       'without shapes',

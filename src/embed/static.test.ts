@@ -71,13 +71,16 @@ describe('static embeddings', () => {
     expectRows(await embedded(path, texts), sentence!)
   })
 
-  it('of model2vec as ONNX, with all ids in one row, are fed text by text', async () => {
-    const path = join(folder.path, 'model2vec-onnx')
+  it.each([
+    'int64',
+    'int32',
+  ] as const)('of model2vec as ONNX, with all ids in one row of %s, are fed text by text', async (dtype) => {
+    const path = join(folder.path, `model2vec-onnx-${dtype}`)
     await mkdir(path)
     await writeFile(join(path, 'tokenizer.json'), await readFile(join(place('model2vec'), 'tokenizer.json')))
     const b = new Builder()
-    const ids = b.input('input_ids', 'int64', ['tokens'])
-    b.input('offsets', 'int64', ['texts'])
+    const ids = b.input('input_ids', dtype, ['tokens'])
+    b.input('offsets', dtype, ['texts'])
     const table = Array.from({ length: 16 * 2 }, (_, i) => (i % 7) - (i % 3))
     const rows = op.gather(b.initializer('table', tensor('float32', [16, 2], table)), ids, 0)
     b.output('embeddings', op.reduceMean(rows, [0], { keepDims: true }))
@@ -85,7 +88,10 @@ describe('static embeddings', () => {
     // a (4), bird (5); the unknown word is left out.
     const mean = [0, 1].map((j) => (table[8 + j]! + table[10 + j]!) / 2)
     const texts = ['a bird', 'a unknown bird', 'bird']
-    expectRows(await embedded(join(path, 'model.onnx'), texts), [mean, mean, table.slice(10, 12)])
+    const wanted = [mean, mean, table.slice(10, 12)]
+    expectRows(await embedded(join(path, 'model.onnx'), texts), wanted)
+    await writeFile(join(path, 'config.json'), '{"model_type":"model2vec"}')
+    expectRows(await embedded(path, texts), wanted)
   })
 
   it('have none for a text without tokens, whose mean would be of nothing', async () => {

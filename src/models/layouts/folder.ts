@@ -59,7 +59,12 @@ export async function readFolder(
   const isExport = fileEnding(options.dtype) !== undefined
   const asTable = options.architecture === undefined && !isExport
   const table = asTable ? await findStatic(files, contents) : undefined
-  if (table) return readStatic(files, table, contents, options, file)
+  if (table) {
+    const exported = table.config && file === undefined ? await exportedTable(files, options) : undefined
+    return exported
+      ? readOnnxModel(files, exported, options)
+      : readStatic(files, table, contents, options, file)
+  }
   const towers = isExport ? undefined : await findTowers(files, contents, options, file)
   if (towers) return readTowers(files, towers, contents, options)
   const network = await findNetwork(files, contents, options, file)
@@ -95,6 +100,12 @@ export async function readFolder(
       input: files.label,
     },
   )
+}
+
+/** The ONNX file of model2vec's folder, where the table itself is not there. */
+async function exportedTable(files: ModelFiles, { dtype }: ReadOptions): Promise<string | undefined> {
+  const names = await files.list('')
+  return (await findCheckpoint(files, names)) === undefined ? findOnnx(files, '', names, dtype) : undefined
 }
 
 function prefixed(path: string, name: string | undefined): string | undefined {

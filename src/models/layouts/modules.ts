@@ -22,6 +22,8 @@ export type SentenceModule =
     }
   | { readonly kind: 'LayerNorm'; readonly path: string; readonly tensors: ReadonlyMap<string, Initializer> }
   | { readonly kind: 'Normalize'; readonly path: string }
+  /** The first numbers alone, as they are. */
+  | { readonly kind: 'Truncate'; readonly path: ''; readonly size: number }
 
 /** Content of `modules.json`. */
 export interface Modules {
@@ -84,6 +86,8 @@ export async function readModules(files: ModelFiles): Promise<Modules> {
       modules.push({ kind, path, ...(await dense(files, path)), tensors: await tensors(files, path, paths) })
     } else throw misplaced(files, kind)
   }
+  const size = await truncation(files)
+  if (size !== undefined) modules.push({ kind: 'Truncate', path: '', size })
   const normalize = modules.at(-1)?.kind === 'Normalize'
   const rest = normalize ? modules.slice(0, -1) : modules
   const pooling = rest[0]?.kind === 'Pooling' ? rest[0].modes : []
@@ -97,6 +101,15 @@ export async function readModules(files: ModelFiles): Promise<Modules> {
     modules: isSimple ? [] : rest,
     paths,
   }
+}
+
+/** Numbers of a vector that `config_sentence_transformers.json` keeps, behind all modules. */
+async function truncation(files: ModelFiles): Promise<number | undefined> {
+  const path = 'config_sentence_transformers.json'
+  const { truncate_dim: size } = (await files.has(path)) ? await readJsonObject(files, path) : {}
+  if (size === undefined || size === null) return undefined
+  if (Number.isSafeInteger(size) && Number(size) > 0) return Number(size)
+  throw unsupported(files, `says truncate_dim ${JSON.stringify(size)} (${path})`)
 }
 
 async function listed(files: ModelFiles): Promise<{ readonly kind: string; readonly path: string }[]> {

@@ -36,7 +36,10 @@ export async function findOnnx(
   })
 }
 
-/** The files of two towers, as Optimum writes CLIP and its kind: `text_model.onnx` and `vision_model.onnx`. */
+/**
+ * The files of two towers, as Optimum writes CLIP and its kind: `text_model.onnx` and `vision_model.onnx`; without a word also the only pair
+ * that there is, such as `text_model_quantized.onnx` and `vision_model_quantized.onnx`.
+ */
 export async function findOnnxTowers(
   files: ModelFiles,
   dtype?: Precision,
@@ -45,6 +48,17 @@ export async function findOnnxTowers(
   for (const place of ['onnx/', '']) {
     const [text, image] = [`${place}text_model${ending}.onnx`, `${place}vision_model${ending}.onnx`]
     if ((await files.has(text)) && (await files.has(image))) return { text, image }
+  }
+  if (ending !== '') return undefined
+  for (const place of ['onnx/', '']) {
+    const paths = await listed(files, place)
+    const of = (tower: string) =>
+      paths.filter((path) => path.startsWith(`${place}${tower}`) && path.endsWith('.onnx'))
+    const [texts, images] = [of('text_model'), of('vision_model')]
+    const [text, image] = [texts[0], images[0]]
+    const isPair = texts.length === 1 && images.length === 1 && text && image
+    if (isPair && text.slice(`${place}text`.length) === image.slice(`${place}vision`.length))
+      return { text, image }
   }
   return undefined
 }

@@ -1,6 +1,7 @@
 // Use of ONNX graphs that take the ids of all texts in one row, as model2vec's do.
 import type { Graph } from '../../graph/index.ts'
 import type { FoundCard } from './foundModel.ts'
+import { inInt64 } from './onnxInputs.ts'
 import { lastSize, shapeOf } from './onnxOutputs.ts'
 import { model2vecTexts } from './staticModel.ts'
 
@@ -10,7 +11,7 @@ export function isFlat({ inputs }: Graph): boolean {
   return rank('input_ids') === 1 && rank('offsets') === 1
 }
 
-/** The card of a graph that {@link isFlat}: its first output is a vector a text. */
+/** The graph that {@link isFlat}, whose ids and offsets are int64, and its card: its first output is a vector a text. */
 export function flatUse(
   graph: Graph,
   common: Pick<FoundCard, 'description' | 'licence' | 'penultimate'>,
@@ -27,5 +28,5 @@ export function flatUse(
     notes:
       'Ids in one row, as in model2vec’s graphs: tokens as model2vec makes them, unknown words left out, 512 at most.',
   }
-  return { graph, card }
+  return { graph: inInt64(graph, ['input_ids', 'offsets']), card }
 }

@@ -19,9 +19,9 @@ type TextRole = 'input_ids' | 'attention_mask' | 'token_type_ids' | 'position_id
 /** Names that exporters give them. */
 const names: Readonly<Record<TextRole, RegExp>> = {
   input_ids: /^input_?(word_?)?ids?$/i,
-  attention_mask: /^(attention|input)_?masks?$/i,
-  token_type_ids: /^((token|input)_?type|segment)_?ids?$/i,
-  position_ids: /^pos(ition)?_?ids?$/i,
+  attention_mask: /^(att(n|ention)?|input)_?masks?$/i,
+  token_type_ids: /^((token|input)_?type|segment)(_?ids?|s)$/i,
+  position_ids: /^pos(ition)?(_?ids?|s)$/i,
 }
 
 /** Names of ids that mean anything else as well. */
@@ -29,6 +29,17 @@ const looseIds = /^(inputs?|tokens?|token_ids?|ids|text|texts|x)(_?\d+|\.\d+)?$/
 
 /** A name without what TensorFlow puts around it. */
 export const plainName = (name: string): string => name.replace(/^serving_default_/, '').replace(/:\d+$/, '')
+
+/** A name without the count that exporters put behind one that is there already, and with underscores for dots. */
+const bareName = (name: string): string =>
+  plainName(name)
+    .replace(/[._]\d+$/, '')
+    .replaceAll('.', '_')
+
+/** Meaning of an input of a graph that is for texts. */
+function roleOf(name: string): TextRole | undefined {
+  return (Object.keys(names) as TextRole[]).find((role) => names[role].test(bareName(name)))
+}
 
 /**
  * The input of a graph that takes token ids; undefined where none does.
@@ -38,14 +49,14 @@ export const plainName = (name: string): string => name.replace(/^serving_defaul
  */
 export function idsInput(graph: Graph, told: boolean): ValueInfo | undefined {
   const inputs = graph.inputs.filter(isTable)
-  const known = inputs.find(({ name }) => names.input_ids.test(plainName(name)))
+  const isIds = (plain: (name: string) => string) =>
+    inputs.find(({ name }) => names.input_ids.test(plain(name)))
+  const known = isIds(plainName) ?? isIds(bareName)
   if (known || !told) return known
   const integers = inputs.filter((info) => /^u?int(32|64)$/.test(dtypeOf(info) ?? ''))
   const loose = integers.find(({ name }) => looseIds.test(plainName(name)))
   if (loose) return loose
-  const nameless = integers.filter(
-    (info) => !Object.values(names).some((pattern) => pattern.test(plainName(info.name))),
-  )
+  const nameless = integers.filter(({ name }) => roleOf(name) === undefined)
   return nameless.length === 1 ? nameless[0] : undefined
 }
 
@@ -60,7 +71,7 @@ export function withTextInputs(graph: Graph, config: Readonly<Record<string, unk
   if (!ids) return graph
   const found = new Map<string, TextRole>([[ids.name, 'input_ids']])
   for (const info of graph.inputs.filter(isTable)) {
-    const role = (Object.keys(names) as TextRole[]).find((each) => names[each].test(plainName(info.name)))
+    const role = roleOf(info.name)
     if (role && role !== 'input_ids' && ![...found.values()].includes(role)) found.set(info.name, role)
   }
   const named = renamed(graph, found)
@@ -143,7 +154,7 @@ function withSizes(
 }
 
 /** The graph whose inputs of these names are int64, cast to what the file takes. */
-function inInt64(graph: Graph, roles: readonly string[]): Graph {
+export function inInt64(graph: Graph, roles: readonly string[]): Graph {
   const others = graph.inputs.filter((info) => roles.includes(info.name) && dtypeOf(info) !== 'int64')
   if (others.length === 0) return graph
   const inner = Object.fromEntries(others.map(({ name }) => [name, `${name}.cast`]))

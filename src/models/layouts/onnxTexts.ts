@@ -13,6 +13,7 @@ import { textsOf } from './twoTowers.ts'
 const finished = [
   /^sentence_?embed(ding)?s?$/i,
   /^text_?embed(ding)?s?$/i,
+  /^text_?features?$/i,
   /^embed(ding)?s?$/i,
   /^dense_vecs?$/i,
 ]

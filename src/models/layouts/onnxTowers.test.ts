@@ -51,6 +51,7 @@ describe('two towers in ONNX files', () => {
       'of their own, quantised alone',
       { ...exported(embeds), ...exported(embeds, '_quantized'), 'config.json': clip },
     ],
+    ['of their own, each quantised', { ...exported(embeds, '_quantized'), 'config.json': clip }],
     ['of one', { 'onnx/model.onnx': towers(embeds), 'config.json': clip }],
     ['without a configuration', exported(embeds)],
   ])('%s are two towers', async (_, files) => {

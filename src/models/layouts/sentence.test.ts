@@ -36,6 +36,22 @@ describe('modules behind the network', () => {
     expectRows(await embedTexts(model), references[name])
   })
 
+  it('are cut to the first numbers that the folder keeps (truncate_dim), as they are', async () => {
+    const model = await open(
+      await withCase('dense', { 'config_sentence_transformers.json': { truncate_dim: 4 } }),
+    )
+    const { dense: references } = JSON.parse(await readFile(join(folder, 'references.json'), 'utf8'))
+    expect(model.card).toMatchObject({ dimensions: 4, normalize: false })
+    expectRows(
+      await embedTexts(model),
+      references.map((row: number[]) => row.slice(0, 4)),
+    )
+    const wider = { 'config_sentence_transformers.json': { truncate_dim: 9 } }
+    expect((await open(await withCase('dense', wider))).card.dimensions).toBe(6)
+    const odd = { 'config_sentence_transformers.json': { truncate_dim: 'half' } }
+    expect(await rejection(open(await withCase('dense', odd)))).toMatchObject({ code: 'FORMAT_UNSUPPORTED' })
+  })
+
   it('are layers of the model, called as their folders', async () => {
     const names = (await open(await withCase('dense'))).layers().map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(['1_Pooling', '2_Dense', '2_Dense.linear', '3_LayerNorm']))

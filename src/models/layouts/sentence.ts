@@ -1,7 +1,15 @@
 // Adds the modules of sentence-transformers behind a text network.
 import { PipiloError } from '../../base/index.ts'
 import { Builder, type Graph, op, type Value } from '../../graph/index.ts'
-import { l2Normalize, layerNorm, linear, type Parameters, parametersFrom, pool } from '../../nn/index.ts'
+import {
+  l2Normalize,
+  layerNorm,
+  linear,
+  type Parameters,
+  parametersFrom,
+  pool,
+  takeFirst,
+} from '../../nn/index.ts'
 import { attentionMask } from '../model/embedding.ts'
 import type { PoolingMode, SentenceModule } from './modules.ts'
 
@@ -59,6 +67,9 @@ function add(builder: Builder, module: SentenceModule, x: Value): Value {
     }
     case 'Normalize':
       return l2Normalize(x)
+    case 'Truncate':
+      // Of a shorter vector all.
+      return Number(x.shape.at(-1)) <= module.size ? x : takeFirst(x, module.size)
     case 'LayerNorm': {
       const { parameters, done } = parametersOf(builder, module)
       const result = layerNorm(parameters, 'norm', x)

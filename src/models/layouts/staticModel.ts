@@ -87,7 +87,10 @@ export async function readStatic(
         ...(await readPrompts(files)),
       }
   const normalize = modules?.normalize ?? config?.['normalize'] === true
-  const settings = [modules?.modules.map(({ kind, path: at }) => [kind, at]), config]
+  const settings = [
+    modules?.modules.map(({ kind, path: at, ...rest }) => ('size' in rest ? [kind, rest.size] : [kind, at])),
+    config,
+  ]
   return {
     graph,
     unused: built.unused,
