@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'RUNTIME'
   | 'RESULT_INVALID'
   | 'WORKER_CRASHED'
+  | 'RUNTIME_DIED'
   | 'DEVICE_UNAVAILABLE'
   | 'DEVICE_WRONG'
   | 'OPERATOR_FAILED'

@@ -109,6 +109,11 @@ export const modelArgs = {
   },
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
   ...deviceArgs,
+  isolate: {
+    type: 'boolean',
+    description:
+      'Run the model in a child process: for .onnx files from strangers, some of which end ONNX Runtime',
+  },
 } as const
 
 const { normalize: _normalize, ...cosineArgs } = modelArgs
@@ -300,6 +305,7 @@ export function embedderOptions(args: ModelValues): EmbedderOptions {
     ...inputsOption(args),
     ...runtimeOptions(args),
     ...deviceOption(args),
+    ...(args.isolate && { isolate: true }),
     ...promptOption(args),
   }
 }
@@ -326,10 +332,11 @@ export async function openEmbedder(
   { modality, collection, runtime }: Wanted,
 ): Promise<Embedder<Float32Array | Matrix>> {
   const bar = progress(terminal, 'downloading')
-  const { prompt, runtime: threads, device, ...said } = embedderOptions(args)
+  const { prompt, runtime: threads, device, isolate, ...said } = embedderOptions(args)
   const running: RuntimeOptions = {
     ...((runtime ?? threads) && { runtime: { ...threads, ...runtime } }),
     ...(device && { device }),
+    ...(isolate && { isolate }),
     signal: terminal.signal,
     onProgress: ({ file, loaded, total }) =>
       bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),

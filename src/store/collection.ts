@@ -31,11 +31,11 @@ export class CheckedCollection implements Collection {
   readonly #model: QueryModel
   #closing: Promise<void> | undefined
 
-  constructor(name: string, table: BackendTable, onClose: () => void) {
+  constructor(name: string, table: BackendTable, onClose: () => void, isolate = false) {
     this.name = name
     this.#table = table
     this.#onClose = onClose
-    this.#model = new QueryModel(name, table.info)
+    this.#model = new QueryModel(name, table.info, isolate)
   }
 
   get dimensions() {

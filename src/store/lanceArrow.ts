@@ -1,6 +1,7 @@
 // Arrow schemas and tables of collections in LanceDB.
 import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
+import { parseJson } from '../base/index.ts'
 import type { CollectionInfo, StoredRow } from './backend.ts'
 import { columnName, fieldsOf, kindOf, type ScalarKind } from './lanceSql.ts'
 
@@ -50,7 +51,7 @@ export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
   const text = aboutOf(schema)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
   try {
-    const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & {
+    const { version, dimensions, recipe, identity } = parseJson(text) as Partial<CollectionInfo> & {
       version?: number
     }
     if ((version !== 1 && version !== VERSION) || typeof dimensions !== 'number') return

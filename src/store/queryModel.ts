@@ -14,8 +14,14 @@ export class QueryModel {
   readonly #info: CollectionInfo
   #embedder: Promise<Embedder<Float32Array | Matrix>> | undefined
 
-  /** @param name of the collection, for errors */
-  constructor(name: string, info: CollectionInfo) {
+  readonly #isolate: boolean
+
+  /**
+   * @param name of the collection, for errors
+   * @param isolate in a child process
+   */
+  constructor(name: string, info: CollectionInfo, isolate: boolean) {
+    this.#isolate = isolate
     this.#name = name
     this.#info = info
   }
@@ -40,7 +46,7 @@ export class QueryModel {
       'Search a collection of the other kind.',
     )
     if (refused) throw refused
-    this.#embedder ??= openRecipe(recipe).catch((error) => {
+    this.#embedder ??= openRecipe(recipe, this.#isolate ? { isolate: true } : {}).catch((error) => {
       this.#embedder = undefined
       throw error
     })

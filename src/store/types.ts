@@ -189,6 +189,8 @@ export interface CollectionOptions {
   readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> & Partial<Pick<Embedder, 'model'>>
   /** Instead of an embedder. */
   readonly dimensions?: number
+  /** Run the collection's own model, which embeds queries, in a child process; see the option of `embedder`. Default `false`. */
+  readonly isolate?: boolean
 }
 
 export interface ConnectOptions {

@@ -1,5 +1,5 @@
 // Decodes pictures with sharp.
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Sharp, SharpConstructor } from 'sharp'
 import { PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
@@ -28,6 +28,17 @@ const MOST_PIXELS = 16_383 ** 2
 const decoding = new Turns(
   Math.max(1, Math.min(availableParallelism() + 1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)),
 )
+
+/** Pictures of much memory, one at a time: several side by side would fill it. */
+const decodingLarge = new Turns(1)
+
+/** Bytes of pixels from which a picture is decoded alone, and beyond which one that has to be held whole is refused. */
+const LARGE = 2 ** 28
+const LARGEST = 2 ** 30
+/** Longest side: rows of more pixels are held by the dozen. */
+const LONGEST_SIDE = 2 ** 18
+/** Largest SVG: drawing one cannot be stopped, and takes as long as its paths are. */
+const LARGEST_SVG = 2 ** 21
 
 let loading: Promise<SharpConstructor> | undefined
 
@@ -103,9 +114,13 @@ async function decodeAs<T>(
   }
   const decode = async () => {
     try {
+      await checkSvg(source)
+      const size = await memoryOf(open(source.data), source)
       if (await isTiff(source)) await checkSamples(open(source.data), source)
       try {
-        return await make(open(source.data))
+        return await (size < LARGE
+          ? make(open(source.data))
+          : decodingLarge.run(() => make(open(source.data)), signal && { line: signal, signal }))
       } catch (error) {
         const pixels = await rarer(source, maxPixels)
         if (!pixels) throw error
@@ -117,6 +132,44 @@ async function decodeAs<T>(
     }
   }
   return decoding.run(decode, signal && { line: signal, signal })
+}
+
+/**
+ * Bytes of a picture's pixels, by what its head claims; 0 where that is not known.
+ * @throws PipiloError `IMAGE_TOO_LARGE` for what would have to be held whole, and for rows without end
+ */
+async function memoryOf(image: Sharp, { name, data }: ImageSource): Promise<number> {
+  // Pixels that are there already, or a file that cannot be read: then decoding says why.
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return 0
+  const found = await image.metadata().catch(() => undefined)
+  if (!found?.width || !found.height) return 0
+  const { width, height, channels = 4, depth, isProgressive } = found
+  const bytes = width * height * channels * (depth === 'uchar' ? 1 : depth === 'ushort' ? 2 : 8)
+  // Coefficients of a JPEG have two bytes.
+  const whole = isProgressive ? bytes * (found.format === 'jpeg' ? 2 : 1) : 0
+  if (whole <= LARGEST && Math.max(width, height) <= LONGEST_SIDE) return Math.max(bytes, whole)
+  throw new PipiloError(
+    'IMAGE_TOO_LARGE',
+    `${capital(name)} is ${width} × ${height}${whole > LARGEST ? `, interlaced, and takes ${whole} bytes to decode` : ''}.`,
+    { input: name, hint: 'Make it smaller, or save it without interlacing.' },
+  )
+}
+
+/** @throws PipiloError `IMAGE_TOO_LARGE` for an SVG of more text than drawings have */
+async function checkSvg({ name, data }: ImageSource): Promise<void> {
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return
+  const size = typeof data === 'string' ? ((await stat(data).catch(() => undefined))?.size ?? 0) : data.length
+  if (size <= LARGEST_SVG) return
+  const head = await firstBytes({ name, data }, 1024).catch(() => new Uint8Array())
+  if (!/^\ufeff?\s*<(?:\?xml|!--|!DOCTYPE|svg|\w+:svg)/i.test(Buffer.from(head).toString('utf8'))) return
+  throw new PipiloError(
+    'IMAGE_TOO_LARGE',
+    `${capital(name)} is an SVG of ${size} bytes, more than ${LARGEST_SVG}.`,
+    {
+      input: name,
+      hint: 'Convert it to PNG.',
+    },
+  )
 }
 
 function empty({ name }: ImageSource): PipiloError {

@@ -32,6 +32,7 @@ export const optionRoles = {
   maxWaitingPixels: 'runtime',
   maxPixels: 'runtime',
   device: 'runtime',
+  isolate: 'runtime',
   runtime: 'runtime',
   modality: 'opening',
   offline: 'opening',
@@ -49,6 +50,8 @@ export const keptDependsOn = {
   half: false,
   lower: true,
   early: false,
+  isolate: false,
+  signal: false,
   profile: false,
   persist: false,
 } as const satisfies Record<keyof CompileOptions, boolean>
@@ -62,6 +65,7 @@ export type RuntimeOptions = Pick<
   | 'maxWaitingTokens'
   | 'maxWaitingPixels'
   | 'device'
+  | 'isolate'
   | 'recheck'
   | 'runtime'
   | 'modality'

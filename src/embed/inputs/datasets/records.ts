@@ -1,5 +1,5 @@
 // Reads the records of CSV, tab-separated and JSON lines files, each with its place.
-import { PipiloError } from '../../../base/index.ts'
+import { PipiloError, parseJson } from '../../../base/index.ts'
 import { type ByteLine, decodeText, readByteLines } from '../inputLines.ts'
 import type { RawRow } from './columns.ts'
 import { csvFields, csvRecords, type Fields, tabFields } from './csv.ts'
@@ -44,7 +44,7 @@ export async function readRecords(
   if (first.done) throw new PipiloError('FILE_EMPTY', `${source} holds no rows.`, { input: source })
   const head = first.value
   if (format === 'jsonl') {
-    const values = parseJson(head.bytes, head.line === 1)
+    const values = jsonOf(head.bytes, head.line === 1)
     if ('problem' in values) throw noColumns(source, head.line, values.problem)
     const all = follow(iterator, jsonRow, placed(head, head.bytes!.length, values.row))
     return { names: Object.keys(values.object), parse: jsonRow, all }
@@ -114,12 +114,12 @@ function tableRow(names: readonly string[], fields: Fields): ReturnType<ParseRec
 
 type JsonRow = { readonly object: object; readonly row: RawRow } | { readonly problem: string }
 
-function parseJson(bytes: Uint8Array | undefined, first = false): JsonRow {
+function jsonOf(bytes: Uint8Array | undefined, first = false): JsonRow {
   const decoded = decodeText(bytes, first)
   if ('problem' in decoded) return decoded
   let object: unknown
   try {
-    object = JSON.parse(decoded.text)
+    object = parseJson(decoded.text)
   } catch {
     return { problem: 'is not JSON' }
   }
@@ -132,6 +132,6 @@ function parseJson(bytes: Uint8Array | undefined, first = false): JsonRow {
 
 /** A first line may begin with a mark (BOM) when it is read again, too. */
 function jsonRow(bytes: Uint8Array): ReturnType<ParseRecord> {
-  const values = parseJson(bytes, true)
+  const values = jsonOf(bytes, true)
   return 'problem' in values ? values : values.row
 }

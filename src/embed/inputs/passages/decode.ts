@@ -19,13 +19,35 @@ export interface DecodeOptions {
 }
 
 /** The bytes of a file, decompressed. */
-export function bytesOf({ path, gzip }: TextFile): AsyncIterable<Uint8Array> {
+export function bytesOf({ path, id, gzip }: TextFile): AsyncIterable<Uint8Array> {
   const file = createReadStream(path, { highWaterMark: 1 << 18 })
   if (!gzip) return file
   const plain = createGunzip({ chunkSize: 1 << 18 })
   // A reader that leaves, or an error, closes both.
   pipeline(file, plain, () => {})
-  return plain
+  return bounded(plain, { path, id }, () => file.bytesRead)
+}
+
+/** Bytes that a compressed file may have, and how many times its own size beyond that: text is some ten times smaller, and a bomb a thousand times. */
+const PLAIN = 2 ** 26
+const TIMES = 200
+
+async function* bounded(
+  plain: AsyncIterable<Uint8Array>,
+  { id }: TextFile,
+  read: () => number,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of plain) {
+    bytes += chunk.length
+    if (bytes > PLAIN && bytes > TIMES * read()) {
+      throw new PipiloError('FORMAT_UNSUPPORTED', `${id} unpacks to more than ${TIMES} times its size.`, {
+        input: id,
+        hint: 'Unpack it first, if it is meant to be.',
+      })
+    }
+    yield chunk
+  }
 }
 
 /** The first bytes of a file, decompressed. */
