@@ -3,7 +3,7 @@ import { type FSWatcher, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PipiloError } from '../base/index.ts'
+import { checkOption, checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { displayPath, findFiles, rootOf } from '../embed/index.ts'
 import type { Collection, WriteOptions } from './types.ts'
 
@@ -29,11 +29,20 @@ export interface FileChangesOptions {
   readonly signal?: AbortSignal
 }
 
+const types: OptionTable<FileChangesOptions> = {
+  cwd: is.text,
+  every: is.numeric(0),
+  quiet: is.numeric(0),
+  signal: is.abortSignal,
+}
+
 /** See `fileChanges` in onDemand.ts. */
 export async function fileChanges(
   specs: readonly string[],
   options: FileChangesOptions = {},
 ): Promise<AsyncGenerator<FileChanges>> {
+  checkOption('paths', specs, is.listOf(is.name))
+  checkOptions<FileChangesOptions>('fileChanges', options, types)
   const cwd = resolve(options.cwd ?? '.')
   const foreign = specs.find((spec) => spec === '-' || /^https?:/i.test(spec))
   if (foreign !== undefined)

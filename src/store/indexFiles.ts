@@ -1,11 +1,15 @@
 // Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
-import { abortError, PipiloError } from '../base/index.ts'
+import { abortError, checkOption, checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import {
   type ChunkOptions,
   type Embedder,
   inputFor,
   isOfFile,
+  onErrorType,
   type Prompt,
+  passageChunk,
+  pathsOf,
+  promptType,
   type ReadBy,
   type ReadInput,
   readInputs,
@@ -88,6 +92,25 @@ export interface IndexFilesOptions {
   readonly onProgress?: (event: IndexProgress) => void
 }
 
+const types: OptionTable<IndexFilesOptions> = {
+  embedder: is.instance('an embedder', 'embed', 'recipe', 'modality'),
+  collection: is.instance('a collection', 'upsert', 'rows'),
+  cwd: is.text,
+  as: is.oneOf(['text', 'image', 'tensor']),
+  only: is.oneOf(['text', 'image', 'tensor']),
+  by: is.oneOf(['passage', 'line']),
+  chunk: passageChunk,
+  columns: is.listOf(is.name, 1),
+  encoding: is.name,
+  metadata: is.callback,
+  prune: is.either(is.flag, is.oneOf(['all'])),
+  onError: onErrorType,
+  prompt: promptType,
+  batch: is.count(1),
+  signal: is.abortSignal,
+  onProgress: is.callback,
+}
+
 /** A file whose rows get metadata. */
 export interface IndexedFile {
   /** As in ids and metadata. */
@@ -125,12 +148,16 @@ export async function indexFiles(
   paths: string | Iterable<string> | AsyncIterable<string>,
   options: IndexFilesOptions,
 ): Promise<IndexReport> {
+  checkOptions<IndexFilesOptions>('indexFiles', options, types)
+  // Neither has a default.
+  checkOption('embedder', options?.embedder, types.embedder)
+  checkOption('collection', options?.collection, types.collection)
+  const specs = pathsOf(paths)
   const { collection, embedder, signal, onProgress } = options
   await checkSameKind(collection.name, collection, embedder)
   const prompt = documentPrompt(options)
   // Checks the prompt even if no input has changed and nothing will be embedded.
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
-  const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run({ ...options, ...(prompt !== undefined && { prompt }) })
   const rowsBefore = await collection.count()
   const by = options.by ?? (await wayOf(collection, rowsBefore))
@@ -240,9 +267,6 @@ class Run {
     this.#reading = readingOf(options)
     this.#metadata = metadataBy(options.metadata)
     this.batch = options.batch ?? batchSizes[options.embedder.modality]
-    if (!Number.isInteger(this.batch) || this.batch < 1) {
-      throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
-    }
   }
 
   counts() {

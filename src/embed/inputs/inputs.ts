@@ -2,8 +2,9 @@
 import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
-import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { breathe, checkOption, checkOptions, is, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
+import { readInputsOptionTypes } from '../checkOptions.ts'
 import { filePath } from '../pictures/imageSource.ts'
 import type { ChunkOptions, Prompt } from '../types.ts'
 import { nameOfBytes } from './fileKinds.ts'
@@ -14,6 +15,7 @@ import { bytesOf, checkEncoding, encoded, firstBytes, type TextFile, textOf } fr
 import { type Measured, passageLength, roughLength } from './passages/length.ts'
 import { type PassageFormat, passagesOf } from './passages/passages.ts'
 import type { PassageLength } from './passages/types.ts'
+import { pathsOf } from './pathsOf.ts'
 import { isOfFile } from './problems.ts'
 
 /** Ways to take a text file apart. */
@@ -95,12 +97,14 @@ async function* inputsOf(
   options: ReadInputsOptions,
   whole: boolean,
 ): AsyncGenerator<ReadInput> {
+  checkOptions<ReadInputsOptions>('readInputs', options, readInputsOptionTypes)
   const { signal } = options
   const cwd = resolve(options.cwd ?? '.')
   if (options.encoding !== undefined) checkEncoding(options.encoding)
   const reader = new FileReader(cwd, options, whole)
-  for await (const spec of typeof specs === 'string' ? [specs] : specs) {
+  for await (const spec of pathsOf(specs)) {
     throwIfAborted(signal)
+    checkOption('path', spec, is.name)
     if (spec === '-') {
       if (options.by === 'passage') {
         throw new PipiloError('OPTION_INVALID', 'Standard input is read by line, not by passage.', {

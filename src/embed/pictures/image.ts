@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Sharp, SharpConstructor } from 'sharp'
-import { PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
+import { is, type OptionTable, PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import { nameOfBytes } from '../inputs/fileKinds.ts'
 import type { Input, RawImage } from '../types.ts'
@@ -16,6 +16,13 @@ export interface DecodeOptions {
   /** Name in errors of a picture without a name. Default `the picture`. */
   readonly label?: string
   readonly signal?: AbortSignal
+}
+
+/** Types of {@link DecodeOptions}. */
+export const decodeOptions: OptionTable<DecodeOptions> = {
+  maxPixels: is.count(1),
+  label: is.text,
+  signal: is.abortSignal,
 }
 
 const MOST_PIXELS = 16_383 ** 2
