@@ -10,6 +10,7 @@ import type { Dataset, DatasetStream, ReadDatasetOptions } from './inputs/datase
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 import type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 import type { Recipe } from './recipe/types.ts'
+import type { RerankOptions } from './towers/zeroShot.ts'
 import type { Embedder, EmbedderOptions } from './types.ts'
 
 /**
@@ -138,9 +139,9 @@ export const zeroShot = lazily(async () => {
  * @throws PipiloError `OPTION_INVALID` for a model without two towers, and what `embed` throws
  * @see https://arxiv.org/abs/2103.00020, https://arxiv.org/abs/2303.15343
  */
-export const rerank = lazily<typeof import('./towers/zeroShot.ts').rerank>(async () => {
+export const rerank = lazily(async () => {
   const { rerank, rerankOptions } = await import('./towers/zeroShot.ts')
-  return withOptions('rerank', 3, rerankOptions, rerank)
+  return withOptions<typeof rerank, RerankOptions>('rerank', 3, rerankOptions, rerank)
 })
 
 /**

@@ -1,54 +1,16 @@
 /** Checks of the options of `train`, before anything is read or written. */
-import { closest, PipiloError } from '../base/index.ts'
+import { checkOptions as check, PipiloError } from '../base/index.ts'
 import { updatesOf } from '../graph/index.ts'
 import { checkedSides } from './augmentations/checks.ts'
 import type { TrainOptions } from './options.ts'
+import * as types from './optionTypes.ts'
 import type { TrainingStep } from './step.ts'
-
-/** Names of all options. */
-const KNOWN: Readonly<Record<keyof TrainOptions, true>> = {
-  network: true,
-  objective: true,
-  data: true,
-  validation: true,
-  batch: true,
-  epochs: true,
-  optimizer: true,
-  schedule: true,
-  clip: true,
-  groups: true,
-  accumulate: true,
-  average: true,
-  freeze: true,
-  recompute: true,
-  augment: true,
-  decodeSize: true,
-  seed: true,
-  out: true,
-  checkpoint: true,
-  snapshots: true,
-  resume: true,
-  signal: true,
-  onProgress: true,
-  metrics: true,
-  earlyStopping: true,
-  logEvery: true,
-  device: true,
-  threads: true,
-}
 
 /** Options of a file in JavaScript, which no compiler has looked at. @throws `OPTION_INVALID` */
 function checkParts(options: TrainOptions): void {
-  for (const name of Object.keys(options)) {
-    if (name in KNOWN) continue
-    const [like] = closest(name, Object.keys(KNOWN), 1)
-    throw new PipiloError('OPTION_INVALID', `train has no option ${name}.`, {
-      input: name,
-      hint: like ? `Did you mean ${like}?` : `There are ${Object.keys(KNOWN).join(', ')}.`,
-    })
-  }
+  check<TrainOptions>('train', options, types.train)
   const isDataset = (given: unknown) => typeof given === 'object' && given !== null && 'getMany' in given
-  const { network, objective, data, validation } = options
+  const { network, objective, data, validation } = options ?? {}
   const wrong = (name: string, hint: string) =>
     new PipiloError('OPTION_INVALID', `${name} is none that train takes.`, { input: name, hint })
   if (!network?.inference)

@@ -1,11 +1,13 @@
 /** A small CLIP to train: a tower for pictures, one for texts, and another model's tokenizer. */
+
 import { join } from 'node:path'
 import { makeFolder } from '../base/files/index.ts'
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
 import { open, writeSafetensors } from '../models/index.ts'
 import { buildClipPair } from '../nn/index.ts'
 import type { Network } from './objective.ts'
+import * as types from './optionTypes.ts'
 import { readJson, writeJson, writeTokenizer } from './save/files.ts'
 
 /** Options of {@link clipNetwork}. */
@@ -43,6 +45,7 @@ const MEAN = [0.5, 0.5, 0.5]
  * @throws `MODEL_INVALID` for a tokenizer without an end of text
  */
 export async function clipNetwork(options: ClipNetworkOptions = {}): Promise<Network> {
+  checkOptions('clipNetwork', options, types.clipNetwork)
   const { size = 64, width = 192, layers = 4, dimensions = 128, maxLength = 32, seed = 0 } = options
   const { tokenizer: path, name } = await open(options.tokenizer ?? 'all-MiniLM-L6-v2')
   const tokenizer = path === undefined ? undefined : await loadTokenizer(path)

@@ -1,4 +1,6 @@
 // Tokens in colours for the terminal.
+import { checkOptions } from '../../base/index.ts'
+import * as types from '../optionTypes.ts'
 import type { TextAttribution, TokenShare } from './types.ts'
 
 /** Options of {@link colorTokens}. */
@@ -18,10 +20,9 @@ export interface ColorTokensOptions {
  * @remarks
  * Special tokens are faint. Without colours each token has its share behind it: `tow (+0.12)`.
  */
-export function colorTokens(
-  { tokens }: TextAttribution,
-  { color = isColourful() }: ColorTokensOptions = {},
-): string {
+export function colorTokens({ tokens }: TextAttribution, options: ColorTokensOptions = {}): string {
+  checkOptions('colorTokens', options, types.colorTokens)
+  const { color = isColourful() } = options
   const most = tokens.reduce((sofar, { value }) => Math.max(sofar, Math.abs(value)), 0)
   return tokens.map((token) => (color ? coloured(token, most) : written(token))).join(' ')
 }

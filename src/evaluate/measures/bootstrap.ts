@@ -1,6 +1,8 @@
 /** Intervals by resampling. */
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, PipiloError } from '../../base/index.ts'
 import { seeded } from '../../nn/index.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link bootstrap}. */
 export interface BootstrapOptions {
@@ -38,6 +40,7 @@ export function bootstrap(
   measure: ((rows: Uint32Array) => number) | undefined = undefined,
   options: BootstrapOptions = {},
 ): Interval {
+  checkOptions('bootstrap', options, types.bootstrap)
   const count = typeof examples === 'number' ? examples : examples.length
   const of = measure ?? meanOf(examples as ArrayLike<number>)
   return bootstrapEach(count, (rows) => ({ of: of(rows) }), options)['of']!

@@ -1,4 +1,6 @@
 /** Evaluations in the form of MTEB's result files. */
+import { checkOptions } from '../../base/index.ts'
+import * as types from '../optionTypes.ts'
 import type { Evaluation, TaskKind } from './types.ts'
 
 /** Options of {@link mtebResult}. */
@@ -48,6 +50,7 @@ const names: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> = {
  * from the whole training part.
  */
 export function mtebResult(evaluation: Evaluation, options: MtebOptions = {}): MtebResult {
+  checkOptions('mtebResult', options, types.mteb)
   const { task, main, measures, cost } = evaluation
   const { split = 'test', revision = 'unknown', languages = ['eng-Latn'] } = options
   const named = Object.entries(measures).map(([name, value]) => [

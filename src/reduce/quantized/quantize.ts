@@ -1,7 +1,9 @@
 // Vectors in fewer bits, and search among them: int8 with a range for each dimension, or one bit each.
-import { breathe, checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
+
+import { breathe, checkCount, checkOptions, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { type Matrix, type Neighbor, row, type Vector } from '../../tensor/index.ts'
 import { readReducer, writeReducer } from '../files.ts'
+import * as types from '../optionTypes.ts'
 import { finiteRows, type RowOptions, type Rows, rowsToTransform } from '../rows.ts'
 import { Best } from './best.ts'
 
@@ -236,6 +238,7 @@ class QuantizedVectors implements Quantized {
     queries: Rows | Float32Array,
     options: QuantizedSearchOptions = {},
   ): Promise<Neighbor[][] | Neighbor[]> {
+    checkOptions('search', options, types.quantizedSearch)
     if (queries instanceof Float32Array) return (await this.search([queries], options))[0]!
     const { k = 10, oversampling = 4, signal } = options
     checkCount('k', k, 1)

@@ -1,4 +1,6 @@
 /** Augmentations of well-known recipes. */
+import { checkOptions } from '../../base/index.ts'
+import * as types from '../optionTypes.ts'
 import type { AugmentationSpec, AugmentationStep, Normalize } from './steps.ts'
 
 /** Statistics of ImageNet's pictures. */
@@ -34,6 +36,7 @@ export function simClrAugmentation(
   size: number,
   options: ContrastiveOptions = {},
 ): readonly AugmentationStep[] {
+  checkOptions('simClrAugmentation', options, types.views)
   const { strength = 1 } = options
   return contrastive(size, options, {
     jitter: [0.8, 0.8, 0.8, 0.2].map((most) => most * strength),
@@ -52,6 +55,7 @@ export function simClrAugmentation(
  * @remarks From https://arxiv.org/abs/2006.07733, appendix B.
  */
 export function byolAugmentation(size: number, options: ContrastiveOptions = {}): AugmentationSpec {
+  checkOptions('byolAugmentation', options, types.views)
   const { strength = 1 } = options
   const jitter = [0.4, 0.4, 0.2, 0.1].map((most) => most * strength)
   return {

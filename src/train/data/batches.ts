@@ -1,7 +1,16 @@
 // Batches of a data set for training, read and decoded ahead of the one who takes them.
-import { checkCount, closest, PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
+
+import {
+  checkOptions as check,
+  checkCount,
+  closest,
+  PipiloError,
+  Queue,
+  throwIfAborted,
+} from '../../base/index.ts'
 import type { Dataset, DatasetRow, DatasetStream } from '../../embed/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import * as types from '../optionTypes.ts'
 import { type ClassOptions, classSampler } from './classSampler.ts'
 import { distinctKeys } from './distinctKeys.ts'
 import { distinctSampler } from './distinctSampler.ts'
@@ -82,6 +91,7 @@ export async function* batches(
   dataset: Dataset | DatasetStream,
   options: BatchOptions,
 ): AsyncGenerator<Batch> {
+  check('batches', options, types.batches)
   checkOptions(options)
   const { ahead = 2, signal } = options
   const queue = new Queue<Batch>(ahead)

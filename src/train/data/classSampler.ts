@@ -1,5 +1,7 @@
 // The sampler of P classes with K samples each, for triplet and supervised contrastive losses.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, PipiloError } from '../../base/index.ts'
+import * as types from '../optionTypes.ts'
 import { permutation } from './permutation.ts'
 import { checkSeed, type Sampler } from './sampler.ts'
 
@@ -39,6 +41,7 @@ interface ClassSamples {
  * @see https://arxiv.org/abs/1703.07737
  */
 export function classSampler(labels: ArrayLike<number>, options: ClassOptions): Sampler {
+  checkOptions('classSampler', options, types.classSampler)
   const { classes, samples, seed = 0 } = options
   checkCount('classes', classes, 2)
   checkCount('samples', samples, 1)

@@ -1,8 +1,10 @@
 // Decodes the pictures of batches to tensors, and keeps the bytes of small data sets.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, PipiloError } from '../../base/index.ts'
 import { type Dataset, decodeImage, type Input, type RawImage } from '../../embed/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+import * as types from '../optionTypes.ts'
 
 /** How pictures become tensors. */
 export interface PictureOptions
@@ -56,6 +58,7 @@ export interface DecodedPicture {
  * @throws PipiloError `OPTION_INVALID`
  */
 export function pictureDecoder(options: PictureOptions = {}): PictureDecoder {
+  checkOptions('pictureDecoder', options, types.pictures)
   const { channels = 3, cache = 256 * 2 ** 20 } = options
   if (channels !== 1 && channels !== 3) {
     throw new PipiloError(

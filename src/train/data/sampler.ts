@@ -1,5 +1,7 @@
 // Types of samplers, the check of their numbers, and the plain one: every sample once an epoch.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, PipiloError } from '../../base/index.ts'
+import * as types from '../optionTypes.ts'
 import { permutation } from './permutation.ts'
 
 /** Says which samples make which batch. */
@@ -38,6 +40,7 @@ export interface PlainOptions {
  * @throws PipiloError `OPTION_INVALID`
  */
 export function plainSampler(length: number, options: PlainOptions): Sampler {
+  checkOptions('plainSampler', options, types.plainSampler)
   const { batch, seed = 0, shuffle = true, dropLast = false } = options
   checkCount('batch', batch, 1)
   checkSeed(seed)

@@ -1,7 +1,9 @@
 // Parts of data sets: chosen rows, and a split into training and validation.
+
 import { createHash } from 'node:crypto'
-import { PipiloError } from '../../base/index.ts'
+import { checkOptions, PipiloError } from '../../base/index.ts'
 import type { Dataset, DatasetRow } from '../../embed/index.ts'
+import * as types from '../optionTypes.ts'
 import { permutation } from './permutation.ts'
 import { checkSeed } from './sampler.ts'
 
@@ -92,8 +94,10 @@ export interface SplitOptions {
  */
 export function splitDataset(
   dataset: Dataset,
-  { validation = 0.1, seed = 0, stratify = dataset.labels !== undefined }: SplitOptions = {},
+  given: SplitOptions = {},
 ): { train: Dataset; validation: Dataset } {
+  checkOptions('splitDataset', given, types.splitDataset)
+  const { validation = 0.1, seed = 0, stratify = dataset.labels !== undefined } = given
   if (stratify && !dataset.labels) {
     throw new PipiloError('OPTION_INVALID', `${dataset.name} has no labels to split by.`, {
       input: 'stratify',
@@ -118,8 +122,10 @@ export function splitDataset(
  */
 export function splitLabels(
   labels: ArrayLike<number>,
-  { validation = 0.1, seed = 0 }: Omit<SplitOptions, 'stratify'> = {},
+  given: Omit<SplitOptions, 'stratify'> = {},
 ): { train: number[]; validation: number[] } {
+  checkOptions('splitLabels', given, types.splitLabels)
+  const { validation = 0.1, seed = 0 } = given
   checkSeed(seed)
   if (!(validation > 0 && validation < 1)) {
     throw new PipiloError('OPTION_INVALID', `validation is ${validation}; it has to lie between 0 and 1.`, {

@@ -1,8 +1,10 @@
 /** BYOL: a network predicts what its own moving average makes of another view (https://arxiv.org/abs/2006.07733). */
+import { checkOptions } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import { byolHead } from '../../nn/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
 import { negativeCosineSimilarity } from '../objectives/negativeCosineSimilarity.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link byol}. */
 export interface ByolOptions {
@@ -24,11 +26,9 @@ export interface ByolOptions {
  *
  * @remarks The data has the column `image`. The embedding is what stands before the projection head.
  */
-export function byol({
-  hidden = 1024,
-  out = 256,
-  teacher = { momentum: 0.996, finalMomentum: 1 },
-}: ByolOptions = {}): Objective {
+export function byol(options: ByolOptions = {}): Objective {
+  checkOptions('byol', options, types.byol)
+  const { hidden = 1024, out = 256, teacher = { momentum: 0.996, finalMomentum: 1 } } = options
   return {
     name: 'byol',
     views: 2,

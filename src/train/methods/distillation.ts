@@ -1,5 +1,6 @@
 /** Distillation: a network learns the embeddings of a larger embedder. */
-import { PipiloError } from '../../base/index.ts'
+
+import { checkOptions, PipiloError } from '../../base/index.ts'
 import {
   type AnyInput,
   type ColumnName,
@@ -20,6 +21,7 @@ import {
   type SimilarityDistillationOptions,
   similarityDistillation,
 } from '../objectives/distillation.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link distillation}. */
 export interface DistillationOptions extends EmbeddingDistillationOptions, SimilarityDistillationOptions {
@@ -56,6 +58,7 @@ const COLUMN = 'teacher_embedding'
  * @throws `OPTION_INVALID` for a teacher that gives no single vector of a known width, or a column that it cannot read; what `embedder` throws
  */
 export async function distillation(options: DistillationOptions): Promise<Objective> {
+  checkOptions('distillation', options, types.distillation)
   const { teacher, loss = 'embedding' } = options
   checkChoice('loss', loss, ['embedding', 'similarity'])
   const recipe = typeof teacher === 'string' ? await resolveRecipe(teacher) : teacher.recipe

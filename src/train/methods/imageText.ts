@@ -1,7 +1,9 @@
 /** Pictures and their texts in one space: CLIP's way and SigLIP's. */
+import { checkOptions } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import type { Objective } from '../objective.ts'
 import { clipLoss, MAX_LOGIT_SCALE, sigLipLoss } from '../objectives/imageText.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link imageText}. */
 export interface ImageTextOptions {
@@ -21,7 +23,9 @@ export interface ImageTextOptions {
  *
  * @remarks The data has the columns `image` and `text`.
  */
-export function imageText({ loss = 'clip' }: ImageTextOptions = {}): Objective {
+export function imageText(given: ImageTextOptions = {}): Objective {
+  checkOptions('imageText', given, types.imageText)
+  const { loss = 'clip' } = given
   return {
     name: loss,
     leastBatch: 2,

@@ -1,4 +1,5 @@
 /** Embeddings from labels: pairs, triplets and supervised contrast. */
+import { checkOptions } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { l2Normalize } from '../../nn/index.ts'
 import { tensor } from '../../tensor/index.ts'
@@ -9,6 +10,7 @@ import {
   type SupervisedContrastiveOptions,
   supervisedContrastive,
 } from '../objectives/supervisedContrastive.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link triplets}. */
 export interface TripletsOptions {
@@ -30,11 +32,9 @@ export interface TripletsOptions {
  *
  * @remarks The data has the columns `image` and `label`, with two classes at least; batches have several rows of several classes.
  */
-export function triplets({
-  mining = 'hard',
-  margin = 0.3,
-  normalize = true,
-}: TripletsOptions = {}): Objective {
+export function triplets(given: TripletsOptions = {}): Objective {
+  checkOptions('triplets', given, types.triplets)
+  const { mining = 'hard', margin = 0.3, normalize = true } = given
   const losses = { all: batchAllTriplet, hard: batchHardTriplet, 'semi-hard': batchSemiHardTriplet }
   return {
     name: 'triplets',
@@ -57,6 +57,7 @@ export function triplets({
  * The data has the columns `image` and `label`, with two classes at least. Pairs of texts that are labelled themselves are {@link labelledPairs}.
  */
 export function classPairs(options: ContrastiveOptions = {}): Objective {
+  checkOptions('classPairs', options, types.classPairs)
   return {
     name: 'class pairs',
     leastBatch: 4,
@@ -89,6 +90,7 @@ export function classPairs(options: ContrastiveOptions = {}): Objective {
  * ```
  */
 export function supervisedContrast(options: SupervisedContrastiveOptions = {}): Objective {
+  checkOptions('supervisedContrast', options, types.supervisedContrast)
   return {
     name: 'supervised contrast',
     leastBatch: 4,

@@ -1,9 +1,11 @@
 /** Masked language modelling: a text model predicts the words that are hidden from it (https://arxiv.org/abs/1810.04805). */
+import { checkOptions } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { maskedLanguageHead } from '../../nn/index.ts'
 import { refuse } from '../augmentations/checks.ts'
 import type { MaskedTextsOptions, Objective } from '../objective.ts'
 import { crossEntropy } from '../objectives/crossEntropy.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link maskedLanguageModel}. */
 export interface MaskedLanguageModelOptions extends MaskedTextsOptions {
@@ -27,10 +29,9 @@ export interface MaskedLanguageModelOptions extends MaskedTextsOptions {
  *
  * @throws `MODEL_INVALID` for a network without such a token, `OPTION_INVALID`
  */
-export function maskedLanguageModel({
-  column = 'text',
-  ...options
-}: MaskedLanguageModelOptions = {}): Objective {
+export function maskedLanguageModel(given: MaskedLanguageModelOptions = {}): Objective {
+  checkOptions('maskedLanguageModel', given, types.maskedLanguageModel)
+  const { column = 'text', ...options } = given
   if (options.ratio === 0) refuse('ratio', 0, 'above 0, for something to be hidden')
   return {
     name: 'masked language model',

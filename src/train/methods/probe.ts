@@ -1,6 +1,8 @@
 /** A classifier on vectors that are ready: a linear probe. */
+import { checkOptions } from '../../base/index.ts'
 import type { Objective } from '../objective.ts'
 import { type CrossEntropyOptions, crossEntropy } from '../objectives/crossEntropy.ts'
+import * as types from '../optionTypes.ts'
 import { accuracy, checkClasses } from './classification.ts'
 
 /**
@@ -12,10 +14,9 @@ import { accuracy, checkClasses } from './classification.ts'
  * await train({ network: headNetwork({ dimensions: 96, classes: data.classes! }), objective: probe({ dimensions: 96 }), data })
  * ```
  */
-export function probe({
-  dimensions,
-  ...options
-}: CrossEntropyOptions & { readonly dimensions: number }): Objective {
+export function probe(given: CrossEntropyOptions & { readonly dimensions: number }): Objective {
+  checkOptions('probe', given, types.probe)
+  const { dimensions, ...options } = given
   return {
     name: 'probe',
     build(scope) {

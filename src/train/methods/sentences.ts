@@ -1,5 +1,6 @@
 /** Sentence embeddings: from scored or labelled pairs, from pairs and triplets that belong together, or from single texts. */
-import { PipiloError } from '../../base/index.ts'
+
+import { checkOptions, PipiloError } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import type { Objective, Scope } from '../objective.ts'
 import { type ContrastiveOptions, contrastive } from '../objectives/contrastive.ts'
@@ -7,6 +8,7 @@ import { matryoshka } from '../objectives/matryoshka.ts'
 import { multipleNegativesRanking, simCse } from '../objectives/multipleNegatives.ts'
 import { coSent, cosineSimilarityLoss } from '../objectives/similarityScores.ts'
 import { type TripletOptions, tripletLoss } from '../objectives/triplet.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of the objectives of sentences. */
 export interface SentencesOptions {
@@ -33,7 +35,9 @@ export interface ScoredPairsOptions extends SentencesOptions {
  *
  * @remarks The data has the columns `sentence1`, `sentence2` and `score`.
  */
-export function scoredPairs({ loss = 'cosine', scale = 1, dims }: ScoredPairsOptions = {}): Objective {
+export function scoredPairs(given: ScoredPairsOptions = {}): Objective {
+  checkOptions('scoredPairs', given, types.scoredPairs)
+  const { loss = 'cosine', scale = 1, dims } = given
   return {
     name: `scored pairs (${loss})`,
     build(scope) {
@@ -62,7 +66,9 @@ export interface LabelledPairsOptions extends SentencesOptions, ContrastiveOptio
  *
  * @throws `INPUT_INVALID` for other classes
  */
-export function labelledPairs({ dims, ...options }: LabelledPairsOptions = {}): Objective {
+export function labelledPairs(given: LabelledPairsOptions = {}): Objective {
+  checkOptions('labelledPairs', given, types.labelledPairs)
+  const { dims, ...options } = given
   return {
     name: 'labelled pairs',
     build(scope) {
@@ -101,7 +107,9 @@ export interface RankedPairsOptions extends SentencesOptions {
  *
  * @remarks The data has the columns `anchor` and `positive` (and `negative`). No batch holds a text twice.
  */
-export function rankedPairs({ negatives = false, scale = 20, dims }: RankedPairsOptions = {}): Objective {
+export function rankedPairs(given: RankedPairsOptions = {}): Objective {
+  checkOptions('rankedPairs', given, types.rankedPairs)
+  const { negatives = false, scale = 20, dims } = given
   return {
     name: 'ranked pairs',
     leastBatch: 2,
@@ -132,7 +140,9 @@ export interface TextTripletsOptions extends SentencesOptions, TripletOptions {}
  * The data has the columns `anchor`, `positive` and `negative`. {@link rankedPairs} with `negatives: true` mostly learns more from the same data, as
  * it tells each anchor from the whole batch.
  */
-export function textTriplets({ dims, ...options }: TextTripletsOptions = {}): Objective {
+export function textTriplets(given: TextTripletsOptions = {}): Objective {
+  checkOptions('textTriplets', given, types.textTriplets)
+  const { dims, ...options } = given
   return {
     name: 'text triplets',
     build(scope) {
@@ -160,7 +170,9 @@ export interface SingleTextsOptions extends SentencesOptions {
  *
  * @remarks The data has the column `text`. The network needs dropout.
  */
-export function singleTexts({ temperature = 0.05, dims }: SingleTextsOptions = {}): Objective {
+export function singleTexts(given: SingleTextsOptions = {}): Objective {
+  checkOptions('singleTexts', given, types.singleTexts)
+  const { temperature = 0.05, dims } = given
   return {
     name: 'simcse',
     leastBatch: 2,

@@ -1,4 +1,6 @@
 /** A curve drawn with the characters of a terminal. */
+import { checkOptions } from '../../base/index.ts'
+import * as types from '../optionTypes.ts'
 
 /** Options of {@link terminalCurve}. */
 export interface TerminalCurveOptions {
@@ -21,10 +23,9 @@ const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
  *
  * @remarks Of more numbers than columns, each column is the mean of its share. Numbers that are not finite are left out.
  */
-export function terminalCurve(
-  values: readonly number[],
-  { width = 60, height = 8 }: TerminalCurveOptions = {},
-): string {
+export function terminalCurve(values: readonly number[], options: TerminalCurveOptions = {}): string {
+  checkOptions('terminalCurve', options, types.terminalCurve)
+  const { width = 60, height = 8 } = options
   const finite = values.filter(Number.isFinite)
   if (finite.length === 0) return ''
   const columns = Array.from({ length: Math.min(width, finite.length) }, (_, column) => {

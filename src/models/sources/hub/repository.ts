@@ -2,7 +2,7 @@
 import { copyFile, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileError, makeFolder, withLock, writeFileAtomic } from '../../../base/files/index.ts'
-import { PipiloError } from '../../../base/index.ts'
+import { is, type OptionTable, PipiloError } from '../../../base/index.ts'
 import { kindOf } from '../files.ts'
 import { download, type RemoteFile } from './download.ts'
 import {
@@ -41,6 +41,15 @@ export interface Repository {
   get(file: string): Promise<string>
   /** True if it is certain that it lacks a file: the cache alone knows only what somebody has noted in it. */
   lacks(file: string): Promise<boolean>
+}
+
+/** Types of {@link RepositoryOptions}. */
+export const repositoryOptionTypes: OptionTable<RepositoryOptions> = {
+  revision: is.name,
+  offline: is.flag,
+  signal: is.abortSignal,
+  onProgress: is.callback,
+  backoff: is.numeric(0),
 }
 
 /** See `openRepository` in ../onDemand.ts. */
