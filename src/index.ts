@@ -83,6 +83,7 @@ export type {
   Field,
   FileChanges,
   FileChangesOptions,
+  FilesMemory,
   Filter,
   Hit,
   IndexedFile,

@@ -66,6 +66,7 @@ export const readInputsOptionTypes: OptionTable<ReadInputsOptions> = {
   columns: is.listOf(is.name, 1),
   encoding: is.name,
   cwd: is.text,
+  root: is.text,
   stdin: is.instance('a stream'),
   signal: is.abortSignal,
 }

@@ -86,9 +86,9 @@ export interface WindowOptions {
 }
 
 /** Options of {@link Chain.passages}. */
-export type PassagesOptions = Omit<ReadInputsOptions, 'as' | 'cwd' | 'stdin'>
+export type PassagesOptions = Omit<ReadInputsOptions, 'as' | 'cwd' | 'root' | 'stdin'>
 
-const { as: _as, cwd: _cwd, stdin: _stdin, ...passagesOptionTypes } = readInputsOptionTypes
+const { as: _as, cwd: _cwd, root: _root, stdin: _stdin, ...passagesOptionTypes } = readInputsOptionTypes
 
 /** Types of {@link WindowOptions}. */
 export const windowOptionTypes: OptionTable<WindowOptions> = { partial: is.flag }

@@ -2,12 +2,14 @@
 import { checkOptions, is, isPlainObject, type OptionTable, PipiloError, shownValue } from '../base/index.ts'
 import type { Input } from '../embed/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
+import { remembered, written } from './filesMemory.ts'
 import { holdsAlways, isMetadataValue, isWellFormed, parseFilter, reserved, storedValue } from './filter.ts'
 import { QueryModel } from './queryModel.ts'
 import { searchOptionTypes, searchWith } from './searching.ts'
 import type {
   Collection,
   Field,
+  FilesMemory,
   Filter,
   Hit,
   Metadata,
@@ -122,6 +124,22 @@ export class CheckedCollection implements Collection {
 
   async fields(): Promise<Field[]> {
     return this.#open().fields()
+  }
+
+  async filesMemory(): Promise<FilesMemory | undefined> {
+    const table = this.#open()
+    return remembered(await table.note(), table.folder)
+  }
+
+  async rememberFiles(change: (before: FilesMemory | undefined) => FilesMemory): Promise<FilesMemory> {
+    const table = this.#open()
+    let memory: FilesMemory | undefined
+    const note = (before: string | undefined) => {
+      memory = change(remembered(before, table.folder))
+      return written(memory, table.folder)
+    }
+    await this.#finish(table.changeNote(note))
+    return memory!
   }
 
   async bytes(): Promise<number> {

@@ -161,7 +161,9 @@ function contents(table: BackendTable, distinct: boolean | string) {
     }
     const bare = hits.filter(({ metadata }) => !('sha256' in metadata) && !('text' in metadata))
     const rows = bare.length > 0 ? await table.get(bare.map(({ id }) => id)) : undefined
-    return hits.map(({ id, metadata: { sha256, text } }) => {
+    return hits.map(({ id, metadata: { sha256, text, by } }) => {
+      // All of a passage's text is there, and it may stand below other headings elsewhere.
+      if (by === 'passage' && typeof text === 'string') return JSON.stringify([text.trim().split(/\s+/)])
       if (sha256 !== undefined || text !== undefined) return JSON.stringify([sha256, text])
       const { buffer, byteOffset, byteLength } = rows?.get(id)?.vector ?? new Float32Array()
       return byteLength > 0 ? Buffer.from(buffer, byteOffset, byteLength).toString('base64') : undefined

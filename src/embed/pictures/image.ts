@@ -95,7 +95,7 @@ async function decodeAs<T>(
 ): Promise<T> {
   const { maxPixels = MOST_PIXELS, label = 'the picture', signal } = options
   throwIfAborted(signal)
-  const source = await imageSource(input, label, signal)
+  const source = await withoutNeighbours(await imageSource(input, label, signal))
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const sharp = await loadSharp()
   const open = (data: ImageSource['data']) => {
@@ -125,6 +125,24 @@ async function decodeAs<T>(
   }
   return decoding.run(decode, signal && { line: signal, signal })
 }
+
+/** First bytes of formats that cannot be SVG, also not compressed. */
+const NOT_SVG = /^(?:\xff\xd8|\x89PNG|GIF8|RIFF|BM|II[\x2a\x2b]\0|MM\0[\x2a\x2b]|[\s\S]{4}ftyp)/
+
+/**
+ * An SVG in a file is read here: librsvg, which is told where it lies, would read what else lies there, and show it.
+ */
+async function withoutNeighbours(source: ImageSource): Promise<ImageSource> {
+  if (typeof source.data !== 'string') return source
+  // A file that cannot be read shows when it is decoded.
+  const head = await firstBytes(source, 1024).catch(() => new Uint8Array())
+  const latin = Buffer.from(head).toString('latin1')
+  const isSvg =
+    !NOT_SVG.test(latin) && (/<svg/i.test(latin) || latin.startsWith('\x1f\x8b') || isUtf16(latin))
+  return isSvg ? { ...source, data: await readFile(source.data) } : source
+}
+
+const isUtf16 = (latin: string): boolean => /^(?:\xff\xfe|\xfe\xff|<\0|\0<)/.test(latin)
 
 function empty({ name }: ImageSource): PipiloError {
   return new PipiloError('FILE_EMPTY', `${capital(name)} is empty.`, { input: name })

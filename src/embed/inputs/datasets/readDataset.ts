@@ -4,7 +4,6 @@ import { extname, resolve } from 'node:path'
 import { fileError } from '../../../base/files/index.ts'
 import {
   checkOptions as check,
-  closest,
   is,
   type OptionTable,
   PipiloError,
