@@ -4,6 +4,7 @@ import { openOptionTypes, poolings } from '../models/index.ts'
 import { compileOptionTypes, devices } from '../runtime/index.ts'
 import { writtenValues } from '../tensor/index.ts'
 import type { ReadInputsOptions } from './inputs/inputs.ts'
+import { allowType } from './pictures/allow.ts'
 import type { ChunkOptions, EmbedderOptions, EmbedOptions, Prompt } from './types.ts'
 
 /** Type of a {@link Prompt}; a name that the model does not have shows when it is looked up. */
@@ -42,6 +43,7 @@ export const embedderOptionTypes: OptionTable<EmbedderOptions> = {
   maxWaitingTokens: is.count(1),
   maxWaitingPixels: is.count(1),
   maxPixels: is.count(1),
+  allow: allowType,
   calibration: is.listOf(is.any),
   device: is.oneOf(devices),
   recheck: is.flag,

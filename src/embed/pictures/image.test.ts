@@ -278,7 +278,7 @@ describe('bad input', () => {
     await writeFile(file('notes.jpg'), 'Dear diary,\ntoday I saw a towhee.')
     const error = await failure(file('notes.jpg'))
     expect(error).toMatchObject({ code: 'IMAGE_INVALID', input: file('notes.jpg') })
-    expect(error.message).toContain("is not a picture: it holds text, beginning 'Dear diary,'")
+    expect(error.message).toContain('is not a picture: it holds text.')
   })
 
   it('refuses 60,000 × 60,000 pixels before decoding, and a limit of one’s own', async () => {

@@ -30,6 +30,7 @@ export const optionRoles = {
   maxWaitingTokens: 'runtime',
   maxWaitingPixels: 'runtime',
   maxPixels: 'runtime',
+  allow: 'runtime',
   device: 'runtime',
   runtime: 'runtime',
   modality: 'opening',
@@ -58,6 +59,7 @@ export type RuntimeOptions = Pick<
   | 'batchTokens'
   | 'batchPixels'
   | 'maxPixels'
+  | 'allow'
   | 'maxWaitingTokens'
   | 'maxWaitingPixels'
   | 'device'

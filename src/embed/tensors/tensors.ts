@@ -6,8 +6,9 @@ import type { ValueInfo } from '../../graph/index.ts'
 import { readNpy } from '../../tensor/files/index.ts'
 import { type Tensor, typedArray, valueTensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import { allowedPath } from '../pictures/allow.ts'
 import { filePath } from '../pictures/imageSource.ts'
-import type { Input } from '../types.ts'
+import type { Allow, Input } from '../types.ts'
 import type { Fitted, TensorContent } from './content.ts'
 import { fitTensor, hasBatch } from './fit.ts'
 
@@ -31,6 +32,8 @@ export interface TensorOptions {
   readonly concurrency: number
   /** True where no input may run beside another. */
   readonly alone?: boolean
+  /** Files that may be read. */
+  readonly allow?: Allow | undefined
 }
 
 /** Typed arrays, tensors and `.npy` files to what the graph takes. */
@@ -135,13 +138,13 @@ export class TensorPreparation implements Preparation {
   }
 
   async #content(input: unknown, label: string): Promise<TensorContent> {
-    const given = await read(input)
+    const given = await read(input, this.#options.allow)
     const byName = this.#byName(given, label)
     const sizes = new Map<string, number>()
     const fed = new Map<string, Fitted>()
     for (const info of this.#options.inputs) {
       if (!Object.hasOwn(byName, info.name)) continue
-      fed.set(info.name, fitTensor(info, await read(byName[info.name]), label, sizes))
+      fed.set(info.name, fitTensor(info, await read(byName[info.name], this.#options.allow), label, sizes))
     }
     const key = JSON.stringify([...fed].map(([name, { tensor, row }]) => [name, row, tensor.shape]))
     return { key, fed, sizes }
@@ -203,11 +206,13 @@ export class TensorPreparation implements Preparation {
 }
 
 /** The numbers of a `.npy` file; anything else as it is. */
-async function read(input: unknown): Promise<unknown> {
+async function read(input: unknown, allow: Allow | undefined): Promise<unknown> {
   if (typeof input !== 'string' && !(input instanceof URL)) return input
   const path = String(input)
   try {
-    const { dtype, shape, data } = await readNpy(/^file:/i.test(path) ? filePath(path) : path)
+    const { dtype, shape, data } = await readNpy(
+      await allowedPath(/^file:/i.test(path) ? filePath(path) : path, allow),
+    )
     return { dtype, shape, data }
   } catch (error) {
     throw fileError(error, path, 'read')
