@@ -100,11 +100,25 @@ function found(path: string, about: Stats): FoundFile {
   return { path, found: true, error }
 }
 
+/** What has a name that is not UTF-8: it cannot be asked for by a text. */
+function unnamed(folder: string, name: string): FoundFile {
+  const path = join(folder, name)
+  const error = new PipiloError('FILE_UNREADABLE', `${path} has a name that is not UTF-8.`, {
+    input: path,
+    hint: 'Rename it.',
+  })
+  return { path, found: true, error }
+}
+
 /** Everything below a folder but hidden files. `above` are the folders it lies in: a link back to one is not followed. */
 async function* walk(folder: string, above: readonly string[]): AsyncGenerator<FoundFile> {
   let names: string[]
   try {
-    names = await readdir(folder)
+    const bytes = await readdir(folder, { encoding: 'buffer' })
+    names = bytes.map((name) => name.toString())
+    for (const [i, name] of names.entries())
+      if (!bytes[i]!.equals(Buffer.from(name))) yield unnamed(folder, name)
+    names = names.filter((name, i) => bytes[i]!.equals(Buffer.from(name)))
   } catch (error) {
     yield { path: folder, found: true, error: fileError(error, folder, 'list') }
     return

@@ -59,7 +59,7 @@ export async function fetchPicture(
     let { url } = pictureUrl(text)
     for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
       checkHost(url, allow)
-      const response = await fetch(url, { redirect: 'manual', signal: stop.signal })
+      const response = await fetch(url.href, { redirect: 'manual', signal: stop.signal })
       const location = response.headers.get('location')
       if (response.status >= 300 && response.status < 400 && location) {
         await response.body?.cancel()
