@@ -259,6 +259,8 @@ it.each([
   ['connect', { storageOptions: { region: 3 } }, 'storageOptions'],
   ['collection', { embedder: 3 }, 'embedder'],
   ['readInputs', { columns: ['text', '', 'text'] }, 'columns'],
+  ['readInputs', { columns: ['text', 'text'] }, 'columns', 'each once'],
+  ['readInputs', { columns: [] }, 'columns'],
   ['readInputs', { by: 'passages' }, 'by', 'Did you mean passage?'],
   ['toList', { onError: 'ignore' }, 'onError'],
   ['pca.fit', { components: 0 }, 'components'],

@@ -62,6 +62,17 @@ export const listOf =
     return undefined
   }
 
+/** Names, each of them once. */
+export const names: OptionType = (value, label, input) => {
+  const wanted = listOf(name, 1)(value, label, input)
+  return (
+    wanted ??
+    (new Set(value as string[]).size < (value as string[]).length
+      ? 'an array of names, each once'
+      : undefined)
+  )
+}
+
 /** A value of any of the types. */
 export const either =
   (...types: readonly OptionType[]): OptionType =>

@@ -66,7 +66,7 @@ export const readInputsOptionTypes: OptionTable<ReadInputsOptions> = {
   embedder: is.instance('an embedder', 'recipe'),
   chunk: passageChunk,
   prompt: promptType,
-  columns: is.listOf(is.name, 1),
+  columns: is.names,
   encoding: is.name,
   cwd: is.text,
   root: is.text,

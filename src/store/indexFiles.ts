@@ -109,7 +109,7 @@ const types: OptionTable<IndexFilesOptions> = {
   only: is.oneOf(['text', 'image', 'tensor']),
   by: is.oneOf(['passage', 'line']),
   chunk: passageChunk,
-  columns: is.listOf(is.name, 1),
+  columns: is.names,
   encoding: is.name,
   metadata: is.callback,
   prune: is.either(is.flag, is.oneOf(['all'])),
