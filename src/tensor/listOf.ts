@@ -1,3 +1,4 @@
+// Vectors of a matrix or of a list alike.
 import { row } from './matrix.ts'
 import type { Matrix } from './tensor.ts'
 
