@@ -3,7 +3,6 @@ import { checkOptions as check, is, type OptionTable, type OptionType } from '..
 import { openOptionTypes, poolings } from '../models/index.ts'
 import { compileOptionTypes, devices } from '../runtime/index.ts'
 import { writtenValues } from '../tensor/index.ts'
-import type { ReadInputsOptions } from './inputs/inputs.ts'
 import { allowType } from './pictures/allow.ts'
 import type { ChunkOptions, EmbedderOptions, EmbedOptions, Prompt } from './types.ts'
 
@@ -57,21 +56,6 @@ export const embedOptionTypes: OptionTable<EmbedOptions> = {
   truncate: is.oneOf(['end', 'start', 'error']),
   signal: is.abortSignal,
   onProgress: is.callback,
-}
-
-/** Types of {@link ReadInputsOptions}. */
-export const readInputsOptionTypes: OptionTable<ReadInputsOptions> = {
-  as: is.oneOf(['text', 'image', 'tensor']),
-  by: is.oneOf(['passage', 'line']),
-  embedder: is.instance('an embedder', 'recipe'),
-  chunk: passageChunk,
-  prompt: promptType,
-  columns: is.names,
-  encoding: is.name,
-  cwd: is.text,
-  root: is.text,
-  stdin: is.instance('a stream'),
-  signal: is.abortSignal,
 }
 
 /**

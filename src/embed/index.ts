@@ -7,13 +7,13 @@ export {
   onErrorType,
   passageChunk,
   promptType,
-  readInputsOptionTypes,
 } from './checkOptions.ts'
 export { displayPath, findFiles } from './inputs/inputFiles.ts'
 export { inputFor, refuseModality } from './inputs/inputFor.ts'
 export type { ModelInput } from './inputs/modelInput.ts'
 export { pathsOf } from './inputs/pathsOf.ts'
 export { isOfFile, SkippedKinds } from './inputs/problems.ts'
+export { readInputsOptionTypes } from './inputs/readOptions.ts'
 export {
   findInputs,
   modelInput,

@@ -1,22 +1,18 @@
 // Types of the options of this room's functions.
 import { is, type OptionTable } from '../base/index.ts'
 import { embedderOptionTypes, promptType } from '../embed/index.ts'
-import type { ColorTokensOptions } from './attribution/colorTokens.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions } from './attribution/types.ts'
 import type { CompareOptions } from './compare/compareEmbeddings.ts'
 import type { DuplicatesOptions } from './duplicates/types.ts'
 import type { SuspectsOptions } from './labels/suspects.ts'
-import type { BootstrapOptions } from './measures/bootstrap.ts'
 import type { FewShotOptions } from './measures/fewShot.ts'
 import type { KMeansOptions } from './measures/kMeans.ts'
 import type { LinearProbeOptions, LogisticRegressionOptions } from './measures/logisticRegression.ts'
 import type { NearestNeighborsOptions } from './measures/nearestNeighbors.ts'
-import type { RankingOptions } from './measures/ranking.ts'
 import type { PageOptions } from './pages/types.ts'
 import type { ConfusionPlotOptions, DepthPlotOptions, SimilarityPlotOptions } from './plots/types.ts'
 import type { EvaluateLayersOptions } from './tasks/layerTypes.ts'
-import type { MtebOptions } from './tasks/mteb.ts'
 import type { ReadTaskOptions } from './tasks/readTask.ts'
 import type { EvaluateOptions } from './tasks/types.ts'
 
@@ -46,8 +42,6 @@ export const heatMap: OptionTable<HeatMapOptions> = {
   strength: is.numeric(0, 1),
   legend: is.flag,
 }
-
-export const colorTokens: OptionTable<ColorTokensOptions> = { color: is.flag }
 
 export const evaluate: OptionTable<EvaluateOptions> = {
   neighbors: is.count(1),
@@ -92,13 +86,6 @@ export const similarityPlot: OptionTable<SimilarityPlotOptions> = { labels: text
 
 export const depthPlot: OptionTable<DepthPlotOptions> = { title: is.text }
 
-export const mteb: OptionTable<MtebOptions> = {
-  task: is.name,
-  split: is.name,
-  revision: is.text,
-  languages: texts,
-}
-
 export const readTask: OptionTable<ReadTaskOptions> = {
   kind: is.oneOf(['classification', 'clustering', 'few-shot', 'similarity', 'retrieval', 'zero-shot']),
   test: is.name,
@@ -107,12 +94,6 @@ export const readTask: OptionTable<ReadTaskOptions> = {
   name: is.name,
   onError: is.oneOf(['throw', 'skip']),
   signal,
-}
-
-export const bootstrap: OptionTable<BootstrapOptions> = {
-  confidence: is.numeric(0, 1),
-  resamples: is.count(1),
-  seed,
 }
 
 export const kMeans: OptionTable<KMeansOptions> = {
@@ -154,8 +135,6 @@ export const nearestNeighbors: OptionTable<NearestNeighborsOptions> = {
   temperature: is.numeric(0),
   signal,
 }
-
-export const ranking: OptionTable<RankingOptions> = { at: is.listOf(is.count(1), 1) }
 
 export const suspects: OptionTable<SuspectsOptions> = {
   by: is.oneOf(['neighbors', 'probe', 'both']),

@@ -9,8 +9,8 @@ import type { TrustworthinessOptions } from './maps/trustworthiness.ts'
 import type { TsneOptions } from './maps/tsne.ts'
 import type { UmapOptions } from './maps/umap.ts'
 import type { CompareQuantizedOptions } from './quantized/compare.ts'
-import type { QuantizedSearchOptions, QuantizeOptions } from './quantized/quantize.ts'
-import type { AppendOptions, FitOptions, TransformOptions } from './types.ts'
+import type { QuantizeOptions } from './quantized/quantize.ts'
+import type { FitOptions } from './types.ts'
 
 const rows = is.instance('vectors')
 const onError = is.oneOf(['throw', 'skip'])
@@ -24,10 +24,6 @@ export const fit: OptionTable<FitOptions> = {
   signal: is.abortSignal,
   onProgress: is.callback,
 }
-
-export const transform: OptionTable<TransformOptions> = { onError, signal: is.abortSignal }
-
-export const append: OptionTable<AppendOptions> = { name: is.name, normalize: is.flag }
 
 export const pca: OptionTable<PcaOptions> = {
   ...fit,
@@ -94,13 +90,6 @@ export const trustworthiness: OptionTable<TrustworthinessOptions> = {
 }
 
 export const quantize: OptionTable<QuantizeOptions> = { onError, calibration: rows, signal: is.abortSignal }
-
-export const quantizedSearch: OptionTable<QuantizedSearchOptions> = {
-  k: is.count(1),
-  rescore: rows,
-  oversampling: is.numeric(1),
-  signal: is.abortSignal,
-}
 
 export const compareQuantized: OptionTable<CompareQuantizedOptions> = {
   k: is.count(1),

@@ -1,14 +1,44 @@
 /** Checks of the options of `train`, before anything is read or written. */
-import { checkOptions as check, PipiloError } from '../base/index.ts'
+import { checkOptions as check, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { updatesOf } from '../graph/index.ts'
 import { checkedSides } from './augmentations/checks.ts'
 import type { TrainOptions } from './options.ts'
-import * as types from './optionTypes.ts'
 import type { TrainingStep } from './step.ts'
+
+const trainTypes: OptionTable<TrainOptions> = {
+  network: is.any,
+  objective: is.any,
+  data: is.any,
+  validation: is.any,
+  batch: is.any,
+  epochs: is.any,
+  optimizer: is.any,
+  schedule: is.any,
+  clip: is.any,
+  groups: is.any,
+  accumulate: is.any,
+  average: is.any,
+  freeze: is.listOf(is.either(is.name, is.instance('a pattern', 'test'))),
+  recompute: is.listOf(is.instance('a pattern', 'test')),
+  augment: is.any,
+  decodeSize: is.any,
+  seed: is.any,
+  out: is.name,
+  checkpoint: is.any,
+  snapshots: is.any,
+  resume: is.flag,
+  signal: is.abortSignal,
+  onProgress: is.callback,
+  metrics: is.parts<MetricsOptions>({ every: is.count(1), compute: is.callback }),
+  earlyStopping: is.record,
+  logEvery: is.any,
+  device: is.oneOf(devices),
+  threads: is.count(1),
+}
 
 /** Options of a file in JavaScript, which no compiler has looked at. @throws `OPTION_INVALID` */
 function checkParts(options: TrainOptions): void {
-  check<TrainOptions>('train', options, types.train)
+  check<TrainOptions>('train', options, trainTypes)
   const isDataset = (given: unknown) => typeof given === 'object' && given !== null && 'getMany' in given
   const { network, objective, data, validation } = options ?? {}
   const wrong = (name: string, hint: string) =>

@@ -3,8 +3,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { abortError, checkOptions, PipiloError, throwIfAborted } from '../base/index.ts'
-import * as types from './optionTypes.ts'
+import { abortError, checkOptions, is, type OptionTable, PipiloError, throwIfAborted } from '../base/index.ts'
+
+const runSnapshotsTypes: OptionTable<RunSnapshotsOptions> = {
+  interval: is.count(1),
+  signal: is.abortSignal,
+}
 
 /** A model of a run. */
 export interface Snapshot {
@@ -45,7 +49,7 @@ export async function* runSnapshots(
   folder: string,
   given: RunSnapshotsOptions = {},
 ): AsyncGenerator<Snapshot> {
-  checkOptions('runSnapshots', given, types.runSnapshots)
+  checkOptions('runSnapshots', given, runSnapshotsTypes)
   const { interval = 1000, signal } = given
   const seen = new Set<number>()
   while (true) {

@@ -4,51 +4,22 @@ import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
 import { breathe, checkOption, checkOptions, is, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
-import { readInputsOptionTypes } from '../checkOptions.ts'
 import { filePath } from '../pictures/imageSource.ts'
-import type { ChunkOptions, Prompt } from '../types.ts'
 import { nameOfBytes } from './fileKinds.ts'
 import { displayPath, type FoundFile, findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { type Content, contentOfBytes, HEAD, hasPictureName, headOf } from './inputModality.ts'
 import { bytesOf, checkEncoding, encoded, firstBytes, type TextFile, textOf } from './passages/decode.ts'
 import { unmarkedUtf16 } from './passages/decoders.ts'
-import { type Measured, passageLength, roughLength } from './passages/length.ts'
+import { passageLength, roughLength } from './passages/length.ts'
 import { type PassageFormat, passagesOf } from './passages/passages.ts'
 import type { PassageLength } from './passages/types.ts'
 import { pathsOf } from './pathsOf.ts'
 import { isOfFile } from './problems.ts'
+import { type ReadInputsOptions, readInputsOptionTypes } from './readOptions.ts'
 import { spooled } from './spool.ts'
 
-/** Ways to take a text file apart. */
-export type ReadBy = 'passage' | 'line'
-
-export interface ReadInputsOptions {
-  /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
-  readonly as?: InputModality
-  /**
-   * Parts of a text file that are inputs: passages (paragraphs under their headings, functions of code, rows of tables), or the
-   * lines of plain text as they are. Default `passage`; standard input is always read by line.
-   */
-  readonly by?: ReadBy
-  /** The embedder that the inputs are for: passages are as long as it reads, by its tokenizer. Default: 3 bytes count as a token. */
-  readonly embedder?: Measured
-  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 128, and 32. */
-  readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
-  /** Prompt that will stand before each passage and takes of its length. Default: the embedder's. */
-  readonly prompt?: Prompt
-  /** Columns of CSV, JSON lines and Parquet files that are embedded. Default: `title` and `text` where there is a `text`, else all, with their names. */
-  readonly columns?: readonly string[]
-  /** Encoding of text files that are not UTF-8 and have no mark (BOM), such as `latin1`. Default: they are errors. */
-  readonly encoding?: string
-  /** Folder that paths are relative to. Default: the working directory. */
-  readonly cwd?: string
-  /** Folder that ids are relative to; files outside it have their whole path. Default: `cwd`. */
-  readonly root?: string
-  /** Source of the lines of `-`. Default: standard input. */
-  readonly stdin?: AsyncIterable<Uint8Array | string>
-  readonly signal?: AbortSignal
-}
+export type { ReadBy, ReadInputsOptions } from './readOptions.ts'
 
 /** Something to embed, found by {@link readInputs}. */
 export interface ReadInput {

@@ -1,7 +1,8 @@
 // Tokens in colours for the terminal.
-import { checkOptions } from '../../base/index.ts'
-import * as types from '../optionTypes.ts'
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import type { TextAttribution, TokenShare } from './types.ts'
+
+const colorTokensTypes: OptionTable<ColorTokensOptions> = { color: is.flag }
 
 /** Options of {@link colorTokens}. */
 export interface ColorTokensOptions {
@@ -21,7 +22,7 @@ export interface ColorTokensOptions {
  * Special tokens are faint. Without colours each token has its share behind it: `tow (+0.12)`.
  */
 export function colorTokens({ tokens }: TextAttribution, options: ColorTokensOptions = {}): string {
-  checkOptions('colorTokens', options, types.colorTokens)
+  checkOptions('colorTokens', options, colorTokensTypes)
   const { color = isColourful() } = options
   const most = tokens.reduce((sofar, { value }) => Math.max(sofar, Math.abs(value)), 0)
   return tokens.map((token) => (color ? coloured(token, most) : written(token))).join(' ')

@@ -1,7 +1,8 @@
 /** Measures of ranked results: retrieval. */
 
-import { checkOptions, PipiloError } from '../../base/index.ts'
-import * as types from '../optionTypes.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
+
+const rankingTypes: OptionTable<RankingOptions> = { at: is.listOf(is.count(1), 1) }
 
 /** Options of {@link rankingMeasures}. */
 export interface RankingOptions {
@@ -37,7 +38,7 @@ export function rankingMeasures<Query, Id>(
   relevant: ReadonlyMap<Query, ReadonlyMap<Id, number>>,
   options: RankingOptions = {},
 ): { readonly mean: RankingMeasures; readonly queries: ReadonlyMap<Query, RankingMeasures> } {
-  checkOptions('rankingMeasures', options, types.ranking)
+  checkOptions('rankingMeasures', options, rankingTypes)
   const { at = [1, 5, 10, 100] } = options
   for (const k of at) {
     if (Number.isInteger(k) && k >= 1) continue

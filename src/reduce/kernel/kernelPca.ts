@@ -7,7 +7,7 @@ import { type Dense, dense, type Products, rowsOf, transposed, withProducts } fr
 import { largestOfMatrix } from '../eigen.ts'
 import { type SavedReducer, writeReducer } from '../files.ts'
 import { pieces, scaledColumns } from '../linear/linearReducer.ts'
-import * as types from '../optionTypes.ts'
+import * as types from '../methodTypes.ts'
 import { placed, type Rows, rowsToFit, rowsToTransform } from '../rows.ts'
 import type { FitOptions, Reducer, TransformOptions } from '../types.ts'
 

@@ -7,7 +7,7 @@ import { type EmbeddingOptions, type Model, withGraph } from '../../models/index
 import type { Matrix } from '../../tensor/index.ts'
 import { type Dense, dense, withProducts } from '../dense.ts'
 import { writeReducer } from '../files.ts'
-import * as types from '../optionTypes.ts'
+import * as types from '../methodTypes.ts'
 import { placed, type Rows, rowsToTransform } from '../rows.ts'
 import type { AppendOptions, LinearReducer, TransformOptions } from '../types.ts'
 import { append } from './append.ts'

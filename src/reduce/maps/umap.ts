@@ -4,7 +4,7 @@ import { breathe, checkCount, checkOptions, PipiloError } from '../../base/index
 import type { Matrix } from '../../tensor/index.ts'
 import { dense } from '../dense.ts'
 import { type SavedReducer, writeReducer } from '../files.ts'
-import * as types from '../optionTypes.ts'
+import * as types from '../methodTypes.ts'
 import { placed, type Rows, rowsToFit, rowsToTransform } from '../rows.ts'
 import type { FitOptions, Reducer, TransformOptions } from '../types.ts'
 import { type Curve, curveOf } from './curve.ts'

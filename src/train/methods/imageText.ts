@@ -1,9 +1,10 @@
 /** Pictures and their texts in one space: CLIP's way and SigLIP's. */
-import { checkOptions } from '../../base/index.ts'
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import type { Objective } from '../objective.ts'
 import { clipLoss, MAX_LOGIT_SCALE, sigLipLoss } from '../objectives/imageText.ts'
-import * as types from '../optionTypes.ts'
+
+const imageTextTypes: OptionTable<ImageTextOptions> = { loss: is.oneOf(['clip', 'siglip']) }
 
 /** Options of {@link imageText}. */
 export interface ImageTextOptions {
@@ -24,7 +25,7 @@ export interface ImageTextOptions {
  * @remarks The data has the columns `image` and `text`.
  */
 export function imageText(given: ImageTextOptions = {}): Objective {
-  checkOptions('imageText', given, types.imageText)
+  checkOptions('imageText', given, imageTextTypes)
   const { loss = 'clip' } = given
   return {
     name: loss,

@@ -1,5 +1,5 @@
 /** Embeddings from labels: pairs, triplets and supervised contrast. */
-import { checkOptions } from '../../base/index.ts'
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { l2Normalize } from '../../nn/index.ts'
 import { tensor } from '../../tensor/index.ts'
@@ -10,7 +10,19 @@ import {
   type SupervisedContrastiveOptions,
   supervisedContrastive,
 } from '../objectives/supervisedContrastive.ts'
-import * as types from '../optionTypes.ts'
+
+const classPairsTypes: OptionTable<ContrastiveOptions> = { margin: is.numeric(), distance: is.any }
+
+const supervisedContrastTypes: OptionTable<SupervisedContrastiveOptions> = {
+  temperature: is.numeric(0),
+  rescale: is.flag,
+}
+
+const tripletsTypes: OptionTable<TripletsOptions> = {
+  mining: is.oneOf(['all', 'hard', 'semi-hard']),
+  margin: is.numeric(),
+  normalize: is.flag,
+}
 
 /** Options of {@link triplets}. */
 export interface TripletsOptions {
@@ -33,7 +45,7 @@ export interface TripletsOptions {
  * @remarks The data has the columns `image` and `label`, with two classes at least; batches have several rows of several classes.
  */
 export function triplets(given: TripletsOptions = {}): Objective {
-  checkOptions('triplets', given, types.triplets)
+  checkOptions('triplets', given, tripletsTypes)
   const { mining = 'hard', margin = 0.3, normalize = true } = given
   const losses = { all: batchAllTriplet, hard: batchHardTriplet, 'semi-hard': batchSemiHardTriplet }
   return {
@@ -57,7 +69,7 @@ export function triplets(given: TripletsOptions = {}): Objective {
  * The data has the columns `image` and `label`, with two classes at least. Pairs of texts that are labelled themselves are {@link labelledPairs}.
  */
 export function classPairs(options: ContrastiveOptions = {}): Objective {
-  checkOptions('classPairs', options, types.classPairs)
+  checkOptions('classPairs', options, classPairsTypes)
   return {
     name: 'class pairs',
     leastBatch: 4,
@@ -90,7 +102,7 @@ export function classPairs(options: ContrastiveOptions = {}): Objective {
  * ```
  */
 export function supervisedContrast(options: SupervisedContrastiveOptions = {}): Objective {
-  checkOptions('supervisedContrast', options, types.supervisedContrast)
+  checkOptions('supervisedContrast', options, supervisedContrastTypes)
   return {
     name: 'supervised contrast',
     leastBatch: 4,

@@ -1,9 +1,15 @@
 /** A classifier on vectors that are ready: a linear probe. */
-import { checkOptions } from '../../base/index.ts'
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import type { Objective } from '../objective.ts'
 import { type CrossEntropyOptions, crossEntropy } from '../objectives/crossEntropy.ts'
-import * as types from '../optionTypes.ts'
 import { accuracy, checkClasses } from './classification.ts'
+
+const probeTypes: OptionTable<CrossEntropyOptions & { readonly dimensions: number }> = {
+  labelSmoothing: is.numeric(0, 1),
+  weight: is.instance('weights'),
+  ignoreIndex: is.numeric(),
+  dimensions: is.count(1),
+}
 
 /**
  * Cross-entropy of a head over the column `vector`; its metric is `accuracy`.
@@ -15,7 +21,7 @@ import { accuracy, checkClasses } from './classification.ts'
  * ```
  */
 export function probe(given: CrossEntropyOptions & { readonly dimensions: number }): Objective {
-  checkOptions('probe', given, types.probe)
+  checkOptions('probe', given, probeTypes)
   const { dimensions, ...options } = given
   return {
     name: 'probe',

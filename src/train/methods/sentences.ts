@@ -1,6 +1,6 @@
 /** Sentence embeddings: from scored or labelled pairs, from pairs and triplets that belong together, or from single texts. */
 
-import { checkOptions, PipiloError } from '../../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import type { Objective, Scope } from '../objective.ts'
 import { type ContrastiveOptions, contrastive } from '../objectives/contrastive.ts'
@@ -8,7 +8,35 @@ import { matryoshka } from '../objectives/matryoshka.ts'
 import { multipleNegativesRanking, simCse } from '../objectives/multipleNegatives.ts'
 import { coSent, cosineSimilarityLoss } from '../objectives/similarityScores.ts'
 import { type TripletOptions, tripletLoss } from '../objectives/triplet.ts'
-import * as types from '../optionTypes.ts'
+
+const labelledPairsTypes: OptionTable<LabelledPairsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  margin: is.numeric(),
+  distance: is.any,
+}
+
+const rankedPairsTypes: OptionTable<RankedPairsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  negatives: is.flag,
+  scale: is.numeric(),
+}
+
+const scoredPairsTypes: OptionTable<ScoredPairsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  loss: is.oneOf(['cosine', 'cosent']),
+  scale: is.numeric(),
+}
+
+const singleTextsTypes: OptionTable<SingleTextsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  temperature: is.numeric(0),
+}
+
+const textTripletsTypes: OptionTable<TextTripletsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  margin: is.numeric(),
+  distance: is.any,
+}
 
 /** Options of the objectives of sentences. */
 export interface SentencesOptions {
@@ -36,7 +64,7 @@ export interface ScoredPairsOptions extends SentencesOptions {
  * @remarks The data has the columns `sentence1`, `sentence2` and `score`.
  */
 export function scoredPairs(given: ScoredPairsOptions = {}): Objective {
-  checkOptions('scoredPairs', given, types.scoredPairs)
+  checkOptions('scoredPairs', given, scoredPairsTypes)
   const { loss = 'cosine', scale = 1, dims } = given
   return {
     name: `scored pairs (${loss})`,
@@ -67,7 +95,7 @@ export interface LabelledPairsOptions extends SentencesOptions, ContrastiveOptio
  * @throws `INPUT_INVALID` for other classes
  */
 export function labelledPairs(given: LabelledPairsOptions = {}): Objective {
-  checkOptions('labelledPairs', given, types.labelledPairs)
+  checkOptions('labelledPairs', given, labelledPairsTypes)
   const { dims, ...options } = given
   return {
     name: 'labelled pairs',
@@ -108,7 +136,7 @@ export interface RankedPairsOptions extends SentencesOptions {
  * @remarks The data has the columns `anchor` and `positive` (and `negative`). No batch holds a text twice.
  */
 export function rankedPairs(given: RankedPairsOptions = {}): Objective {
-  checkOptions('rankedPairs', given, types.rankedPairs)
+  checkOptions('rankedPairs', given, rankedPairsTypes)
   const { negatives = false, scale = 20, dims } = given
   return {
     name: 'ranked pairs',
@@ -141,7 +169,7 @@ export interface TextTripletsOptions extends SentencesOptions, TripletOptions {}
  * it tells each anchor from the whole batch.
  */
 export function textTriplets(given: TextTripletsOptions = {}): Objective {
-  checkOptions('textTriplets', given, types.textTriplets)
+  checkOptions('textTriplets', given, textTripletsTypes)
   const { dims, ...options } = given
   return {
     name: 'text triplets',
@@ -171,7 +199,7 @@ export interface SingleTextsOptions extends SentencesOptions {
  * @remarks The data has the column `text`. The network needs dropout.
  */
 export function singleTexts(given: SingleTextsOptions = {}): Objective {
-  checkOptions('singleTexts', given, types.singleTexts)
+  checkOptions('singleTexts', given, singleTextsTypes)
   const { temperature = 0.05, dims } = given
   return {
     name: 'simcse',
