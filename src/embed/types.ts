@@ -79,7 +79,7 @@ export type AnyInput = Input | TextImageInput | TensorInput
 export type Prompt = string | { readonly text: string }
 
 /**
- * What inputs may name that are no content themselves. Content (bytes, pixels, `data:`) is always taken.
+ * Paths and addresses that inputs may name. Content (bytes, pixels, `data:`) is always taken.
  *
  * @example
  * ```ts

@@ -1,4 +1,4 @@
-// What a collection remembers of how files were read into it: the folder that ids are relative to, and options of reading.
+// The memory of a collection of how files were read into it: the folder that ids are relative to, and options of reading.
 import { stat } from 'node:fs/promises'
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { canonicalJson, PipiloError } from '../base/index.ts'
@@ -8,7 +8,7 @@ import type { Collection, FilesMemory } from './types.ts'
 export type Reading = Omit<FilesMemory, 'root'>
 
 /**
- * What holds for a run: what it says itself, else what the collection remembers, which it then remembers, too. Ids are relative to the folder
+ * The memory that holds for a run: what it says itself, else what the collection remembers, which it then remembers, too. Ids are relative to the folder
  * of the first run, wherever a later one is started: files outside have their whole path.
  *
  * @throws PipiloError `COLLECTION_MISMATCH` where ids are relative to a folder that nobody knows any more
@@ -72,7 +72,7 @@ export function written({ root, ...rest }: FilesMemory, database: string | undef
   return JSON.stringify({ root: sep === '/' ? from : from.replaceAll(sep, '/'), ...rest })
 }
 
-/** What {@link written} wrote; undefined for what is none of it. */
+/** The memory that {@link written} wrote; undefined for what is none of it. */
 export function remembered(text: string | undefined, database: string | undefined): FilesMemory | undefined {
   if (text === undefined) return undefined
   try {

@@ -396,7 +396,7 @@ class Run {
     const left = ordinary || this.#options.onError === 'skip'
     if (!left) throw thrown
     const { id, path = id, line } = input
-    // What is missing is looked for when rows are pruned.
+    // A file that is missing is looked for when rows are pruned.
     if (thrown.code !== 'FILE_NOT_FOUND') {
       const system = thrown.code === 'FILE_UNREADABLE' || thrown.code === 'NETWORK'
       this.left[system ? 'unread' : 'unfit'].add(line === undefined ? path : id)

@@ -93,7 +93,7 @@ export interface SearchOptions {
   readonly signal?: AbortSignal
 }
 
-/** What a collection remembers of the files that `indexFiles` reads into it. */
+/** Memory of a collection of the files that `indexFiles` reads into it. */
 export interface FilesMemory {
   /** Folder that paths and ids are relative to: the working folder of the first run. */
   readonly root: string
@@ -180,7 +180,7 @@ export interface Collection {
   count(): Promise<number>
   /** The metadata fields that rows have or had, by name: what a filter can name. */
   fields(): Promise<Field[]>
-  /** What is remembered of the files that were indexed; undefined where none were, or only by versions that remembered nothing. */
+  /** Memory of the files that were indexed; undefined where none were, or only by versions that remembered nothing. */
   filesMemory(): Promise<FilesMemory | undefined>
   /** Changes {@link Collection.filesMemory}, in a turn of its own; resolves to what holds then. */
   rememberFiles(change: (before: FilesMemory | undefined) => FilesMemory): Promise<FilesMemory>

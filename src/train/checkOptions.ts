@@ -1,8 +1,9 @@
 /** Checks of the options of `train`, before anything is read or written. */
 import { checkOptions as check, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { updatesOf } from '../graph/index.ts'
+import { devices } from '../runtime/index.ts'
 import { checkedSides } from './augmentations/checks.ts'
-import type { TrainOptions } from './options.ts'
+import type { MetricsOptions, TrainOptions } from './options.ts'
 import type { TrainingStep } from './step.ts'
 
 const trainTypes: OptionTable<TrainOptions> = {

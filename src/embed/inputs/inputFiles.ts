@@ -100,7 +100,7 @@ function found(path: string, about: Stats): FoundFile {
   return { path, found: true, error }
 }
 
-/** What has a name that is not UTF-8: it cannot be asked for by a text. */
+/** A file whose name is not UTF-8: it cannot be asked for by a text. */
 function unnamed(folder: string, name: string): FoundFile {
   const path = join(folder, name)
   const error = new PipiloError('FILE_UNREADABLE', `${path} has a name that is not UTF-8.`, {

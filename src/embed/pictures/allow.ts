@@ -1,4 +1,4 @@
-// What an embedder may read for a caller whom nobody trusts.
+// Checks of paths and addresses that an embedder may read for a caller whom nobody trusts.
 import { realpath } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import { is, type OptionType, PipiloError } from '../../base/index.ts'

@@ -18,7 +18,7 @@ export interface DecodeOptions {
   /** Name in errors of a picture without a name. Default `the picture`. */
   readonly label?: string
   readonly signal?: AbortSignal
-  /** What may be read: see `EmbedderOptions`. Default: everything. */
+  /** Paths and addresses that may be read: see `EmbedderOptions`. Default: everything. */
   readonly allow?: Allow
 }
 
