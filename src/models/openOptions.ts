@@ -18,6 +18,7 @@ export const openOptionTypes: OptionTable<OpenOptions> = {
   modality: is.oneOf(modalities),
   strict: is.flag,
   architecture: is.name,
+  prefix: is.text,
   size: is.either(side, is.listOf(side, 2, 2)),
   dtype: is.oneOf([...precisions, ...fileWords]),
 }
