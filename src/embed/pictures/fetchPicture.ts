@@ -63,7 +63,7 @@ export async function fetchPicture(
       const location = response.headers.get('location')
       if (response.status >= 300 && response.status < 400 && location) {
         await response.body?.cancel()
-        if (!URL.canParse(location, url)) throw failure('it redirects to what is no address')
+        if (!URL.canParse(location, url.href)) throw failure('it redirects to what is no address')
         const next = new URL(location, url)
         if (!/^https?:$/.test(next.protocol)) throw failure(`it redirects to ${next.protocol}`)
         if (url.protocol === 'https:' && next.protocol === 'http:')

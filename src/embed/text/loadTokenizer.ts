@@ -10,6 +10,7 @@ export const tokenizerOptions: OptionTable<TokenizerOptions> = {
   clean: is.oneOf(['siglip', 'canonicalize']),
   specialTokens: is.flag,
   dropUnknown: is.flag,
+  rows: is.count(1),
 }
 
 /** See `loadTokenizer` in onDemand.ts. */
