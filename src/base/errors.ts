@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'INPUT_INVALID'
   | 'INPUT_TOO_LONG'
   | 'INPUT_UNKNOWN'
+  | 'INPUT_DENIED'
   | 'IMAGE_INVALID'
   | 'IMAGE_TOO_LARGE'
   | 'TEXT_INVALID'

@@ -16,9 +16,14 @@ function copyOf(value: unknown, depth: number): unknown {
     )
   }
   if (Array.isArray(value)) return value.map((entry) => copyOf(entry, depth + 1))
-  if (typeof value !== 'object' || value === null) return value
+  if (!isPlainObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, copyOf(entry, depth + 1)]))
+}
+
+/** True for an object that is no array and of no class. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   // Plain objects of another realm have a prototype that is not ours, and none above it.
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, copyOf(entry, depth + 1)]))
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

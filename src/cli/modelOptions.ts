@@ -179,12 +179,17 @@ export function readOptions(
   const overlap = numberOption(args.overlap, 'overlap', 0)
   if (by === 'line' && (tokens !== undefined || overlap !== undefined || args.columns !== undefined))
     throw usageError('--chunk, --overlap and --columns are for passages, and --by line gives lines.')
+  const columns = args.columns?.split(',').map((name) => name.trim())
+  if (columns && (columns.includes('') || new Set(columns).size < columns.length))
+    throw usageError(
+      `--columns is names with commas between them, each once, not ${JSON.stringify(args.columns)}.`,
+    )
   return {
     ...(by && { by }),
     ...((tokens !== undefined || overlap !== undefined) && {
       chunk: { ...(tokens !== undefined && { tokens }), ...(overlap !== undefined && { overlap }) },
     }),
-    ...(args.columns !== undefined && { columns: args.columns.split(',').map((name) => name.trim()) }),
+    ...(columns && { columns }),
     ...(args.encoding !== undefined && { encoding: args.encoding }),
   }
 }

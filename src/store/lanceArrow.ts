@@ -28,6 +28,15 @@ export const hasKey = (schema: Arrow.Schema): boolean =>
     ({ name, metadata }) => name === 'id' && Object.keys(primaryKey).every((key) => metadata.has(key)),
   )
 
+/** A text of ours beside the rows: unlike what the schema says, it can be changed. */
+const noteKey = 'pipilo.files'
+const noteField = 'metadata'
+
+export const noteOf = (schema: Arrow.Schema): string | undefined =>
+  schema.fields.find(({ name }) => name === noteField)?.metadata.get(noteKey)
+
+export const noteFor = (note: string) => ({ path: noteField, metadata: { [noteKey]: note } })
+
 /** The columns every collection has; metadata adds more, one a key and kind, so that filters can use them. */
 export function schemaOf(info: CollectionInfo): Arrow.Schema {
   const { Field, FixedSizeList, Float32, Schema, Utf8 } = arrow()

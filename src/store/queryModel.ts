@@ -38,8 +38,6 @@ export class QueryModel {
     }
     const isText = 'text' in query
     const modality = isText ? 'text' : 'image'
-    if (isText && typeof query.text !== 'string')
-      throw new PipiloError('INPUT_INVALID', `The query's text is a ${typeof query.text}, not a string.`)
     const refused = refuseModality(
       { name: recipe.source.name, modality: recipe.modality },
       { id: 'The query', modality },

@@ -31,6 +31,7 @@ export const optionRoles = {
   maxWaitingTokens: 'runtime',
   maxWaitingPixels: 'runtime',
   maxPixels: 'runtime',
+  allow: 'runtime',
   device: 'runtime',
   isolate: 'runtime',
   runtime: 'runtime',
@@ -62,6 +63,7 @@ export type RuntimeOptions = Pick<
   | 'batchTokens'
   | 'batchPixels'
   | 'maxPixels'
+  | 'allow'
   | 'maxWaitingTokens'
   | 'maxWaitingPixels'
   | 'device'

@@ -1,7 +1,6 @@
 // Bounds what the functions of a model amount to once each stands at its calls.
 import { PipiloError } from '../../base/index.ts'
-import { functionKey } from '../passes/walk.ts'
-import { subgraphs } from '../passes/walk.ts'
+import { functionKey, subgraphs } from '../passes/walk.ts'
 import type { Graph, GraphFunction, Node } from '../types.ts'
 
 /** Most nodes of a model with all functions put in place: opening looks at each, and ONNX Runtime too. The largest exports have some ten thousand. */

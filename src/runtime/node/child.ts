@@ -10,7 +10,7 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // Ctrl+C is for the parent, which may finish what it does.
 process.on('SIGINT', () => {})
 try {
-  // Where memory runs out, Linux ends this process and not its parent.
+  // Linux, where memory runs out, ends this process and not its parent.
   writeFileSync('/proc/self/oom_score_adj', '1000')
 } catch {
   // Other systems choose for themselves.

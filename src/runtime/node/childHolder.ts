@@ -57,7 +57,7 @@ export class ChildHolder implements Holder {
       if (this.#ended) return reject(this.#ended)
       this.#waiting = { resolve, reject }
       this.#idle(false)
-      // What cannot be sent because the child has ended is told by its end.
+      // A request that cannot be sent as the child has ended is told by its end.
       this.#child.send(request, (error) => {
         if (error && !/EPIPE|channel closed|ECONNRESET/i.test(error.message)) this.#settle()?.reject(error)
       })

@@ -1,8 +1,9 @@
 // Compiles graphs to sessions, on worker threads or on the calling one, and keeps what the library made of them.
 import { cacheFolder } from '../../base/files/index.ts'
-import { abortError, PipiloError } from '../../base/index.ts'
+import { abortError, checkOptions, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
+import { compileOptionTypes } from '../compileOptions.ts'
 import type { CompileOptions, Device, Session } from '../types.ts'
 import { counts } from './counts.ts'
 import { checkDevice } from './device.ts'
@@ -22,6 +23,7 @@ import { ABORTED, Pool } from './pool.ts'
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+  checkOptions<CompileOptions>('compile', options, compileOptionTypes)
   const device = checkDevice(options.device ?? 'cpu')
   if (device !== 'cpu') {
     if (options.isolate) {

@@ -11,7 +11,7 @@ export function sealedJson(value: unknown): string {
   return `${crc32(text)} ${text}`
 }
 
-/** What {@link sealedJson} wrote; undefined for anything else. */
+/** Content that {@link sealedJson} wrote; undefined for anything else. */
 export function openSealedJson(sealed: string): unknown {
   const at = sealed.indexOf(' ')
   const text = sealed.slice(at + 1)
