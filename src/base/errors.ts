@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'ABORTED'
   // inputs
   | 'INPUT_INVALID'
+  | 'INPUT_TOO_LONG'
   | 'INPUT_UNKNOWN'
   | 'IMAGE_INVALID'
   | 'IMAGE_TOO_LARGE'

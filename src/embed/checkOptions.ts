@@ -52,6 +52,7 @@ export const embedderOptionTypes: OptionTable<EmbedderOptions> = {
 export const embedOptionTypes: OptionTable<EmbedOptions> = {
   onError: onErrorType,
   prompt: promptType,
+  truncate: is.oneOf(['end', 'start', 'error']),
   signal: is.abortSignal,
   onProgress: is.callback,
 }

@@ -120,7 +120,13 @@ describe('texts', () => {
   })
 
   it('takes nothing and gives nothing', async () => {
-    expect(await text.embed([])).toMatchObject({ vectors: [], dimensions: 384, truncated: [], errors: [] })
+    expect(await text.embed([])).toMatchObject({
+      vectors: [],
+      dimensions: 384,
+      truncated: [],
+      tokens: [],
+      errors: [],
+    })
   })
 
   it('names an input that is no text, and goes on where asked to', async () => {
@@ -149,6 +155,32 @@ describe('texts', () => {
     ]
     for (const vector of prompted) expect(cosineSimilarity(vector, expected!)).toBeGreaterThan(0.999999)
     expect((await e.embed(['word '.repeat(20)])).truncated).toEqual([0])
+    await e.dispose()
+  })
+
+  it('cuts long texts at their end, at their start, or refuses them, and says how many tokens it read', async () => {
+    const e = await embedder('all-MiniLM-L6-v2', { maxLength: 6 })
+    const long = 'one two three four five six'
+    const texts = ['two three', long]
+    const [, end] = (await e.embed(texts)).vectors
+    expect(await e.embed(texts, { truncate: 'end' })).toMatchObject({ truncated: [1], tokens: [4, 6] })
+    expect(cosineSimilarity(end!, (await e.embed(['one two three four'])).vectors[0]!)).toBeGreaterThan(
+      0.999999,
+    )
+    const start = await e.embed(texts, { truncate: 'start' })
+    expect([start.truncated, start.tokens]).toEqual([[1], [4, 6]])
+    const tail = (await e.embed(['three four five six'])).vectors[0]!
+    expect(cosineSimilarity(start.vectors[1]!, tail)).toBeGreaterThan(0.999999)
+    await expect(e.embed(texts, { truncate: 'error' })).rejects.toMatchObject({
+      code: 'INPUT_TOO_LONG',
+      input: 1,
+    })
+    const kept = await e.embed(texts, { truncate: 'error', onError: 'skip' })
+    expect([kept.errors.map(({ index }) => index), kept.tokens]).toEqual([[1], [4, 0]])
+    expect((await all(e.stream(texts, { truncate: 'start' }))).map(({ tokens }) => tokens)).toEqual([4, 6])
+    await expect(e.embed(texts, { truncate: 'middle' as 'end' })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    })
     await e.dispose()
   })
 
@@ -282,7 +314,8 @@ describe('options', () => {
 
     const averaged = await embedder(model, { chunk: { tokens: 64, overlap: 8 } })
     const mean = await averaged.embed(['short', long])
-    expect([mean.vectors.length, mean.chunks, mean.truncated]).toEqual([2, undefined, []])
+    const read = [3, chunks!.slice(1).reduce((sum, { tokens }) => sum + tokens, 0)]
+    expect([mean.vectors.length, mean.chunks, mean.truncated, mean.tokens]).toEqual([2, undefined, [], read])
     const sum = new Float32Array(384)
     for (const [i, vector] of vectors.entries()) {
       if (i > 0) for (const [j, value] of vector.entries()) sum[j]! += value * chunks![i]!.tokens

@@ -155,8 +155,8 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     options: Omit<EmbedOptions, 'onProgress'> = {},
   ): AsyncGenerator<StreamResult<I, Float32Array | Matrix>> {
     checkCall(options, 'stream')
-    for await (const { input, tokens, place, ...row } of this.#rows(inputs, options)) {
-      const chunk = place && { input: row.index, ...place, tokens }
+    for await (const { input, place, ...row } of this.#rows(inputs, options)) {
+      const chunk = place && { input: row.index, ...place, tokens: row.tokens }
       yield { ...row, vector: alone(row.vector), input: input as I, ...(chunk && { chunk }) }
       // Rows of the same window that are there already are not handed on to a caller who has given up.
       throwIfAborted(options.signal)

@@ -136,6 +136,12 @@ export interface EmbedOptions {
   readonly onError?: 'throw' | 'skip'
   /** Prompt of the texts; pictures among them have none. Default: the embedder's. */
   readonly prompt?: Prompt
+  /**
+   * Texts of more tokens than the model's limit, special tokens and prompt included, lose their `end` or their `start` (the prompt
+   * first), or are an `error` (`INPUT_TOO_LONG`). With `chunk` none is too long. Default: the side that the tokenizer's files say,
+   * else `end`.
+   */
+  readonly truncate?: 'end' | 'start' | 'error'
   readonly signal?: AbortSignal
   readonly onProgress?: (event: { done: number; total: number }) => void
 }
@@ -156,6 +162,11 @@ export interface EmbedResult<V extends Float32Array | Matrix = Float32Array> {
   readonly dimensions: number
   /** Indices of inputs that were cut to the model's limit. */
   readonly truncated: number[]
+  /**
+   * Tokens that the model read of each input, special tokens and prompt included: those of all its chunks together. 0 for pictures,
+   * tensors and what failed.
+   */
+  readonly tokens: number[]
   /** With `onError: 'skip'`: what failed; its row is NaN (an empty Matrix for `pool: 'none'`). */
   readonly errors: { readonly index: number; readonly error: PipiloError }[]
   /** With `chunk: { pool: 'keep' }`: the place of each vector. */
@@ -168,6 +179,8 @@ export interface StreamResult<I = AnyInput, V extends Float32Array | Matrix = Fl
   readonly input: I
   readonly vector: V
   readonly truncated: boolean
+  /** Tokens that the model read, special tokens and prompt included; 0 for pictures, tensors and what failed. */
+  readonly tokens: number
   readonly error?: PipiloError
   readonly chunk?: ChunkPlace
 }

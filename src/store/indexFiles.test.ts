@@ -60,7 +60,7 @@ function letters(modality: 'text' | 'image' = 'text') {
         for (const letter of text.toLowerCase().matchAll(/[a-z]/g)) vector[letter[0].charCodeAt(0) - 97]! += 1
         return text.includes('nothing') ? new Float32Array(DIMENSIONS) : vector
       })
-      return { vectors, data: new Float32Array(), dimensions: DIMENSIONS, truncated: [], errors }
+      return { vectors, data: new Float32Array(), dimensions: DIMENSIONS, truncated: [], tokens: [], errors }
     },
   }
 }
@@ -351,7 +351,7 @@ describe('indexFiles', () => {
     await expect(run(['a.txt'], { embedder: other })).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
     const matrices = {
       ...embedder,
-      embed: async () => ({ vectors: [{}], data: [], dimensions: 27, truncated: [], errors: [] }),
+      embed: async () => ({ vectors: [{}], data: [], dimensions: 27, truncated: [], tokens: [], errors: [] }),
     } as unknown as typeof embedder
     await expect(run(['a.txt'], { embedder: matrices })).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })

@@ -3,7 +3,7 @@ import type { PipiloError } from '../../base/index.ts'
 import type { Card } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { TensorContent } from '../tensors/content.ts'
-import type { Input } from '../types.ts'
+import type { EmbedOptions, Input } from '../types.ts'
 
 /** One row of a batch: an input, or a chunk of one. */
 export interface Unit {
@@ -11,6 +11,8 @@ export interface Unit {
   readonly owner: number
   /** Cost in a batch: tokens, pixels, or numbers. */
   readonly size: number
+  /** Of texts: how many tokens, special ones and the prompt's included. */
+  readonly tokens?: number
   /** Token ids, or the bytes of RGB pixels. */
   readonly content: readonly number[] | Uint8Array
   /** Of tensors: those of the graph's inputs. */
@@ -40,6 +42,8 @@ export interface PrepareOptions {
   readonly indexOf: (owner: number) => number
   /** Words before every text. */
   readonly prompt: string
+  /** See {@link EmbedOptions.truncate}. */
+  readonly truncate?: EmbedOptions['truncate'] | undefined
   readonly signal: AbortSignal
   /** Takes an input's error; throws it, or remembers it so that the input is left out. */
   readonly onError: (owner: number, error: PipiloError) => void

@@ -26,8 +26,8 @@ export function rowsOf(
     const vector = matrices ? nothing : new Float32Array(dimensions).fill(Number.NaN)
     return [{ index, input, vector, truncated: false, tokens: 0, error }]
   }
-  return rows.map(({ unit: { truncated, size, place }, vector }) => {
-    return { index, input, vector, truncated, tokens: size, ...(place && { place }) }
+  return rows.map(({ unit: { truncated, tokens = 0, place }, vector }) => {
+    return { index, input, vector, truncated, tokens, ...(place && { place }) }
   })
 }
 
@@ -62,11 +62,13 @@ export function collect(
     if (error) errors.push({ index, error })
     if (cut) truncated.push(index)
   }
+  const tokens = new Array<number>(1 + (rows.at(-1)?.index ?? -1)).fill(0)
+  for (const row of rows) tokens[row.index]! += row.tokens
   const chunks = rows.map(({ index, place, tokens }): ChunkPlace => {
     return { input: index, start: place?.start ?? 0, end: place?.end ?? 0, tokens }
   })
   const all = data ? { data, vectors: rows.map(({ vector }) => vector) } : join(rows)
-  return { ...all, dimensions, truncated, errors, ...(keepChunks && { chunks }) }
+  return { ...all, dimensions, truncated, tokens, errors, ...(keepChunks && { chunks }) }
 }
 
 /** Lays vectors or matrices one after the other in one array, and gives them again as views of it. */

@@ -2,7 +2,7 @@
 import { abortError, onAbort, orAborted, type PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { ValueInfo } from '../../graph/index.ts'
 import type { Session } from '../../runtime/index.ts'
-import type { AnyInput, Input } from '../types.ts'
+import type { AnyInput, EmbedOptions, Input } from '../types.ts'
 import { Backlog } from './backlog.ts'
 import { BatchSession, type Result } from './batchSession.ts'
 import { Gathering } from './gathering.ts'
@@ -22,6 +22,7 @@ export interface RunOptions {
   readonly skip: boolean
   /** Words before every text. */
   readonly prompt: string
+  readonly truncate?: EmbedOptions['truncate'] | undefined
   readonly signal?: AbortSignal | undefined
   /** Called as inputs are done, with how many. */
   readonly onDone?: (count: number) => void
@@ -117,7 +118,7 @@ export class Runner<In = Input> {
 
   async #window<I extends In>(
     inputs: readonly I[],
-    { skip, prompt, onDone, signal, base, expected }: WindowOptions,
+    { skip, prompt, truncate, onDone, signal, base, expected }: WindowOptions,
   ): Promise<Outcome<I>[]> {
     const preparation = this.#preparation
     const errors = new Map<number, PipiloError>()
@@ -129,6 +130,7 @@ export class Runner<In = Input> {
     const units = await preparation.prepare(inputs, {
       indexOf: (owner) => base + owner,
       prompt,
+      truncate,
       signal,
       onError,
     })

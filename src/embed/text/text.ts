@@ -102,9 +102,10 @@ export class TextPreparation implements Preparation {
 
   async prepare(
     inputs: readonly Input[],
-    { indexOf, prompt, signal, onError }: PrepareOptions,
+    { indexOf, prompt, truncate, signal, onError }: PrepareOptions,
   ): Promise<Unit[]> {
     const { tokenizer, maxLength, chunks, text } = this.#options
+    const cut = truncate === 'error' ? undefined : truncate
     const units: Unit[] = []
     for (const [owner, input] of inputs.entries()) {
       const pause = breathe()
@@ -114,16 +115,21 @@ export class TextPreparation implements Preparation {
         onError(owner, notText(input, indexOf(owner)))
       } else if (chunks) {
         for (const { ids, start, end } of await chunkText(input, tokenizer, chunks, prompt)) {
-          units.push({ owner, content: ids, size: ids.length, truncated: false, place: { start, end } })
+          const sizes = { size: ids.length, tokens: ids.length }
+          units.push({ owner, content: ids, ...sizes, truncated: false, place: { start, end } })
         }
       } else {
-        const { ids, truncated } = tokenizer.encode(prompt + input, maxLength)
+        const { ids, truncated } = tokenizer.encode(prompt + input, maxLength, cut)
+        if (truncated && truncate === 'error') {
+          onError(owner, tooLong(indexOf(owner), maxLength))
+          continue
+        }
         // Padding would stand in for it, with a vector of its own.
         if (ids.length === 0 && text?.specialTokens === false) {
           onError(owner, noToken(indexOf(owner)))
           continue
         }
-        units.push({ owner, content: ids, size: ids.length, truncated })
+        units.push({ owner, content: ids, size: ids.length, tokens: ids.length, truncated })
       }
     }
     return units
@@ -217,6 +223,14 @@ function noToken(index: number): PipiloError {
       input: index,
       hint: 'Leave out empty texts, or skip them with onError.',
     },
+  )
+}
+
+function tooLong(index: number, limit: number): PipiloError {
+  return new PipiloError(
+    'INPUT_TOO_LONG',
+    `Input ${index} has more than the ${limit} tokens that the model reads, special tokens and prompt included.`,
+    { input: index, hint: "Shorten it, split it with chunk, or let truncate: 'end' or 'start' cut it." },
   )
 }
 

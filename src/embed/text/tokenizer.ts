@@ -70,11 +70,17 @@ export class TextTokenizer {
   }
 
   /**
-   * Ids of a text, special tokens at both ends, at most `maxLength` in all: what is too long loses its end, or its beginning where
-   * the file cuts on the left. Of a long text that loses its end only as much is looked at as the limit needs.
+   * Ids of a text, special tokens at both ends, at most `maxLength` in all: what is too long loses its end, or its start.
+   * Of a long text that loses its end only as much is looked at as the limit needs.
+   *
+   * @param cut default: what the file says, else `end`
    */
-  encode(whole: string, maxLength = Number.POSITIVE_INFINITY): Encoding {
-    if (this.#steps.cutsLeft) return this.#cutLeft(whole, maxLength)
+  encode(
+    whole: string,
+    maxLength = Number.POSITIVE_INFINITY,
+    cut: 'start' | 'end' = this.#steps.cutsLeft ? 'start' : 'end',
+  ): Encoding {
+    if (cut === 'start') return this.#cutLeft(whole, maxLength)
     const ids = [...this.prefix]
     const limit = Math.max(this.prefix.length, maxLength - this.suffix.length)
     const text = this.#hasBeginnings && Number.isFinite(limit) ? this.#beginning(whole, limit) : whole
