@@ -40,6 +40,8 @@ export type {
   Recipe,
   RecipeSource,
   RecipeText,
+  RemoteApi,
+  RemoteOptions,
   Reranked,
   RerankOptions,
   RuntimeOptions,
@@ -51,7 +53,7 @@ export type {
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
-export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
+export { embedder, openRecipe, recipeKey, remote, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
 export type { Graph, Layer } from './graph/index.ts'
 export type {

@@ -7,6 +7,7 @@ import { QueryModel } from './queryModel.ts'
 import { searchOptionTypes, searchWith } from './searching.ts'
 import type {
   Collection,
+  CollectionOptions,
   Field,
   Filter,
   Hit,
@@ -31,11 +32,16 @@ export class CheckedCollection implements Collection {
   readonly #model: QueryModel
   #closing: Promise<void> | undefined
 
-  constructor(name: string, table: BackendTable, onClose: () => void) {
+  constructor(
+    name: string,
+    table: BackendTable,
+    onClose: () => void,
+    embedder?: CollectionOptions['embedder'],
+  ) {
     this.name = name
     this.#table = table
     this.#onClose = onClose
-    this.#model = new QueryModel(name, table.info)
+    this.#model = new QueryModel(name, table.info, embedder)
   }
 
   get dimensions() {

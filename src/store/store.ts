@@ -73,7 +73,12 @@ class CheckedStore implements Store {
       await table.close()
       throw error
     }
-    const collection = new CheckedCollection(name, table, () => this.#collections.delete(collection))
+    const collection = new CheckedCollection(
+      name,
+      table,
+      () => this.#collections.delete(collection),
+      options.embedder,
+    )
     this.#collections.add(collection)
     return collection
   }
