@@ -6,7 +6,7 @@ import type { RemoteApi } from './types.ts'
 /** An input as it is sent. */
 export type Sent = { readonly text: string } | { readonly image: string }
 
-/** What a request asks for. */
+/** Contents of a request. */
 export interface Asked {
   readonly model: string
   readonly inputs: readonly Sent[]
@@ -16,7 +16,7 @@ export interface Asked {
   readonly query: boolean
 }
 
-/** What an answer holds. */
+/** Contents of an answer. */
 export interface Read {
   readonly vectors: readonly Float32Array[]
   /** Tokens of all inputs together, where the server says it. */

@@ -164,7 +164,7 @@ interface Item {
   readonly input: AnyInput
 }
 
-/** What became of an input. */
+/** An input and its vector. */
 interface Row extends Item {
   readonly vector: Float32Array
   readonly tokens: number

@@ -166,7 +166,7 @@ function parsed(text: string, url: URL): unknown {
   }
 }
 
-/** What an error's body says, in a line: OpenAI's `error.message`, Cohere's `message`, text-embeddings-inference's `error`. */
+/** The reason in an error's body, as one line: OpenAI's `error.message`, Cohere's `message`, text-embeddings-inference's `error`. */
 function reasonIn(text: string): string {
   let said: unknown = text
   try {

@@ -20,7 +20,7 @@ export interface RemoteOptions {
    * `/embed` of text-embeddings-inference. Default `openai`.
    */
   readonly api?: RemoteApi
-  /** What it embeds; pictures are sent as data URLs. Default `text`. */
+  /** Inputs that it takes; pictures are sent as data URLs. Default `text`. */
   readonly modality?: 'text' | 'image' | 'text-image'
   /** Length of the vectors that is asked for, where the model gives several. Default: the model's own. */
   readonly dimensions?: number
