@@ -52,7 +52,7 @@ export const evaluate: OptionTable<EvaluateOptions> = {
   at: is.listOf(is.count(1), 1),
   templates: is.listOf(is.text, 1),
   prompts: is.parts<NonNullable<EvaluateOptions['prompts']>>({ query: is.text, document: is.text }),
-  resamples: is.count(1),
+  resamples: is.count(0),
   seed,
   signal,
   onProgress: is.callback,

@@ -27,7 +27,8 @@ export const fit: OptionTable<FitOptions> = {
 
 export const pca: OptionTable<PcaOptions> = {
   ...fit,
-  components,
+  // A whole number, or a share of the variance.
+  components: is.either(components, is.numeric(0, 1)),
   solver: is.oneOf(['auto', 'full', 'randomized']),
   whiten: is.flag,
 }
