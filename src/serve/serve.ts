@@ -51,6 +51,8 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   } = options
   const limits = checkedLimits(options.limits)
   checkCount('port', port, 0)
+  if (port > 65_535)
+    throw new PipiloError('OPTION_INVALID', `port is ${port}; ports end at 65535.`, { input: 'port' })
   if (keys.some((key) => key.trim() === ''))
     throw new PipiloError('OPTION_INVALID', 'A key is empty.', { input: 'keys' })
   const local = isLoopback(host)
