@@ -13,6 +13,7 @@ import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
 import { cohereRoutes } from './interfaces/cohere.ts'
 import { openAiRoutes } from './interfaces/openai.ts'
+import { pageRoutes } from './interfaces/page.ts'
 import { teiRoutes } from './interfaces/tei.ts'
 import { upkeepRoutes } from './interfaces/upkeep.ts'
 import { Jobs } from './jobs/jobs.ts'
@@ -121,6 +122,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     ...teiRoutes(services),
     ...collectionRoutes(services, { collections, jobs, uploads, files: options.files }),
     ...jobRoutes(jobs),
+    ...(options.page === false ? [] : await pageRoutes(options.page)),
   )
   let closing = false
   const app = appOf(routes, {
