@@ -44,7 +44,7 @@ const env: Record<string, string> = {
 const started: { entry: string[]; command: string[]; cwd: string } = { entry: [], command: [], cwd: root }
 
 mkdirSync(join(root, 'packed'))
-// What the first stage leaves, from the build that is there.
+// The first stage, from the build that is there.
 execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', join(root, 'packed')], {
   cwd: project,
   stdio: ['ignore', 'ignore', 'inherit'],
