@@ -98,7 +98,9 @@ try {
   child.kill('SIGTERM')
   const status = await new Promise((resolve) => child.once('exit', resolve))
   if (status !== 0) throw new Error(`SIGTERM ended it with ${status}`)
-  console.log(`image: ok, ${execFileSync('du', ['-sm', root], { encoding: 'utf8' }).split('\t')[0]} MB`)
+  console.log(
+    `image: ok, ${execFileSync('du', ['-sm', started.cwd], { encoding: 'utf8' }).split('\t')[0]} MB`,
+  )
   passed = true
 } finally {
   child.kill('SIGKILL')
