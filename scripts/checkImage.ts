@@ -74,7 +74,7 @@ for (const [word, rest] of steps) {
 }
 
 let passed = false
-const [program, ...args] = [...started.entry, ...started.command, '--json'] as [string, ...string[]]
+const [program = '', ...args] = [...started.entry, ...started.command, '--json']
 const child = spawn(program, args, { cwd: started.cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
 try {
   await new Promise<void>((resolve, reject) => {

@@ -58,7 +58,10 @@ function cpuSeconds(pid: number): number {
 const body = () => JSON.stringify({ model: 'all-MiniLM-L6-v2', input: text })
 const shares: number[] = []
 for (let round = 0; round < rounds; round++) {
-  const before = await measure<{ rate: number; tokens: number }>('serve/offline.ts', [`${seconds}`, text])
+  const before = await measure<{ rate: number; tokens: number; cpu: number }>('serve/offline.ts', [
+    `${seconds}`,
+    text,
+  ])
   const { child, url } = await start()
   try {
     const embeddings = `${url}/v1/embeddings`
@@ -82,7 +85,7 @@ for (let round = 0; round < rounds; round++) {
     const good = over.filter(({ status }) => status === 200)
     const refused = over.filter(({ status }) => status === 429)
     const last = (await (await fetch(`${url}/metrics`)).text()).match(/^pipilo_resident_bytes (\d+)/m)?.[1]
-    const after = await measure<{ rate: number }>('serve/offline.ts', [`${seconds}`, text])
+    const after = await measure<{ rate: number; cpu: number }>('serve/offline.ts', [`${seconds}`, text])
     const offline = (before.rate + after.rate) / 2
     shares.push(rate / offline)
     console.log(
@@ -94,7 +97,12 @@ for (let round = 0; round < rounds; round++) {
         others: sent.length - right.length,
         p50: Math.round(quantile(latencies, 0.5)),
         p99: Math.round(quantile(latencies, 0.99)),
-        cpu: { server: Number(spent.server.toFixed(1)), client: Number(spent.client.toFixed(1)) },
+        // Milliseconds of the processors a text: they are about the same on a machine that has other things to do.
+        cpu: {
+          offline: Number(((before.cpu + after.cpu) / 2).toFixed(2)),
+          server: Number(((1000 * spent.server) / right.length).toFixed(2)),
+          client: Number(((1000 * spent.client) / right.length).toFixed(2)),
+        },
         twice: {
           asked: over.length,
           goodput: Number((half.length / (long / 2) / rate).toFixed(3)),
