@@ -152,7 +152,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     },
   }) as HttpServer
   // A client that reads nothing of an answer for so long has left.
-  http.setTimeout(2 * limits.seconds * 1000)
+  http.setTimeout(Math.max(60_000, 2 * limits.seconds * 1000))
   try {
     if (options.warm) await Promise.all(offered.map((each) => table.use(each, {}, async () => {})))
     await listen(http, host, port)
