@@ -113,7 +113,11 @@ async function answer(
           route.body &&
           checked(
             route.body,
-            await bodyOf(incoming, { bytes, patience: options.patience / 2, most: BODIES * options.bytes }, held),
+            await bodyOf(
+              incoming,
+              { bytes, patience: options.patience / 2, most: BODIES * options.bytes },
+              held,
+            ),
             'body',
           )
         options.metrics.stage('read', performance.now() - started)
