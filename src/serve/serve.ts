@@ -88,6 +88,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   metrics.gauge('pipilo_queue_share', 'Share of the queue that is taken, from 0 to 1.', () => queue.share)
   metrics.gauge('pipilo_open_models', 'Embedders that are open.', () => table.count)
   metrics.gauge('pipilo_resident_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss())
+  metrics.gauge('pipilo_heap_bytes', 'Objects of JavaScript in it.', () => process.memoryUsage().heapUsed)
   const onError = options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error))
   const cache =
     options.cache &&
