@@ -78,6 +78,7 @@ const inner: Record<string, string[]> = {
     'optionsKey',
     'passageChunk',
     'pathsOf',
+    'placedTokens',
     'promptType',
     'queryPrompt',
     'readInputsOptionTypes',

@@ -53,6 +53,8 @@ export type ErrorCode =
   | 'COLLECTION_MISMATCH'
   | 'COLLECTION_UNKNOWN'
   | 'STORE_FAILED'
+  // servers
+  | 'PORT_IN_USE'
   // command line
   | 'USAGE'
 

@@ -21,6 +21,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   project: async () => (await import('./commands/project.ts')).project,
   duplicates: async () => (await import('./commands/duplicates.ts')).duplicatesCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
 

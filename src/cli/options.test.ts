@@ -316,6 +316,8 @@ const { normalize: _____, ...projectModelRuns } = modelRuns(projectTexts, projec
 // A file that is written takes its further inputs when it runs.
 const { input: ______, ...exportModelRuns } = modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx'])
 
+const checkServe = ['--model', 't', '--check', '--json']
+
 const runs: Record<string, Record<string, Runs>> = {
   project: {
     ...projectModelRuns,
@@ -629,6 +631,37 @@ const runs: Record<string, Record<string, Runs>> = {
     json: [['show', 'texts'], ['--json']],
   },
   models: { json: [[], ['--json']] },
+  serve: {
+    model: [checkServe, ['--model', 'i']],
+    dtype: [checkServe, ['--dtype', 'int8']],
+    device: [checkServe, ['--device', 'none']],
+    threads: [checkServe, ['--threads', '1']],
+    db: [checkServe, ['--db', 'elsewhere']],
+    files: [checkServe, ['--files', 'photos']],
+    host: [checkServe, ['--host', '0.0.0.0']],
+    port: [checkServe, ['--port', '0']],
+    'key-file': [checkServe, ['--key-file', 'notes.txt']],
+    anyone: [checkServe, ['--anyone']],
+    cors: [checkServe, ['--cors', '*']],
+    'fetch-from': [checkServe, ['--fetch-from', 'a.example', '--fetch-from', 'b.example']],
+    'token-ids': [checkServe, ['--token-ids']],
+    queue: [checkServe, ['--queue', '512']],
+    timeout: [checkServe, ['--timeout', '5']],
+    idle: [checkServe, ['--idle', '5']],
+    memory: [checkServe, ['--memory', '500']],
+    cache: [checkServe, ['--cache', 'kept']],
+    'cache-size': [
+      [...checkServe, '--cache', 'kept'],
+      ['--cache-size', '1'],
+    ],
+    warm: [checkServe, ['--warm']],
+    page: [checkServe, ['--no-page']],
+    log: [checkServe, ['--log', 'log.txt']],
+    traces: [checkServe, ['--traces']],
+    // Nothing can listen at an address for documentation.
+    check: [['--model', 't', '--host', '203.0.113.1', '--anyone'], ['--check']],
+    json: [['--model', 't', '--check'], ['--json']],
+  },
   train: {
     data: [
       ['lenet5', '--out', 'trained', '--size', '16', '--epochs', '1'],
