@@ -10,7 +10,7 @@ export const map: OptionTable<MapOptions> = {
   color: is.oneOf(['label', 'cluster']),
   clusters: is.count(1),
   before: is.instance('a map', 'items', 'views'),
-  seed: is.count(0),
+  seed: is.integer,
   signal: is.abortSignal,
   onProgress: is.callback,
 }

@@ -32,6 +32,9 @@ export const abortSignal = instance('an AbortSignal', 'aborted', 'addEventListen
 export const count = (least: number): OptionType =>
   type(`a whole number from ${least}`, (value) => Number.isSafeInteger(value) && Number(value) >= least)
 
+/** A whole number of either sign. */
+export const integer = type('a whole number', Number.isSafeInteger)
+
 /** A finite number. */
 export function numeric(least = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY): OptionType {
   const range = [
@@ -74,9 +77,8 @@ export const names: OptionType = (value, label, input) => {
 }
 
 /** A value of any of the types. */
-export const either =
-  (...types: readonly OptionType[]): OptionType =>
-  (value, name, input) => {
+export function either(...types: readonly OptionType[]): OptionType {
+  const of: OptionType = (value, name, input) => {
     const wanted: string[] = []
     for (const each of types) {
       let is: string | undefined
@@ -92,6 +94,8 @@ export const either =
     }
     return wanted.join(', or ')
   }
+  return Object.assign(of, { choices: types.flatMap(({ choices = [] }) => choices) })
+}
 
 /** An object of options of their own. */
 export const parts =

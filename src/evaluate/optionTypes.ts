@@ -17,7 +17,7 @@ import type { ReadTaskOptions } from './tasks/readTask.ts'
 import type { EvaluateOptions } from './tasks/types.ts'
 
 const signal = is.abortSignal
-const seed = is.count(0)
+const seed = is.integer
 const texts = is.listOf(is.text)
 
 export const signalAlone = { signal }

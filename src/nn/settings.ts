@@ -47,9 +47,12 @@ function isNumberLike(name: string, value: number, seen: readonly unknown[]): bo
   const numbers = seen.filter((each) => typeof each === 'number')
   if (!isInBounds(name, value)) return false
   if (numbers.every((number) => number >= 0) && value < 0) return false
-  if (numbers.every((number) => number >= 1) && value <= 0) return false
+  if (numbers.every((number) => number >= 1) && value === 0 && !MAY_BE_NONE.test(name)) return false
   return !numbers.every(Number.isInteger) || Number.isInteger(value) || FRACTIONS.test(name)
 }
+
+/** Settings of which there may be none although presets happen to have some. */
+const MAY_BE_NONE = /class|label|padding|layers?$|token|index|_id$|offset|rate|drop|decay|start|stride_?end/
 
 /** Settings that are fractions although presets happen to have whole numbers. */
 const FRACTIONS = /ratio|multiplier|factor|rate|eps|value|temperature|limit|momentum/

@@ -20,7 +20,7 @@ const start = is.oneOf(['pca', 'random'])
 
 export const fit: OptionTable<FitOptions> = {
   onError,
-  seed: is.count(0),
+  seed: is.integer,
   signal: is.abortSignal,
   onProgress: is.callback,
 }

@@ -17,7 +17,7 @@ const clipNetworkTypes: OptionTable<ClipNetworkOptions> = {
   dimensions: is.count(1),
   maxLength: is.count(1),
   tokenizer: is.name,
-  seed: is.count(0),
+  seed: is.integer,
 }
 
 /** Options of {@link clipNetwork}. */

@@ -14,7 +14,7 @@ const headNetworkTypes: OptionTable<HeadNetworkOptions> = {
   classes: is.listOf(is.text, 1),
   mean: is.listOf(is.numeric()),
   std: is.listOf(is.numeric()),
-  seed: is.count(0),
+  seed: is.integer,
   writeBase: is.callback,
 }
 

@@ -14,7 +14,7 @@ import { writeTimmFolder } from './save/timmFolder.ts'
 const maskedNetworkTypes: OptionTable<Options> = {
   mean: is.listOf(is.numeric()),
   std: is.listOf(is.numeric()),
-  seed: is.count(0),
+  seed: is.integer,
   checkpoint: is.instance('a Map of tensors', 'get', 'has'),
 }
 

@@ -28,7 +28,7 @@ const freshNetworkTypes: OptionTable<FreshNetworkOptions> = {
   size: is.listOf(is.count(1), 2, 2),
   mean: is.listOf(is.numeric()),
   std: is.listOf(is.numeric()),
-  seed: is.count(0),
+  seed: is.integer,
   checkpoint: is.instance('a Map of tensors', 'get', 'has'),
 }
 

@@ -20,7 +20,7 @@ const REASONS: Record<string, readonly [code: ErrorCode, reason: string, hint?: 
   EIO: ['FILE_UNREADABLE', 'the device reported an error'],
   ENOMEM: ['FILE_UNREADABLE', 'there is not enough memory'],
   ENAMETOOLONG: ['FILE_NOT_FOUND', 'its name is too long'],
-  ELOOP: ['FILE_NOT_FOUND', 'a link in it leads back to itself'],
+  ELOOP: ['FILE_UNREADABLE', 'a link in it leads back to itself'],
 }
 
 /**

@@ -38,7 +38,7 @@ export const hardNegativesOptions: OptionTable<NegativeOptions> = {
   maxScore: is.numeric(),
   minScore: is.numeric(),
   sampling: is.oneOf(['top', 'random']),
-  seed: is.count(0),
+  seed: is.integer,
   score: is.oneOf(scores),
   signal: is.abortSignal,
 }

@@ -6,7 +6,7 @@ import { seeded } from '../../nn/index.ts'
 const bootstrapTypes: OptionTable<BootstrapOptions> = {
   confidence: is.numeric(0, 1),
   resamples: is.count(1),
-  seed: is.count(0),
+  seed: is.integer,
 }
 
 /** Options of {@link bootstrap}. */

@@ -26,7 +26,7 @@ import { plainSampler, type Sampler } from './sampler.ts'
 
 const batchesTypes: OptionTable<BatchOptions> = {
   batch: is.count(1),
-  seed: is.count(0),
+  seed: is.integer,
   epoch: is.count(0),
   shuffle: is.flag,
   dropLast: is.flag,

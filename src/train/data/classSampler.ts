@@ -7,7 +7,7 @@ import { checkSeed, type Sampler } from './sampler.ts'
 const classSamplerTypes: OptionTable<ClassOptions> = {
   classes: is.count(1),
   samples: is.count(1),
-  seed: is.count(0),
+  seed: is.integer,
   few: is.oneOf(['throw', 'drop', 'repeat']),
 }
 

@@ -5,7 +5,7 @@ import { permutation } from './permutation.ts'
 
 export const plainSamplerTypes: OptionTable<PlainOptions> = {
   batch: is.count(1),
-  seed: is.count(0),
+  seed: is.integer,
   shuffle: is.flag,
   dropLast: is.flag,
 }

@@ -8,13 +8,13 @@ import { checkSeed } from './sampler.ts'
 
 const splitDatasetTypes: OptionTable<SplitOptions> = {
   validation: is.numeric(0, 1),
-  seed: is.count(0),
+  seed: is.integer,
   stratify: is.flag,
 }
 
 const splitLabelsTypes: OptionTable<Omit<SplitOptions, 'stratify'>> = {
   validation: is.numeric(0, 1),
-  seed: is.count(0),
+  seed: is.integer,
 }
 
 /**
