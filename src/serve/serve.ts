@@ -2,12 +2,20 @@
 
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
+import { cacheFolder } from '../base/files/index.ts'
 import { checkCount, PipiloError, plainCopy } from '../base/index.ts'
+import { Collections } from './collections/collections.ts'
+import { collectionRoutes } from './collections/routes.ts'
 import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
+import { cohereRoutes } from './interfaces/cohere.ts'
 import { openAiRoutes } from './interfaces/openai.ts'
+import { teiRoutes } from './interfaces/tei.ts'
 import { upkeepRoutes } from './interfaces/upkeep.ts'
+import { Jobs } from './jobs/jobs.ts'
+import { jobRoutes } from './jobs/routes.ts'
 import { Embedding } from './models/embedding.ts'
 import { ModelTable, offeredModels, usualMemory } from './models/modelTable.ts'
 import { WorkQueue } from './queue/workQueue.ts'
@@ -86,8 +94,22 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     version: version(),
     picture: (picture, label, gone) => pictureBytes(picture, label, { fetcher, signal: gone }),
   }
+  const onError = options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error))
+  const { db = './.pipilo' } = options
+  const collections = new Collections(db, embedding)
+  const jobs = new Jobs(limits.jobs, onError)
+  metrics.gauge('pipilo_jobs', 'Jobs that run or wait.', () => jobs.count)
+  // Beside the collections, as their locks are; object storage keeps none.
+  const uploads = /^[a-z][a-z0-9+.-]+:\/\//i.test(db) ? join(cacheFolder(), 'uploads') : join(db, '.uploads')
   const routes: Route[] = []
-  routes.push(...upkeepRoutes(services, metrics, keys.length > 0, () => routes), ...openAiRoutes(services))
+  routes.push(
+    ...upkeepRoutes(services, metrics, keys.length > 0, () => routes),
+    ...openAiRoutes(services),
+    ...cohereRoutes(services),
+    ...teiRoutes(services),
+    ...collectionRoutes(services, { collections, jobs, uploads, files: options.files }),
+    ...jobRoutes(jobs),
+  )
   let closing = false
   const app = appOf(routes, {
     keys: new Keys(keys),
@@ -100,7 +122,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     metrics,
     tracing: traces,
     onAccess: options.onAccess,
-    onError: options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error)),
+    onError,
     isClosing: () => closing,
   })
   const http = createAdaptorServer({
@@ -127,7 +149,9 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   const close = (seconds = 30): Promise<void> => {
     closed ??= (async () => {
       closing = true
+      await jobs.close()
       await drain(http, seconds * 1000)
+      await collections.close()
       await table.close()
     })()
     return closed

@@ -74,7 +74,9 @@ function refuse(refusal: Refusal, dialect: Dialect, id?: string): Response {
   if (refusal.retryAfter !== undefined) headers.set('retry-after', String(refusal.retryAfter))
   if (refusal.status === 401) headers.set('www-authenticate', 'Bearer')
   if (refusal.closes) headers.set('connection', 'close')
-  return new Response(JSON.stringify(refusalBody(refusal, dialect)), { status: refusal.status, headers })
+  // As text-embeddings-inference has it: what is too long for the model is too large.
+  const status = dialect === 'tei' && refusal.code === 'input_too_long' ? 413 : refusal.status
+  return new Response(JSON.stringify(refusalBody(refusal, dialect)), { status, headers })
 }
 
 async function answer(

@@ -6,6 +6,7 @@ import { type Route, route } from '../http/route.ts'
 import type { Item } from '../models/items.ts'
 import type { Services } from '../services.ts'
 import { beyond, dimensions, picture, promptOf, readingOf, truncate } from './fields.ts'
+import { checkNumber, type InputField, itemsOf } from './inputs.ts'
 
 const ids = z.array(z.int())
 const part = z.union(
@@ -103,10 +104,11 @@ export function openAiRoutes(services: Services): Route[] {
         const { input, model: name, encoding_format: format } = body
         table.find(name)
         const given = isIds(input) || !Array.isArray(input) ? [input] : input
-        if (given.length === 0) throw invalid('input is empty: there is nothing to embed.')
-        if (given.length > limits.inputs)
-          throw invalid(`input has ${given.length} entries; ${limits.inputs} are taken at a time.`)
-        const items = await Promise.all(given.map((entry, i) => itemOf(entry, i)))
+        checkNumber(given.length, 'input', limits.inputs)
+        const items =
+          tokenIds && given.some(isIds)
+            ? idsOf(given)
+            : await itemsOf(given.map(noIds), 'input', services, signal)
         const embedded = await embedder.embed({
           model: name,
           items,
@@ -129,23 +131,6 @@ export function openAiRoutes(services: Services): Route[] {
           })),
           model: embedded.model,
           usage: { prompt_tokens: tokens, total_tokens: tokens },
-        }
-
-        async function itemOf(entry: z.infer<typeof part>, i: number): Promise<Item> {
-          if (typeof entry === 'string') {
-            if (entry === '') throw invalid(`Input ${i} is an empty text.`)
-            return { text: entry }
-          }
-          if (Array.isArray(entry)) {
-            if (tokenIds) return { ids: entry }
-            throw invalid(
-              `Input ${i} is an array of numbers: token ids belong to one model's tokenizer. Send the text, or start the server with --token-ids and send this model's own ids.`,
-            )
-          }
-          if ('text' in entry) return itemOf(entry.text, i)
-          return {
-            image: await services.picture('image' in entry ? entry.image : entry, `Input ${i}`, signal),
-          }
         }
       },
     }),
@@ -172,6 +157,20 @@ export function openAiRoutes(services: Services): Route[] {
 
 const isIds = (input: unknown): input is number[] =>
   Array.isArray(input) && input.length > 0 && input.every((entry) => typeof entry === 'number')
+
+function noIds(input: z.infer<typeof part>, i: number): InputField {
+  if (!Array.isArray(input)) return input
+  throw invalid(
+    `Input ${i} is an array of numbers: token ids belong to one model's tokenizer. Send the text, or start the server with --token-ids and send this model's own ids.`,
+  )
+}
+
+function idsOf(inputs: readonly z.infer<typeof part>[]): Item[] {
+  return inputs.map((ids, i) => {
+    if (Array.isArray(ids)) return { ids }
+    throw invalid(`Input ${i} is no array of token ids, and others are.`)
+  })
+}
 
 /** A vector as JSON holds it: numbers, or the base64 of their bytes. */
 export function written(

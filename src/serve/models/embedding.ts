@@ -101,14 +101,19 @@ export class Embedding {
   async run(
     opened: Opened,
     inputs: readonly AnyInput[],
-    { client, signal, ...options }: EmbedOptions & { client: string; signal: AbortSignal },
+    {
+      client,
+      signal,
+      patient,
+      ...options
+    }: EmbedOptions & { client: string; signal: AbortSignal; patient?: boolean },
   ): Promise<EmbedResult<Float32Array | Matrix>> {
     const { embedder } = opened
     const { onProgress: _, ...rest } = options
     const embed = async (some: readonly AnyInput[]) => {
       const work = workOf(embedder, some)
       const asked = performance.now()
-      return this.#queue.run(embedder, work, client, signal, async () => {
+      return this.#queue.run(embedder, work, { client, signal, patient }, async () => {
         const begun = performance.now()
         this.#metrics.stage('queue', begun - asked)
         const result = await embedder.embed(some, { ...rest, signal })

@@ -41,7 +41,7 @@ const MOST = AHEAD / 4
  * @example
  * ```ts
  * const queue = new WorkQueue({ tokens: 32_768, pixels: 12_845_056 })
- * const result = await queue.run(embedder, { tokens: 36, pixels: 0 }, client, signal, () => embedder.embed(['football']))
+ * const result = await queue.run(embedder, { tokens: 36, pixels: 0 }, { client, signal }, () => embedder.embed(['football']))
  * ```
  *
  * @remarks
@@ -98,22 +98,31 @@ export class WorkQueue {
    * Runs a task when its turn has come.
    *
    * @param lane stands for the model
+   * @param patient it waits however much there is, and takes no room in the queue: for work that the server itself has begun
    * @throws Refusal 429; PipiloError `ABORTED`
    */
   async run<T>(
     lane: object,
     work: Work,
-    client: string,
-    signal: AbortSignal,
+    {
+      client,
+      signal,
+      patient = false,
+    }: { client: string; signal: AbortSignal; patient?: boolean | undefined },
     task: () => Promise<T>,
   ): Promise<T> {
-    this.check(work)
+    if (!patient) this.check(work)
     const cost = costOf(work)
     const counted = Math.min(cost, MOST)
     const own = this.#lane(lane)
     const line = own.lines.get(client) ?? { waiting: new Set(), served: own.floor, running: 0 }
     own.lines.set(client, line)
-    const leave = await this.#turn(own, line, work, cost, counted, signal)
+    const leave = await this.#turn(own, line, {
+      share: patient ? 0 : this.#shareOf(work),
+      cost,
+      counted,
+      signal,
+    })
     try {
       return await task()
     } finally {
@@ -129,10 +138,7 @@ export class WorkQueue {
   #turn(
     lane: Lane,
     line: Line,
-    work: Work,
-    cost: number,
-    counted: number,
-    signal: AbortSignal,
+    { share, cost, counted, signal }: { share: number; cost: number; counted: number; signal: AbortSignal },
   ): Promise<() => void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -152,7 +158,6 @@ export class WorkQueue {
         begin()
         return
       }
-      const share = this.#shareOf(work)
       const remove = () => {
         line.waiting.delete(waiting)
         this.#count--

@@ -1,0 +1,97 @@
+/**
+ * A server under load, beside `embed` without one on the same machine: 64 clients with one text of 34 tokens each, then requests at twice
+ * the rate that it can do. The client runs beside the server, and its processor time is counted.
+ *
+ *     npm run load             # in bench/, after npm install and npm run build
+ *     npm run load -- 10 3     # seconds of each part, and rounds of them
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { measure, median } from '../child.ts'
+import { closedLoop, openLoop, quantile } from './client.ts'
+
+const [seconds = 8, rounds = 3] = process.argv.slice(2).map(Number)
+const text =
+  'A small brown towhee sings in the brush below the old oak while two other birds look for seeds between the fallen leaves of last autumn.'
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'pipilo-load-'))
+/** Tokens that the server lets wait: about two seconds' work. */
+const queue = 16_384
+
+interface Started {
+  readonly child: ChildProcess
+  readonly url: string
+}
+
+async function start(): Promise<Started> {
+  const args = [main, 'serve', '--model', 'all-MiniLM-L6-v2', '--port', '0', '--warm', '--json', '--db', join(folder, 'db'), '--queue', `${queue}`]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout!.setEncoding('utf8').once('data', resolve)
+    child.once('exit', (status) => reject(new Error(`The server ended with ${status}.`)))
+  })
+  return { child, url: (JSON.parse(line) as { url: string }).url }
+}
+
+/** Seconds of the processors that a process has had, on Linux. */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+const body = () => JSON.stringify({ model: 'all-MiniLM-L6-v2', input: text })
+const shares: number[] = []
+for (let round = 0; round < rounds; round++) {
+  const before = await measure<{ rate: number; tokens: number }>('serve/offline.ts', [`${seconds}`, text])
+  const { child, url } = await start()
+  try {
+    const embeddings = `${url}/v1/embeddings`
+    await closedLoop(embeddings, body, 64, 1)
+    const cpu = { server: cpuSeconds(child.pid!), client: process.cpuUsage() }
+    const sent = await closedLoop(embeddings, body, 64, seconds)
+    const spent = {
+      server: cpuSeconds(child.pid!) - cpu.server,
+      client: (({ user, system }) => (user + system) / 1e6)(process.cpuUsage(cpu.client)),
+    }
+    const right = sent.filter(({ status }) => status === 200)
+    const rate = right.length / seconds
+    const latencies = right.map(({ milliseconds }) => milliseconds)
+    const over = await openLoop(embeddings, body, 2 * rate, seconds)
+    const good = over.filter(({ status }) => status === 200)
+    const refused = over.filter(({ status }) => status === 429)
+    const last = (await (await fetch(`${url}/metrics`)).text()).match(/^pipilo_resident_bytes (\d+)/m)?.[1]
+    const after = await measure<{ rate: number }>('serve/offline.ts', [`${seconds}`, text])
+    const offline = (before.rate + after.rate) / 2
+    shares.push(rate / offline)
+    console.log(
+      JSON.stringify({
+        tokens: before.tokens,
+        offline: Math.round(offline),
+        server: Math.round(rate),
+        share: Number((rate / offline).toFixed(3)),
+        others: sent.length - right.length,
+        p50: Math.round(quantile(latencies, 0.5)),
+        p99: Math.round(quantile(latencies, 0.99)),
+        cpu: { server: Number(spent.server.toFixed(1)), client: Number(spent.client.toFixed(1)) },
+        twice: {
+          asked: over.length,
+          goodput: Number((good.length / seconds / rate).toFixed(3)),
+          p99: Math.round(quantile(good.map(({ milliseconds }) => milliseconds), 0.99)),
+          bound: Math.round((1000 * queue) / (rate * before.tokens)),
+          refused: refused.length,
+          refusedP99: Math.round(quantile(refused.map(({ milliseconds }) => milliseconds), 0.99)),
+          lost: over.length - good.length - refused.length,
+        },
+        megabytes: Math.round(Number(last) / 1e6),
+      }),
+    )
+  } finally {
+    child.kill('SIGTERM')
+    await new Promise((resolve) => child.once('exit', resolve))
+  }
+}
+console.log(`share of the rate without a server: ${median(shares).toFixed(3)}`)
+rmSync(folder, { recursive: true, force: true })
