@@ -82,3 +82,14 @@ export const mapPng = lazily(async () => (await import('./chart/mapPng.ts')).map
  * ```
  */
 export const pageFiles = lazily(async () => (await import('./html/pageFiles.ts')).pageFiles)
+
+/**
+ * Thumbnails of items with pictures, as data URLs for `pageData`: as many as have room, spread over the whole collection. A picture that cannot be
+ * read any more has none: its vector was made before, and it stays on the map.
+ *
+ * @example
+ * ```ts
+ * const { thumbnails, without } = await thumbnailsOf(map.items)
+ * ```
+ */
+export const thumbnailsOf = lazily(async () => (await import('./html/thumbnails.ts')).thumbnailsOf)

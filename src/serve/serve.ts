@@ -8,6 +8,7 @@ import { cacheFolder } from '../base/files/index.ts'
 import { checkCount, PipiloError, plainCopy } from '../base/index.ts'
 import { Collections } from './collections/collections.ts'
 import { collectionRoutes } from './collections/routes.ts'
+import { fileBelow } from './collections/uploads.ts'
 import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
 import { cohereRoutes } from './interfaces/cohere.ts'
@@ -18,6 +19,8 @@ import { Jobs } from './jobs/jobs.ts'
 import { jobRoutes } from './jobs/routes.ts'
 import { Embedding } from './models/embedding.ts'
 import { ModelTable, offeredModels, usualMemory } from './models/modelTable.ts'
+import { pageRoutes } from './page/files.ts'
+import { mapRoute } from './page/map.ts'
 import { WorkQueue } from './queue/workQueue.ts'
 import { fetcherFrom } from './safety/fetchFrom.ts'
 import { Keys } from './safety/keys.ts'
@@ -109,6 +112,13 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     ...teiRoutes(services),
     ...collectionRoutes(services, { collections, jobs, uploads, files: options.files }),
     ...jobRoutes(jobs),
+    mapRoute({
+      collections,
+      maxPixels: limits.pixels,
+      pictureOf: (name, path) =>
+        fileBelow([join(uploads, name), ...(options.files === undefined ? [] : [options.files])], path),
+    }),
+    ...(options.page === false ? [] : await pageRoutes(options.page)),
   )
   let closing = false
   const app = appOf(routes, {
