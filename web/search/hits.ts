@@ -14,8 +14,9 @@ export interface Deeds {
 /** Fields that indexing writes, and that are shown by their own means. */
 const ownFields = new Set('path line endLine page heading text by sha256 size modified reading'.split(' '))
 
-/** Letters of a text above which it is folded. */
+/** Letters and lines of a text above which it is folded. */
 const LONG = 420
+const LINES = 8
 
 /** Fields that are shown as chips, at most. */
 const CHIPS = 6
@@ -36,7 +37,11 @@ export class Column {
     const map = new URLSearchParams({ in: name })
     this.element = element(
       'section',
-      { class: 'column', 'aria-labelledby': title, 'data-collection': name },
+      {
+        class: collection.modality === 'image' ? 'column pictures' : 'column',
+        'aria-labelledby': title,
+        'data-collection': name,
+      },
       element(
         'header',
         {},
@@ -54,6 +59,14 @@ export class Column {
 
   wait(): void {
     this.element.setAttribute('aria-busy', 'true')
+    if (!this.#body.hasChildNodes()) this.#note('Searching …')
+  }
+
+  /** Shows no hits: whoever asked is told elsewhere why. */
+  clear(): void {
+    this.element.removeAttribute('aria-busy')
+    this.#count.textContent = ''
+    this.#body.replaceChildren()
   }
 
   show(hits: readonly Hit[], words: string): void {
@@ -69,8 +82,7 @@ export class Column {
   }
 
   fail({ message }: Problem): void {
-    this.element.removeAttribute('aria-busy')
-    this.#count.textContent = ''
+    this.clear()
     this.#note(message)
   }
 
@@ -163,10 +175,15 @@ function placeOf({ line, endLine, page }: Hit['metadata']): string {
   return typeof page === 'number' ? [`page ${page}`, lines].filter(Boolean).join(', ') : lines
 }
 
-/** The text of a passage; a long one is folded. */
+/** The text of a passage, in its paragraphs; a long one is folded. */
 function passage(text: string, words: string): HTMLElement {
-  const shown = element('p', { class: 'text' }, ...marked(text, words))
-  if (text.length <= LONG && text.split('\n').length <= 8) return shown
+  const paragraphs = text.split(/\n[ \t]*(?:\n[ \t]*)+/).filter((part) => part.trim() !== '')
+  const shown = element(
+    'div',
+    { class: 'text' },
+    ...paragraphs.map((paragraph) => element('p', {}, ...marked(paragraph, words))),
+  )
+  if (text.length <= LONG && text.split('\n').length <= LINES) return shown
   shown.classList.add('folded')
   const button = element('button', {
     type: 'button',

@@ -1,7 +1,17 @@
 // The page of search: keeps the address, the form and the results of one mind.
 import { counted, element } from '../dom.ts'
 import { Adding } from './adding.ts'
-import { collections, type Field, fields, key, type Listed, Problem, type Query, search } from './api.ts'
+import {
+  collections,
+  type Field,
+  fields,
+  key,
+  type Listed,
+  Problem,
+  type Query,
+  search,
+  thumbnail,
+} from './api.ts'
 import { isPicture, readDropped } from './dropped.ts'
 import { Column } from './hits.ts'
 import { options, picker } from './settings.ts'
@@ -269,11 +279,11 @@ class Page {
           if (!(error instanceof Problem)) throw error
           if (error.status === 0 || error.status === 401) {
             this.#fail(error, () => void this.#load())
-            column.fail(error)
+            column.clear()
             return ''
           }
           column.fail(error)
-          return `${name}: ${error.message}`
+          return `${name}: ${error.message.replace(/\.$/, '')}`
         }
       }),
     )
@@ -313,9 +323,15 @@ class Page {
       return
     }
     const name = like ?? found?.name ?? 'a picture'
+    const image = element('img', { alt: '', hidden: !found })
+    if (found) image.src = found.url
+    else if (like !== undefined) void this.#showRow(image, like)
     this.#example.replaceChildren(
-      ...(found ? [element('img', { src: found.url, alt: '' })] : []),
-      element('span', { text: like === undefined ? name : `Like ${name}`, title: name }),
+      image,
+      element('span', {
+        text: like === undefined ? name : `Like ${name.slice(name.lastIndexOf('/') + 1)}`,
+        title: name,
+      }),
       element('button', {
         type: 'button',
         'aria-label': `No longer search by ${name}`,
@@ -328,6 +344,18 @@ class Page {
         },
       }),
     )
+  }
+
+  /** Shows the picture of a row, where it is one. */
+  async #showRow(image: HTMLImageElement, id: string): Promise<void> {
+    const home = this.#from.find((from) =>
+      this.#listed.some(({ name, modality }) => name === from && modality !== 'text' && modality !== null),
+    )
+    if (home === undefined) return
+    image.addEventListener('load', () => {
+      image.hidden = false
+    })
+    image.src = await thumbnail(home, id).catch(() => 'data:,')
   }
 
   #showSettings(): void {

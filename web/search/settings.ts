@@ -121,6 +121,9 @@ export function options(
 export const said = ({ field, test, value }: Where): string =>
   `${field} ${tests[test]} ${typeof value === 'string' ? `“${value}”` : value}`
 
+/** Fields that only indexing itself reads. */
+const unsaid = new Set(['by', 'sha256', 'reading'])
+
 const textTests: readonly Test[] = ['contains', 'eq', 'ne', 'startsWith']
 const numberTests: readonly Test[] = ['gte', 'lte', 'eq', 'ne']
 
@@ -129,7 +132,9 @@ function condition(fields: readonly Field[], where: readonly Where[], change: Ch
   const field = element(
     'select',
     { 'aria-label': 'Field' },
-    ...fields.map(({ name }) => element('option', { value: name, text: name })),
+    ...fields
+      .filter(({ name }) => !unsaid.has(name))
+      .map(({ name }) => element('option', { value: name, text: name })),
   )
   const test = element('select', { 'aria-label': 'Comparison' })
   const value = element('input', { 'aria-label': 'Value', placeholder: 'value', required: true, size: 14 })
