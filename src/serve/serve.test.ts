@@ -1,4 +1,7 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -159,21 +162,26 @@ describe('what is refused', () => {
   })
 
   it('are malformed requests: each gets a 4xx with a clear body, and no stack', async () => {
-    const { embed, ...paths } = { embed: '/v1/embeddings' }
-    expect(paths).toEqual({})
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.json(), fc.string(), mutated), async (body) => {
-        const { status, body: answer } = await server.post(embed, body)
-        const isRight = status === 200
-        expect(isRight || (status >= 400 && status < 500)).toBe(true)
-        if (isRight) return
-        expect(answer.error.message.length).toBeGreaterThan(10)
-        expect(JSON.stringify(answer)).not.toMatch(/at .*\.[tj]s:\d+|node_modules/)
-      }),
-      { numRuns: 150 },
+      fc.asyncProperty(
+        fc.constantFrom(...taking),
+        fc.oneof(fc.json(), fc.string(), mutated),
+        async (path, body) => {
+          const { status, body: answer } = await server.post(path, body)
+          const isRight = status === 200
+          expect(isRight || (status >= 400 && status < 500)).toBe(true)
+          if (isRight) return
+          expect((answer.error?.message ?? answer.message ?? answer.error).length).toBeGreaterThan(10)
+          expect(JSON.stringify(answer)).not.toMatch(/at .*\.[tj]s:\d+|node_modules/)
+        },
+      ),
+      { numRuns: 300 },
     )
   })
 })
+
+/** Paths that take JSON. */
+const taking = ['/v1/embeddings', '/v2/embed', '/embed', '/embed_all', '/rerank', '/similarity', '/tokenize']
 
 /** Requests that are almost right. */
 const mutated = fc
@@ -185,6 +193,13 @@ const mutated = fc
         fc.array(fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.object()), { maxLength: 4 }),
         fc.anything(),
       ),
+      inputs: fc.oneof(
+        fc.string(),
+        fc.array(fc.oneof(fc.string(), fc.object()), { maxLength: 3 }),
+        fc.object(),
+      ),
+      texts: fc.array(fc.string(), { maxLength: 3 }),
+      query: fc.string(),
       dimensions: fc.oneof(fc.integer(), fc.double(), fc.string()),
       encoding_format: fc.oneof(fc.constant('base64'), fc.string()),
       tap: fc.oneof(fc.string(), fc.array(fc.string())),
@@ -199,6 +214,33 @@ const mutated = fc
       JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ??
       'null',
   )
+
+describe('a page', () => {
+  it('is served from its folder at the root, with nothing from elsewhere, and without a key', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pipilo-page-'))
+    mkdirSync(join(folder, 'parts'))
+    writeFileSync(join(folder, 'index.html'), '<title>birds</title>')
+    writeFileSync(join(folder, 'parts/a.js'), 'let a')
+    const paged = await testServer({ models: [model], keys: ['one'], page: folder })
+    try {
+      const { body, headers } = await paged.get('/')
+      expect([body, headers.get('content-type')]).toEqual([
+        '<title>birds</title>',
+        'text/html; charset=utf-8',
+      ])
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self';")
+      expect((await paged.get('/parts/a.js')).body).toBe('let a')
+      expect((await paged.get('/parts/..%2f..%2f..%2fetc%2fpasswd')).status).toBe(404)
+      expect(Object.keys((await paged.get('/openapi.json')).body.paths)).not.toContain('/')
+      await expect(serve({ models: [model], port: 0, page: join(folder, 'none') })).rejects.toMatchObject({
+        code: 'FILE_NOT_FOUND',
+      })
+    } finally {
+      await paged.close()
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
 
 describe('keys', () => {
   it('are asked for, but for health, readiness and the description', async () => {

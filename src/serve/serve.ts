@@ -2,25 +2,26 @@
 
 import type { Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { cacheFolder } from '../base/files/index.ts'
 import { checkCount, PipiloError, plainCopy } from '../base/index.ts'
+import { VectorCache } from './cache/vectorCache.ts'
 import { Collections } from './collections/collections.ts'
 import { collectionRoutes } from './collections/routes.ts'
 import { fileBelow } from './collections/uploads.ts'
 import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
 import { cohereRoutes } from './interfaces/cohere.ts'
+import { mapRoute } from './interfaces/map.ts'
 import { openAiRoutes } from './interfaces/openai.ts'
+import { pageRoutes } from './interfaces/page.ts'
 import { teiRoutes } from './interfaces/tei.ts'
 import { upkeepRoutes } from './interfaces/upkeep.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { jobRoutes } from './jobs/routes.ts'
 import { Embedding } from './models/embedding.ts'
 import { ModelTable, offeredModels, usualMemory } from './models/modelTable.ts'
-import { pageRoutes } from './page/files.ts'
-import { mapRoute } from './page/map.ts'
 import { WorkQueue } from './queue/workQueue.ts'
 import { fetcherFrom } from './safety/fetchFrom.ts'
 import { Keys } from './safety/keys.ts'
@@ -45,6 +46,8 @@ const usualLimits: Required<ServeLimits> = {
   jobs: 16,
 }
 
+/** Bytes of the cache. */
+const CACHE = 2 ** 28
 /** Bytes and milliseconds of a picture that is fetched. */
 const FETCHED = { bytes: 2 ** 25, patience: 10_000 }
 
@@ -86,7 +89,15 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   metrics.gauge('pipilo_queue_share', 'Share of the queue that is taken, from 0 to 1.', () => queue.share)
   metrics.gauge('pipilo_open_models', 'Embedders that are open.', () => table.count)
   metrics.gauge('pipilo_resident_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss())
-  const embedding = new Embedding(table, queue, metrics, undefined)
+  const onError = options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error))
+  const cache =
+    options.cache &&
+    new VectorCache(options.cache.folder, options.cache.bytes ?? CACHE, (error) => onError(error, 'cache'))
+  if (cache) {
+    metrics.gauge('pipilo_cache_hits_total', 'Vectors that the cache gave.', () => cache.hits, 'counter')
+    metrics.gauge('pipilo_cache_misses_total', 'Vectors that it did not have.', () => cache.misses, 'counter')
+  }
+  const embedding = new Embedding(table, queue, metrics, cache)
   const fetcher = fetcherFrom({ hosts: options.fetchFrom ?? [], ...FETCHED })
   const services: Services = {
     embedding,
@@ -97,13 +108,14 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     version: version(),
     picture: (picture, label, gone) => pictureBytes(picture, label, { fetcher, signal: gone }),
   }
-  const onError = options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error))
   const { db = './.pipilo' } = options
   const collections = new Collections(db, embedding)
   const jobs = new Jobs(limits.jobs, onError)
   metrics.gauge('pipilo_jobs', 'Jobs that run or wait.', () => jobs.count)
   // Beside the collections, as their locks are; object storage keeps none.
-  const uploads = /^[a-z][a-z0-9+.-]+:\/\//i.test(db) ? join(cacheFolder(), 'uploads') : join(db, '.uploads')
+  const uploads = /^[a-z][a-z0-9+.-]+:\/\//i.test(db)
+    ? join(cacheFolder(), 'uploads')
+    : resolve(db, '.uploads')
   const routes: Route[] = []
   routes.push(
     ...upkeepRoutes(services, metrics, keys.length > 0, () => routes),
@@ -163,6 +175,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
       await drain(http, seconds * 1000)
       await collections.close()
       await table.close()
+      await cache?.close()
     })()
     return closed
   }

@@ -47,7 +47,7 @@ export class Column {
         {},
         element('h2', { id: title, text: name }),
         this.#count,
-        element('a', { href: `map?${map}`, text: 'Map', 'aria-label': `Map of ${name}` }),
+        element('a', { href: `map.html?${map}`, text: 'Map', 'aria-label': `Map of ${name}` }),
         element('p', {
           class: 'model',
           text: [model ?? 'vectors of your own', ...tap, pool].filter(Boolean).join(' · '),

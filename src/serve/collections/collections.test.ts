@@ -201,9 +201,11 @@ describe('uploaded files', () => {
       'broken.pdf': '%PDF-1.7 and no more',
     })
     const { data } = (await follow(body.id)).at(-1)!
-    expect(data).toMatchObject({ state: 'done', report: { indexed: 2, skippedCount: 1 } })
+    expect(data).toMatchObject({ state: 'done', report: { indexed: 1, skippedCount: 1 } })
+    // Where files lie on the server is nobody's business.
+    expect(JSON.stringify(data)).not.toContain(server.folder)
     const [best] = (await search('docs', { text: 'birdsong' })).body.hits
-    expect(best.metadata).toMatchObject({ path: 'outside.md', heading: 'Birds' })
+    expect(best.metadata).toMatchObject({ path: 'outside.md', text: expect.stringContaining('towhee') })
   })
 
   it('stop being indexed when the job is stopped', async () => {

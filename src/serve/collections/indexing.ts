@@ -1,4 +1,5 @@
 // Indexing of uploaded files as a job, by the collection's own model and in turns with all other requests.
+import { join } from 'node:path'
 import type { Embedder } from '../../embed/index.ts'
 import { type Collection, indexFiles } from '../../store/index.ts'
 import type { JobProgress } from '../jobs/jobs.ts'
@@ -38,11 +39,11 @@ export async function indexUploads(
       onProgress: ({ done, total, indexed, unchanged, skipped: left }) =>
         report({ done, total, indexed, unchanged, skipped: left }),
     })
-    return {
+    return withoutFolder(folder, {
       ...found,
       skippedCount,
       skipped: skipped.slice(0, LISTED).map(({ id: file, reason }) => ({ id: file, reason })),
-    }
+    })
   })
 }
 
@@ -59,3 +60,7 @@ function inTurns(opened: Opened, embedding: Embedding, id: string, stop: AbortSi
     }) as ReturnType<Embedder['embed']>
   return { name, modality, recipe, dimensions, card, model: embedder.model, embed }
 }
+
+/** A report that names files as clients know them. */
+const withoutFolder = (folder: string, report: unknown): unknown =>
+  JSON.parse(JSON.stringify(report).replaceAll(JSON.stringify(join(folder, '/')).slice(1, -1), ''))

@@ -106,7 +106,7 @@ async function answer(
       `${route.method.toUpperCase()} ${route.path}`,
       incoming,
       async () => {
-        const client = `${who.key ?? ''} ${incoming.socket.remoteAddress ?? ''}`
+        const client = clientOf(incoming, who.key)
         const query = checked(route.query, context.req.query(), 'query')
         const bytes = route.bytes ?? options.bytes
         const body =
@@ -191,10 +191,18 @@ function admit(incoming: IncomingMessage, route: Route, options: AppOptions): nu
     throw new Refusal(503, 'closing', 'The server is being stopped.', { retryAfter: 5, closes: true })
   if (route.works) {
     const tokens = options.textsOnly ? declaredLength(incoming) / BYTES : 0
-    options.queue.check({ tokens: Math.max(1, tokens), pixels: 0 }, declaredLength(incoming) > 2 ** 16)
+    options.queue.check(
+      { tokens: Math.max(1, tokens), pixels: 0 },
+      clientOf(incoming, key),
+      declaredLength(incoming) > 2 ** 16,
+    )
   }
   return key
 }
+
+/** Stands for a client: its key, and where it asks from. */
+const clientOf = ({ socket }: IncomingMessage, key: number | undefined): string =>
+  `${key ?? ''} ${socket.remoteAddress ?? ''}`
 
 async function bodyOf(
   incoming: IncomingMessage,

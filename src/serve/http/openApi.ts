@@ -10,6 +10,7 @@ export function openApi(
 ): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
+    if (route.hidden) continue
     const path = route.path.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, '{$1}')
     const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
     const query =

@@ -28,6 +28,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly group: string
   /** Answered also without a key. */
   readonly open?: boolean
+  /** No part of the description. */
+  readonly hidden?: boolean
   /** Brings work for a model: refused before its body is read when the queue is full. */
   readonly works?: boolean
   /** Largest body in bytes, where it is another than usual. */

@@ -32,6 +32,8 @@ interface Lane {
 const BATCH = { tokens: 512, pixels: 4 * 224 * 224 }
 /** Batches that a model is given ahead, so that its calls are gathered into full ones. */
 const AHEAD = 8
+/** Room beyond the bound, as a share of it, for clients of whom nothing waits: one that fills the queue keeps nobody else out. */
+const SPARE = 0.25
 /** Cost that one request counts for while it runs, at most: its batches take turns with those of others inside the embedder. */
 const MOST = AHEAD / 4
 
@@ -55,6 +57,8 @@ export class WorkQueue {
   /** Share of the bound that waits. */
   #waiting = 0
   #count = 0
+  /** Requests that wait, by client. */
+  readonly #clients = new Map<string, number>()
   /** Cost that ends in a second, as measured last. */
   #rate = 0
   #ended = 0
@@ -81,8 +85,9 @@ export class WorkQueue {
    * @param closes the body was not read
    * @throws Refusal
    */
-  check(work: Work, closes = false): void {
-    if (this.#waiting === 0 || this.#waiting + this.#shareOf(work) <= 1) return
+  check(work: Work, client: string, closes = false): void {
+    const bound = this.#clients.has(client) ? 1 : 1 + SPARE
+    if (this.#waiting === 0 || this.#waiting + this.#shareOf(work) <= bound) return
     throw new Refusal(
       429,
       'rate_limit_exceeded',
@@ -111,13 +116,14 @@ export class WorkQueue {
     }: { client: string; signal: AbortSignal; patient?: boolean | undefined },
     task: () => Promise<T>,
   ): Promise<T> {
-    if (!patient) this.check(work)
+    if (!patient) this.check(work, client)
     const cost = costOf(work)
     const counted = Math.min(cost, MOST)
     const own = this.#lane(lane)
     const line = own.lines.get(client) ?? { waiting: new Set(), served: own.floor, running: 0 }
     own.lines.set(client, line)
     const leave = await this.#turn(own, line, {
+      client,
       share: patient ? 0 : this.#shareOf(work),
       cost,
       counted,
@@ -138,7 +144,13 @@ export class WorkQueue {
   #turn(
     lane: Lane,
     line: Line,
-    { share, cost, counted, signal }: { share: number; cost: number; counted: number; signal: AbortSignal },
+    {
+      client,
+      share,
+      cost,
+      counted,
+      signal,
+    }: { client: string; share: number; cost: number; counted: number; signal: AbortSignal },
   ): Promise<() => void> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
@@ -161,6 +173,9 @@ export class WorkQueue {
       const remove = () => {
         line.waiting.delete(waiting)
         this.#count--
+        const left = this.#clients.get(client)! - 1
+        if (left === 0) this.#clients.delete(client)
+        else this.#clients.set(client, left)
         this.#waiting = this.#count === 0 ? 0 : this.#waiting - share
         heed()
       }
@@ -177,6 +192,7 @@ export class WorkQueue {
       }
       line.waiting.add(waiting)
       this.#count++
+      this.#clients.set(client, (this.#clients.get(client) ?? 0) + 1)
       this.#waiting += share
     })
   }
