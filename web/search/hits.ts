@@ -136,7 +136,12 @@ export class Column {
       image,
     )
     const missing = () =>
-      frame.replaceChildren(element('span', { text: 'no picture here', 'aria-label': name }))
+      frame.replaceChildren(
+        element('span', {
+          text: 'no picture here',
+          title: 'Its file is not below the folder that the server was given (--files).',
+        }),
+      )
     image.addEventListener('error', missing)
     thumbnail(this.#collection.name, id).then((address) => {
       image.src = address

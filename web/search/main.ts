@@ -77,13 +77,13 @@ class Page {
   }
 
   /** Goes to another state: an entry of the history, unless it only completes the one before. */
-  #go(change: Partial<State>, { replace = false } = {}): void {
+  #go(change: Partial<State>, { replace = false, typed = false } = {}): void {
     this.#state = { ...this.#state, ...change }
     const address = writeState(this.#state)
     if (replace) history.replaceState(null, '', address)
     else history.pushState(null, '', address)
     this.#isTyping = false
-    void this.#show()
+    void this.#show({ typed })
   }
 
   #listen(): void {
@@ -187,7 +187,7 @@ class Page {
     // An emptied field beside a picture or a row leaves that as it is.
     if (words === '' && (like !== undefined || picture !== undefined)) return
     const goesOn = this.#isTyping
-    this.#go({ words, like: undefined, picture: undefined }, { replace: goesOn })
+    this.#go({ words, like: undefined, picture: undefined }, { replace: goesOn, typed: true })
     this.#isTyping = true
   }
 
@@ -220,14 +220,13 @@ class Page {
   }
 
   /** Draws the state: the form, the settings and, when they are there, the hits. */
-  async #show(): Promise<void> {
+  async #show({ typed = false } = {}): Promise<void> {
     this.#stop?.abort()
     const stop = new AbortController()
     this.#stop = stop
     const { words, like, picture } = this.#state
-    if (this.#words !== document.activeElement || words !== '') {
-      if (this.#words.value.trim() !== words) this.#words.value = words
-    }
+    // More letters may have come since.
+    if (!typed) this.#words.value = words
     this.#showExample()
     this.#showSettings()
     const title = words || (like !== undefined ? `like ${like}` : picture !== undefined ? 'by picture' : '')
@@ -323,7 +322,7 @@ class Page {
       return
     }
     const name = like ?? found?.name ?? 'a picture'
-    const image = element('img', { alt: '', hidden: !found })
+    const image = element('img', { class: 'thumb', alt: '', hidden: !found })
     if (found) image.src = found.url
     else if (like !== undefined) void this.#showRow(image, like)
     this.#example.replaceChildren(

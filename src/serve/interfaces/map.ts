@@ -12,8 +12,8 @@ const MOST = 3000
 /** Bytes of its thumbnails. */
 const THUMBNAILS = 4 * 2 ** 20
 
-/** Maps that are kept. */
-const KEPT = 8
+/** Maps that are kept, and for how many milliseconds. */
+const KEPT = { maps: 8, time: 60_000 }
 
 /** Settings of the route. */
 export interface MapRouteOptions {
@@ -23,7 +23,7 @@ export interface MapRouteOptions {
   pictureOf(collection: string, path: string): Promise<string | undefined>
 }
 
-/** The route of maps. One is made at a time, and kept until its collection has changed. */
+/** The route of maps. One is made at a time, and kept for those who ask again soon, unless its collection has changed. */
 export function mapRoute({ collections, maxPixels, pictureOf }: MapRouteOptions): Route {
   const turns = new Turns(1)
   const kept = new Map<string, { readonly state: string; readonly data: Promise<PageData> }>()
@@ -71,8 +71,11 @@ export function mapRoute({ collections, maxPixels, pictureOf }: MapRouteOptions)
       const data = turns.run(() => draw(collection, count))
       kept.delete(name)
       kept.set(name, { state, data })
-      if (kept.size > KEPT) kept.delete(kept.keys().next().value!)
-      data.catch(() => kept.delete(name))
+      if (kept.size > KEPT.maps) kept.delete(kept.keys().next().value!)
+      const forget = () => {
+        if (kept.get(name)?.data === data) kept.delete(name)
+      }
+      data.then(() => setTimeout(forget, KEPT.time).unref(), forget)
       return data
     },
   })
