@@ -182,6 +182,8 @@ export class Adding {
           element('option', { value: id, text: `${id} (${kinds[modality]})` }),
         ),
       )
+      this.#tell('')
+      this.#left.replaceChildren()
       this.#showFresh()
       this.#offerName()
       this.#showSummary()

@@ -182,7 +182,7 @@ function placeOf({ line, endLine, page }: Hit['metadata']): string {
 
 /** The text of a passage, in its paragraphs; a long one is folded. */
 function passage(text: string, words: string): HTMLElement {
-  const paragraphs = text.split(/\n[ \t]*(?:\n[ \t]*)+/).filter((part) => part.trim() !== '')
+  const paragraphs = text.split(/\n(?:[ \t]*\n)+/).filter((part) => part.trim() !== '')
   const shown = element(
     'div',
     { class: 'text' },
