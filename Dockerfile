@@ -16,7 +16,7 @@ ENV ONNXRUNTIME_NODE_INSTALL=skip
 ENV PIPILO_CACHE=/data/cache
 WORKDIR /app
 COPY --from=build /packed /packed
-RUN npm install --no-audit --no-fund /packed/*.tgz && rm -rf /packed
+RUN npm install --no-audit --no-fund /packed/*.tgz && npm cache clean --force && rm -rf /packed
 # Libraries of other systems: two thirds of it.
 RUN find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -not -name linux -exec rm -rf {} +
 RUN mkdir -p /data && chown node:node /data

@@ -3,7 +3,12 @@ import { cacheDir } from './test/cache.ts'
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'],
+    include: [
+      'src/**/*.test.ts',
+      'test/**/*.test.ts',
+      'examples/trainDemo.test.ts',
+      'examples/claims/**/*.test.ts',
+    ],
     // Native sessions run on worker threads of their own: a process a file keeps a crash of one from the others.
     pool: 'forks',
     maxWorkers: 2,

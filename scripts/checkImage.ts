@@ -44,7 +44,7 @@ const env: Record<string, string> = {
 const started: { entry: string[]; command: string[]; cwd: string } = { entry: [], command: [], cwd: root }
 
 mkdirSync(join(root, 'packed'))
-// What the first stage leaves, from the build that is there.
+// The first stage, from the build that is there.
 execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', join(root, 'packed')], {
   cwd: project,
   stdio: ['ignore', 'ignore', 'inherit'],
@@ -74,7 +74,7 @@ for (const [word, rest] of steps) {
 }
 
 let passed = false
-const [program, ...args] = [...started.entry, ...started.command, '--json'] as [string, ...string[]]
+const [program = '', ...args] = [...started.entry, ...started.command, '--json']
 const child = spawn(program, args, { cwd: started.cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
 try {
   await new Promise<void>((resolve, reject) => {
@@ -98,7 +98,9 @@ try {
   child.kill('SIGTERM')
   const status = await new Promise((resolve) => child.once('exit', resolve))
   if (status !== 0) throw new Error(`SIGTERM ended it with ${status}`)
-  console.log(`image: ok, ${execFileSync('du', ['-sm', root], { encoding: 'utf8' }).split('\t')[0]} MB`)
+  console.log(
+    `image: ok, ${execFileSync('du', ['-sm', started.cwd], { encoding: 'utf8' }).split('\t')[0]} MB`,
+  )
   passed = true
 } finally {
   child.kill('SIGKILL')

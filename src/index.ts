@@ -104,10 +104,11 @@ export type {
   DType,
   InputValue,
   InputValues,
+  MarginalRelevanceOptions,
   Matrix,
   Neighbor,
   Tensor,
   TypedArray,
   Vector,
 } from './tensor/index.ts'
-export { cosineSimilarity, similarityMatrix, topK } from './tensor/index.ts'
+export { cosineSimilarity, marginalRelevance, similarityMatrix, topK } from './tensor/index.ts'

@@ -66,6 +66,7 @@ const inner: Record<string, string[]> = {
     'isOfFile',
     'modelInput',
     'optionsKey',
+    'placedTokens',
     'queryPrompt',
     'readingKey',
     'recipeDifferences',

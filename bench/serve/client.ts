@@ -6,6 +6,8 @@ export interface Sent {
   readonly status: number
   readonly milliseconds: number
   readonly retryAfter: number | undefined
+  /** When it came, by `performance.now()`. */
+  readonly ended: number
 }
 
 /** Sends one request, and reads its answer to the end. */
@@ -17,6 +19,7 @@ export function send(url: string, body: string, agent: Agent): Promise<Sent> {
         status,
         milliseconds: performance.now() - started,
         retryAfter: retryAfter === undefined ? undefined : Number(retryAfter),
+        ended: performance.now(),
       })
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
     const asked = request(url, { method: 'POST', agent, headers }, (response) => {
@@ -30,7 +33,12 @@ export function send(url: string, body: string, agent: Agent): Promise<Sent> {
 }
 
 /** So many clients, each of whom asks again when it is answered. */
-export async function closedLoop(url: string, body: () => string, clients: number, seconds: number): Promise<Sent[]> {
+export async function closedLoop(
+  url: string,
+  body: () => string,
+  clients: number,
+  seconds: number,
+): Promise<Sent[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: clients })
   const sent: Sent[] = []
   const until = performance.now() + seconds * 1000
@@ -44,7 +52,12 @@ export async function closedLoop(url: string, body: () => string, clients: numbe
 }
 
 /** So many requests a second, whether the ones before are answered or not. */
-export async function openLoop(url: string, body: () => string, rate: number, seconds: number): Promise<Sent[]> {
+export async function openLoop(
+  url: string,
+  body: () => string,
+  rate: number,
+  seconds: number,
+): Promise<Sent[]> {
   const agent = new Agent({ keepAlive: true })
   const started = performance.now()
   const all: Promise<Sent>[] = []

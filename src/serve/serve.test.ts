@@ -16,7 +16,7 @@ beforeAll(async () => {
     models: [model, 'mobilenet-v2-whitened'],
     cors: ['https://app.example'],
     fetchFrom: ['images.example', '127.0.0.1', 'localhost', '[::1]', '169.254.169.254'],
-    limits: { body: 2 ** 20, seconds: 5 },
+    limits: { body: 2 ** 20, seconds: 30 },
   })
 })
 afterAll(async () => {
@@ -100,12 +100,6 @@ describe('what is refused', () => {
     }
     expect(await raw(server.port, endless())).toMatch(/^HTTP\/1.1 413 /)
   })
-
-  it('is a body that does not come', async () => {
-    const head =
-      'POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{'
-    expect(await raw(server.port, head)).toMatch(/^HTTP\/1.1 408 /)
-  }, 30_000)
 
   it('is a picture of 60,000 × 60,000, before it is decoded', async () => {
     const { status, body } = await server.post('/v1/embeddings', {
@@ -285,6 +279,69 @@ describe('a server', () => {
     await closed
     await expect(stopping.get('/health')).rejects.toThrow()
     expect(stopping.errors).toEqual([])
+  })
+
+  it('gives up work whose time is over, and bodies that do not come', async () => {
+    const hasty = await testServer({ models: [model], limits: { seconds: 1 } })
+    try {
+      const input = Array(2000).fill('A towhee sings in the brush. '.repeat(20))
+      const { status, body } = await hasty.post('/v1/embeddings', { model, input })
+      expect([status, body.error.code, body.error.type]).toEqual([504, 'too_late', 'server_error'])
+      const head =
+        'POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{'
+      expect(await raw(hasty.port, head)).toMatch(/^HTTP\/1.1 408 /)
+      expect(hasty.errors).toEqual([])
+    } finally {
+      await hasty.close(1)
+    }
+  })
+
+  it('waits for nobody who does not read', async () => {
+    const body = JSON.stringify({ inputs: Array(60).fill('A towhee sings in the brush. '.repeat(8)) })
+    const socket = connectSocket(server.port, '127.0.0.1')
+    socket.pause()
+    socket.write(
+      `POST /embed_all HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+    await expect
+      .poll(() => server.lines.some(({ path }) => path === '/embed_all'), { timeout: 30_000 })
+      .toBe(true)
+    expect((await server.post('/v1/embeddings', { model, input: 'towhee' })).status).toBe(200)
+    socket.destroy()
+  })
+
+  it('gives no answer that would be too large to write', async () => {
+    const { status, body } = await server.post('/embed_all', {
+      inputs: Array(1000).fill('A towhee sings in the brush. '.repeat(20)),
+      truncate: true,
+    })
+    expect([status, body.code]).toEqual([413, 'answer_too_large'])
+  })
+
+  it('traces requests by what OpenTelemetry’s interface is given', async () => {
+    const { trace } = await import('@opentelemetry/api')
+    const spans: string[] = []
+    const span = {
+      end: () => spans.push('end'),
+      setStatus: () => spans.push('error'),
+      recordException: () => {},
+    }
+    const tracer = {
+      startActiveSpan: (name: string, _: unknown, __: unknown, work: (span: unknown) => unknown) => {
+        spans.push(name)
+        return work(span)
+      },
+    }
+    trace.setGlobalTracerProvider({ getTracer: () => tracer } as never)
+    const traced = await testServer({ models: [model], traces: true })
+    try {
+      await traced.get('/health')
+      await traced.post('/v1/embeddings', { model: 'none', input: 'a' })
+      expect(spans).toEqual(['GET /health', 'end', 'POST /v1/embeddings', 'error', 'end'])
+    } finally {
+      trace.disable()
+      await traced.close()
+    }
   })
 
   it('takes work from who has gone, and gives the place to others', async () => {

@@ -158,7 +158,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
       maxHeaderSize: 16_384,
     },
   }) as HttpServer
-  // Who reads nothing of an answer for so long has left.
+  // A client that reads nothing of an answer for so long has left.
   http.setTimeout(2 * limits.seconds * 1000)
   try {
     if (options.warm) await Promise.all(offered.map((each) => table.use(each, {}, async () => {})))

@@ -1,6 +1,6 @@
 // Cosine similarity of vectors, of lists and of matrices.
 import { PipiloError } from '../base/index.ts'
-import { row } from './matrix.ts'
+import { listOf } from './listOf.ts'
 import type { Matrix } from './tensor.ts'
 
 /** Numbers in a row: a Float32Array or a plain array. */
@@ -42,11 +42,6 @@ function expectDimensions(wanted: number, got: number): void {
   throw new PipiloError('DIMENSION_MISMATCH', `A vector has ${got} numbers, another has ${wanted}.`, {
     hint: 'Compare vectors of the same model, layer and pooling.',
   })
-}
-
-function listOf(vectors: readonly Vector[] | Matrix): readonly Vector[] {
-  if (!('columns' in vectors)) return vectors
-  return Array.from({ length: vectors.rows }, (_, i) => row(vectors, i))
 }
 
 /**

@@ -7,7 +7,7 @@ import { makeFolder } from '../../base/files/index.ts'
 import type { AnyInput, EmbedOptions, EmbedResult } from '../../embed/index.ts'
 import type { Opened } from '../models/modelTable.ts'
 
-/** What is kept of an input. */
+/** A vector as it is kept, with what was read of its input. */
 interface Kept {
   readonly vector: Float32Array
   readonly tokens: number

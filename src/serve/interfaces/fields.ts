@@ -19,7 +19,7 @@ export type PictureField = z.infer<typeof picture>
 
 const poolings = ['cls', 'mean', 'max', 'last', 'none', 'flatten'] as const
 
-/** What goes beyond an interface's own fields. */
+/** Fields beyond an interface's own. */
 export const beyond = {
   tap: z
     .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)])

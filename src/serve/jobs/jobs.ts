@@ -22,7 +22,7 @@ export interface JobState {
   /** When it was asked for and when it ended, ISO 8601. */
   readonly created: string
   readonly ended?: string
-  /** What it came to. */
+  /** Its result. */
   readonly report?: unknown
   readonly error?: { readonly code: string; readonly message: string }
 }

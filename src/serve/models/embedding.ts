@@ -57,6 +57,7 @@ export class Embedding {
       const inputs = ids
         ? await tensorsOf(this.table, offered, opened, items)
         : items.map((item, i) => inputOf(opened, item, i))
+      checkSize(opened, inputs)
       return this.run(opened, inputs, {
         client,
         signal,
@@ -142,6 +143,27 @@ function inputOf({ embedder: { name, modality } }: Opened, item: Item, index: nu
   throw new Refusal(400, 'input_invalid', `Input ${index} is ${kind}, and ${name} embeds ${takes}.`, {
     field: 'input',
   })
+}
+
+/** Numbers of one answer, where an input gives more than a vector. */
+const NUMBERS = 2 ** 23
+/** Pictures in one request, where nobody knows before how much each gives. */
+const PICTURES = 32
+
+/** Refuses what would give more numbers than an answer holds. @throws Refusal 413 */
+function checkSize({ embedder }: Opened, inputs: readonly AnyInput[]): void {
+  const { pool, dimensions } = embedder
+  if (pool !== 'none' && pool !== 'flatten') return
+  const { tokens, pixels } = workOf(embedder, inputs)
+  if (tokens * dimensions <= NUMBERS && (pixels === 0 || inputs.length <= PICTURES)) return
+  throw new Refusal(
+    413,
+    'answer_too_large',
+    `With pool ${pool} the answer would be too large. Send fewer inputs at a time.`,
+    {
+      field: 'input',
+    },
+  )
 }
 
 /** Letters of a token, roughly: before texts are tokenised nobody knows better. */

@@ -1,6 +1,6 @@
 // The table of models: opened when they are asked for, kept while they are used, closed when nobody asks or memory is short.
 import { totalmem } from 'node:os'
-import { closest, PipiloError } from '../../base/index.ts'
+import { closest, PipiloError, Turns } from '../../base/index.ts'
 import {
   type Embedder,
   type EmbedderOptions,
@@ -104,6 +104,8 @@ export class ModelTable {
   readonly #entries = new Map<string, Entry>()
   readonly #failures = new Map<string, { readonly error: unknown; readonly until: number }>()
   readonly #timer: NodeJS.Timeout
+  /** Models are opened two at a time: whoever asks for many layers holds up no work with it. */
+  readonly #openings = new Turns(2)
   #closed = false
 
   constructor(offered: readonly Offered[], options: TableOptions) {
@@ -210,7 +212,9 @@ export class ModelTable {
       users: 0,
       used: performance.now(),
       opened: undefined,
-      opening: open().then((found) => ({ key, embedder: found, recipeKey: recipeKey(found.recipe) })),
+      opening: this.#openings
+        .run(open)
+        .then((found) => ({ key, embedder: found, recipeKey: recipeKey(found.recipe) })),
     }
     this.#entries.set(key, entry)
     entry.opening.then(

@@ -9,7 +9,7 @@ import type { ServeOptions, Server } from '../types.ts'
 /** A server, and what it said. */
 export interface TestServer extends Server {
   readonly lines: AccessLine[]
-  /** What went wrong inside. */
+  /** Errors inside. */
   readonly errors: unknown[]
   readonly folder: string
   get(path: string, headers?: Record<string, string>): Promise<Answer>
