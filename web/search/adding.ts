@@ -146,7 +146,10 @@ export class Adding {
         ),
       ),
     )
-    this.#target.addEventListener('change', () => this.#showFresh())
+    this.#target.addEventListener('change', () => {
+      this.#showFresh()
+      this.#offerName()
+    })
     this.#model.addEventListener('change', () => this.#offerName())
     dialog.addEventListener('drop', (event) => {
       event.preventDefault()
@@ -168,15 +171,9 @@ export class Adding {
 
   /** Opens the dialog. @throws Problem */
   async open(listed: readonly Listed[], preferred: string | undefined): Promise<void> {
-    this.#listed = listed.filter(({ model }) => model !== null)
     if (this.#models.length === 0) this.#models = await models()
     if (!this.isBusy) {
-      this.#target.replaceChildren(
-        ...this.#listed.map(({ name, model }) =>
-          element('option', { value: name, selected: name === preferred, text: `${name} (${model})` }),
-        ),
-        element('option', { value: '', text: 'A new collection' }),
-      )
+      this.know(listed, preferred)
       this.#model.replaceChildren(
         ...this.#models.map(({ id, modality }) =>
           element('option', { value: id, text: `${id} (${kinds[modality]})` }),
@@ -189,6 +186,18 @@ export class Adding {
       this.#showSummary()
     }
     if (!this.#dialog.open) this.#dialog.showModal()
+  }
+
+  /** Takes the collections that there are; files go into one of them, or into a new one. */
+  know(listed: readonly Listed[], preferred = this.#target.value): void {
+    this.#listed = listed.filter(({ model }) => model !== null)
+    this.#target.replaceChildren(
+      ...this.#listed.map(({ name, model }) =>
+        element('option', { value: name, selected: name === preferred, text: `${name} (${model})` }),
+      ),
+      element('option', { value: '', text: 'A new collection' }),
+    )
+    this.#showFresh()
   }
 
   /** Takes files, which wait until the reader says where they go. */
@@ -236,8 +245,9 @@ export class Adding {
     this.#name.value = name
   }
 
-  #tell(text: string): void {
+  #tell(text: string, isProblem = false): void {
     this.#told.textContent = text
+    this.#told.classList.toggle('failed', isProblem)
   }
 
   async #add(): Promise<void> {

@@ -217,6 +217,7 @@ class Page {
       history.replaceState(null, '', writeState(this.#state))
     }
     await this.#load()
+    this.#adding.know(this.#listed, name)
   }
 
   /** Draws the state: the form, the settings and, when they are there, the hits. */

@@ -1,7 +1,7 @@
 // Command `demo`: indexes the sample sentences and pictures, and searches them.
 import { existsSync } from 'node:fs'
 import { PipiloError } from '../../base/index.ts'
-import { embedder } from '../../embed/index.ts'
+import { type AnyInput, type Embedder, embedder } from '../../embed/index.ts'
 import { defaultImageModel, defaultTextImageModel, defaultTextModel } from '../../models/index.ts'
 import { serve } from '../../serve/index.ts'
 import { type Collection, connect, indexFiles, type Store } from '../../store/index.ts'
@@ -78,7 +78,7 @@ async function onPage(db: string, terminal: Terminal): Promise<void> {
   const store = await connect(db)
   try {
     for (const modality of ['text', 'image', 'text-image'] as const)
-      await indexed(store, modality, terminal, (text) => terminal.out(text))
+      await withIndexed(store, modality, terminal, (text) => terminal.out(text))
   } finally {
     await store.close()
   }
@@ -100,16 +100,16 @@ async function demonstrate(
   terminal: Terminal,
   say: Say,
 ): Promise<Record<string, unknown>> {
-  return indexed(store, modality, terminal, say, (model, collection) =>
+  return withIndexed<Record<string, unknown>>(store, modality, terminal, say, (model, collection) =>
     modality === 'text' ? sentences(model, collection, say) : pictures(collection, say),
   )
 }
 
-type Model = Awaited<ReturnType<typeof embedder>>
+type Model = Embedder<Float32Array, AnyInput>
 type Say = (text: string) => Promise<void>
 
 /** Indexes samples, and does something with them. */
-async function indexed<T>(
+async function withIndexed<T>(
   store: Store,
   modality: keyof typeof collections,
   terminal: Terminal,
