@@ -5,49 +5,19 @@
  *     npm run load             # in bench/, after npm install and npm run build
  *     npm run load -- 10 3     # seconds of each part, and rounds of them
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { measure, median } from '../child.ts'
 import { closedLoop, openLoop, quantile } from './client.ts'
+import { startServer, stopServer } from './start.ts'
 
 const [seconds = 8, rounds = 3] = process.argv.slice(2).map(Number)
 const text =
   'A small brown towhee sings in the brush below the old oak while two other birds look for seeds between the fallen leaves of last autumn, and nobody sees.'
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-load-'))
 /** Tokens that the server lets wait: about two seconds' work. */
 const queue = 16_384
-
-interface Started {
-  readonly child: ChildProcess
-  readonly url: string
-}
-
-async function start(): Promise<Started> {
-  const args = [
-    main,
-    'serve',
-    '--model',
-    'all-MiniLM-L6-v2',
-    '--port',
-    '0',
-    '--warm',
-    '--json',
-    '--db',
-    join(folder, 'db'),
-    '--queue',
-    `${queue}`,
-  ]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout!.setEncoding('utf8').once('data', resolve)
-    child.once('exit', (status) => reject(new Error(`The server ended with ${status}.`)))
-  })
-  return { child, url: (JSON.parse(line) as { url: string }).url }
-}
 
 /** Seconds of the processors that a process has had, on Linux. */
 function cpuSeconds(pid: number): number {
@@ -62,7 +32,15 @@ for (let round = 0; round < rounds; round++) {
     `${seconds}`,
     text,
   ])
-  const { child, url } = await start()
+  const { child, url } = await startServer([
+    '--model',
+    'all-MiniLM-L6-v2',
+    '--warm',
+    '--db',
+    join(folder, 'db'),
+    '--queue',
+    `${queue}`,
+  ])
   try {
     const embeddings = `${url}/v1/embeddings`
     await closedLoop(embeddings, body, 64, 1)
@@ -126,8 +104,7 @@ for (let round = 0; round < rounds; round++) {
       }),
     )
   } finally {
-    child.kill('SIGTERM')
-    await new Promise((resolve) => child.once('exit', resolve))
+    await stopServer({ child })
   }
 }
 console.log(`share of the rate without a server: ${median(shares).toFixed(3)}`)

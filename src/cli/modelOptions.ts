@@ -44,6 +44,12 @@ export const openArgs = {
     description: 'For a checkpoint without a configuration: its architecture, such as resnet50',
     valueHint: 'name',
   },
+  prefix: {
+    type: 'string',
+    description:
+      'For a checkpoint of several networks: how the names of the tensors of the one begin, such as teacher.backbone.',
+    valueHint: 'prefix',
+  },
   size: {
     type: 'string',
     description: 'Height and width of the pictures that the model is built for',
@@ -238,7 +244,7 @@ function cardOption(written: string): NonNullable<OpenOptions['card']> {
 /** The precision, architecture, size and overrides of the card that the options ask for. */
 export function openOptions(
   args: Values<typeof openArgs>,
-): Pick<OpenOptions, 'dtype' | 'architecture' | 'size' | 'card'> {
+): Pick<OpenOptions, 'dtype' | 'architecture' | 'prefix' | 'size' | 'card'> {
   const dtype = oneOf(args.dtype, 'dtype', precisions)
   const [, height, width = height] = /^(\d+)(?:x(\d+))?$/.exec(args.size ?? '') ?? []
   if (args.size !== undefined && !(Number(height) > 0 && Number(width) > 0))
@@ -246,6 +252,7 @@ export function openOptions(
   return {
     ...(dtype && { dtype }),
     ...(args.architecture === undefined ? {} : { architecture: args.architecture }),
+    ...(args.prefix === undefined ? {} : { prefix: args.prefix }),
     ...(height === undefined ? {} : { size: [Number(height), Number(width)] }),
     ...(args.card === undefined ? {} : { card: cardOption(args.card) }),
   }

@@ -212,6 +212,7 @@ const modelRuns = (text: string[], picture: string[]): Record<string, Runs> => (
   normalize: [text, ['--no-normalize']],
   dimensions: [text, ['--dimensions', '4']],
   architecture: [picture, ['--architecture', 'resnet18']],
+  prefix: [picture, ['--prefix', 'teacher.']],
   size: [picture, ['--size', '64']],
   input: [text, ['--input', 'token_type_ids=1']],
   card: [picture, ['--card', '{"image": {"crop": "border", "background": [9, 200, 90]}}']],
@@ -595,6 +596,7 @@ const runs: Record<string, Record<string, Runs>> = {
   },
   inspect: {
     architecture: [['i'], ['--architecture', 'resnet18']],
+    prefix: [['i'], ['--prefix', 'teacher.']],
     size: [['i'], ['--size', '64']],
     card: [['i'], ['--card', '{"image": {"crop": "squash"}}']],
     dtype: [['all-MiniLM-L6-v2'], ['--dtype', 'int8']],

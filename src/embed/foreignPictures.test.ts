@@ -80,6 +80,18 @@ async function refusal(action: Promise<unknown>): Promise<PipiloError> {
 }
 
 const mean = (x: Value) => op.reduceMean(op.cast(x, 'float32'), [2, 3])
+/** Through integers and back. */
+function quantized(x: Value, scale: number, zero: number, dtype: 'int8' | 'uint8'): Value {
+  const b = x.builder
+  const type = { kind: 'tensor', shape: x.shape } as const
+  const own = [b.constant(scale, 'float32'), b.constant(zero, dtype)]
+  const [codes] = b.node('QuantizeLinear', [x, ...own], {}, { types: [{ ...type, dtype }] })
+  return b.node('DequantizeLinear', [codes!, ...own], {}, { types: [{ ...type, dtype: 'float32' }] })[0]!
+}
+function normalizedBy(x: Value, centre: number[], variance: number[]): Value {
+  const three = (values: number[]) => x.builder.constant(tensor('float32', [3], values))
+  return op.batchNormalization(x, three([1, 1, 1]), three([0, 0, 0]), three(centre), three(variance))
+}
 const half = {
   'preprocessor_config.json': {
     image_processor_type: 'ViTImageProcessor',
@@ -166,6 +178,44 @@ describe('the type and layout of the input (a-10, a-29)', () => {
       code: 'MODEL_INVALID',
       message: expect.stringMatching(/by itself, and preprocessor_config.json/),
     })
+  })
+
+  it.each<[string, (x: Value) => Value, number, number]>([
+    ['a cut at 0 and 1', (x) => op.clip(x, 0, 1), 0, 1],
+    ['a cut at 0 and 255', (x) => op.clip(x, 0, 255), 0, 1 / 255],
+    ['a cut at -1 and 1', (x) => op.clip(x, -1, 1), 0.5, 0.5],
+    ['a cast to bytes', (x) => op.cast(op.cast(x, 'uint8'), 'float32'), 0, 1 / 255],
+    ['a quantisation of 0…1', (x) => quantized(x, 1 / 255, 0, 'uint8'), 0, 1],
+    ['a quantisation of -1…1', (x) => quantized(x, 2 / 255, 0, 'int8'), 0.5, 0.5],
+    [
+      'a normalisation by statistics of bytes',
+      (x) => normalizedBy(x, [123, 116, 104], [3300, 3200, 3300]),
+      0,
+      1 / 255,
+    ],
+    [
+      'a normalisation by statistics of 0…1',
+      (x) => normalizedBy(x, [0.48, 0.45, 0.4], [0.07, 0.07, 0.08]),
+      0,
+      1,
+    ],
+  ])('the range that the graph itself shows is fed: %s', async (_, first, mean, std) => {
+    const path = await model(
+      network(FIXED, (x) => ({ out: op.reduceMean(first(x), [2, 3]) }), { name: 'input' }),
+    )
+    const { image } = (await open(path)).card
+    expect(image).toMatchObject({ mean: [mean, mean, mean], std: [std, std, std] })
+  })
+
+  it.each<[string, (x: Value) => Value]>([
+    ['nothing', (x) => op.mul(x, x)],
+    ['a normalisation of what is normalised', (x) => normalizedBy(x, [0.01, 0.02, 0], [1, 1.1, 0.9])],
+    ['a cut elsewhere', (x) => op.clip(x, -3, 3)],
+  ])('and where it shows none the usual is fed: %s', async (_, first) => {
+    const path = await model(
+      network(FIXED, (x) => ({ out: op.reduceMean(first(x), [2, 3]) }), { name: 'input' }),
+    )
+    expect((await open(path)).card.image).toMatchObject({ mean: [0.485, 0.456, 0.406] })
   })
 
   it('one channel is grey', async () => {
@@ -287,6 +337,8 @@ describe('an input that is no picture', () => {
     ['a spectrogram', ['n', 76, 32, 1]],
     ['a spectrogram, channels first', ['n', 1, 80, 'time']],
     ['a square one that says so', ['n', 1, 64, 64], 'mel_spectrogram'],
+    ['features of sound in three channels', ['n', 3, 'frames', 160]],
+    ['the same, channels last', ['n', 'num_frames', 160, 3]],
     ['a latent', ['n', 4, 8, 8]],
     ['a video', ['n', 3, 4, 8, 8]],
     ['a series', ['n', 100, 3]],
@@ -294,6 +346,21 @@ describe('an input that is no picture', () => {
     const graph = network(shape, (x) => ({ out: op.reduceMean(x, [-1]) }), { name })
     const path = await model(graph)
     expect((await open(path)).modality).toBe('tensor')
+  })
+
+  it('with another one beside it is none: of speechmos’ AECMOS features and a state', async () => {
+    const b = new Builder()
+    const x = b.input('input', 'float32', ['n', 3, 16, 16])
+    const state = b.input('h0', 'float32', [4, 1, 3])
+    b.output('out', op.add(op.reduceMean(x, [2, 3]), op.reduceMean(state, [0, 1])))
+    const path = await model(b.build())
+    expect((await open(path)).modality).toBe('tensor')
+    expect((await open(path, { modality: 'image' })).modality).toBe('image')
+    expect(await refusal(embed(path, pictures, { inputs: { h0: 0 } }))).toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/is a picture, and .* takes tensors/),
+      hint: expect.stringMatching(/modality: 'image'/),
+    })
   })
 
   it('beside one of texts is read where somebody says so: CLIP’s towers in one file', async () => {

@@ -631,3 +631,103 @@ describe('files of an export', () => {
     await expect(of(join(two, 'onnx/model_fp16.onnx'), 'q8')).rejects.toMatchObject({ input: 'dtype' })
   })
 })
+
+describe('axes of tokens in another order', () => {
+  it.each<[string, number[]]>([
+    ['[b, features, s]', [0, 2, 1]],
+    ['[s, b, features]', [1, 0, 2]],
+    ['[features, b, s]', [2, 0, 1]],
+    ['[s, features, b]', [1, 2, 0]],
+  ])('are put in order where the sizes show them: %s', async (_, axes) => {
+    const graph = graphOf((b) => {
+      const mask = op.cast(b.input('attention_mask', 'int64', ['b', 's']), 'float32')
+      return { output: op.transpose(op.mul(words(b), op.unsqueeze(mask, [2])), axes) }
+    })
+    expectRows(await embed(await model({ 'model.onnx': graph })), await meanOfWords())
+  })
+
+  it('are one vector a text where they have an axis of their own', async () => {
+    const graph = graphOf((b) => ({ output: op.reduceMean(words(b), [1], { keepDims: true }) }))
+    expectRows(await embed(await model({ 'model.onnx': graph })), await meanOfWords())
+  })
+
+  it('that are no tokens are refused by name', async () => {
+    const graph = graphOf((b) => ({ latents: op.slice(words(b), [0], [3], { axes: [1] }) }))
+    const shape = ['b', 3, WIDTH]
+    const fixed = said(graph, (info) =>
+      info.name === 'latents' ? { ...info, type: { kind: 'tensor', dtype: 'float32', shape } } : info,
+    )
+    await expect(embed(await model({ 'model.onnx': fixed }))).rejects.toMatchObject({
+      code: 'LAYER_UNKNOWN',
+      message: expect.stringContaining('3 vectors a text'),
+    })
+  })
+})
+
+describe('scores', () => {
+  const head = (b: Builder, x: Value, classes: number) =>
+    op.matMul(
+      x,
+      b.initializer('W', tensor('float32', [WIDTH, classes], new Array(WIDTH * classes).fill(0.5))),
+    )
+  const pooledWords = (b: Builder) => op.reduceMean(words(b), [1])
+
+  it.each<[string, (b: Builder) => Record<string, Value>]>([
+    ['softmax behind them', (b) => ({ output: op.softmax(head(b, pooledWords(b), 3), -1) })],
+    ['their name', (b) => ({ scores: head(b, pooledWords(b), 3) })],
+  ])('are told by %s: what the head reads is taken', async (_, build) => {
+    expectRows(await embed(await model({ 'model.onnx': graphOf(build) })), await meanOfWords())
+  })
+
+  it('are told by the architecture', async () => {
+    const path = await model({
+      'model.onnx': graphOf((b) => ({ output: head(b, words(b), 16) })),
+      'config.json': { model_type: 'unheard-of', architectures: ['UnheardForTokenClassification'] },
+    })
+    expectRows(await embed(path), await meanOfWords())
+  })
+
+  it('of one number, or without a head to be seen, are refused', async () => {
+    const one = graphOf((b) => ({ output: op.reduceMean(pooledWords(b), [1], { keepDims: true }) }))
+    await expect(embed(await model({ 'model.onnx': one }))).rejects.toMatchObject({ code: 'LAYER_UNKNOWN' })
+    const bare = graphOf((b) => ({ output: op.softmax(pooledWords(b), -1) }))
+    await expect(embed(await model({ 'model.onnx': bare }))).rejects.toMatchObject({ code: 'LAYER_UNKNOWN' })
+  })
+})
+
+describe('graphs that mix the texts of a batch', () => {
+  it.each<[string, (x: Value, mask: Value) => Value]>([
+    ['softmax over the batch', (x) => op.mul(x, op.softmax(x, 0))],
+    ['the mean of the batch', (x) => op.sub(x, op.reduceMean(x, [0], { keepDims: true }))],
+    [
+      'padding that is read before the mask is',
+      (x, mask) => op.mul(op.add(x, op.reduceMean(x, [1], { keepDims: true })), op.unsqueeze(mask, [2])),
+    ],
+  ])('are found by running, and run text by text: %s', async (_, mix) => {
+    const graph = graphOf((b) => {
+      const mask = op.cast(b.input('attention_mask', 'int64', ['b', 's']), 'float32')
+      return { last_hidden_state: mix(words(b), mask) }
+    })
+    // The helper compares all at once with each alone.
+    await embed(await model({ 'model.onnx': graph }))
+  })
+
+  it('only where there is padding are found when it comes', async () => {
+    const graph = graphOf((b) => {
+      const mask = op.cast(b.input('attention_mask', 'int64', ['b', 's']), 'float32')
+      const x = words(b)
+      return {
+        last_hidden_state: op.mul(
+          op.add(x, op.reduceMean(x, [1], { keepDims: true })),
+          op.unsqueeze(mask, [2]),
+        ),
+      }
+    })
+    const e = await embedder(await model({ 'model.onnx': graph }), { runtime: { workers: 0 } })
+    // Two texts of one length show nothing.
+    await e.embed(['owl', 'owl'])
+    const [both, alone] = [await e.embed(['owl', 'the owl sings']), await e.embed(['owl'])]
+    for (const [j, value] of alone.vectors[0]!.entries()) expect(both.vectors[0]![j]).toBeCloseTo(value, 5)
+    await e.dispose()
+  })
+})

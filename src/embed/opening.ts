@@ -101,9 +101,7 @@ async function knownOf(
     fingerprint,
     opened,
     taps: model.towers ? card.tap.split(',') : [options.tap ?? card.tap].flat().map(model.resolve),
-    inputs: model.graph.inputs
-      .filter(({ name }) => !model.graph.initializers.has(name))
-      .map(({ name }) => name),
+    inputs: [...model.graph.inputs, ...(model.defaults ?? [])].map(({ name }) => name),
     ...(dimensions !== undefined && { dimensions }),
     ...(tokenizer !== undefined && { tokenizer, tokenizerHash: await hashOf(tokenizer) }),
   }
@@ -219,6 +217,9 @@ function checkModality(known: KnownModel, options: EmbedderOptions): void {
   })
 }
 
+/** Inputs that an error lists: old files name all weights among them. */
+const LISTED = 12
+
 /** Refuses values for inputs that the graph does not have, and for those that a text or picture is. */
 function checkInputs({ name, modality, inputs }: KnownModel, { inputs: given = {} }: EmbedderOptions): void {
   const embedded = modality === 'tensor' ? /^$/ : /^(input_ids|attention_mask|pixel_values)$/
@@ -232,7 +233,7 @@ function checkInputs({ name, modality, inputs }: KnownModel, { inputs: given = {
   if (unknown === undefined) return
   throw new PipiloError('INPUT_UNKNOWN', `${name} has no input '${unknown}'.`, {
     input: unknown,
-    hint: `Its inputs are ${inputs.join(', ')}.`,
+    hint: `Its inputs are ${inputs.slice(0, LISTED).join(', ')}${inputs.length > LISTED ? ', …' : ''}.`,
   })
 }
 

@@ -11,6 +11,7 @@ import { MAX_LENGTH } from './recipe/recipe.ts'
 import { planChunks } from './text/chunk.ts'
 import { loadTokenizer } from './text/loadTokenizer.ts'
 import { fedInputs, flatInputs, isFed, isFlat, lengthOf, TextPreparation } from './text/text.ts'
+import type { TextTokenizer } from './text/tokenizer.ts'
 import type { EmbedderOptions } from './types.ts'
 
 /**
@@ -80,8 +81,9 @@ export async function preparer(
     ...(text?.clean ? { clean: text.clean } : {}),
     specialTokens: text?.specialTokens ?? true,
     dropUnknown: text?.dropUnknown ?? false,
+    ...(text?.vocabulary !== undefined && { rows: text.vocabulary }),
   })
-  if (text?.vocabulary !== undefined) checkVocabulary(name, loaded.vocabulary, text.vocabulary)
+  if (text?.vocabulary !== undefined) checkVocabulary(name, loaded, text.vocabulary)
   const { maxLength = text?.maxLength ?? MAX_LENGTH, batchTokens = BATCH_TOKENS } = options
   if (maxLength <= loaded.specials) {
     throw new PipiloError(
@@ -164,7 +166,8 @@ const SPARE = 0.02
  * @param rows of the model's table of tokens
  * @throws PipiloError `MODEL_INVALID`
  */
-function checkVocabulary(name: string, ids: number, rows: number): void {
+function checkVocabulary(name: string, { vocabulary, usual }: TextTokenizer, rows: number): void {
+  const ids = usual > rows ? usual : Math.min(vocabulary, rows)
   const missing = rows - ids
   let padding = PADDED
   while (padding > 1 && rows % padding !== 0) padding /= 2

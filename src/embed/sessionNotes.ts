@@ -83,8 +83,10 @@ async function keyOf(
   )
   // A foreign graph is read as the modality that is asked for.
   const asked = [optionsKey(options, 'graph'), options.modality, depending.sort()]
+  // Inputs that have a value are the graph's where they are named.
+  const fed = Object.keys(options.inputs ?? {}).sort()
   return createHash('sha256')
-    .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, tower]))
+    .update(JSON.stringify([version, mtimeMs, name, process.cwd(), asked, fed, tower]))
     .digest('hex')
 }
 

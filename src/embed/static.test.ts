@@ -45,6 +45,25 @@ describe('static embeddings', () => {
     expectRows(await embedded(place('model2vec'), texts), vectors!)
   })
 
+  it.each([
+    'limits',
+    'unigram',
+    'int8',
+  ])('of model2vec cut texts by characters and tokens, and leave out unknown words, as it does: %s', async (name) => {
+    const { texts, vectors } = await referencesOf(name)
+    const none = vectors!.flatMap((vector, i) => (vector.every((x) => x === 0) ? [i] : []))
+    const known = <T>(list: readonly T[]) => list.filter((_, i) => !none.includes(i))
+    expectRows(await embedded(place(name), known(texts)), known(vectors!))
+    for (const i of none) await expect(embedded(place(name), [texts[i]!])).rejects.toThrow(/no token/)
+  })
+
+  it("of sentence-transformers keep to the limit in their tokenizer's file", async () => {
+    const { texts, sentence } = await referencesOf('limits')
+    const modules = [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.StaticEmbedding' }]
+    const path = await folder.variant({ 'modules.json': modules }, place('limits'))
+    expectRows(await embedded(path, texts), sentence!)
+  })
+
   it('of model2vec with a modules.json are those of sentence-transformers', async () => {
     const { texts, sentence } = await referencesOf('model2vec')
     const modules = [{ idx: 0, name: '0', path: '', type: 'sentence_transformers.models.StaticEmbedding' }]

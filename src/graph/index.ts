@@ -18,7 +18,7 @@ export * as op from './ops/all.ts'
 export type { Integers, Operand } from './ops/apply.ts'
 export { EMITTED_OPERATORS, type EmittedOperator, type RuleTable } from './ops/emitted.ts'
 export * from './passes/index.ts'
-export { reads, subgraphs } from './passes/walk.ts'
+export { holding, reads, subgraphs } from './passes/walk.ts'
 export * from './quantize/index.ts'
 export {
   MASK_COUNTER,

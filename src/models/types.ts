@@ -1,9 +1,9 @@
 // Types of models: cards, preprocessing, options, places, and the model itself.
 import type { WriteOptions } from '../graph/files/index.ts'
-import type { Graph, Layer } from '../graph/index.ts'
+import type { Graph, Layer, ValueInfo } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
 import type { RunOptions } from '../runtime/index.ts'
-import type { Tensor } from '../tensor/index.ts'
+import type { InputValues, Tensor } from '../tensor/index.ts'
 
 /**
  * Modality of a model. `text-image` has a tower for texts and one for pictures, and both give vectors of one space; `tensor` takes numbers
@@ -45,7 +45,9 @@ export interface ImagePreprocessing {
   readonly interpolation: 'bilinear' | 'bicubic' | 'nearest' | 'lanczos' | 'box' | 'hamming'
   /** 1 for grey pictures, Pillow's `L` (0.299 red + 0.587 green + 0.114 blue), made of the resized RGB. Default 3. */
   readonly channels?: 1 | 3
-  /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */
+  /** Order in which the model takes the three channels. Default `rgb`. */
+  readonly order?: 'rgb' | 'bgr'
+  /** Per channel (in the model's order, or one of grey), after pixels are scaled to 0…1. */
   readonly mean: readonly [number, number, number] | readonly [number]
   readonly std: readonly [number, number, number] | readonly [number]
   /** Colour under transparent pixels and in the border, 0 to 255. Default white. */
@@ -67,7 +69,10 @@ export interface TextPreprocessing {
   readonly clean?: 'siglip' | 'canonicalize'
   /** `false`: a text's own tokens alone, without those that the tokenizer puts around it. Default `true`. */
   readonly specialTokens?: boolean
-  /** `true`: tokens of unknown words are left out, as model2vec does. Default `false`. */
+  /**
+   * `true`: as model2vec does, tokens of unknown words are left out, behind the cut to `maxLength` tokens; and before that, texts are cut to
+   * `maxLength` times as many characters as the vocabulary's tokens have in the median. Default `false`.
+   */
   readonly dropUnknown?: boolean
   /** Every text is padded to `length` tokens, with the token of this name (default: the tokenizer's for padding). SigLIP needs it. */
   readonly padding?: { readonly length: number; readonly token?: string }
@@ -102,9 +107,10 @@ export interface Card {
   readonly featureAxis?: number
   /**
    * Inputs that may run in one batch. `equal`: texts of as many tokens each, for a graph that takes no mask of padding. `none`: each runs alone, for
-   * a graph that is quantised dynamically, whose scales are those of the whole batch. Default `any`.
+   * a graph that is quantised dynamically, whose scales are those of the whole batch. `tried`: any, unless a first batch gives other vectors
+   * than its inputs alone: then each runs alone from there on. Default `any`; foreign graphs have `tried`.
    */
-  readonly together?: 'any' | 'equal' | 'none'
+  readonly together?: 'any' | 'equal' | 'none' | 'tried'
   /** Of models of two towers: factor of the cosines before softmax or sigmoid. */
   readonly logitScale?: number
   /** Of models of two towers that were trained with a sigmoid (SigLIP): added to the scaled cosines. */
@@ -146,6 +152,8 @@ export interface EmbeddingOptions {
   readonly dimensions?: number
   /** For images: take `pixels`, uint8 [batch, height, width, 3], instead of `pixel_values`. Default `true`. */
   readonly preprocess?: boolean
+  /** Those of {@link Model.defaults} that are named here are inputs of the graph. */
+  readonly inputs?: InputValues
 }
 
 /**
@@ -172,7 +180,8 @@ export interface Towers {
 }
 
 /** How a model was opened, as plain data: `open(name, …)` with the same gives it again. */
-export interface Opened extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture'> {
+export interface Opened
+  extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'prefix'> {
   /** Height and width that were asked for. */
   readonly size?: readonly [height: number, width: number]
   /** The name that it was opened by. */
@@ -208,6 +217,11 @@ export interface Model {
   readonly towers?: Towers
   /** Identifies weights and architecture: changes when they do (a hash of what was read). */
   readonly fingerprint: string
+  /**
+   * Inputs of the file that have a value of their own, which the graph has as initializers. They are fed where they are named, in {@link Model.run} or by an
+   * embedder's option `inputs`.
+   */
+  readonly defaults?: readonly ValueInfo[]
   readonly opened: Opened
   layers(): Layer[]
   /**
@@ -330,6 +344,12 @@ export interface OpenOptions {
   readonly strict?: boolean
   /** For a checkpoint without a configuration: its architecture, by the name of timm, torchvision (`resnet50`) or DINOv2's hub (`dinov2_vits14_reg`). */
   readonly architecture?: string
+  /**
+   * For a checkpoint that holds several networks: how the names of the tensors of the one that is meant begin, keys and names joined by
+   * points, as in `'teacher.backbone.'` or `'model_state_dict.'`. Default: the only one, or the one that timm takes or the method of training itself
+   * evaluates (its averaged weights, MoCo's `encoder_q`, DINO's `teacher`), which the card's notes say; any other choice is refused.
+   */
+  readonly prefix?: string
   /**
    * Height and width of the pictures that an image model is built for, one number for squares. Default: what its files say. Graphs that are
    * read as they are (ONNX, TensorFlow.js) take another one where their input is of any height and width; models of texts take none.

@@ -68,7 +68,7 @@ export interface Parameters {
 
 export interface BufferOptions {
   /** Default `float32`. */
-  readonly dtype?: 'float32' | 'int64'
+  readonly dtype?: 'float32' | 'int64' | 'int8'
   /** It is drawn where a checkpoint lacks it, as PyTorch does for counters of old checkpoints. Default `false`. */
   readonly optional?: boolean
 }

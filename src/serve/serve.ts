@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { cacheFolder } from '../base/files/index.ts'
-import { checkCount, PipiloError, plainCopy } from '../base/index.ts'
+import { checkCount, PipiloError, plainCopy, throwIfAborted } from '../base/index.ts'
 import { VectorCache } from './cache/vectorCache.ts'
 import { Collections } from './collections/collections.ts'
 import { collectionRoutes } from './collections/routes.ts'
@@ -63,6 +63,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     idle = 900,
     memory = usualMemory(),
   } = options
+  throwIfAborted(signal)
   const limits = checkedLimits(options.limits)
   checkCount('port', port, 0)
   if (port > 65_535)

@@ -59,6 +59,7 @@ function preparationText({
   resize,
   interpolation,
   channels,
+  order = 'rgb',
   mean,
   std,
 }: ImagePreprocessing): string {
@@ -77,7 +78,7 @@ function preparationText({
   const numbers = (values: readonly number[]) =>
     `[${values.map((value) => Number(value.toPrecision(4))).join(', ')}]`
   const pixels = isRaw ? 'bytes from 0 to 255' : `0…1, mean ${numbers(mean)}, deviation ${numbers(std)}`
-  return `${sides(size)}, ${geometry}, ${interpolation}; ${channels === 1 ? 'grey' : 'RGB'}, ${pixels}`
+  return `${sides(size)}, ${geometry}, ${interpolation}; ${channels === 1 ? 'grey' : order.toUpperCase()}, ${pixels}`
 }
 
 /** The towers of a model of texts and pictures, each with its own inputs, outputs and places. */
@@ -170,6 +171,7 @@ export const inspect = command({
       description: 'Card name, hf:owner/name, npm:package/path, a folder or an .onnx file',
     },
     architecture: openArgs.architecture,
+    prefix: openArgs.prefix,
     size: openArgs.size,
     card: openArgs.card,
     dtype: openArgs.dtype,

@@ -21,11 +21,14 @@ export class BatchSession {
   readonly #session: Session
   readonly #feeds: Batches['feeds']
   readonly #together: Batches['limits']['together']
-  readonly #packed: boolean
   /** Rows that the graph takes at a time; undefined where it takes any number. */
   #rows: number | undefined
-  /** Settles when it is known whether as many rows come out as go in. */
+  /** Settles when it is known whether as many rows come out as go in, and whether they are what they are alone where that is not sure. */
   #tried: Promise<void> | undefined
+  /** Settles when that is known of rows with padding behind them. */
+  #padded: Promise<void> | undefined
+  /** Rows are compared with what they are alone. */
+  readonly #compares: boolean
 
   constructor(session: Session, batches: Batches) {
     this.#session = session
@@ -34,8 +37,8 @@ export class BatchSession {
     const inputs = session.inputs.filter(({ name }) => batches.hasRows?.(name) ?? true)
     const fixed = inputs.map((input) => firstSize(input)).find((size) => typeof size === 'number')
     this.#rows = fixed ?? (this.#together === 'none' ? 1 : undefined)
-    this.#packed = batches.packs ?? false
-    if (!this.#packed && keepsRows(inputs, session.outputs[0])) this.#tried = Promise.resolve()
+    this.#compares = batches.packs || this.#together === 'tried' || this.#together === 'equal'
+    if (!this.#compares && keepsRows(inputs, session.outputs[0])) this.#tried = Promise.resolve()
   }
 
   /** The results of a batch, in its order. */
@@ -56,8 +59,7 @@ export class BatchSession {
    */
   async #run(batch: readonly Unit[], signal: AbortSignal): Promise<Result[]> {
     if (this.#rows === undefined && batch.length > 1) {
-      this.#tried ??= this.#packed ? this.#compare(batch) : this.#try(batch[0]!)
-      await this.#tried
+      await this.#find(batch)
     }
     if (this.#rows === undefined) {
       const result = await this.#fetch(batch, signal).catch((error) => {
@@ -81,6 +83,16 @@ export class BatchSession {
     return results
   }
 
+  /** Finds out how many rows the graph takes, once for rows of one length and once for rows with padding. */
+  async #find(batch: readonly Unit[]): Promise<void> {
+    const ends = endsOf(batch)
+    const isPadded = this.#compares && batch[ends[0]]!.size !== batch[ends[1]]!.size
+    if (isPadded) this.#padded ??= this.#compare(batch, ends)
+    this.#tried ??= this.#padded ?? (this.#compares ? this.#compare(batch, ends) : this.#try(batch[0]!))
+    await this.#tried
+    if (isPadded) await this.#padded
+  }
+
   /**
    * Finds out whether one row gives one row, of a graph that does not say it: a fixed number may happen to be that of a batch. No signal ends it:
    * other calls wait for it, too.
@@ -94,20 +106,18 @@ export class BatchSession {
     }
   }
 
-  /** Finds out whether the first and the last of several rows are what they are alone, of a graph that nobody knows. */
-  async #compare(batch: readonly Unit[]): Promise<void> {
+  /** Finds out whether two of several rows are what they are alone, of a graph that nobody knows. */
+  async #compare(batch: readonly Unit[], ends: readonly number[]): Promise<void> {
     try {
       const together = await this.#fetch(batch)
-      const ends = [0, batch.length - 1]
       const alone = await Promise.all(ends.map((at) => this.#fetch([batch[at]!])))
       const same = hasRows(together, batch.length) && ends.every((at, i) => isRow(together, at, alone[i]!))
       if (!same) this.#rows = 1
     } catch (error) {
-      if (error instanceof PipiloError && error.code === 'RUNTIME') this.#rows = 1
-      else {
-        this.#tried = undefined
-        throw error
-      }
+      this.#tried = undefined
+      this.#padded = undefined
+      // One of the units may be the reason: {@link #run} finds out.
+      if (!(error instanceof PipiloError) || error.code !== 'RUNTIME') throw error
     }
   }
 
@@ -118,16 +128,30 @@ export class BatchSession {
   }
 }
 
-/** True if a result's row is, but for rounding, what one input alone gives. */
-function isRow({ data }: Tensor, row: number, { data: alone, shape }: Tensor): boolean {
-  if (shape[0] !== 1) return false
-  const part = (data as Float32Array).subarray(row * alone.length, (row + 1) * alone.length)
+/** Places of the shortest and the longest unit of a batch, or of its ends where all are as long. */
+function endsOf(batch: readonly Unit[]): readonly [number, number] {
+  let [shortest, longest] = [0, batch.length - 1]
+  for (const [i, { size }] of batch.entries()) {
+    if (size < batch[shortest]!.size) shortest = i
+    if (size > batch[longest]!.size) longest = i
+  }
+  return [shortest, longest]
+}
+
+/** Share of the largest number of a row that rounding may make of a difference: halves have 11 bits. */
+const ROUNDING = 1e-3
+
+/** True if a result's row is, but for rounding and what stands for padding, what one input alone gives. */
+function isRow({ data, shape: [count = 1] }: Tensor, row: number, { data: alone, shape }: Tensor): boolean {
+  const stride = data.length / count
+  if (shape[0] !== 1 || alone.length > stride) return false
+  const part = (data as Float32Array).subarray(row * stride, row * stride + alone.length)
   let [difference, largest] = [0, 0]
   for (const [i, value] of (alone as Float32Array).entries()) {
     difference = Math.max(difference, Math.abs(value - part[i]!))
     largest = Math.max(largest, Math.abs(value))
   }
-  return difference <= 1e-4 * largest
+  return difference <= ROUNDING * largest
 }
 
 /** True if a graph says that as many rows come out as go in. */

@@ -53,9 +53,10 @@ function checkOpened({ name, opened, card }: Model, options: EmbedderOptions): v
     revision: undefined,
     card: undefined,
     architecture: undefined,
+    prefix: undefined,
     ...opened,
   }
-  for (const option of ['revision', 'card', 'strict', 'architecture', 'size'] as const) {
+  for (const option of ['revision', 'card', 'strict', 'architecture', 'prefix', 'size'] as const) {
     const given = options[option]
     const wanted = option === 'size' && typeof given === 'number' ? [given, given] : given
     if (wanted === undefined || canonicalJson(wanted) === canonicalJson(has[option])) continue

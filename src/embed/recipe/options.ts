@@ -20,6 +20,7 @@ export const optionRoles = {
   revision: 'graph',
   strict: 'graph',
   architecture: 'graph',
+  prefix: 'graph',
   size: 'graph',
   prompt: 'inputs',
   maxLength: 'inputs',

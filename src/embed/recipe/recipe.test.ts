@@ -101,6 +101,7 @@ const pictureMeanings: Meanings = {
   pool: [[undefined, 'mean'], ['max']],
   size: [[undefined, [32, 32]], [[64, 64]], [[64, 32]]],
   architecture: [[undefined, 'resnet50']],
+  prefix: [[undefined]],
   card: [
     [undefined, { description: 'Mine.' }],
     [

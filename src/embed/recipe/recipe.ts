@@ -34,18 +34,19 @@ export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
     ...(modality !== 'image' && modality !== 'tensor' && { text: textRecipe(known, options, prompt) }),
     ...(modality === 'tensor' && card.featureAxis !== undefined && { featureAxis: card.featureAxis }),
     ...(Object.keys(inputs).length > 0 && { inputs }),
-    ...(card.together && card.together !== 'any' && { together: card.together }),
+    ...((card.together === 'equal' || card.together === 'none') && { together: card.together }),
     ...(scale !== undefined && { logits: { scale, ...(bias !== undefined && { bias }) } }),
   }
 }
 
 function imageRecipe(image: ImagePreprocessing): NonNullable<Recipe['image']> {
-  const { size, crop, cropRatio = 1, resize, interpolation, channels, mean, std } = image
+  const { size, crop, cropRatio = 1, resize, interpolation, channels, order, mean, std } = image
   const { background = [255, 255, 255] } = image
   // A size to resize to leaves the share that is kept without effect.
   const kept = resize === undefined ? { cropRatio } : { resize }
   const grey = channels === 1 ? { channels } : {}
-  return { size, crop, ...kept, interpolation, ...grey, mean, std, background }
+  const reversed = order === 'bgr' ? { order } : {}
+  return { size, crop, ...kept, interpolation, ...grey, ...reversed, mean, std, background }
 }
 
 function textRecipe(known: KnownModel, options: EmbedderOptions, prompt: string): RecipeText {
@@ -132,7 +133,7 @@ export function recipeOptions({
   text,
   ...rest
 }: Recipe): EmbedderOptions {
-  const { revision, card, strict, architecture, size } = source
+  const { revision, card, strict, architecture, prefix, size } = source
   const { modality, dimensions, inputs } = rest
   return {
     modality,
@@ -145,6 +146,7 @@ export function recipeOptions({
     ...(card && { card }),
     ...(strict !== undefined && { strict }),
     ...(architecture !== undefined && { architecture }),
+    ...(prefix !== undefined && { prefix }),
     ...(size && { size }),
     ...(inputs && { inputs }),
     ...(text && {

@@ -36,8 +36,8 @@ export interface Recipe {
   /** Hash of the pixels of the caller's pictures, where those calibrated the model. */
   readonly calibration?: string
   /** How pictures are prepared, with the size that the model is built for. */
-  readonly image?: Required<Omit<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels'>> &
-    Pick<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels'>
+  readonly image?: Required<Omit<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels' | 'order'>> &
+    Pick<ImagePreprocessing, 'resize' | 'cropRatio' | 'channels' | 'order'>
   /** How texts are prepared. */
   readonly text?: RecipeText
   /** Axis of the tapped tensors that holds their features, where the graph does not show it. */

@@ -6,6 +6,7 @@ import type { ValueInfo } from '../../graph/index.ts'
 import { readNpy } from '../../tensor/files/index.ts'
 import { type Tensor, typedArray, valueTensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
+import { contentOf } from '../inputs/inputModality.ts'
 import { filePath } from '../pictures/imageSource.ts'
 import type { Input } from '../types.ts'
 import type { Fitted, TensorContent } from './content.ts'
@@ -135,16 +136,39 @@ export class TensorPreparation implements Preparation {
   }
 
   async #content(input: unknown, label: string): Promise<TensorContent> {
-    const given = await read(input)
+    const given = await this.#read(input, label)
     const byName = this.#byName(given, label)
     const sizes = new Map<string, number>()
     const fed = new Map<string, Fitted>()
     for (const info of this.#options.inputs) {
       if (!Object.hasOwn(byName, info.name)) continue
-      fed.set(info.name, fitTensor(info, await read(byName[info.name]), label, sizes))
+      fed.set(info.name, fitTensor(info, await this.#read(byName[info.name], label), label, sizes))
     }
     const key = JSON.stringify([...fed].map(([name, { tensor, row }]) => [name, row, tensor.shape]))
     return { key, fed, sizes }
+  }
+
+  /** The numbers of a `.npy` file; anything else as it is, but for pictures. */
+  async #read(input: unknown, label: string): Promise<unknown> {
+    if (isPicture(input)) throw this.#noPictures(label)
+    if (typeof input !== 'string' && !(input instanceof URL)) return input
+    const path = /^file:/i.test(String(input)) ? filePath(String(input)) : String(input)
+    try {
+      const { dtype, shape, data } = await readNpy(path)
+      return { dtype, shape, data }
+    } catch (error) {
+      if ((await contentOf(path).catch(() => undefined)) === 'image') throw this.#noPictures(label)
+      throw fileError(error, String(input), 'read')
+    }
+  }
+
+  #noPictures(label: string): PipiloError {
+    const { name } = this.#options
+    return new PipiloError(
+      'INPUT_INVALID',
+      `${label} is a picture, and ${name} takes tensors: nothing says that it is for pictures.`,
+      { input: label, hint: "If it is, say so when it is opened: modality: 'image'." },
+    )
   }
 
   #byName(given: unknown, label: string): Readonly<Record<string, unknown>> {
@@ -202,16 +226,10 @@ export class TensorPreparation implements Preparation {
   }
 }
 
-/** The numbers of a `.npy` file; anything else as it is. */
-async function read(input: unknown): Promise<unknown> {
-  if (typeof input !== 'string' && !(input instanceof URL)) return input
-  const path = String(input)
-  try {
-    const { dtype, shape, data } = await readNpy(/^file:/i.test(path) ? filePath(path) : path)
-    return { dtype, shape, data }
-  } catch (error) {
-    throw fileError(error, path, 'read')
-  }
+/** True of a decoded picture. A file's bytes may be what a model takes. */
+function isPicture(input: unknown): boolean {
+  if (typeof input !== 'object' || input === null) return false
+  return 'width' in input && 'height' in input && 'channels' in input && 'data' in input
 }
 
 /** True for tensors by the names of inputs, false for one tensor. */

@@ -8,6 +8,7 @@ export interface TokenizerFile {
   readonly pre_tokenizer?: Step | null
   readonly model?: {
     readonly unk_token?: unknown
+    readonly unk_id?: unknown
     readonly reserved?: number
     readonly vocab: readonly (readonly [string, number])[]
   }

@@ -219,3 +219,35 @@ describe('cuts', () => {
     }
   })
 })
+
+describe('options of a tokenizer', () => {
+  const words = ['[UNK]', '[CLS]', 'bird', 'Bird', '[NEW]', 'tree']
+  const file = {
+    added_tokens: [1, 4].map((id) => ({ id, content: words[id], special: true, normalized: false })),
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    model: {
+      type: 'WordPiece',
+      unk_token: '[UNK]',
+      continuing_subword_prefix: '##',
+      max_input_chars_per_word: 9,
+      vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+    },
+  }
+
+  it('lower a text, but not the added tokens in it, as sentence-transformers does', () => {
+    expect(new TextTokenizer(file).encode('Bird [CLS] TREE').ids).toEqual([3, 1, 0])
+    expect(new TextTokenizer(file, { lowercase: true }).encode('Bird [CLS] TREE').ids).toEqual([2, 1, 5])
+    // A step of the file's own that lowers stays alone, whatever stands before it.
+    const normalizers = [{ type: 'Replace', pattern: { String: 'B' }, content: 't' }, { type: 'Lowercase' }]
+    const own = { ...file, normalizer: { type: 'Sequence', normalizers } }
+    expect(new TextTokenizer(own, { lowercase: true }).encode('Bird').ids).toEqual([0])
+  })
+
+  it('refuse a text with a token that the model has no row for', () => {
+    const few = new TextTokenizer(file, { rows: 4 })
+    expect(few.encode('bird Bird').ids).toEqual([2, 3])
+    expect(() => few.encode('bird [NEW]')).toThrow(
+      expect.objectContaining({ code: 'TEXT_INVALID', message: expect.stringContaining("'[NEW]' (4 of 4)") }),
+    )
+  })
+})

@@ -12,14 +12,16 @@ export interface Encoding {
 }
 
 export interface TokenizerOptions {
-  /** Lower the text first, for models whose `sentence_bert_config.json` says so. */
+  /** Lower the text, but for added tokens, for models whose `sentence_bert_config.json` says so. */
   readonly lowercase?: boolean
   /** Clean the text first, see the card's `text.clean`. */
   readonly clean?: TextPreprocessing['clean']
   /** `false`: no special tokens around a text. Default `true`. */
   readonly specialTokens?: boolean
-  /** Leave out tokens of unknown words. Default `false`. */
+  /** Cut texts and leave out tokens of unknown words as model2vec does, see the card's `text.dropUnknown`. Default `false`. */
   readonly dropUnknown?: boolean
+  /** Rows of the model's table of tokens: a text with a token beyond them is an error. */
+  readonly rows?: number
 }
 
 /** UTF-16 units tokenised in one go where a text can be cut: at most a few milliseconds of work. */
@@ -46,22 +48,33 @@ export class TextTokenizer {
   readonly #clean: (text: string) => string
   /** The token that is left out. */
   readonly #unknown: number | undefined
+  /** Characters of a token, in the median, where texts are cut by them. */
+  readonly #characters: number | undefined
+  /** Rows of the model's table, where the tokenizer has more tokens. */
+  readonly #rows: number | undefined
 
   /**
-   * @param file what a `tokenizer.json` holds
+   * @param given what a `tokenizer.json` holds
    * @throws PipiloError `FORMAT_UNSUPPORTED`, `FORMAT_INVALID`
    */
-  constructor(file: unknown, options: TokenizerOptions = {}) {
+  constructor(given: unknown, options: TokenizerOptions = {}) {
+    const file = options.lowercase ? lowered(given as TokenizerFile) : given
     this.#steps = new Steps(file)
     this.#cuts = cutPoints(file as TokenizerFile)
     this.#hasBeginnings = hasBeginnings(file as TokenizerFile)
     this.#clean = cleaner(options)
-    const { unk_token: unknown } = (file as TokenizerFile).model ?? {}
-    this.#unknown = options.dropUnknown && typeof unknown === 'string' ? this.#steps.idOf(unknown) : undefined
+    if (options.dropUnknown) {
+      const { unk_token: token, unk_id: id } = (file as TokenizerFile).model ?? {}
+      this.#unknown =
+        typeof token === 'string' ? this.#steps.idOf(token) : typeof id === 'number' ? id : undefined
+      this.#characters = medianLength(this.#steps.tokens())
+    }
     const special = options.specialTokens !== false
     this.prefix = special ? this.#steps.prefix : []
     this.suffix = special ? this.#steps.suffix : []
     this.padId = this.#steps.padId
+    const { rows = Number.POSITIVE_INFINITY } = options
+    this.#rows = this.#steps.largestId >= rows ? rows : undefined
   }
 
   /** How many special tokens stand around a text. */
@@ -81,6 +94,7 @@ export class TextTokenizer {
     cut: 'start' | 'end' = this.#steps.cutsLeft ? 'start' : 'end',
   ): Encoding {
     if (cut === 'start') return this.#cutLeft(whole, maxLength)
+    if (this.#characters !== undefined) return this.#encodeStatic(whole, maxLength, this.#characters)
     const ids = [...this.prefix]
     const limit = Math.max(this.prefix.length, maxLength - this.suffix.length)
     const text = this.#hasBeginnings && Number.isFinite(limit) ? this.#beginning(whole, limit) : whole
@@ -94,6 +108,15 @@ export class TextTokenizer {
     }
     ids.push(...this.suffix)
     return { ids, truncated }
+  }
+
+  /** As model2vec: as many characters as the tokens have in the median, then as many tokens, unknown ones among them. */
+  #encodeStatic(whole: string, maxLength: number, characters: number): Encoding {
+    const text = Number.isFinite(maxLength) ? beginningOf(whole, maxLength * characters) : whole
+    const ids = this.#ids(text)
+    const kept = ids.length > maxLength ? ids.slice(0, maxLength) : ids
+    const truncated = text.length < whole.length || kept.length < ids.length
+    return { ids: [...this.prefix, ...this.#known(kept), ...this.suffix], truncated }
   }
 
   #cutLeft(text: string, maxLength: number): Encoding {
@@ -111,10 +134,26 @@ export class TextTokenizer {
 
   /** Ids of a text, or of a part between two {@link cuts}, without special tokens. */
   content(text: string): number[] {
+    return this.#known(this.#ids(text))
+  }
+
+  #known(ids: number[]): number[] {
+    return this.#unknown === undefined ? ids : ids.filter((id) => id !== this.#unknown)
+  }
+
+  #ids(text: string): number[] {
     // A lone surrogate is no character; Python's tokenizers refuse it, UTF-8 encoders write U+FFFD.
     const characters = /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
     const ids = this.#steps.ids(this.#clean(characters))
-    return this.#unknown === undefined ? ids : ids.filter((id) => id !== this.#unknown)
+    const beyond = this.#rows === undefined ? undefined : ids.find((id) => id >= this.#rows!)
+    if (beyond !== undefined) {
+      throw new PipiloError(
+        'TEXT_INVALID',
+        `The model has no row for the token '${this.token(beyond)}' (${beyond} of ${this.#rows}).`,
+        { hint: "Leave the token out of the text, or put the model's own tokenizer beside it." },
+      )
+    }
+    return ids
   }
 
   /** The id of the token that texts are padded with: the one of this name, else the tokenizer's own. */
@@ -135,6 +174,11 @@ export class TextTokenizer {
   /** Ids from 0 to the largest. */
   get vocabulary(): number {
     return this.#steps.largestId + 1
+  }
+
+  /** Ids from 0 to the largest that any text may become, or that stands around it: without tokens that are only found as they are. */
+  get usual(): number {
+    return Math.max(this.#steps.largestWord, ...this.prefix, ...this.suffix) + 1
   }
 
   /** Places after 0 and before the end where a text may be cut, in order: about every word. */
@@ -159,17 +203,41 @@ export class TextTokenizer {
   }
 }
 
+/** The median of the tokens' lengths in characters, rounded down. */
+function medianLength(tokens: Iterable<string>): number {
+  const lengths = Float64Array.from(Array.from(tokens, (token) => Array.from(token).length)).sort()
+  const middle = lengths.length / 2
+  return Math.floor((lengths[Math.ceil(middle) - 1]! + lengths[Math.floor(middle)]!) / 2)
+}
+
+/** So many characters of a text. */
+function beginningOf(text: string, count: number): string {
+  if (text.length <= count) return text
+  let end = 0
+  for (let i = 0; i < count && end < text.length; i++) end += text.codePointAt(end)! > 0xffff ? 2 : 1
+  return text.slice(0, end)
+}
+
 /** Python's `string.punctuation`. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/g
 
+/** A file that lowers a text before its other steps, unless one of them does, as sentence-transformers puts it. */
+function lowered(file: TokenizerFile): TokenizerFile {
+  const { normalizer } = file
+  const steps =
+    normalizer?.type === 'Sequence' ? (normalizer.normalizers ?? []) : normalizer ? [normalizer] : []
+  if (steps.some(({ type }) => type === 'Lowercase')) return file
+  return { ...file, normalizer: { type: 'Sequence', normalizers: [{ type: 'Lowercase' }, ...steps] } }
+}
+
 /** Cleaning of a text before the tokenizer sees it. */
-function cleaner({ lowercase, clean }: TokenizerOptions): (text: string) => string {
+function cleaner({ clean }: TokenizerOptions): (text: string) => string {
   if (clean) {
     const underscore = clean === 'canonicalize' ? ' ' : ''
     return (text) =>
       text.replaceAll('_', underscore).replace(PUNCTUATION, '').toLowerCase().replace(/\s+/g, ' ').trim()
   }
-  return lowercase ? (text) => text.toLowerCase() : (text) => text
+  return (text) => text
 }
 
 /**

@@ -59,6 +59,17 @@ describe('a vocabulary without tokenizer.json', () => {
     }
   })
 
+  it("of T5 has transformers' tokens for what is left out, the first one last", async () => {
+    const place = await mkdtemp(join(cache, 't5-'))
+    await writeFile(join(place, 'spiece.model'), await readFile(join(folder, 't5/spiece.model')))
+    await writeFile(join(place, 'config.json'), '{"model_type":"t5"}')
+    const path = await tokenizerPath(await resolveSource({ kind: 'file', path: place }))
+    const tokenizer = await loadTokenizer(path!)
+    expect(tokenizer.encode('a <extra_id_0> bird <extra_id_99>').ids).toEqual([
+      3, 7, 859, 211, 120, 14, 760, 1,
+    ])
+  })
+
   it("normalises SigLIP's text by the longest entry, as SentencePiece does: six bytes in one", async () => {
     const tokenizer = await loadTokenizer((await pathOf('siglip'))!)
     expect(tokenizer.encode('ﾋﾟn, aﾋﾟ').ids).toEqual(tokenizer.encode('pin api').ids)

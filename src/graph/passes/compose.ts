@@ -1,9 +1,8 @@
 // Pass that joins two graphs: outputs of the first become inputs of the second.
 import { PipiloError } from '../../base/index.ts'
 import type { Dimension, Graph, GraphFunction, Node, Shape, ValueInfo, ValueType } from '../types.ts'
-import { functionKey } from './prune.ts'
 import { allValues, renameValues } from './rename.ts'
-import { mapSubgraphs, typeOf } from './walk.ts'
+import { functionKey, mapSubgraphs, typeOf } from './walk.ts'
 
 export interface ComposeOptions {
   /** Put before names of the second graph that the first one uses as well. Default: the second graph's name and a dot. */

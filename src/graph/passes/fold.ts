@@ -1,8 +1,8 @@
 // Pass that computes the constant part of a graph once and keeps the results as initializers.
 import type { Tensor } from '../../tensor/index.ts'
 import type { Graph, Initializer, Node } from '../types.ts'
-import { functionKey, prune } from './prune.ts'
-import { defined, infoOf, reads, subgraphs } from './walk.ts'
+import { prune } from './prune.ts'
+import { defined, holding, infoOf, reads } from './walk.ts'
 
 /** Computes the outputs of a graph without inputs. */
 export type Evaluate = (graph: Graph) => Promise<Readonly<Record<string, Tensor>>>
@@ -21,9 +21,6 @@ const DRAWING: ReadonlySet<string> = new Set([
   'Multinomial',
   'Bernoulli',
 ])
-
-/** Operators that give other numbers each time. */
-const RANDOM: ReadonlySet<string> = new Set([...DRAWING, 'Dropout'])
 
 /** Operators that give no tensor, and one that would undo a model's compression. */
 const KEPT = new Set([
@@ -57,11 +54,10 @@ export async function fold(graph: Graph, evaluate: Evaluate, options: FoldOption
   const outputs = new Set(graph.outputs.map(({ name }) => name))
   const constants = new Set([...graph.initializers.keys(), ...graph.sparseInitializers.keys()])
   for (const name of overridable) constants.delete(name)
-  const random = randomFunctions(graph)
+  const isRandom = holding(graph, (node) => draws(node) || (node.domain === '' && node.op === 'Dropout'))
   const folded: Node[] = []
   for (const node of graph.nodes) {
-    const fixed =
-      !isRandom(node, random) && !KEPT.has(node.op) && reads(node).every((name) => constants.has(name))
+    const fixed = !isRandom(node) && !KEPT.has(node.op) && reads(node).every((name) => constants.has(name))
     if (!fixed || node.outputs.some((name) => outputs.has(name))) continue
     folded.push(node)
     for (const name of node.outputs) if (name !== '') constants.add(name)
@@ -123,26 +119,7 @@ function bytesIn({ data }: Tensor): number {
 
 /** Operators of a graph's nodes that draw random numbers, inside them too; dropout, which at inference does nothing, is none. */
 export function randomOperators(graph: Graph): string[] {
-  const random = randomFunctions(graph, DRAWING)
-  return graph.nodes.filter((node) => isRandom(node, random, DRAWING)).map(({ op }) => op)
+  return graph.nodes.filter(holding(graph, draws)).map(({ op }) => op)
 }
 
-function isRandom(node: Node, random: ReadonlySet<string>, operators = RANDOM): boolean {
-  if (node.domain === '' && operators.has(node.op)) return true
-  if (random.has(functionKey(node.domain, node.op, node.overload))) return true
-  return subgraphs(node).some((graph) => graph.nodes.some((inner) => isRandom(inner, random, operators)))
-}
-
-/** Functions of the model that are random, through others as well. */
-function randomFunctions(graph: Graph, operators = RANDOM): Set<string> {
-  const random = new Set<string>()
-  for (let before = -1; before !== random.size; ) {
-    before = random.size
-    for (const fn of graph.functions) {
-      if (fn.nodes.some((node) => isRandom(node, random, operators))) {
-        random.add(functionKey(fn.domain, fn.name, fn.overload))
-      }
-    }
-  }
-  return random
-}
+const draws = (node: Node): boolean => node.domain === '' && DRAWING.has(node.op)

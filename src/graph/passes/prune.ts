@@ -1,6 +1,6 @@
 // Pass that deletes what the outputs of a graph do not need.
 import type { Graph, GraphFunction, Node, ValueInfo } from '../types.ts'
-import { mapSubgraphs, reads, subgraphs } from './walk.ts'
+import { functionKey, mapSubgraphs, reads, subgraphs } from './walk.ts'
 
 export interface PruneOptions {
   /** Keep inputs that nothing reads. Default `false`: a caller need not feed what has no effect. */
@@ -72,11 +72,6 @@ function usedFunctions(graph: Graph): readonly GraphFunction[] {
   }
   visit(graph.nodes)
   return graph.functions.filter((fn) => used.has(fn))
-}
-
-/** The key of a model's function. */
-export function functionKey(domain: string, name: string, overload = ''): string {
-  return `${domain}\n${name}\n${overload}`
 }
 
 /** The infos of a graph's inner values after other values became its outputs: an output is not repeated there. */

@@ -9,6 +9,33 @@ export function subgraphs(node: Node): Graph[] {
   )
 }
 
+/** The key of a model's function. */
+export function functionKey(domain: string, name: string, overload = ''): string {
+  return `${domain}\n${name}\n${overload}`
+}
+
+/**
+ * Tells of a graph's nodes whether they are what is looked for, or hold it: in a graph inside them or in a function that they call, through others as
+ * well.
+ */
+export function holding(graph: Graph, isWanted: (node: Node) => boolean): (node: Node) => boolean {
+  const functions = new Map(graph.functions.map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
+  /** Answers by function; one that is being looked into holds nothing by calling itself. */
+  const known = new Map<string, boolean>()
+  const holds = (node: Node): boolean => {
+    if (isWanted(node) || subgraphs(node).some((inner) => inner.nodes.some(holds))) return true
+    const key = functionKey(node.domain, node.op, node.overload)
+    const fn = functions.get(key)
+    if (!fn) return false
+    if (!known.has(key)) {
+      known.set(key, false)
+      known.set(key, fn.nodes.some(holds))
+    }
+    return known.get(key)!
+  }
+  return holds
+}
+
 /** A node with each graph in its attributes replaced; the same node if it has none. */
 export function mapSubgraphs(node: Node, change: (graph: Graph) => Graph): Node {
   if (subgraphs(node).length === 0) return node

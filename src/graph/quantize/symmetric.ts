@@ -1,4 +1,5 @@
 // Symmetric int8: numbers with a scale for each row, and matrices turned over for it.
+import { PipiloError } from '../../base/index.ts'
 import {
   bfloat16ToFloat32,
   elementCount,
@@ -57,6 +58,12 @@ export function transposed<T extends Int8Array | Float32Array>(matrix: T, rows: 
 export function floats({ dtype, shape, data }: Tensor): Float32Array {
   if (dtype === 'float16') return float16ToFloat32(data as Uint16Array)
   if (dtype === 'bfloat16') return bfloat16ToFloat32(data as Uint16Array)
+  // Codes of numbers in less than a byte, or in a float of 8 bits, are not the numbers.
+  if (/^(?:float[468]e|complex|u?int[24]$)/.test(dtype)) {
+    throw new PipiloError('DTYPE_MISMATCH', `Numbers of dtype ${dtype} are not made float32 here.`, {
+      input: dtype,
+    })
+  }
   return dtype === 'float32'
     ? (data as Float32Array)
     : Float32Array.from({ length: elementCount(shape) }, (_, i) => Number((data as TypedArray)[i]))

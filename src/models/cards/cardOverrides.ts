@@ -30,6 +30,7 @@ const imageNames = {
   resize: true,
   interpolation: true,
   channels: true,
+  order: true,
   mean: true,
   std: true,
   background: true,

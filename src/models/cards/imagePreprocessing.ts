@@ -12,6 +12,7 @@ const interpolations: readonly unknown[] = ['bilinear', 'bicubic', 'nearest', 'l
  */
 export function checkImagePreprocessing(image: ImagePreprocessing): void {
   const { size, crop, cropRatio = 1, resize, interpolation, channels = 3, mean, std, background } = image
+  const { order = 'rgb' } = image
   const check = (name: keyof ImagePreprocessing, isRight: boolean, what: string) => {
     if (isRight) return
     const value = JSON.stringify(image[name])
@@ -38,6 +39,7 @@ export function checkImagePreprocessing(image: ImagePreprocessing): void {
   )
   check('interpolation', interpolations.includes(interpolation), interpolations.join(', '))
   check('channels', channels === 1 || channels === 3, '1 (grey) or 3 (RGB)')
+  check('order', order === 'rgb' || (order === 'bgr' && channels === 3), 'rgb, or bgr of three channels')
   const numbers = channels === 1 ? 'one number' : 'three numbers'
   check('mean', are(mean, channels, Number.isFinite), numbers)
   check(

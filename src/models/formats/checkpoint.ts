@@ -2,6 +2,7 @@
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
 import { isObject, type ModelFiles, type OpenFile, readJsonObject, viewOf } from '../files.ts'
+import { behindPrefix } from './networks.ts'
 import { readTorch } from './pickle/index.ts'
 import { parseSafetensors } from './safetensors.ts'
 
@@ -97,12 +98,23 @@ function several(files: ModelFiles, found: readonly string[]): PipiloError {
  * split over several of these. Names are those of the network itself, without what wrappers put before them.
  *
  * @param path within `files`
+ * @param prefix beginning of the names of the tensors that are meant, where the file holds several networks
  * @throws PipiloError `FILE_NOT_FOUND` with the names of all missing shards, `MODEL_INVALID` for an index that contradicts its
  * shards, and those of the formats
  */
-export async function readCheckpoint(files: ModelFiles, path: string): Promise<Checkpoint> {
+export async function readCheckpoint(files: ModelFiles, path: string, prefix?: string): Promise<Checkpoint> {
+  if (prefix !== undefined && (typeof prefix !== 'string' || prefix === '')) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `The prefix is ${JSON.stringify(prefix)}, not the beginning of names.`,
+      {
+        input: 'prefix',
+        hint: "Write it as in { prefix: 'teacher.backbone.' }.",
+      },
+    )
+  }
   if (!path.endsWith('.index.json')) {
-    const { tensors, note } = await readTensors(files, path)
+    const { tensors, note } = await readTensors(files, path, prefix)
     return { tensors: withoutWrappers(tensors), paths: [path], ...(note && { note }) }
   }
   const places = weightMap(files, path, await readJsonObject(files, path))
@@ -133,7 +145,8 @@ export async function readCheckpoint(files: ModelFiles, path: string): Promise<C
   if (absent.length > 0) {
     throw invalid(files, `${path} names tensors that its shards do not hold: ${absent.join(', ')}`)
   }
-  return { tensors: withoutWrappers(tensors), paths }
+  const meant = prefix === undefined ? tensors : behindPrefix(tensors, prefix, files.label)
+  return { tensors: withoutWrappers(meant), paths }
 }
 
 interface ReadTensors {
@@ -151,18 +164,19 @@ export function tensorsInWords(tensors: ReadonlyMap<string, Initializer>): strin
 }
 
 /** The tensors of one file, by its content. */
-function readTensors(files: ModelFiles, path: string): Promise<ReadTensors> {
+function readTensors(files: ModelFiles, path: string, prefix?: string): Promise<ReadTensors> {
   return files.open(path, async (file) => {
     const content = await contentOf(file)
     if (content === 'safetensors' || (content === undefined && path.endsWith('.safetensors'))) {
-      return parseSafetensors(file)
+      const { tensors } = await parseSafetensors(file)
+      return { tensors: prefix === undefined ? tensors : behindPrefix(tensors, prefix, file.name) }
     }
     if (content === undefined) throw await noCheckpoint(file)
-    const { tensors, place } = await readTorch(file)
+    const { tensors, place, note } = await readTorch(file, prefix)
     const averaged = /(?:^|\.)(?:state_dict_ema|model_ema)(?:\.|$)/.test(place)
     return averaged
       ? { tensors, note: `Weights are the averaged ones (${place}), as timm takes them.` }
-      : { tensors }
+      : { tensors, ...(note !== undefined && { note }) }
   })
 }
 

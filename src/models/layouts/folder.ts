@@ -19,13 +19,13 @@ import { readOnnxModel, readTowerFiles } from './onnxModel.ts'
 import { pictureSize } from './onnxPictures.ts'
 import { findPair, readPair } from './pairedTowers.ts'
 import { buildForSize } from './pictureSize.ts'
-import { atSize, readPreprocessor } from './preprocessor.ts'
+import { atSize, isComplete, readPreprocessor } from './preprocessor.ts'
+import { publishedPreparation } from './publishedPreparation.ts'
 import { withLayout } from './sentence.ts'
 import { findStatic, readStatic } from './staticModel.ts'
 import { readTextLayout } from './textLayout.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 import { timmSize } from './timmArguments.ts'
-import { timmPreparation } from './timmPreparation.ts'
 import { findTowers, readTowers, towerTypes } from './twoTowers.ts'
 import { refuseUnused } from './unused.ts'
 import { unwrapped } from './wrapped.ts'
@@ -48,7 +48,7 @@ export async function readFolder(
   const contents: FolderContents = {
     modules: (await files.has('modules.json')) ? await readModules(files) : undefined,
     readTensors(path) {
-      const reading = checkpoints.get(path) ?? readCheckpoint(files, path)
+      const reading = checkpoints.get(path) ?? readCheckpoint(files, path, options.prefix)
       checkpoints.set(path, reading)
       return reading
     },
@@ -147,6 +147,7 @@ async function buildText(
       ...checkpoint.paths,
       ...layout.modulePaths,
     ]),
+    weights: checkpoint.note ?? '',
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'text',
@@ -157,7 +158,7 @@ async function buildText(
       normalize: layout.normalize,
       dimensions: 0,
       text: layout.text,
-      ...notesOf(layout.notes, checkpoint.note),
+      ...notesOf(layout.notes),
     },
   }
 }
@@ -168,8 +169,8 @@ async function buildImage(
   checkpoint: Checkpoint,
   options: ReadOptions,
 ): Promise<FoundModel> {
-  const { image, licence, notes } = await imageUse(files, network)
-  const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors)) : checkpoint
+  const { image, licence, notes } = await imageUse(files, network, options)
+  const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors), files.label) : checkpoint
   const built = buildForSize(
     (wanted) => build(files, network, inside, options, wanted),
     files.label,
@@ -185,6 +186,7 @@ async function buildImage(
     places: placesOf(built),
     tokenizer: undefined,
     fingerprint: await fingerprintOf(files, network, size, checkpoint.paths),
+    weights: [checkpoint.note, inside.note].filter((note) => note !== undefined).join(' '),
     card: {
       description: `${network.name} of ${files.label}`,
       modality: 'image',
@@ -195,7 +197,7 @@ async function buildImage(
       normalize: true,
       dimensions: 0,
       image: atSize(image, size),
-      ...notesOf(notes, checkpoint.note),
+      ...notesOf(notes),
     },
   }
 }
@@ -222,8 +224,15 @@ type ImageUse = Pick<FoundCard, 'notes' | 'licence'> & {
 const preparation = ['mean', 'std', 'crop_pct', 'crop_mode', 'interpolation', 'input_size']
 
 /** Preparation of pictures as the files state it, else the usual one. */
-async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> {
+async function imageUse(
+  files: ModelFiles,
+  network: Network,
+  { card, architecture }: ReadOptions,
+): Promise<ImageUse> {
   const { of, stated, path, name } = network
+  const given = card?.image
+  if (isComplete(given))
+    return { image: given, licence: await readLicence(files), notes: 'Preprocessing as the card says.' }
   const usual = useNotes[name]
   if (of === 'timm' && isObject(stated['pretrained_cfg'])) {
     const { image, licence } = readTimmConfig(files, stated)
@@ -241,17 +250,12 @@ async function imageUse(files: ModelFiles, network: Network): Promise<ImageUse> 
     // timm's config.json of earlier days has no pretrained_cfg around it.
     return { image: { ...readTimmConfig(files, stated).image, ...(size && { size }) }, licence }
   }
-  const known = of === 'timm' ? await timmPreparation(name, network.published) : undefined
-  if (known) {
-    const others = known.varies ? '; weights of other tags want others: name them as architecture.tag' : ''
-    return {
-      image: { ...known.image, ...(size && { size }) },
-      licence,
-      notes: `The files say nothing of preprocessing: it is timm's for ${name}${others}.`,
-    }
-  }
+  const isNamed = architecture !== undefined
+  const known = of === 'timm' ? await publishedPreparation(name, network.published, isNamed) : undefined
+  if (known) return { image: { ...known.image, ...(size && { size }) }, licence, notes: known.notes }
   const { size: _, ...image } = imageNet
-  const unsaid = "The files say nothing of preprocessing: ImageNet's mean and deviation, the middle 87.5 %."
+  const unsaid =
+    "The files say nothing of preprocessing; the default is taken: ImageNet's mean and deviation, the middle 87.5 %."
   return { image: { ...image, size }, licence, notes: usual ? `${usual} ${unsaid}` : unsaid }
 }
 

@@ -9,7 +9,11 @@ import type { Modules } from './modules.ts'
 export type FoundCard = Omit<Card, 'name' | 'source'>
 
 /** Parts of a model as read from its files. */
-export type FoundModel = Omit<TwoTowerParts, 'card' | 'opened'> & { readonly card: FoundCard }
+export type FoundModel = Omit<TwoTowerParts, 'card' | 'opened'> & {
+  readonly card: FoundCard
+  /** Of one that was built from a checkpoint: what was chosen among the networks in it, in a sentence, or `''`. */
+  readonly weights?: string
+}
 
 /** Contents of a folder that several ways of reading look at, read once. */
 export interface FolderContents {
@@ -20,7 +24,10 @@ export interface FolderContents {
 }
 
 /** Options of the caller for the reading of a model's files. */
-export type ReadOptions = Pick<OpenOptions, 'card' | 'strict' | 'architecture' | 'modality' | 'dtype'> & {
+export type ReadOptions = Pick<
+  OpenOptions,
+  'card' | 'strict' | 'architecture' | 'prefix' | 'modality' | 'dtype'
+> & {
   /** Height and width of pictures that the caller asks for. */
   readonly size?: readonly [height: number, width: number]
   /** Form in which architectures that are built here are built. Default `inference`. */

@@ -5,6 +5,7 @@ import { findCheckpoint, tensorsInWords } from '../formats/checkpoint.ts'
 import { type Architecture, findByName, findByType, knownNames } from './architectures.ts'
 import type { FolderContents, ReadOptions } from './foundModel.ts'
 import type { Modules } from './modules.ts'
+import type { PublishedFile } from './publishedPreparation.ts'
 import { timmArguments } from './timmArguments.ts'
 
 type Config = Readonly<Record<string, unknown>>
@@ -23,8 +24,8 @@ export interface Network {
   /** Library that the name comes from. */
   readonly of: 'transformers' | 'timm'
   readonly architecture: Architecture | undefined
-  /** Hash in the name of the checkpoint's file, where the architecture was read off that name, or `''`. */
-  readonly published?: string
+  /** The checkpoint's file, where it is called as published ones are. */
+  readonly published?: PublishedFile
 }
 
 /**
@@ -44,14 +45,13 @@ export async function findNetwork(
   const stated = (await files.has(`${path}config.json`))
     ? await readJsonObject(files, `${path}config.json`)
     : undefined
-  const published =
-    stated || options.architecture !== undefined ? undefined : await publishedName(files, file)
+  const published = stated ? undefined : await publishedFile(files, file)
   const name = options.architecture ?? stated?.['architecture'] ?? published?.name
   if (typeof name === 'string') {
     const architecture = findByName(name)
     const config = isObject(stated) ? argumentsOf(files.label, stated, architecture) : {}
-    const hash = published && { published: published.hash }
-    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture, ...hash }
+    const of = published && { published: { stem: published.stem, hash: published.hash } }
+    return { path, modules, stated: stated ?? {}, config, name, of: 'timm', architecture, ...of }
   }
   if (!stated) {
     const found = file ?? (await findCheckpoint(files, await files.list('')))
@@ -84,15 +84,24 @@ function argumentsOf(label: string, stated: Config, architecture: Architecture |
   return isObject(own) ? own : {}
 }
 
+/** DINO's networks by the names of its files. */
+const dinos: Readonly<Record<string, string>> = {
+  dino_deitsmall16: 'vit_small_patch16_224',
+  dino_deitsmall8: 'vit_small_patch8_224',
+  dino_vitbase16: 'vit_base_patch16_224',
+  dino_vitbase8: 'vit_base_patch8_224',
+  dino_resnet50: 'resnet50',
+}
+
 /**
  * The architecture of a checkpoint called as torchvision and timm publish it, `resnet50-0676ba61.pth` or
  * `mobilenetv2_100_ra-b33bc2c4.pth`: the longest known name that it begins with, before the first digits of its hash; or as
- * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`, or Facebook DINOv2, `dinov2_vits14_reg4_pretrain.pth`.
+ * efficientnet_pytorch does, `efficientnet-b0-355c32eb.pth`, or Facebook DINO and DINOv2, `dinov2_vits14_reg4_pretrain.pth`.
  */
-async function publishedName(
+async function publishedFile(
   files: ModelFiles,
   file: string | undefined,
-): Promise<{ readonly name: string; readonly hash: string } | undefined> {
+): Promise<(PublishedFile & { readonly name: string }) | undefined> {
   const names = file === undefined ? await files.list('') : [file]
   for (const name of names) {
     const [, stem, hash = ''] =
@@ -102,11 +111,13 @@ async function publishedName(
     if (stem === undefined) continue
     // The package efficientnet_pytorch, whose networks pad as TensorFlow does.
     const efficient = /^efficientnet-((?:b|lite)\d)$/.exec(stem)?.[1]
-    if (efficient !== undefined) return { name: `tf_efficientnet_${efficient}`, hash }
+    if (efficient !== undefined) return { name: `tf_efficientnet_${efficient}`, stem, hash }
+    const dino = dinos[stem]
+    if (dino !== undefined) return { name: dino, stem, hash }
     const known = knownNames()
       .filter((candidate) => stem === candidate || new RegExp(`^${candidate}[_-]`).test(stem))
       .sort((a, b) => b.length - a.length)
-    if (known[0] !== undefined) return { name: known[0], hash }
+    if (known[0] !== undefined) return { name: known[0], stem, hash }
   }
   return undefined
 }

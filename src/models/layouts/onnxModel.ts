@@ -1,6 +1,6 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
 import { PipiloError } from '../../base/index.ts'
-import { constantsToInitializers, type Graph, inferShapes, subgraphs } from '../../graph/index.ts'
+import { constantsToInitializers, type Graph, holding, inferShapes, type Node } from '../../graph/index.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { embeds } from '../model/joinTowers.ts'
@@ -44,7 +44,9 @@ export async function readOnnxModel(
   if (!saved && isBoth(whole, options)) {
     return readOnnxTowers(files, (modality) => readOnnxModel(files, file, { ...options, modality }, layout))
   }
-  const read = inferShapes(tidied(saved ? whole : withoutOddSizes(whole)))
+  const lifted = constantsToInitializers(saved ? whole : withoutOddSizes(whole))
+  const defaults = lifted.inputs.filter(({ name }) => lifted.initializers.has(name))
+  const read = inferShapes({ ...lifted, inputs: lifted.inputs.filter((info) => !defaults.includes(info)) })
   const tokenizer = await findTokenizer(read, files, folder, layout)
   const { graph, card: found } = saved
     ? { graph: read, card: saved }
@@ -56,7 +58,8 @@ export async function readOnnxModel(
   const paths = new Set([own, ...outside])
   return {
     graph,
-    card: found.together === undefined && isDynamic(graph) ? { ...found, together: 'none' } : found,
+    card: found.together === undefined ? { ...found, ...togetherOf(graph, saved === undefined) } : found,
+    ...(defaults.length > 0 && { defaults }),
     unused: [],
     tokenizer,
     fingerprint: await fingerprint(['onnx'], files, [...paths]),
@@ -125,20 +128,16 @@ async function guessUse(
   return pictureUse(graph, files, around, options, description)
 }
 
-/** The graph without inputs that have a value, and with its weights where other passes look for them. */
-function tidied(graph: Graph): Graph {
-  const lifted = constantsToInitializers(graph)
-  return { ...lifted, inputs: lifted.inputs.filter(({ name }) => !lifted.initializers.has(name)) }
+/** Inputs that run together: of a foreign graph those that are shown to. */
+function togetherOf(graph: Graph, isForeign: boolean): Pick<FoundCard, 'together'> {
+  if (graph.nodes.some(holding(graph, isByBatch))) return { together: 'none' }
+  return isForeign ? { together: 'tried' } : {}
 }
 
-/** True of a graph that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
-function isDynamic(graph: Graph): boolean {
-  const all = [...graph.nodes, ...graph.functions.flatMap(({ nodes }) => nodes)]
-  return all.some((node) => {
-    const { training_mode: mode } = node.attributes
-    const byBatch = node.op === 'BatchNormalization' && mode?.type === 'int' && Number(mode.value) === 1
-    return byBatch || /^DynamicQuantize/.test(node.op) || subgraphs(node).some(isDynamic)
-  })
+/** True of a node that computes by its whole batch: it quantises by the range of all, or normalises by the statistics of all. */
+function isByBatch({ op, attributes: { training_mode: mode } }: Node): boolean {
+  const isTraining = op === 'BatchNormalization' && mode?.type === 'int' && Number(mode.value) === 1
+  return isTraining || /^DynamicQuantize/.test(op)
 }
 
 async function findTokenizer(

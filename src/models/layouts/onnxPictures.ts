@@ -9,7 +9,7 @@ import type { FoundCard, ReadOptions } from './foundModel.ts'
 import { innerScale } from './onnxPictureScale.ts'
 import { pictureTap } from './onnxPictureTap.ts'
 import type { Surroundings } from './onnxSurroundings.ts'
-import { preprocessorOf } from './preprocessor.ts'
+import { isComplete, preprocessorOf } from './preprocessor.ts'
 import { imageNet, readTimmConfig } from './timm.ts'
 
 type Size = readonly [height: number, width: number]
@@ -116,6 +116,12 @@ function preparation(
       notes: `The model itself scales pixels from 0…255. Of their size it says nothing: the middle 87.5 %.`,
     }
   }
+  if (inner === 'signed') {
+    return {
+      image: { ...usual, ...statistics(input.channels, 0.5, 0.5) },
+      notes: 'The model takes pixels from -1…1. Of their size it says nothing: the middle 87.5 %.',
+    }
+  }
   if (input.channels === 1) {
     const image: ImagePreprocessing = { size, crop: 'squash', interpolation: 'bilinear', ...unit(input) }
     return { image, notes: `${unsaid} grey pixels are scaled to 0…1, the whole picture.` }
@@ -142,17 +148,6 @@ function preparation(
       ? { image: { ...image, size: fixed ?? asked ?? image.size }, from: 'config.json' }
       : undefined
   }
-}
-
-function isComplete(image: Partial<ImagePreprocessing> | undefined): image is ImagePreprocessing {
-  return (
-    image !== undefined &&
-    !!image.size &&
-    !!image.crop &&
-    !!image.interpolation &&
-    !!image.mean &&
-    !!image.std
-  )
 }
 
 const raw = ({ channels }: PictureInput) => statistics(channels, rawPixels.mean, rawPixels.std)

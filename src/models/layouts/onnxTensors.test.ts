@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeOnnx } from '../../graph/files/index.ts'
 import { Builder, type Graph, op, type ValueInfo } from '../../graph/index.ts'
-import { tensor } from '../../tensor/index.ts'
+import { type Tensor, tensor } from '../../tensor/index.ts'
 import { open } from '../open.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'pipilo-any-graph-'))
@@ -187,5 +187,45 @@ describe('Any graph opens', () => {
     expect(model.graph.inputs[0]!.type).toEqual({ ...floats, shape: ['', ''] })
     expect((await model.run({ x: row(1, 2) }))['y']!.shape).toEqual([1, 2])
     await model.dispose()
+  })
+})
+
+describe('an input that has a value of its own', () => {
+  /** x · alpha, with its first `count` columns; both are inputs with initializers, as in files of ONNX's versions before IR 4. */
+  function scaled(): Graph {
+    const b = new Builder()
+    const x = b.input('x', 'float32', ['n', 4])
+    const alpha = b.initializer('alpha', tensor('float32', [1], [2]))
+    const count = b.initializer('count', tensor('int64', [1], [3]))
+    b.output('y', op.slice(op.mul(x, alpha), [0], count, { axes: [1] }))
+    const graph = b.build()
+    const info = (name: string, dtype: 'float32' | 'int64') => ({
+      name,
+      type: { kind: 'tensor' as const, dtype, shape: [1] },
+    })
+    return { ...graph, inputs: [...graph.inputs, info('alpha', 'float32'), info('count', 'int64')] }
+  }
+  const x = tensor('float32', [1, 4], [1, 2, 3, 4])
+
+  it('keeps it, is fed another where that is named, and keeps it again', async () => {
+    const model = await opened(scaled())
+    expect(model.graph.inputs.map(({ name }) => name)).toEqual(['x'])
+    expect(model.defaults?.map(({ name }) => name)).toEqual(['alpha', 'count'])
+    const run = async (feeds: Record<string, Tensor>) => [
+      ...((await model.run(feeds))['y']!.data as Float32Array),
+    ]
+    expect(await run({ x })).toEqual([2, 4, 6])
+    expect(await run({ x, alpha: tensor('float32', [1], [10]) })).toEqual([10, 20, 30])
+    expect(await run({ x, count: tensor('int64', [1], [2]) })).toEqual([2, 4])
+    expect(await run({ x })).toEqual([2, 4, 6])
+    await model.dispose()
+  })
+
+  it('is an input of the embedding where it is named', async () => {
+    const model = await opened(scaled())
+    const names = (graph: Graph) => graph.inputs.map(({ name }) => name)
+    expect(names(model.embedding())).toEqual(['x'])
+    expect(names(model.embedding({ inputs: { alpha: 3 } }))).toEqual(['x', 'alpha'])
+    expect(names(model.cut('y').embedding({ inputs: { count: 2 } }))).toEqual(['x', 'count'])
   })
 })

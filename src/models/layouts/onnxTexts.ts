@@ -1,10 +1,10 @@
 // Use of a foreign ONNX graph of texts: its tap, pooling and limits, as the folder around it says.
-import { cut, type Graph, type ValueInfo } from '../../graph/index.ts'
+import { Builder, cut, type Graph, op, type Value, type ValueInfo } from '../../graph/index.ts'
 import type { ModelFiles } from '../files.ts'
 import type { TextPreprocessing } from '../types.ts'
 import type { FoundCard } from './foundModel.ts'
 import { plainName, withTextInputs } from './onnxInputs.ts'
-import { belowHead, lastSize, shapeOf } from './onnxOutputs.ts'
+import { belowHead, lastSize, shapeOf, shapesOf } from './onnxOutputs.ts'
 import { withLayout } from './sentence.ts'
 import { readTextLayout, type TextLayout } from './textLayout.ts'
 import { textsOf } from './twoTowers.ts'
@@ -33,8 +33,8 @@ export async function textUse(
 ): Promise<{ readonly graph: Graph; readonly card: FoundCard }> {
   const hasConfig = (await files.has('modules.json')) || (await files.has('config.json'))
   const layout = given ?? (hasConfig ? await readTextLayout(files) : undefined)
-  const graph = withTextInputs(read, layout?.config ?? {})
-  const found = textTap(graph, layout)
+  const fed = withTextInputs(read, layout?.config ?? {})
+  const { graph, ...found } = inOrder(fed, textTap(fed, layout))
   const { graph: whole, tap } =
     layout && !found.isFinished ? withLayout(graph, found.tap, layout) : { graph, tap: found.tap }
   const { penultimate = belowHead(graph) } = found
@@ -81,6 +81,68 @@ interface TextTap {
   readonly notes?: string
 }
 
+/**
+ * The graph with the axes of what is tapped in the order [batch, tokens, features], as far as their sizes show them; one vector a text that
+ * has an axis of its own loses that.
+ */
+function inOrder(graph: Graph, found: TextTap): TextTap & { readonly graph: Graph } {
+  const { tap } = found
+  const [rows, length] = shapeOf(graph.inputs.find(({ name }) => name === 'input_ids')) ?? []
+  const shape = shapesOf(graph)(tap)
+  if (shape?.length !== 3 || rows === undefined || length === undefined || rows === length)
+    return { graph, ...found }
+  const [batch, tokens] = [shape.indexOf(rows), shape.indexOf(length)]
+  const isKnown = typeof length === 'string' && length !== '' && rows !== ''
+  if (isKnown && batch >= 0 && tokens >= 0 && (batch !== 0 || tokens !== 1)) {
+    const features = 3 - batch - tokens
+    const { built, name } = behind(graph, tap, 'tokens', (x) => op.transpose(x, [batch, tokens, features]))
+    const notes = `The axes of ${tap}, [${shape.join(', ')}], in the order of tokens.`
+    return { ...found, graph: built, tap: name, notes }
+  }
+  if (shape[0] !== rows || shape[1] === length || typeof shape[1] !== 'number' || !isKnown)
+    return { graph, ...found }
+  if (shape[1] !== 1) {
+    const notes = `Its output ${tap} has ${shape[1]} vectors a text, not one a token: name a layer with tap.`
+    return { graph, tap: '', notes }
+  }
+  const { built, name } = behind(graph, tap, 'vector', (x) => op.squeeze(x, [1]))
+  return { ...found, graph: built, tap: name, isFinished: true, notes: `The one vector a text of ${tap}.` }
+}
+
+/** The graph with a further output that is made of one of its values. */
+function behind(
+  graph: Graph,
+  value: string,
+  what: string,
+  make: (x: Value) => Value,
+): { readonly built: Graph; readonly name: string } {
+  const builder = Builder.from(graph)
+  const name = `${value}.${what}`
+  builder.output(name, make(builder.value(value)))
+  return { built: builder.build(), name }
+}
+
+/** Names of outputs that are scores of classes. */
+const scores = /logits|^prediction|^(class_?)?(scores?|labels?|prob(abilitie)?s?|similarit(y|ies))$/i
+
+/** Networks whose output is that of a head, whatever it is called. */
+const heads =
+  /For(Sequence|Token)Classification$|ForQuestionAnswering$|ForMaskedLM$|ForMultipleChoice$|ForCausalLM$/
+
+/** Operators that end in scores. */
+const scoring = ['Softmax', 'LogSoftmax', 'Sigmoid', 'ArgMax', 'Softplus']
+
+/** Tells outputs that are scores of classes. */
+function scored(graph: Graph, layout: TextLayout | undefined): (info: ValueInfo) => boolean {
+  const isHead = [layout?.config['architectures']].flat().some((name) => heads.test(String(name)))
+  const ends = new Map(
+    graph.nodes.flatMap(({ op: kind, outputs }) => outputs.map((name) => [name, kind] as const)),
+  )
+  const states = /hidden|token_embeddings|pooler/i
+  return ({ name }) =>
+    scores.test(plainName(name)) || scoring.includes(ends.get(name) ?? '') || (isHead && !states.test(name))
+}
+
 /** A finished output, or the output with a vector for each token, by the names that exporters use, else the first of three axes. */
 function textTap(graph: Graph, layout: TextLayout | undefined): TextTap {
   const outputs = graph.outputs.filter(
@@ -95,12 +157,16 @@ function textTap(graph: Graph, layout: TextLayout | undefined): TextTap {
     return { tap: embedding.name, isFinished: true, notes: `The file's own ${plainName(embedding.name)}.` }
   }
   const tokens = named(/^(last_hidden_state|token_embeddings)$/, 3)
-  const isLogits = ({ name }: ValueInfo) => /logits|^prediction/i.test(name)
+  const isLogits = scored(graph, layout)
   const usual = tokens ?? outputs.find((info) => shapeOf(info)?.length === 3 && !isLogits(info))
   const tap = usual ?? outputs[0] ?? graph.outputs[0]
   if (!tap) return { tap: '', notes: 'It has no output.' }
   const below = isLogits(tap) ? belowHead(graph, tap.name) : undefined
-  if (below === undefined) return { tap: tap.name }
+  if (below === undefined) {
+    const what = lastSize(tap) === 1 ? 'one number' : isLogits(tap) ? 'scores' : undefined
+    if (what === undefined) return { tap: tap.name }
+    return { tap: '', notes: `Its output ${tap.name} is ${what}, not a vector: name a layer with tap.` }
+  }
   return { tap: below, penultimate: below, notes: `What its head reads, below ${tap.name}: mean pooling.` }
 }
 

@@ -33,7 +33,8 @@ export async function readOnnxTowers(
   const seen =
     pictures.card.image &&
     (isStated ? pictures.card.image : { ...usual(224), size: pictures.card.image.size })
-  const together = texts.card.together ?? pictures.card.together
+  const stated = [texts.card.together, pictures.card.together]
+  const together = (['none', 'equal', 'tried'] as const).find((each) => stated.includes(each))
   return {
     graph: joinTowers(towers.text, towers.image, new Map()),
     towers: {

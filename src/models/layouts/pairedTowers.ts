@@ -1,6 +1,6 @@
 // Reads pairs: a model of texts as it is, and a network of pictures that was trained towards its vectors.
 import { PipiloError } from '../../base/index.ts'
-import { Builder, cut, type Graph, type Initializer, loadTensor } from '../../graph/index.ts'
+import { Builder, cut, type Graph, type Initializer, loadTensor, widened } from '../../graph/index.ts'
 import { linear, parametersFrom } from '../../nn/index.ts'
 import { type ModelFiles, readJsonObject } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
@@ -83,7 +83,9 @@ export async function readPair(
   if (options.strict ?? true) refuseUnused(unused, files.label, PAIR)
   const towers = { text: builder.build(), image: withImageEmbeds(pictures, width, files) }
   const scale = tensors.get('logit_scale')
-  const logitScale = scale ? Math.exp(Number(((await loadTensor(scale)).data as Float32Array)[0])) : 1 / 0.07
+  const logitScale = scale
+    ? Math.exp(Number((widened(await loadTensor(scale)).data as Float32Array)[0]))
+    : 1 / 0.07
   const { text: texts } = text.card
   const { image } = pictures.card
   return {

@@ -2,6 +2,8 @@
 import { PipiloError } from '../../base/index.ts'
 import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import type { ImagePreprocessing } from '../types.ts'
+import { imageNet } from './timm.ts'
+import { transformersProcessors } from './transformersProcessors.ts'
 
 /** PIL's numbers for ways to resize. */
 const resampling = new Map<unknown, ImagePreprocessing['interpolation']>([
@@ -13,10 +15,6 @@ const resampling = new Map<unknown, ImagePreprocessing['interpolation']>([
   [5, 'hamming'],
 ])
 
-/** Processors whose pictures' shorter side becomes `size` where that is one number; with others it is a square. */
-const byShorterSide =
-  /^(Bit|Chameleon|ChineseCLIP|CLIP|ConvNext|LeViT|Levit|Llava|MobileNetV[12]|MobileViT|MobileVit|PoolFormer|VideoMAE)/
-
 type Config = Readonly<Record<string, unknown>>
 type Size = readonly [height: number, width: number]
 
@@ -27,7 +25,7 @@ type Size = readonly [height: number, width: number]
  * @param sizes.taken what the network takes, where that is known: the configuration must lead to it. Default: what it leads to
  * @param sizes.otherwise size where the configuration leads to none
  * @param folder where the file lies within `files`, `''` or ending in a slash
- * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as a picture's channels in another order
+ * @throws PipiloError `FORMAT_UNSUPPORTED` for what Pipilo does not do, such as pictures that keep their shape, and for processors that are not known
  */
 export async function readPreprocessor(
   files: ModelFiles,
@@ -49,23 +47,82 @@ export interface Sizes {
 /** The preparation that a file describes; throws as {@link readPreprocessor}. */
 export function preprocessorOf(
   files: Pick<ModelFiles, 'label'>,
-  { path, config }: PreprocessorFile,
+  { path, config: stated, type }: PreprocessorFile,
   sizes: Sizes = {},
 ): ImagePreprocessing {
   const refuse = (what: string): PipiloError =>
     new PipiloError('FORMAT_UNSUPPORTED', `${path} of ${files.label} ${what}.`, {
       input: files.label,
-      hint: 'Say how pictures are prepared with the option card: { image: { … } }.',
+      hint: 'Say how pictures are prepared with the option card: { image: { size, crop, interpolation, mean, std } }.',
     })
-  if (config['do_flip_channel_order'] === true) throw refuse('takes blue for red (do_flip_channel_order)')
+  const kind = kindOf(stated, type)
+  const settings = kind === '' ? {} : settingsOf(kind)
+  if (!settings) {
+    throw refuse(`is of the kind ${kind}ImageProcessor, whose way to prepare pictures is not known here`)
+  }
+  // As transformers: a step that is null is left out, and any other setting that is null has not been said.
+  const said = Object.fromEntries(
+    Object.entries(stated).flatMap(([name, value]) =>
+      value !== null ? [[name, value]] : /^do_/.test(name) ? [[name, false]] : [],
+    ),
+  )
+  if (stated['resample'] === null) throw refuse('resizes in a way that is not known (resample null)')
+  const config: Config = { ...settings, ...said }
+  refuseOthers(kind, config, refuse)
   const { channels = 3 } = sizes
-  const { mean, std } = statisticsOf(config, channels, refuse)
+  const { mean, std } = statisticsOf(kind, config, channels, refuse)
   const interpolation = resampling.get(config['resample'] ?? 2)
   if (!interpolation) throw refuse(`resizes in a way that is not known (resample ${config['resample']})`)
-  const geometry = geometryOf(config)
+  const geometry = geometryOf(kind, config, refuse)
   const seen = sizes.taken ?? geometry.size ?? sizes.otherwise
   if (!seen) throw refuse('does not say to which size pictures are brought')
-  return atSize({ ...geometry, interpolation, ...(channels === 1 && { channels }), mean, std }, seen)
+  const order = config['do_flip_channel_order'] === true && channels === 3 ? { order: 'bgr' as const } : {}
+  return atSize(
+    { ...geometry, interpolation, ...(channels === 1 && { channels }), ...order, mean, std },
+    seen,
+  )
+}
+
+/** True of a preparation that needs nothing of the files. */
+export function isComplete(image: Partial<ImagePreprocessing> | undefined): image is ImagePreprocessing {
+  const { size, crop, interpolation, mean, std } = image ?? {}
+  return !!size && !!crop && !!interpolation && !!mean && !!std
+}
+
+/** Steps that are followed, or that change labels alone. */
+const steps =
+  /^do_(?:resize|center_crop|rescale|normalize|convert_rgb|reduce_labels|convert_annotations|pad|flip_channel_order)$/
+
+/** Settings of steps that are not followed, wherever they stand. */
+const otherSettings = [
+  'pad_size',
+  'size_divisor',
+  'size_divisibility',
+  'offset',
+  'do_grayscale',
+  'use_square_size',
+]
+
+/** Refuses the steps of a processor that change pictures in another way than here. */
+function refuseOthers(kind: string, config: Config, refuse: (what: string) => PipiloError): void {
+  if (config['do_resize'] === false)
+    throw refuse('leaves pictures at the size that they have (do_resize: false)')
+  if (config['do_flip_channel_order'] === true && kind !== 'MobileViT')
+    throw refuse('takes blue for red (do_flip_channel_order)')
+  // A known processor passes over what is not its own; of an unknown one everything counts.
+  const others = Object.keys(config).filter(
+    (name) => (kind === '' && /^do_/.test(name) && !steps.test(name)) || otherSettings.includes(name),
+  )
+  const other = others.find((name) => config[name] !== false)
+  if (other !== undefined)
+    throw refuse(`sets ${other} to ${JSON.stringify(config[other])}, which is not done here`)
+  if (kind === 'DPT') {
+    const multiple = Number(config['ensure_multiple_of'] ?? 1)
+    const sides = sizeOf(config['size'])
+    if (config['keep_aspect_ratio'] === true) throw refuse('keeps the shape of pictures (keep_aspect_ratio)')
+    if (!sides?.every((side) => side % multiple === 0))
+      throw refuse(`brings sides to multiples of ${multiple} (ensure_multiple_of)`)
+  }
 }
 
 /**
@@ -73,6 +130,7 @@ export function preprocessorOf(
  * division by the deviation of EfficientNet's classifiers.
  */
 function statisticsOf(
+  kind: string,
   config: Config,
   channels: 1 | 3,
   refuse: (what: string) => PipiloError,
@@ -82,12 +140,11 @@ function statisticsOf(
   if (typeof factor !== 'number' || !(factor > 0 && Number.isFinite(factor))) {
     throw refuse(`scales pixels by ${JSON.stringify(factor)}`)
   }
-  const normalizes = config['do_normalize'] !== false
-  const kind = kindOf(config)
+  // MobileViT's never does, whatever its file says.
+  const normalizes = config['do_normalize'] !== false && kind !== 'MobileViT'
   // EfficientNet's processor alone has these. transformers' own defaults stand where its file is silent.
   const isEfficientNet =
-    kind.startsWith('EfficientNet') ||
-    (kind === '' && ('include_top' in config || 'rescale_offset' in config))
+    kind === 'EfficientNet' || (kind === '' && ('include_top' in config || 'rescale_offset' in config))
   const twice = isEfficientNet && config['include_top'] !== false
   const offset = isEfficientNet && config['rescale_offset'] === true && config['do_rescale'] !== false ? 1 : 0
   const statedMean = perChannel(normalizes ? config['image_mean'] : 0, channels)
@@ -112,8 +169,52 @@ function each(
   return numbers.map(change) as unknown as ImagePreprocessing['mean']
 }
 
-function kindOf(config: Config): string {
-  return String(config['image_processor_type'] ?? config['feature_extractor_type'] ?? '')
+/** The name of a processor, without what all names end in: as the file says it, else as transformers has it for the network; `''` where neither does. */
+function kindOf(config: Config, type: string | undefined): string {
+  const { image_processor_type: own, feature_extractor_type: former } = config
+  const named = [own, former].find((name) => typeof name === 'string') as string | undefined
+  const name = (named ?? '').replace(/FeatureExtractor$/, 'ImageProcessor')
+  if (name !== '') return name.replace(/ImageProcessor(?:Fast|Pil)?$/, '')
+  return (
+    transformersProcessors.find(([, types]) => type !== undefined && types.split(' ').includes(type))?.[0] ??
+    ''
+  )
+}
+
+const pixelStatistics: Readonly<Record<string, Config>> = {
+  imagenet: { image_mean: imageNet.mean, image_std: imageNet.std },
+  half: { image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] },
+  clip: {
+    image_mean: [0.48145466, 0.4578275, 0.40821073],
+    image_std: [0.26862954, 0.26130258, 0.27577711],
+  },
+}
+
+/** Settings that stand where the file of a processor is silent; undefined for processors that are not followed. */
+function settingsOf(kind: string): Config | undefined {
+  const [, , words = ''] = transformersProcessors.find(([name]) => name === kind) ?? []
+  if (words === '') return undefined
+  const [size = '', crop = '', resample, statistics = '', meaning] = words.split(' ')
+  const bare = (word: string) => word.replace(/[()]/g, '')
+  return {
+    size: sidesIn(size),
+    isShorter: meaning === 'shorter',
+    resample: Number(resample),
+    ...(crop !== '-' && { crop_size: sidesIn(bare(crop)), do_center_crop: !crop.startsWith('(') }),
+    ...pixelStatistics[bare(statistics)],
+    do_normalize: !statistics.startsWith('(') && statistics !== '-',
+    ...(kind === 'MobileViT' && { do_flip_channel_order: true }),
+    ...(kind === 'ConvNext' && { crop_pct: 224 / 256 }),
+    ...(kind === 'PoolFormer' && { crop_pct: 0.9 }),
+  }
+}
+
+function sidesIn(words: string): Config {
+  const [, shortest, longest] = words.split('<').map(Number)
+  if (shortest !== undefined)
+    return { shortest_edge: shortest, ...(longest !== undefined && { longest_edge: longest }) }
+  const [height, width] = words.split('x').map(Number)
+  return { height, width }
 }
 
 /** The same preparation for a network of another size: it sees the same part of a picture. */
@@ -149,48 +250,70 @@ export function changedImage(
 export interface PreprocessorFile {
   readonly path: string
   readonly config: Config
+  /** The network's `model_type`, which says the processor where the file does not. */
+  readonly type?: string | undefined
 }
 
-/** Finds the file of a folder that describes the preparation of pictures; one of sound is none. */
+/**
+ * Finds the file of a folder that describes the preparation of pictures, as transformers does: `processor_config.json` counts where it has an `image_processor`
+ * in it. One of sound is none, nor is timm's, whose `config.json` says it; one of videos is found where it is alone, so that it is not passed over.
+ */
 export async function findPreprocessor(
   files: ModelFiles,
   folder: string,
 ): Promise<PreprocessorFile | undefined> {
-  const path = `${folder}preprocessor_config.json`
-  const isOfPictures = (config: Config) => !('sampling_rate' in config)
-  if (await files.has(path)) {
-    const config = await readJsonObject(files, path)
-    return isOfPictures(config) ? { path, config } : undefined
+  const read = async (name: string): Promise<Config | undefined> =>
+    (await files.has(folder + name)) ? readJsonObject(files, folder + name) : undefined
+  const nested = 'processor_config.json'
+  const own = 'preprocessor_config.json'
+  const { image_processor: inside } = (await read(nested)) ?? {}
+  const found: readonly [string, unknown] = isObject(inside) ? [nested, inside] : [own, await read(own)]
+  let [path, config] = found
+  if (config === undefined) {
+    const video = 'video_preprocessor_config.json'
+    ;[path, config] = [video, await read(video)]
+    const { video_processor_type: kind } = isObject(config) ? config : {}
+    if (isObject(config)) config = { ...config, image_processor_type: kind ?? 'VideoProcessor' }
   }
-  const newer = `${folder}processor_config.json`
-  if (!(await files.has(newer))) return undefined
-  const { image_processor: config } = await readJsonObject(files, newer)
-  return isObject(config) && isOfPictures(config) ? { path: newer, config } : undefined
+  if (!isObject(config) || 'sampling_rate' in config) return undefined
+  if (config['image_processor_type'] === 'TimmWrapperImageProcessor') return undefined
+  const { model_type: type } = kindOf(config, undefined) === '' ? ((await read('config.json')) ?? {}) : {}
+  return { path: folder + path, config, type: typeof type === 'string' ? type : undefined }
 }
 
 type Geometry = Pick<ImagePreprocessing, 'crop' | 'resize'> & { readonly size: Size | undefined }
 
-function geometryOf(config: Config): Geometry {
-  const kind = kindOf(config)
+function geometryOf(kind: string, config: Config, refuse: (what: string) => PipiloError): Geometry {
   const crops = config['do_center_crop'] === true
+  const stated = config['size']
   // Old files have one number, which each class reads in its own way.
-  const isShorter = byShorterSide.test(kind) || (crops && kind === '')
-  const shortest = shortestEdge(config['size'], isShorter)
-  const square = shortest === undefined ? sizeOf(config['size']) : ([shortest, shortest] as const)
-  if (!square) return { size: undefined, crop: crops ? 'center' : 'squash' }
-  const kept = config['crop_pct'] ?? (kind.startsWith('ConvNext') ? 224 / 256 : undefined)
-  if (typeof kept === 'number' && shortest !== undefined) {
+  const isShorter = kind === '' ? crops : config['isShorter'] === true
+  const shortest = shortestEdge(stated, isShorter)
+  const square = shortest === undefined ? sizeOf(stated) : ([shortest, shortest] as const)
+  const sides = isObject(stated) ? Object.keys(stated).filter((side) => stated[side] !== null) : []
+  if (stated === undefined) return { size: undefined, crop: crops ? 'center' : 'squash' }
+  if (!square || (sides.length > 0 && `${sides.sort()}` !== 'height,width' && `${sides}` !== 'shortest_edge'))
+    throw refuse(`resizes pictures to ${JSON.stringify(stated)}, which is not done here`)
+  const crop = crops ? (sizeOf(config['crop_size']) ?? square) : undefined
+  const cropped = { crop: 'center' as const, size: crop ?? square }
+  const { crop_pct: kept } = config
+  if (kind === 'PoolFormer' && typeof kept === 'number') {
+    const scaled = square.map((side) => Math.floor(side / kept)) as unknown as Size
+    if (scaled[0] === scaled[1] && crop) return { ...cropped, resize: scaled[0] }
+    if (shortest === undefined && scaled[0] !== scaled[1])
+      return { ...cropped, crop: 'squash', resize: scaled }
+  } else if (kind === 'ConvNext' || (kind === '' && shortest !== undefined && typeof kept === 'number')) {
+    if (shortest === undefined) throw refuse('says no shorter side (size: { shortest_edge })')
     // ConvNeXt: from 384 pixels on everything is squashed.
-    if (shortest >= 384 && !kind.startsWith('PoolFormer')) return { size: square, crop: 'squash' }
-    const size = crops ? (sizeOf(config['crop_size']) ?? square) : square
-    return { size, crop: 'center', resize: Math.floor(shortest / kept) }
+    if (shortest >= 384) return { size: crop ?? square, crop: 'squash', ...(crop && { resize: square }) }
+    if (crop && `${crop}` !== `${square}`) throw refuse('crops twice (crop_pct and do_center_crop)')
+    return { ...cropped, resize: Math.floor(shortest / Number(kept)) }
+  } else if (shortest === undefined) {
+    return crop ? { size: crop, crop: 'squash', resize: square } : { size: square, crop: 'squash' }
+  } else if (crop) {
+    return { ...cropped, resize: kind === 'Levit' ? Math.floor((256 / 224) * shortest) : shortest }
   }
-  // A resize of the shorter side alone leaves pictures of all shapes; a network of a fixed size takes their middle.
-  if (!crops) return { size: square, crop: shortest === undefined ? 'squash' : 'center' }
-  const size = sizeOf(config['crop_size']) ?? square
-  return shortest === undefined
-    ? { size, crop: 'squash', resize: square }
-    : { size, crop: 'center', resize: shortest }
+  throw refuse('resizes the shorter side alone, so that pictures keep their shape')
 }
 
 /** A number for each channel; of grey pictures the one that is given for all. */
@@ -198,7 +321,7 @@ function perChannel(value: unknown, channels: 1 | 3): ImagePreprocessing['mean']
   const given: unknown[] = Array.isArray(value) ? value : [value]
   if (!given.every((entry) => typeof entry === 'number')) return undefined
   const isOne = given.length > 0 && given.every((entry) => entry === given[0])
-  const all = isOne ? new Array<number>(channels).fill(given[0]!) : given
+  const all = isOne && [1, 3].includes(given.length) ? new Array<number>(channels).fill(given[0]!) : given
   return all.length === channels ? (all as unknown as ImagePreprocessing['mean']) : undefined
 }
 

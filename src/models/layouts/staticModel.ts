@@ -1,16 +1,16 @@
 // Reads static embeddings: a table of tokens and a mean, of sentence-transformers or model2vec.
 import { PipiloError } from '../../base/index.ts'
 import { buildStaticEmbedding } from '../../nn/index.ts'
-import { type ModelFiles, readJsonObject } from '../files.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { findCheckpoint } from '../formats/checkpoint.ts'
 import { fingerprint } from '../model/fingerprint.ts'
-import { tokenizerPath } from '../tokenizers/index.ts'
+import { tokenizerAsItIs } from '../tokenizers/index.ts'
 import type { TextPreprocessing } from '../types.ts'
 import type { FolderContents, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
 import { unsupported } from './modules.ts'
 import { withLayout } from './sentence.ts'
-import { readPrompts } from './textLayout.ts'
+import { firstPresent, readPrompts } from './textLayout.ts'
 import { refuseUnused } from './unused.ts'
 
 /** Tokens that model2vec reads of a text. */
@@ -80,19 +80,24 @@ export async function readStatic(
   if (strict) refuseUnused(built.unused, files.label, 'StaticEmbedding')
   const { graph, tap } = withLayout(built.graph, 'token_embeddings', { modules: modules?.modules ?? [] })
   const text: TextPreprocessing = config
-    ? model2vecTexts
-    : { maxLength: NO_LIMIT, specialTokens: false, ...(await readPrompts(files)) }
+    ? { ...model2vecTexts, maxLength: limitOf(config, files) }
+    : {
+        maxLength: (await ownLimit(files, path)) ?? NO_LIMIT,
+        specialTokens: false,
+        ...(await readPrompts(files)),
+      }
   const normalize = modules?.normalize ?? config?.['normalize'] === true
   const settings = [modules?.modules.map(({ kind, path: at }) => [kind, at]), config]
   return {
     graph,
     unused: built.unused,
     places: { tokenEmbeddings: built.tokenEmbeddings! },
-    tokenizer: await tokenizerPath(files, path),
+    tokenizer: await tokenizerAsItIs(files, path),
     fingerprint: await fingerprint(['static', JSON.stringify(settings)], files, [
       ...checkpoint.paths,
       ...(modules?.paths ?? []),
     ]),
+    weights: checkpoint.note ?? '',
     card: {
       description: `static embeddings of ${files.label}`,
       modality: 'text',
@@ -104,8 +109,25 @@ export async function readStatic(
       dimensions: 0,
       text,
       notes: config
-        ? 'Used as model2vec does: unknown words left out, 512 tokens.'
+        ? `Used as model2vec does: unknown words left out, ${text.maxLength === NO_LIMIT ? 'all' : text.maxLength} tokens.`
         : 'Used as sentence-transformers does: all tokens, without special ones.',
     },
   }
+}
+
+/** Tokens that model2vec's `config.json` says. */
+function limitOf({ max_length: limit }: Readonly<Record<string, unknown>>, files: ModelFiles): number {
+  if (limit === null) return NO_LIMIT
+  if (limit === undefined) return MODEL2VEC_TOKENS
+  if (typeof limit === 'number' && Number.isSafeInteger(limit) && limit > 0) return limit
+  throw unsupported(files, `says max_length ${JSON.stringify(limit)} (config.json)`)
+}
+
+/** The limit in the tokenizer's own file, which sentence-transformers leaves there. */
+async function ownLimit(files: ModelFiles, path: string): Promise<number | undefined> {
+  const at = await firstPresent(files, [`${path}tokenizer.json`, 'tokenizer.json'])
+  if (at === undefined) return undefined
+  const { truncation } = await readJsonObject(files, at)
+  const limit = isObject(truncation) ? truncation['max_length'] : undefined
+  return typeof limit === 'number' && limit > 0 ? limit : undefined
 }

@@ -44,7 +44,8 @@ export async function timmPreparation(name: string, hash?: string): Promise<Timm
   return { image: imageOf(row.settings), varies: varies && name === bare && hash === undefined }
 }
 
-function imageOf(settings: string): ImagePreprocessing {
+/** The preparation that a row of the tables of timm and torchvision says. */
+export function imageOf(settings: string): ImagePreprocessing {
   const [size = '', interpolation, cropRatio, words = '', crop = 'center'] = settings.split(' ')
   const [height = 0, width = height] = size.split('x').map(Number)
   const found = statistics[words] ?? spelledOut(words)

@@ -11,7 +11,7 @@ import { readLicence } from './licence.ts'
 import { unsupported } from './modules.ts'
 import { lastSize } from './onnxOutputs.ts'
 import { openAiConfig } from './openAiClip.ts'
-import { readPreprocessor } from './preprocessor.ts'
+import { isComplete, readPreprocessor } from './preprocessor.ts'
 import { firstPresent } from './textLayout.ts'
 import { clipPictures, openClipPictures, openClipTexts, siglipPictures, towerTexts } from './towerUse.ts'
 import { refuseUnused } from './unused.ts'
@@ -93,7 +93,7 @@ export async function readTowers(
   const { tensors } = checkpoint
   const isText = type !== 'clip_vision_model' && type !== 'siglip_vision_model'
   const isImage = type !== 'clip_text_model' && type !== 'siglip_text_model'
-  const image = isImage ? await picturesOf(files, source) : undefined
+  const image = isImage ? await picturesOf(files, source, options) : undefined
   const size = options.size ?? image?.size
   const strict = options.strict ?? true
   const building = { strict, ...(size ? { size } : {}) }
@@ -159,6 +159,7 @@ async function common({ type, config }: TowerSource, use: Use, unused: readonly 
     unused,
     tokenizer: use.tokenizer,
     fingerprint: await fingerprint(described, use.files, use.checkpoint.paths),
+    weights: use.checkpoint.note ?? '',
   }
 }
 
@@ -181,7 +182,9 @@ function partsOf({ graph, unused: _, parameters: __, ...places }: BuiltModel): T
 async function picturesOf(
   files: ModelFiles,
   { type, config, path }: TowerSource,
+  { card }: ReadOptions,
 ): Promise<ImagePreprocessing> {
+  if (isComplete(card?.image)) return card.image
   if (type === 'open_clip') return openClipPictures(files, config)
   const stated = await readPreprocessor(files, {}, path)
   if (stated) return stated

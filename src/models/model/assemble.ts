@@ -9,6 +9,7 @@ import { tensorCard } from '../layouts/onnxTensors.ts'
 import { changedImage } from '../layouts/preprocessor.ts'
 import { readModel } from '../layouts/readModel.ts'
 import type { Card, CardOverrides, Modality, Model, Opened, OpenOptions } from '../types.ts'
+import { derivedFingerprint } from './derivedFingerprint.ts'
 import { createModel, featuresOf } from './model.ts'
 import { resolvePlace } from './places.ts'
 import { fileEnding } from './precisions.ts'
@@ -28,13 +29,14 @@ export async function assemble(
   const overrides = options.card ?? {}
   checkCardOverrides(overrides)
   const whitening = await whiteningOf(known?.name)
-  const read = await readModel(files, options)
+  const read = await readMeant(files, options)
   const reading = whitening ? whitened(read, whitening) : read
   const { together } = reading.card
   const own: Card = known ? { ...known, ...(together && { together }) } : { ...reading.card, ...identity }
+  const { weights } = read
   const isFedTensors = options.modality === 'tensor' || overrides.modality === 'tensor'
   const found = isFedTensors ? tensorCard(reading.graph, own) : own
-  const merged = withOverrides(found, overrides)
+  const merged = withOverrides(weights ? withNote(found, weights) : found, overrides)
   checkModality(merged, options.modality)
   const opened = openedBy(identity.name, options)
   if (merged.modality === 'text-image') {
@@ -43,6 +45,25 @@ export async function assemble(
   const stated = overrides.dimensions ?? (overrides.tap === undefined ? found.dimensions : 0)
   const dimensions = stated > 0 ? stated : tapSize(reading, merged)
   return createModel({ ...reading, card: { ...merged, dimensions }, opened, folder: files.folder })
+}
+
+/** The content of the files, of the network that the option `prefix` chooses: another one of the same file has another fingerprint. */
+async function readMeant(files: ModelFiles, options: AssembleOptions): Promise<FoundModel> {
+  const { prefix } = options
+  const read = await readModel(files, options)
+  if (prefix === undefined) return read
+  if (read.weights === undefined) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${files.label} is no checkpoint of tensors by name, and has no part that begins with ${prefix}.`,
+      { input: 'prefix', hint: 'Leave it out; a layer of a graph is read by the option tap.' },
+    )
+  }
+  return { ...read, fingerprint: derivedFingerprint(read.fingerprint, `prefix ${prefix}`) }
+}
+
+function withNote<T extends Pick<Card, 'notes'>>(card: T, note: string): T {
+  return { ...card, notes: card.notes === undefined ? note : `${card.notes} ${note}` }
 }
 
 /** Refuses a model that takes something else than the caller says; of one with two towers that may be one of both. */
@@ -61,7 +82,7 @@ function withOverrides(card: Card, { image, ...rest }: CardOverrides): Card {
 
 /** The options that open the model again, without those that say nothing. */
 function openedBy(name: string, options: AssembleOptions): Opened {
-  const { revision, card: given, modality, strict, architecture, size, dtype } = options
+  const { revision, card: given, modality, strict, architecture, prefix, size, dtype } = options
   // Being fed tensors is a part of how it was opened; other modalities it has by itself.
   const card = modality === 'tensor' ? { ...given, modality } : given
   return {
@@ -72,6 +93,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
     ...(card && { card }),
     ...(strict === false && { strict }),
     ...(architecture !== undefined && { architecture }),
+    ...(prefix !== undefined && { prefix }),
     ...(size && { size }),
   }
 }

@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
-import { cut, feed, type Graph, layers, roleOf, tap } from '../../graph/index.ts'
+import { cut, feed, type Graph, layers, roleOf, tap, type ValueInfo } from '../../graph/index.ts'
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 import { type EmbeddedModel, embeddingGraph, resolveEmbedding } from './embedding.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { withPreprocessing } from './preprocessing.ts'
-import { Running } from './running.ts'
+import { Running, withDefaults } from './running.ts'
 import { cardKey, embeddingOutput, tokenizerKey } from './savedKeys.ts'
 import { spelledAsPlace } from './spelledAsPlace.ts'
 import { isVector } from './tensorPooling.ts'
@@ -24,6 +24,8 @@ export interface ModelParts {
   /** Names of the places that users ask for, where an architecture knows them. */
   readonly places?: Model['places'] | undefined
   readonly fingerprint: string
+  /** Inputs of the file that have a value; the graph has them as initializers. */
+  readonly defaults?: readonly ValueInfo[]
   readonly opened: Opened
   readonly folder?: string | undefined
 }
@@ -31,6 +33,7 @@ export interface ModelParts {
 /** A model over its parts. */
 export function createModel(parts: ModelParts): Model {
   const { card, graph, tokenizer, places } = parts
+  const defaults = parts.defaults?.filter(({ name }) => graph.initializers.has(name)) ?? []
   const whole: EmbeddedModel = { card, graph, ...(places ? { places } : {}) }
   const derived = (change: string, next: Graph, nextCard: Card = card): Model =>
     createModel({
@@ -43,8 +46,11 @@ export function createModel(parts: ModelParts): Model {
     })
 
   const embedding = (options: EmbeddingOptions = {}): Graph =>
-    embeddingGraph(whole, resolveEmbedding(card, options))
-  const running = new Running(card.name, graph)
+    embeddingGraph(
+      { ...whole, graph: withDefaults(graph, defaults, Object.keys(options.inputs ?? {})) },
+      resolveEmbedding(card, options),
+    )
+  const running = new Running(card.name, graph, defaults)
 
   return {
     name: card.name,
@@ -56,6 +62,7 @@ export function createModel(parts: ModelParts): Model {
     unused: parts.unused,
     ...(places === undefined ? {} : { places }),
     fingerprint: parts.fingerprint,
+    ...(defaults.length > 0 && { defaults }),
     opened: parts.opened,
     layers: () => layers(graph),
     run: (feeds, outputs, options) => running.run(feeds, outputs, options),

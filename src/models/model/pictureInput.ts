@@ -21,18 +21,24 @@ export interface PictureInput {
 const pictureNames = /pixel|ima?ge?s?(?![a-z])|picture|photo/i
 const soundNames = /mel|spec|audio|wave|mfcc|fbank|speech|input_features/i
 const maskNames = /mask/i
+/** Symbols of axes that no picture has. */
+const soundAxes = /frame|time|seq|len|sample|step|freq|mel|bin|audio|token|^t$/i
 
 /**
  * The one input that takes pictures; undefined where none does, or several might.
  *
  * @param told true where the caller or the files beside say that the graph takes pictures. Then an input of one channel is one whatever its
- *   sides; else it has to be square or called like a picture: a spectrogram has one channel, too
+ *   sides; else it has to be square or called like a picture, for a spectrogram has one channel, too; and one of three channels must have no axis of
+ *   frames, and stand alone or be called like a picture: features of sound may be three
  */
 export function findPictureInput(graph: Graph, told = false): PictureInput | undefined {
+  const others = graph.inputs.filter(({ name }) => name !== MASK_COUNTER && !maskNames.test(name))
   const candidates = graph.inputs.flatMap((info) => {
     if (graph.initializers.has(info.name) || info.name === MASK_COUNTER || maskNames.test(info.name))
       return []
-    return asPictures(graph, info, told) ?? []
+    const found = asPictures(graph, info, told) ?? []
+    // Pictures beside other inputs are known by their name.
+    return told || others.length === 1 || pictureNames.test(info.name) ? found : []
   })
   const [only, second] = candidates
   if (!second) return only
@@ -79,6 +85,7 @@ function asPictures(graph: Graph, { name, type }: ValueInfo, told: boolean): Pic
   )
   if (!told && !isNamed) {
     const isSquare = height !== undefined && height === width
+    if (shape.slice(1).some((side) => typeof side === 'string' && soundAxes.test(side))) return undefined
     if (soundNames.test(name) || (layout.channels === 1 && !isSquare)) return undefined
   }
   const rows = typeof shape[0] === 'number' ? shape[0] : undefined

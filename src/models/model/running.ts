@@ -1,21 +1,38 @@
 // Running of a model's graph as it is, with a session that is made at the first run and kept.
 import { PipiloError } from '../../base/index.ts'
-import type { Graph, ValueInfo } from '../../graph/index.ts'
+import { type Graph, inferShapes, type ValueInfo } from '../../graph/index.ts'
 import { compile, type RunOptions, type Session } from '../../runtime/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 
 type Tensors = Readonly<Record<string, Tensor>>
 
+/**
+ * The graph in which inputs that have a value are to be fed.
+ *
+ * @param names of those, among others
+ */
+export function withDefaults(graph: Graph, defaults: readonly ValueInfo[], names: readonly string[]): Graph {
+  const fed = defaults.filter(({ name }) => names.includes(name))
+  if (fed.length === 0) return graph
+  const initializers = new Map(graph.initializers)
+  for (const { name } of fed) initializers.delete(name)
+  // Shapes may have been inferred from the values that go.
+  return inferShapes({ ...graph, inputs: [...graph.inputs, ...fed], initializers, values: new Map() })
+}
+
 /** See `Model.run`. */
 export class Running {
   readonly #name: string
   readonly #graph: Graph
-  #session: Promise<Session> | undefined
+  readonly #defaults: readonly ValueInfo[]
+  /** By the names of the inputs with a value that are fed. */
+  readonly #sessions = new Map<string, Promise<Session>>()
   #disposed = false
 
-  constructor(name: string, graph: Graph) {
+  constructor(name: string, graph: Graph, defaults: readonly ValueInfo[]) {
     this.#name = name
     this.#graph = graph
+    this.#defaults = defaults
   }
 
   async run(
@@ -27,10 +44,13 @@ export class Running {
       throw new PipiloError('DISPOSED', `${this.#name} has been disposed.`, { hint: 'Open it again.' })
     }
     this.#check(feeds, outputs)
-    this.#session ??= compile(this.#graph)
-    const session = await this.#session.catch((error) => {
+    const named = this.#defaults.map(({ name }) => name).filter((name) => Object.hasOwn(feeds, name))
+    const key = named.join('\n')
+    const opening = this.#sessions.get(key) ?? compile(withDefaults(this.#graph, this.#defaults, named))
+    this.#sessions.set(key, opening)
+    const session = await opening.catch((error) => {
       // A full disk may have room the next time.
-      this.#session = undefined
+      this.#sessions.delete(key)
       throw error
     })
     // The runtime moves arrays to its thread; these stay the caller's.
@@ -46,8 +66,7 @@ export class Running {
 
   async dispose(): Promise<void> {
     this.#disposed = true
-    const session = await this.#session?.catch(() => undefined)
-    await session?.dispose()
+    for (const opening of this.#sessions.values()) await (await opening.catch(() => undefined))?.dispose()
   }
 
   /** Refuses what ONNX Runtime's package takes and gives in no other language than its own: sequences, maps, optional values. */

@@ -71,3 +71,27 @@ for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
     vectors.append((mean / (numpy.linalg.norm(mean) + 1e-32)).tolist())
 both = SentenceTransformer(modules=[StaticEmbedding.load(str(folder))], device="cpu")
 write(folder, {"texts": texts, "vectors": vectors, "sentence": both.encode(texts).tolist()})
+
+# - limits, unigram, int8: what model2vec 0.10 itself gives for long texts and unknown words (needs model2vec; without it they stay).
+from model2vec import StaticModel  # noqa: E402
+
+long = [*texts, "a unknown " * 30 + "bird", "🙂 the bird " * 20, "wingbirdsinging " * 3 + "the", "the a in on tree."]
+pieces = [("<unk>", 0.0), ("▁", -2.0), ("▁the", -1.0), ("▁bird", -1.5), ("ing", -2.0), ("s", -3.0), ("a", -3.0), ("▁tree", -1.0), ("b", -4.0)]
+unigram = Tokenizer(models.Unigram(pieces, unk_id=0))
+unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+for name, tok, dtype, limit in [("limits", tokenizer, "float32", 6), ("unigram", unigram, "float32", None), ("int8", tokenizer, "int8", 512)]:
+    folder = here / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    size = tok.get_vocab_size()
+    made = (random.standard_normal((size, 8)) * (20 if dtype == "int8" else 1)).astype(dtype)
+    tok = Tokenizer.from_str(tok.to_str())
+    if name == "limits":
+        tok.enable_truncation(3)  # model2vec sets its own
+    model = StaticModel(made, tok, config={"model_type": "model2vec", "architectures": ["StaticModel"]}, normalize=name != "int8", max_length=limit)
+    save_file({"embeddings": made}, folder / "model.safetensors")
+    tok.save(str(folder / "tokenizer.json"))
+    (folder / "config.json").write_text(json.dumps(dict(model.config)) + "\n")
+    vectors = [model.encode([text])[0].astype(float).tolist() for text in long]
+    both = SentenceTransformer(modules=[StaticEmbedding.load(str(folder))], device="cpu") if name == "limits" else None
+    write(folder, {"texts": long, "vectors": vectors, **({"sentence": both.encode(long).tolist()} if both else {})})

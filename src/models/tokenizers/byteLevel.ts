@@ -11,10 +11,10 @@ import {
 } from './parts.ts'
 
 /** How CLIP cuts a text into words. */
-const CLIP_WORDS = String.raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`
+export const CLIP_WORDS = String.raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`
 
 /** How Qwen cuts a text into words. */
-const QWEN_WORDS = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+export const QWEN_WORDS = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
 interface Style {
   readonly normalizer: Part | null
@@ -37,7 +37,7 @@ export function byteLevel(
   settings: Settings,
 ): TokenizerJson {
   const idOf = (token: string) => (Object.hasOwn(vocab, token) ? vocab[token] : undefined)
-  const { normalizer, pre_tokenizer, suffix, unknown, start, end } = styleOf(settings, idOf)
+  const { normalizer, pre_tokenizer, suffix, unknown, start, end } = styleOf(settings)
   const roles = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
   const usual = ['<s>', '</s>', '<unk>', '<pad>', '<mask>', '<|startoftext|>', '<|endoftext|>']
   const special = [...roles.map((role) => specialToken(settings, role, '')), ...usual]
@@ -60,9 +60,9 @@ export function byteLevel(
   })
 }
 
-function styleOf(settings: Settings, idOf: (token: string) => number | undefined): Style {
+function styleOf(settings: Settings): Style {
   const add_prefix_space = flag(settings, 'add_prefix_space', false)
-  if (settings.kind === 'CLIP' || idOf('<|startoftext|>') !== undefined) {
+  if (settings.kind === 'CLIP') {
     const end = specialToken(settings, 'eos_token', '<|endoftext|>')
     return {
       normalizer: sequence('normalizers', [
@@ -89,18 +89,35 @@ function styleOf(settings: Settings, idOf: (token: string) => number | undefined
       ]),
       suffix: '',
       unknown: null,
-      start: undefined,
-      end: undefined,
+      ...asked(settings, undefined, '<|endoftext|>'),
     }
   }
-  const isRoberta = idOf('<s>') !== undefined && idOf('</s>') !== undefined
+  if (settings.kind === 'GPT2') {
+    return {
+      normalizer: null,
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space, trim_offsets: true, use_regex: true },
+      suffix: '',
+      unknown: null,
+      ...asked(settings, '<|endoftext|>', '<|endoftext|>'),
+    }
+  }
   return {
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space, trim_offsets: true, use_regex: true },
     suffix: '',
     unknown: null,
-    start: isRoberta ? specialToken(settings, 'cls_token', '<s>') : undefined,
-    end: isRoberta ? specialToken(settings, 'sep_token', '</s>') : undefined,
+    start: specialToken(settings, 'cls_token', '<s>'),
+    end: specialToken(settings, 'sep_token', '</s>'),
+  }
+}
+
+/** Special tokens around a text where the settings ask for them. */
+function asked(settings: Settings, start: string | undefined, end: string): Pick<Style, 'start' | 'end'> {
+  const token = (role: string, usual: string | undefined) =>
+    specialToken(settings, role, usual ?? '') || undefined
+  return {
+    start: flag(settings, 'add_bos_token', false) ? token('bos_token', start) : undefined,
+    end: flag(settings, 'add_eos_token', false) ? token('eos_token', end) : undefined,
   }
 }
 

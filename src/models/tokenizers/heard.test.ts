@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { heard, says } from './heard.ts'
+import { heard, says, settingsFrom } from './heard.ts'
+import type { Part } from './parts.ts'
 
-const bert = (lowercase: boolean) => ({
+const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+const beside = (token: string, id: number) => ({ [token]: { id: token, ids: [id], tokens: [token] } })
+const bert = (lowercase: boolean): Part => ({
+  added_tokens: special.map((content, id) => ({ id, content, ...flags })),
   normalizer: {
     type: 'BertNormalizer',
     clean_text: true,
@@ -10,84 +15,100 @@ const bert = (lowercase: boolean) => ({
     lowercase,
   },
   pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: {
+    type: 'TemplateProcessing',
+    single: [
+      { SpecialToken: { id: '[CLS]', type_id: 0 } },
+      { Sequence: { id: 'A', type_id: 0 } },
+      { SpecialToken: { id: '[SEP]', type_id: 0 } },
+    ],
+    pair: [],
+    special_tokens: { ...beside('[CLS]', 2), ...beside('[SEP]', 3) },
+  },
   model: {
     type: 'WordPiece',
     unk_token: '[UNK]',
     continuing_subword_prefix: '##',
     max_input_chars_per_word: 100,
-    vocab: {},
+    vocab: Object.fromEntries(special.map((token, id) => [token, id])),
   },
 })
+const of = (file: Part, kind: string, config: Part) => heard(file, { kind, config }, 'x')
 
 describe('heard', () => {
   it("gives BERT's classes the steps of their settings (a-06)", () => {
-    const settings = { kind: 'Bert', config: { do_lower_case: false, strip_accents: true } }
-    expect(heard(bert(true), settings)).toMatchObject({
+    const config = { do_lower_case: false, strip_accents: true }
+    expect(of(bert(true), 'Bert', config)).toMatchObject({
       normalizer: { lowercase: false, strip_accents: true },
     })
     // Lower case is what the class does where nothing is said.
-    expect(heard(bert(false), { kind: 'MPNet', config: {} })).toMatchObject({
-      normalizer: { lowercase: true },
-    })
+    expect(of(bert(false), 'Electra', {})).toMatchObject({ normalizer: { lowercase: true } })
   })
 
-  it('leaves alone what agrees, and other classes', () => {
+  it('is the same object where all agrees, however the file spells it', () => {
     const file = bert(true)
-    expect(heard(file, { kind: 'Bert', config: { do_lower_case: true } })).toBe(file)
-    expect(heard(file, { kind: '', config: { do_lower_case: false } })).toBe(file)
+    expect(of(file, 'Bert', { do_lower_case: true, cls_token: '[CLS]' })).toBe(file)
+    const older = {
+      ...file,
+      post_processor: { type: 'BertProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2] },
+    }
+    expect(of(older, 'DistilBert', {})).toBe(older)
+    expect(of(file, '', { do_lower_case: false })).toBe(file)
     expect(says({ kind: '', config: { do_lower_case: false } })).toBe(false)
+    expect(says({ kind: '', config: { cls_token: '[CLS]' } })).toBe(true)
+  })
+
+  it('puts the special tokens of the settings around a text', () => {
+    const { post_processor: made } = of(bert(true), 'Bert', { cls_token: '[MASK]' })
+    expect((made as { single: unknown[] }).single[0]).toEqual({ SpecialToken: { id: '[MASK]', type_id: 0 } })
   })
 
   it('adds the tokens that the settings have beyond those of the file', () => {
     const token = { content: '[NEW]', single_word: true, special: false }
-    const file = { ...bert(true), added_tokens: [{ id: 0, content: '[PAD]' }] }
-    const settings = { kind: '', config: { added_tokens_decoder: { 0: { content: '[PAD]' }, 9: token } } }
-    expect(says(settings)).toBe(true)
-    expect(heard(file, settings)).toMatchObject({
-      added_tokens: [
-        { id: 0, content: '[PAD]' },
-        { id: 9, lstrip: false, ...token },
-      ],
+    const config = { added_tokens_decoder: { 5: token } }
+    expect(of(bert(true), '', config)['added_tokens']).toContainEqual({
+      id: 5,
+      content: '[NEW]',
+      ...flags,
+      single_word: true,
+      normalized: true,
+      special: false,
     })
-    expect(heard(file, { kind: '', config: { added_tokens_decoder: { 0: { content: '[PAD]' } } } })).toBe(
-      file,
-    )
   })
 
   it('cuts on the side that the settings say (a-05)', () => {
     const file = bert(true)
-    expect(heard(file, { kind: '', config: { truncation_side: 'left' } })).toMatchObject({
-      truncation: { direction: 'Left' },
-    })
-    expect(heard(file, { kind: '', config: { truncation_side: 'right' } })).toBe(file)
-    const left = {
-      ...file,
-      truncation: { direction: 'Left', max_length: 9, strategy: 'LongestFirst', stride: 0 },
-    }
-    expect(heard(left, { kind: '', config: {} })).toBe(left)
-    expect(heard(left, { kind: '', config: { truncation_side: 'right' } })).toMatchObject({
+    expect(of(file, '', { truncation_side: 'left' })).toMatchObject({ truncation: { direction: 'Left' } })
+    expect(of(file, '', { truncation_side: 'right' })).toBe(file)
+    const stated = { direction: 'Left', max_length: 9, strategy: 'LongestFirst', stride: 0 }
+    const left = { ...file, truncation: stated }
+    expect(of(left, '', {})).toBe(left)
+    expect(of(left, '', { truncation_side: 'right' })).toMatchObject({
       truncation: { direction: 'Right', max_length: 9 },
     })
   })
+})
 
-  it('puts a space before a text where byte-level classes are told so', () => {
-    const file = { pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true }, model: { type: 'BPE' } }
-    expect(heard(file, { kind: 'Roberta', config: {} })).toMatchObject({
-      pre_tokenizer: { add_prefix_space: false },
+describe('settingsFrom', () => {
+  const older = {
+    map: { mask_token: { content: '<mask>', lstrip: true }, additional_special_tokens: ['<a>'] },
+    added: { '<a>': 9, '<b>': 10 },
+  }
+
+  it('hears older files only where the settings do not list the added tokens', () => {
+    const { config, legacy } = settingsFrom({ mask_token: '[MASK]' }, older, 'x')
+    expect(legacy).toBe(true)
+    expect(config).toMatchObject({
+      mask_token: { content: '<mask>' },
+      added_tokens_decoder: { 9: { content: '<a>' }, 10: { content: '<b>', normalized: true } },
     })
-    expect(heard(file, { kind: 'Roberta', config: { add_prefix_space: true } })).toBe(file)
+    const stated = { mask_token: '[MASK]', added_tokens_decoder: {} }
+    expect(settingsFrom(stated, older, 'x')).toEqual({ config: stated, legacy: false })
   })
 
-  it('keeps accents and case as ALBERT is told', () => {
-    const file = { normalizer: { type: 'Precompiled', precompiled_charsmap: '' }, model: { type: 'Unigram' } }
-    const { normalizer } = heard(file, {
-      kind: 'Albert',
-      config: { do_lower_case: false, keep_accents: true },
-    })
-    expect((normalizer as { normalizers: { type: string }[] }).normalizers.map(({ type }) => type)).toEqual([
-      'Replace',
-      'Replace',
-      'Precompiled',
-    ])
+  it('refuses what it cannot do', () => {
+    expect(() => settingsFrom({ fix_mistral_regex: true }, older, 'x')).toThrow(
+      expect.objectContaining({ code: 'FORMAT_UNSUPPORTED' }),
+    )
   })
 })

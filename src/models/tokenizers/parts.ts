@@ -1,4 +1,5 @@
 // Parts of a `tokenizer.json` that several kinds of tokenizers share.
+import { PipiloError } from '../../base/index.ts'
 import { isObject } from '../files.ts'
 
 /** A part of a `tokenizer.json`. */
@@ -32,6 +33,8 @@ export interface Settings {
   /** Class of transformers, without `Tokenizer` and `Fast`: `Bert`, `XLMRoberta`; `''` where it is not known. */
   readonly kind: string
   readonly config: Part
+  /** The settings do not list the added tokens: those of older files and of the `tokenizer.json` are heard. */
+  readonly legacy?: boolean
 }
 
 /** The name of a special token (`cls_token`), which may be text or an object with `content`. */
@@ -109,9 +112,19 @@ export function around(
       ...special(after, 1),
     ],
     special_tokens: Object.fromEntries(
-      used.map((token) => [token, { id: token, ids: [idOf(token) ?? 0], tokens: [token] }]),
+      used.map((token) => [token, { id: token, ids: [idIn(idOf, token)], tokens: [token] }]),
     ),
   }
+}
+
+function idIn(idOf: (token: string) => number | undefined, token: string): number {
+  const id = idOf(token)
+  if (id !== undefined) return id
+  throw new PipiloError(
+    'FORMAT_INVALID',
+    `The tokenizer puts '${token}' beside a text, and its vocabulary does not hold it.`,
+    { input: token, hint: "Put the model's own vocabulary beside it." },
+  )
 }
 
 /** A whole file from its parts. */

@@ -142,6 +142,12 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
     { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
     { type: 'Strip', strip_left: true, strip_right: true },
   ]
+  if (settings.kind === 'T5') {
+    // Below the pieces stand those that stand for what is left out, the first one last.
+    const extra = extraIds(settings)
+    const vocab = [...scored, ...extra.toReversed().map((token) => [token, 0] as const)]
+    return { vocab, unknownId, normalizers: [], start: undefined, end, special: [...special, ...extra] }
+  }
   const itself = settings.kind === 'Siglip'
   return {
     vocab: scored,
@@ -152,6 +158,15 @@ function styleOf({ pieces, unknownId }: SentencePieceModel, settings: Settings):
     special,
     itself,
   }
+}
+
+/** Most tokens `<extra_id_0>`, … that T5's settings may ask for. */
+const MOST_EXTRA = 10_000
+
+/** T5's tokens for what is left out of a text: `<extra_id_0>`, …, by default 100. */
+export function extraIds({ config }: Settings): string[] {
+  const count = typeof config['extra_ids'] === 'number' ? config['extra_ids'] : 100
+  return Array.from({ length: Math.max(0, Math.min(count, MOST_EXTRA)) }, (_, i) => `<extra_id_${i}>`)
 }
 
 /** ALBERT's normalizers, but for the map of characters of its SentencePiece model. */

@@ -6,7 +6,9 @@ import { type DType, tensor } from '../../tensor/index.ts'
 export interface PixelStatistics {
   /** 1: the bytes become grey, by Pillow's `L`. Default 3. */
   readonly channels?: 1 | 3
-  /** Per channel (RGB, or one of grey), after pixels are scaled to 0…1. */
+  /** Order of the three channels that come out. Default `rgb`. */
+  readonly order?: 'rgb' | 'bgr'
+  /** Per channel (in that order, or one of grey), after pixels are scaled to 0…1. */
   readonly mean: readonly number[]
   readonly std: readonly number[]
   /** Default: any. */
@@ -30,14 +32,16 @@ export function imagePreprocessing(
   statistics: PixelStatistics,
   dtype: DType = 'float32',
 ): Value {
-  const { channels = 3, mean, std, size = ['height', 'width'] } = statistics
+  const { channels = 3, order = 'rgb', mean, std, size = ['height', 'width'] } = statistics
   return builder.scope('preprocessing', () => {
     const pixels = builder.input('pixels', 'uint8', ['batch', ...size, 3])
     const perChannel = (values: readonly number[]) =>
       builder.constant(tensor('float32', [channels, 1, 1], values))
     // Bytes are a quarter of the floats: move them before they are cast.
     const bytes = op.transpose(pixels, [0, 3, 1, 2])
-    const channelsFirst = channels === 1 ? grey(bytes) : bytes
+    const ordered =
+      order === 'bgr' ? op.gather(bytes, builder.constant(tensor('int64', [3], [2, 1, 0])), 1) : bytes
+    const channelsFirst = channels === 1 ? grey(bytes) : ordered
     const as = (value: Value, type: DType) => (value.dtype === type ? value : op.cast(value, type))
     if (!/float/.test(dtype)) return as(channelsFirst, dtype)
     const scales = perChannel(std.map((deviation) => 1 / (255 * deviation)))

@@ -147,7 +147,8 @@ export function parametersFrom(
     if (tensor) misshapen.push({ name, found: tensor.shape, wanted: shape })
     else lacking.push(name)
     const count = elementCount(shape)
-    return { dtype, shape, data: dtype === 'int64' ? new BigInt64Array(count) : new Float32Array(count) }
+    const kinds = { int64: BigInt64Array, int8: Int8Array, float32: Float32Array } as const
+    return { dtype, shape, data: new kinds[dtype](count) }
   }
 
   const ask = (
@@ -216,7 +217,7 @@ export function built(
 }
 
 /** Numbers that were drawn, as integers where these are asked for. */
-function asDtype(drawn: Initializer, dtype: 'float32' | 'int64'): Initializer {
+function asDtype(drawn: Initializer, dtype: NonNullable<BufferOptions['dtype']>): Initializer {
   if (dtype === 'float32' || !('data' in drawn)) return drawn
   return tensorOf(dtype, drawn.shape, Array.from(drawn.data as Float32Array))
 }

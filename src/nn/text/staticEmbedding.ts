@@ -22,7 +22,7 @@ const TABLES = ['embedding.weight', 'embeddings']
  *
  * @remarks
  * The checkpoint holds the table as `embedding.weight` or, as model2vec writes it, as `embeddings` with perhaps `mapping` (the row of each
- * token) and `weights` (a factor for each token).
+ * token) and `weights` (a factor for each token). A table in int8 is of whole numbers, as model2vec uses them.
  *
  * @throws PipiloError `PARAMETER_MISSING`, `SHAPE_MISMATCH`
  */
@@ -62,9 +62,14 @@ export function buildStaticEmbedding(
     : ids
   const scope = name.replace(/\.?weight$/, '')
   const found =
-    scope === name
-      ? op.gather(parameters.weight(name, [rows, features]), mapped, 0)
-      : embedding(parameters, scope, mapped, rows, features)
+    table.dtype === 'int8'
+      ? op.cast(
+          op.gather(parameters.buffer(name, [rows, features], undefined, { dtype: 'int8' }), mapped, 0),
+          'float32',
+        )
+      : scope === name
+        ? op.gather(parameters.weight(name, [rows, features]), mapped, 0)
+        : embedding(parameters, scope, mapped, rows, features)
   const weighed = checkpoint.has('weights')
     ? op.mul(found, op.unsqueeze(op.gather(parameters.weight('weights', [count]), ids, 0), [2]))
     : found

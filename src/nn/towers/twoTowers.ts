@@ -1,4 +1,5 @@
 /** Common part of the models of texts and pictures in one space: towers of pre-norm blocks, and the scale of cosines. */
+import { PipiloError } from '../../base/index.ts'
 import { type Initializer, loadTensorSync, op, type Value } from '../../graph/index.ts'
 import { bfloat16ToFloat32, float16ToFloat32, type TypedArray } from '../../tensor/index.ts'
 import { activation } from '../layers/activations.ts'
@@ -180,8 +181,17 @@ export function scalarOf(tensor: Initializer | undefined): number | undefined {
       return bfloat16ToFloat32(new Uint16Array(bytes.buffer, 0, 1))[0]
     case 'float64':
       return new Float64Array(bytes.buffer)[0]
-    default:
+    case 'float32':
       return new Float32Array(bytes.buffer)[0]
+    default:
+      throw new PipiloError(
+        'FORMAT_UNSUPPORTED',
+        `A scale or bias of logits is ${tensor.dtype}, and weights are floats.`,
+        {
+          input: tensor.dtype,
+          hint: 'Quantised checkpoints are not read: take the one in float32, float16 or bfloat16.',
+        },
+      )
   }
 }
 

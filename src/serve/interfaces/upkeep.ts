@@ -49,6 +49,8 @@ export function upkeepRoutes(
           await table.use(offered, {}, async (opened) => {
             const { vectors } = await embedding.run(opened, [probeOf(opened.embedder)], {
               client: 'ready',
+              // Not to be refused when the queue is full: it is ready all the same.
+              patient: true,
               signal,
             })
             const wrong = golden.compare(offered, opened, vectors[0]!)

@@ -15,6 +15,7 @@ export interface AddedToken {
   readonly left: boolean
   readonly right: boolean
   readonly normalized: boolean
+  readonly special: boolean
 }
 
 /** A stretch of a text: an added token, or what lies between. */
@@ -54,6 +55,7 @@ export function addedTokensOf(value: unknown, { vocabulary, size }: Model): Adde
       left: part.flag('lstrip', false),
       right: part.flag('rstrip', false),
       normalized: part.flag('normalized', !part.flag('special', false)),
+      special: part.flag('special', false),
     })
   }
   return [...tokens.values()]
@@ -66,15 +68,18 @@ export class Finder {
   readonly #trie: Trie
   readonly #tokens: readonly AddedToken[]
   readonly #heads: RegExp | undefined
+  readonly #splits: boolean
   readonly #endsWithWord = new RegExp(`${word}$`, 'v')
   readonly #startsWithWord = new RegExp(`^${word}`, 'v')
   readonly #space = new RegExp(`[${SPACE}]`, 'u')
 
   /**
    * @param textOf what of a token is looked for
+   * @param splits special tokens are text as any other
    * @throws PipiloError `FORMAT_INVALID` for a token of which nothing is left, and two that become the same
    */
-  constructor(tokens: readonly AddedToken[], textOf: (token: AddedToken) => string) {
+  constructor(tokens: readonly AddedToken[], textOf: (token: AddedToken) => string, splits: boolean) {
+    this.#splits = splits
     const texts = tokens.map(textOf)
     this.#tokens = tokens
     this.#trie = new Trie(texts.reduce((sum, text) => sum + text.length, 0))
@@ -102,6 +107,7 @@ export class Finder {
         const [end, token] = this.#longest(text, start)
         if (!token) continue
         this.#heads.lastIndex = end
+        if (this.#splits && token.special) continue
         if (token.single && (this.#isWord(text, start, true) || this.#isWord(text, end, false))) continue
         const from = token.left ? Math.max(this.#spacesBefore(text, start), before) : start
         const to = token.right ? this.#spacesAfter(text, end) : end
@@ -155,15 +161,18 @@ export class Finder {
 export function findersOf(
   tokens: readonly AddedToken[],
   normalizer: Normalizer,
+  splits: boolean,
 ): { raw: Finder; normal: Finder } {
   return {
     raw: new Finder(
       tokens.filter(({ normalized }) => !normalized),
       ({ content }) => content,
+      splits,
     ),
     normal: new Finder(
       tokens.filter(({ normalized }) => normalized),
       ({ content }) => normalizer.apply(content),
+      splits,
     ),
   }
 }

@@ -32,6 +32,8 @@ export class Steps implements Around {
   readonly cutsLeft: boolean
   /** The largest id. */
   readonly largestId: number
+  /** The largest id of the model's own vocabulary. */
+  readonly largestWord: number
   readonly #added: ReadonlyMap<string, AddedToken>
   readonly #finders: { raw: Finder; normal: Finder }
   readonly #normalizer: Normalizer
@@ -54,6 +56,8 @@ export class Steps implements Around {
       'post_processor',
       'decoder',
       'model',
+      // Ours: special tokens are found in no text.
+      'split_special_tokens',
     )
     const version = file.text('version', '1.0')
     if (version !== '1.0') throw file.unsupported(`has the version '${version}'`)
@@ -63,7 +67,7 @@ export class Steps implements Around {
     this.#asksForPlaces = asksForPlaces(file.get('pre_tokenizer'))
     const added = addedTokensOf(file.get('added_tokens'), this.#model)
     this.#added = new Map(added.map((token) => [token.content, token]))
-    this.#finders = findersOf(added, this.#normalizer)
+    this.#finders = findersOf(added, this.#normalizer, file.flag('split_special_tokens', false))
     const { prefix, suffix } = aroundOf(file.get('post_processor'), (token) => this.idOf(token))
     this.prefix = prefix
     this.suffix = suffix
@@ -71,7 +75,8 @@ export class Steps implements Around {
     this.cutsLeft = cutsLeft(file)
     let largest = 0
     for (const id of this.#model.vocabulary.values()) if (id > largest) largest = id
-    this.largestId = Math.max(largest, ...added.map(({ id }) => id))
+    this.largestWord = largest
+    this.largestId = added.reduce((most, { id }) => Math.max(most, id), largest)
   }
 
   /** Ids of a text, without special tokens. */
@@ -100,6 +105,12 @@ export class Steps implements Around {
 
   idOf(token: string): number | undefined {
     return this.#added.get(token)?.id ?? this.#model.vocabulary.get(token)
+  }
+
+  /** All tokens. */
+  *tokens(): Generator<string> {
+    yield* this.#model.vocabulary.keys()
+    for (const token of this.#added.keys()) if (!this.#model.vocabulary.has(token)) yield token
   }
 
   tokenOf(id: number): string | undefined {

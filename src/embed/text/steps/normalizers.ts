@@ -1,15 +1,14 @@
 // Normalizers: what is done to a text before it is cut.
-import { PipiloError } from '../../../base/index.ts'
 import { byteLetters } from './byteLetters.ts'
 import { classOf, SPACE } from './classes.ts'
-import { type Normalizer, zeroAfter } from './normalizer.ts'
+import { checkGrowth, type Normalizer, zeroAfter } from './normalizer.ts'
 import { Part } from './part.ts'
 import { pattern, stretches } from './patterns.ts'
 import { precompiled } from './precompiled.ts'
 import { IDEOGRAPHS, MARKS, NONSPACING, REMOVED, UNSTABLE } from './unicode.ts'
 
-/** How much longer than the text its normalised form may be, by replacements that the file chooses. */
-const MOST_GROWTH = 256
+/** Letters that a UTF-16 unit has as bytes. */
+const BYTES = 3
 
 /**
  * The normalizer of a `tokenizer.json`.
@@ -19,13 +18,10 @@ const MOST_GROWTH = 256
 export function normalizerOf(value: unknown): Normalizer {
   const list = value === null || value === undefined ? [] : flat(Part.of(value, 'normalizer'))
   const steps = list.map(step)
-  const growth = steps.reduce((product, { growth: times = 1 }) => product * times, 1)
-  if (growth > MOST_GROWTH) {
-    throw new PipiloError(
-      'FORMAT_UNSUPPORTED',
-      `The normalizer's replacements can make a text more than ${MOST_GROWTH} times as long.`,
-    )
-  }
+  checkGrowth(
+    'normalizer',
+    steps.map(({ growth = 1 }) => growth),
+  )
   if (steps.length === 1) return steps[0]!
   return {
     apply: (text) => steps.reduce((current, normalizer) => normalizer.apply(current), text),
@@ -67,7 +63,7 @@ function step(part: Part): Normalizer {
       const make = PLAIN[part.type]
       if (!make) throw part.unknownType()
       part.only()
-      return { apply: make() }
+      return { apply: make(), ...(part.type === 'ByteLevel' && { growth: BYTES }) }
     }
   }
 }

@@ -16,6 +16,8 @@ const LONGEST = 20_000
 const DEEPEST = 40
 /** Most repetitions that a pattern may count. */
 const MOST = 1000
+/** Most ways in which a pattern may match at a place: those that are published have about 60. */
+const MOST_WAYS = 4096
 
 /**
  * Stretches of a text, in order and without gaps.
@@ -236,7 +238,7 @@ class Reader {
     if (this.#source.length > LONGEST) throw this.#refuse(`is longer than ${LONGEST} characters`)
     const node = this.#choice()
     if (this.#at < this.#characters.length) throw this.#refuse("has a ')' too many")
-    const why = unbounded(node)
+    const why = unbounded(node) ?? (waysOf(node) > MOST_WAYS ? 'it can match in too many ways' : undefined)
     if (why) throw this.#refuse(`may search without end: ${why}`)
     return node
   }
@@ -646,6 +648,33 @@ function givesBack(node: Node): boolean {
       return node.nodes.some(givesBack)
     case 'repeat':
       return node.most > 8 || givesBack(node.node)
+  }
+}
+
+/**
+ * Ways in which a pattern may match at a place, at most: a search may try them all. Repetitions without a bound, of which {@link unbounded}
+ * leaves one at a time, count as one.
+ */
+function waysOf(node: Node): number {
+  switch (node.kind) {
+    case 'set':
+      return 1
+    case 'place':
+      return node.inner ? waysOf(node.inner) : 1
+    case 'atomic':
+      return waysOf(node.node)
+    case 'row':
+      return node.nodes.reduce((product, part) => product * waysOf(part), 1)
+    case 'choice':
+      return node.nodes.reduce((sum, part) => sum + waysOf(part), 0)
+    case 'repeat': {
+      const inner = waysOf(node.node)
+      // Alternatives that begin with different characters and have a fixed length match in one way.
+      if (isPlain(node.node)) return givesBack(node) ? 1 : node.most - node.least + 1
+      let sum = 0
+      for (let count = node.least; count <= Math.min(node.most, MOST); count++) sum += inner ** count
+      return sum
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Pre-tokenizers: how a text is cut into words.
 import { byteLetters } from './byteLetters.ts'
 import { classOf, SPACE } from './classes.ts'
+import { checkGrowth } from './normalizer.ts'
 import { Part } from './part.ts'
 import { type Found, pattern, stretches } from './patterns.ts'
 import { LATER, PUNCTUATION, SCRIPTLESS } from './unicode.ts'
@@ -38,6 +39,12 @@ const BEHAVIORS: readonly Behavior[] = [
 export function preTokenizerOf(value: unknown): PreTokenizer {
   const parts = value === null || value === undefined ? [] : flat(Part.of(value, 'pre_tokenizer'))
   const steps = parts.map(step)
+  // They put something before every word, and bytes are more than characters.
+  const growth = { ByteLevel: 4, Metaspace: 2 }
+  checkGrowth(
+    'pre_tokenizer',
+    parts.map(({ type }) => growth[type as keyof typeof growth] ?? 1),
+  )
   return (words) => steps.reduce((current, apply) => apply(current), words)
 }
 

@@ -35,8 +35,9 @@ export function precompiled(part: Part): Normalizer {
     const end = replacements.indexOf(0, start)
     return utf8.decode(replacements.subarray(start, end < 0 ? undefined : end))
   }
+  const growth = Math.max(1, longestRun(replacements))
   if (part.flag('longest', false)) {
-    return { apply: (text) => replaceLongest(encoder.encode(text), units, replacement) }
+    return { apply: (text) => replaceLongest(encoder.encode(text), units, replacement), growth }
   }
   const known = new Map<string, string | undefined>()
   const segments = new Intl.Segmenter('en', { granularity: 'grapheme' })
@@ -71,7 +72,20 @@ export function precompiled(part: Part): Normalizer {
       return result
     },
     zero: (text, zero) => zeroOf(text, zero, walk),
+    growth,
   }
+}
+
+/** Bytes of the longest replacement. */
+function longestRun(replacements: Uint8Array): number {
+  let [longest, from] = [0, 0]
+  while (from < replacements.length) {
+    const zero = replacements.indexOf(0, from)
+    const end = zero < 0 ? replacements.length : zero
+    longest = Math.max(longest, end - from)
+    from = end + 1
+  }
+  return longest
 }
 
 /**
@@ -96,7 +110,8 @@ function zeroOf(
   })
   if (!changed) return zero
   const old = Array.from(text)
-  const ends = old.map((_, i) => old.slice(0, i + 1).join('').length)
+  let end = 0
+  const ends = old.map((character) => (end += character.length))
   let taken = 0
   let count = 0
   for (const { character, change } of changes) {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import drawn from '../../testdata/tokenizer_steps.json' with { type: 'json' }
 import { parseTokenizer, TextTokenizer } from '../tokenizer.ts'
@@ -110,6 +111,45 @@ describe('the steps of a tokenizer (a-01 to a-04)', () => {
   })
 })
 
+describe('work', () => {
+  const refused = (file: File) =>
+    expect(() => new Steps({ model: bpe, ...file })).toThrow(
+      expect.objectContaining({
+        code: 'FORMAT_UNSUPPORTED',
+        message: expect.stringContaining('times as long'),
+      }),
+    )
+
+  it.each<[string, string, readonly File[]]>([
+    ['doubling', 'normalizers', Array(9).fill({ type: 'Replace', pattern: { String: 'a' }, content: 'aa' })],
+    ['bytes of bytes', 'normalizers', Array(6).fill({ type: 'ByteLevel' })],
+    ['a long word', 'normalizers', [{ type: 'Replace', pattern: { String: 'a' }, content: 'a'.repeat(300) }]],
+    [
+      'words in words',
+      'pretokenizers',
+      [...'abcdefghi'].map((replacement) => ({ type: 'Metaspace', replacement, prepend_scheme: 'always' })),
+    ],
+    [
+      'bytes of bytes',
+      'pretokenizers',
+      Array(5).fill({ type: 'ByteLevel', add_prefix_space: true, use_regex: true }),
+    ],
+  ])('is bounded by the text: %s among %s', (_, list, steps) => {
+    refused({
+      [list === 'normalizers' ? 'normalizer' : 'pre_tokenizer']: { type: 'Sequence', [list]: steps },
+    })
+  })
+
+  it('is bounded by the text: a map of characters with a long entry', () => {
+    const charsmap = new Uint8Array(4 + 4 + 300)
+    charsmap[0] = 4
+    charsmap.fill(97, 8)
+    refused({
+      normalizer: { type: 'Precompiled', precompiled_charsmap: Buffer.from(charsmap).toString('base64') },
+    })
+  })
+})
+
 /** Sequences within sequences. */
 function nested(depth: number): File {
   return depth === 0 ? { type: 'NFC' } : { type: 'Sequence', normalizers: [nested(depth - 1)] }
@@ -129,5 +169,56 @@ describe('patterns', () => {
     ['\\s+(?!\\S)|\\s+', 'a  \u0085b', ['a', '  ', '\u0085', 'b']],
   ])('find what Oniguruma finds: %s in %j', (source, text, parts) => {
     expect(cut(source, text)).toEqual(parts)
+  })
+
+  it.each([
+    '(a+)+$',
+    '(a|aa)*b',
+    'a*a*b',
+    `${'a?'.repeat(30)}${'a'.repeat(30)}`,
+    `${'(?:a|a)'.repeat(30)}b`,
+    `${'a{0,8}'.repeat(12)}b`,
+    `(?=${'(?:a|ab?)'.repeat(30)}c)a`,
+    '(?:a?b?){1,40}c',
+  ])('that could search without end are refused: %s', (source) => {
+    expect(() => pattern({ Regex: source }, 'test')).toThrow(
+      expect.objectContaining({
+        code: 'FORMAT_UNSUPPORTED',
+        message: expect.stringContaining('search without end'),
+      }),
+    )
+  })
+
+  it('that are taken search for no longer than the square of a text, whatever they are drawn from', () => {
+    const atom = fc.constantFrom(
+      'a',
+      'b',
+      '[ab]',
+      '.',
+      '\\w',
+      '(?:a|b)',
+      '(?:a|ab)',
+      '(?:a|a)',
+      '(?=a)',
+      'ab',
+    )
+    const times = fc.constantFrom('', '', '?', '*', '+', '{2}', '{0,3}', '{1,20}', '*?', '++')
+    const drawn = fc
+      .array(fc.tuple(atom, times), { minLength: 1, maxLength: 24 })
+      .map((parts) => `${parts.map(([what, often]) => (what === '(?=a)' ? what : what + often)).join('')}c`)
+    const text = `${'a'.repeat(150)}${'ab'.repeat(150)}`
+    fc.assert(
+      fc.property(drawn, (source) => {
+        let regex: RegExp
+        try {
+          ;({ regex } = pattern({ Regex: source }, 'test'))
+        } catch {
+          return true
+        }
+        // A search that did not end would not come back.
+        return stretches(regex, text).length > 0
+      }),
+      { numRuns: 300 },
+    )
   })
 })

@@ -94,11 +94,11 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
   'torch.Size': ([sizes = []]) => (isSizes(sizes) ? sizes : undefined),
   'torch._utils._rebuild_tensor': ([storage, offset, shape, strides]) =>
     tensorOf(storage, undefined, offset, shape, strides),
-  'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides]) =>
-    tensorOf(storage, undefined, offset, shape, strides),
-  'torch._utils._rebuild_tensor_v3': ([storage, offset, shape, strides, _grad, _hooks, dtype]) =>
+  'torch._utils._rebuild_tensor_v2': ([storage, offset, shape, strides, _grad, _hooks, marks]) =>
+    marked(marks) ?? tensorOf(storage, undefined, offset, shape, strides),
+  'torch._utils._rebuild_tensor_v3': ([storage, offset, shape, strides, _grad, _hooks, dtype, marks]) =>
     dtype instanceof TorchType && dtype.dtype
-      ? tensorOf(storage, dtype.dtype, offset, shape, strides)
+      ? (marked(marks) ?? tensorOf(storage, dtype.dtype, offset, shape, strides))
       : undefined,
   'torch._utils._rebuild_parameter': ([data]) => data,
   'torch._utils._rebuild_parameter_with_state': ([data]) => data,
@@ -109,6 +109,14 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
       : new Opaque(
           `torch._tensor._rebuild_from_type_v2 of ${type instanceof Opaque ? type.name : 'no class'}`,
         ),
+}
+
+/** A tensor whose numbers are not those of its storage: a view of PyTorch's that is negated or conjugated when it is read. */
+function marked(marks: unknown): Opaque | undefined {
+  const names = marks instanceof Map ? [...marks].flatMap(([name, is]) => (is ? [String(name)] : [])) : []
+  return names.length > 0
+    ? new Opaque(`torch._utils._rebuild_tensor_v2 (${names.join(', ').slice(0, 100)})`)
+    : undefined
 }
 
 /** Classes whose tensors are plain ones. */

@@ -23,6 +23,8 @@ export interface TorchFile {
   readonly tensors: ReadonlyMap<string, Initializer>
   /** Keys that lead to their dictionary, such as `state_dict`; empty for the whole file. */
   readonly place: string
+  /** A choice that was made among networks, in a sentence. */
+  readonly note?: string
 }
 
 /**
@@ -41,21 +43,22 @@ export interface TorchFile {
  * their like. Values that are neither tensors nor plain containers (arguments, dates, paths, numpy's arrays) are passed over unread. Work
  * and memory are bounded by the file's length, whatever it claims.
  *
+ * @param prefix see {@link stateDict}
  * @throws PipiloError `FORMAT_UNSUPPORTED` for a pickle that names what only harmful ones do (with the name), for one without a dictionary of
  * tensors, for tensors that are not plain, for other formats; `FORMAT_INVALID` for a file that is cut off or broken; those of reading files
  * @see https://github.com/pytorch/pytorch/blob/main/torch/serialization.py
  */
-export async function readTorch(file: OpenFile): Promise<TorchFile> {
+export async function readTorch(file: OpenFile, prefix?: string): Promise<TorchFile> {
   const start = await file.read(0, Math.min(4, file.size))
   const isZip = start.length === 4 && viewOf(start).getUint32(0, true) === 0x04034b50
   const { value, storages } = isZip ? await readArchive(file) : await readLegacy(file)
   const tensors = new Map<string, Initializer>()
-  const found = stateDict(value, file.name)
+  const { tensors: found, ...rest } = stateDict(value, file.name, prefix)
   const budget = { left: MOST_COPIES * file.size + SPARE }
-  for (const [name, tensor] of found.tensors) {
+  for (const [name, tensor] of found) {
     tensors.set(name, await place(file, storages, name, tensor, budget))
   }
-  return { tensors, place: found.place }
+  return { tensors, ...rest }
 }
 
 interface Contents {

@@ -17,14 +17,21 @@ const ACTIVATIONS: Readonly<Record<string, (x: Value) => Value>> = {
   swish: op.silu,
   silu: op.silu,
   softmax: (x) => op.softmax(x, channelAxis(x)),
+  selu: (x) => op.selu(x),
+}
+
+/** Those that mean other numbers in Keras 3, or that only it has: `relu6(x + 3) / 6` is its hard sigmoid, where Keras 2 cuts `0.2 x + 0.5`. */
+const KERAS_3: Readonly<Record<string, (x: Value) => Value>> = {
+  hardsigmoid: (x) => op.hardSigmoid(x, 1 / 6),
+  hardsilu: (x) => op.mul(x, op.hardSigmoid(x, 1 / 6)),
+  hardswish: (x) => op.mul(x, op.hardSigmoid(x, 1 / 6)),
+  gelu: (x) => op.gelu(x),
 }
 
 /** Applies an activation by its Keras name (`relu`, `hard_sigmoid`); softmax goes over the channels. */
 export function activate(settings: Settings, name: string, value: Value): Value {
   const key = name.toLowerCase().replaceAll('_', '')
-  if (key === 'hardsigmoid' && settings.layer.keras3) {
-    return settings.unsupported(`${name}, of which Keras 3 and TensorFlow.js have two definitions`)
-  }
-  const apply = Object.hasOwn(ACTIVATIONS, key) ? ACTIVATIONS[key] : undefined
+  const known = [...(settings.layer.keras3 ? [KERAS_3] : []), ACTIVATIONS]
+  const apply = known.find((table) => Object.hasOwn(table, key))?.[key]
   return apply ? apply(value) : settings.unsupported(`the activation "${name}"`)
 }

@@ -1,6 +1,7 @@
 // One use of a Keras layer: its inputs, settings and weights.
 import type { Builder, Value } from '../../../graph/index.ts'
 import type { Tensor } from '../../../tensor/index.ts'
+import { isObject } from '../../files.ts'
 import { channelAxis } from './layout.ts'
 import { Settings } from './settings.ts'
 import type { KerasLayer } from './topology.ts'
@@ -22,6 +23,10 @@ export class LayerCall {
     this.inputs = inputs
     this.input = inputs[0] ?? this.settings.unsupported('no input')
     if (layer.refused !== undefined) this.settings.unsupported(layer.refused)
+    const { dtype } = layer.config
+    // Integers beside a scale, which would be read as the weights themselves.
+    if (isObject(dtype) && /Quantized/.test(String(dtype['class_name'])))
+      this.settings.unsupported('quantised weights')
     if (this.settings.text('data_format', 'channels_last') !== 'channels_last') {
       this.settings.unsupported('pictures with their channels first')
     }

@@ -10,6 +10,7 @@ import { op, type Value } from '../../../graph/index.ts'
 import { activate } from './activations.ts'
 import type { LayerCall } from './layerCall.ts'
 import { channelsFirst, channelsLast } from './layout.ts'
+import { Settings } from './settings.ts'
 import { type Pair, samePads } from './window.ts'
 
 /** Adds the nodes of a layer and returns its output. */
@@ -26,7 +27,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   Identity: same,
   Rescaling: ({ settings, input }) =>
     op.add(op.mul(input, settings.number('scale')), settings.number('offset', 0)),
-  Activation: ({ settings, input }) => activate(settings, settings.activation(), input),
+  Activation: (call) => finish(call, call.input),
   Add: ({ inputs }) => inputs.reduce((sum, value) => op.add(sum, value)),
   AveragePooling2D: (call) => op.averagePool(call.map, ...poolWindow(call)),
   BatchNormalization: batchNormalization,
@@ -94,8 +95,19 @@ function bias(call: LayerCall, size: number): Value | undefined {
   return call.settings.flag('use_bias', true) ? call.weight('bias', [size]) : undefined
 }
 
+/** Layers that can be an activation of others. */
+const ACTIVATION_LAYERS = ['LeakyReLU', 'ReLU', 'Softmax']
+
 function finish({ settings }: LayerCall, value: Value): Value {
-  return activate(settings, settings.activation(), value)
+  const activation = settings.activation()
+  if (typeof activation === 'string') return activate(settings, activation, value)
+  const { kind, config } = activation
+  const own = { settings: new Settings(activation), input: value, inputs: [value] }
+  if (ACTIVATION_LAYERS.includes(kind)) return LAYERS[kind]!(own as unknown as LayerCall)
+  const isPlain = Object.keys(config).every((name) => ['name', 'trainable', 'dtype'].includes(name))
+  return isPlain
+    ? activate(settings, kind, value)
+    : settings.unsupported(`the activation ${kind} with settings of its own`)
 }
 
 function convWindow(call: LayerCall) {

@@ -62,12 +62,14 @@ export class Settings {
     return fits ? (pairs as [[number, number], [number, number]]) : this.wrong(name)
   }
 
-  /** The name of the layer's activation; Keras writes one with settings as an object. */
-  activation(): string {
+  /** The name of the layer's activation, or the layer that is its activation, which Keras writes with settings of its own. */
+  activation(): string | KerasLayer {
     const value = this.layer.config['activation'] ?? 'linear'
     const named = isObject(value) && value['class_name'] === 'function' ? value['config'] : value
-    const name = isObject(named) ? named['class_name'] : named
-    return typeof name === 'string' ? name : this.wrong('activation')
+    if (typeof named === 'string') return named
+    const { class_name: kind, config } = isObject(named) ? named : {}
+    if (typeof kind !== 'string') return this.wrong('activation')
+    return { ...this.layer, kind, config: isObject(config) ? config : {} }
   }
 
   /** @throws PipiloError `OPERATOR_UNSUPPORTED` */
