@@ -21,7 +21,7 @@ const LISTED = 50
 
 const poolings = ['mean', 'cls', 'last', 'max', 'flatten']
 
-/** What became of files. */
+/** The end of files that were added. */
 interface Tally {
   /** Files that were dealt with. */
   files: number

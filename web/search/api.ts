@@ -141,7 +141,7 @@ export async function thumbnail(collection: string, id: string): Promise<string>
   return key.get() === '' ? path : URL.createObjectURL(await (await ask(path)).blob())
 }
 
-/** Where new files go. */
+/** Place of new files. */
 export interface Target {
   readonly collection: string
   /** Of a new one. */

@@ -4,7 +4,7 @@ import { type Hit, type Listed, type Problem, thumbnail } from './api.ts'
 import { marked } from './marks.ts'
 import type { Where } from './state.ts'
 
-/** What a reader may do with a hit. */
+/** Deeds of a reader upon a hit. */
 export interface Deeds {
   /** Looks for what is like it. */
   like(id: string): void

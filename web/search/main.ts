@@ -46,7 +46,7 @@ class Page {
   async start(): Promise<void> {
     this.#listen()
     await this.#load()
-    // Where nothing else was asked for, a reader wants to type.
+    // A reader who asked for nothing else wants to type.
     if (document.activeElement === document.body && matchMedia('(pointer: fine)').matches) this.#words.focus()
   }
 
@@ -373,7 +373,7 @@ class Page {
       picker(this.#listed, this.#from, (change) => this.#go(change)),
       detail,
     )
-    // What was drawn anew keeps the focus.
+    // Controls that were drawn anew keep the focus.
     if (focused >= 0) {
       const controls = this.#settings.querySelectorAll<HTMLElement>('input, select, button, summary')
       controls[Math.min(focused, controls.length - 1)]?.focus()

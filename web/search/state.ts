@@ -19,7 +19,7 @@ export const tests = {
 
 export type Test = keyof typeof tests
 
-/** What is asked, of what, and under which conditions. */
+/** A question, the collections that it is put to, and its conditions. */
 export interface State {
   readonly words: string
   /** Id of a row whose like are looked for. */
