@@ -85,6 +85,7 @@ async function onPage(db: string, terminal: Terminal): Promise<void> {
   const server = await serve({ db, files: samples, port: 0 })
   try {
     const from = new URLSearchParams({ q: textQueries[0]!, in: collections.text.name })
+    from.append('in', collections['text-image'].name)
     const page = `${server.url}/?${from}`
     await terminal.out(`The page is at ${page}\n`)
     if (terminal.interactive) openPage(page)
@@ -126,6 +127,8 @@ async function withIndexed<T>(
       cwd: samples,
       embedder: model,
       collection,
+      // A sentence a line: passages of several would be about nothing in particular.
+      by: 'line',
       prune: true,
       signal: terminal.signal,
       onProgress: ({ done, total }) => bar.update(done, total),
