@@ -88,16 +88,17 @@ const kinds: (() => Promise<void>)[] = [
 
 const megabytes = async () => {
   const text = await (await fetch(`${server.url}/metrics`)).text()
-  return Math.round(Number(/^pipilo_resident_bytes (\d+)/m.exec(text)![1]) / 1e6)
+  const [resident, heap] = ['resident', 'heap'].map((kind) =>
+    Math.round(Number(new RegExp(`^pipilo_${kind}_bytes (\\d+)`, 'm').exec(text)![1]) / 1e6),
+  )
+  console.log(`${resident} MB, ${heap} of them JavaScript's`)
+  return resident!
 }
 
 const until = performance.now() + Number(minutes) * 60_000
 await kinds[4]!()
 const seen: number[] = []
-const watching = setInterval(
-  () => void megabytes().then((size) => seen.push(size) && console.log(`${size} MB`)),
-  20_000,
-)
+const watching = setInterval(() => void megabytes().then((size) => seen.push(size)), 20_000)
 await Promise.all(
   Array.from({ length: 6 }, async () => {
     while (performance.now() < until) await kinds[Math.floor(next() * kinds.length)]!()

@@ -169,7 +169,7 @@ describe('what is refused', () => {
           expect(JSON.stringify(answer)).not.toMatch(/at .*\.[tj]s:\d+|node_modules/)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 800 },
     )
   })
 })

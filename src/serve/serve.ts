@@ -90,6 +90,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   metrics.gauge('pipilo_queue_share', 'Share of the queue that is taken, from 0 to 1.', () => queue.share)
   metrics.gauge('pipilo_open_models', 'Embedders that are open.', () => table.count)
   metrics.gauge('pipilo_resident_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss())
+  metrics.gauge('pipilo_heap_bytes', 'Objects of JavaScript in it.', () => process.memoryUsage().heapUsed)
   const onError = options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error))
   const cache =
     options.cache &&
@@ -160,7 +161,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     },
   }) as HttpServer
   // A client that reads nothing of an answer for so long has left.
-  http.setTimeout(2 * limits.seconds * 1000)
+  http.setTimeout(Math.max(60_000, 2 * limits.seconds * 1000))
   try {
     if (options.warm) await Promise.all(offered.map((each) => table.use(each, {}, async () => {})))
     await listen(http, host, port)

@@ -23,7 +23,7 @@ export interface ServeLimits {
   readonly waitingTokens?: number
   /** Pixels that may wait, in the models' sizes. Tokens and pixels share one queue: half of each fills it. Default 12,845,056, which are 256 pictures of 224 × 224. */
   readonly waitingPixels?: number
-  /** Seconds from a request's head to its answer; past it, 504. Default 60. */
+  /** Seconds from a request’s head to its answer; past it, 504. Its body has to come in half of them. Default 60. */
   readonly seconds?: number
   /** Hits of a search, and rows of a page. Default 1,000. */
   readonly hits?: number

@@ -106,7 +106,7 @@ describe('rows', () => {
           if (status !== 200) expect(answer.error.message.length).toBeGreaterThan(5)
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 200 },
     )
   })
 })

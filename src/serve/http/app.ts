@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import type * as z from 'zod'
-import { abortError } from '../../base/index.ts'
+import { abortError, orAborted } from '../../base/index.ts'
 import type { WorkQueue } from '../queue/workQueue.ts'
 import type { Keys } from '../safety/keys.ts'
 import { allowsOrigin, isLocalName } from '../safety/origins.ts'
@@ -113,7 +113,11 @@ async function answer(
           route.body &&
           checked(
             route.body,
-            await bodyOf(incoming, { bytes, patience: options.patience, most: BODIES * options.bytes }, held),
+            await bodyOf(
+              incoming,
+              { bytes, patience: options.patience / 2, most: BODIES * options.bytes },
+              held,
+            ),
             'body',
           )
         options.metrics.stage('read', performance.now() - started)
@@ -135,7 +139,8 @@ async function answer(
   let response: Response
   let code: string | undefined
   try {
-    response = await run()
+    // Also what does not heed the signal, as the opening of a model, keeps nobody waiting.
+    response = await orAborted(stop.signal, run())
   } catch (error) {
     const refusal = stop.signal.aborted && isAborted(error) ? stopped(stop.signal) : refusalOf(error)
     code = refusal.code

@@ -18,8 +18,11 @@ export function jobEvents(jobs: Jobs, id: string, signal: AbortSignal): Response
       let sent: JobState | undefined
       let timer: NodeJS.Timeout | undefined
       const write = (text: string) => controller.enqueue(encoder.encode(text))
+      let closed = false
       const tell = () => {
+        clearTimeout(timer)
         timer = undefined
+        if (closed) return
         const state = jobs.get(id)
         const isOver = state.ended !== undefined
         if (!isOver && (state === sent || (controller.desiredSize ?? 0) <= 0)) return
@@ -44,6 +47,7 @@ export function jobEvents(jobs: Jobs, id: string, signal: AbortSignal): Response
         } catch {}
       }
       stop = () => {
+        closed = true
         clearInterval(beat)
         clearTimeout(timer)
         unfollow()
