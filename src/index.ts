@@ -19,6 +19,7 @@
 export type { ErrorCode, PipiloErrorJSON, PipiloErrorOptions } from './base/index.ts'
 export { PipiloError } from './base/index.ts'
 export type {
+  Allow,
   AnyInput,
   ChunkOptions,
   ChunkPlace,
@@ -83,6 +84,7 @@ export type {
   Field,
   FileChanges,
   FileChangesOptions,
+  FilesMemory,
   Filter,
   Hit,
   IndexedFile,

@@ -344,6 +344,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [projectTexts, ['--threads', 'none']],
     device: [projectTexts, ['--device', 'none']],
+    isolate: [projectTexts, ['--isolate', '--device', 'webgpu']],
     method: [projectTexts, ['--method', 'pca']],
     neighbors: [projectTexts, ['--neighbors', '3']],
     perplexity: [
@@ -393,6 +394,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [compareTexts, ['--threads', 'none']],
     device: [compareTexts, ['--device', 'none']],
+    isolate: [compareTexts, ['--isolate', '--device', 'webgpu']],
     k: [compareTexts, ['-k', '2']],
     show: [compareTexts.slice(0, -1), ['--show', '1']],
     plot: [compareTexts, ['--plot', 'drawn.svg']],
@@ -420,6 +422,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [evaluatePairs, ['--threads', 'none']],
     device: [evaluatePairs, ['--device', 'none']],
+    isolate: [evaluatePairs, ['--isolate', '--device', 'webgpu']],
     neighbors: [evaluateBirds, ['--neighbors', '100']],
     probe: [evaluateBirds, ['--no-probe']],
     shots: [
@@ -468,6 +471,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [duplicateTexts, ['--threads', 'none']],
     device: [duplicateTexts, ['--device', 'none']],
+    isolate: [duplicateTexts, ['--isolate', '--device', 'webgpu']],
     threshold: [
       ['many.txt', '--model', 't', '--json'],
       ['--threshold', '0.5'],
@@ -508,6 +512,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [embedText, ['--threads', 'none']],
     device: [embedText, ['--device', 'none']],
+    isolate: [embedText, ['--isolate', '--device', 'webgpu']],
     reduce: [embedText, ['--reduce', 'pca.safetensors']],
     out: [embedText, ['--out', 'v.npy']],
     'on-error': [
@@ -532,6 +537,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [indexText, ['--threads', 'none']],
     device: [indexText, ['--device', 'none']],
+    isolate: [indexText, ['--isolate', '--device', 'webgpu']],
     dtype: [indexText, ['--dtype', 'int8']],
     prune: [['notes.txt'], ['--prune']],
     'prune-all': [['old', '--model', 't', '--prune'], ['--prune-all']],
@@ -572,6 +578,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [searchText, ['--threads', 'none']],
     device: [searchText, ['--device', 'none']],
+    isolate: [searchText, ['--isolate', '--device', 'webgpu']],
     json: [['towhee'], ['--json']],
   },
   attribute: {
@@ -772,6 +779,7 @@ it('turns all arguments of a model into options in one place', () => {
     card: '{"image": {"mean": [0, 0, 0]}}',
     threads: '3',
     device: 'webgpu',
+    isolate: true,
     'prompt-text': 'query: ',
   }
   expect(embedderOptions(written)).toEqual({
@@ -786,6 +794,7 @@ it('turns all arguments of a model into options in one place', () => {
     card: { image: { mean: [0, 0, 0] } },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
+    isolate: true,
     prompt: { text: 'query: ' },
   })
   expect(embedderOptions({ tap: 'a', prompt: 'query' })).toEqual({ tap: 'a', prompt: 'query' })

@@ -1,6 +1,6 @@
 // Functions of this room's door; each loads its code with its first call.
 
-import { lazily, plainCopy } from '../base/index.ts'
+import { lazily, plainCopy, withOptions } from '../base/index.ts'
 import type { Model } from '../models/index.ts'
 import { defaults, type Placement, warmUp } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
@@ -10,6 +10,7 @@ import type { Dataset, DatasetStream, ReadDatasetOptions } from './inputs/datase
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 import type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 import type { Recipe } from './recipe/types.ts'
+import type { RerankOptions } from './towers/zeroShot.ts'
 import type { Embedder, EmbedderOptions } from './types.ts'
 
 /**
@@ -43,7 +44,7 @@ import type { Embedder, EmbedderOptions } from './types.ts'
 export const embedder = (async (model: string, given: EmbedderOptions = {}) => {
   const options = plainCopy(given)
   // A thread starts and loads the native library while the rest of Pipilo is loaded here, and the model is read.
-  if ((options.runtime?.workers ?? defaults().workers) > 0) warmUp()
+  if ((options?.runtime?.workers ?? defaults().workers) > 0) warmUp()
   return (await import('./embedder.ts')).embedder(model, options)
 }) as typeof import('./embedder.ts').embedder
 
@@ -96,11 +97,10 @@ export async function recipeDifferences(has: Recipe, wanted: Recipe): Promise<st
  */
 export async function openRecipe(
   given: Recipe,
-  { model, ...rest }: OpenRecipeOptions = {},
+  options?: OpenRecipeOptions,
 ): Promise<Embedder<Float32Array | Matrix>> {
   const recipe = plainCopy(given)
-  const options = { ...plainCopy(rest), ...(model !== undefined && { model }) }
-  return (await import('./openRecipe.ts')).openRecipe(recipe, options)
+  return (await import('./openRecipe.ts')).openRecipe(recipe, plainCopy(options))
 }
 
 /**
@@ -120,7 +120,10 @@ export async function openRecipe(
  *   `embed` throws
  * @see https://arxiv.org/abs/2103.00020 3.1, https://arxiv.org/abs/2303.15343
  */
-export const zeroShot = lazily(async () => (await import('./towers/zeroShot.ts')).zeroShot)
+export const zeroShot = lazily(async () => {
+  const { zeroShot, zeroShotOptions } = await import('./towers/zeroShot.ts')
+  return withOptions('zeroShot', 3, zeroShotOptions, zeroShot)
+})
 
 /**
  * Puts pictures into the order in which they fit a text, best first.
@@ -136,13 +139,19 @@ export const zeroShot = lazily(async () => (await import('./towers/zeroShot.ts')
  * @throws PipiloError `OPTION_INVALID` for a model without two towers, and what `embed` throws
  * @see https://arxiv.org/abs/2103.00020, https://arxiv.org/abs/2303.15343
  */
-export const rerank = lazily(async () => (await import('./towers/zeroShot.ts')).rerank)
+export const rerank = lazily(async () => {
+  const { rerank, rerankOptions } = await import('./towers/zeroShot.ts')
+  return withOptions<typeof rerank, RerankOptions>('rerank', 3, rerankOptions, rerank)
+})
 
 /**
  * Reads a `tokenizer.json`.
  * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
  */
-export const loadTokenizer = lazily(async () => (await import('./text/loadTokenizer.ts')).loadTokenizer)
+export const loadTokenizer = lazily(async () => {
+  const { loadTokenizer, tokenizerOptions } = await import('./text/loadTokenizer.ts')
+  return withOptions('loadTokenizer', 1, tokenizerOptions, loadTokenizer)
+})
 
 /**
  * Decodes a picture to RGB, and makes it what a model wants to see.
@@ -166,7 +175,10 @@ export const loadTokenizer = lazily(async () => (await import('./text/loadTokeni
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
  *   `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
-export const decodeImage = lazily(async () => (await import('./pictures/image.ts')).decodeImage)
+export const decodeImage = lazily(async () => {
+  const { decodeImage, decodeOptions } = await import('./pictures/image.ts')
+  return withOptions('decodeImage', 2, decodeOptions, decodeImage)
+})
 
 /**
  * Writes pixels as a PNG.
@@ -345,7 +357,10 @@ export async function placementOf(model: Model, given?: EmbedderOptions): Promis
  * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://sbert.net/docs/package_reference/util.html
  */
-export const semanticSearch = lazily(async () => (await import('./mining/semanticSearch.ts')).semanticSearch)
+export const semanticSearch = lazily(async () => {
+  const { semanticSearch, searchOptions } = await import('./mining/semanticSearch.ts')
+  return withOptions('semanticSearch', 2, searchOptions, semanticSearch)
+})
 
 /**
  * Finds the pairs of vectors that are most alike, best first.
@@ -362,9 +377,10 @@ export const semanticSearch = lazily(async () => (await import('./mining/semanti
  * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://sbert.net/examples/sentence_transformer/applications/paraphrase-mining/README.html
  */
-export const paraphraseMining = lazily(
-  async () => (await import('./mining/paraphraseMining.ts')).paraphraseMining,
-)
+export const paraphraseMining = lazily(async () => {
+  const { paraphraseMining, paraphraseMiningOptions } = await import('./mining/paraphraseMining.ts')
+  return withOptions('paraphraseMining', 1, paraphraseMiningOptions, paraphraseMining)
+})
 
 /**
  * Groups vectors that lie around a common centre, largest group first.
@@ -382,9 +398,10 @@ export const paraphraseMining = lazily(
  * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://sbert.net/docs/package_reference/util.html
  */
-export const communityDetection = lazily(
-  async () => (await import('./mining/communityDetection.ts')).communityDetection,
-)
+export const communityDetection = lazily(async () => {
+  const { communityDetection, communityDetectionOptions } = await import('./mining/communityDetection.ts')
+  return withOptions('communityDetection', 1, communityDetectionOptions, communityDetection)
+})
 
 /**
  * Chooses hard negatives for anchors among the vectors of a corpus: near the anchor, and none of its positives.
@@ -402,7 +419,10 @@ export const communityDetection = lazily(
  * @throws PipiloError `INPUT_INVALID` (vectors with NaN, anchors without positives), `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://arxiv.org/abs/2407.15831
  */
-export const hardNegatives = lazily(async () => (await import('./mining/hardNegatives.ts')).hardNegatives)
+export const hardNegatives = lazily(async () => {
+  const { hardNegatives, hardNegativesOptions } = await import('./mining/hardNegatives.ts')
+  return withOptions('hardNegatives', 1, hardNegativesOptions, hardNegatives)
+})
 
 /**
  * Embeds pairs of texts, and adds hard negatives to them: triplets to train with.
@@ -420,9 +440,10 @@ export const hardNegatives = lazily(async () => (await import('./mining/hardNega
  * @throws PipiloError what {@link hardNegatives} and the embedder throw
  * @see https://sbert.net/docs/package_reference/util.html
  */
-export const mineHardNegatives = lazily(
-  async () => (await import('./mining/mineHardNegatives.ts')).mineHardNegatives,
-)
+export const mineHardNegatives = lazily(async () => {
+  const { mineHardNegatives, mineHardNegativesOptions } = await import('./mining/mineHardNegatives.ts')
+  return withOptions('mineHardNegatives', 0, mineHardNegativesOptions, mineHardNegatives)
+})
 
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
 export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

@@ -14,8 +14,14 @@ export class QueryModel {
   readonly #info: CollectionInfo
   #embedder: Promise<Embedder<Float32Array | Matrix>> | undefined
 
-  /** @param name of the collection, for errors */
-  constructor(name: string, info: CollectionInfo) {
+  readonly #isolate: boolean
+
+  /**
+   * @param name of the collection, for errors
+   * @param isolate in a child process
+   */
+  constructor(name: string, info: CollectionInfo, isolate: boolean) {
+    this.#isolate = isolate
     this.#name = name
     this.#info = info
   }
@@ -32,15 +38,13 @@ export class QueryModel {
     }
     const isText = 'text' in query
     const modality = isText ? 'text' : 'image'
-    if (isText && typeof query.text !== 'string')
-      throw new PipiloError('INPUT_INVALID', `The query's text is a ${typeof query.text}, not a string.`)
     const refused = refuseModality(
       { name: recipe.source.name, modality: recipe.modality },
       { id: 'The query', modality },
       'Search a collection of the other kind.',
     )
     if (refused) throw refused
-    this.#embedder ??= openRecipe(recipe).catch((error) => {
+    this.#embedder ??= openRecipe(recipe, this.#isolate ? { isolate: true } : {}).catch((error) => {
       this.#embedder = undefined
       throw error
     })
