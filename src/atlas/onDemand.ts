@@ -103,5 +103,9 @@ export const pageFiles = lazily(async () => (await import('./html/pageFiles.ts')
  * ```ts
  * const { thumbnails, without } = await thumbnailsOf(map.items)
  * ```
+ *
+ * @throws `OPTION_INVALID`
  */
-export const thumbnailsOf = lazily(async () => (await import('./html/thumbnails.ts')).thumbnailsOf)
+export const thumbnailsOf = lazily(async () =>
+  withOptions('thumbnailsOf', 1, types.thumbnails, (await import('./html/thumbnails.ts')).thumbnailsOf),
+)

@@ -129,8 +129,12 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     mapRoute({
       collections,
       maxPixels: limits.pixels,
-      pictureOf: (name, path) =>
-        fileBelow([join(uploads, name), ...(options.files === undefined ? [] : [options.files])], path),
+      pictureOf: async (collection, path) =>
+        fileBelow(
+          [join(uploads, collection.name), ...(options.files === undefined ? [] : [options.files])],
+          path,
+          (await collection.filesMemory())?.root,
+        ),
     }),
     ...(options.page === false ? [] : await pageRoutes(options.page)),
   )

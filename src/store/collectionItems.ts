@@ -1,6 +1,6 @@
 // Rows of a collection as items of a map, with their vectors.
 import type { MapItem } from '../atlas/index.ts'
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import type { Collection, Metadata } from './types.ts'
 
 /** Rows that are asked of a collection at once. */
@@ -14,11 +14,15 @@ export interface CollectionItemsOptions {
   readonly most?: number
 }
 
+const optionTypes: OptionTable<CollectionItemsOptions> = { label: is.text, most: is.count(1) }
+
 /** See `collectionItems` in onDemand.ts. */
 export async function collectionItems(
   collection: Collection,
-  { label, most = Number.POSITIVE_INFINITY }: CollectionItemsOptions = {},
+  options: CollectionItemsOptions = {},
 ): Promise<{ readonly items: readonly MapItem[]; readonly vectors: readonly Float32Array[] }> {
+  checkOptions<CollectionItemsOptions>('collectionItems', options, optionTypes)
+  const { label, most = Number.POSITIVE_INFINITY } = options
   const items: MapItem[] = []
   const vectors: Float32Array[] = []
   const all: { readonly id: string; readonly metadata: Metadata }[] = []

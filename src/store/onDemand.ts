@@ -85,6 +85,6 @@ export const removeFiles = lazily(async () => (await import('./fileChanges.ts'))
  *
  * @remarks A row without a text and with a path is taken for a picture, which lies where the path says.
  *
- * @throws `INPUT_INVALID` for a label that no row has
+ * @throws `INPUT_INVALID` for a label that no row has; `OPTION_INVALID`
  */
 export const collectionItems = lazily(async () => (await import('./collectionItems.ts')).collectionItems)

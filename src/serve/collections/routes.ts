@@ -408,13 +408,15 @@ export function collectionRoutes(
       content: 'image/webp',
       async run(call) {
         const { id: row, size } = call.query
-        const [found] = await (await open(call)).metadata([row])
+        const collection = await open(call)
+        const [found] = await collection.metadata([row])
         const path = found?.['path']
         const file =
           typeof path === 'string' && !('line' in found!)
             ? await fileBelow(
-                [join(uploads, call.params['name']!), ...(files === undefined ? [] : [files])],
+                [join(uploads, collection.name), ...(files === undefined ? [] : [files])],
                 path,
+                (await collection.filesMemory())?.root,
               )
             : undefined
         const missing = new Refusal(404, 'not_found', 'The row has no picture here.')

@@ -20,7 +20,7 @@ export interface MapRouteOptions {
   readonly collections: Collections
   readonly maxPixels: number
   /** The file of a row's picture that a stored path names, where it may be shown. */
-  pictureOf(collection: string, path: string): Promise<string | undefined>
+  pictureOf(collection: Collection, path: string): Promise<string | undefined>
 }
 
 /** The route of maps. One is made at a time, and kept for those who ask again soon, unless its collection has changed. */
@@ -40,7 +40,7 @@ export function mapRoute({ collections, maxPixels, pictureOf }: MapRouteOptions)
     const map = await embeddingMap(items, [{ name: recipe?.source.name ?? name, vectors }])
     const shown = await Promise.all(
       map.items.map(async ({ picture, ...item }): Promise<MapItem> => {
-        const file = typeof picture === 'string' ? await pictureOf(name, picture) : undefined
+        const file = typeof picture === 'string' ? await pictureOf(collection, picture) : undefined
         return { ...item, ...(file !== undefined && { picture: file }) }
       }),
     )

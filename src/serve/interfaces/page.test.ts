@@ -44,7 +44,8 @@ describe.skipIf(executablePath === undefined)(
       await indexed('docs', 'docs', defaultTextModel)
       await indexed('docs-early', 'docs', defaultTextModel, { tap: 'encoder.layer.2', pool: 'mean' })
       await indexed('pictures', 'pictures', defaultImageModel)
-      server = await testServer({ db: join(folder, 'db'), files: folder })
+      // Paths of the collection are relative to the folder above.
+      server = await testServer({ db: join(folder, 'db'), files: join(folder, 'pictures') })
       browser = await chromium.launch({ executablePath: executablePath!, args: chromiumArguments })
     }, 600_000)
     afterAll(async () => {
