@@ -41,6 +41,8 @@ export type {
   Recipe,
   RecipeSource,
   RecipeText,
+  RemoteApi,
+  RemoteOptions,
   Reranked,
   RerankOptions,
   RuntimeOptions,
@@ -52,7 +54,7 @@ export type {
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
-export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
+export { embedder, openRecipe, recipeKey, remote, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
 export type { Graph, Layer } from './graph/index.ts'
 export type {

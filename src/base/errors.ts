@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'NETWORK'
   | 'OFFLINE'
   | 'HUB_DENIED'
+  | 'REMOTE_DENIED'
   // models and graphs
   | 'MODEL_UNKNOWN'
   | 'MODEL_INVALID'

@@ -10,6 +10,7 @@ import type { Dataset, DatasetStream, ReadDatasetOptions } from './inputs/datase
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 import type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 import type { Recipe } from './recipe/types.ts'
+import type { RemoteOptions } from './remote/types.ts'
 import type { RerankOptions } from './towers/zeroShot.ts'
 import type { Embedder, EmbedderOptions } from './types.ts'
 
@@ -47,6 +48,37 @@ export const embedder = (async (model: string, given: EmbedderOptions = {}) => {
   if ((options?.runtime?.workers ?? defaults().workers) > 0) warmUp()
   return (await import('./embedder.ts')).embedder(model, options)
 }) as typeof import('./embedder.ts').embedder
+
+/**
+ * An embedder behind HTTP: OpenAI's, Cohere's, text-embeddings-inference's, another Pipilo's, or any server of their interfaces.
+ *
+ * @example
+ * ```ts
+ * const e = await remote({ url: 'https://api.openai.com/v1', model: 'text-embedding-3-small', key: process.env.OPENAI_API_KEY! })
+ * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
+ * ```
+ *
+ * @example
+ * ```ts
+ * const e = await remote({ url: 'http://localhost:8080', model: 'bge-small', api: 'tei', prompts: { query: 'query: ' } })
+ * const notes = await (await connect('./.pipilo')).collection('notes', { embedder: e })   // indexFiles, search({ text }): as any other
+ * ```
+ *
+ * @remarks
+ * Opening asks for one vector, to see that the server answers and how long vectors are. Inputs go in batches, several requests at a time, and
+ * come back in order; a busy server is asked again when it says so (`Retry-After`), else after growing pauses. A batch that a server finds fault
+ * with is parted until the input is found. Pictures are sent as data URLs, for servers that take them (`{ "image": … }` in OpenAI's interface is
+ * Pipilo's own).
+ *
+ * `tokens` of a result is NaN where the server does not say it of an input alone, and `truncated` is empty: servers cut without a word; `truncate:
+ * 'error'` has Cohere, text-embeddings-inference and Pipilo refuse. The key is sent to `url` alone and stands in no recipe; a redirect is an error.
+ *
+ * @returns an embedder without a graph: `model()` throws `MODEL_INVALID`
+ * @throws `OPTION_INVALID`; `NETWORK`, `BUSY`, `REMOTE_DENIED` (the key), `RESULT_INVALID` (an answer of another form, or numbers that are not
+ *   finite), `DIMENSION_MISMATCH`, `ABORTED`; calls: these and `INPUT_INVALID` with the index of an input that was refused
+ */
+export const remote = async (options: RemoteOptions): Promise<Embedder> =>
+  (await import('./remote/remote.ts')).remote(options)
 
 /**
  * Says what an embedder of a model and options is, without making it ready to embed.

@@ -52,6 +52,16 @@ export async function openRecipe(
   if (model !== undefined) checkModel(model)
   checkRuntime(options)
   const { source, calibration } = recipe
+  if (source.remote) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${source.name} is behind ${source.remote.url}: a recipe sends nothing there by itself.`,
+      {
+        input: source.name,
+        hint: `Open it with remote({ url, model, key }), and give it: store.collection(name, { embedder }).`,
+      },
+    )
+  }
   if (calibration !== undefined && !options.calibration) {
     throw new PipiloError(
       'OPTION_INVALID',

@@ -8,6 +8,7 @@ import { QueryModel } from './queryModel.ts'
 import { searchOptionTypes, searchWith } from './searching.ts'
 import type {
   Collection,
+  CollectionOptions,
   Field,
   FilesMemory,
   Filter,
@@ -33,11 +34,11 @@ export class CheckedCollection implements Collection {
   readonly #model: QueryModel
   #closing: Promise<void> | undefined
 
-  constructor(name: string, table: BackendTable, onClose: () => void, isolate = false) {
+  constructor(name: string, table: BackendTable, onClose: () => void, options: CollectionOptions = {}) {
     this.name = name
     this.#table = table
     this.#onClose = onClose
-    this.#model = new QueryModel(name, table.info, isolate)
+    this.#model = new QueryModel(name, table.info, options)
   }
 
   get dimensions() {

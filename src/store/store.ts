@@ -74,12 +74,7 @@ class CheckedStore implements Store {
       await table.close()
       throw error
     }
-    const collection = new CheckedCollection(
-      name,
-      table,
-      () => this.#collections.delete(collection),
-      options.isolate,
-    )
+    const collection = new CheckedCollection(name, table, () => this.#collections.delete(collection), options)
     this.#collections.add(collection)
     return collection
   }

@@ -198,9 +198,11 @@ export interface Collection {
 export interface CollectionOptions {
   /**
    * The embedder whose vectors go in: its recipe is remembered, and another embedder's vectors are refused (`COLLECTION_MISMATCH` says in what
-   * they differ). Prompt, limit and chunks may differ: a query is read otherwise than a document.
+   * they differ). Prompt, limit and chunks may differ: a query is read otherwise than a document. Queries of texts and pictures are embedded by one
+   * that `remote` gave itself, until it is disposed: a recipe sends nothing to a server.
    */
-  readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> & Partial<Pick<Embedder, 'model'>>
+  readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> &
+    Partial<Pick<Embedder, 'model' | 'embed' | 'card' | 'modality'>>
   /** Instead of an embedder. */
   readonly dimensions?: number
   /** Run the collection's own model, which embeds queries, in a child process; see the option of `embedder`. Default `false`. */
