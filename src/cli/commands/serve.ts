@@ -35,8 +35,7 @@ export const serveCommand = command({
     db: database,
     files: {
       type: 'string',
-      description:
-        'Folder that the paths in collections are relative to, for thumbnails (default: of uploaded pictures alone)',
+      description: 'Folder whose pictures have thumbnails on the page (default: uploaded pictures alone)',
       valueHint: 'folder',
     },
     host: {
