@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { embeddingMap, mapHtml, mapPng, mapSvg, writeMap } from '../src/atlas/index.ts'
+import { embeddingMap, mapHtml, mapPng, mapSvg, thumbnailsOf, writeMap } from '../src/atlas/index.ts'
 import * as embed from '../src/embed/index.ts'
 import * as evaluate from '../src/evaluate/index.ts'
 import {
@@ -27,6 +27,7 @@ import {
 import { openRepository } from '../src/models/index.ts'
 import * as reduce from '../src/reduce/index.ts'
 import { compile } from '../src/runtime/index.ts'
+import { collectionItems } from '../src/store/index.ts'
 import * as train from '../src/train/index.ts'
 
 /** Callers from JavaScript pass what they like. */
@@ -157,6 +158,8 @@ const doors: Record<string, (options: Anything) => unknown> = {
   mapHtml: (o) => mapHtml(map, o),
   mapSvg: (o) => mapSvg(map, o),
   mapPng: (o) => mapPng(map, o),
+  thumbnailsOf: (o) => thumbnailsOf([], o),
+  collectionItems: (o) => collectionItems(collection, o),
   train: (o) => train.train(o),
   batches: (o) => list(train.batches(any({}), o)),
   splitDataset: (o) => train.splitDataset(any({ length: 2 }), o),

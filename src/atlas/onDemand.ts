@@ -94,3 +94,18 @@ export const mapPng = lazily(async () =>
  * ```
  */
 export const pageFiles = lazily(async () => (await import('./html/pageFiles.ts')).pageFiles)
+
+/**
+ * Thumbnails of items with pictures, as data URLs for `pageData`: as many as have room, spread over the whole collection. A picture that cannot be
+ * read any more has none: its vector was made before, and it stays on the map.
+ *
+ * @example
+ * ```ts
+ * const { thumbnails, without } = await thumbnailsOf(map.items)
+ * ```
+ *
+ * @throws `OPTION_INVALID`
+ */
+export const thumbnailsOf = lazily(async () =>
+  withOptions('thumbnailsOf', 1, types.thumbnails, (await import('./html/thumbnails.ts')).thumbnailsOf),
+)

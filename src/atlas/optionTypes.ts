@@ -1,5 +1,6 @@
 // Types of the options of this room's functions.
 import { is, type OptionTable } from '../base/index.ts'
+import type { ThumbnailOptions } from './html/thumbnails.ts'
 import type { DrawOptions, MapOptions } from './types.ts'
 
 export const map: OptionTable<MapOptions> = {
@@ -23,5 +24,11 @@ export const draw: OptionTable<DrawOptions> = {
   thumbnailBytes: is.count(0),
   epochs: is.flag,
   following: is.flag,
+  signal: is.abortSignal,
+}
+
+export const thumbnails: OptionTable<ThumbnailOptions> = {
+  thumbnailBytes: is.count(0),
+  maxPixels: is.count(1),
   signal: is.abortSignal,
 }

@@ -1,6 +1,6 @@
 // Definition of a subcommand, and the reading of its arguments.
 import { type ArgsDef, type CommandDef, type ParsedArgs, parseArgs as parse, renderUsage } from 'citty'
-import { closest, PipiloError } from '../base/index.ts'
+import { closest, onAbort, PipiloError } from '../base/index.ts'
 
 /** Streams to write to and the signal to stop, given to a command beside its arguments. */
 export interface Terminal {
@@ -91,6 +91,13 @@ export function parseArguments(definition: Command, raw: readonly string[]): Par
     throw usageError(error instanceof Error ? error.message : String(error))
   }
 }
+
+/** Resolves when the command is to stop. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    onAbort(signal, resolve)
+  })
 
 /** The help text of a command. */
 export async function helpOf(definition: Command, parent: CommandDef): Promise<string> {

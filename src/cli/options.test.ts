@@ -488,7 +488,11 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     json: [duplicateTexts.slice(0, -1), ['--json']],
   },
-  demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
+  demo: {
+    db: [['--json'], ['--db', 'elsewhere']],
+    open: [['--json'], ['--open']],
+    json: [[], ['--json']],
+  },
   embed: {
     ...modelRuns(embedText, embedPicture),
     ...promptRuns(embedText),

@@ -222,7 +222,7 @@ describe('a page', () => {
         '<title>birds</title>',
         'text/html; charset=utf-8',
       ])
-      expect(headers.get('content-security-policy')).toContain("default-src 'self'")
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self';")
       expect((await paged.get('/parts/a.js')).body).toBe('let a')
       expect((await paged.get('/parts/..%2f..%2f..%2fetc%2fpasswd')).status).toBe(404)
       expect(Object.keys((await paged.get('/openapi.json')).body.paths)).not.toContain('/')

@@ -9,9 +9,11 @@ import { checkCount, PipiloError, plainCopy, throwIfAborted } from '../base/inde
 import { VectorCache } from './cache/vectorCache.ts'
 import { Collections } from './collections/collections.ts'
 import { collectionRoutes } from './collections/routes.ts'
+import { fileBelow } from './collections/uploads.ts'
 import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
 import { cohereRoutes } from './interfaces/cohere.ts'
+import { mapRoute } from './interfaces/map.ts'
 import { openAiRoutes } from './interfaces/openai.ts'
 import { pageRoutes } from './interfaces/page.ts'
 import { teiRoutes } from './interfaces/tei.ts'
@@ -124,6 +126,16 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     ...teiRoutes(services),
     ...collectionRoutes(services, { collections, jobs, uploads, files: options.files }),
     ...jobRoutes(jobs),
+    mapRoute({
+      collections,
+      maxPixels: limits.pixels,
+      pictureOf: async (collection, path) =>
+        fileBelow(
+          [join(uploads, collection.name), ...(options.files === undefined ? [] : [options.files])],
+          path,
+          (await collection.filesMemory())?.root,
+        ),
+    }),
     ...(options.page === false ? [] : await pageRoutes(options.page)),
   )
   let closing = false

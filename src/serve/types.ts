@@ -66,7 +66,7 @@ export interface ServeOptions {
   readonly memory?: number
   /** Opens every model before {@link serve} resolves. Default `false`: each is opened by its first request. */
   readonly warm?: boolean
-  /** Folder that the paths in collections are relative to: thumbnails are made of its pictures. Default: only uploaded pictures have thumbnails. */
+  /** Folder whose pictures have thumbnails; paths in collections are relative to it, or to the folder that a collection remembers. Default: only uploaded pictures have thumbnails. */
   readonly files?: string
   /** Folder of a page that is served at `/`. Default: the package's own, where it has one. */
   readonly page?: string | false

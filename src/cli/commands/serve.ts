@@ -3,10 +3,9 @@ import { createWriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
-import { onAbort } from '../../base/index.ts'
 import { resolveRecipe } from '../../embed/index.ts'
 import { type ServedModel, type ServeOptions, serve } from '../../serve/index.ts'
-import { command, numberOption, usageError } from '../command.ts'
+import { aborted, command, numberOption, usageError } from '../command.ts'
 import { database, deviceArgs, embedderOptions, openArgs } from '../modelOptions.ts'
 import { table } from '../table.ts'
 
@@ -36,8 +35,7 @@ export const serveCommand = command({
     db: database,
     files: {
       type: 'string',
-      description:
-        'Folder that the paths in collections are relative to, for thumbnails (default: of uploaded pictures alone)',
+      description: 'Folder whose pictures have thumbnails on the page (default: uploaded pictures alone)',
       valueHint: 'folder',
     },
     host: {
@@ -145,10 +143,7 @@ export const serveCommand = command({
         ? `${JSON.stringify({ url: server.url, models })}\n`
         : `Serving ${names.join(', ')} at ${server.url}\n`,
     )
-    await new Promise<void>((resolve) => {
-      if (terminal.signal.aborted) resolve()
-      onAbort(terminal.signal, resolve)
-    })
+    await aborted(terminal.signal)
     if (terminal.interactive) terminal.err('stopping; once more to stop at once\n')
     await server.close()
     if (log && log !== process.stdout) await new Promise<void>((resolve) => log.end(resolve))

@@ -226,6 +226,8 @@ describe('uploaded files', () => {
     writeFileSync(join(server.folder, 'secret.jpg'), bytesOf('bricks.jpg'))
     mkdirSync(folder, { recursive: true })
     symlinkSync(join(server.folder, 'secret.jpg'), join(folder, 'link.jpg'))
+    writeFileSync(join(folder, 'notes.txt'), 'secret words')
+    mkdirSync(join(folder, 'inner'), { recursive: true })
     const vector = Array(192).fill(0.1)
     const metadata = (path: string) => ({ metadata: { path }, vector })
     await server.post('/v1/collections/photos/upsert', {
@@ -233,10 +235,19 @@ describe('uploaded files', () => {
         { id: 'up', ...metadata('../../../secret.jpg') },
         { id: 'link', ...metadata('link.jpg') },
         { id: 'root', ...metadata('/etc/passwd') },
+        { id: 'text', ...metadata('notes.txt') },
+        { id: 'folder', ...metadata('inner') },
       ],
     })
-    for (const id of ['up', 'link', 'root'])
-      expect((await server.get(`/v1/collections/photos/thumbnail?id=${id}`)).status).toBe(404)
+    for (const id of ['up', 'link', 'root', 'text', 'folder']) {
+      const { status, body } = await server.get(`/v1/collections/photos/thumbnail?id=${id}`)
+      expect([status, body.error.message]).toEqual([404, 'The row has no picture here.'])
+    }
+    // Nor does a map say more of them.
+    const { body: map } = await server.get('/v1/collections/photos/map')
+    const shown = map.ids.filter((_: string, i: number) => map.thumbnails[i] !== null)
+    expect(shown.sort()).toEqual(['peaks.jpg', 'walls/bricks.jpg'])
+    expect(JSON.stringify(map)).not.toMatch(new RegExp(`secret words|${server.folder}`))
   })
 })
 

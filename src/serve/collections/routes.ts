@@ -2,9 +2,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { PipiloError } from '../../base/index.ts'
 import { thumbnail } from '../../embed/index.ts'
 import type { Collection, Filter, Row, SearchOptions } from '../../store/index.ts'
-import { Refusal } from '../http/refusal.ts'
+import { isAborted, Refusal } from '../http/refusal.ts'
 import { type Call, type Route, route } from '../http/route.ts'
 import { beyond, dimensions, picture, promptOf, readingOf } from '../interfaces/fields.ts'
 import type { Jobs } from '../jobs/jobs.ts'
@@ -407,17 +408,25 @@ export function collectionRoutes(
       content: 'image/webp',
       async run(call) {
         const { id: row, size } = call.query
-        const [found] = await (await open(call)).metadata([row])
+        const collection = await open(call)
+        const [found] = await collection.metadata([row])
         const path = found?.['path']
         const file =
           typeof path === 'string' && !('line' in found!)
             ? await fileBelow(
-                [join(uploads, call.params['name']!), ...(files === undefined ? [] : [files])],
+                [join(uploads, collection.name), ...(files === undefined ? [] : [files])],
                 path,
+                (await collection.filesMemory())?.root,
               )
             : undefined
-        if (file === undefined) throw new Refusal(404, 'not_found', 'The row has no picture here.')
-        const bytes = await thumbnail(file, size, { maxPixels: limits.pixels, signal: call.signal })
+        const missing = new Refusal(404, 'not_found', 'The row has no picture here.')
+        if (file === undefined) throw missing
+        const bytes = await thumbnail(file, size, { maxPixels: limits.pixels, signal: call.signal }).catch(
+          (error: unknown) => {
+            // Of a file that is no picture an error may say the path, and how it begins.
+            throw error instanceof PipiloError && !isAborted(error) ? missing : error
+          },
+        )
         return new Response(new Uint8Array(bytes), {
           headers: { 'content-type': 'image/webp', 'cache-control': 'private, max-age=3600' },
         })

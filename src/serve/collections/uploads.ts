@@ -1,6 +1,6 @@
 // Files that clients have uploaded, below a folder of the server's own and under names that lead nowhere else.
 import { realpath, rename, writeFile } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { dirname, join, resolve, sep } from 'node:path'
 import { fileError, makeFolder, temporaryName } from '../../base/files/index.ts'
 import { Refusal } from '../http/refusal.ts'
 
@@ -67,13 +67,23 @@ export async function keepFiles(folder: string, files: readonly Uploaded[]): Pro
   return paths
 }
 
-/** A file below one of some folders, links followed, that a stored path names; undefined where there is none. */
-export async function fileBelow(folders: readonly string[], path: string): Promise<string | undefined> {
+/**
+ * A file below one of some folders, links followed, that a stored path names; undefined where there is none.
+ *
+ * @param base folder that stored paths are relative to, beside those folders themselves
+ */
+export async function fileBelow(
+  folders: readonly string[],
+  path: string,
+  base?: string,
+): Promise<string | undefined> {
   for (const folder of folders) {
     const root = await realpath(folder).catch(() => undefined)
     if (root === undefined) continue
-    const found = await realpath(join(root, path)).catch(() => undefined)
-    if (found?.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) return found
+    for (const place of [join(root, path), ...(base === undefined ? [] : [resolve(base, path)])]) {
+      const found = await realpath(place).catch(() => undefined)
+      if (found?.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) return found
+    }
   }
   return undefined
 }
