@@ -7,7 +7,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFil
 import { basename, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
-import { bundlePage } from '../src/atlas/html/pageFiles.ts'
+import { bundleWeb, webSources } from '../src/base/files/index.ts'
 import { sideDoors } from './rooms.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -84,11 +84,12 @@ for (const { name } of rooms) {
 }
 chmodSync(join(dist, 'cli/main.js'), 0o755)
 
-// The atlas's page: one script and one style, which every map carries.
-const page = await bundlePage()
-mkdirSync(join(dist, 'atlas/web'), { recursive: true })
-writeFileSync(join(dist, 'atlas/web/atlas.js'), page.script)
-writeFileSync(join(dist, 'atlas/web/atlas.css'), page.style)
+// The pages: the atlas, which every map carries, and the one of search, which the server gives.
+for (const page of Object.keys(webSources) as (keyof typeof webSources)[]) {
+  const folder = join(dist, 'web', page)
+  mkdirSync(folder, { recursive: true })
+  for (const [name, text] of await bundleWeb(page)) writeFileSync(join(folder, name), text)
+}
 
 // nsfwjs cannot be a dependency of the package: its peer, TensorFlow.js, would weigh on every user's install.
 for (const path of ['dist/models/mobilenet_v2', 'LICENSE', 'package.json']) {

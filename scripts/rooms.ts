@@ -67,6 +67,7 @@ const packagesOf: Record<string, string[]> = {
   models: ['@huggingface/hub'],
   embed: ['sharp', '@lezer/[^/]+', 'htmlparser2', 'hyparquet', 'pdfjs-dist', 'mammoth'],
   reduce: ['ml-matrix'],
+  serve: ['hono', '@hono/node-server', 'zod', '@opentelemetry/api'],
   cli: ['citty', 'hyparquet-writer'],
 }
 

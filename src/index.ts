@@ -19,6 +19,7 @@
 export type { ErrorCode, PipiloErrorJSON, PipiloErrorOptions } from './base/index.ts'
 export { PipiloError } from './base/index.ts'
 export type {
+  Allow,
   AnyInput,
   ChunkOptions,
   ChunkPlace,
@@ -40,6 +41,8 @@ export type {
   Recipe,
   RecipeSource,
   RecipeText,
+  RemoteApi,
+  RemoteOptions,
   Reranked,
   RerankOptions,
   RuntimeOptions,
@@ -51,7 +54,7 @@ export type {
   TextImageInput,
   ZeroShotOptions,
 } from './embed/index.ts'
-export { embedder, openRecipe, recipeKey, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
+export { embedder, openRecipe, recipeKey, remote, rerank, resolveRecipe, zeroShot } from './embed/index.ts'
 export type { WriteOptions as GraphWriteOptions } from './graph/files/index.ts'
 export type { Graph, Layer } from './graph/index.ts'
 export type {
@@ -83,6 +86,7 @@ export type {
   Field,
   FileChanges,
   FileChangesOptions,
+  FilesMemory,
   Filter,
   Hit,
   IndexedFile,

@@ -26,6 +26,16 @@ it('Importing the package loads neither graphs, architectures nor native librari
   expect(modules.length).toBeLessThan(30)
 })
 
+it('Importing the server loads nothing that serves: that comes with the first call.', async () => {
+  const modules = await modulesOf(`await import('pipilo/serve')`)
+  expect(modules.some((url) => url.endsWith('/dist/serve/index.js'))).toBe(true)
+  expect(modules.filter((url) => /\/node_modules\//.test(url))).toEqual([])
+  const started = await modulesOf(
+    `await import('pipilo/serve').then(({ serve }) => serve({ models: ['none'], port: 99999 })).catch(() => {})`,
+  )
+  expect(started.some((url) => /\/node_modules\/hono\//.test(url))).toBe(true)
+})
+
 it('A session that was kept is opened without graphs and architectures: they take longer to load than the session to open.', async () => {
   const cache = await mkdtemp(join(tmpdir(), 'pipilo-kept-'))
   try {

@@ -27,9 +27,12 @@ export interface Started {
 /** Starts the built command line in a process of its own. */
 export function start(
   args: readonly string[],
-  { cwd, input }: { cwd: string; input?: string | Uint8Array | null },
+  { cwd, input, env = {} }: { cwd: string; input?: string | Uint8Array | null; env?: NodeJS.ProcessEnv },
 ): Started {
-  const child = spawn(process.execPath, [main, ...args], { cwd, env: { ...process.env, NO_COLOR: '1' } })
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  })
   const read = { stdout: '', stderr: '' }
   let look = () => {}
   for (const name of ['stdout', 'stderr'] as const) {
@@ -59,7 +62,7 @@ export function start(
 /** Runs the built command line to its end. */
 export const pipilo = (
   args: readonly string[],
-  options: { cwd: string; input?: string | Uint8Array },
+  options: { cwd: string; input?: string | Uint8Array; env?: NodeJS.ProcessEnv },
 ): Promise<Ended> => start(args, options).ended
 
 /** An empty folder that goes with the test. */

@@ -11,13 +11,16 @@ const graph = await minilm()
 const batches = mixedBatches()
 const work = batches.reduce((sum, [batch, length]) => sum + operations(batch, length), 0)
 const texts = batches.reduce((sum, [batch]) => sum + batch, 0)
-for (const [workers, threads] of [
+// The last ones in child processes.
+for (const [workers, threads, isolate = false] of [
   [1, 1],
   [1, 2],
   [2, 1],
   [2, 2],
+  [1, 2, true],
+  [2, 1, true],
 ] as const) {
-  const session = await compile(graph, { workers, threads })
+  const session = await compile(graph, { workers, threads, isolate })
   let best = Number.POSITIVE_INFINITY
   for (let round = 0; round < 5; round++) {
     const start = performance.now()
@@ -32,7 +35,7 @@ for (const [workers, threads] of [
   }
   const rss = (process.memoryUsage().rss / 2 ** 20).toFixed(0)
   console.log(
-    `${workers} workers × ${threads} threads: ${((texts / best) * 1000).toFixed(0)} sentences/s, ` +
+    `${workers} ${isolate ? 'processes' : 'workers'} × ${threads} threads: ${((texts / best) * 1000).toFixed(0)} sentences/s, ` +
       `${(work / best / 1e6).toFixed(0)} GFLOP/s, one sentence ${single.toFixed(1)} ms, ${rss} MB`,
   )
   await session.dispose()

@@ -1,5 +1,7 @@
 // Functions of this room's door; each loads its code with its first call.
-import { lazily } from '../base/index.ts'
+
+import { lazily, withOptions } from '../base/index.ts'
+import * as types from './optionTypes.ts'
 
 /**
  * Makes a map of embeddings: every item has a place in the plane by each model or layer, its nearest neighbours, and a group for its colour.
@@ -20,7 +22,9 @@ import { lazily } from '../base/index.ts'
  * @throws `INPUT_INVALID` for no items, no views, two views of a name, and as many vectors as there are not items; `OPTION_INVALID`, also for more neighbours
  *   or clusters than items; what `umap.fit`, `tsne.fit` and `pca.fit` throw
  */
-export const embeddingMap = lazily(async () => (await import('./map/embeddingMap.ts')).embeddingMap)
+export const embeddingMap = lazily(async () =>
+  withOptions('embeddingMap', 2, types.map, (await import('./map/embeddingMap.ts')).embeddingMap),
+)
 
 /**
  * Draws a map into a file: a page (`.html`), or a picture (`.svg`, `.png`).
@@ -32,7 +36,9 @@ export const embeddingMap = lazily(async () => (await import('./map/embeddingMap
  *
  * @throws `OPTION_INVALID` for another ending; `WRITE_FAILED`; what {@link mapHtml} and {@link mapSvg} throw
  */
-export const writeMap = lazily(async () => (await import('./writeMap.ts')).writeMap)
+export const writeMap = lazily(async () =>
+  withOptions('writeMap', 2, types.draw, (await import('./writeMap.ts')).writeMap),
+)
 
 /**
  * A map as one page that needs no network: zoom, search, lasso, neighbours, legend, thumbnails, and a switch between the views.
@@ -46,7 +52,9 @@ export const writeMap = lazily(async () => (await import('./writeMap.ts')).write
  *
  * @throws `OPTION_INVALID` for a view that the map does not have
  */
-export const mapHtml = lazily(async () => (await import('./html/mapHtml.ts')).mapHtml)
+export const mapHtml = lazily(async () =>
+  withOptions('mapHtml', 1, types.draw, (await import('./html/mapHtml.ts')).mapHtml),
+)
 
 /**
  * A map as an SVG: points in the colours of their groups, with as many texts, thumbnails and names of groups as have room.
@@ -58,7 +66,9 @@ export const mapHtml = lazily(async () => (await import('./html/mapHtml.ts')).ma
  *
  * @throws `OPTION_INVALID` for a view that the map does not have, and for a size that is none
  */
-export const mapSvg = lazily(async () => (await import('./chart/mapSvg.ts')).mapSvg)
+export const mapSvg = lazily(async () =>
+  withOptions('mapSvg', 1, types.draw, (await import('./chart/mapSvg.ts')).mapSvg),
+)
 
 /**
  * A map as a PNG, of twice the size's pixels.
@@ -70,7 +80,9 @@ export const mapSvg = lazily(async () => (await import('./chart/mapSvg.ts')).map
  *
  * @throws what {@link mapSvg} throws
  */
-export const mapPng = lazily(async () => (await import('./chart/mapPng.ts')).mapPng)
+export const mapPng = lazily(async () =>
+  withOptions('mapPng', 1, types.draw, (await import('./chart/mapPng.ts')).mapPng),
+)
 
 /**
  * Script and style of the page, for a server that gives them and the data apart: `<div id="atlas">`, the JSON of `pageData` in
@@ -82,3 +94,18 @@ export const mapPng = lazily(async () => (await import('./chart/mapPng.ts')).map
  * ```
  */
 export const pageFiles = lazily(async () => (await import('./html/pageFiles.ts')).pageFiles)
+
+/**
+ * Thumbnails of items with pictures, as data URLs for `pageData`: as many as have room, spread over the whole collection. A picture that cannot be
+ * read any more has none: its vector was made before, and it stays on the map.
+ *
+ * @example
+ * ```ts
+ * const { thumbnails, without } = await thumbnailsOf(map.items)
+ * ```
+ *
+ * @throws `OPTION_INVALID`
+ */
+export const thumbnailsOf = lazily(async () =>
+  withOptions('thumbnailsOf', 1, types.thumbnails, (await import('./html/thumbnails.ts')).thumbnailsOf),
+)

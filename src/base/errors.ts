@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'NETWORK'
   | 'OFFLINE'
   | 'HUB_DENIED'
+  | 'REMOTE_DENIED'
   // models and graphs
   | 'MODEL_UNKNOWN'
   | 'MODEL_INVALID'
@@ -31,6 +32,7 @@ export type ErrorCode =
   | 'RUNTIME'
   | 'RESULT_INVALID'
   | 'WORKER_CRASHED'
+  | 'RUNTIME_DIED'
   | 'DEVICE_UNAVAILABLE'
   | 'DEVICE_WRONG'
   | 'OPERATOR_FAILED'
@@ -41,6 +43,7 @@ export type ErrorCode =
   | 'INPUT_INVALID'
   | 'INPUT_TOO_LONG'
   | 'INPUT_UNKNOWN'
+  | 'INPUT_DENIED'
   | 'IMAGE_INVALID'
   | 'IMAGE_TOO_LARGE'
   | 'TEXT_INVALID'
@@ -50,6 +53,8 @@ export type ErrorCode =
   | 'COLLECTION_MISMATCH'
   | 'COLLECTION_UNKNOWN'
   | 'STORE_FAILED'
+  // servers
+  | 'PORT_IN_USE'
   // command line
   | 'USAGE'
 

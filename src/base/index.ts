@@ -12,7 +12,17 @@ export * from './flow/breathe.ts'
 export * from './flow/queue.ts'
 export * from './flow/turns.ts'
 export { gitLfsPointer, LARGEST_POINTER } from './gitLfs.ts'
+export { isTooDeep, parseJson } from './json.ts'
 export * from './lazily.ts'
+export {
+  checkOption,
+  checkOptions,
+  type OptionTable,
+  type OptionType,
+  shownValue,
+  withOptions,
+} from './options.ts'
+export * as is from './optionTypes.ts'
 export * from './plainCopy.ts'
 export { type FileRange, giveRangeReader, rangeReader } from './rangeReader.ts'
 export * from './sha256.ts'

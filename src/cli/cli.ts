@@ -1,6 +1,7 @@
 // Runs the command `pipilo`: finds the subcommand, and turns errors into messages and exit codes.
 import type { CommandDef } from 'citty'
 import { renderUsage } from 'citty'
+import { fileError } from '../base/files/index.ts'
 import { closest, PipiloError } from '../base/index.ts'
 import { type Command, helpOf, parseArguments, type Terminal, usageError } from './command.ts'
 import { version } from './ownFiles.ts'
@@ -20,6 +21,7 @@ export const commands: Record<string, () => Promise<Command>> = {
   compare: async () => (await import('./commands/compare.ts')).compareCommand,
   project: async () => (await import('./commands/project.ts')).project,
   duplicates: async () => (await import('./commands/duplicates.ts')).duplicatesCommand,
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
   models: async () => (await import('./commands/models.ts')).models,
 }
 
@@ -80,13 +82,16 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    // Whoever has written is told by `out`.
+    process.exitCode = 1
   })
   const terminal: Terminal = {
     out: (text) =>
-      new Promise((resolve) => {
-        if (process.stdout.write(text)) resolve()
-        else process.stdout.once('drain', resolve)
+      new Promise((resolve, reject) => {
+        process.stdout.write(text, (error) => {
+          if (error) reject(fileError(error, 'standard output', 'write'))
+          else resolve()
+        })
       }),
     err: (text) => void process.stderr.write(text),
     interactive: process.stderr.isTTY === true,
@@ -111,9 +116,19 @@ export async function runCli(argv: readonly string[]): Promise<void> {
   }
 }
 
+const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof Error &&
+  /out of memory|allocation failed|invalid (?:typed )?array length|cannot allocate|bad_alloc|ERR_MEMORY/i.test(
+    `${'code' in error ? error.code : ''} ${error.message}`,
+  )
+
 function describe(error: unknown): string {
   if (error instanceof PipiloError) {
     return error.code === 'USAGE' ? `pipilo: ${error.message}` : `pipilo: ${error.message} [${error.code}]`
+  }
+  if (isOutOfMemory(error)) {
+    const { message } = error as Error
+    return `pipilo: There is not enough memory (${message}): take fewer or smaller inputs at a time, or a smaller model. [RUNTIME]`
   }
   // Ours to mend: the stack says where.
   return `pipilo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`

@@ -1,6 +1,6 @@
 // Definition of a subcommand, and the reading of its arguments.
 import { type ArgsDef, type CommandDef, type ParsedArgs, parseArgs as parse, renderUsage } from 'citty'
-import { closest, PipiloError } from '../base/index.ts'
+import { closest, onAbort, PipiloError } from '../base/index.ts'
 
 /** Streams to write to and the signal to stop, given to a command beside its arguments. */
 export interface Terminal {
@@ -22,6 +22,8 @@ export interface Command<Args extends ArgsDef = ArgsDef> {
   readonly description: string
   readonly examples: readonly string[]
   readonly args: Args
+  /** Options that may be given several times: their values come joined by commas. */
+  readonly repeats?: readonly string[]
   /** A list that the help text ends with: its title, and rows of a name and what it means. */
   readonly list?: { readonly title: string; rows(): readonly (readonly [name: string, meaning: string])[] }
   run(args: ParsedArgs<Args>, terminal: Terminal): Promise<void>
@@ -47,7 +49,7 @@ const flagsOf = (args: ArgsDef): Map<string, ArgsDef[string]> => {
   return flags
 }
 
-/** Options that may be given several times: their values come joined by commas. */
+/** Options that may be given several times in every command. */
 const repeatable = ['--input']
 
 /**
@@ -78,7 +80,8 @@ export function parseArguments(definition: Command, raw: readonly string[]): Par
         throw usageError(`${flag} needs a value.`)
       }
     }
-    if (repeatable.includes(flag)) repeated.set(flag, [...(repeated.get(flag) ?? []), value ?? raw[i]!])
+    if (repeatable.includes(flag) || definition.repeats?.includes(flag))
+      repeated.set(flag, [...(repeated.get(flag) ?? []), value ?? raw[i]!])
   }
   try {
     const parsed: ParsedArgs = parse([...raw], definition.args)
@@ -88,6 +91,13 @@ export function parseArguments(definition: Command, raw: readonly string[]): Par
     throw usageError(error instanceof Error ? error.message : String(error))
   }
 }
+
+/** Resolves when the command is to stop. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    onAbort(signal, resolve)
+  })
 
 /** The help text of a command. */
 export async function helpOf(definition: Command, parent: CommandDef): Promise<string> {

@@ -1,10 +1,9 @@
-// Reads what `pipilo project` puts on a map: words, files, folders by class, tables with labels, collections.
+// Reads what `pipilo project` puts on a map: words, files, folders by class, tables with labels.
 import { relative, resolve, sep } from 'node:path'
 import type { MapItem } from '../atlas/index.ts'
 import { PipiloError } from '../base/index.ts'
 import { type DatasetRow, isOfFile, type ReadInput, readDataset, readInputs, rootOf } from '../embed/index.ts'
 import type { InputModality } from '../models/index.ts'
-import type { Collection } from '../store/index.ts'
 import type { Terminal } from './command.ts'
 import type { Skipped } from './skipped.ts'
 
@@ -134,42 +133,4 @@ const wordsInstead = ({ code, message, hint, input, cause }: PipiloError): Pipil
 function classIn(root: string, path: string): string | undefined {
   const below = relative(root, resolve(path)).split(sep)
   return below.length > 1 && below[0] !== '..' ? below[0] : undefined
-}
-
-/** Rows that are asked of a collection at once. */
-const ROWS = 1000
-
-/** The items of a collection, and their vectors. @param label metadata field that is the label */
-export async function readCollectionItems(
-  collection: Collection,
-  label: string | undefined,
-): Promise<{ readonly items: readonly MapItem[]; readonly vectors: readonly Float32Array[] }> {
-  const items: MapItem[] = []
-  const vectors: Float32Array[] = []
-  const rows: { id: string; metadata: Readonly<Record<string, unknown>> }[] = []
-  for await (const row of collection.rows()) rows.push(row)
-  rows.sort((a, b) => (a.id < b.id ? -1 : 1))
-  if (label !== undefined && !rows.some(({ metadata }) => metadata[label] != null)) {
-    throw new PipiloError('INPUT_INVALID', `No row of ${collection.name} has a field ${label}.`, {
-      input: 'label',
-    })
-  }
-  for (let start = 0; start < rows.length; start += ROWS) {
-    const batch = rows.slice(start, start + ROWS)
-    const found = await collection.get(batch.map(({ id }) => id))
-    for (const [i, { id, metadata }] of batch.entries()) {
-      const vector = found[i]?.vector
-      // Deleted meanwhile.
-      if (!vector) continue
-      const { text, path } = metadata
-      const value = label === undefined ? undefined : metadata[label]
-      items.push({
-        id,
-        ...(typeof text === 'string' ? { text } : typeof path === 'string' ? { picture: path } : {}),
-        ...(value != null && { label: String(value) }),
-      })
-      vectors.push(vector)
-    }
-  }
-  return { items, vectors }
 }

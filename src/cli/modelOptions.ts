@@ -109,6 +109,11 @@ export const modelArgs = {
   },
   threads: { type: 'string', description: 'Processor threads to use (default: all)', valueHint: 'n' },
   ...deviceArgs,
+  isolate: {
+    type: 'boolean',
+    description:
+      'Run the model in a child process: for .onnx files from strangers, some of which end ONNX Runtime',
+  },
 } as const
 
 const { normalize: _normalize, ...cosineArgs } = modelArgs
@@ -174,12 +179,17 @@ export function readOptions(
   const overlap = numberOption(args.overlap, 'overlap', 0)
   if (by === 'line' && (tokens !== undefined || overlap !== undefined || args.columns !== undefined))
     throw usageError('--chunk, --overlap and --columns are for passages, and --by line gives lines.')
+  const columns = args.columns?.split(',').map((name) => name.trim())
+  if (columns && (columns.includes('') || new Set(columns).size < columns.length))
+    throw usageError(
+      `--columns is names with commas between them, each once, not ${JSON.stringify(args.columns)}.`,
+    )
   return {
     ...(by && { by }),
     ...((tokens !== undefined || overlap !== undefined) && {
       chunk: { ...(tokens !== undefined && { tokens }), ...(overlap !== undefined && { overlap }) },
     }),
-    ...(args.columns !== undefined && { columns: args.columns.split(',').map((name) => name.trim()) }),
+    ...(columns && { columns }),
     ...(args.encoding !== undefined && { encoding: args.encoding }),
   }
 }
@@ -300,6 +310,7 @@ export function embedderOptions(args: ModelValues): EmbedderOptions {
     ...inputsOption(args),
     ...runtimeOptions(args),
     ...deviceOption(args),
+    ...(args.isolate && { isolate: true }),
     ...promptOption(args),
   }
 }
@@ -326,10 +337,11 @@ export async function openEmbedder(
   { modality, collection, runtime }: Wanted,
 ): Promise<Embedder<Float32Array | Matrix>> {
   const bar = progress(terminal, 'downloading')
-  const { prompt, runtime: threads, device, ...said } = embedderOptions(args)
+  const { prompt, runtime: threads, device, isolate, ...said } = embedderOptions(args)
   const running: RuntimeOptions = {
     ...((runtime ?? threads) && { runtime: { ...threads, ...runtime } }),
     ...(device && { device }),
+    ...(isolate && { isolate }),
     signal: terminal.signal,
     onProgress: ({ file, loaded, total }) =>
       bar.update(loaded, total, `${file} ${megabytes(loaded)}${total ? ` of ${megabytes(total)}` : ''}`),

@@ -316,6 +316,8 @@ const { normalize: _____, ...projectModelRuns } = modelRuns(projectTexts, projec
 // A file that is written takes its further inputs when it runs.
 const { input: ______, ...exportModelRuns } = modelRuns(['t', '-o', 'a.onnx'], ['i', '-o', 'a.onnx'])
 
+const checkServe = ['--model', 't', '--check', '--json']
+
 const runs: Record<string, Record<string, Runs>> = {
   project: {
     ...projectModelRuns,
@@ -342,6 +344,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [projectTexts, ['--threads', 'none']],
     device: [projectTexts, ['--device', 'none']],
+    isolate: [projectTexts, ['--isolate', '--device', 'webgpu']],
     method: [projectTexts, ['--method', 'pca']],
     neighbors: [projectTexts, ['--neighbors', '3']],
     perplexity: [
@@ -391,6 +394,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [compareTexts, ['--threads', 'none']],
     device: [compareTexts, ['--device', 'none']],
+    isolate: [compareTexts, ['--isolate', '--device', 'webgpu']],
     k: [compareTexts, ['-k', '2']],
     show: [compareTexts.slice(0, -1), ['--show', '1']],
     plot: [compareTexts, ['--plot', 'drawn.svg']],
@@ -418,6 +422,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [evaluatePairs, ['--threads', 'none']],
     device: [evaluatePairs, ['--device', 'none']],
+    isolate: [evaluatePairs, ['--isolate', '--device', 'webgpu']],
     neighbors: [evaluateBirds, ['--neighbors', '100']],
     probe: [evaluateBirds, ['--no-probe']],
     shots: [
@@ -466,6 +471,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [duplicateTexts, ['--threads', 'none']],
     device: [duplicateTexts, ['--device', 'none']],
+    isolate: [duplicateTexts, ['--isolate', '--device', 'webgpu']],
     threshold: [
       ['many.txt', '--model', 't', '--json'],
       ['--threshold', '0.5'],
@@ -482,7 +488,11 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     json: [duplicateTexts.slice(0, -1), ['--json']],
   },
-  demo: { db: [['--json'], ['--db', 'elsewhere']], json: [[], ['--json']] },
+  demo: {
+    db: [['--json'], ['--db', 'elsewhere']],
+    open: [['--json'], ['--open']],
+    json: [[], ['--json']],
+  },
   embed: {
     ...modelRuns(embedText, embedPicture),
     ...promptRuns(embedText),
@@ -502,6 +512,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [embedText, ['--threads', 'none']],
     device: [embedText, ['--device', 'none']],
+    isolate: [embedText, ['--isolate', '--device', 'webgpu']],
     reduce: [embedText, ['--reduce', 'pca.safetensors']],
     out: [embedText, ['--out', 'v.npy']],
     'on-error': [
@@ -526,6 +537,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [indexText, ['--threads', 'none']],
     device: [indexText, ['--device', 'none']],
+    isolate: [indexText, ['--isolate', '--device', 'webgpu']],
     dtype: [indexText, ['--dtype', 'int8']],
     prune: [['notes.txt'], ['--prune']],
     'prune-all': [['old', '--model', 't', '--prune'], ['--prune-all']],
@@ -566,6 +578,7 @@ const runs: Record<string, Record<string, Runs>> = {
     ],
     threads: [searchText, ['--threads', 'none']],
     device: [searchText, ['--device', 'none']],
+    isolate: [searchText, ['--isolate', '--device', 'webgpu']],
     json: [['towhee'], ['--json']],
   },
   attribute: {
@@ -622,6 +635,37 @@ const runs: Record<string, Record<string, Runs>> = {
     json: [['show', 'texts'], ['--json']],
   },
   models: { json: [[], ['--json']] },
+  serve: {
+    model: [checkServe, ['--model', 'i']],
+    dtype: [checkServe, ['--dtype', 'int8']],
+    device: [checkServe, ['--device', 'none']],
+    threads: [checkServe, ['--threads', '1']],
+    db: [checkServe, ['--db', 'elsewhere']],
+    files: [checkServe, ['--files', 'photos']],
+    host: [checkServe, ['--host', '0.0.0.0']],
+    port: [checkServe, ['--port', '0']],
+    'key-file': [checkServe, ['--key-file', 'notes.txt']],
+    anyone: [checkServe, ['--anyone']],
+    cors: [checkServe, ['--cors', '*']],
+    'fetch-from': [checkServe, ['--fetch-from', 'a.example', '--fetch-from', 'b.example']],
+    'token-ids': [checkServe, ['--token-ids']],
+    queue: [checkServe, ['--queue', '512']],
+    timeout: [checkServe, ['--timeout', '5']],
+    idle: [checkServe, ['--idle', '5']],
+    memory: [checkServe, ['--memory', '500']],
+    cache: [checkServe, ['--cache', 'kept']],
+    'cache-size': [
+      [...checkServe, '--cache', 'kept'],
+      ['--cache-size', '1'],
+    ],
+    warm: [checkServe, ['--warm']],
+    page: [checkServe, ['--no-page']],
+    log: [checkServe, ['--log', 'log.txt']],
+    traces: [checkServe, ['--traces']],
+    // Nothing can listen at an address for documentation.
+    check: [['--model', 't', '--host', '203.0.113.1', '--anyone'], ['--check']],
+    json: [['--model', 't', '--check'], ['--json']],
+  },
   train: {
     data: [
       ['lenet5', '--out', 'trained', '--size', '16', '--epochs', '1'],
@@ -735,6 +779,7 @@ it('turns all arguments of a model into options in one place', () => {
     card: '{"image": {"mean": [0, 0, 0]}}',
     threads: '3',
     device: 'webgpu',
+    isolate: true,
     'prompt-text': 'query: ',
   }
   expect(embedderOptions(written)).toEqual({
@@ -749,6 +794,7 @@ it('turns all arguments of a model into options in one place', () => {
     card: { image: { mean: [0, 0, 0] } },
     runtime: { workers: 3, threads: 1 },
     device: 'webgpu',
+    isolate: true,
     prompt: { text: 'query: ' },
   })
   expect(embedderOptions({ tap: 'a', prompt: 'query' })).toEqual({ tap: 'a', prompt: 'query' })

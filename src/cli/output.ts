@@ -1,9 +1,9 @@
 // Writes vectors in order as .npy, .jsonl or .parquet, or as JSON lines on standard output.
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import type { WriteStream } from 'node:fs'
+import { type FileHandle, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileError, makeFolder, writeFileAtomic } from '../base/files/index.ts'
+import { fileError, makeFolder, openTemporary, writeFileAtomic } from '../base/files/index.ts'
 import { NpyWriter } from '../tensor/files/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { type Terminal, usageError } from './command.ts'
@@ -58,12 +58,21 @@ class LineFile {
   readonly #stream: WriteStream
   readonly #failed: Promise<never>
 
-  constructor(path: string) {
+  private constructor(path: string, temporary: string, file: FileHandle) {
     this.path = path
-    this.#temporary = `${path}.${process.pid}.tmp`
-    this.#stream = createWriteStream(this.#temporary)
+    this.#temporary = temporary
+    this.#stream = file.createWriteStream()
     this.#failed = new Promise((_, reject) => this.#stream.once('error', reject))
     this.#failed.catch(() => {})
+  }
+
+  static async create(path: string): Promise<LineFile> {
+    try {
+      const { temporary, file } = await openTemporary(path)
+      return new LineFile(path, temporary, file)
+    } catch (error) {
+      throw fileError(error, path, 'write')
+    }
   }
 
   async write(line: string): Promise<void> {
@@ -93,8 +102,8 @@ class LineFile {
 
 class JsonLinesOutput implements VectorOutput {
   readonly #file: LineFile
-  constructor(path: string) {
-    this.#file = new LineFile(path)
+  constructor(file: LineFile) {
+    this.#file = file
   }
   write(id: string, vector: Float32Array | Matrix) {
     return this.#file.write(jsonLine(id, vector))
@@ -113,9 +122,12 @@ class NpyOutput implements VectorOutput {
   readonly #ids: LineFile
   #rows: NpyWriter | undefined
 
-  constructor(path: string) {
+  private constructor(path: string, ids: LineFile) {
     this.#path = path
-    this.#ids = new LineFile(path.replace(/\.npy$/i, '.ids.jsonl'))
+    this.#ids = ids
+  }
+  static async create(path: string): Promise<NpyOutput> {
+    return new NpyOutput(path, await LineFile.create(path.replace(/\.npy$/i, '.ids.jsonl')))
   }
   async write(id: string, vector: Float32Array | Matrix) {
     const row = oneVector(vector, '.npy')
@@ -145,9 +157,19 @@ class ParquetOutput implements VectorOutput {
   #ids: string[] = []
   #vectors: number[][] = []
 
-  constructor(path: string) {
+  private constructor(path: string, temporary: string) {
     this.#path = path
-    this.#temporary = `${path}.${process.pid}.tmp`
+    this.#temporary = temporary
+  }
+  static async create(path: string): Promise<ParquetOutput> {
+    try {
+      // The library opens it again by its name.
+      const { temporary, file } = await openTemporary(path)
+      await file.close()
+      return new ParquetOutput(path, temporary)
+    } catch (error) {
+      throw fileError(error, path, 'write')
+    }
   }
   async write(id: string, vector: Float32Array | Matrix) {
     this.#ids.push(id)
@@ -240,6 +262,7 @@ export async function vectorOutput(path: string | undefined, terminal: Terminal)
     throw usageError(`--out ends in .npy, .jsonl or .parquet; ${JSON.stringify(path)} does not.`)
   }
   await makeFolder(dirname(path))
-  if (ending === 'npy') return new NpyOutput(path)
-  return ending === 'parquet' ? new ParquetOutput(path) : new JsonLinesOutput(path)
+  if (ending === 'npy') return NpyOutput.create(path)
+  if (ending === 'parquet') return ParquetOutput.create(path)
+  return new JsonLinesOutput(await LineFile.create(path))
 }

@@ -1,83 +1,77 @@
-// Checks the options of embedders and of their calls before anything is opened.
-import { checkCount, PipiloError } from '../base/index.ts'
-import type { Pooling } from '../models/index.ts'
+// Types of the options of embedders and of their calls, and the checks of them before anything is opened.
+import { checkOptions as check, is, type OptionTable, type OptionType } from '../base/index.ts'
+import { openOptionTypes, poolings } from '../models/index.ts'
+import { compileOptionTypes, devices } from '../runtime/index.ts'
 import { writtenValues } from '../tensor/index.ts'
-import type { EmbedderOptions, EmbedOptions } from './types.ts'
+import { allowType } from './pictures/allow.ts'
+import type { ChunkOptions, EmbedderOptions, EmbedOptions, Prompt } from './types.ts'
 
-const COUNTS = [
-  'dimensions',
-  'maxLength',
-  'batchTokens',
-  'batchPixels',
-  'maxPixels',
-  'maxWaitingTokens',
-  'maxWaitingPixels',
-] as const
+/** Type of a {@link Prompt}; a name that the model does not have shows when it is looked up. */
+export const promptType = is.either(is.text, is.parts<Exclude<Prompt, string>>({ text: is.text }))
 
-const poolings: Readonly<Record<Pooling, true>> = {
-  cls: true,
-  mean: true,
-  max: true,
-  last: true,
-  none: true,
-  flatten: true,
+const chunkParts: OptionTable<ChunkOptions> = {
+  tokens: is.count(1),
+  overlap: is.count(0),
+  pool: is.oneOf(['mean', 'keep']),
 }
-const chunkPools = ['mean', 'keep']
-const waysOfErrors = ['throw', 'skip']
-const cuts = ['end', 'start', 'error']
+
+const { pool: _, ...passageParts } = chunkParts
+
+/** Type of the length of passages. */
+export const passageChunk: OptionType = is.parts<Pick<ChunkOptions, 'tokens' | 'overlap'>>(passageParts)
+
+/** Type of an embedder, as far as it is used. */
+export const embedderType = is.instance('an embedder', 'embed', 'recipe')
+
+/** Type of `onError`. */
+export const onErrorType = is.oneOf(['throw', 'skip'])
+
+/** Types of {@link EmbedderOptions}. */
+export const embedderOptionTypes: OptionTable<EmbedderOptions> = {
+  ...openOptionTypes,
+  tap: is.either(is.name, is.listOf(is.name, 1)),
+  pool: is.oneOf(poolings),
+  normalize: is.flag,
+  dimensions: is.count(1),
+  prompt: promptType,
+  maxLength: is.count(1),
+  chunk: is.parts(chunkParts),
+  inputs: is.record,
+  batchTokens: is.count(1),
+  batchPixels: is.count(1),
+  maxWaitingTokens: is.count(1),
+  maxWaitingPixels: is.count(1),
+  maxPixels: is.count(1),
+  allow: allowType,
+  calibration: is.listOf(is.any),
+  device: is.oneOf(devices),
+  recheck: is.flag,
+  runtime: is.parts(compileOptionTypes),
+}
+
+/** Types of {@link EmbedOptions}. */
+export const embedOptionTypes: OptionTable<EmbedOptions> = {
+  onError: onErrorType,
+  prompt: promptType,
+  truncate: is.oneOf(['end', 'start', 'error']),
+  signal: is.abortSignal,
+  onProgress: is.callback,
+}
 
 /**
  * Refuses options that would mean nothing, or something else than they say.
  *
  * @throws PipiloError `OPTION_INVALID`, with the option's name as `input`
  */
-export function checkOptions(options: EmbedderOptions): void {
-  for (const name of COUNTS) if (options[name] !== undefined) checkCount(name, options[name], 1)
-  const { pool, tap, normalize, chunk, inputs } = options
-  if (pool !== undefined) checkChoice('pool', 'pool', pool, Object.keys(poolings))
-  if (tap !== undefined && !isTap(tap)) {
-    throw invalid('tap', 'tap', tap, 'a name of a layer, or an array of at least one')
-  }
-  if (normalize !== undefined && typeof normalize !== 'boolean') {
-    throw invalid('normalize', 'normalize', normalize, 'true or false')
-  }
-  if (chunk !== undefined) checkChunk(chunk)
-  if (inputs !== undefined) writtenValues(inputs)
+export function checkOptions(options: EmbedderOptions, door = 'embedder'): void {
+  check<EmbedderOptions>(door, options, embedderOptionTypes)
+  if (options.inputs !== undefined) writtenValues(options.inputs)
 }
 
-/** @throws PipiloError `OPTION_INVALID` for what a call does not take for `onError` or `truncate` */
-export function checkCall({ onError, truncate }: Pick<EmbedOptions, 'onError' | 'truncate'>): void {
-  if (truncate !== undefined) checkChoice('truncate', 'truncate', truncate, cuts)
-  if (onError !== undefined) checkChoice('onError', 'onError', onError, waysOfErrors)
-}
+const { onProgress: __, ...streamOptionTypes } = embedOptionTypes
 
-function checkChunk(chunk: unknown): void {
-  if (typeof chunk !== 'object' || chunk === null || Array.isArray(chunk)) {
-    throw invalid('chunk', 'chunk', chunk, 'an object, as in chunk: { tokens: 128 }')
-  }
-  const { tokens, overlap, pool }: { tokens?: unknown; overlap?: unknown; pool?: unknown } = chunk
-  if (tokens !== undefined) checkCount('chunk.tokens', tokens, 1, 'chunk')
-  if (overlap !== undefined) checkCount('chunk.overlap', overlap, 0, 'chunk')
-  if (pool !== undefined) checkChoice('chunk', 'chunk.pool', pool, chunkPools)
-}
-
-function checkChoice(input: string, name: string, value: unknown, choices: readonly string[]): void {
-  if (typeof value === 'string' && choices.includes(value)) return
-  throw invalid(input, name, value, `one of ${choices.join(', ')}`)
-}
-
-function isTap(tap: unknown): boolean {
-  const names: readonly unknown[] = Array.isArray(tap) ? tap : [tap]
-  return names.length > 0 && Array.from(names).every((name) => typeof name === 'string' && name.trim() !== '')
-}
-
-function invalid(input: string, name: string, value: unknown, wanted: string): PipiloError {
-  return new PipiloError('OPTION_INVALID', `${name} is ${shown(value)}; it has to be ${wanted}.`, { input })
-}
-
-/** A value as one writes it, as far as one can. */
-function shown(value: unknown): string {
-  if (typeof value !== 'object' || value === null)
-    return typeof value === 'string' ? `'${value}'` : String(value)
-  return Array.isArray(value) ? `[${value.map((part) => shown(part)).join(', ')}]` : 'an object'
+/** @throws PipiloError `OPTION_INVALID` for what a call of an embedder does not take */
+export function checkCall(options: EmbedOptions, door: 'embed' | 'stream'): void {
+  if (door === 'embed') check<EmbedOptions>(door, options, embedOptionTypes)
+  else check<Omit<EmbedOptions, 'onProgress'>>(door, options, streamOptionTypes)
 }

@@ -9,10 +9,17 @@ import type { EmbedderOptions, Input, RawImage } from './types.ts'
 
 /** The options of the runtime, with the device among them; a model in fp16 computes in half there. */
 export function runtimeOf(
-  { device, dtype, runtime }: EmbedderOptions,
-  opened?: Pick<Opened, 'dtype'>,
+  { device, dtype, runtime, isolate, signal }: EmbedderOptions,
+  opened?: Pick<Opened, 'dtype' | 'isolate'>,
 ): CompileOptions {
-  return { ...((dtype ?? opened?.dtype) === 'fp16' && { half: true }), ...runtime, ...(device && { device }) }
+  const apart = isolate ?? runtime?.isolate ?? opened?.isolate
+  return {
+    ...((dtype ?? opened?.dtype) === 'fp16' && { half: true }),
+    ...runtime,
+    ...(device && { device }),
+    ...(apart !== undefined && { isolate: apart }),
+    ...(signal && { signal }),
+  }
 }
 
 /** Has a session's device prove itself on one text or picture that is always the same. @throws `DEVICE_WRONG` */

@@ -371,7 +371,8 @@ describe('pictures', () => {
     const card = { image: { ...image.card.image!, interpolation: 'cubic' as never } }
     await expect(embedder('mobilenet-v2', { card })).rejects.toMatchObject({
       code: 'OPTION_INVALID',
-      input: 'interpolation',
+      input: 'card',
+      message: expect.stringContaining('card.image.interpolation'),
     })
   })
 

@@ -1,6 +1,6 @@
 // Opens embedders, and embeds lists and streams of inputs with them.
 import { PipiloError, throwIfAborted } from '../base/index.ts'
-import type { Model, Pooling } from '../models/index.ts'
+import { checkModel, type Model, type Pooling } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import { collect, meanOf, type Row, rowsOf } from './batching/results.ts'
 import { alone } from './batching/rows.ts'
@@ -42,6 +42,7 @@ export async function embedder(
   model: string | Model,
   options: EmbedderOptions = {},
 ): Promise<Embedder<Float32Array> | Embedder<Matrix>> {
+  checkModel(model)
   checkOptions(options)
   return openResolved(await resolveWork(model, options), options)
 }
@@ -115,6 +116,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     inputs: readonly AnyInput[],
     options: EmbedOptions = {},
   ): Promise<EmbedResult<Float32Array | Matrix>> {
+    checkCall(options, 'embed')
     if (!Array.isArray(inputs)) {
       throw new PipiloError('INPUT_INVALID', `embed takes an array of inputs, not ${typeof inputs}.`, {
         hint: 'For one input write embed([input]); for an iterable use stream.',
@@ -152,6 +154,7 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     inputs: AsyncIterable<I> | Iterable<I>,
     options: Omit<EmbedOptions, 'onProgress'> = {},
   ): AsyncGenerator<StreamResult<I, Float32Array | Matrix>> {
+    checkCall(options, 'stream')
     for await (const { input, place, ...row } of this.#rows(inputs, options)) {
       const chunk = place && { input: row.index, ...place, tokens: row.tokens }
       yield { ...row, vector: alone(row.vector), input: input as I, ...(chunk && { chunk }) }
@@ -169,7 +172,6 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
     }: EmbedOptions & { onDone?: (count: number) => void },
   ): AsyncGenerator<Row> {
     this.#check()
-    checkCall({ onError, ...rest })
     const run = { ...rest, skip: onError === 'skip', prompt: promptWords(this, prompt) }
     for await (const outcomes of this.#work.run(inputs, run)) {
       for (const outcome of outcomes) yield* this.#vectors(outcome)

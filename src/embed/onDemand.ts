@@ -1,6 +1,6 @@
 // Functions of this room's door; each loads its code with its first call.
 
-import { lazily, plainCopy } from '../base/index.ts'
+import { lazily, plainCopy, withOptions } from '../base/index.ts'
 import type { Model } from '../models/index.ts'
 import { defaults, type Placement, warmUp } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
@@ -10,6 +10,8 @@ import type { Dataset, DatasetStream, ReadDatasetOptions } from './inputs/datase
 import type { ReadInput, ReadInputsOptions } from './inputs/inputs.ts'
 import type { OpenRecipeOptions, ResolvedEmbedder } from './openRecipe.ts'
 import type { Recipe } from './recipe/types.ts'
+import type { RemoteOptions } from './remote/types.ts'
+import type { RerankOptions } from './towers/zeroShot.ts'
 import type { Embedder, EmbedderOptions } from './types.ts'
 
 /**
@@ -43,9 +45,40 @@ import type { Embedder, EmbedderOptions } from './types.ts'
 export const embedder = (async (model: string, given: EmbedderOptions = {}) => {
   const options = plainCopy(given)
   // A thread starts and loads the native library while the rest of Pipilo is loaded here, and the model is read.
-  if ((options.runtime?.workers ?? defaults().workers) > 0) warmUp()
+  if ((options?.runtime?.workers ?? defaults().workers) > 0) warmUp()
   return (await import('./embedder.ts')).embedder(model, options)
 }) as typeof import('./embedder.ts').embedder
+
+/**
+ * An embedder behind HTTP: OpenAI's, Cohere's, text-embeddings-inference's, another Pipilo's, or any server of their interfaces.
+ *
+ * @example
+ * ```ts
+ * const e = await remote({ url: 'https://api.openai.com/v1', model: 'text-embedding-3-small', key: process.env.OPENAI_API_KEY! })
+ * const { vectors: [football, soccer] } = await e.embed(['football', 'soccer'])
+ * ```
+ *
+ * @example
+ * ```ts
+ * const e = await remote({ url: 'http://localhost:8080', model: 'bge-small', api: 'tei', prompts: { query: 'query: ' } })
+ * const notes = await (await connect('./.pipilo')).collection('notes', { embedder: e })   // indexFiles, search({ text }): as any other
+ * ```
+ *
+ * @remarks
+ * Opening asks for one vector, to see that the server answers and how long vectors are. Inputs go in batches, several requests at a time, and
+ * come back in order; a busy server is asked again when it says so (`Retry-After`), else after growing pauses. A batch that a server finds fault
+ * with is parted until the input is found. Pictures are sent as data URLs, for servers that take them (`{ "image": … }` in OpenAI's interface is
+ * Pipilo's own).
+ *
+ * `tokens` of a result is NaN where the server does not say it of an input alone, and `truncated` is empty: servers cut without a word; `truncate:
+ * 'error'` has Cohere, text-embeddings-inference and Pipilo refuse. The key is sent to `url` alone and stands in no recipe; a redirect is an error.
+ *
+ * @returns an embedder without a graph: `model()` throws `MODEL_INVALID`
+ * @throws `OPTION_INVALID`; `NETWORK`, `BUSY`, `REMOTE_DENIED` (the key), `RESULT_INVALID` (an answer of another form, or numbers that are not
+ *   finite), `DIMENSION_MISMATCH`, `ABORTED`; calls: these and `INPUT_INVALID` with the index of an input that was refused
+ */
+export const remote = async (options: RemoteOptions): Promise<Embedder> =>
+  (await import('./remote/remote.ts')).remote(options)
 
 /**
  * Says what an embedder of a model and options is, without making it ready to embed.
@@ -96,11 +129,10 @@ export async function recipeDifferences(has: Recipe, wanted: Recipe): Promise<st
  */
 export async function openRecipe(
   given: Recipe,
-  { model, ...rest }: OpenRecipeOptions = {},
+  options?: OpenRecipeOptions,
 ): Promise<Embedder<Float32Array | Matrix>> {
   const recipe = plainCopy(given)
-  const options = { ...plainCopy(rest), ...(model !== undefined && { model }) }
-  return (await import('./openRecipe.ts')).openRecipe(recipe, options)
+  return (await import('./openRecipe.ts')).openRecipe(recipe, plainCopy(options))
 }
 
 /**
@@ -120,7 +152,10 @@ export async function openRecipe(
  *   `embed` throws
  * @see https://arxiv.org/abs/2103.00020 3.1, https://arxiv.org/abs/2303.15343
  */
-export const zeroShot = lazily(async () => (await import('./towers/zeroShot.ts')).zeroShot)
+export const zeroShot = lazily(async () => {
+  const { zeroShot, zeroShotOptions } = await import('./towers/zeroShot.ts')
+  return withOptions('zeroShot', 3, zeroShotOptions, zeroShot)
+})
 
 /**
  * Puts pictures into the order in which they fit a text, best first.
@@ -136,13 +171,19 @@ export const zeroShot = lazily(async () => (await import('./towers/zeroShot.ts')
  * @throws PipiloError `OPTION_INVALID` for a model without two towers, and what `embed` throws
  * @see https://arxiv.org/abs/2103.00020, https://arxiv.org/abs/2303.15343
  */
-export const rerank = lazily(async () => (await import('./towers/zeroShot.ts')).rerank)
+export const rerank = lazily(async () => {
+  const { rerank, rerankOptions } = await import('./towers/zeroShot.ts')
+  return withOptions<typeof rerank, RerankOptions>('rerank', 3, rerankOptions, rerank)
+})
 
 /**
  * Reads a `tokenizer.json`.
  * @throws `FILE_NOT_FOUND` and its like; `FORMAT_INVALID` when it is no tokenizer
  */
-export const loadTokenizer = lazily(async () => (await import('./text/loadTokenizer.ts')).loadTokenizer)
+export const loadTokenizer = lazily(async () => {
+  const { loadTokenizer, tokenizerOptions } = await import('./text/loadTokenizer.ts')
+  return withOptions('loadTokenizer', 1, tokenizerOptions, loadTokenizer)
+})
 
 /**
  * Decodes a picture to RGB, and makes it what a model wants to see.
@@ -166,7 +207,10 @@ export const loadTokenizer = lazily(async () => (await import('./text/loadTokeni
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
  *   `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
-export const decodeImage = lazily(async () => (await import('./pictures/image.ts')).decodeImage)
+export const decodeImage = lazily(async () => {
+  const { decodeImage, decodeOptions } = await import('./pictures/image.ts')
+  return withOptions('decodeImage', 2, decodeOptions, decodeImage)
+})
 
 /**
  * Writes pixels as a PNG.
@@ -345,7 +389,10 @@ export async function placementOf(model: Model, given?: EmbedderOptions): Promis
  * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://sbert.net/docs/package_reference/util.html
  */
-export const semanticSearch = lazily(async () => (await import('./mining/semanticSearch.ts')).semanticSearch)
+export const semanticSearch = lazily(async () => {
+  const { semanticSearch, searchOptions } = await import('./mining/semanticSearch.ts')
+  return withOptions('semanticSearch', 2, searchOptions, semanticSearch)
+})
 
 /**
  * Finds the pairs of vectors that are most alike, best first.
@@ -362,9 +409,10 @@ export const semanticSearch = lazily(async () => (await import('./mining/semanti
  * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://sbert.net/examples/sentence_transformer/applications/paraphrase-mining/README.html
  */
-export const paraphraseMining = lazily(
-  async () => (await import('./mining/paraphraseMining.ts')).paraphraseMining,
-)
+export const paraphraseMining = lazily(async () => {
+  const { paraphraseMining, paraphraseMiningOptions } = await import('./mining/paraphraseMining.ts')
+  return withOptions('paraphraseMining', 1, paraphraseMiningOptions, paraphraseMining)
+})
 
 /**
  * Groups vectors that lie around a common centre, largest group first.
@@ -382,9 +430,10 @@ export const paraphraseMining = lazily(
  * @throws PipiloError `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://sbert.net/docs/package_reference/util.html
  */
-export const communityDetection = lazily(
-  async () => (await import('./mining/communityDetection.ts')).communityDetection,
-)
+export const communityDetection = lazily(async () => {
+  const { communityDetection, communityDetectionOptions } = await import('./mining/communityDetection.ts')
+  return withOptions('communityDetection', 1, communityDetectionOptions, communityDetection)
+})
 
 /**
  * Chooses hard negatives for anchors among the vectors of a corpus: near the anchor, and none of its positives.
@@ -402,7 +451,10 @@ export const communityDetection = lazily(
  * @throws PipiloError `INPUT_INVALID` (vectors with NaN, anchors without positives), `DIMENSION_MISMATCH`, `OPTION_INVALID`, `ABORTED`
  * @see https://arxiv.org/abs/2407.15831
  */
-export const hardNegatives = lazily(async () => (await import('./mining/hardNegatives.ts')).hardNegatives)
+export const hardNegatives = lazily(async () => {
+  const { hardNegatives, hardNegativesOptions } = await import('./mining/hardNegatives.ts')
+  return withOptions('hardNegatives', 1, hardNegativesOptions, hardNegatives)
+})
 
 /**
  * Embeds pairs of texts, and adds hard negatives to them: triplets to train with.
@@ -420,9 +472,10 @@ export const hardNegatives = lazily(async () => (await import('./mining/hardNega
  * @throws PipiloError what {@link hardNegatives} and the embedder throw
  * @see https://sbert.net/docs/package_reference/util.html
  */
-export const mineHardNegatives = lazily(
-  async () => (await import('./mining/mineHardNegatives.ts')).mineHardNegatives,
-)
+export const mineHardNegatives = lazily(async () => {
+  const { mineHardNegatives, mineHardNegativesOptions } = await import('./mining/mineHardNegatives.ts')
+  return withOptions('mineHardNegatives', 0, mineHardNegativesOptions, mineHardNegatives)
+})
 
 /** The folder that all matches of a glob, or the files of a folder, lie in. */
 export const rootOf = lazily(async () => (await import('./inputs/inputFiles.ts')).rootOf)

@@ -1,8 +1,8 @@
 // Resolves options to a recipe, and opens the embedder of a recipe.
-import { PipiloError } from '../base/index.ts'
-import { type Card, type Model, open } from '../models/index.ts'
+import { checkOptions as check, is, PipiloError } from '../base/index.ts'
+import { type Card, checkModel, type Model, open, openOptionsOf } from '../models/index.ts'
 import type { Matrix } from '../tensor/index.ts'
-import { checkOptions } from './checkOptions.ts'
+import { checkOptions, embedderOptionTypes } from './checkOptions.ts'
 import { openResolved } from './embedder.ts'
 import { type Resolution, resolveWork } from './opening.ts'
 import { checkRecipe } from './recipe/checkRecipe.ts'
@@ -24,6 +24,7 @@ export async function resolveEmbedder(
   model: string | Model,
   options: EmbedderOptions = {},
 ): Promise<ResolvedEmbedder> {
+  checkModel(model)
   checkOptions(options)
   const resolution = await resolveWork(model, options)
   return { recipe: resolution.recipe, open: () => openResolved(resolution, options) }
@@ -43,11 +44,24 @@ export interface OpenRecipeOptions extends RuntimeOptions, Pick<EmbedderOptions,
 /** See onDemand.ts. */
 export async function openRecipe(
   recipe: Recipe,
-  { model, ...options }: OpenRecipeOptions = {},
+  given: OpenRecipeOptions = {},
 ): Promise<Embedder<Float32Array | Matrix>> {
   checkRecipe(recipe)
+  check<EmbedderOptions & OpenRecipeOptions>('openRecipe', given, { ...embedderOptionTypes, model: is.any })
+  const { model, ...options } = given
+  if (model !== undefined) checkModel(model)
   checkRuntime(options)
   const { source, calibration } = recipe
+  if (source.remote) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${source.name} is behind ${source.remote.url}: a recipe sends nothing there by itself.`,
+      {
+        input: source.name,
+        hint: `Open it with remote({ url, model, key }), and give it: store.collection(name, { embedder }).`,
+      },
+    )
+  }
   if (calibration !== undefined && !options.calibration) {
     throw new PipiloError(
       'OPTION_INVALID',
@@ -79,7 +93,7 @@ async function modelOf({ source }: Recipe, options: EmbedderOptions): Promise<st
     )
   }
   if (tower === undefined) return name
-  const { towers } = await open(name, options)
+  const { towers } = await open(name, openOptionsOf(options))
   if (towers) return towers[tower]
   throw mismatch(name, ['two towers, not one'])
 }

@@ -59,7 +59,7 @@ export async function resolveWork(model: string | Model, given: EmbedderOptions)
     const kept = note && (await reopened(note.session, known, options))
     const { session, preparation } =
       kept ?? (await compiled(await graph(), await read(), options, name, keep))
-    const runner = new Runner(session, preparation)
+    const runner = new Runner(session, preparation, { layer: layerOf(known) })
     return {
       get dimensions() {
         return runner.dimensions
@@ -127,6 +127,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 
+/** The layers that are embedded, for errors. */
+function layerOf({ name, taps }: KnownModel): string {
+  return `${taps.length > 1 ? 'The layers' : 'The layer'} ${taps.join(', ')} of ${name}`
+}
+
 interface Ready {
   readonly session: Session
   readonly preparation: Preparation
@@ -141,7 +146,7 @@ async function reopened(
   // On a device nothing is kept.
   if ((runtimeOf(options).device ?? 'cpu') !== 'cpu') return undefined
   // The worker gets its work first: loading the tokenizer then keeps this thread busy.
-  const found = await reopen(address, options.runtime)
+  const found = await reopen(address, runtimeOf(options))
   return found && both(found.opening, preparer(known, options))
 }
 

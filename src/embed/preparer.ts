@@ -41,7 +41,15 @@ export async function preparer(
     }
     const { TensorPreparation } = await import('./tensors/tensors.ts')
     return ({ inputs, outputs, concurrency }) =>
-      new TensorPreparation({ name, inputs, outputs, values, concurrency, alone: card.together === 'none' })
+      new TensorPreparation({
+        name,
+        inputs,
+        outputs,
+        values,
+        concurrency,
+        alone: card.together === 'none',
+        allow: options.allow,
+      })
   }
   if (modality === 'image') {
     const { image } = card
@@ -65,7 +73,8 @@ export async function preparer(
       }
       const beside = others.map((info) => [info, values[info.name]!] as const)
       const rows = rowsOf(inputs.find((input) => input.name === 'pixels'))
-      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together }
+      const { allow } = options
+      const limits = { batchPixels, maxPixels, maxWaitingPixels, concurrency, together, allow }
       return new PicturePreparation({ image, beside, rows, ...limits })
     }
   }

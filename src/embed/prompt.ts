@@ -32,7 +32,7 @@ export function promptsFor(prompts: Readonly<Record<string, string>> = {}): Prom
 
 /** The prompt of a query without one of its own: the model's for queries, else its usual one. That of what is stored is another. */
 export const queryPrompt = ({ recipe, card }: Pick<Embedder, 'recipe' | 'card'>): string =>
-  promptsFor(recipe.text?.prompts).query ?? card.text?.defaultPrompt ?? ''
+  recipe.text?.promptsFor?.query ?? promptsFor(recipe.text?.prompts).query ?? card.text?.defaultPrompt ?? ''
 
 /** Facts of a model in which a prompt is looked up. */
 interface Prompted {

@@ -34,6 +34,7 @@ export {
   readDataset,
   readInputs,
   readRetrieval,
+  remote,
   rerank,
   resolveRecipe,
   semanticSearch,
@@ -44,6 +45,7 @@ export type { DecodeOptions } from './pictures/image.ts'
 export type { RuntimeOptions } from './recipe/options.ts'
 export { recipeKey } from './recipe/recipe.ts'
 export type { PromptsFor, Recipe, RecipeSource, RecipeText } from './recipe/types.ts'
+export type { RemoteApi, RemoteOptions } from './remote/types.ts'
 export type { Encoding, TextTokenizer, TokenizerOptions } from './text/tokenizer.ts'
 export type {
   LabelScore,

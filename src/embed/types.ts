@@ -78,6 +78,27 @@ export type AnyInput = Input | TextImageInput | TensorInput
  */
 export type Prompt = string | { readonly text: string }
 
+/**
+ * Paths and addresses that inputs may name. Content (bytes, pixels, `data:`) is always taken.
+ *
+ * @example
+ * ```ts
+ * await embedder('mobilenet-v2', { allow: { paths: false, urls: false } })                        // only what is sent
+ * await embedder('mobilenet-v2', { allow: { paths: ['/srv/photos'], hosts: ['*.example.org'] } })
+ * ```
+ *
+ * @remarks What may not be read is `INPUT_DENIED`, whether it is there or not. Names of hosts are compared, also of redirects, and not where they lead: a name
+ * that you allow may lead into your own network.
+ */
+export interface Allow {
+  /** Files: any, none, or those in these folders, links followed. Default `true`. */
+  readonly paths?: boolean | readonly string[]
+  /** Addresses (`http:`, `https:`). Default `true`. */
+  readonly urls?: boolean
+  /** Hosts from which is fetched: names, or `*.name` for all below one. Default: any. */
+  readonly hosts?: readonly string[]
+}
+
 export interface EmbedderOptions
   extends OpenOptions,
     Pick<EmbeddingOptions, 'tap' | 'pool' | 'normalize' | 'dimensions'> {
@@ -107,6 +128,8 @@ export interface EmbedderOptions
   readonly maxWaitingPixels?: number
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689. */
   readonly maxPixels?: number
+  /** For servers: what inputs that are paths and addresses may name. Default: everything. */
+  readonly allow?: Allow
   /**
    * For convolutional models in int8: a few dozen typical pictures, from which the ranges of activations are read. Default: a few
    * that Pipilo makes itself. They are decoded at each opening; to keep what they gave, `export` the model.

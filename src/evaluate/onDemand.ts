@@ -1,11 +1,21 @@
 // Functions of this room's door; each loads its code with its first call.
-import { lazily, plainCopy } from '../base/index.ts'
-import type { AnyInput, Dataset, Embedder, Input, RawImage, TextImageInput } from '../embed/index.ts'
+
+import { checkOption, checkOptions, lazily, plainCopy, withOptions } from '../base/index.ts'
+import {
+  type AnyInput,
+  type Dataset,
+  type Embedder,
+  embedderType,
+  type Input,
+  type RawImage,
+  type TextImageInput,
+} from '../embed/index.ts'
 import type { Model } from '../models/index.ts'
 import type { Matrix, Vector } from '../tensor/index.ts'
 import type { HeatMapOptions } from './attribution/heatMap.ts'
 import type { AttributeOptions, Attribution, ImageAttribution } from './attribution/types.ts'
 import type { Duplicates, DuplicatesOptions, LabelledPair, Threshold } from './duplicates/types.ts'
+import * as types from './optionTypes.ts'
 import type { PageOptions } from './pages/types.ts'
 import type {
   ConfusionPlotOptions,
@@ -59,6 +69,8 @@ export async function attribute<In extends AnyInput = AnyInput>(
   towards: In | Vector,
   options: AttributeOptions = {},
 ): Promise<Attribution> {
+  checkOptions('attribute', options, types.attribute)
+  checkOption('embedder', embedder, embedderType)
   const given = plainCopy(options)
   return (await import('./attribution/attribute.ts')).attribute(
     embedder as unknown as Embedder,
@@ -88,6 +100,7 @@ export async function heatMap(
   picture: RawImage | undefined = undefined,
   options: HeatMapOptions = {},
 ): Promise<Uint8Array> {
+  checkOptions('heatMap', options, types.heatMap)
   const [{ drawHeatMap }, { encodePng }] = await Promise.all([
     import('./attribution/heatMap.ts'),
     import('../embed/index.ts'),
@@ -125,6 +138,8 @@ export async function evaluate<In extends AnyInput = AnyInput>(
   task: Task,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkOptions('evaluate', options, types.evaluate)
+  checkOption('embedder', embedder, embedderType)
   const given = plainCopy(options)
   return (await import('./tasks/evaluate.ts')).evaluate(
     embedder as unknown as Embedder<Float32Array, AnyInput>,
@@ -157,6 +172,7 @@ export async function evaluateLayers(
   task: Task,
   options: EvaluateLayersOptions = {},
 ): Promise<LayerScan> {
+  checkOptions('evaluateLayers', options, types.evaluateLayers)
   return (await import('./tasks/layers.ts')).evaluateLayers(model, task, options)
 }
 
@@ -178,6 +194,7 @@ export async function confusionMatrixPlot(
   confusion: readonly ArrayLike<number>[],
   options: ConfusionPlotOptions = {},
 ): Promise<string> {
+  checkOptions('confusionMatrixPlot', options, types.confusionPlot)
   return (await import('./plots/plots.ts')).confusionMatrixPlot(confusion, options)
 }
 
@@ -198,6 +215,7 @@ export async function similarityPlot(
   vectors: readonly Vector[] | Matrix | Readonly<Record<string, readonly Vector[] | Matrix>>,
   options: SimilarityPlotOptions = {},
 ): Promise<string> {
+  checkOptions('similarityPlot', options, types.similarityPlot)
   return (await import('./plots/plots.ts')).similarityPlot(vectors, options)
 }
 
@@ -217,6 +235,7 @@ export async function depthPlot(
   series: readonly PlottedLayer[] | Readonly<Record<string, readonly PlottedLayer[]>>,
   options: DepthPlotOptions = {},
 ): Promise<string> {
+  checkOptions('depthPlot', options, types.depthPlot)
   return (await import('./plots/plots.ts')).depthPlot(series, options)
 }
 
@@ -235,6 +254,7 @@ export async function depthPlot(
  * @throws `INPUT_INVALID` for data in which there is nothing to measure, or that lacks the kind's columns; what `readDataset` throws
  */
 export async function readTask(source: string, options: ReadTaskOptions = {}): Promise<Task> {
+  checkOptions('readTask', options, types.readTask)
   return (await import('./tasks/readTask.ts')).readTask(source, options)
 }
 
@@ -256,8 +276,13 @@ export async function readTask(source: string, options: ReadTaskOptions = {}): P
  * @throws `INPUT_INVALID` for one class only, for fewer vectors than neighbours, for NaN and infinities; `OPTION_INVALID`;
  *   `DIMENSION_MISMATCH`
  */
-export const nearestNeighbors = lazily(
-  async () => (await import('./measures/nearestNeighbors.ts')).nearestNeighbors,
+export const nearestNeighbors = lazily(async () =>
+  withOptions(
+    'nearestNeighbors',
+    2,
+    types.nearestNeighbors,
+    (await import('./measures/nearestNeighbors.ts')).nearestNeighbors,
+  ),
 )
 /**
  * Fits a linear classifier: cross-entropy with an L2 penalty on the weights.
@@ -275,8 +300,13 @@ export const nearestNeighbors = lazily(
  *
  * @throws `INPUT_INVALID` for one class only, NaN and infinities; `OPTION_INVALID`
  */
-export const logisticRegression = lazily(
-  async () => (await import('./measures/logisticRegression.ts')).logisticRegression,
+export const logisticRegression = lazily(async () =>
+  withOptions(
+    'logisticRegression',
+    1,
+    types.logisticRegression,
+    (await import('./measures/logisticRegression.ts')).logisticRegression,
+  ),
 )
 /**
  * The linear probe: logistic regression whose regularisation is chosen on a part of the data, then fitted to all of it.
@@ -293,7 +323,14 @@ export const logisticRegression = lazily(
  *
  * @throws as {@link logisticRegression}; `INPUT_INVALID` for data without two examples of at least two classes
  */
-export const linearProbe = lazily(async () => (await import('./measures/logisticRegression.ts')).linearProbe)
+export const linearProbe = lazily(async () =>
+  withOptions(
+    'linearProbe',
+    1,
+    types.linearProbe,
+    (await import('./measures/logisticRegression.ts')).linearProbe,
+  ),
+)
 /**
  * Parts vectors into `k` clusters around their means.
  *
@@ -308,7 +345,9 @@ export const linearProbe = lazily(async () => (await import('./measures/logistic
  *
  * @throws `INPUT_INVALID` for fewer vectors than clusters, for NaN and infinities; `OPTION_INVALID`; `DIMENSION_MISMATCH`
  */
-export const kMeans = lazily(async () => (await import('./measures/kMeans.ts')).kMeans)
+export const kMeans = lazily(async () =>
+  withOptions('kMeans', 1, types.kMeans, (await import('./measures/kMeans.ts')).kMeans),
+)
 /**
  * How well classes are told apart from a few labelled examples each: every other vector goes to the class whose mean is nearest.
  *
@@ -323,7 +362,9 @@ export const kMeans = lazily(async () => (await import('./measures/kMeans.ts')).
  *
  * @throws `INPUT_INVALID` where fewer than two classes have more vectors than `shots`, for NaN and infinities; `OPTION_INVALID`
  */
-export const fewShot = lazily(async () => (await import('./measures/fewShot.ts')).fewShot)
+export const fewShot = lazily(async () =>
+  withOptions('fewShot', 1, types.fewShot, (await import('./measures/fewShot.ts')).fewShot),
+)
 /**
  * Predicts the class of each vector: the one whose description lies nearest.
  *
@@ -342,8 +383,13 @@ export const fewShot = lazily(async () => (await import('./measures/fewShot.ts')
  * @returns indices into `descriptions`
  * @throws `INPUT_INVALID` for fewer than two classes, a class without description, NaN and infinities; `DIMENSION_MISMATCH`
  */
-export const zeroShotPredictions = lazily(
-  async () => (await import('./measures/zeroShotPredictions.ts')).zeroShotPredictions,
+export const zeroShotPredictions = lazily(async () =>
+  withOptions(
+    'zeroShotPredictions',
+    2,
+    types.signalAlone,
+    (await import('./measures/zeroShotPredictions.ts')).zeroShotPredictions,
+  ),
 )
 
 /**
@@ -362,7 +408,9 @@ export const zeroShotPredictions = lazily(
  * @throws as {@link nearestNeighbors}
  * @see https://arxiv.org/abs/1911.00068
  */
-export const suspects = lazily(async () => (await import('./labels/suspects.ts')).suspects)
+export const suspects = lazily(async () =>
+  withOptions('suspects', 1, types.suspects, (await import('./labels/suspects.ts')).suspects),
+)
 
 /**
  * A page of suspicious labels: thumbnails or texts, the given label, the likelier one and its probability. It needs nothing from elsewhere.
@@ -381,6 +429,7 @@ export async function suspectsPage(
   data: Dataset,
   options: PageOptions = {},
 ): Promise<string> {
+  checkOptions('suspectsPage', options, types.page)
   return (await import('./pages/suspects.ts')).suspectsPage(suspicious, data, options)
 }
 
@@ -406,6 +455,8 @@ export async function duplicates<In extends AnyInput = AnyInput>(
   inputs: readonly In[],
   options: DuplicatesOptions = {},
 ): Promise<Duplicates> {
+  checkOptions('duplicates', options, types.duplicates)
+  checkOption('embedder', embedder, embedderType)
   return (await import('./duplicates/duplicates.ts')).duplicates(
     embedder as unknown as Embedder<Float32Array, AnyInput>,
     inputs,
@@ -429,6 +480,8 @@ export async function duplicateThreshold<In extends AnyInput = AnyInput>(
   pairs: readonly LabelledPair<In>[],
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Threshold> {
+  checkOptions('duplicateThreshold', options, types.signalAlone)
+  checkOption('embedder', embedder, embedderType)
   return (await import('./duplicates/threshold.ts')).duplicateThreshold(
     embedder as unknown as Embedder<Float32Array, AnyInput>,
     pairs,
@@ -454,6 +507,7 @@ export async function duplicatesPage(
   },
   options: PageOptions = {},
 ): Promise<string> {
+  checkOptions('duplicatesPage', options, types.page)
   return (await import('./pages/duplicates.ts')).duplicatesPage(found, given, options)
 }
 
@@ -471,8 +525,13 @@ export async function duplicatesPage(
  *
  * @throws `INPUT_INVALID` for lists of unlike lengths, no more inputs than neighbours, NaN and infinities; `OPTION_INVALID`
  */
-export const compareEmbeddings = lazily(
-  async () => (await import('./compare/compareEmbeddings.ts')).compareEmbeddings,
+export const compareEmbeddings = lazily(async () =>
+  withOptions(
+    'compareEmbeddings',
+    2,
+    types.compareEmbeddings,
+    (await import('./compare/compareEmbeddings.ts')).compareEmbeddings,
+  ),
 )
 
 /**

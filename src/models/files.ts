@@ -1,5 +1,5 @@
 // The files of a model as the rest of the room sees them: names, bytes and ranges, wherever they lie.
-import { PipiloError } from '../base/index.ts'
+import { PipiloError, parseJson } from '../base/index.ts'
 import type { Graph } from '../graph/index.ts'
 
 /** A file that is open for reading. */
@@ -55,7 +55,7 @@ export async function readJson(files: ModelFiles, path: string): Promise<unknown
   return files.open(path, async (file) => {
     const bytes = await file.read(0, file.size)
     try {
-      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+      return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message.slice(0, 200) : String(cause)
       const { name } = file

@@ -1,5 +1,5 @@
 // Asynchronous functions of this room's door; each loads its code with its first call.
-import { lazily } from '../base/index.ts'
+import { lazily, withOptions } from '../base/index.ts'
 
 /**
  * Finds and reads a model.
@@ -53,7 +53,10 @@ export const withGraph = lazily(async () => {
  * `MODEL_UNKNOWN`, `HUB_DENIED` (private or gated), `FILE_NOT_FOUND`, `CHECKSUM_MISMATCH`, `WRITE_FAILED`, `ABORTED`
  * @see https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
-export const openRepository = lazily(async () => (await import('./sources/hub/repository.ts')).openRepository)
+export const openRepository = lazily(async () => {
+  const { openRepository, repositoryOptionTypes } = await import('./sources/hub/repository.ts')
+  return withOptions('openRepository', 1, repositoryOptionTypes, openRepository)
+})
 
 /**
  * The absolute path of a model's `tokenizer.json`, or undefined where it has no tokenizer. Where it has only an older vocabulary

@@ -3,15 +3,16 @@ import { expandHome } from '../base/files/index.ts'
 import { closest, PipiloError } from '../base/index.ts'
 import { cards, cardsHint, findCard } from './cards/cards.ts'
 import type { ModelFiles } from './files.ts'
-import { checkPrecision, fileEnding } from './model/precisions.ts'
+import { fileEnding } from './model/precisions.ts'
+import { checkModelName, checkOpenOptions } from './openOptions.ts'
 import { kindOf } from './sources/files.ts'
 import { parseSource, resolveSource, type Source } from './sources/sources.ts'
 import type { Model, OpenOptions } from './types.ts'
 
 /** See `open` in onDemand.ts. */
 export async function open(name: string, options: OpenOptions = {}): Promise<Model> {
-  checkPrecision(options.dtype)
-  checkName(name)
+  checkModelName(name)
+  checkOpenOptions(options)
   const model = await (await reader(name, options))()
   const { dtype = 'fp32' } = options
   if (dtype === 'fp32' || fileEnding(dtype) !== undefined) return model
@@ -24,14 +25,9 @@ export async function openForTraining(
   name: string,
   options: Omit<OpenOptions, 'dtype'> = {},
 ): Promise<{ model: Model; training: Model }> {
-  checkName(name)
+  checkModelName(name)
   const read = await reader(name, options)
   return { model: await read(), training: await read('training') }
-}
-
-function checkName(name: unknown): void {
-  if (typeof name === 'string' && name.trim() !== '') return
-  throw new PipiloError('INPUT_INVALID', 'A model has no empty name.', { hint: cardsHint('') })
 }
 
 /** Looks the name up; what it gives reads the model, in the form that is asked for. */

@@ -181,7 +181,7 @@ export interface Towers {
 
 /** How a model was opened, as plain data: `open(name, …)` with the same gives it again. */
 export interface Opened
-  extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'prefix'> {
+  extends Pick<OpenOptions, 'revision' | 'card' | 'strict' | 'architecture' | 'prefix' | 'isolate'> {
   /** Height and width that were asked for. */
   readonly size?: readonly [height: number, width: number]
   /** The name that it was opened by. */
@@ -235,6 +235,7 @@ export interface Model {
    *
    * @remarks
    * The first run makes a session, which stays until {@link Model.dispose}. Outputs that are no tensors (sequences, maps) are left out.
+   * Numbers are handed on as the graph gives them, NaN and infinities among them, as only the caller knows what they mean; an embedder refuses them.
    *
    * @param outputs names of those to compute. Default: all that are tensors
    * @throws PipiloError `INPUT_INVALID`, `DTYPE_MISMATCH`, `SHAPE_MISMATCH` for feeds that are not what the graph takes; `FORMAT_UNSUPPORTED` for
@@ -327,6 +328,11 @@ export interface OpenOptions {
   /** Called as files arrive. */
   readonly onProgress?: (event: { file: string; loaded: number; total: number | undefined }) => void
   readonly signal?: AbortSignal
+  /**
+   * Run the graph in a child process, and let it end there: for files from strangers, as some graphs end the process that ONNX Runtime runs in.
+   * That is then an error, `RUNTIME_DIED`. Default `false`; what an embedder of an opened model does unless it says otherwise.
+   */
+  readonly isolate?: boolean
   /**
    * Overrides of the card, for `.onnx` files and folders that say nothing about themselves, or the wrong thing: `{ image: { mean: [0.5, 0.5, 0.5] } }`
    * changes the mean alone.

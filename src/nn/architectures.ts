@@ -5,12 +5,13 @@ import { buildMlpAutoencoder, MLP_AUTOENCODER_DEFAULTS } from './autoencoders/ml
 import { cnnArchitectures } from './cnn/cnnArchitectures.ts'
 import { buildLeNet, LENET_DEFAULTS } from './cnn/leNet.ts'
 import type { BuildModel } from './model.ts'
+import { checkSizes } from './settings.ts'
 import { bertPresets } from './text/bertPresets.ts'
 import { textArchitectures } from './text/textArchitectures.ts'
 import { textPresets } from './text/textPresets.ts'
 import { SWIN_DEFAULTS } from './vit/swin.ts'
 import { swinPresets } from './vit/swinPresets.ts'
-import { VIT_SETTINGS } from './vit/vit.ts'
+import { VIT_DEFAULTS, VIT_SETTINGS } from './vit/vit.ts'
 import { visionArchitectures } from './vit/vitArchitectures.ts'
 import { findVit, vitNames } from './vit/vitNames.ts'
 import { vitPresets } from './vit/vitPresets.ts'
@@ -108,7 +109,7 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
       ...found,
       isOwn: true,
       build: (changes, ...rest) => {
-        checkSettings(name, changes, Object.keys(found.preset ?? {}))
+        checkSettings(name, changes, Object.keys(found.preset ?? {}), [found.preset ?? {}])
         return found.build(changes, ...rest)
       },
     }
@@ -118,7 +119,9 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
     return {
       modality: 'image',
       build: (changes, ...rest) => {
-        checkSettings(name, changes, vitPresets.has(name) ? VIT_SETTINGS : swinSettings)
+        const isVit = vitPresets.has(name)
+        const like = isVit ? examples.vit : examples.swin
+        checkSettings(name, changes, isVit ? VIT_SETTINGS : swinSettings, like)
         if (!vitPresets.has(name)) refusePooling(name, changes['global_pool'])
         return findVit(name, changes)!(...rest)
       },
@@ -130,7 +133,7 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
     cnn && {
       modality: 'image',
       build: (changes, ...rest) => {
-        checkSettings(name, changes, cnnSettings)
+        checkSettings(name, changes, cnnSettings, examples.cnn)
         refusePooling(name, changes['global_pool'])
         return cnn.build({ ...cnn.preset, ...changes }, ...rest)
       },
@@ -191,15 +194,33 @@ const swinSettings = [
   ...['window_size', 'pretrained_window_sizes', 'names', 'global_pool', 'norm_eps'],
 ]
 
-/** A misspelt setting would leave the default in its place. */
-function checkSettings(name: string, changes: object, known: readonly string[]): void {
+/** Examples of each setting's values, by which those of a file are checked; the last ones are those that no preset sets. */
+const examples = {
+  vit: [VIT_DEFAULTS, ...vitPresets.values(), { img_size: 224, num_kv_heads: 1 }],
+  swin: [SWIN_DEFAULTS, ...swinPresets.values(), { img_size: 224, window_size: [7, 7], norm_eps: 1e-5 }],
+  cnn: [
+    ...[...cnnArchitectures.values()].map(({ preset }) => preset),
+    { in_chans: 3, drop_rate: 0.1, drop_path_rate: 0.1, kernel_sizes: 7, norm_eps: 1e-5, mlp_ratio: 4 },
+    { init_values: 0.1, ls_init_value: 0.1, input_size: 1, padding: 'same' },
+  ],
+} as const satisfies Record<string, readonly object[]>
+
+/** A misspelt setting would leave the default in its place, and one of another kind, such as a text for a number, break the building. */
+function checkSettings(
+  name: string,
+  changes: object,
+  known: readonly string[],
+  examples: readonly object[],
+): void {
   const unknown = Object.keys(changes).find((key) => !known.includes(key))
-  if (unknown === undefined) return
-  const near = closest(unknown, known)
-  throw new PipiloError('OPTION_INVALID', `${name} has no setting ${unknown}.`, {
-    input: unknown,
-    hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has ${known.join(', ')}.`,
-  })
+  if (unknown !== undefined) {
+    const near = closest(unknown, known)
+    throw new PipiloError('OPTION_INVALID', `${name} has no setting ${unknown}.`, {
+      input: unknown,
+      hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has ${known.join(', ')}.`,
+    })
+  }
+  checkSizes(name, changes, examples)
 }
 
 /** Only vision transformers are built with other poolings than the mean: another one would give other numbers in silence. */

@@ -1,9 +1,10 @@
 // Operators that come with Pipilo: embedding of texts and pictures, decoding of pictures.
 import { availableParallelism } from 'node:os'
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import {
   type AnyInput,
   type EmbedderOptions,
+  embedderOptionTypes,
   type RawImage,
   refusePrompt,
   type TextImageInput,
@@ -31,6 +32,18 @@ const defaultModels: Readonly<Record<OperatorModality, string>> = {
   image: defaultImageModel,
   'text-image': defaultTextImageModel,
 }
+
+const operatorOptionTypes: OptionTable<EmbeddingOperatorOptions> = {
+  ...embedderOptionTypes,
+  model: is.any,
+  batch: is.count(1),
+}
+
+/** Those of an operator, without some. */
+const without = (...names: readonly (keyof EmbeddingOperatorOptions)[]) =>
+  Object.fromEntries(
+    Object.entries(operatorOptionTypes).filter(([name]) => !names.some((left) => left === name)),
+  )
 
 /**
  * Batches through an embedder that is shared with whoever else asks for the same. Two at a time: one
@@ -91,11 +104,13 @@ export function defaultModel(modality: OperatorModality): string {
 }
 
 defineOperator('textEmbedding.transformers', (options: TokenEmbeddingOptions = {}) => {
+  checkOptions('textEmbedding.transformers', options, without('pool', 'normalize', 'dimensions', 'chunk'))
   const whole: EmbedderOptions = { ...options, pool: 'none', normalize: false }
   return embedding<string, Matrix>('text', whole, 32)
 })
 
 defineOperator('textEmbedding.sentence', (options: EmbeddingOperatorOptions = {}) => {
+  checkOptions<EmbeddingOperatorOptions>('textEmbedding.sentence', options, operatorOptionTypes)
   if (options.pool === 'none' || options.chunk?.pool === 'keep')
     throw new PipiloError('OPTION_INVALID', 'textEmbedding.sentence gives one vector a text.', {
       hint: "For a matrix of tokens use textEmbedding.transformers; for a vector a chunk, an embedder's stream.",
@@ -103,11 +118,17 @@ defineOperator('textEmbedding.sentence', (options: EmbeddingOperatorOptions = {}
   return embedding<string, Float32Array>('text', options, 256)
 })
 
-defineOperator('imageEmbedding.timm', (options: EmbeddingOperatorOptions = {}) =>
-  embedding<ImageInput, Float32Array | Matrix>('image', options, 8),
-)
+defineOperator('imageEmbedding.timm', (options: EmbeddingOperatorOptions = {}) => {
+  checkOptions<EmbeddingOperatorOptions>('imageEmbedding.timm', options, operatorOptionTypes)
+  return embedding<ImageInput, Float32Array | Matrix>('image', options, 8)
+})
 
-defineOperator('textImageEmbedding.clip', ({ modality, ...options }: TextImageEmbeddingOptions = {}) => {
+defineOperator('textImageEmbedding.clip', (given: TextImageEmbeddingOptions = {}) => {
+  checkOptions('textImageEmbedding.clip', given, {
+    ...without('tap', 'pool'),
+    modality: is.oneOf(['text', 'image']),
+  })
+  const { modality, ...options } = given
   if (modality === 'image')
     refusePrompt(options.prompt, "textImageEmbedding.clip with modality: 'image' embeds pictures")
   const batch = { text: 256, image: 8, both: 64 }[modality ?? 'both']
@@ -116,7 +137,12 @@ defineOperator('textImageEmbedding.clip', ({ modality, ...options }: TextImageEm
   )
 })
 
-defineOperator('imageDecode', ({ maxPixels }: ImageDecodeOptions = {}) => ({
+defineOperator('imageDecode', (options: ImageDecodeOptions = {}) => {
+  checkOptions<ImageDecodeOptions>('imageDecode', options, { maxPixels: is.count(1) })
+  return decoding(options)
+})
+
+const decoding = ({ maxPixels }: ImageDecodeOptions): BatchDefinition<ImageInput, RawImage> => ({
   batch: 1,
   // sharp decodes on threads of its own; decoded pictures are large, so not many wait.
   concurrency: Math.min(4, availableParallelism() + 1),
@@ -129,7 +155,7 @@ defineOperator('imageDecode', ({ maxPixels }: ImageDecodeOptions = {}) => ({
         ),
     }
   },
-}))
+})
 
 /**
  * Operators by name, for `pipe` and `dc`: those that come with Pipilo, and those of {@link defineOperator}.

@@ -1,6 +1,13 @@
 // Data collections: chains of operators over rows, run when they are read.
-import { PipiloError } from '../base/index.ts'
-import type { AnyInput, RawImage, ReadInput, ReadInputsOptions, TextImageInput } from '../embed/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
+import {
+  type AnyInput,
+  type RawImage,
+  type ReadInput,
+  type ReadInputsOptions,
+  readInputsOptionTypes,
+  type TextImageInput,
+} from '../embed/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type {
   ImageDecodeOptions,
@@ -79,7 +86,19 @@ export interface WindowOptions {
 }
 
 /** Options of {@link Chain.passages}. */
-export type PassagesOptions = Omit<ReadInputsOptions, 'as' | 'cwd' | 'stdin'>
+export type PassagesOptions = Omit<ReadInputsOptions, 'as' | 'cwd' | 'root' | 'stdin'>
+
+const { as: _as, cwd: _cwd, root: _root, stdin: _stdin, ...passagesOptionTypes } = readInputsOptionTypes
+
+/** Types of {@link WindowOptions}. */
+export const windowOptionTypes: OptionTable<WindowOptions> = { partial: is.flag }
+
+/** Types of {@link RunOptions}. */
+export const runOptionTypes: OptionTable<RunOptions> = {
+  onError: is.oneOf(['throw', 'skip', 'keep']),
+  signal: is.abortSignal,
+  onProgress: is.callback,
+}
 
 /** Run options with which failed rows are handed out. */
 type Keep = RunOptions & { readonly onError: 'keep' }
@@ -136,6 +155,7 @@ export class Chain<T> implements AsyncIterable<T> {
    * options reads; without one, 3 bytes count as a token.
    */
   passages(this: Chain<string>, options: PassagesOptions = {}): DataCollection<ReadInput> {
+    checkOptions<PassagesOptions>('passages', options, passagesOptionTypes)
     return this.flatMap(async function* passages(path: string) {
       const { readInputs, refuseModality } = await import('../embed/index.ts')
       for await (const input of readInputs([path], options)) {
@@ -156,7 +176,9 @@ export class Chain<T> implements AsyncIterable<T> {
    * Arrays of `size` values, one beginning at every `step`-th value (default 1). At the end they get shorter, as with
    * Towhee, RxJS's `bufferCount` and tf.data: `[1, 2, 3]` with size 2 gives `[1, 2], [2, 3], [3]`.
    */
-  window(size: number, step = 1, { partial = true }: WindowOptions = {}): DataCollection<T[]> {
+  window(size: number, step = 1, options: WindowOptions = {}): DataCollection<T[]> {
+    checkOptions<WindowOptions>('window', options, windowOptionTypes)
+    const { partial = true } = options
     return this.#then(windowStage('window', size, step, partial))
   }
 
@@ -201,6 +223,7 @@ export class Chain<T> implements AsyncIterable<T> {
   }
 
   async *#run(options: RunOptions) {
+    checkOptions<RunOptions>('a run', options, runOptionTypes)
     const { execute } = await import('./engine.ts')
     yield* execute(this.#source, this.#stages, new OpenForRun(), withListeners(options, this.#listeners))
   }
@@ -213,8 +236,10 @@ export type Listing<T> = Iterable<T> | AsyncIterable<T>
 export function asOperator<In, Out>(
   name: string,
   fn: ((value: In) => Out | Promise<Out>) | Operator<In, Out>,
-  { concurrency }: MapOptions = {},
+  options: MapOptions = {},
 ): Operator<In, Out> {
+  checkOptions<MapOptions>(name, options, { concurrency: is.count(1) })
+  const { concurrency } = options
   if (typeof fn === 'function') {
     const label = fn.name ? `${name}: ${fn.name}` : name
     return { name: label, each: fn, ...(concurrency !== undefined && { concurrency }) }

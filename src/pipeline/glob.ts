@@ -1,5 +1,5 @@
 // Collections of the paths that match patterns.
-import { PipiloError } from '../base/index.ts'
+import { checkOption, checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { type DataCollection, dc } from './collection.ts'
 
 export interface GlobOptions {
@@ -11,6 +11,13 @@ export interface GlobOptions {
   readonly absolute?: boolean
   /** Files and folders whose name begins with a dot, too. Default `false`. */
   readonly dot?: boolean
+}
+
+const globOptionTypes: OptionTable<GlobOptions> = {
+  cwd: is.text,
+  ignore: is.listOf(is.text),
+  absolute: is.flag,
+  dot: is.flag,
 }
 
 /**
@@ -30,7 +37,9 @@ export interface GlobOptions {
  */
 export function glob(...patterns: [string, ...(string | GlobOptions)[]]): DataCollection<string> {
   const last = patterns.at(-1)
-  const options = typeof last === 'object' ? last : {}
+  const options = last === undefined || typeof last === 'string' ? {} : last
+  checkOptions<GlobOptions>('glob', options, globOptionTypes)
+  checkOption('patterns', typeof last === 'string' ? patterns : patterns.slice(0, -1), is.listOf(is.name, 1))
   const wanted = patterns.filter((pattern) => typeof pattern === 'string')
   return dc({ [Symbol.asyncIterator]: () => paths(wanted, options) })
 }

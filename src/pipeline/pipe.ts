@@ -1,6 +1,12 @@
 // Builds pipes: functions over named columns, chained, checked when they are built.
-import { closest, PipiloError } from '../base/index.ts'
-import { asOperator, type Listing, type MapOptions, type WindowOptions } from './collection.ts'
+import { checkOptions, closest, PipiloError } from '../base/index.ts'
+import {
+  asOperator,
+  type Listing,
+  type MapOptions,
+  type WindowOptions,
+  windowOptionTypes,
+} from './collection.ts'
 import type {
   Arguments,
   Columns,
@@ -160,11 +166,9 @@ export class PipeBuilder<Inputs extends readonly string[], In, C, Y extends Yiel
    * Windows of `size` rows, one beginning at every `step`-th row (default 1): every column becomes the array of the
    * window's values. The end cuts the last ones short, unless `partial` is false.
    */
-  window(
-    size: number,
-    step = 1,
-    { partial = true }: WindowOptions = {},
-  ): PipeBuilder<Inputs, In, Windowed<C>, 'many'> {
+  window(size: number, step = 1, options: WindowOptions = {}): PipeBuilder<Inputs, In, Windowed<C>, 'many'> {
+    checkOptions<WindowOptions>('window', options, windowOptionTypes)
+    const { partial = true } = options
     const join = (rows: unknown[]): Slots => {
       const slots = rows as Slots[]
       return slots[0]!.map((_, place) => slots.map((row) => row[place]))

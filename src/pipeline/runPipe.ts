@@ -1,6 +1,6 @@
 // Runs pipes: on one row, on batches, on streams.
-import { PipiloError } from '../base/index.ts'
-import { withListeners } from './collection.ts'
+import { checkOptions, PipiloError } from '../base/index.ts'
+import { runOptionTypes, withListeners } from './collection.ts'
 import type { CallResult, Yield } from './columns.ts'
 import { FailedRow } from './failedRow.ts'
 import { OpenUntilDisposed } from './opener.ts'
@@ -61,6 +61,7 @@ export function makePipe<Args extends unknown[], In, Row, Y extends Yield>(
   const leave = leaving<Row>(plan)
 
   async function* stream(source: Source<In>, options: RunOptions = {}): AsyncGenerator<Row, void, undefined> {
+    checkOptions<RunOptions>('a run', options, runOptionTypes)
     const { execute } = await import('./engine.ts')
     for await (const { items } of execute(source, stages, opener, withListeners(options, listeners))) {
       for (const item of items) {

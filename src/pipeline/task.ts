@@ -1,10 +1,11 @@
 // Models as functions: `pipeline('text-embedding')` and its relatives.
-import { closest, PipiloError } from '../base/index.ts'
+import { checkOption, checkOptions, closest, is, PipiloError } from '../base/index.ts'
 import {
   type AnyInput,
   type Embedder,
   type EmbedderOptions,
   type EmbedOptions,
+  embedderOptionTypes,
   type Input,
   refusePrompt,
   type TextImageInput,
@@ -92,8 +93,10 @@ export function pipeline<T extends SingleTask>(
   task: T,
   options?: PipelineOptions,
 ): Promise<Pipeline<TaskInput<T>>>
-export async function pipeline(task: Task, { model, ...options }: PipelineOptions = {}): Promise<unknown> {
+export async function pipeline(task: Task, given: PipelineOptions = {}): Promise<unknown> {
   const modality = checkTask(task)
+  checkOptions<PipelineOptions>('pipeline', given, { ...embedderOptionTypes, model: is.any })
+  const { model, ...options } = given
   const { embedder, release } = await share(model ?? defaultModel(modality), options)
   try {
     checkModality(embedder, modality)
@@ -121,7 +124,12 @@ export async function pipeline(task: Task, { model, ...options }: PipelineOption
   })
 }
 
-function checkTask(task: string): OperatorModality {
+function checkTask(task: unknown): OperatorModality {
+  checkOption('task', task, is.text)
+  return modalityOf(String(task))
+}
+
+function modalityOf(task: string): OperatorModality {
   if (Object.hasOwn(modalities, task)) return modalities[task as Task]
   const tasks = Object.keys(modalities)
   const near = closest(task, tasks)

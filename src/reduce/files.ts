@@ -1,5 +1,5 @@
 // Reducers as safetensors files: their numbers, and what they are as JSON in the metadata.
-import { PipiloError } from '../base/index.ts'
+import { PipiloError, parseJson } from '../base/index.ts'
 import { loadTensor } from '../graph/index.ts'
 import { readSafetensors, writeSafetensors } from '../models/index.ts'
 import type { Tensor } from '../tensor/index.ts'
@@ -51,7 +51,12 @@ export class SavedReducer {
 
   tensor(name: string, dtype: Tensor['dtype'], rank: number): Tensor {
     const found = this.#tensors.get(name)
-    if (found?.dtype === dtype && found.shape.length === rank) return found
+    if (found?.dtype === dtype && found.shape.length === rank) {
+      const { data } = found
+      const isFloat = data instanceof Float64Array || data instanceof Float32Array
+      if (!isFloat || data.every(Number.isFinite)) return found
+      throw this.#invalid(`has numbers in '${name}' that are not finite`)
+    }
     throw this.#invalid(`has no ${dtype} tensor '${name}' of ${rank} axes`)
   }
 
@@ -96,7 +101,7 @@ export async function readReducer(path: string): Promise<SavedReducer> {
   const { tensors, metadata } = await readSafetensors(path)
   let settings: unknown
   try {
-    settings = JSON.parse(metadata.get(KEY) ?? '')
+    settings = parseJson(metadata.get(KEY) ?? '')
   } catch (cause) {
     throw invalid(path, 'holds no reducer', cause)
   }

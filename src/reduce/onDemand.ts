@@ -1,5 +1,7 @@
 // Functions of this room's door; each loads its code with its first call.
-import { lazily } from '../base/index.ts'
+
+import { lazily, withOptions } from '../base/index.ts'
+import * as types from './optionTypes.ts'
 
 /**
  * Principal component analysis: the directions along which vectors vary most.
@@ -21,7 +23,7 @@ import { lazily } from '../base/index.ts'
  *   `OPTION_INVALID` for more components than rows or columns, and for `whiten` along directions without variance, `ABORTED`
  */
 export const pca = {
-  fit: lazily(async () => (await import('./linear/pca.ts')).fitPca),
+  fit: lazily(async () => withOptions('pca.fit', 1, types.pca, (await import('./linear/pca.ts')).fitPca)),
 }
 
 /**
@@ -42,7 +44,9 @@ export const pca = {
  * @throws what `pca.fit` throws
  */
 export const incrementalPca = {
-  fit: lazily(async () => (await import('./linear/pca.ts')).fitIncrementalPca),
+  fit: lazily(async () =>
+    withOptions('incrementalPca.fit', 1, types.pca, (await import('./linear/pca.ts')).fitIncrementalPca),
+  ),
 }
 
 /**
@@ -56,7 +60,9 @@ export const incrementalPca = {
  * @throws what `pca.fit` throws; `OPTION_INVALID` for data without variance in a direction, unless `epsilon` is above 0
  */
 export const whitening = {
-  fit: lazily(async () => (await import('./linear/whitening.ts')).fitWhitening),
+  fit: lazily(async () =>
+    withOptions('whitening.fit', 1, types.whitening, (await import('./linear/whitening.ts')).fitWhitening),
+  ),
 }
 
 /**
@@ -73,7 +79,9 @@ export const whitening = {
  *
  * @throws what `pca.fit` throws
  */
-export const singularValues = lazily(async () => (await import('./linear/singularValues.ts')).singularValues)
+export const singularValues = lazily(async () =>
+  withOptions('singularValues', 1, types.fit, (await import('./linear/singularValues.ts')).singularValues),
+)
 
 /**
  * Linear discriminant analysis: the directions along which classes lie apart, as against the spread within them.
@@ -90,7 +98,7 @@ export const singularValues = lazily(async () => (await import('./linear/singula
  *   components than classes − 1 or columns; what `pca.fit` throws
  */
 export const lda = {
-  fit: lazily(async () => (await import('./linear/lda.ts')).fitLda),
+  fit: lazily(async () => withOptions('lda.fit', 2, types.lda, (await import('./linear/lda.ts')).fitLda)),
 }
 
 /**
@@ -104,7 +112,14 @@ export const lda = {
  * @throws `OPTION_INVALID` for more components than columns; what `pca.fit` throws
  */
 export const randomProjection = {
-  fit: lazily(async () => (await import('./linear/randomProjection.ts')).fitRandomProjection),
+  fit: lazily(async () =>
+    withOptions(
+      'randomProjection.fit',
+      1,
+      types.randomProjection,
+      (await import('./linear/randomProjection.ts')).fitRandomProjection,
+    ),
+  ),
 }
 
 /**
@@ -122,7 +137,9 @@ export const randomProjection = {
  *   numbers; what `pca.fit` throws
  */
 export const kernelPca = {
-  fit: lazily(async () => (await import('./kernel/kernelPca.ts')).fitKernelPca),
+  fit: lazily(async () =>
+    withOptions('kernelPca.fit', 1, types.kernelPca, (await import('./kernel/kernelPca.ts')).fitKernelPca),
+  ),
 }
 
 /**
@@ -144,7 +161,7 @@ export const kernelPca = {
  * @see https://arxiv.org/abs/1802.03426
  */
 export const umap = {
-  fit: lazily(async () => (await import('./maps/umap.ts')).fitUmap),
+  fit: lazily(async () => withOptions('umap.fit', 1, types.umap, (await import('./maps/umap.ts')).fitUmap)),
 }
 
 /**
@@ -163,7 +180,7 @@ export const umap = {
  * @see https://jmlr.org/papers/v15/vandermaaten14a.html
  */
 export const tsne = {
-  fit: lazily(async () => (await import('./maps/tsne.ts')).fitTsne),
+  fit: lazily(async () => withOptions('tsne.fit', 1, types.tsne, (await import('./maps/tsne.ts')).fitTsne)),
 }
 
 /**
@@ -179,8 +196,13 @@ export const tsne = {
  *
  * @throws `INPUT_INVALID` for as many rows as there are not places, and for rows with NaN; `OPTION_INVALID` for a `k` of half the rows or more
  */
-export const trustworthiness = lazily(
-  async () => (await import('./maps/trustworthiness.ts')).measureTrustworthiness,
+export const trustworthiness = lazily(async () =>
+  withOptions(
+    'trustworthiness',
+    2,
+    types.trustworthiness,
+    (await import('./maps/trustworthiness.ts')).measureTrustworthiness,
+  ),
 )
 
 /**
@@ -212,7 +234,9 @@ export const loadReducer = lazily(async () => (await import('./load.ts')).loadRe
  *
  * @throws `INPUT_INVALID` for no vectors and for NaN (see `onError`), `DIMENSION_MISMATCH`, `OPTION_INVALID`
  */
-export const quantize = lazily(async () => (await import('./quantized/quantize.ts')).quantizeRows)
+export const quantize = lazily(async () =>
+  withOptions('quantize', 2, types.quantize, (await import('./quantized/quantize.ts')).quantizeRows),
+)
 
 /**
  * Reads vectors that `Quantized.save` wrote.
@@ -236,6 +260,11 @@ export const loadQuantized = lazily(async () => (await import('./quantized/quant
  *
  * @throws what {@link quantize} throws
  */
-export const compareQuantized = lazily(
-  async () => (await import('./quantized/compare.ts')).compareQuantizations,
+export const compareQuantized = lazily(async () =>
+  withOptions(
+    'compareQuantized',
+    2,
+    types.compareQuantized,
+    (await import('./quantized/compare.ts')).compareQuantizations,
+  ),
 )

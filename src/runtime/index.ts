@@ -1,5 +1,6 @@
 // Door of runtime/: compiling graphs to sessions, running them, and the cache of converted weights.
 
+export { compileOptionTypes } from './compileOptions.ts'
 export { fileIdentity } from './node/fileIdentity.ts'
 export { libraryVersion } from './node/libraryVersion.ts'
 export { readNote, writeNote } from './node/notes.ts'

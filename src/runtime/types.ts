@@ -42,6 +42,14 @@ export interface CompileOptions {
    * Conv, MatMul and Gemm, where optimising takes longer than a first run. Without effect on 0 workers or with `profile`.
    */
   early?: boolean
+  /**
+   * Run the graph in child processes, one for each of `workers` (at least 1), for files from strangers: some graphs end the process that ONNX Runtime
+   * runs in. There, that is the call's error (`RUNTIME_DIED`, which says the signal), and the next call starts a new child. Aborting a call
+   * that has begun ends its child. Inputs and outputs are copied between the processes. Default `false`.
+   */
+  isolate?: boolean
+  /** Stops the opening, with code `ABORTED`; with `isolate` its process ends at once, whatever the graph does. */
+  signal?: AbortSignal
   /** Write ONNX Runtime's profile to files with this prefix. */
   profile?: string
   /**
@@ -53,7 +61,7 @@ export interface CompileOptions {
 }
 
 export interface RunOptions {
-  /** Rejects the call with code `ABORTED`. A run that has begun inside the native library ends first and is dropped. */
+  /** Rejects the call with code `ABORTED`. A run that has begun inside the native library ends first and is dropped; with `isolate` its process is ended. */
   signal?: AbortSignal
 }
 

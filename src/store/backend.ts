@@ -36,6 +36,12 @@ export interface Nearest {
  */
 export interface BackendTable {
   readonly info: CollectionInfo
+  /** The folder of the database; undefined on object storage. */
+  readonly folder: string | undefined
+  /** A text that is kept beside the rows. */
+  note(): Promise<string | undefined>
+  /** Changes that text, in a turn of its own. */
+  changeNote(change: (before: string | undefined) => string): Promise<void>
   /** Inserts or replaces by id; ids are distinct. Rows are committed when it resolves. Calls may overlap. */
   upsert(rows: readonly StoredRow[], options: WriteOptions): Promise<void>
   /** By cosine, which is the score. Throws `OPTION_INVALID` for predicates on fields that no row ever had. */

@@ -1,13 +1,16 @@
 // Collections over any backend: checks rows, ids, vectors and filters before the backend sees them.
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, is, isPlainObject, type OptionTable, PipiloError, shownValue } from '../base/index.ts'
 import type { Input } from '../embed/index.ts'
 import type { BackendTable, StoredRow } from './backend.ts'
+import { remembered, written } from './filesMemory.ts'
 import { holdsAlways, isMetadataValue, isWellFormed, parseFilter, reserved, storedValue } from './filter.ts'
 import { QueryModel } from './queryModel.ts'
-import { searchWith } from './searching.ts'
+import { searchOptionTypes, searchWith } from './searching.ts'
 import type {
   Collection,
+  CollectionOptions,
   Field,
+  FilesMemory,
   Filter,
   Hit,
   Metadata,
@@ -31,11 +34,11 @@ export class CheckedCollection implements Collection {
   readonly #model: QueryModel
   #closing: Promise<void> | undefined
 
-  constructor(name: string, table: BackendTable, onClose: () => void) {
+  constructor(name: string, table: BackendTable, onClose: () => void, options: CollectionOptions = {}) {
     this.name = name
     this.#table = table
     this.#onClose = onClose
-    this.#model = new QueryModel(name, table.info)
+    this.#model = new QueryModel(name, table.info, options)
   }
 
   get dimensions() {
@@ -52,9 +55,24 @@ export class CheckedCollection implements Collection {
 
   async upsert(rows: readonly Row[], options: WriteOptions = {}): Promise<void> {
     const table = this.#open()
+    checkOptions<WriteOptions>('upsert', options, writeOptionTypes)
+    if (!Array.isArray(rows)) throw noList('upsert', rows, 'rows')
     const last = new Map<string, StoredRow>()
     for (const [index, row] of rows.entries()) {
       checkId(row?.id, `Row ${index}`)
+      if (row.id === '')
+        throw new PipiloError('INPUT_INVALID', `Row ${index} has an empty id.`, { input: 'id' })
+      const odd = Object.keys(row).find((name) => !['id', 'vector', 'metadata'].includes(name))
+      if (odd !== undefined) {
+        throw new PipiloError(
+          'INPUT_INVALID',
+          `Row ${JSON.stringify(row.id)} has a ${odd}, which no row has.`,
+          {
+            input: row.id,
+            hint: `A row is { id, vector, metadata }; put it into the metadata: { ${odd}: … }.`,
+          },
+        )
+      }
       const vector = checkVector(row.vector, this.dimensions, `Row ${JSON.stringify(row.id)}`, row.id)
       last.set(row.id, { id: row.id, vector, metadata: checkMetadata(row) })
     }
@@ -63,6 +81,7 @@ export class CheckedCollection implements Collection {
 
   async search(query: Query, options: SearchOptions = {}): Promise<Hit[]> {
     const table = this.#open()
+    checkOptions<SearchOptions>('search', options, searchOptionTypes)
     return searchWith(this.name, table, query, options, async (input) => {
       const vector =
         input instanceof Float32Array || Array.isArray(input)
@@ -73,12 +92,12 @@ export class CheckedCollection implements Collection {
   }
 
   async get(ids: readonly string[]) {
-    const found = await this.#open().get(checkIds(ids))
+    const found = await this.#open().get(checkIds('get', ids))
     return ids.map((id) => found.get(id))
   }
 
   async metadata(ids: readonly string[]): Promise<(Metadata | undefined)[]> {
-    const found = await this.#open().metadata(checkIds(ids))
+    const found = await this.#open().metadata(checkIds('metadata', ids))
     return ids.map((id) => found.get(id))
   }
 
@@ -88,7 +107,9 @@ export class CheckedCollection implements Collection {
 
   async delete(which: readonly string[] | Filter, options: WriteOptions = {}): Promise<number> {
     const table = this.#open()
-    if (isList(which)) return checkIds(which).length > 0 ? this.#finish(table.delete(which, options)) : 0
+    checkOptions<WriteOptions>('delete', options, writeOptionTypes)
+    if (isList(which))
+      return checkIds('delete', which).length > 0 ? this.#finish(table.delete(which, options)) : 0
     const predicates = parseFilter(which)
     if (holdsAlways(predicates)) {
       throw new PipiloError('OPTION_INVALID', 'A filter without any condition would delete every row.', {
@@ -106,12 +127,30 @@ export class CheckedCollection implements Collection {
     return this.#open().fields()
   }
 
+  async filesMemory(): Promise<FilesMemory | undefined> {
+    const table = this.#open()
+    return remembered(await table.note(), table.folder)
+  }
+
+  async rememberFiles(change: (before: FilesMemory | undefined) => FilesMemory): Promise<FilesMemory> {
+    const table = this.#open()
+    let memory: FilesMemory | undefined
+    const note = (before: string | undefined) => {
+      memory = change(remembered(before, table.folder))
+      return written(memory, table.folder)
+    }
+    await this.#finish(table.changeNote(note))
+    return memory!
+  }
+
   async bytes(): Promise<number> {
     return this.#open().bytes()
   }
 
   async optimize(options: OptimizeOptions = {}): Promise<void> {
-    await this.#finish(this.#open().optimize(options))
+    const table = this.#open()
+    checkOptions<OptimizeOptions>('optimize', options, { alone: is.flag })
+    await this.#finish(table.optimize(options))
   }
 
   close(): Promise<void> {
@@ -144,7 +183,16 @@ export class CheckedCollection implements Collection {
 
 const isList = (which: readonly string[] | Filter): which is readonly string[] => Array.isArray(which)
 
-function checkIds(ids: readonly string[]): readonly string[] {
+const writeOptionTypes: OptionTable<WriteOptions> = { signal: is.abortSignal }
+
+function noList(door: string, given: unknown, what: string): PipiloError {
+  return new PipiloError('INPUT_INVALID', `${door} takes an array of ${what}, not ${shownValue(given)}.`, {
+    input: what,
+  })
+}
+
+function checkIds(door: string, ids: readonly string[]): readonly string[] {
+  if (!Array.isArray(ids)) throw noList(door, ids, 'ids')
   ids.forEach((id, index) => {
     checkId(id, `Entry ${index} of the ids`)
   })
@@ -211,7 +259,6 @@ export function checkVector(
 }
 
 function checkMetadata({ id, metadata = {} }: Row): Metadata {
-  const entries = Object.entries(metadata)
   const fail = (
     what: string,
     hint = 'Metadata is a flat object of strings, finite numbers, booleans, dates and null.',
@@ -220,6 +267,8 @@ function checkMetadata({ id, metadata = {} }: Row): Metadata {
       input: id,
       hint,
     })
+  if (!isPlainObject(metadata)) throw fail(`is ${shownValue(metadata)}`)
+  const entries = Object.entries(metadata)
   if (entries.length > MAX_KEYS) throw fail(`has ${entries.length} fields, more than ${MAX_KEYS}`)
   for (const entry of entries) {
     const [key, given] = entry
@@ -229,6 +278,7 @@ function checkMetadata({ id, metadata = {} }: Row): Metadata {
         `"${reserved.join('" and "')}" are words of filters; call the field otherwise.`,
       )
     }
+    if (key === '') throw fail("has a field's name that is empty")
     if (key.length > MAX_KEY_LENGTH) throw fail(`has a field's name of ${key.length} characters`)
     if (!isWellFormed(key)) throw fail("has a field's name that is not valid Unicode")
     const value = storedValue(given, `${JSON.stringify(key)} in the metadata of row ${JSON.stringify(id)}`)

@@ -26,7 +26,10 @@ async function follow(specs: string[], every = 50) {
   const gone = new Set<string>()
   /** Asks until all of it has been told: one look may come between two writes. */
   return async (changed: string[], removed: string[] = []) => {
-    while (changed.some((path) => !told.has(join(cwd, path))) || removed.some((path) => !gone.has(path))) {
+    while (
+      changed.some((path) => !told.has(join(cwd, path))) ||
+      removed.some((path) => !gone.has(join(cwd, path)))
+    ) {
       const { value, done } = await changes.next()
       if (done) throw new Error('It has ended.')
       for (const path of value.changed) told.add(path)
@@ -35,7 +38,7 @@ async function follow(specs: string[], every = 50) {
     const all = [[...told].sort(), [...gone].sort()]
     told.clear()
     gone.clear()
-    expect(all).toEqual([changed.map((path) => join(cwd, path)).sort(), removed.sort()])
+    expect(all).toEqual([changed, removed].map((paths) => paths.map((path) => join(cwd, path)).sort()))
   }
 }
 

@@ -3,7 +3,7 @@ import { type FSWatcher, watch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PipiloError } from '../base/index.ts'
+import { checkOption, checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { displayPath, findFiles, rootOf } from '../embed/index.ts'
 import type { Collection, WriteOptions } from './types.ts'
 
@@ -14,7 +14,7 @@ const PATHS_AT_ONCE = 1000
 export interface FileChanges {
   /** New or changed, by absolute path. */
   readonly changed: readonly string[]
-  /** Gone, by the path that their rows have. Nothing has gone where nothing can be looked for: below a folder that is missing, empty or unreadable. */
+  /** Gone, by absolute path. Nothing has gone where nothing can be looked for: below a folder that is missing, empty or unreadable. */
   readonly removed: readonly string[]
 }
 
@@ -29,11 +29,20 @@ export interface FileChangesOptions {
   readonly signal?: AbortSignal
 }
 
+const types: OptionTable<FileChangesOptions> = {
+  cwd: is.text,
+  every: is.numeric(0),
+  quiet: is.numeric(0),
+  signal: is.abortSignal,
+}
+
 /** See `fileChanges` in onDemand.ts. */
 export async function fileChanges(
   specs: readonly string[],
   options: FileChangesOptions = {},
 ): Promise<AsyncGenerator<FileChanges>> {
+  checkOption('paths', specs, is.listOf(is.name))
+  checkOptions<FileChangesOptions>('fileChanges', options, types)
   const cwd = resolve(options.cwd ?? '.')
   const foreign = specs.find((spec) => spec === '-' || /^https?:/i.test(spec))
   if (foreign !== undefined)
@@ -69,7 +78,7 @@ async function* follow(
       if (changed.length === 0 && removed.length === 0) continue
       yield {
         changed: changed.map(([path]) => path),
-        removed: removed.map((path) => displayPath(path, cwd)),
+        removed,
       }
     }
   } finally {
@@ -107,16 +116,18 @@ async function look(specs: readonly string[], cwd: string): Promise<Look> {
   }
 }
 
-/** Removes the rows of files that have gone; resolves to how many there were. */
+/** Removes the rows of files that have gone, by their paths (relative to the working folder); resolves to how many there were. */
 export async function removeFiles(
   collection: Collection,
   paths: readonly string[],
   options: WriteOptions = {},
 ): Promise<number> {
   const ofFiles = (await collection.fields()).some(({ name }) => name === 'path')
+  const root = (await collection.filesMemory())?.root ?? resolve('.')
+  const named = paths.map((path) => displayPath(resolve(path), root))
   let removed = 0
-  for (let i = 0; ofFiles && i < paths.length; i += PATHS_AT_ONCE)
-    removed += await collection.delete({ path: { in: paths.slice(i, i + PATHS_AT_ONCE) } }, options)
+  for (let i = 0; ofFiles && i < named.length; i += PATHS_AT_ONCE)
+    removed += await collection.delete({ path: { in: named.slice(i, i + PATHS_AT_ONCE) } }, options)
   return removed
 }
 

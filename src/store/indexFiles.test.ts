@@ -1,3 +1,4 @@
+import { execFile, execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
@@ -102,6 +103,7 @@ describe('indexFiles', () => {
       unchanged: 0,
       pruned: 0,
       replaced: 0,
+      stale: 0,
       kept: [],
       skipped: [],
       skippedCount: 0,
@@ -151,15 +153,89 @@ describe('indexFiles', () => {
     expect(await ids()).toEqual(['notes/a.txt:1', 'notes/c.md:1'])
   })
 
-  it('does not prune what it could not read', async () => {
+  it('counts rows of what cannot be read any more, and prunes them where that is what the file holds', async () => {
     write('a.txt', 'one\ntwo\n')
-    await run(['a.txt'])
+    write('b.txt', 'three\n')
+    await run(['a.txt', 'b.txt'])
     write('a.txt', Buffer.from('\x7fELF\0', 'latin1'))
-    const report = await run(['a.txt'], { prune: true, onError: 'skip' })
-    expect(report).toMatchObject({ pruned: 0, skippedCount: 1 })
-    write('a.txt', '')
-    expect(await run(['a.txt'], { prune: true, onError: 'skip' })).toMatchObject({ pruned: 2 })
+    const skip = { onError: 'skip' } as const
+    expect(await run(['a.txt', 'b.txt'], skip)).toMatchObject({ pruned: 0, stale: 2, skippedCount: 1 })
+    expect(await ids()).toHaveLength(3)
+    expect(await run(['a.txt'], { ...skip, prune: true })).toMatchObject({ pruned: 2, stale: 0 })
+    write('b.txt', Buffer.from('caf\xe9\n', 'latin1'))
+    expect(await run(['b.txt'], skip)).toMatchObject({ stale: 1, skippedCount: 1 })
+    expect(await run(['b.txt'], { ...skip, prune: true })).toMatchObject({ pruned: 1, stale: 0 })
+    expect(await ids()).toEqual([])
   })
+
+  it('counts rows of a table that were read before and cannot be now', async () => {
+    write('t.csv', 'text\nowl\nwren\n')
+    const passages = { by: 'passage' } as const
+    await run(['t.csv'], passages)
+    write('t.csv', 'text\nowl\nwren,too,many\n')
+    expect(await run(['.'], passages)).toMatchObject({ unchanged: 1, stale: 1, skippedCount: 1, replaced: 0 })
+    expect(await ids()).toEqual(['t.csv#L2', 't.csv#L3'])
+    expect(await run(['.'], { ...passages, prune: true })).toMatchObject({ pruned: 1, stale: 0 })
+    expect(await ids()).toEqual(['t.csv#L2'])
+  })
+
+  it('gives a file one id, wherever a run is started', async () => {
+    write('pt/x.txt', 'owl')
+    write('other/x.txt', 'wren')
+    const inside = (folder: string, prune = false) => run(['.'], { cwd: join(cwd, folder), prune })
+    expect(await inside('pt')).toMatchObject({ indexed: 1 })
+    expect(await inside('other', true)).toMatchObject({ indexed: 1, pruned: 0 })
+    expect(await run(['pt', 'other'], { prune: true })).toMatchObject({ indexed: 0, unchanged: 2, pruned: 0 })
+    const other = join(cwd, 'other/x.txt').replaceAll('\\', '/')
+    expect(await ids()).toEqual([`${other}:1`, 'x.txt:1'].sort())
+    // Moved together with its database, it is the same.
+    expect(await collection.filesMemory()).toEqual({ root: join(cwd, 'pt') })
+  })
+
+  it('takes up the folder that an older collection was made in, and refuses another', async () => {
+    write('here/a.txt', 'owl')
+    write('there/b.txt', 'wren')
+    const { vectors } = await embedder.embed(['owl'])
+    const metadata = { path: 'a.txt', line: 1, text: 'owl', sha256: 'x' }
+    await collection.upsert([{ id: 'a.txt:1', vector: vectors[0]!, metadata }])
+    const there = run(['.'], { cwd: join(cwd, 'there') })
+    await expect(there).rejects.toMatchObject({ code: 'COLLECTION_MISMATCH' })
+    expect(await run(['.'], { cwd: join(cwd, 'here') })).toMatchObject({ indexed: 1 })
+    expect(await run(['.'], { cwd: join(cwd, 'there') })).toMatchObject({ indexed: 1 })
+    expect(await collection.count()).toBe(2)
+  })
+
+  it('remembers columns, encoding and the length of passages', async () => {
+    write('t.csv', 'name;note\nowl;night\nwren;small\n')
+    const passages = { by: 'passage' } as const
+    await run(['t.csv'], { ...passages, columns: ['note'], chunk: { tokens: 32 }, encoding: 'latin1' })
+    expect(await run(['t.csv'], passages)).toMatchObject({ indexed: 0, unchanged: 2 })
+    expect(await collection.filesMemory()).toMatchObject({
+      columns: ['note'],
+      chunk: { tokens: 32 },
+      encoding: 'latin1',
+    })
+    expect(await run(['t.csv'], { ...passages, columns: ['name'] })).toMatchObject({ indexed: 2 })
+    expect(await run(['t.csv'], passages)).toMatchObject({ unchanged: 2 })
+  })
+
+  it.skipIf(process.platform === 'win32')(
+    'skips a pipe that was found, and says so; a named one is read',
+    async () => {
+      write('notes/a.txt', 'owl')
+      const pipe = join(cwd, 'notes/pipe')
+      execFileSync('mkfifo', [pipe])
+      expect(await run(['notes'])).toMatchObject({ indexed: 1, skippedCount: 1 })
+      const stop = new AbortController()
+      const waiting = run(['notes/pipe'], { signal: stop.signal })
+      setTimeout(() => stop.abort(), 50)
+      await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' })
+      const reading = run(['notes/pipe'], { onProgress: () => {} })
+      execFile('sh', ['-c', 'printf "one\\ntwo\\n" > "$0"', pipe])
+      expect(await reading).toMatchObject({ indexed: 2 })
+      expect(await ids()).toEqual(['notes/a.txt:1', 'notes/pipe:1', 'notes/pipe:2'])
+    },
+  )
 
   it('lists what it has no use for in a folder, and objects when it is named', async () => {
     write('notes/a.txt', 'one\n')

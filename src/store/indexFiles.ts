@@ -1,11 +1,17 @@
 // Indexes files into a collection: reads, embeds what is new or changed, writes, and removes what is gone.
-import { abortError, PipiloError } from '../base/index.ts'
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { abortError, checkOption, checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import {
   type ChunkOptions,
   type Embedder,
   inputFor,
   isOfFile,
+  onErrorType,
   type Prompt,
+  passageChunk,
+  pathsOf,
+  promptType,
   type ReadBy,
   type ReadInput,
   readInputs,
@@ -18,6 +24,7 @@ import {
 import type { InputModality } from '../models/index.ts'
 import { checkVector } from './collection.ts'
 import { isSame, isUnchanged, metadataBy, metadataOf, sha256Of } from './fileMetadata.ts'
+import { filesMemory } from './filesMemory.ts'
 import { type KeptRows, prune, type ReadSpec, replace, SeenIds } from './prune.ts'
 import { checkSameKind } from './sameKind.ts'
 import type { Collection, Metadata, Row } from './types.ts'
@@ -36,7 +43,10 @@ export interface IndexFilesOptions {
   readonly embedder: Pick<Embedder, 'name' | 'modality' | 'recipe' | 'dimensions' | 'embed'> &
     Partial<Pick<Embedder, 'model' | 'card'>>
   readonly collection: Collection
-  /** Folder that paths and ids are relative to. Default: the working directory. */
+  /**
+   * Folder that paths are relative to. Default: the working directory. Ids are relative to that of the collection's first run, which it remembers
+   * (`filesMemory`): so a file has one id, wherever a run is started.
+   */
   readonly cwd?: string
   /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
   readonly as?: InputModality
@@ -49,7 +59,10 @@ export interface IndexFilesOptions {
   readonly by?: ReadBy
   /** Length of passages and what neighbours share where a paragraph is cut, in tokens. Default: the embedder's `chunk`, else at most 128, and 32. */
   readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
-  /** Columns of CSV, JSON lines and Parquet files, and the encoding of files that are not UTF-8: see `readInputs`. */
+  /**
+   * Columns of CSV, JSON lines and Parquet files, and the encoding of files that are not UTF-8: see `readInputs`. Default of these, and of `chunk`:
+   * as the last run that said them, which the collection remembers.
+   */
   readonly columns?: readonly string[]
   readonly encoding?: string
   /**
@@ -88,6 +101,25 @@ export interface IndexFilesOptions {
   readonly onProgress?: (event: IndexProgress) => void
 }
 
+const types: OptionTable<IndexFilesOptions> = {
+  embedder: is.instance('an embedder', 'embed', 'recipe', 'modality'),
+  collection: is.instance('a collection', 'upsert', 'rows'),
+  cwd: is.text,
+  as: is.oneOf(['text', 'image', 'tensor']),
+  only: is.oneOf(['text', 'image', 'tensor']),
+  by: is.oneOf(['passage', 'line']),
+  chunk: passageChunk,
+  columns: is.names,
+  encoding: is.name,
+  metadata: is.callback,
+  prune: is.either(is.flag, is.oneOf(['all'])),
+  onError: onErrorType,
+  prompt: promptType,
+  batch: is.count(1),
+  signal: is.abortSignal,
+  onProgress: is.callback,
+}
+
 /** A file whose rows get metadata. */
 export interface IndexedFile {
   /** As in ids and metadata. */
@@ -105,6 +137,11 @@ export interface IndexReport {
   readonly pruned: number
   /** Rows that were removed because their file was read anew and has other passages now. */
   readonly replaced: number
+  /**
+   * Rows of what was read before and cannot be any more (a file that is damaged now, a row of a table): they are as they were. `prune` removes
+   * them, but for files that the system does not let read.
+   */
+  readonly stale: number
   /** Rows that `prune` left where they are, because their files could not be looked for: by path, with the reason. */
   readonly kept: readonly KeptRows[]
   /** Inputs that were left out and why; the first 10,000. */
@@ -125,17 +162,26 @@ export async function indexFiles(
   paths: string | Iterable<string> | AsyncIterable<string>,
   options: IndexFilesOptions,
 ): Promise<IndexReport> {
+  checkOptions<IndexFilesOptions>('indexFiles', options, types)
+  // Neither has a default.
+  checkOption('embedder', options?.embedder, types.embedder)
+  checkOption('collection', options?.collection, types.collection)
+  const specs = pathsOf(paths)
   const { collection, embedder, signal, onProgress } = options
   await checkSameKind(collection.name, collection, embedder)
   const prompt = documentPrompt(options)
   // Checks the prompt even if no input has changed and nothing will be embedded.
   if (options.prompt !== undefined) await embedder.embed([], { prompt: options.prompt })
-  const specs = typeof paths === 'string' ? [paths] : paths
   const run = new Run({ ...options, ...(prompt !== undefined && { prompt }) })
   const rowsBefore = await collection.count()
   const by = options.by ?? (await wayOf(collection, rowsBefore))
+  const cwd = resolve(options.cwd ?? '.')
+  const memory = await filesMemory(collection, { cwd, ...pick(options, 'chunk', 'columns', 'encoding') })
+  const { root } = memory
   const reading = {
-    ...pick(options, 'as', 'cwd', 'chunk', 'columns', 'encoding'),
+    ...pick(options, 'as'),
+    ...memory,
+    cwd,
     ...(prompt !== undefined && { prompt }),
     by,
     embedder,
@@ -146,7 +192,7 @@ export async function indexFiles(
 
   let total: number | undefined
   const counting = new AbortController()
-  if (onProgress && Array.isArray(specs) && !specs.includes('-')) {
+  if (onProgress && Array.isArray(specs) && !specs.includes('-') && !(await haveSpecial(specs, cwd))) {
     count(of(options.only, readInputs(specs, { ...reading, signal: counting.signal }))).then(
       (inputs) => {
         total = inputs
@@ -185,14 +231,17 @@ export async function indexFiles(
     counting.abort()
     await commit.catch(() => {})
   }
-  const { cwd = '.' } = options
   const all = options.prune === 'all'
   // Rows of files that have other passages now would be found beside those.
-  const replaced = rowsBefore > 0 ? await replace(collection, { seen, by, signal }) : 0
+  const { left } = run
+  const changed =
+    rowsBefore > 0
+      ? await replace(collection, { seen, by, ...left, prune: Boolean(options.prune), signal })
+      : { replaced: 0, pruned: 0, stale: 0 }
   const removal = options.prune
-    ? await prune(collection, read, { cwd, seen, all, signal })
+    ? await prune(collection, read, { cwd, root, seen, all, signal })
     : { pruned: 0, kept: [] }
-  return run.report({ ...removal, replaced })
+  return run.report({ ...removal, ...changed, pruned: changed.pruned + removal.pruned })
 }
 
 /** Rows that are looked at for the way in which a collection's texts were read. */
@@ -229,6 +278,8 @@ class Run {
   readonly #reading: Metadata
   readonly #skipped: IndexReport['skipped'] = []
   readonly #kinds = new SkippedKinds()
+  /** Ids and paths of what was left out: because of what is in it, and because it could not be looked into. */
+  readonly left = { unfit: new SeenIds(), unread: new SeenIds() }
   readonly #metadata: (input: ReadInput) => Promise<Metadata>
   #skippedCount = 0
   #truncated = 0
@@ -240,9 +291,6 @@ class Run {
     this.#reading = readingOf(options)
     this.#metadata = metadataBy(options.metadata)
     this.batch = options.batch ?? batchSizes[options.embedder.modality]
-    if (!Number.isInteger(this.batch) || this.batch < 1) {
-      throw new PipiloError('OPTION_INVALID', `batch is ${this.batch}; it is a number of inputs, 1 or more.`)
-    }
   }
 
   counts() {
@@ -250,7 +298,7 @@ class Run {
     return { done: indexed + unchanged + skipped, indexed, unchanged, skipped }
   }
 
-  report(removal: { pruned: number; replaced: number; kept: KeptRows[] }): IndexReport {
+  report(removal: { pruned: number; replaced: number; stale: number; kept: KeptRows[] }): IndexReport {
     const { indexed, unchanged, skipped } = this.counts()
     return {
       indexed,
@@ -347,7 +395,12 @@ class Run {
     const ordinary = input.found && (ofInput || isOfFile(thrown))
     const left = ordinary || this.#options.onError === 'skip'
     if (!left) throw thrown
-    const { id } = input
+    const { id, path = id, line } = input
+    // A file that is missing is looked for when rows are pruned.
+    if (thrown.code !== 'FILE_NOT_FOUND') {
+      const system = thrown.code === 'FILE_UNREADABLE' || thrown.code === 'NETWORK'
+      this.left[system ? 'unread' : 'unfit'].add(line === undefined ? path : id)
+    }
     this.#skippedCount++
     this.#kinds.add(input, thrown)
     if (this.#skipped.length < MOST_LISTED) this.#skipped.push({ id, reason: thrown.message, error: thrown })
@@ -377,6 +430,12 @@ function readingOf({ embedder, collection, prompt }: IndexFilesOptions): Metadat
   const usual = asMade ?? { ...recipe, text: { ...text, prompt: '' } }
   const reading = readingKey(recipe)
   return reading === readingKey(usual) ? {} : { reading }
+}
+
+/** True where one of the paths is a pipe or a device, which can be read once. */
+async function haveSpecial(specs: readonly string[], cwd: string): Promise<boolean> {
+  const each = await Promise.all(specs.map((spec) => stat(resolve(cwd, spec)).catch(() => undefined)))
+  return each.some((about) => about && !about.isFile() && !about.isDirectory())
 }
 
 async function count(found: AsyncIterable<ReadInput>): Promise<number> {

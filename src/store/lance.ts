@@ -96,7 +96,7 @@ export class LanceBackend implements Backend {
         },
       )
     }
-    return new LanceTable(table, info, this.#sharing(name), this.#options)
+    return new LanceTable(table, info, this.#sharing(name), { ...this.#options, folder: this.#folder })
   }
 
   async create(name: string, info: CollectionInfo): Promise<BackendTable> {
@@ -105,7 +105,7 @@ export class LanceBackend implements Backend {
     return sharing.exclusive(async () => {
       try {
         const table = await connection.createEmptyTable(name, schemaOf(info))
-        return new LanceTable(table, info, sharing, this.#options)
+        return new LanceTable(table, info, sharing, { ...this.#options, folder: this.#folder })
       } catch (error) {
         // Another process may have been faster by a moment.
         const table = await this.open(name).catch(() => undefined)

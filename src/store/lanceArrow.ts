@@ -1,6 +1,7 @@
 // Arrow schemas and tables of collections in LanceDB.
 import { createRequire } from 'node:module'
 import type * as Arrow from 'apache-arrow'
+import { parseJson } from '../base/index.ts'
 import type { CollectionInfo, StoredRow } from './backend.ts'
 import { columnName, fieldsOf, kindOf, type ScalarKind } from './lanceSql.ts'
 
@@ -27,6 +28,15 @@ export const hasKey = (schema: Arrow.Schema): boolean =>
     ({ name, metadata }) => name === 'id' && Object.keys(primaryKey).every((key) => metadata.has(key)),
   )
 
+/** A text of ours beside the rows: unlike what the schema says, it can be changed. */
+const noteKey = 'pipilo.files'
+const noteField = 'metadata'
+
+export const noteOf = (schema: Arrow.Schema): string | undefined =>
+  schema.fields.find(({ name }) => name === noteField)?.metadata.get(noteKey)
+
+export const noteFor = (note: string) => ({ path: noteField, metadata: { [noteKey]: note } })
+
 /** The columns every collection has; metadata adds more, one a key and kind, so that filters can use them. */
 export function schemaOf(info: CollectionInfo): Arrow.Schema {
   const { Field, FixedSizeList, Float32, Schema, Utf8 } = arrow()
@@ -50,7 +60,7 @@ export function infoOf(schema: Arrow.Schema): CollectionInfo | undefined {
   const text = aboutOf(schema)
   if (text === undefined || !['id', 'vector', 'metadata'].every((name) => columnsOf(schema).has(name))) return
   try {
-    const { version, dimensions, recipe, identity } = JSON.parse(text) as Partial<CollectionInfo> & {
+    const { version, dimensions, recipe, identity } = parseJson(text) as Partial<CollectionInfo> & {
       version?: number
     }
     if ((version !== 1 && version !== VERSION) || typeof dimensions !== 'number') return

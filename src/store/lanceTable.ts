@@ -11,6 +11,8 @@ import {
   hasKey,
   infoOf,
   missingFields,
+  noteFor,
+  noteOf,
   primaryKey,
   toTable,
 } from './lanceArrow.ts'
@@ -35,6 +37,7 @@ const READS = 5
 /** A collection in LanceDB: one Lance dataset. */
 export class LanceTable implements BackendTable {
   readonly info: CollectionInfo
+  readonly folder: string | undefined
   readonly #table: Table
   readonly #sharing: Sharing
   readonly #upkeep: Upkeep
@@ -46,8 +49,9 @@ export class LanceTable implements BackendTable {
     table: Table,
     info: CollectionInfo,
     sharing: Sharing,
-    options: { readonly indexAt?: number } = {},
+    options: { readonly indexAt?: number; readonly folder?: string | undefined } = {},
   ) {
+    this.folder = options.folder
     this.#table = table
     this.info = info
     this.#sharing = sharing
@@ -216,6 +220,20 @@ export class LanceTable implements BackendTable {
     const known = names.length > 0 || (await this.#table.countRows()) > 0
     if (known) checkFields(keysOf(predicates), names, this.#table.name)
     return toSql(predicates, columns)
+  }
+
+  async note(): Promise<string | undefined> {
+    return this.#read('read', async () => noteOf(await this.#schema()))
+  }
+
+  async changeNote(change: (before: string | undefined) => string): Promise<void> {
+    await this.#write('What was read could not be remembered', async () => {
+      await this.#table.checkoutLatest()
+      const before = noteOf(await this.#schema())
+      const note = change(before)
+      if (note !== before) await this.#table.updateFieldMetadata([noteFor(note)])
+      return 0
+    })
   }
 
   async fields(): Promise<Field[]> {

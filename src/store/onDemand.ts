@@ -73,3 +73,18 @@ export const fileChanges = lazily(async () => (await import('./fileChanges.ts'))
 
 /** Removes the rows of files that have gone, by their paths; resolves to how many there were. */
 export const removeFiles = lazily(async () => (await import('./fileChanges.ts')).removeFiles)
+
+/**
+ * Rows of a collection as `embeddingMap` takes them, in the order of their ids, and their vectors.
+ *
+ * @example
+ * ```ts
+ * const { items, vectors } = await collectionItems(birds, { label: 'kind' })
+ * await writeMap('birds.html', await embeddingMap(items, [{ name: 'birds', vectors }]))
+ * ```
+ *
+ * @remarks A row without a text and with a path is taken for a picture, which lies where the path says.
+ *
+ * @throws `INPUT_INVALID` for a label that no row has; `OPTION_INVALID`
+ */
+export const collectionItems = lazily(async () => (await import('./collectionItems.ts')).collectionItems)

@@ -67,13 +67,21 @@ export interface KeptRows {
  * below a folder that cannot be read, is missing, or holds nothing where a path was named: a disk that is not mounted
  * looks like that. `all` takes what is missing for gone, whole folders too.
  *
+ * @param cwd the folder that `specs` are relative to
+ * @param root the folder that rows' paths are relative to
  * @param seen the ids of all inputs, and the paths of files that were read to their end
  * @returns how many rows were removed, and which were kept for want of evidence
  */
 export async function prune(
   collection: Collection,
   specs: readonly ReadSpec[],
-  { cwd, seen, all, signal }: { cwd: string; seen: SeenIds; all: boolean; signal?: AbortSignal | undefined },
+  {
+    cwd,
+    root,
+    seen,
+    all,
+    signal,
+  }: { cwd: string; root: string; seen: SeenIds; all: boolean; signal?: AbortSignal | undefined },
 ): Promise<{ pruned: number; kept: KeptRows[] }> {
   const folders = new Folders(await rootsOf(specs, resolve(cwd)), all)
   const gone: string[] = []
@@ -81,7 +89,7 @@ export async function prune(
   for await (const { id, metadata } of collection.rows()) {
     const { path } = metadata
     if (typeof path !== 'string' || seen.has(id)) continue
-    const file = resolve(cwd, path)
+    const file = resolve(root, path)
     const roots = folders.above(file)
     if (roots.length === 0) continue
     const doubt = seen.has(path) ? undefined : await folders.doubt(file, roots)
@@ -99,21 +107,43 @@ export async function prune(
  * Removes the rows of files that were read to their end and that are not among their inputs any more: passages that lie elsewhere now, and
  * those of another way of reading. Lines that have gone from a file read by line stay, as they always did, for {@link prune}.
  *
- * @returns how many
+ * @param unfit ids and paths of what cannot be read any more because of what is in it; `prune` removes their rows
+ * @param unread those of what could not be looked into
+ * @returns how many there were of each, and how many rows stay of what cannot be read
  */
 export async function replace(
   collection: Collection,
-  { seen, by, signal }: { seen: SeenIds; by: ReadBy; signal?: AbortSignal | undefined },
-): Promise<number> {
+  {
+    seen,
+    by,
+    unfit,
+    unread,
+    prune,
+    signal,
+  }: {
+    seen: SeenIds
+    by: ReadBy
+    unfit: SeenIds
+    unread: SeenIds
+    prune: boolean
+    signal?: AbortSignal | undefined
+  },
+): Promise<{ replaced: number; pruned: number; stale: number }> {
   const gone: string[] = []
+  let [stale, pruned] = [0, 0]
   for await (const { id, metadata } of collection.rows()) {
     const { path, by: way = 'line', text } = metadata
-    if (typeof path !== 'string' || typeof text !== 'string') continue
-    if (way === 'line' && by === 'line') continue
-    if (seen.has(path) && !seen.has(id)) gone.push(id)
+    if (typeof path !== 'string') continue
+    const isUnfit = unfit.has(id) || unfit.has(path)
+    if (isUnfit && prune) {
+      gone.push(id)
+      pruned++
+    } else if (isUnfit || unread.has(id) || unread.has(path)) stale++
+    else if (typeof text !== 'string' || (way === 'line' && by === 'line')) continue
+    else if (seen.has(path) && !seen.has(id)) gone.push(id)
   }
   if (gone.length > 0) await collection.delete(gone, signal ? { signal } : {})
-  return gone.length
+  return { replaced: gone.length - pruned, pruned, stale }
 }
 
 /** By absolute path. Several globs may start in one folder: then one that matches something is enough. */

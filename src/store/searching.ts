@@ -1,5 +1,6 @@
 // Searches over any backend: what a query is, hybrid search, and hits that are not all the same.
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
+import { promptType } from '../embed/index.ts'
 import type { BackendTable, Nearest } from './backend.ts'
 import { checkFields, parseFilter } from './filter.ts'
 import type { Hit, Metadata, Query, SearchOptions } from './types.ts'
@@ -8,6 +9,32 @@ import type { Hit, Metadata, Query, SearchOptions } from './types.ts'
 const RRF = 60
 /** Hits that are looked at, at least, where two lists are joined or equal hits are left out. */
 const DEEP = 100
+
+/** Types of {@link SearchOptions}; filters are read further on. */
+export const searchOptionTypes: OptionTable<SearchOptions> = {
+  k: is.count(1),
+  filter: is.any,
+  distinct: is.either(is.flag, is.name),
+  hybrid: is.either(
+    is.flag,
+    is.parts<Exclude<SearchOptions['hybrid'], boolean | undefined>>({ words: is.text, field: is.name }),
+  ),
+  exact: is.flag,
+  probes: is.count(1),
+  signal: is.abortSignal,
+}
+
+/** Types of the parts of a query that is no vector. */
+const queryTypes = { text: is.text, prompt: promptType, image: is.any, id: is.text }
+
+function checkQuery(query: object): void {
+  try {
+    checkOptions('a query', query, queryTypes)
+  } catch (error) {
+    const { message, input } = error as PipiloError
+    throw new PipiloError('INPUT_INVALID', message, { ...(input !== undefined && { input }), cause: error })
+  }
+}
 
 /** Answers a query of the collection `name`; `vectorOf` gives the vector of one that is not a row's id. */
 export async function searchWith(
@@ -42,7 +69,7 @@ const isId = (query: Query): query is { readonly id: string } =>
   !(query instanceof Float32Array) && !Array.isArray(query) && 'id' in query
 
 function checked(query: Query, options: SearchOptions) {
-  const { k = 10, filter = {}, exact = false, probes, hybrid = false, distinct = false } = options
+  const { k = 10, filter = {}, exact = false, probes, hybrid = false } = options
   const wrong = (sentence: string, hint?: string) =>
     new PipiloError('OPTION_INVALID', sentence, hint === undefined ? {} : { hint })
   const isVector = query instanceof Float32Array || Array.isArray(query)
@@ -53,16 +80,14 @@ function checked(query: Query, options: SearchOptions) {
     if (kinds.length !== 1) {
       throw new PipiloError('INPUT_INVALID', 'A query is a vector, { text }, { image } or { id }.')
     }
+    checkQuery(query)
+    if ('prompt' in query && !('text' in query))
+      throw new PipiloError('INPUT_INVALID', 'Only a query of text has a prompt.', { input: 'prompt' })
   }
-  if (!Number.isInteger(k) || k < 1) throw wrong(`k is ${k}; it is the number of hits, 1 or more.`)
   if (probes !== undefined) {
-    if (!Number.isInteger(probes) || probes < 1)
-      throw wrong(`probes is ${probes}; it is a number of the index's partitions, 1 or more.`)
     if (exact)
       throw wrong('An exact search reads no index, so it has no probes.', 'Leave out one of the two.')
   }
-  if (typeof distinct !== 'boolean' && typeof distinct !== 'string')
-    throw wrong(`distinct is a ${typeof distinct}; it is true, false or the name of a field.`)
   const asked = hybrid === true ? {} : hybrid === false ? undefined : hybrid
   const words = asked && (asked.words ?? (!isVector && 'text' in query ? query.text : undefined))
   if (asked && typeof words !== 'string') {
@@ -136,7 +161,9 @@ function contents(table: BackendTable, distinct: boolean | string) {
     }
     const bare = hits.filter(({ metadata }) => !('sha256' in metadata) && !('text' in metadata))
     const rows = bare.length > 0 ? await table.get(bare.map(({ id }) => id)) : undefined
-    return hits.map(({ id, metadata: { sha256, text } }) => {
+    return hits.map(({ id, metadata: { sha256, text, by } }) => {
+      // All of a passage's text is there, and it may stand below other headings elsewhere.
+      if (by === 'passage' && typeof text === 'string') return JSON.stringify([text.trim().split(/\s+/)])
       if (sha256 !== undefined || text !== undefined) return JSON.stringify([sha256, text])
       const { buffer, byteOffset, byteLength } = rows?.get(id)?.vector ?? new Float32Array()
       return byteLength > 0 ? Buffer.from(buffer, byteOffset, byteLength).toString('base64') : undefined

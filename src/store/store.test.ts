@@ -91,7 +91,7 @@ describe('a collection', () => {
 
   it('gets rows in the order of ids, and undefined for those that are not there', async () => {
     const collection = await birds()
-    const nasty = ["it's", 'a"b', '\\', '鳥 🐦', '', "'); DROP TABLE birds; --", 'a\nb', '\0']
+    const nasty = ["it's", 'a"b', '\\', '鳥 🐦', ' ', "'); DROP TABLE birds; --", 'a\nb', '\0']
     await collection.upsert(nasty.map((id, i) => ({ id, vector: [1, i], metadata: { i } })))
     const got = await collection.get([...nasty, 'nobody', nasty[0]!])
     expect(got.map((row) => row?.id)).toEqual([...nasty, undefined, nasty[0]])

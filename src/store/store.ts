@@ -1,12 +1,33 @@
 // Connects to a database and keeps the list of its collections.
-import { closest, PipiloError } from '../base/index.ts'
+import {
+  checkOption,
+  checkOptions,
+  closest,
+  is,
+  type OptionTable,
+  PipiloError,
+  shownValue,
+} from '../base/index.ts'
 import type { Backend, CollectionInfo } from './backend.ts'
 import { CheckedCollection } from './collection.ts'
 import { checkSameKind, mismatch } from './sameKind.ts'
 import type { Collection, CollectionOptions, ConnectOptions, Store } from './types.ts'
 
+const connectOptionTypes: OptionTable<ConnectOptions> = {
+  indexAt: is.either(is.count(1), is.oneOf([Number.POSITIVE_INFINITY])),
+  storageOptions: is.recordOf(is.text),
+}
+
+const collectionOptionTypes: OptionTable<CollectionOptions> = {
+  embedder: is.instance('an embedder', 'recipe', 'dimensions'),
+  dimensions: is.any,
+  isolate: is.flag,
+}
+
 /** See `connect` in onDemand.ts. */
 export async function connect(uri = './.pipilo', options: ConnectOptions = {}): Promise<Store> {
+  checkOption('uri', uri, is.name)
+  checkOptions<ConnectOptions>('connect', options, connectOptionTypes)
   return new CheckedStore(await backendFor(uri, options))
 }
 
@@ -37,6 +58,7 @@ class CheckedStore implements Store {
   async collection(name: string, options: CollectionOptions = {}): Promise<Collection> {
     const backend = this.#open()
     checkName(name)
+    checkOptions<CollectionOptions>('collection', options, collectionOptionTypes)
     const wanted = infoFrom(options)
     let table = await backend.open(name)
     if (!table) {
@@ -52,7 +74,7 @@ class CheckedStore implements Store {
       await table.close()
       throw error
     }
-    const collection = new CheckedCollection(name, table, () => this.#collections.delete(collection))
+    const collection = new CheckedCollection(name, table, () => this.#collections.delete(collection), options)
     this.#collections.add(collection)
     return collection
   }
@@ -103,7 +125,15 @@ class CheckedStore implements Store {
   }
 }
 
-function checkName(name: string): void {
+function checkName(name: unknown): asserts name is string {
+  if (typeof name !== 'string')
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `A collection's name is ${shownValue(name)}; it has to be a text.`,
+      {
+        input: 'name',
+      },
+    )
   if (/^[a-z0-9][a-z0-9_.-]{0,127}$/i.test(name)) return
   throw new PipiloError('OPTION_INVALID', `${JSON.stringify(name)} cannot be a collection's name.`, {
     input: name,

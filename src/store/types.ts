@@ -93,6 +93,16 @@ export interface SearchOptions {
   readonly signal?: AbortSignal
 }
 
+/** Memory of a collection of the files that `indexFiles` reads into it. */
+export interface FilesMemory {
+  /** Folder that paths and ids are relative to: the working folder of the first run. */
+  readonly root: string
+  /** Options of the last run that said them, which later ones follow. */
+  readonly chunk?: { readonly tokens?: number; readonly overlap?: number }
+  readonly columns?: readonly string[]
+  readonly encoding?: string
+}
+
 /** A metadata field of a collection. */
 export interface Field {
   readonly name: string
@@ -170,6 +180,10 @@ export interface Collection {
   count(): Promise<number>
   /** The metadata fields that rows have or had, by name: what a filter can name. */
   fields(): Promise<Field[]>
+  /** Memory of the files that were indexed; undefined where none were, or only by versions that remembered nothing. */
+  filesMemory(): Promise<FilesMemory | undefined>
+  /** Changes {@link Collection.filesMemory}, in a turn of its own; resolves to what holds then. */
+  rememberFiles(change: (before: FilesMemory | undefined) => FilesMemory): Promise<FilesMemory>
   /** Size of what is stored, in bytes; old versions, which upkeep deletes later, are not counted. */
   bytes(): Promise<number>
   /**
@@ -184,11 +198,15 @@ export interface Collection {
 export interface CollectionOptions {
   /**
    * The embedder whose vectors go in: its recipe is remembered, and another embedder's vectors are refused (`COLLECTION_MISMATCH` says in what
-   * they differ). Prompt, limit and chunks may differ: a query is read otherwise than a document.
+   * they differ). Prompt, limit and chunks may differ: a query is read otherwise than a document. Queries of texts and pictures are embedded by one
+   * that `remote` gave itself, until it is disposed: a recipe sends nothing to a server.
    */
-  readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> & Partial<Pick<Embedder, 'model'>>
+  readonly embedder?: Pick<Embedder, 'recipe' | 'dimensions'> &
+    Partial<Pick<Embedder, 'model' | 'embed' | 'card' | 'modality'>>
   /** Instead of an embedder. */
   readonly dimensions?: number
+  /** Run the collection's own model, which embeds queries, in a child process; see the option of `embedder`. Default `false`. */
+  readonly isolate?: boolean
 }
 
 export interface ConnectOptions {

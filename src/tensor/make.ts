@@ -49,6 +49,8 @@ export function tensor(
     if (typeof value === 'string' || value instanceof Uint8Array) {
       throw new PipiloError('DTYPE_MISMATCH', `${name} takes numbers, not strings.`)
     }
+    if (big && typeof value !== 'bigint' && !Number.isInteger(value))
+      throw new PipiloError('DTYPE_MISMATCH', `${name} takes whole numbers, not ${value}.`)
     if (big) empty[i] = BigInt(value)
     else empty[i] = Number(value)
   }

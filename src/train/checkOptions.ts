@@ -1,54 +1,47 @@
 /** Checks of the options of `train`, before anything is read or written. */
-import { closest, PipiloError } from '../base/index.ts'
+import { checkOptions as check, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { updatesOf } from '../graph/index.ts'
+import { devices } from '../runtime/index.ts'
 import { checkedSides } from './augmentations/checks.ts'
-import type { TrainOptions } from './options.ts'
+import type { MetricsOptions, TrainOptions } from './options.ts'
 import type { TrainingStep } from './step.ts'
 
-/** Names of all options. */
-const KNOWN: Readonly<Record<keyof TrainOptions, true>> = {
-  network: true,
-  objective: true,
-  data: true,
-  validation: true,
-  batch: true,
-  epochs: true,
-  optimizer: true,
-  schedule: true,
-  clip: true,
-  groups: true,
-  accumulate: true,
-  average: true,
-  freeze: true,
-  recompute: true,
-  augment: true,
-  decodeSize: true,
-  seed: true,
-  out: true,
-  checkpoint: true,
-  snapshots: true,
-  resume: true,
-  signal: true,
-  onProgress: true,
-  metrics: true,
-  earlyStopping: true,
-  logEvery: true,
-  device: true,
-  threads: true,
+const trainTypes: OptionTable<TrainOptions> = {
+  network: is.any,
+  objective: is.any,
+  data: is.any,
+  validation: is.any,
+  batch: is.any,
+  epochs: is.any,
+  optimizer: is.any,
+  schedule: is.any,
+  clip: is.any,
+  groups: is.any,
+  accumulate: is.any,
+  average: is.any,
+  freeze: is.listOf(is.either(is.name, is.instance('a pattern', 'test'))),
+  recompute: is.listOf(is.instance('a pattern', 'test')),
+  augment: is.any,
+  decodeSize: is.any,
+  seed: is.any,
+  out: is.name,
+  checkpoint: is.any,
+  snapshots: is.any,
+  resume: is.flag,
+  signal: is.abortSignal,
+  onProgress: is.callback,
+  metrics: is.parts<MetricsOptions>({ every: is.count(1), compute: is.callback }),
+  earlyStopping: is.record,
+  logEvery: is.any,
+  device: is.oneOf(devices),
+  threads: is.count(1),
 }
 
 /** Options of a file in JavaScript, which no compiler has looked at. @throws `OPTION_INVALID` */
 function checkParts(options: TrainOptions): void {
-  for (const name of Object.keys(options)) {
-    if (name in KNOWN) continue
-    const [like] = closest(name, Object.keys(KNOWN), 1)
-    throw new PipiloError('OPTION_INVALID', `train has no option ${name}.`, {
-      input: name,
-      hint: like ? `Did you mean ${like}?` : `There are ${Object.keys(KNOWN).join(', ')}.`,
-    })
-  }
+  check<TrainOptions>('train', options, trainTypes)
   const isDataset = (given: unknown) => typeof given === 'object' && given !== null && 'getMany' in given
-  const { network, objective, data, validation } = options
+  const { network, objective, data, validation } = options ?? {}
   const wrong = (name: string, hint: string) =>
     new PipiloError('OPTION_INVALID', `${name} is none that train takes.`, { input: name, hint })
   if (!network?.inference)

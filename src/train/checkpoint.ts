@@ -2,7 +2,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../base/files/index.ts'
-import { PipiloError } from '../base/index.ts'
+import { PipiloError, parseJson } from '../base/index.ts'
 import { loadTensor } from '../graph/index.ts'
 import { readSafetensors, writeSafetensors } from '../models/index.ts'
 import type { Tensor } from '../tensor/index.ts'
@@ -78,7 +78,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensors(path)
   const parse = (key: string): unknown => {
     try {
-      return JSON.parse(metadata.get(key) ?? '')
+      return parseJson(metadata.get(key) ?? '')
     } catch {
       throw new PipiloError('FORMAT_INVALID', `${path} is no checkpoint of a training run.`, { input: path })
     }

@@ -1,12 +1,24 @@
 /** A small CLIP to train: a tower for pictures, one for texts, and another model's tokenizer. */
+
 import { join } from 'node:path'
 import { makeFolder } from '../base/files/index.ts'
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
 import { open, writeSafetensors } from '../models/index.ts'
 import { buildClipPair } from '../nn/index.ts'
 import type { Network } from './objective.ts'
 import { readJson, writeJson, writeTokenizer } from './save/files.ts'
+
+const clipNetworkTypes: OptionTable<ClipNetworkOptions> = {
+  size: is.count(1),
+  patchSize: is.count(1),
+  width: is.count(1),
+  layers: is.count(1),
+  dimensions: is.count(1),
+  maxLength: is.count(1),
+  tokenizer: is.name,
+  seed: is.integer,
+}
 
 /** Options of {@link clipNetwork}. */
 export interface ClipNetworkOptions {
@@ -43,6 +55,7 @@ const MEAN = [0.5, 0.5, 0.5]
  * @throws `MODEL_INVALID` for a tokenizer without an end of text
  */
 export async function clipNetwork(options: ClipNetworkOptions = {}): Promise<Network> {
+  checkOptions('clipNetwork', options, clipNetworkTypes)
   const { size = 64, width = 192, layers = 4, dimensions = 128, maxLength = 32, seed = 0 } = options
   const { tokenizer: path, name } = await open(options.tokenizer ?? 'all-MiniLM-L6-v2')
   const tokenizer = path === undefined ? undefined : await loadTokenizer(path)

@@ -1,11 +1,22 @@
 /** A linear classifier over embeddings, as a network to train. */
+
 import { join } from 'node:path'
 import { writeFileAtomic } from '../base/files/index.ts'
+import { checkOptions, is, type OptionTable } from '../base/index.ts'
 import { Builder, type Graph, op } from '../graph/index.ts'
 import { writeSafetensors } from '../models/index.ts'
 import { linear, parametersFrom } from '../nn/index.ts'
 import { tensor } from '../tensor/index.ts'
 import type { Network } from './objective.ts'
+
+const headNetworkTypes: OptionTable<HeadNetworkOptions> = {
+  dimensions: is.count(1),
+  classes: is.listOf(is.text, 1),
+  mean: is.listOf(is.numeric()),
+  std: is.listOf(is.numeric()),
+  seed: is.integer,
+  writeBase: is.callback,
+}
 
 /** Options of {@link headNetwork}. */
 export interface HeadNetworkOptions {
@@ -32,6 +43,7 @@ export interface HeadNetworkOptions {
  * @remarks The run's folder gets `head.safetensors` and `classes.json`, and the network below it if there is a `writeBase`.
  */
 export function headNetwork(options: HeadNetworkOptions): Network {
+  checkOptions('headNetwork', options, headNetworkTypes)
   const { dimensions, classes, mean, std, seed = 0, writeBase } = options
   const build = (mode: 'training' | 'inference'): Graph => {
     const builder = new Builder({ name: 'head' })

@@ -1,4 +1,5 @@
 /** Networks whose pictures are partly hidden while they are trained; what is kept of them is a vision transformer. */
+import { checkOptions, is, type OptionTable } from '../base/index.ts'
 import {
   type BuildModel,
   buildMae,
@@ -9,6 +10,13 @@ import {
 import { type FreshNetworkOptions, pictureOf } from './networks.ts'
 import type { Network } from './objective.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
+
+const maskedNetworkTypes: OptionTable<Options> = {
+  mean: is.listOf(is.numeric()),
+  std: is.listOf(is.numeric()),
+  seed: is.integer,
+  checkpoint: is.instance('a Map of tensors', 'get', 'has'),
+}
 
 type Options = Pick<FreshNetworkOptions, 'mean' | 'std' | 'seed' | 'checkpoint'>
 
@@ -23,6 +31,7 @@ type Options = Pick<FreshNetworkOptions, 'mean' | 'std' | 'seed' | 'checkpoint'>
  * @remarks The run's folder gets the encoder, as a vision transformer of timm's.
  */
 export function maeNetwork(config: Partial<MaeConfig>, options: Options = {}): Network {
+  checkOptions('maeNetwork', options, maskedNetworkTypes)
   return maskedNetwork('mae', buildMae, config, options, {})
 }
 
@@ -37,6 +46,7 @@ export function maeNetwork(config: Partial<MaeConfig>, options: Options = {}): N
  * @remarks The run's folder gets the student without its prediction, as a vision transformer of timm's.
  */
 export function maskedVitNetwork(config: MaskedVitConfig, options: Options = {}): Network {
+  checkOptions('maskedVitNetwork', options, maskedNetworkTypes)
   // The loss is on patches alone: their mean is the embedding, not the class token.
   return maskedNetwork('masked_vit', buildMaskedVit, config, options, { global_pool: 'avg', fc_norm: false })
 }

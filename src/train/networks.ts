@@ -1,6 +1,7 @@
 /** Networks in the form that is trained: fresh ones by the name of an architecture, and opened models. */
+
 import { join } from 'node:path'
-import { PipiloError } from '../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../base/index.ts'
 import { loadTokenizer } from '../embed/index.ts'
 import { Builder, type Graph, type Initializer, loadTensor, op, parametersOf, widen } from '../graph/index.ts'
 import { type Model, openForTraining, writeLora } from '../models/index.ts'
@@ -21,6 +22,21 @@ import { writeOnnxFolder } from './save/onnxFolder.ts'
 import { isWritable, writeOpenedFolder } from './save/openedFolder.ts'
 import { isSentenceModel, writeSentenceFolder } from './save/sentenceFolder.ts'
 import { writeTimmFolder } from './save/timmFolder.ts'
+
+const freshNetworkTypes: OptionTable<FreshNetworkOptions> = {
+  config: is.record,
+  size: is.listOf(is.count(1), 2, 2),
+  mean: is.listOf(is.numeric()),
+  std: is.listOf(is.numeric()),
+  seed: is.integer,
+  checkpoint: is.instance('a Map of tensors', 'get', 'has'),
+}
+
+const openedNetworkTypes: OptionTable<OpenedNetworkOptions> = {
+  size: is.listOf(is.count(1), 2, 2),
+  maxLength: is.count(1),
+  lora: is.record,
+}
 
 /** Options of {@link freshNetwork}. */
 export interface FreshNetworkOptions {
@@ -48,6 +64,7 @@ export interface FreshNetworkOptions {
  * @throws `MODEL_INVALID` with the closest names; what the architecture throws
  */
 export function freshNetwork(name: string, options: FreshNetworkOptions = {}): Network {
+  checkOptions('freshNetwork', options, freshNetworkTypes)
   const { build, modality } = architecture(name)
   if (modality !== 'image') {
     throw new PipiloError('OPTION_INVALID', `${name} is a text model: open one with its tokenizer.`, {
@@ -120,6 +137,7 @@ export interface OpenedNetworkOptions {
  * @throws what `open` throws; `OPTION_INVALID` for `lora` or `maxLength` of a model of pictures
  */
 export async function openedNetwork(name: string, options: OpenedNetworkOptions = {}): Promise<Network> {
+  checkOptions('openedNetwork', options, openedNetworkTypes)
   const { model, training } = await openForTraining(name, options.size ? { size: options.size } : {})
   if (model.modality === 'text') return sentenceNetwork(model, training, options)
   if (model.modality === 'tensor') {

@@ -1,8 +1,14 @@
 /** Models of a run as they were behind its epochs, as they appear. */
+
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { abortError, PipiloError, throwIfAborted } from '../base/index.ts'
+import { abortError, checkOptions, is, type OptionTable, PipiloError, throwIfAborted } from '../base/index.ts'
+
+const runSnapshotsTypes: OptionTable<RunSnapshotsOptions> = {
+  interval: is.count(1),
+  signal: is.abortSignal,
+}
 
 /** A model of a run. */
 export interface Snapshot {
@@ -41,8 +47,10 @@ export const snapshotName = (epoch: number): string => join(FOLDER, `epoch-${Str
  */
 export async function* runSnapshots(
   folder: string,
-  { interval = 1000, signal }: RunSnapshotsOptions = {},
+  given: RunSnapshotsOptions = {},
 ): AsyncGenerator<Snapshot> {
+  checkOptions('runSnapshots', given, runSnapshotsTypes)
+  const { interval = 1000, signal } = given
   const seen = new Set<number>()
   while (true) {
     throwIfAborted(signal)

@@ -9,8 +9,8 @@ import {
   readGroups,
   readView,
 } from '../../src/atlas/page/index.ts'
+import { counted, element } from '../dom.ts'
 import { Camera } from './camera.ts'
-import { counted, element } from './dom.ts'
 import { listen } from './gestures.ts'
 import { Overlay, shortened, type Wish } from './overlay.ts'
 import { type LegendGroup, type List, ListPanel, type ListRow, legendOf } from './panel.ts'

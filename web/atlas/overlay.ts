@@ -1,6 +1,6 @@
 // Names of groups, texts and thumbnails over the points, as many as have room.
 import { type LabelWish, placeLabels } from '../../src/atlas/page/index.ts'
-import { element } from './dom.ts'
+import { element } from '../dom.ts'
 
 /** A label that wants to be seen. */
 export interface Wish {

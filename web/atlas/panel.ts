@@ -1,5 +1,5 @@
 // The panel beside the map: the legend with its switches, and the list of what was found.
-import { counted, element, swatch } from './dom.ts'
+import { counted, element, swatch } from '../dom.ts'
 
 /** A group as the legend shows it. */
 export interface LegendGroup {

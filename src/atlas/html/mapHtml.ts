@@ -15,7 +15,10 @@ export async function mapHtml(
   const first = viewOf(map, options)
   const { script, style: own } = await pageFiles()
   const style = `html,body,#atlas{height:100%;margin:0}${own}`
-  const { thumbnails, without } = await thumbnailsOf(map.items, options)
+  const { thumbnails, without } = await thumbnailsOf(map.items, {
+    ...(options.thumbnailBytes !== undefined && { thumbnailBytes: options.thumbnailBytes }),
+    ...(options.signal && { signal: options.signal }),
+  })
   const notes = [
     ...(map.skipped.length > 0 ? [`Left out: ${map.skipped.length}, which have no vector.`] : []),
     ...(without > 0 ? [`Without a thumbnail: ${without}, for lack of room or of the file.`] : []),

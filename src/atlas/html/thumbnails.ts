@@ -11,6 +11,12 @@ const BYTES = 16 * 2 ** 20
 const sizeFor = (count: number): number =>
   count <= 500 ? 128 : count <= 3000 ? 96 : count <= 10_000 ? 64 : 40
 
+/** Options of {@link thumbnailsOf}. */
+export interface ThumbnailOptions extends Pick<DrawOptions, 'thumbnailBytes' | 'signal'> {
+  /** Width × height above which a picture has none. Default 268,402,689. */
+  readonly maxPixels?: number
+}
+
 /** Thumbnails as data URLs. */
 export interface Thumbnails {
   /** Undefined where no item has a picture. */
@@ -19,13 +25,10 @@ export interface Thumbnails {
   readonly without: number
 }
 
-/**
- * Thumbnails of items with pictures, as many as have room, spread over the whole collection. A picture that cannot be read any more has none:
- * its vector was made before, and it stays on the map.
- */
+/** See `thumbnailsOf` in ../onDemand.ts. */
 export async function thumbnailsOf(
   items: readonly MapItem[],
-  { thumbnailBytes = BYTES, signal }: Pick<DrawOptions, 'thumbnailBytes' | 'signal'>,
+  { thumbnailBytes = BYTES, signal, ...reading }: ThumbnailOptions = {},
 ): Promise<Thumbnails> {
   const pictures = items.flatMap(({ picture }, i) => (picture === undefined ? [] : [i]))
   if (pictures.length === 0) return { without: 0 }
@@ -40,12 +43,14 @@ export async function thumbnailsOf(
     const batch = order.slice(start, start + width)
     const found = await Promise.all(
       batch.map((i) =>
-        thumbnail(items[i]!.picture!, size, { label: items[i]!.id, ...(signal && { signal }) }).catch(
-          (error: unknown) => {
-            if (error instanceof PipiloError && error.code !== 'ABORTED') return undefined
-            throw error
-          },
-        ),
+        thumbnail(items[i]!.picture!, size, {
+          label: items[i]!.id,
+          ...reading,
+          ...(signal && { signal }),
+        }).catch((error: unknown) => {
+          if (error instanceof PipiloError && error.code !== 'ABORTED') return undefined
+          throw error
+        }),
       ),
     )
     for (const [at, bytes] of found.entries()) {

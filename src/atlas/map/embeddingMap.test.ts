@@ -126,7 +126,7 @@ describe('With little or bad data', () => {
   })
 
   it.each([
-    [{ method: 'lda' as MapMethod }, /method is 'lda'; it is umap, tsne, pca/],
+    [{ method: 'lda' as MapMethod }, /method is 'lda'; it has to be one of umap, tsne, pca/],
     [{ method: 'pca' as const, neighbors: 5 }, /neighbors is of no use/],
     [{ perplexity: 5 }, /perplexity is of no use/],
     [{ neighbors: 46 }, /neighbors is 46; there are 45 rows/],

@@ -1,10 +1,20 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { PipiloError } from '../errors.ts'
-import { fileError, writeFileAtomic } from './atomic.ts'
+import { fileError, openTemporary, temporaryName, writeFileAtomic } from './atomic.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-files-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -80,5 +90,32 @@ describe('fileError', () => {
   it('leaves our own errors alone', () => {
     const own = new PipiloError('FORMAT_INVALID', 'No.')
     expect(fileError(own, 'a', 'read')).toBe(own)
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('temporary files', () => {
+  it('have the permissions of what they replace, at once', async () => {
+    const path = join(folder, 'private')
+    writeFileSync(path, 'old')
+    for (const mode of [0o600, 0o640, 0o444, 0o755]) {
+      chmodSync(path, mode)
+      const { temporary, file } = await openTemporary(path)
+      expect(statSync(temporary).mode & 0o777).toBe(mode)
+      await file.close()
+      rmSync(temporary)
+      await writeFileAtomic(path, 'new')
+      expect(statSync(path).mode & 0o777).toBe(mode)
+    }
+  })
+
+  it('have names that nobody guesses, and replace a link rather than what it leads to', async () => {
+    const names = Array.from({ length: 100 }, () => temporaryName('x'))
+    expect(new Set(names).size).toBe(100)
+    for (const name of names) expect(name).toMatch(/^\.x\.[0-9a-f]{32}\.tmp$/)
+    writeFileSync(join(folder, 'target'), 'kept')
+    symlinkSync('target', join(folder, 'link'))
+    await writeFileAtomic(join(folder, 'link'), 'new')
+    expect(readFileSync(join(folder, 'target'), 'utf8')).toBe('kept')
+    expect(readFileSync(join(folder, 'link'), 'utf8')).toBe('new')
   })
 })

@@ -1,6 +1,6 @@
 // Writes files under a temporary name and renames them, and turns errors of the file system into ours.
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type ErrorCode, PipiloError } from '../errors.ts'
 
@@ -18,6 +18,9 @@ const REASONS: Record<string, readonly [code: ErrorCode, reason: string, hint?: 
   EEXIST: ['WRITE_FAILED', 'something else is there', 'Write elsewhere.'],
   EROFS: ['WRITE_FAILED', 'the file system is read-only', 'Write elsewhere.'],
   EIO: ['FILE_UNREADABLE', 'the device reported an error'],
+  ENOMEM: ['FILE_UNREADABLE', 'there is not enough memory'],
+  ENAMETOOLONG: ['FILE_NOT_FOUND', 'its name is too long'],
+  ELOOP: ['FILE_UNREADABLE', 'a link in it leads back to itself'],
 }
 
 /**
@@ -48,9 +51,36 @@ export function fileError(
   })
 }
 
-/** A name for a file that is being written, in the folder of the final one, so that renaming it is atomic. */
+/** A name for a file that is being written, in the folder of the final one, so that renaming it is atomic. Nobody can guess it. */
 export function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+  return join(dirname(path), `.${basename(path)}.${randomBytes(16).toString('hex')}.tmp`)
+}
+
+/**
+ * Makes the temporary file of `path`, with the permissions of what it will replace. What is there already, a link above all, is never opened.
+ *
+ * @param replaced the file that it will replace, where that is another one
+ * @throws the system's own error
+ */
+export async function openTemporary(
+  path: string,
+  replaced = path,
+): Promise<{ readonly temporary: string; readonly file: FileHandle }> {
+  const temporary = temporaryName(path)
+  const mode = await stat(replaced).then(
+    (about) => (about.isFile() ? about.mode & 0o777 : undefined),
+    () => undefined,
+  )
+  // Never readable by more people than before, not even for a moment.
+  const file = await open(temporary, 'wx', mode)
+  try {
+    if (mode !== undefined) await file.chmod(mode)
+    return { temporary, file }
+  } catch (error) {
+    await file.close()
+    await rm(temporary, { force: true })
+    throw error
+  }
 }
 
 /**
@@ -65,19 +95,20 @@ export function temporaryName(path: string): string {
  * The content goes to a temporary name in the same folder, is synced to the disk, and renamed. After a failure the
  * temporary file is gone and the old one is untouched.
  *
+ * @param replaces the file whose permissions it gets. Default: what is at `path`
  * @throws `WRITE_FAILED`, `NOT_A_FILE`; what `chunks` itself throws passes through
  */
 export async function writeFileAtomic(
   path: string,
   content: Uint8Array | string | Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
+  { replaces = path }: { readonly replaces?: string } = {},
 ): Promise<void> {
-  const temporary = temporaryName(path)
   const chunks = typeof content === 'string' || content instanceof Uint8Array ? [content] : content
   const attempt = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
       throw fileError(error, path, 'write')
     })
-  const file = await attempt(open(temporary, 'wx'))
+  const { temporary, file } = await attempt(openTemporary(path, replaces))
   try {
     try {
       for await (const chunk of chunks) await attempt(file.appendFile(chunk))

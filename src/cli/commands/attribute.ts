@@ -23,7 +23,7 @@ import {
 } from '../modelOptions.ts'
 import { table } from '../table.ts'
 
-const { device: _device, ...modelOptions } = cosineArgs
+const { device: _device, isolate: _isolate, ...modelOptions } = cosineArgs
 const methods = ['integrated-gradients', 'gradient'] as const
 const baselines = ['mean', 'black', 'blurred', 'padding'] as const
 

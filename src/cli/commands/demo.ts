@@ -1,12 +1,14 @@
 // Command `demo`: indexes the sample sentences and pictures, and searches them.
 import { existsSync } from 'node:fs'
 import { PipiloError } from '../../base/index.ts'
-import { embedder } from '../../embed/index.ts'
-import { defaultImageModel, defaultTextModel } from '../../models/index.ts'
+import { type AnyInput, type Embedder, embedder } from '../../embed/index.ts'
+import { defaultImageModel, defaultTextImageModel, defaultTextModel } from '../../models/index.ts'
+import { serve } from '../../serve/index.ts'
 import { type Collection, connect, indexFiles, type Store } from '../../store/index.ts'
 import { cosineSimilarity } from '../../tensor/index.ts'
-import { command, type Terminal } from '../command.ts'
+import { aborted, command, type Terminal, usageError } from '../command.ts'
 import { database } from '../modelOptions.ts'
+import { openPage } from '../openPage.ts'
 import { samples } from '../ownFiles.ts'
 import { progress } from '../progress.ts'
 import { hitTable } from './search.ts'
@@ -24,15 +26,19 @@ const called = import.meta.url.endsWith('.ts') ? 'npm run --silent pipilo --' : 
 export const demo = command({
   name: 'demo',
   description: 'Embed, store and search the sample sentences and pictures that come with Pipilo',
-  examples: ['pipilo demo', 'pipilo demo --json'],
+  examples: ['pipilo demo', 'pipilo demo --open', 'pipilo demo --json'],
   args: {
     db: database,
+    open: { type: 'boolean', description: 'Search them on a page, in the browser, until Ctrl-C' },
     json: { type: 'boolean', description: 'Print what was found as JSON' },
   },
-  async run({ db, json }, terminal) {
+  async run({ db, open, json }, terminal) {
+    if (open && json)
+      throw usageError('--open shows a page, and --json prints what was found: one of them at a time.')
     if (!existsSync(samples)) {
       throw new PipiloError('FILE_NOT_FOUND', `The samples are not at ${samples}.`, { input: samples })
     }
+    if (open) return onPage(db, terminal)
     const say = (text: string) => (json ? Promise.resolve() : terminal.out(text))
     const store = await connect(db)
     try {
@@ -55,25 +61,74 @@ export const demo = command({
   },
 })
 
+/** Collections of the samples: pictures also in one space with words. */
+const collections = {
+  text: { name: 'sample-sentences', model: defaultTextModel, path: 'sentences.txt', what: 'sentences' },
+  image: { name: 'sample-pictures', model: defaultImageModel, path: 'pictures', what: 'pictures' },
+  'text-image': {
+    name: 'sample-pictures-by-words',
+    model: defaultTextImageModel,
+    path: 'pictures',
+    what: 'pictures',
+  },
+}
+
+/** Serves the page over the samples, until it is stopped. */
+async function onPage(db: string, terminal: Terminal): Promise<void> {
+  const store = await connect(db)
+  try {
+    for (const modality of ['text', 'image', 'text-image'] as const)
+      await withIndexed(store, modality, terminal, (text) => terminal.out(text))
+  } finally {
+    await store.close()
+  }
+  const server = await serve({ db, files: samples, port: 0 })
+  try {
+    const from = new URLSearchParams({ q: textQueries[0]!, in: collections.text.name })
+    from.append('in', collections['text-image'].name)
+    const page = `${server.url}/?${from}`
+    await terminal.out(`The page is at ${page}\n`)
+    if (terminal.interactive) openPage(page)
+    await aborted(terminal.signal)
+  } finally {
+    await server.close()
+  }
+}
+
 async function demonstrate(
   store: Store,
   modality: 'text' | 'image',
   terminal: Terminal,
-  say: (text: string) => Promise<void>,
+  say: Say,
 ): Promise<Record<string, unknown>> {
-  const text = modality === 'text'
-  const model = await embedder(text ? defaultTextModel : defaultImageModel, { signal: terminal.signal })
-  const collection = await store.collection(text ? 'sample-sentences' : 'sample-pictures', {
-    embedder: model,
-  })
-  const bar = progress(terminal, text ? 'sentences' : 'pictures')
+  return withIndexed<Record<string, unknown>>(store, modality, terminal, say, (model, collection) =>
+    modality === 'text' ? sentences(model, collection, say) : pictures(collection, say),
+  )
+}
+
+type Model = Embedder<Float32Array, AnyInput>
+type Say = (text: string) => Promise<void>
+
+/** Indexes samples, and does something with them. */
+async function withIndexed<T>(
+  store: Store,
+  modality: keyof typeof collections,
+  terminal: Terminal,
+  say: Say,
+  then?: (model: Model, collection: Collection) => Promise<T>,
+): Promise<T> {
+  const { name, model: wanted, path, what } = collections[modality]
+  const model = (await embedder(wanted, { signal: terminal.signal })) as Model
+  const collection = await store.collection(name, { embedder: model })
+  const bar = progress(terminal, what)
   try {
     const started = performance.now()
-    const path = text ? 'sentences.txt' : 'pictures'
     const { indexed, unchanged } = await indexFiles([path], {
       cwd: samples,
       embedder: model,
       collection,
+      // A sentence a line: passages of several would be about nothing in particular.
+      by: 'line',
       prune: true,
       signal: terminal.signal,
       onProgress: ({ done, total }) => bar.update(done, total),
@@ -81,19 +136,16 @@ async function demonstrate(
     bar.clear()
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     await say(
-      `${text ? 'Sentences' : 'Pictures'} by ${model.name} (${model.dimensions} dimensions, ${model.tap}, ${model.pool}): ` +
+      `${what.charAt(0).toUpperCase()}${what.slice(1)} by ${model.name} (${model.dimensions} dimensions, ${model.tap}, ${model.pool}): ` +
         `${indexed} embedded, ${unchanged} already there, ${seconds} s\n\n`,
     )
-    return text ? await sentences(model, collection, say) : await pictures(collection, say)
+    return (await then?.(model, collection)) as T
   } finally {
     bar.clear()
     await collection.close()
     await model.dispose()
   }
 }
-
-type Model = Awaited<ReturnType<typeof embedder>>
-type Say = (text: string) => Promise<void>
 
 async function sentences(model: Model, collection: Collection, say: Say) {
   const { vectors } = await model.embed([...textQueries, 'football', 'soccer', 'footwear'])

@@ -187,11 +187,11 @@ async function partsOf(
 
 /** Says what was done, and what was left out and why. */
 async function tell(
-  { indexed, unchanged, pruned, replaced, skippedCount, skippedKinds, truncated }: IndexReport,
+  { indexed, unchanged, pruned, replaced, stale, skippedCount, skippedKinds, truncated }: IndexReport,
   { name, rows, db, json }: { name: string; rows: number; db: string; json: boolean | undefined },
   terminal: Terminal,
 ): Promise<void> {
-  const counts = { indexed, unchanged, replaced, pruned, skipped: skippedCount, truncated, rows }
+  const counts = { indexed, unchanged, replaced, pruned, stale, skipped: skippedCount, truncated, rows }
   await terminal.out(
     json
       ? `${JSON.stringify({ collection: name, ...counts, skippedKinds })}\n`
@@ -204,6 +204,12 @@ async function tell(
     )
   }
   reportKinds(skippedKinds, terminal, skippedCount)
+  if (stale > 0) {
+    const rows = stale === 1 ? '1 row is' : `${stale} rows are`
+    terminal.err(
+      `${rows} of what could be read before and was skipped now: as before (--prune removes what is damaged)\n`,
+    )
+  }
 }
 
 /** Rows that could not be looked for, as an error: what was asked for was not done. */

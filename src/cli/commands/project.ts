@@ -13,11 +13,11 @@ import { makeFolder } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { type AnyInput, type Embedder, inputFor, refuseModality } from '../../embed/index.ts'
 import { defaultImageModel, defaultTextModel, type InputModality } from '../../models/index.ts'
-import { connect } from '../../store/index.ts'
+import { collectionItems, connect } from '../../store/index.ts'
 import { runSnapshots } from '../../train/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
 import { modelsAndTaps } from '../lists.ts'
-import { readCollectionItems, readMapItems } from '../mapItems.ts'
+import { readMapItems } from '../mapItems.ts'
 import {
   as,
   cosineArgs,
@@ -252,7 +252,10 @@ async function ofCollection(
   const store = await connect(args.db)
   try {
     const collection = await store.collection(name)
-    const { items, vectors } = await readCollectionItems(collection, args.label)
+    const { items, vectors } = await collectionItems(
+      collection,
+      args.label === undefined ? {} : { label: args.label },
+    )
     const { recipe, identity } = collection
     await collection.close()
     if (items.length === 0)

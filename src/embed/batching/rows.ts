@@ -17,16 +17,22 @@ export function hasRows({ shape }: Tensor, count: number): boolean {
  *
  * @param count the units that went in
  * @param width length of the vectors, where it is known
+ * @param layer that gave them, for errors
  * @throws PipiloError `RESULT_INVALID` where the result is not of that shape or not finite
  */
 export function numbersOf(
   { dtype, shape, data }: Tensor,
   row: number,
   { content }: Unit,
-  { count, width, index }: { count: number; width: number | undefined; index: number },
+  {
+    count,
+    width,
+    index,
+    layer = 'The model',
+  }: { count: number; width: number | undefined; index: number; layer?: string },
 ): Numbers {
   const invalid = (what: string, hint: string) =>
-    new PipiloError('RESULT_INVALID', `The model gave ${what} for input ${index}.`, { input: index, hint })
+    new PipiloError('RESULT_INVALID', `${layer} gave ${what} for input ${index}.`, { input: index, hint })
   const columns = shape.at(-1) ?? 0
   const size = shape.reduce((product, dimension) => product * dimension, 1)
   const sized = (shape.length === 2 || shape.length === 3) && data.length === size

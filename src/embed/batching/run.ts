@@ -47,8 +47,18 @@ export class Runner<In = Input> {
   readonly #backlog: Backlog
   #width: number | undefined
 
-  /** @param width length of the vectors; default: as the graph says it, or as the first result is long */
-  constructor(session: Session, preparation: Preparation<In>, width?: number) {
+  readonly #layer: string
+
+  /**
+   * @param width length of the vectors; default: as the graph says it, or as the first result is long
+   * @param layer that they come from, for errors
+   */
+  constructor(
+    session: Session,
+    preparation: Preparation<In>,
+    { width, layer = 'The model' }: { readonly width?: number | undefined; readonly layer?: string } = {},
+  ) {
+    this.#layer = layer
     this.#width = width ?? lastSize(session.outputs[0])
     this.#preparation = preparation
     const batches = new BatchSession(session, preparation)
@@ -147,7 +157,8 @@ export class Runner<In = Input> {
         const { owner } = unit
         if (errors.has(owner)) continue
         try {
-          const numbers = numbersOf(result, row, unit, { count, width: this.#width, index: place(owner) })
+          const expected = { count, width: this.#width, index: place(owner), layer: this.#layer }
+          const numbers = numbersOf(result, row, unit, expected)
           this.#width ??= numbers instanceof Float32Array ? numbers.length : numbers.columns
           vectors.set(unit, numbers)
         } catch (error) {

@@ -4,6 +4,7 @@ import { join, relative, resolve, sep } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
+import { type Special, specialOf } from './spool.ts'
 
 /** A file, or why there is none at this path. */
 export interface FoundFile {
@@ -13,6 +14,8 @@ export interface FoundFile {
   readonly found: boolean
   readonly size?: number
   readonly modified?: Date
+  /** Set of what is no file. */
+  readonly special?: Special
   readonly error?: PipiloError
 }
 
@@ -29,7 +32,7 @@ export async function* findFiles(spec: string, cwd: string): AsyncGenerator<Foun
   try {
     const about = await stat(path)
     if (about.isDirectory()) yield* walk(path, [identity(about)])
-    else yield { path, found: false, size: sizeOf(about), modified: about.mtime }
+    else yield named(path, about)
   } catch (error) {
     const { isDynamicPattern } = await import('tinyglobby')
     if (!isDynamicPattern(spec)) yield { path, found: false, error: fileError(error, spec, 'read') }
@@ -68,7 +71,7 @@ async function* match(pattern: string, cwd: string): AsyncGenerator<FoundFile> {
   for (const path of paths.sort()) {
     try {
       const about = await stat(path)
-      yield { path: resolve(path), found: true, size: sizeOf(about), modified: about.mtime }
+      yield found(resolve(path), about)
     } catch (error) {
       yield { path: resolve(path), found: true, error: fileError(error, path, 'read') }
     }
@@ -79,14 +82,43 @@ type Stats = Awaited<ReturnType<typeof stat>>
 
 const identity = (about: Stats): string => `${about.dev}:${about.ino}`
 
-/** Pipes and devices tell no size and may hold something all the same. */
-const sizeOf = (about: Stats): number => (about.isFile() ? Number(about.size) : Number.POSITIVE_INFINITY)
+/** A file that was named. Pipes and devices tell no size and may hold something all the same. */
+function named(path: string, about: Stats): FoundFile {
+  const special = specialOf(about)
+  const size = special ? Number.POSITIVE_INFINITY : Number(about.size)
+  return { path, found: false, size, modified: about.mtime, ...(special && { special }) }
+}
+
+/** A file that was found. A pipe is none: who waits for its writer waits for ever. */
+function found(path: string, about: Stats): FoundFile {
+  const special = specialOf(about)
+  if (!special) return { ...named(path, about), found: true }
+  const error = new PipiloError('NOT_A_FILE', `${path} is ${special}, not a file.`, {
+    input: path,
+    hint: 'It is read where it is named itself.',
+  })
+  return { path, found: true, error }
+}
+
+/** A file whose name is not UTF-8: it cannot be asked for by a text. */
+function unnamed(folder: string, name: string): FoundFile {
+  const path = join(folder, name)
+  const error = new PipiloError('FILE_UNREADABLE', `${path} has a name that is not UTF-8.`, {
+    input: path,
+    hint: 'Rename it.',
+  })
+  return { path, found: true, error }
+}
 
 /** Everything below a folder but hidden files. `above` are the folders it lies in: a link back to one is not followed. */
 async function* walk(folder: string, above: readonly string[]): AsyncGenerator<FoundFile> {
   let names: string[]
   try {
-    names = await readdir(folder)
+    const bytes = await readdir(folder, { encoding: 'buffer' })
+    names = bytes.map((name) => name.toString())
+    for (const [i, name] of names.entries())
+      if (!bytes[i]!.equals(Buffer.from(name))) yield unnamed(folder, name)
+    names = names.filter((name, i) => bytes[i]!.equals(Buffer.from(name)))
   } catch (error) {
     yield { path: folder, found: true, error: fileError(error, folder, 'list') }
     return
@@ -99,9 +131,7 @@ async function* walk(folder: string, above: readonly string[]): AsyncGenerator<F
       if (about.isDirectory()) {
         const id = identity(about)
         if (!above.includes(id)) yield* walk(path, [...above, id])
-      } else if (about.isFile()) {
-        yield { path, found: true, size: sizeOf(about), modified: about.mtime }
-      }
+      } else yield found(path, about)
     } catch (error) {
       yield { path, found: true, error: fileError(error, path, 'read') }
     }

@@ -2,6 +2,7 @@
 import { extname } from 'node:path'
 import { readHead } from '../../base/files/index.ts'
 import { rarerSignatures } from '../pictures/formats/signatures.ts'
+import { unmarkedUtf16 } from './passages/decoders.ts'
 
 /** Bytes of a file that are looked at. */
 export const HEAD = 4096
@@ -38,6 +39,7 @@ export function contentOfBytes(head: Uint8Array): Content {
   if (latin.startsWith('PK\x03\x04')) return 'zip'
   if (latin.startsWith('\x1f\x8b')) return 'gzip'
   if (latin.startsWith('PAR1')) return 'parquet'
+  if (unmarkedUtf16(head)) return 'utf-16'
   // Control characters that text does not have: all but tab, the ends of lines and pages, and escape.
   if (hasControls.test(latin)) return 'other'
   return svg.test(latin.replace(/^\xef\xbb\xbf/, '')) ? 'image' : 'text'

@@ -2,47 +2,24 @@
 import { resolve } from 'node:path'
 import { addAbortSignal } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
-import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { breathe, checkOption, checkOptions, is, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
-import type { ChunkOptions, Prompt } from '../types.ts'
 import { nameOfBytes } from './fileKinds.ts'
 import { displayPath, type FoundFile, findFiles } from './inputFiles.ts'
 import { readLines } from './inputLines.ts'
 import { type Content, contentOfBytes, HEAD, hasPictureName, headOf } from './inputModality.ts'
 import { bytesOf, checkEncoding, encoded, firstBytes, type TextFile, textOf } from './passages/decode.ts'
-import { type Measured, passageLength, roughLength } from './passages/length.ts'
+import { unmarkedUtf16 } from './passages/decoders.ts'
+import { passageLength, roughLength } from './passages/length.ts'
 import { type PassageFormat, passagesOf } from './passages/passages.ts'
 import type { PassageLength } from './passages/types.ts'
+import { pathsOf } from './pathsOf.ts'
 import { isOfFile } from './problems.ts'
+import { type ReadInputsOptions, readInputsOptionTypes } from './readOptions.ts'
+import { spooled } from './spool.ts'
 
-/** Ways to take a text file apart. */
-export type ReadBy = 'passage' | 'line'
-
-export interface ReadInputsOptions {
-  /** Takes every file for text, for a picture, or for an array of numbers (`.npy`). Default: decided by its content. */
-  readonly as?: InputModality
-  /**
-   * Parts of a text file that are inputs: passages (paragraphs under their headings, functions of code, rows of tables), or the
-   * lines of plain text as they are. Default `passage`; standard input is always read by line.
-   */
-  readonly by?: ReadBy
-  /** The embedder that the inputs are for: passages are as long as it reads, by its tokenizer. Default: 3 bytes count as a token. */
-  readonly embedder?: Measured
-  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 128, and 32. */
-  readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
-  /** Prompt that will stand before each passage and takes of its length. Default: the embedder's. */
-  readonly prompt?: Prompt
-  /** Columns of CSV, JSON lines and Parquet files that are embedded. Default: `title` and `text` where there is a `text`, else all, with their names. */
-  readonly columns?: readonly string[]
-  /** Encoding of text files that are not UTF-8 and have no mark (BOM), such as `latin1`. Default: they are errors. */
-  readonly encoding?: string
-  /** Folder that paths and ids are relative to. Default: the working directory. */
-  readonly cwd?: string
-  /** Source of the lines of `-`. Default: standard input. */
-  readonly stdin?: AsyncIterable<Uint8Array | string>
-  readonly signal?: AbortSignal
-}
+export type { ReadBy, ReadInputsOptions } from './readOptions.ts'
 
 /** Something to embed, found by {@link readInputs}. */
 export interface ReadInput {
@@ -51,7 +28,7 @@ export interface ReadInput {
   /** The passage (behind the heading above it, where it does not begin with one) or line, the absolute path or URL of a picture, the path of a `.npy` file: what an embedder takes. */
   readonly input: string
   readonly modality: InputModality
-  /** With `/`, relative to `cwd`; absolute for files outside it. Undefined for what is not a file. */
+  /** With `/`, relative to `root`; absolute for files outside it. Undefined for what is not a file. */
   readonly path?: string
   /** Of a text, its first line, counted from 1: of a DOCX file its paragraph, of a Parquet file its row, of a PDF the line on its page. */
   readonly line?: number
@@ -95,12 +72,14 @@ async function* inputsOf(
   options: ReadInputsOptions,
   whole: boolean,
 ): AsyncGenerator<ReadInput> {
+  checkOptions<ReadInputsOptions>('readInputs', options, readInputsOptionTypes)
   const { signal } = options
   const cwd = resolve(options.cwd ?? '.')
   if (options.encoding !== undefined) checkEncoding(options.encoding)
-  const reader = new FileReader(cwd, options, whole)
-  for await (const spec of typeof specs === 'string' ? [specs] : specs) {
+  const reader = new FileReader(resolve(cwd, options.root ?? '.'), options, whole)
+  for await (const spec of pathsOf(specs)) {
     throwIfAborted(signal)
+    checkOption('path', spec, is.name)
     if (spec === '-') {
       if (options.by === 'passage') {
         throw new PipiloError('OPTION_INVALID', 'Standard input is read by line, not by passage.', {
@@ -145,37 +124,40 @@ type WordFormat = PassageFormat | 'gzip'
 
 /** Reads files as the options say. */
 class FileReader {
-  readonly #cwd: string
+  readonly #root: string
   readonly #options: ReadInputsOptions
   readonly #whole: boolean
   #length: Promise<PassageLength> | undefined
 
-  constructor(cwd: string, options: ReadInputsOptions, whole: boolean) {
-    this.#cwd = cwd
+  constructor(root: string, options: ReadInputsOptions, whole: boolean) {
+    this.#root = root
     this.#options = options
     this.#whole = whole
   }
 
   async *read(file: FoundFile): AsyncGenerator<ReadInput> {
     const { as, signal, embedder, by = 'passage' } = this.#options
-    const { path, found, size, modified } = file
-    const id = displayPath(path, this.#cwd)
-    const about = { id, path: id, input: path, found, ...(modified && { size: size ?? 0, modified }) }
+    const { found, size, modified, special } = file
+    const id = displayPath(file.path, this.#root)
+    let { path } = file
+    const about = () => ({ id, path: id, input: path, found, ...(modified && { size: size ?? 0, modified }) })
     const guess = as ?? (hasPictureName(path) ? 'image' : 'text')
     try {
       if (file.error) throw file.error
+      if (special) path = await spooled(file.path, { keep: this.#whole, signal })
       const format = await formatOf(path, id, size ?? 0, this.#options)
       const modality = format === 'image' || format === 'tensor' ? format : 'text'
       // Whole, as it is of no use to the embedder.
       const refused = embedder && embedder.modality !== 'text-image' && embedder.modality !== modality
-      if (format === 'image' || format === 'tensor' || refused || this.#whole) yield { ...about, modality }
-      else if (by === 'passage') yield* this.#passages(format, about)
-      else yield* this.#lines(format, about)
+      if (format === 'image' || format === 'tensor' || refused || this.#whole)
+        yield { ...about(), ...(this.#whole && { input: file.path }), modality }
+      else if (by === 'passage') yield* this.#passages(format, about())
+      else yield* this.#lines(format, about())
     } catch (error) {
       throwIfAborted(signal)
       // Of the options or the model, rather than of this file.
       if (error instanceof PipiloError && !isOfFile(error) && error.code !== 'INPUT_INVALID') throw error
-      yield { ...about, modality: guess, error: fileError(error, id, 'read') }
+      yield { ...about(), modality: guess, error: fileError(error, id, 'read') }
     }
   }
 
@@ -252,7 +234,9 @@ const SAMPLE = 1 << 16
 /** True if lines can be cut before they are decoded: one that is not UTF-8 then spoils no other. */
 async function hasPlainLines(file: TextFile, encoding: string | undefined): Promise<boolean> {
   if (encoding !== undefined) return false
-  const head = Buffer.from(await firstBytes(file, SAMPLE)).toString('latin1')
+  const bytes = await firstBytes(file, SAMPLE)
+  if (unmarkedUtf16(bytes)) return false
+  const head = Buffer.from(bytes).toString('latin1')
   return !/^(?:\xff\xfe|\xfe\xff)/.test(head) && (head.includes('\n') || !/\r(?!$)/.test(head))
 }
 

@@ -1,5 +1,5 @@
 // Groups vectors that lie around a common centre.
-import { breathe, checkCount, PipiloError } from '../../base/index.ts'
+import { breathe, checkCount, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import type { Matrix, Vector } from '../../tensor/index.ts'
 import { close } from './products.ts'
 import { vectorSet } from './vectorSet.ts'
@@ -11,6 +11,13 @@ export interface CommunityDetectionOptions {
   /** Vectors of a community, its centre included, at least. Default 10. */
   readonly minSize?: number
   readonly signal?: AbortSignal
+}
+
+/** Types of {@link CommunityDetectionOptions}. */
+export const communityDetectionOptions: OptionTable<CommunityDetectionOptions> = {
+  threshold: is.numeric(-1, 1),
+  minSize: is.count(1),
+  signal: is.abortSignal,
 }
 
 /** See `communityDetection` in onDemand.ts. */

@@ -1,9 +1,9 @@
 // Chooses hard negatives among vectors: near an anchor, and none of its positives.
-import { checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { checkCount, is, type OptionTable, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { seeded } from '../../nn/index.ts'
 import type { Matrix, Neighbor, Vector } from '../../tensor/index.ts'
 import { type NearestBlock, nearest } from './products.ts'
-import { type Score, type VectorSet, vectorSet } from './vectorSet.ts'
+import { type Score, scores, type VectorSet, vectorSet } from './vectorSet.ts'
 
 /** Conditions on negatives. */
 export interface NegativeOptions {
@@ -27,6 +27,20 @@ export interface NegativeOptions {
   /** Default `cosine`. */
   readonly score?: Score
   readonly signal?: AbortSignal
+}
+
+/** Types of {@link NegativeOptions}. */
+export const hardNegativesOptions: OptionTable<NegativeOptions> = {
+  count: is.count(1),
+  range: is.parts<NonNullable<NegativeOptions['range']>>({ from: is.count(0), to: is.count(1) }),
+  margin: is.numeric(),
+  relativeMargin: is.numeric(),
+  maxScore: is.numeric(),
+  minScore: is.numeric(),
+  sampling: is.oneOf(['top', 'random']),
+  seed: is.integer,
+  score: is.oneOf(scores),
+  signal: is.abortSignal,
 }
 
 /** Vectors to choose among. */

@@ -1,7 +1,8 @@
 // Adds hard negatives to pairs of texts.
-import { PipiloError } from '../../base/index.ts'
+import { is, type OptionTable, PipiloError } from '../../base/index.ts'
+import { promptType } from '../checkOptions.ts'
 import type { Embedder, Prompt } from '../types.ts'
-import { hardNegatives, type NegativeOptions } from './hardNegatives.ts'
+import { hardNegatives, hardNegativesOptions, type NegativeOptions } from './hardNegatives.ts'
 
 /** Options of {@link mineHardNegatives}. */
 export interface MineHardNegativesOptions extends NegativeOptions {
@@ -13,6 +14,21 @@ export interface MineHardNegativesOptions extends NegativeOptions {
   readonly embedder: Pick<Embedder, 'embed' | 'card'>
   /** Prompts of anchors and of all others. Default: the model's `query` and `document` where it has them. */
   readonly prompts?: { readonly anchor?: Prompt; readonly corpus?: Prompt }
+}
+
+const texts = is.listOf(is.text)
+
+/** Types of {@link MineHardNegativesOptions}. */
+export const mineHardNegativesOptions: OptionTable<MineHardNegativesOptions> = {
+  ...hardNegativesOptions,
+  anchors: texts,
+  positives: texts,
+  corpus: texts,
+  embedder: is.instance('an embedder', 'embed', 'card'),
+  prompts: is.parts<NonNullable<MineHardNegativesOptions['prompts']>>({
+    anchor: promptType,
+    corpus: promptType,
+  }),
 }
 
 /** An anchor, a positive and a negative, with the scores of both. */

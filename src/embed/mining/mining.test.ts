@@ -146,7 +146,7 @@ describe('communityDetection', () => {
       [0, 3, 6],
     ])
     expect(await communityDetection(two, { minSize: 10 })).toEqual([])
-    await expect(communityDetection(two, { threshold: 75 })).rejects.toThrow('a cosine lies between -1 and 1')
+    await expect(communityDetection(two, { threshold: 75 })).rejects.toThrow('a number from -1 to 1')
   })
 })
 
@@ -195,7 +195,7 @@ describe('mineHardNegatives', () => {
     await expect(mine({ range: { from: 5, to: 7 } })).rejects.toThrow('from 5 to 7 are fewer than 3')
     await expect(mine({ count: 0 })).rejects.toThrow('count is 0')
     await expect(mine({ margin: Number.NaN })).rejects.toThrow('margin is NaN')
-    await expect(mine({ sampling: 'best' })).rejects.toThrow('top or random')
+    await expect(mine({ sampling: 'best' })).rejects.toThrow('one of top, random')
   })
 
   it('chooses at random among those in range, the same for a seed', async () => {

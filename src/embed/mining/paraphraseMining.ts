@@ -1,8 +1,8 @@
 // Finds the pairs of vectors that are most alike.
-import { breathe, checkCount } from '../../base/index.ts'
+import { breathe, checkCount, is, type OptionTable } from '../../base/index.ts'
 import type { Matrix, Vector } from '../../tensor/index.ts'
 import { nearest } from './products.ts'
-import { type Score, vectorSet } from './vectorSet.ts'
+import { type Score, scores, vectorSet } from './vectorSet.ts'
 
 /** Options of {@link paraphraseMining}. */
 export interface ParaphraseMiningOptions {
@@ -13,6 +13,14 @@ export interface ParaphraseMiningOptions {
   /** Default `cosine`. */
   readonly score?: Score
   readonly signal?: AbortSignal
+}
+
+/** Types of {@link ParaphraseMiningOptions}. */
+export const paraphraseMiningOptions: OptionTable<ParaphraseMiningOptions> = {
+  k: is.count(1),
+  maxPairs: is.count(1),
+  score: is.oneOf(scores),
+  signal: is.abortSignal,
 }
 
 /** Two vectors that are alike: `a` < `b` are their indices. */

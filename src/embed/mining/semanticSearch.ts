@@ -1,8 +1,8 @@
 // Finds the nearest of many vectors for many queries.
-import { checkCount } from '../../base/index.ts'
+import { checkCount, is, type OptionTable } from '../../base/index.ts'
 import type { Matrix, Neighbor, Vector } from '../../tensor/index.ts'
 import { nearest } from './products.ts'
-import { type Score, vectorSet } from './vectorSet.ts'
+import { type Score, scores, vectorSet } from './vectorSet.ts'
 
 /** Options of {@link semanticSearch}. */
 export interface SemanticSearchOptions {
@@ -11,6 +11,13 @@ export interface SemanticSearchOptions {
   /** Default `cosine`. */
   readonly score?: Score
   readonly signal?: AbortSignal
+}
+
+/** Types of {@link SemanticSearchOptions}. */
+export const searchOptions: OptionTable<SemanticSearchOptions> = {
+  k: is.count(1),
+  score: is.oneOf(scores),
+  signal: is.abortSignal,
 }
 
 /** See `semanticSearch` in onDemand.ts. */

@@ -3,7 +3,9 @@ import { PipiloError } from '../../base/index.ts'
 import { l2Normalize, type Matrix, row, type Vector } from '../../tensor/index.ts'
 
 /** Score of two vectors: the cosine of their angle, or their product as they are. */
-export type Score = 'cosine' | 'dot'
+export type Score = (typeof scores)[number]
+
+export const scores = ['cosine', 'dot'] as const
 
 /** Vectors without those that hold NaN, and with length 1 where cosines are wanted. */
 export interface VectorSet extends Matrix {

@@ -1,6 +1,6 @@
 // Opens a model in int8, calibrated on the caller's pictures.
 import { canonicalJson, PipiloError } from '../../base/index.ts'
-import { inPrecision, type Model, open } from '../../models/index.ts'
+import { inPrecision, type Model, open, openOptionsOf } from '../../models/index.ts'
 import type { EmbedderOptions } from '../types.ts'
 import { decodeImage } from './image.ts'
 
@@ -9,7 +9,7 @@ export async function openModel(model: string | Model, options: EmbedderOptions)
   const { calibration } = options
   if (typeof model !== 'string') checkOpened(model, options)
   if (calibration === undefined) {
-    if (typeof model === 'string') return open(model, options)
+    if (typeof model === 'string') return open(model, openOptionsOf(options))
     return options.dtype === undefined ? model : inPrecision(model, options.dtype)
   }
   if (options.dtype !== 'int8') {
@@ -24,7 +24,8 @@ export async function openModel(model: string | Model, options: EmbedderOptions)
       hint: 'A few dozen typical ones do best; without the option, Pipilo makes its own.',
     })
   }
-  const exact = typeof model === 'string' ? await open(model, { ...options, dtype: 'fp32' }) : model
+  const exact =
+    typeof model === 'string' ? await open(model, { ...openOptionsOf(options), dtype: 'fp32' }) : model
   const { image } = exact.card
   if (!image) {
     throw new PipiloError('OPTION_INVALID', `${exact.name} takes no pictures, and needs no calibration.`, {

@@ -1,11 +1,13 @@
 // Decodes pictures with sharp.
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import type { Sharp, SharpConstructor } from 'sharp'
-import { PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
+import { is, type OptionTable, PipiloError, Turns, throwIfAborted } from '../../base/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import { nameOfBytes } from '../inputs/fileKinds.ts'
-import type { Input, RawImage } from '../types.ts'
+import { contentOfBytes, HEAD } from '../inputs/inputModality.ts'
+import type { Allow, Input, RawImage } from '../types.ts'
+import { allowType } from './allow.ts'
 import { background, fitImage, pixels } from './fitImage.ts'
 import { isRarer } from './formats/signatures.ts'
 import { capital, firstBytes, type ImageSource, imageSource } from './imageSource.ts'
@@ -16,6 +18,16 @@ export interface DecodeOptions {
   /** Name in errors of a picture without a name. Default `the picture`. */
   readonly label?: string
   readonly signal?: AbortSignal
+  /** Paths and addresses that may be read: see `EmbedderOptions`. Default: everything. */
+  readonly allow?: Allow
+}
+
+/** Types of {@link DecodeOptions}. */
+export const decodeOptions: OptionTable<DecodeOptions> = {
+  maxPixels: is.count(1),
+  label: is.text,
+  signal: is.abortSignal,
+  allow: allowType,
 }
 
 const MOST_PIXELS = 16_383 ** 2
@@ -28,6 +40,17 @@ const MOST_PIXELS = 16_383 ** 2
 const decoding = new Turns(
   Math.max(1, Math.min(availableParallelism() + 1, Number(process.env['UV_THREADPOOL_SIZE'] ?? 4) - 1)),
 )
+
+/** Pictures of much memory, one at a time: several side by side would fill it. */
+const decodingLarge = new Turns(1)
+
+/** Bytes of pixels from which a picture is decoded alone, and beyond which one that has to be held whole is refused. */
+const LARGE = 2 ** 28
+const LARGEST = 2 ** 30
+/** Longest side: rows of more pixels are held by the dozen. */
+const LONGEST_SIDE = 2 ** 18
+/** Largest SVG: drawing one cannot be stopped, and takes as long as its paths are. */
+const LARGEST_SVG = 2 ** 21
 
 let loading: Promise<SharpConstructor> | undefined
 
@@ -86,9 +109,9 @@ async function decodeAs<T>(
   options: DecodeOptions,
   make: (image: Sharp) => Promise<T>,
 ): Promise<T> {
-  const { maxPixels = MOST_PIXELS, label = 'the picture', signal } = options
+  const { maxPixels = MOST_PIXELS, label = 'the picture', signal, allow } = options
   throwIfAborted(signal)
-  const source = await imageSource(input, label, signal)
+  const source = await withoutNeighbours(await imageSource(input, label, { signal, allow }))
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const sharp = await loadSharp()
   const open = (data: ImageSource['data']) => {
@@ -103,21 +126,94 @@ async function decodeAs<T>(
   }
   const decode = async () => {
     try {
+      await checkSvg(source)
+      const size = await memoryOf(open(source.data), source)
       if (await isTiff(source)) await checkSamples(open(source.data), source)
       try {
-        return await make(open(source.data))
+        return await (size < LARGE
+          ? make(open(source.data))
+          : decodingLarge.run(() => make(open(source.data)), signal && { line: signal, signal }))
       } catch (error) {
+        if (!isOfPicture(error)) throw error
         const pixels = await rarer(source, maxPixels)
-        if (!pixels) throw error
-        return await make(open(pixels))
+        if (pixels) return await make(open(pixels))
+        // A decoder that could not open the file says the same as of one that is no picture.
+        if (
+          typeof source.data !== 'string' ||
+          !/unsupported image format|unable to open|missing/i.test(error.message)
+        )
+          throw error
+        const head = await firstBytes(source, HEAD).catch(() => undefined)
+        if (!head || contentOfBytes(head) !== 'image' || nameOfBytes(head)) throw error
+        return await make(open(await readFile(source.data)))
       }
     } catch (error) {
-      if (error instanceof PipiloError) throw error
+      if (!isOfPicture(error)) throw error
       throw await explain(error as Error, source, maxPixels)
     }
   }
   return decoding.run(decode, signal && { line: signal, signal })
 }
+
+/**
+ * Bytes of a picture's pixels, by what its head claims; 0 where that is not known.
+ * @throws PipiloError `IMAGE_TOO_LARGE` for what would have to be held whole, and for rows without end
+ */
+async function memoryOf(image: Sharp, { name, data }: ImageSource): Promise<number> {
+  // Pixels that are there already, or a file that cannot be read: then decoding says why.
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return 0
+  const found = await image.metadata().catch(() => undefined)
+  if (!found?.width || !found.height) return 0
+  const { width, height, channels = 4, depth, isProgressive } = found
+  const bytes = width * height * channels * (depth === 'uchar' ? 1 : depth === 'ushort' ? 2 : 8)
+  // Coefficients of a JPEG have two bytes.
+  const whole = isProgressive ? bytes * (found.format === 'jpeg' ? 2 : 1) : 0
+  if (whole <= LARGEST && Math.max(width, height) <= LONGEST_SIDE) return Math.max(bytes, whole)
+  throw new PipiloError(
+    'IMAGE_TOO_LARGE',
+    `${capital(name)} is ${width} × ${height}${whole > LARGEST ? `, interlaced, and takes ${whole} bytes to decode` : ''}.`,
+    { input: name, hint: 'Make it smaller, or save it without interlacing.' },
+  )
+}
+
+/** @throws PipiloError `IMAGE_TOO_LARGE` for an SVG of more text than drawings have */
+async function checkSvg({ name, data }: ImageSource): Promise<void> {
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return
+  const size = typeof data === 'string' ? ((await stat(data).catch(() => undefined))?.size ?? 0) : data.length
+  if (size <= LARGEST_SVG) return
+  const head = await firstBytes({ name, data }, 1024).catch(() => new Uint8Array())
+  if (!/^\ufeff?\s*<(?:\?xml|!--|!DOCTYPE|svg|\w+:svg)/i.test(Buffer.from(head).toString('utf8'))) return
+  throw new PipiloError(
+    'IMAGE_TOO_LARGE',
+    `${capital(name)} is an SVG of ${size} bytes, more than ${LARGEST_SVG}.`,
+    {
+      input: name,
+      hint: 'Convert it to PNG.',
+    },
+  )
+}
+
+/** First bytes of formats that cannot be SVG, also not compressed. */
+const NOT_SVG = /^(?:\xff\xd8|\x89PNG|GIF8|RIFF|BM|II[\x2a\x2b]\0|MM\0[\x2a\x2b]|[\s\S]{4}ftyp)/
+
+/**
+ * An SVG in a file is read here: librsvg, which is told where it lies, would read what else lies there, and show it.
+ */
+async function withoutNeighbours(source: ImageSource): Promise<ImageSource> {
+  if (typeof source.data !== 'string') return source
+  // A file that cannot be read shows when it is decoded.
+  const head = await firstBytes(source, 1024).catch(() => new Uint8Array())
+  const latin = Buffer.from(head).toString('latin1')
+  const isSvg =
+    !NOT_SVG.test(latin) && (/<svg/i.test(latin) || latin.startsWith('\x1f\x8b') || isUtf16(latin))
+  return isSvg ? { ...source, data: await readFile(source.data) } : source
+}
+
+const isUtf16 = (latin: string): boolean => /^(?:\xff\xfe|\xfe\xff|<\0|\0<)/.test(latin)
+
+/** False for errors of ours and of JavaScript, of which no picture is at fault. */
+const isOfPicture = (error: unknown): error is Error =>
+  error instanceof Error && Object.getPrototypeOf(error) === Error.prototype
 
 function empty({ name }: ImageSource): PipiloError {
   return new PipiloError('FILE_EMPTY', `${capital(name)} is empty.`, { input: name })
@@ -132,6 +228,12 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
     return new PipiloError('IMAGE_TOO_LARGE', `${capital(name)} has more than ${limit} pixels.`, {
       ...options,
       hint: 'Make it smaller, or raise maxPixels.',
+    })
+  }
+  if (/out of memory|unable to allocate|cannot allocate/i.test(error.message)) {
+    return new PipiloError('RUNTIME', `There was not enough memory to decode ${name}.`, {
+      ...options,
+      hint: 'Decode fewer pictures at a time, or make it smaller.',
     })
   }
   let head: Uint8Array
@@ -225,9 +327,7 @@ async function rarer({ name, data }: ImageSource, maxPixels: number) {
   return decodeRarer(typeof data === 'string' ? await readFile(data) : data, { maxPixels, isTga })
 }
 
+/** No word of what is in it: who may name a file may not read it by that. */
 function content(head: Uint8Array): string {
-  const start = Buffer.from(head).toString('utf8').slice(0, 40)
-  const printable = /^[^\p{Cc}\ufffd]*$/u.test(start.replace(/[\t\r\n]/g, ' ').slice(0, -1))
-  if (printable) return `text, beginning '${start.split(/[\r\n]/)[0]}'`
-  return `data of an unknown kind, beginning with bytes ${Buffer.from(head.subarray(0, 8)).toString('hex')}`
+  return contentOfBytes(head) === 'text' ? 'text' : 'data of an unknown kind'
 }

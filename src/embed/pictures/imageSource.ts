@@ -1,8 +1,10 @@
 // Gets the bytes of a picture from a path, an address, a data URL or memory.
 import { fileURLToPath } from 'node:url'
 import { fileError, readHead } from '../../base/files/index.ts'
-import { abortError, PipiloError } from '../../base/index.ts'
-import type { Input, RawImage } from '../types.ts'
+import { PipiloError } from '../../base/index.ts'
+import type { Allow, Input, RawImage } from '../types.ts'
+import { allowedPath } from './allow.ts'
+import { fetchPicture, pictureUrl } from './fetchPicture.ts'
 import { isRawImage } from './rawImage.ts'
 
 /** Source of a picture's bytes, and its name in errors. */
@@ -12,15 +14,16 @@ export interface ImageSource {
   readonly data: string | Uint8Array | RawImage
 }
 
-/** Largest picture fetched from the network, in bytes. */
-const MOST_BYTES = 256 * 2 ** 20
-
 /**
  * Finds the bytes of a picture. Paths stay paths: the decoder reads them itself.
  * @param label what to call an input without a name of its own
- * @throws `INPUT_INVALID`, `IMAGE_INVALID` (pixels that do not fill the picture), `NETWORK`, `ABORTED`
+ * @throws `INPUT_INVALID`, `INPUT_DENIED`, `IMAGE_INVALID` (pixels that do not fill the picture), `NETWORK`, `ABORTED`
  */
-export async function imageSource(input: Input, label: string, signal?: AbortSignal): Promise<ImageSource> {
+export async function imageSource(
+  input: Input,
+  label: string,
+  { signal, allow }: { readonly signal?: AbortSignal | undefined; readonly allow?: Allow | undefined } = {},
+): Promise<ImageSource> {
   if (input instanceof Uint8Array) return { name: label, data: input }
   if (input instanceof Blob) return { name: label, data: new Uint8Array(await input.arrayBuffer()) }
   if (isRawImage(input)) return { name: label, data: checkRaw(input, label) }
@@ -35,11 +38,11 @@ export async function imageSource(input: Input, label: string, signal?: AbortSig
   switch (scheme) {
     case 'http':
     case 'https':
-      return { name: text, data: await download(text, signal) }
+      return { name: pictureUrl(text).name, data: await fetchPicture(text, allow, signal) }
     case 'data':
       return { name: label, data: await dataUrl(text, label) }
     case 'file':
-      return { name: text, data: filePath(text) }
+      return { name: text, data: await allowedPath(filePath(text), allow) }
     default:
       if (input instanceof URL) {
         throw new PipiloError('INPUT_INVALID', `${text} has a scheme that is not read.`, {
@@ -47,7 +50,7 @@ export async function imageSource(input: Input, label: string, signal?: AbortSig
           input: text,
         })
       }
-      return { name: text, data: text }
+      return { name: text, data: await allowedPath(text, allow) }
   }
 }
 
@@ -98,28 +101,6 @@ async function dataUrl(url: string, label: string): Promise<Uint8Array> {
       input: label,
       cause,
     })
-  }
-}
-
-async function download(url: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
-  const failure = (reason: string, cause?: unknown) =>
-    new PipiloError('NETWORK', `Cannot fetch ${url}: ${reason}.`, { input: url, cause })
-  try {
-    const response = await fetch(url, signal ? { signal } : {})
-    if (!response.ok) throw failure(`the server answered ${response.status} ${response.statusText}`.trimEnd())
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of response.body ?? []) {
-      size += chunk.length
-      if (size > MOST_BYTES) throw failure(`it is larger than ${MOST_BYTES / 2 ** 20} MB`)
-      chunks.push(chunk)
-    }
-    return Buffer.concat(chunks)
-  } catch (error) {
-    if (error instanceof PipiloError) throw error
-    if (signal?.aborted) throw abortError(signal)
-    const { cause, message } = error as Error
-    throw failure(cause instanceof Error ? cause.message : message, error)
   }
 }
 

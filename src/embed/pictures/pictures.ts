@@ -5,7 +5,7 @@ import { type Card, checkImagePreprocessing, type ImagePreprocessing } from '../
 import type { Tensor } from '../../tensor/index.ts'
 import { valueTensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
-import type { Input } from '../types.ts'
+import type { Allow, Input } from '../types.ts'
 import { decodeChecked } from './image.ts'
 
 export interface PictureOptions {
@@ -16,6 +16,7 @@ export interface PictureOptions {
   readonly rows: string
   readonly batchPixels: number
   readonly maxPixels: number | undefined
+  readonly allow: Allow | undefined
   readonly maxWaitingPixels: number
   /** Batches that the session runs at a time. */
   readonly concurrency: number
@@ -50,12 +51,13 @@ export class PicturePreparation implements Preparation {
   }
 
   async prepare(inputs: readonly Input[], { indexOf, signal, onError }: PrepareOptions): Promise<Unit[]> {
-    const { image, maxPixels } = this.#options
+    const { image, maxPixels, allow } = this.#options
     const decoded = await Promise.all(
       inputs.map(async (input, owner): Promise<Uint8Array | PipiloError> => {
         try {
           const label = `input ${indexOf(owner)}`
-          return (await decodeChecked(input, image, { label, signal, ...(maxPixels && { maxPixels }) })).data
+          const options = { label, signal, ...(maxPixels && { maxPixels }), ...(allow && { allow }) }
+          return (await decodeChecked(input, image, options)).data
         } catch (error) {
           if (!(error instanceof PipiloError) || signal.aborted) throw error
           return error

@@ -31,7 +31,9 @@ export const optionRoles = {
   maxWaitingTokens: 'runtime',
   maxWaitingPixels: 'runtime',
   maxPixels: 'runtime',
+  allow: 'runtime',
   device: 'runtime',
+  isolate: 'runtime',
   runtime: 'runtime',
   modality: 'opening',
   offline: 'opening',
@@ -49,6 +51,8 @@ export const keptDependsOn = {
   half: false,
   lower: true,
   early: false,
+  isolate: false,
+  signal: false,
   profile: false,
   persist: false,
 } as const satisfies Record<keyof CompileOptions, boolean>
@@ -59,9 +63,11 @@ export type RuntimeOptions = Pick<
   | 'batchTokens'
   | 'batchPixels'
   | 'maxPixels'
+  | 'allow'
   | 'maxWaitingTokens'
   | 'maxWaitingPixels'
   | 'device'
+  | 'isolate'
   | 'recheck'
   | 'runtime'
   | 'modality'

@@ -15,7 +15,7 @@ export const MAX_LENGTH = 512
 /** The recipe of a model under these options. */
 export function recipeOf(known: KnownModel, options: EmbedderOptions): Recipe {
   const { card, modality, opened, fingerprint, taps } = known
-  const { dtype, calibration, ...source } = opened
+  const { dtype, calibration, isolate: _, ...source } = opened
   const { logitScale: scale, logitBias: bias } = card
   const inputs = writtenValues(options.inputs ?? {})
   // Checked for pictures too, which have no prompts.

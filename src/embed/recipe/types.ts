@@ -54,6 +54,8 @@ export interface Recipe {
 export interface RecipeSource extends Omit<Opened, 'dtype' | 'calibration'> {
   /** The model's fingerprint: weights and architecture, in the recipe's precision. */
   readonly fingerprint: string
+  /** Of a model behind HTTP (`remote`): its address and interface. Its fingerprint is of these and the name, as its weights are not seen. */
+  readonly remote?: { readonly url: string; readonly api: string }
 }
 
 /** How a {@link Recipe} prepares texts. */

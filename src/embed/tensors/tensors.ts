@@ -7,8 +7,9 @@ import { readNpy } from '../../tensor/files/index.ts'
 import { type Tensor, typedArray, valueTensor } from '../../tensor/index.ts'
 import type { Limits, Preparation, PrepareOptions, Unit } from '../batching/preparation.ts'
 import { contentOf } from '../inputs/inputModality.ts'
+import { allowedPath } from '../pictures/allow.ts'
 import { filePath } from '../pictures/imageSource.ts'
-import type { Input } from '../types.ts'
+import type { Allow, Input } from '../types.ts'
 import type { Fitted, TensorContent } from './content.ts'
 import { fitTensor, hasBatch } from './fit.ts'
 
@@ -32,6 +33,8 @@ export interface TensorOptions {
   readonly concurrency: number
   /** True where no input may run beside another. */
   readonly alone?: boolean
+  /** Files that may be read. */
+  readonly allow?: Allow | undefined
 }
 
 /** Typed arrays, tensors and `.npy` files to what the graph takes. */
@@ -152,7 +155,8 @@ export class TensorPreparation implements Preparation {
   async #read(input: unknown, label: string): Promise<unknown> {
     if (isPicture(input)) throw this.#noPictures(label)
     if (typeof input !== 'string' && !(input instanceof URL)) return input
-    const path = /^file:/i.test(String(input)) ? filePath(String(input)) : String(input)
+    const named = /^file:/i.test(String(input)) ? filePath(String(input)) : String(input)
+    const path = await allowedPath(named, this.#options.allow)
     try {
       const { dtype, shape, data } = await readNpy(path)
       return { dtype, shape, data }

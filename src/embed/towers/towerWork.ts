@@ -135,7 +135,10 @@ export class TowerWork implements Work {
     const opening = this.#open(tower).then(async ({ session, preparation }) => {
       // Disposed while it was opened: nobody else would free it.
       if (this.#disposed) await session.dispose()
-      const runner = new Runner(session, new TowerPreparation(preparation), this.dimensions)
+      const runner = new Runner(session, new TowerPreparation(preparation), {
+        width: this.dimensions,
+        layer: `The ${tower} tower of ${this.#name}`,
+      })
       this.#seen ??= runner
       return { session, runner }
     })

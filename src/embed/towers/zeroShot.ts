@@ -1,6 +1,7 @@
 // Zero-shot classification and reranking of pictures with models of texts and pictures.
-import { PipiloError } from '../../base/index.ts'
+import { is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { cosineSimilarity, l2Normalize } from '../../tensor/index.ts'
+import { promptType } from '../checkOptions.ts'
 import type { Embedder, Input, Prompt, TextImageInput } from '../types.ts'
 
 /** An embedder of texts and pictures. */
@@ -18,6 +19,12 @@ export interface ZeroShotOptions {
   readonly signal?: AbortSignal
 }
 
+/** Types of {@link ZeroShotOptions}. */
+export const zeroShotOptions: OptionTable<ZeroShotOptions> = {
+  prompts: is.listOf(is.text, 1),
+  signal: is.abortSignal,
+}
+
 /** A label of a picture. */
 export interface LabelScore {
   readonly label: string
@@ -33,6 +40,13 @@ export interface RerankOptions {
   /** Prompt put before the text, as in `embed`. */
   readonly prompt?: Prompt
   readonly signal?: AbortSignal
+}
+
+/** Types of {@link RerankOptions}. */
+export const rerankOptions: OptionTable<RerankOptions> = {
+  k: is.count(0),
+  prompt: promptType,
+  signal: is.abortSignal,
 }
 
 /** A picture in the order of {@link rerank}. */

@@ -1,5 +1,8 @@
 // Tokens in colours for the terminal.
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import type { TextAttribution, TokenShare } from './types.ts'
+
+const colorTokensTypes: OptionTable<ColorTokensOptions> = { color: is.flag }
 
 /** Options of {@link colorTokens}. */
 export interface ColorTokensOptions {
@@ -18,10 +21,9 @@ export interface ColorTokensOptions {
  * @remarks
  * Special tokens are faint. Without colours each token has its share behind it: `tow (+0.12)`.
  */
-export function colorTokens(
-  { tokens }: TextAttribution,
-  { color = isColourful() }: ColorTokensOptions = {},
-): string {
+export function colorTokens({ tokens }: TextAttribution, options: ColorTokensOptions = {}): string {
+  checkOptions('colorTokens', options, colorTokensTypes)
+  const { color = isColourful() } = options
   const most = tokens.reduce((sofar, { value }) => Math.max(sofar, Math.abs(value)), 0)
   return tokens.map((token) => (color ? coloured(token, most) : written(token))).join(' ')
 }

@@ -1,6 +1,13 @@
 /** Intervals by resampling. */
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { seeded } from '../../nn/index.ts'
+
+const bootstrapTypes: OptionTable<BootstrapOptions> = {
+  confidence: is.numeric(0, 1),
+  resamples: is.count(1),
+  seed: is.integer,
+}
 
 /** Options of {@link bootstrap}. */
 export interface BootstrapOptions {
@@ -38,6 +45,7 @@ export function bootstrap(
   measure: ((rows: Uint32Array) => number) | undefined = undefined,
   options: BootstrapOptions = {},
 ): Interval {
+  checkOptions('bootstrap', options, bootstrapTypes)
   const count = typeof examples === 'number' ? examples : examples.length
   const of = measure ?? meanOf(examples as ArrayLike<number>)
   return bootstrapEach(count, (rows) => ({ of: of(rows) }), options)['of']!

@@ -1,5 +1,8 @@
 /** Measures of ranked results: retrieval. */
-import { PipiloError } from '../../base/index.ts'
+
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
+
+const rankingTypes: OptionTable<RankingOptions> = { at: is.listOf(is.count(1), 1) }
 
 /** Options of {@link rankingMeasures}. */
 export interface RankingOptions {
@@ -33,8 +36,10 @@ export type RankingMeasures = Readonly<Record<string, number>>
 export function rankingMeasures<Query, Id>(
   results: ReadonlyMap<Query, readonly Id[]>,
   relevant: ReadonlyMap<Query, ReadonlyMap<Id, number>>,
-  { at = [1, 5, 10, 100] }: RankingOptions = {},
+  options: RankingOptions = {},
 ): { readonly mean: RankingMeasures; readonly queries: ReadonlyMap<Query, RankingMeasures> } {
+  checkOptions('rankingMeasures', options, rankingTypes)
+  const { at = [1, 5, 10, 100] } = options
   for (const k of at) {
     if (Number.isInteger(k) && k >= 1) continue
     throw new PipiloError('OPTION_INVALID', `at holds ${k}; it takes numbers of results, from 1.`, {

@@ -7,7 +7,7 @@ import {
   type EmbedResult,
   embedder,
 } from '../../embed/index.ts'
-import { type Model, open } from '../../models/index.ts'
+import { type Model, open, openOptionsOf } from '../../models/index.ts'
 import { evaluate, inputsOf, type Measured } from './evaluate.ts'
 import type { EvaluateLayersOptions, LayerEvaluation, LayerScan } from './layerTypes.ts'
 import type { EvaluateOptions, Evaluation, Task } from './types.ts'
@@ -28,7 +28,7 @@ export async function evaluateLayers(
   { embedder: opening = {}, layers: wanted, memory = 512e6, ...options }: EvaluateLayersOptions,
 ): Promise<LayerScan> {
   checkCount('memory', memory, 1)
-  const model = typeof given === 'string' ? await open(given, opening) : given
+  const model = typeof given === 'string' ? await open(given, openOptionsOf(opening)) : given
   if (model.towers) {
     throw new PipiloError('OPTION_INVALID', `${model.name} has two towers, and layers of each.`, {
       input: model.name,

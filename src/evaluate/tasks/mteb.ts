@@ -1,5 +1,13 @@
 /** Evaluations in the form of MTEB's result files. */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import type { Evaluation, TaskKind } from './types.ts'
+
+const mtebTypes: OptionTable<MtebOptions> = {
+  task: is.name,
+  split: is.name,
+  revision: is.text,
+  languages: is.listOf(is.text),
+}
 
 /** Options of {@link mtebResult}. */
 export interface MtebOptions {
@@ -48,6 +56,7 @@ const names: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> = {
  * from the whole training part.
  */
 export function mtebResult(evaluation: Evaluation, options: MtebOptions = {}): MtebResult {
+  checkOptions('mtebResult', options, mtebTypes)
   const { task, main, measures, cost } = evaluation
   const { split = 'test', revision = 'unknown', languages = ['eng-Latn'] } = options
   const named = Object.entries(measures).map(([name, value]) => [

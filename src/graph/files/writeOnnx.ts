@@ -74,11 +74,11 @@ export async function writeOnnx(graph: Graph, path: string, options: WriteOption
   const data = join(dirname(path), location)
   const temporary = temporaryName(data)
   try {
-    await writeFileAtomic(temporary, dataParts(layout))
+    await writeFileAtomic(temporary, dataParts(layout), { replaces: data })
     // Weights first: a model that is there always finds them.
     const whole = temporaryName(path)
     try {
-      await writeFileAtomic(whole, content(model))
+      await writeFileAtomic(whole, content(model), { replaces: path })
       await rename(temporary, data)
       await rename(whole, path)
     } catch (error) {

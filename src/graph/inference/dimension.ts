@@ -7,6 +7,10 @@ import type { Dimension } from '../types.ts'
 /** A sum of products: from the product's atoms (sorted, joined by `*`; `''` is the constant) to its coefficient. */
 type Polynomial = Map<string, number>
 
+/** Longest expression and most terms: what grows beyond is an unknown size, as each step could double it. */
+const LONGEST = 1000
+const MOST_TERMS = 64
+
 const parsed = new Map<string, Polynomial>()
 
 function polynomial(dimension: Dimension): Polynomial {
@@ -14,7 +18,8 @@ function polynomial(dimension: Dimension): Polynomial {
   let result = parsed.get(dimension)
   if (!result) {
     // A foreign file's symbol may be any text: what is no expression is one atom.
-    result = new Parser(dimension).parse() ?? new Map([[dimension, 1]])
+    const isShort = dimension.length <= LONGEST
+    result = (isShort ? new Parser(dimension).parse() : undefined) ?? new Map([[dimension, 1]])
     if (parsed.size > 10_000) parsed.clear()
     parsed.set(dimension, result)
   }
@@ -27,6 +32,7 @@ function constant(value: number): Polynomial {
 
 function print(terms: Polynomial): Dimension {
   if (terms.size === 0) return 0
+  if (terms.size > MOST_TERMS || [...terms.values()].some((one) => !Number.isSafeInteger(one))) return ''
   if (terms.size === 1 && terms.has('')) return terms.get('')!
   const order = [...terms.keys()].sort((a, b) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
   let text = ''
@@ -36,8 +42,10 @@ function print(terms: Polynomial): Dimension {
     text += coefficient < 0 ? '-' : text ? '+' : ''
     text += atoms === '' ? `${size}` : size === 1 ? atoms : `${size}*${atoms}`
   }
-  return text
+  return bounded(text)
 }
+
+const bounded = (text: string): Dimension => (text.length <= LONGEST ? text : '')
 
 function sum(a: Polynomial, b: Polynomial, sign = 1): Polynomial {
   const result = new Map(a)
@@ -122,7 +130,8 @@ export function multiply(a: Dimension, b: Dimension): Dimension {
   if (typeof a === 'number' && typeof b === 'number') return a * b
   if (a === 0 || b === 0) return 0
   if (unknown(a, b) || notInteger(a) || notInteger(b)) return ''
-  return print(product(polynomial(a), polynomial(b)))
+  const [left, right] = [polynomial(a), polynomial(b)]
+  return left.size * right.size > MOST_TERMS ** 2 ? '' : print(product(left, right))
 }
 
 /** `⌊a / b⌋`; what does not divide stays as `floor(a/b)`. */
@@ -133,7 +142,7 @@ export function divideFloor(a: Dimension, b: Dimension): Dimension {
   const dividend = polynomial(a)
   const exact = exactQuotient(dividend, polynomial(b))
   if (exact) return print(exact)
-  if (typeof b !== 'number') return `floor(${group(a)}/${group(b)})`
+  if (typeof b !== 'number') return bounded(`floor(${group(a)}/${group(b)})`)
   // ⌊(q·b + r) / b⌋ = q + ⌊r / b⌋
   const whole: Polynomial = new Map()
   const rest: Polynomial = new Map()
@@ -182,7 +191,7 @@ export function extreme(kind: 'max' | 'min', a: Dimension, b: Dimension): Dimens
   if (unknown(a, b)) return ''
   const difference = subtract(a, b)
   if (typeof difference === 'number') return difference > 0 === (kind === 'max') ? a : b
-  return `${kind}(${[a, b].map(String).sort().join(',')})`
+  return bounded(`${kind}(${[a, b].map(String).sort().join(',')})`)
 }
 
 /** The product of a shape's dimensions: its number of elements. */

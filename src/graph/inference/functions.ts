@@ -1,13 +1,25 @@
 /** Functions of a model, looked into as if their nodes stood at the call. */
+import { functionKey } from '../passes/walk.ts'
 import type { Attribute, Graph, GraphFunction, Node } from '../types.ts'
 
 /** The body of the function that `node` calls, its attributes bound; undefined when `node` calls none. */
 export function expandFunctions(model: Graph, node: Node): Graph | undefined {
-  const called = model.functions.find(
-    ({ name, domain, overload }) =>
-      name === node.op && domain === node.domain && (overload ?? '') === (node.overload ?? ''),
-  )
+  if (model.functions.length === 0) return undefined
+  const called = functionsOf(model).get(functionKey(node.domain, node.op, node.overload))
   return called && bind(called, { ...called.defaults, ...node.attributes })
+}
+
+/** Functions by what calls them: a model may have thousands, and calls by the hundred thousand. */
+const known = new WeakMap<Graph['functions'], ReadonlyMap<string, GraphFunction>>()
+
+function functionsOf({ functions }: Graph): ReadonlyMap<string, GraphFunction> {
+  let found = known.get(functions)
+  if (!found) {
+    // The first of a name counts.
+    found = new Map(functions.toReversed().map((fn) => [functionKey(fn.domain, fn.name, fn.overload), fn]))
+    known.set(functions, found)
+  }
+  return found
 }
 
 function bind(called: GraphFunction, given: Readonly<Record<string, Attribute>>): Graph {

@@ -105,8 +105,17 @@ class Inference {
     try {
       return rule(new Call(node, inputs, opset, infer))
     } catch (error) {
-      if (this.#strict || !(error instanceof PipiloError)) throw error
-      return []
+      if (!this.#strict) return []
+      if (error instanceof PipiloError) throw error
+      // Attributes that no rule reckons with.
+      throw new PipiloError(
+        'SHAPE_MISMATCH',
+        `Node "${node.name}" (${node.op}) is not as its operator wants it.`,
+        {
+          input: node.name,
+          cause: error,
+        },
+      )
     }
   }
 }

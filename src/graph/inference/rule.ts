@@ -26,6 +26,9 @@ export function forEach<Name extends string>(
 /** Elements followed through shape arithmetic at most. */
 export const CONTENT_LIMIT = 1024
 
+/** Most axes of a value; a graph may claim any number of them. */
+export const MOST_AXES = 1024
+
 /** A tensor's fact. */
 export function tensor(
   dtype: DType | undefined,
@@ -33,8 +36,15 @@ export function tensor(
   content?: readonly Dimension[] | undefined,
 ): Fact {
   if (!dtype) return {}
-  const type: ValueType = shape ? { kind: 'tensor', dtype, shape } : { kind: 'tensor', dtype }
+  const type: ValueType = shape
+    ? { kind: 'tensor', dtype, shape: shape.map(possible) }
+    : { kind: 'tensor', dtype }
   return content && content.length <= CONTENT_LIMIT ? { type, content } : { type }
+}
+
+/** A size that a tensor may have; what comes of nonsense (a step of 1e-30, a negative count) is unknown. */
+function possible(size: Dimension): Dimension {
+  return typeof size === 'number' && !(Number.isSafeInteger(size) && size >= 0) ? '' : size
 }
 
 /** The fact of an initializer, with its elements where they are few and in memory. */
@@ -109,6 +119,7 @@ export class Call extends NodeAttributes {
 
   /** A shape of fresh symbols. */
   freshShape(output: number, rank: number): Shape {
+    if (!(rank <= MOST_AXES)) throw this.error(`${rank} axes`)
     return Array.from({ length: rank }, (_, axis) => this.fresh(output, axis))
   }
 

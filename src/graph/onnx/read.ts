@@ -10,6 +10,7 @@ import type {
   ValueInfo,
   ValueType,
 } from '../types.ts'
+import { checkExpansion } from './expansion.ts'
 import { ATTRIBUTE, ATTRIBUTE_TYPES, ENTRY, FUNCTION, GRAPH, MODEL, NODE, VALUE_INFO } from './schema.ts'
 import { type ReadContext, readEntry, readSparse, readTensor } from './tensors.ts'
 import { readType } from './types.ts'
@@ -61,6 +62,7 @@ export function readModel(message: Span, context: ReadContext): Graph {
       },
     )
   }
+  checkExpansion({ nodes: graph.nodes, functions }, context.name)
   const carried: Carried = {
     ...graph.carried,
     ...(model && { model }),

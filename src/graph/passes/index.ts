@@ -1,5 +1,6 @@
 // Door of graph/passes/: functions from graph to graph, and the list of layers.
 export { type ComposeOptions, compose } from './compose.ts'
+export { constantBytes } from './constantBytes.ts'
 export { constantsToInitializers } from './constantsToInitializers.ts'
 export { cut, tap } from './cut.ts'
 export { feed } from './feed.ts'

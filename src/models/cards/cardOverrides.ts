@@ -1,62 +1,73 @@
-// Checks the names in what a caller says of a model's card.
-import { closest, PipiloError } from '../../base/index.ts'
-import type { Card, CardOverrides, ImagePreprocessing } from '../types.ts'
+// Checks what a caller says of a model's card.
+import { checkOption, is, type OptionTable, type OptionType, PipiloError } from '../../base/index.ts'
+import type { Card, CardOverrides, ImagePreprocessing, TextPreprocessing } from '../types.ts'
+import { crops, interpolations, modalities, poolings } from './choices.ts'
 
-const cardNames = {
-  name: true,
-  description: true,
-  modality: true,
-  source: true,
-  licence: true,
-  tap: true,
-  penultimate: true,
-  pool: true,
-  normalize: true,
-  dimensions: true,
-  text: true,
-  image: true,
-  featureAxis: true,
-  together: true,
-  logitScale: true,
-  logitBias: true,
-  duplicates: true,
-  notes: true,
-} as const satisfies Readonly<Record<keyof Card, true>>
+const levels = is.listOf(is.numeric(0, 255), 3, 3)
+const perChannel = is.listOf(is.numeric(), 1, 3)
+const side = is.count(1)
 
-const imageNames = {
-  size: true,
-  crop: true,
-  cropRatio: true,
-  resize: true,
-  interpolation: true,
-  channels: true,
-  order: true,
-  mean: true,
-  std: true,
-  background: true,
-} as const satisfies Readonly<Record<keyof ImagePreprocessing, true>>
+const image: OptionTable<ImagePreprocessing> = {
+  size: is.listOf(side, 2, 2),
+  crop: is.oneOf(crops),
+  cropRatio: is.numeric(0, 1),
+  resize: is.either(side, is.listOf(side, 2, 2)),
+  interpolation: is.oneOf(interpolations),
+  channels: is.oneOf([1, 3]),
+  order: is.oneOf(['rgb', 'bgr']),
+  mean: perChannel,
+  std: perChannel,
+  background: levels,
+}
+
+const text: OptionTable<TextPreprocessing> = {
+  maxLength: is.count(1),
+  prompts: is.recordOf(is.text),
+  defaultPrompt: is.text,
+  lowercase: is.flag,
+  clean: is.oneOf(['siglip', 'canonicalize']),
+  specialTokens: is.flag,
+  dropUnknown: is.flag,
+  padding: is.parts<NonNullable<TextPreprocessing['padding']>>({ length: is.count(1), token: is.text }),
+  positions: is.count(0),
+  vocabulary: is.count(1),
+}
+
+const card: OptionTable<Card> = {
+  name: is.text,
+  description: is.text,
+  modality: is.oneOf(modalities),
+  source: is.text,
+  licence: is.text,
+  tap: is.text,
+  penultimate: is.name,
+  pool: is.oneOf(poolings),
+  normalize: is.flag,
+  dimensions: is.count(0),
+  text: is.parts(text),
+  image: is.parts(image),
+  featureAxis: is.count(-1),
+  together: is.oneOf(['any', 'equal', 'none', 'tried']),
+  logitScale: is.numeric(),
+  logitBias: is.numeric(),
+  duplicates: is.parts<NonNullable<Card['duplicates']>>({ threshold: is.numeric(-1, 1), tap: is.text }),
+  notes: is.text,
+}
+
+/** The type of an option that overrides a card. */
+export const cardOverrides: OptionType = is.parts(card)
 
 /**
- * Refuses settings that a card does not have: they would be passed over in silence.
+ * Refuses settings that a card does not have, or of another kind: they would be passed over in silence.
  *
  * @throws PipiloError `OPTION_INVALID` with the closest
  */
 export function checkCardOverrides(overrides: CardOverrides): void {
-  check(overrides, cardNames, 'card')
-  if (overrides.image !== undefined) check(overrides.image, imageNames, "card's image")
-}
-
-function check(given: unknown, known: Readonly<Record<string, true>>, label: string): void {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new PipiloError('OPTION_INVALID', `The ${label} is ${JSON.stringify(given)}, not an object.`, {
-      input: 'card',
-    })
-  }
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
-  if (unknown === undefined) return
-  const near = closest(unknown, Object.keys(known))
-  throw new PipiloError('OPTION_INVALID', `A ${label} has no ${unknown}.`, {
-    input: unknown,
-    hint: near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has ${Object.keys(known).join(', ')}.`,
+  checkOption('card', overrides, cardOverrides)
+  // The text of a card is replaced as a whole.
+  if (!overrides.text || overrides.text.maxLength !== undefined) return
+  throw new PipiloError('OPTION_INVALID', 'card.text says no maxLength.', {
+    input: 'card',
+    hint: 'Say all of it: card: { text: { maxLength: 512, prompts: { … } } }.',
   })
 }

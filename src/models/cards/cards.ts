@@ -168,7 +168,7 @@ export function card(name: string): Card {
 /** As {@link card}, or undefined. */
 export function findCard(name: string): Card | undefined {
   const wanted = name.toLowerCase()
-  const known = (aliases[wanted] ?? wanted).toLowerCase()
+  const known = (Object.hasOwn(aliases, wanted) ? aliases[wanted]! : wanted).toLowerCase()
   return builtIn.find((entry) => entry.name.toLowerCase() === known)
 }
 

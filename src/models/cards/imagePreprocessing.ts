@@ -2,6 +2,9 @@
 import { PipiloError } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../types.ts'
 
+/** Height × width of what a model sees, 4,096²: a file that claims more decides how much memory a picture takes. */
+export const MOST_PIXELS = 2 ** 24
+
 const crops: readonly unknown[] = ['squash', 'center', 'border']
 const interpolations: readonly unknown[] = ['bilinear', 'bicubic', 'nearest', 'lanczos', 'box', 'hamming']
 
@@ -29,13 +32,25 @@ export function checkImagePreprocessing(image: ImagePreprocessing): void {
     Array.isArray(value) && value.length === count && value.every(each)
   const isLevel = (value: unknown) =>
     Number.isFinite(value) && (value as number) >= 0 && (value as number) <= 255
-  check('size', are(size, 2, isSide), '[height, width] in pixels')
+  const isSmall = (sides: readonly number[]) => sides.reduce((area, side) => area * side, 1) <= MOST_PIXELS
+  check(
+    'size',
+    are(size, 2, isSide) && isSmall(size),
+    `[height, width] in pixels, no more than ${MOST_PIXELS} of them`,
+  )
   check('crop', crops.includes(crop), crops.join(', '))
   check('cropRatio', cropRatio > 0 && cropRatio <= 1, 'more than 0 and at most 1')
   check(
+    'cropRatio',
+    isSmall(size.map((side) => side / cropRatio)),
+    'larger: the picture would be enlarged beyond all bounds',
+  )
+  check(
     'resize',
-    resize === undefined || isSide(resize) || are(resize, 2, isSide),
-    'a length, or [height, width]',
+    resize === undefined ||
+      (isSide(resize) && isSmall([resize as number, resize as number])) ||
+      (are(resize, 2, isSide) && isSmall(resize as readonly number[])),
+    `a length, or [height, width], of no more than ${MOST_PIXELS} pixels`,
   )
   check('interpolation', interpolations.includes(interpolation), interpolations.join(', '))
   check('channels', channels === 1 || channels === 3, '1 (grey) or 3 (RGB)')

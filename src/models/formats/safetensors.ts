@@ -1,5 +1,5 @@
 // Reads and writes safetensors files.
-import { PipiloError } from '../../base/index.ts'
+import { PipiloError, parseJson } from '../../base/index.ts'
 import {
   bytesOf,
   bytesPerElement,
@@ -126,7 +126,7 @@ function parseHeader(path: string, bytes: Uint8Array): Header {
   let header: unknown
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    header = JSON.parse(text)
+    header = parseJson(text)
   } catch (cause) {
     throw invalid(path, 'has a header that is not JSON', cause)
   }

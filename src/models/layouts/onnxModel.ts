@@ -1,13 +1,15 @@
 // Reads models from ONNX files, with the card saved in them or one guessed from the graph and the files beside.
-import { PipiloError } from '../../base/index.ts'
+import { PipiloError, parseJson } from '../../base/index.ts'
 import { constantsToInitializers, type Graph, holding, inferShapes, type Node } from '../../graph/index.ts'
+import { checkCardOverrides } from '../cards/cardOverrides.ts'
+import { checkImagePreprocessing } from '../cards/imagePreprocessing.ts'
 import { isObject, type ModelFiles } from '../files.ts'
 import { fingerprint } from '../model/fingerprint.ts'
 import { embeds } from '../model/joinTowers.ts'
 import { findPictureInput } from '../model/pictureInput.ts'
 import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
-import type { Modality, TowerModality } from '../types.ts'
+import type { ImagePreprocessing, Modality, TowerModality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { flatUse, isFlat } from './onnxFlat.ts'
 import { idsInput, plainName, withoutOddSizes } from './onnxInputs.ts'
@@ -69,17 +71,23 @@ export async function readOnnxModel(
 function savedCard(graph: Graph, files: ModelFiles): FoundCard | undefined {
   const text = graph.metadata.get(cardKey)
   if (text === undefined) return undefined
+  let cause: unknown
   try {
-    const card: unknown = JSON.parse(text)
+    const card: unknown = parseJson(text)
     if (isObject(card) && modalities.some((known) => known === card['modality'])) {
-      if (typeof card['tap'] === 'string' && typeof card['pool'] === 'string')
+      if (typeof card['tap'] === 'string' && typeof card['pool'] === 'string') {
+        checkCardOverrides(card)
+        if (card['image'] !== undefined) checkImagePreprocessing(card['image'] as ImagePreprocessing)
         return card as unknown as FoundCard
+      }
     }
-  } catch {
-    // The error is thrown below, as for a card without its parts.
+  } catch (error) {
+    cause = error
   }
   throw new PipiloError('MODEL_INVALID', `${files.label} carries a card (${cardKey}) that cannot be read.`, {
     input: files.label,
+    ...(cause instanceof PipiloError && { hint: cause.message }),
+    cause,
   })
 }
 

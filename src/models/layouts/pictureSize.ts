@@ -1,6 +1,7 @@
 // Checks the size of pictures that a caller asks for, and builds the network for it.
 import { PipiloError } from '../../base/index.ts'
 import type { BuiltModel } from '../../nn/index.ts'
+import { MOST_PIXELS } from '../cards/imagePreprocessing.ts'
 
 type Size = readonly [height: number, width: number]
 
@@ -56,6 +57,14 @@ export function buildForSize(
       hint: own ? `It was made for ${own.join(' × ')}.` : 'Choose a larger size.',
       cause,
     })
+  for (const size of [asked, own]) {
+    if (size !== undefined && !(size[0] * size[1] <= MOST_PIXELS))
+      throw new PipiloError(
+        'OPTION_INVALID',
+        `${label} cannot be built for pictures of ${size.join(' × ')}.`,
+        { input: 'size' },
+      )
+  }
   if (!asked) return build(own)
   const built = buildAsked()
   const patch = patchOf(built)

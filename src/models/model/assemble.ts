@@ -17,7 +17,7 @@ import { createTwoTowers } from './towers.ts'
 import { whitened } from './whitened.ts'
 
 /** Options of opening that are about what is read. */
-type AssembleOptions = ReadOptions & Pick<OpenOptions, 'revision'>
+type AssembleOptions = ReadOptions & Pick<OpenOptions, 'revision' | 'isolate'>
 
 /** A model from its files; its card's settings take precedence over the files', and the caller's over both. */
 export async function assemble(
@@ -91,6 +91,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
     dtype: fileEnding(dtype) === undefined ? 'fp32' : dtype!,
     ...(revision !== undefined && { revision }),
     ...(card && { card }),
+    ...(options.isolate && { isolate: true }),
     ...(strict === false && { strict }),
     ...(architecture !== undefined && { architecture }),
     ...(prefix !== undefined && { prefix }),

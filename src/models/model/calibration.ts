@@ -98,8 +98,9 @@ const LEAVES = 2000
  * A function that runs graphs and remembers its few small results, in order, so that a later process calibrates without running.
  *
  * @param key what was run, and on what
+ * @param isolate run in a child process
  */
-export async function remembered(key: string): Promise<{ run: Run; keep(): Promise<void> }> {
+export async function remembered(key: string, isolate = false): Promise<{ run: Run; keep(): Promise<void> }> {
   const known = (await readNote(key)) as Record<string, Plain>[] | undefined
   const results: Record<string, Plain>[] = []
   let next = 0
@@ -107,7 +108,7 @@ export async function remembered(key: string): Promise<{ run: Run; keep(): Promi
     async run(graph, feeds) {
       const old = known?.[next++]
       if (old) return fromPlain(old)
-      const made = await evaluate(graph, feeds)
+      const made = await evaluate(graph, feeds, { isolate })
       results.push(toPlain(made))
       return made
     },

@@ -50,7 +50,7 @@ export function createModel(parts: ModelParts): Model {
       { ...whole, graph: withDefaults(graph, defaults, Object.keys(options.inputs ?? {})) },
       resolveEmbedding(card, options),
     )
-  const running = new Running(card.name, graph, defaults)
+  const running = new Running(card.name, graph, defaults, parts.opened.isolate)
 
   return {
     name: card.name,

@@ -80,7 +80,10 @@ async function inIntegers(model: Model, pictures: Pictures | undefined): Promise
   )
   const files = await Promise.all([...paths].map(fileIdentity))
   const said = JSON.stringify(['calibration 4', fingerprint, files, card.image, pictures && digest(pictures)])
-  const { run, keep } = await remembered(createHash('sha256').update(said).digest('hex'))
+  const { run, keep } = await remembered(
+    createHash('sha256').update(said).digest('hex'),
+    model.opened.isolate,
+  )
   const small = await quantize(graph, { place, samples, evaluate: run })
   await keep()
   return small

@@ -29,10 +29,13 @@ export class Running {
   readonly #sessions = new Map<string, Promise<Session>>()
   #disposed = false
 
-  constructor(name: string, graph: Graph, defaults: readonly ValueInfo[]) {
+  readonly #isolate: boolean
+
+  constructor(name: string, graph: Graph, defaults: readonly ValueInfo[], isolate = false) {
     this.#name = name
     this.#graph = graph
     this.#defaults = defaults
+    this.#isolate = isolate
   }
 
   async run(
@@ -46,7 +49,9 @@ export class Running {
     this.#check(feeds, outputs)
     const named = this.#defaults.map(({ name }) => name).filter((name) => Object.hasOwn(feeds, name))
     const key = named.join('\n')
-    const opening = this.#sessions.get(key) ?? compile(withDefaults(this.#graph, this.#defaults, named))
+    const opening =
+      this.#sessions.get(key) ??
+      compile(withDefaults(this.#graph, this.#defaults, named), { isolate: this.#isolate })
     this.#sessions.set(key, opening)
     const session = await opening.catch((error) => {
       // A full disk may have room the next time.

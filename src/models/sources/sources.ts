@@ -7,6 +7,7 @@ import { PipiloError } from '../../base/index.ts'
 import type { ModelFiles } from '../files.ts'
 import { kindOf, withFile } from './files.ts'
 import type { Repository, RepositoryOptions } from './hub/repository.ts'
+import { unescaped } from './unescaped.ts'
 
 /** Source of a model, parsed from its name. */
 export type Source =
@@ -44,7 +45,7 @@ export function parseSource(name: string): Source | undefined {
     case 'npm':
       return { kind: 'npm', specifier: rest }
     case 'file':
-      return { kind: 'file', path: rest.startsWith('//') ? fileURLToPath(name) : expandHome(rest) }
+      return { kind: 'file', path: rest.startsWith('//') ? pathOf(name) : expandHome(rest) }
     case 'http':
     case 'https':
       return { kind: 'url', url: name }
@@ -58,6 +59,14 @@ export function parseSource(name: string): Source | undefined {
   }
 }
 
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url)
+  } catch (cause) {
+    throw new PipiloError('INPUT_INVALID', `'${url}' names no file on this machine.`, { input: url, cause })
+  }
+}
+
 function parseHub(text: string): Source {
   const pattern = /^([^/@]+(?:\/[^/@]+)?)(?:@(refs\/(?:pr|convert)\/[^/]+|[^/]+))?(?:\/(.+))?$/
   const [, name, revision, file] = pattern.exec(text) ?? []
@@ -67,7 +76,7 @@ function parseHub(text: string): Source {
       hint: 'It looks like hf:owner/name, hf:owner/name@revision or hf:owner/name@revision/file.',
     })
   }
-  return { kind: 'hub', name, revision: revision && decodeURIComponent(revision), file }
+  return { kind: 'hub', name, revision: revision && unescaped(revision, `hf:${text}`), file }
 }
 
 /**

@@ -50,6 +50,8 @@ export interface CheckpointParameters extends Parameters {
 
 /** Parameters that a checkpoint may lack, beside as many as it has, before the rest is not asked for. */
 const MOST_ABSENT = 2048
+/** As many numbers of parameters that a checkpoint lacks are stood in for until all of it is told: 256 MB. */
+const MOST_ABSENT_NUMBERS = 2 ** 26
 
 /** Dtypes of weights. */
 const FLOATS: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64'])
@@ -102,6 +104,7 @@ export function parametersFrom(
   const lacking: string[] = []
   const misshapen: Misshapen[] = []
   let absent = 0
+  let absentNumbers = 0
 
   const find = (name: string): string | undefined => {
     for (const candidate of [name, ...aliases(name), ...oldNames(name)]) {
@@ -125,6 +128,7 @@ export function parametersFrom(
     init: Initialization | undefined,
     { dtype = 'float32', optional = false }: BufferOptions,
   ): Initializer => {
+    checkShape(name, shape)
     if (!source) return asDtype(fresh(name, shape, init), dtype)
     const key = find(name)
     const tensor = key === undefined ? undefined : source.get(key)
@@ -139,8 +143,10 @@ export function parametersFrom(
       return mode === 'training' && dtype === 'float32' && 'data' in tensor ? widened(tensor) : tensor
     }
     absent += 1
-    // A configuration of a million layers beside a small file is answered before they are built.
-    if (absent > MOST_ABSENT + source.size) {
+    absentNumbers += elementCount(shape)
+    // A configuration of a million layers beside a small file is answered before they are built, and so is one of huge layers.
+    if (absent > MOST_ABSENT + source.size || absentNumbers > MOST_ABSENT_NUMBERS) {
+      if (tensor) throw mismatch([...misshapen, { name, found: tensor.shape, wanted: shape }])
       throw missing(lacking.length > 0 ? lacking : [name], misshapen, source, 'at least ')
     }
     if (!strict || (!tensor && optional)) return asDtype(fresh(name, shape, init), dtype)
@@ -226,6 +232,20 @@ function asDtype(drawn: Initializer, dtype: NonNullable<BufferOptions['dtype']>)
 function oldNames(name: string): string[] {
   if (name.endsWith('.weight')) return [name.replace(/weight$/, 'gamma')]
   return name.endsWith('.bias') ? [name.replace(/bias$/, 'beta')] : []
+}
+
+/** Numbers of a parameter beyond which no array holds them. */
+const MOST_NUMBERS = 2 ** 31
+
+/** @throws PipiloError `MODEL_INVALID` for a shape that no parameter has: it comes from a configuration */
+function checkShape(name: string, shape: readonly number[]): void {
+  const isShape = shape.every((size) => Number.isSafeInteger(size) && size >= 0)
+  if (isShape && elementCount(shape) <= MOST_NUMBERS) return
+  throw new PipiloError(
+    'MODEL_INVALID',
+    `The configuration asks for a parameter ${name} of the shape [${shape.join(', ').slice(0, 200)}].`,
+    { input: name, hint: 'Check its sizes.' },
+  )
 }
 
 interface Misshapen {

@@ -1,6 +1,7 @@
 /** Reading the `config.json` of transformers' text models. */
 import { PipiloError } from '../../base/index.ts'
 import { activation } from '../layers/activations.ts'
+import { isInBounds } from '../settings.ts'
 
 /** Rules by which an architecture reads a configuration. */
 export interface ConfigRules<Config> {
@@ -37,6 +38,8 @@ export function readConfig<Config>(json: unknown, rules: ConfigRules<Config>): C
     const value = given[name]
     if (!Number.isSafeInteger(value) || (value as number) <= 0)
       throw invalid(architecture, name, value, 'It must be a positive integer.')
+    if (!isInBounds(name, value as number))
+      throw invalid(architecture, name, value, 'No network is so large.')
   }
   for (const [name, value] of Object.entries(only)) {
     if (given[name] !== undefined && given[name] !== value)
@@ -48,6 +51,8 @@ export function readConfig<Config>(json: unknown, rules: ConfigRules<Config>): C
     const found = given[name] ?? value
     if (typeof found !== typeof value || (typeof found === 'number' && !Number.isFinite(found)))
       throw invalid(architecture, name, found, `It must be a ${typeof value}.`)
+    if (typeof found === 'number' && !isInBounds(name, found))
+      throw invalid(architecture, name, found, 'No network is so large.')
     config[name] = found
   }
   for (const [whole, part] of divides) {
@@ -60,7 +65,7 @@ export function readConfig<Config>(json: unknown, rules: ConfigRules<Config>): C
 
 /** The error for a field with a value that makes no sense. */
 export function invalid(architecture: string, name: string, value: unknown, hint: string): PipiloError {
-  const said = value === undefined ? 'missing' : JSON.stringify(value)
+  const said = value === undefined ? 'missing' : JSON.stringify(value)?.slice(0, 200)
   return new PipiloError('MODEL_INVALID', `${architecture}'s configuration has no valid ${name}: ${said}.`, {
     input: name,
     hint,

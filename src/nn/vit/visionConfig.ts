@@ -2,6 +2,7 @@
 
 import { PipiloError } from '../../base/index.ts'
 import type { Initializer } from '../../graph/index.ts'
+import { isPictureSize } from '../settings.ts'
 import { type ConfigRules, fieldsOf, invalid, readConfig } from '../text/textConfig.ts'
 
 /** Height and width. */
@@ -44,14 +45,26 @@ export function readVisionConfig<Config extends object>(
 
 function pair(architecture: string, name: string, value: unknown): Size {
   const both = Array.isArray(value) ? value : [value, value]
-  const positive = both.length === 2 && both.every((side) => Number.isSafeInteger(side) && side > 0)
-  if (positive) return [both[0] as number, both[1] as number]
-  throw invalid(architecture, name, value, 'It must be a positive integer, or two.')
+  if (both.length === 2 && isPictureSize(both)) return [both[0] as number, both[1] as number]
+  throw invalid(architecture, name, value, 'It must be a positive integer, or two, of 4,096 × 4,096 at most.')
 }
+
+/** Each looks at each other: their squares are counted in gigabytes from some thousands on. */
+const MOST_PATCHES = 2 ** 17
 
 /** Rows and columns of whole patches: what is left at the border is not looked at. @throws PipiloError `OPTION_INVALID` for none */
 export function patchGrid(size: Size, patch: number): readonly [rows: number, columns: number] {
   const grid = [Math.trunc(size[0] / patch), Math.trunc(size[1] / patch)] as const
+  if (grid[0] * grid[1] > MOST_PATCHES) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `A picture of ${size[0]} × ${size[1]} holds ${grid[0] * grid[1]} patches, more than ${MOST_PATCHES}.`,
+      {
+        input: 'size',
+        hint: 'Choose a smaller size.',
+      },
+    )
+  }
   if (grid[0] > 0 && grid[1] > 0) return grid
   throw new PipiloError(
     'OPTION_INVALID',

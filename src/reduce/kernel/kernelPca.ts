@@ -1,11 +1,13 @@
 // Kernel PCA: principal components in the space of a kernel.
-import { breathe, checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
+
+import { breathe, checkCount, checkOptions, PipiloError, throwIfAborted } from '../../base/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import { solve } from '../decompose.ts'
 import { type Dense, dense, type Products, rowsOf, transposed, withProducts } from '../dense.ts'
 import { largestOfMatrix } from '../eigen.ts'
 import { type SavedReducer, writeReducer } from '../files.ts'
 import { pieces, scaledColumns } from '../linear/linearReducer.ts'
+import * as types from '../methodTypes.ts'
 import { placed, type Rows, rowsToFit, rowsToTransform } from '../rows.ts'
 import type { FitOptions, Reducer, TransformOptions } from '../types.ts'
 
@@ -261,6 +263,7 @@ class FittedKernelPca implements KernelPca {
   }
 
   async transform(rows: Rows, options: TransformOptions = {}): Promise<Matrix> {
+    checkOptions('transform', options, types.transform)
     const { points, shape, means, mean, values, vectors } = this.#parts
     const given = rowsToTransform(rows, points.columns, options)
     const axes = scaledColumns(transposed(vectors), (j) => 1 / Math.sqrt(values[j]!))
@@ -272,6 +275,7 @@ class FittedKernelPca implements KernelPca {
   }
 
   async inverse(rows: Rows, options: TransformOptions = {}): Promise<Matrix> {
+    checkOptions('inverse', options, types.transform)
     const { points, shape, values, vectors, duals } = this.#parts
     if (!duals) {
       throw new PipiloError('OPTION_INVALID', 'The way back was not learnt.', {

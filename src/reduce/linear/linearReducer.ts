@@ -1,11 +1,13 @@
 // A fitted reducer that is one product, and what it does: transform, inverse, append, save.
+
 import { createHash } from 'node:crypto'
-import { breathe, PipiloError, throwIfAborted } from '../../base/index.ts'
+import { breathe, checkOptions, PipiloError, throwIfAborted } from '../../base/index.ts'
 import { type Graph, rename } from '../../graph/index.ts'
 import { type EmbeddingOptions, type Model, withGraph } from '../../models/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import { type Dense, dense, withProducts } from '../dense.ts'
 import { writeReducer } from '../files.ts'
+import * as types from '../methodTypes.ts'
 import { placed, type Rows, rowsToTransform } from '../rows.ts'
 import type { AppendOptions, LinearReducer, TransformOptions } from '../types.ts'
 import { append } from './append.ts'
@@ -53,10 +55,12 @@ export class Linear<Kind extends LinearReducer['kind']> implements LinearReducer
   }
 
   async transform(rows: Rows, options: TransformOptions = {}): Promise<Matrix> {
+    checkOptions('transform', options, types.transform)
     return multiplied(rows, this.mean, this.#forward, options)
   }
 
   async inverse(rows: Rows, options: TransformOptions = {}): Promise<Matrix> {
+    checkOptions('inverse', options, types.transform)
     const back = this.#back
     if (!back) {
       throw new PipiloError('OPTION_INVALID', `There is no way back from what ${this.kind} gives.`, {
@@ -77,6 +81,7 @@ export class Linear<Kind extends LinearReducer['kind']> implements LinearReducer
   }
 
   appendTo(graph: Graph, output?: string, options: AppendOptions = {}): Graph {
+    checkOptions('appendTo', options, types.append)
     return append(graph, { mean: this.mean, projection: this.projection }, output, options)
   }
 

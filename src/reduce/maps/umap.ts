@@ -1,8 +1,10 @@
 // UMAP: a map in few dimensions in which near rows stay near, and into which new rows can be put.
-import { breathe, checkCount, PipiloError } from '../../base/index.ts'
+
+import { breathe, checkCount, checkOptions, PipiloError } from '../../base/index.ts'
 import type { Matrix } from '../../tensor/index.ts'
 import { dense } from '../dense.ts'
 import { type SavedReducer, writeReducer } from '../files.ts'
+import * as types from '../methodTypes.ts'
 import { placed, type Rows, rowsToFit, rowsToTransform } from '../rows.ts'
 import type { FitOptions, Reducer, TransformOptions } from '../types.ts'
 import { type Curve, curveOf } from './curve.ts'
@@ -235,6 +237,7 @@ class FittedUmap implements Umap {
   }
 
   async transform(rows: Rows, options: TransformOptions = {}): Promise<Matrix> {
+    checkOptions('transform', options, types.transform)
     const { points, places, settings } = this.#parts
     const { signal } = options
     const given = rowsToTransform(rows, points.columns, options)

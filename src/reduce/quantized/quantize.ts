@@ -1,9 +1,25 @@
 // Vectors in fewer bits, and search among them: int8 with a range for each dimension, or one bit each.
-import { breathe, checkCount, PipiloError, throwIfAborted } from '../../base/index.ts'
+
+import {
+  breathe,
+  checkCount,
+  checkOptions,
+  is,
+  type OptionTable,
+  PipiloError,
+  throwIfAborted,
+} from '../../base/index.ts'
 import { type Matrix, type Neighbor, row, type Vector } from '../../tensor/index.ts'
 import { readReducer, writeReducer } from '../files.ts'
 import { finiteRows, type RowOptions, type Rows, rowsToTransform } from '../rows.ts'
 import { Best } from './best.ts'
+
+const searchTypes: OptionTable<QuantizedSearchOptions> = {
+  k: is.count(1),
+  rescore: is.instance('vectors'),
+  oversampling: is.numeric(1),
+  signal: is.abortSignal,
+}
 
 /** `int8`: a byte a dimension. `binary`: a bit a dimension, its sign. */
 export type Precision = 'int8' | 'binary'
@@ -236,6 +252,7 @@ class QuantizedVectors implements Quantized {
     queries: Rows | Float32Array,
     options: QuantizedSearchOptions = {},
   ): Promise<Neighbor[][] | Neighbor[]> {
+    checkOptions('search', options, searchTypes)
     if (queries instanceof Float32Array) return (await this.search([queries], options))[0]!
     const { k = 10, oversampling = 4, signal } = options
     checkCount('k', k, 1)

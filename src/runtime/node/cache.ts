@@ -1,6 +1,6 @@
 // Converted weights in a file that every session and every process maps: written once, addressed by a hash of its sources.
 import { createHash } from 'node:crypto'
-import { stat, utimes } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileError, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
@@ -16,6 +16,7 @@ import {
 } from '../../tensor/index.ts'
 import { prune } from './cacheFolder.ts'
 import { chunks, isFileTensor, type Piece } from './piece.ts'
+import { isSealed, seal } from './seal.ts'
 import { hasMark, MARK, sourceIdentity } from './weightsFile.ts'
 
 // Weights start at multiples of a cache line.
@@ -84,10 +85,12 @@ async function fileOf(
     if (folder === temporary && !(await isOwn(folder))) continue
     const path = join(folder, name)
     const { files, size } = layout(entries, path)
-    if (await isWhole(path, size + MARK, mark)) return files
+    // A cut one has no mark; one with other bytes no seal.
+    if ((await hasMark(path, mark, size + MARK)) && (await isSealed(path))) return files
     try {
       await makeFolder(folder, { mode: 0o700 })
       await writeFileAtomic(path, content(entries, mark))
+      await seal(path)
     } catch (error) {
       // Weights that cannot be read are an error; a folder that cannot be written is passed over.
       if (error instanceof PipiloError && ['WRITE_FAILED', 'NOT_A_FILE'].includes(error.code)) continue
@@ -151,12 +154,4 @@ async function* content(entries: readonly Entry[], mark: Uint8Array): AsyncGener
 
 function padding(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT
-}
-
-/** True if the file is there with its size and mark; then notes that it was used. */
-async function isWhole(path: string, size: number, mark: Uint8Array): Promise<boolean> {
-  if (!(await hasMark(path, mark, size))) return false
-  const now = new Date()
-  await utimes(path, now, now).catch(() => {}) // a read-only folder serves as well
-  return true
 }

@@ -10,17 +10,26 @@ const IN_USE = 3_600_000
 
 /** Deletes unused entries. A failure does no harm: the deletion is tried again when the next file is made. */
 export async function prune(folder: string, keep: string): Promise<void> {
-  const entries: { path: string; size: number; age: number }[] = []
+  // Files of one name belong together: the use of one of them is the use of all.
+  const entries = new Map<string, { paths: string[]; size: number; age: number }>()
   for (const name of await readdir(folder).catch(() => [])) {
     if (name.startsWith(keep) || !/\.(bin|onnx|json|tmp)$/.test(name)) continue
     const path = join(folder, name)
-    const entry = await stat(path).catch(() => undefined)
-    if (entry) entries.push({ path, size: entry.size, age: Date.now() - entry.mtimeMs })
+    const found = await stat(path).catch(() => undefined)
+    if (!found) continue
+    const group = name.endsWith('.tmp') ? name : name.replace(/\..*$/s, '')
+    const { paths, size, age } = entries.get(group) ?? { paths: [], size: 0, age: Number.POSITIVE_INFINITY }
+    entries.set(group, {
+      paths: [...paths, path],
+      size: size + found.size,
+      age: Math.min(age, Date.now() - found.mtimeMs),
+    })
   }
   let bytes = 0
-  for (const { path, size, age } of entries.sort((a, b) => a.age - b.age)) {
+  for (const { paths, size, age } of [...entries.values()].sort((a, b) => a.age - b.age)) {
     bytes += size
-    const abandoned = path.endsWith('.tmp') || age > MAXIMUM_AGE || bytes > MAXIMUM_BYTES
-    if (abandoned && age > IN_USE) await rm(path, { force: true, recursive: true }).catch(() => {})
+    const abandoned = paths[0]!.endsWith('.tmp') || age > MAXIMUM_AGE || bytes > MAXIMUM_BYTES
+    if (!abandoned || age <= IN_USE) continue
+    for (const path of paths) await rm(path, { force: true, recursive: true }).catch(() => {})
   }
 }

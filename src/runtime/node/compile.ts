@@ -1,8 +1,9 @@
 // Compiles graphs to sessions, on worker threads or on the calling one, and keeps what the library made of them.
 import { cacheFolder } from '../../base/files/index.ts'
-import { abortError, PipiloError } from '../../base/index.ts'
+import { abortError, checkOptions, PipiloError } from '../../base/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
+import { compileOptionTypes } from '../compileOptions.ts'
 import type { CompileOptions, Device, Session } from '../types.ts'
 import { counts } from './counts.ts'
 import { checkDevice } from './device.ts'
@@ -22,8 +23,17 @@ import { ABORTED, Pool } from './pool.ts'
 
 /** See `compile` in onDemand.ts. */
 export async function compile(graph: Graph, options: CompileOptions = {}): Promise<Session> {
+  checkOptions<CompileOptions>('compile', options, compileOptionTypes)
   const device = checkDevice(options.device ?? 'cpu')
-  if (device !== 'cpu') return compileElsewhere(graph, device, options)
+  if (device !== 'cpu') {
+    if (options.isolate) {
+      throw new PipiloError('OPTION_INVALID', `isolate is for the CPU, not for ${device}.`, {
+        input: 'isolate',
+        hint: 'Leave out one of the two.',
+      })
+    }
+    return compileElsewhere(graph, device, options)
+  }
   const { workers, threads } = counts(
     isLarge(graph) ? { ...options, workers: options.workers ?? 1 } : options,
   )
@@ -33,25 +43,32 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const optional = graph.inputs.map(({ name }) => name).filter((name) => graph.initializers.has(name))
   const compiled: SessionPlan = { inputs: graph.inputs, outputs: graph.outputs, optional, plan }
   const early = workers > 0 && !options.profile && (options.early ?? packedBytes(graph) >= MUCH)
-  if (!options.persist) return openSession(compiled, workers, { early })
+  const { signal } = options
+  if (signal?.aborted) throw abortError(signal, ABORTED)
+  if (!options.persist) return openSession(compiled, workers, { early, signal })
 
   const cacheDir = options.cacheDir ?? cacheFolder()
   const address = await addressOf(plan, files)
   const found = await findKept(cacheDir, address, threads)
-  if (found) return openSession(found, workers, { address })
+  if (found) {
+    const plan = { ...found.plan, ...(options.isolate && { isolate: true }) }
+    return openSession({ ...found, plan }, workers, { address, signal })
+  }
   const writeTo = await placeToWrite(cacheDir, address)
-  if (!writeTo) return openSession(compiled, workers, { early })
+  if (!writeTo) return openSession(compiled, workers, { early, signal })
   try {
     return await openSession({ ...compiled, plan: { ...plan, writeTo } }, workers, {
       early,
       address,
+      signal,
       keep: (optimised) =>
         optimised ? keepWritten(cacheDir, address, writeTo, compiled) : dropWritten(writeTo),
     })
   } catch {
     // The disk may have filled up: tried again without keeping the session. Any other error comes again then.
     await dropWritten(writeTo)
-    return openSession(compiled, workers, { early })
+    if (signal?.aborted) throw abortError(signal, ABORTED)
+    return openSession(compiled, workers, { early, signal })
   }
 }
 
@@ -115,7 +132,9 @@ export async function reopen(
 ): Promise<{ opening: Promise<Session> } | undefined> {
   const { workers, threads } = counts(options)
   const found = await findKept(options.cacheDir ?? cacheFolder(), kept, threads)
-  return found && { opening: openSession(found, workers, { address: kept }) }
+  if (!found) return undefined
+  const plan = { ...found.plan, ...(options.isolate && { isolate: true }) }
+  return { opening: openSession({ ...found, plan }, workers, { address: kept, signal: options.signal }) }
 }
 
 interface Opening {
@@ -123,6 +142,7 @@ interface Opening {
   readonly early?: boolean
   /** Address of the kept form, there or to come. */
   readonly address?: string
+  readonly signal?: AbortSignal | undefined
   /** Called when the session has been optimised, or could not be. */
   readonly keep?: (optimised: boolean) => Promise<void>
 }
@@ -130,9 +150,9 @@ interface Opening {
 async function openSession(
   { plan, inputs, outputs, optional }: SessionPlan,
   workers: number,
-  { early = false, address, keep }: Opening,
+  { early = false, address, keep, signal }: Opening,
 ): Promise<Session> {
-  const { runner, optimised } = await openRunner(plan, workers, early)
+  const { runner, optimised } = await openRunner(plan, workers, early, signal)
   const kept = optimised.then(keep)
   if (!early) await kept
   const names = outputs.map((output) => output.name)
@@ -166,9 +186,10 @@ async function openRunner(
   plan: Plan,
   workers: number,
   early: boolean,
+  signal: AbortSignal | undefined,
 ): Promise<{ runner: InPlace | Pool; optimised: Promise<boolean> }> {
-  if (early) return Pool.openEarly(plan, workers)
-  const runner = workers === 0 ? await InPlace.open(plan) : await Pool.open(plan, workers)
+  if (early) return Pool.openEarly(plan, workers, signal)
+  const runner = workers === 0 ? await InPlace.open(plan) : await Pool.open(plan, workers, signal)
   return { runner, optimised: Promise.resolve(true) }
 }
 

@@ -7,7 +7,16 @@ import { defaults } from './defaults.ts'
 /** @throws `OPTION_INVALID` */
 export function counts(options: CompileOptions): { workers: number; threads: number } {
   const standard = defaults()
-  const asked = count('workers', options.workers ?? standard.workers, 0)
+  if (options.isolate !== undefined && typeof options.isolate !== 'boolean') {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `isolate is ${String(options.isolate)}; it has to be true or false.`,
+      {
+        input: 'isolate',
+      },
+    )
+  }
+  const asked = count('workers', options.workers ?? standard.workers, options.isolate ? 1 : 0)
   const workers = (options.device ?? 'cpu') === 'cpu' ? asked : Math.min(asked, 1)
   return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
 }

@@ -38,7 +38,7 @@ describe('a device that is not there', () => {
   it('is refused by name', async () => {
     await expect(compile(addition(), { device: 'gpu' as Device })).rejects.toMatchObject({
       code: 'OPTION_INVALID',
-      hint: 'Known: cpu, webgpu, cuda, coreml, directml.',
+      message: expect.stringContaining('cpu, webgpu, cuda, coreml, directml'),
     })
   })
 

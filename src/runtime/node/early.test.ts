@@ -106,7 +106,7 @@ describe('a session that is there before it is optimised', () => {
     const session = await compile(convolutions(64), options)
     await session.dispose()
     const kept = await readdir(join(cacheDir, 'sessions'))
-    expect(kept.map((name) => name.replace(/^.*\./, '')).sort()).toEqual(['bin', 'json', 'onnx'])
+    expect(kept.map((name) => name.replace(/^.*\./, '')).sort()).toEqual(['bin', 'json', 'json', 'onnx'])
     const again = await (await reopen(session.kept!, { workers: 1, cacheDir }))!.opening
     expect((await again.run(picture(64))).y!.shape).toEqual([1, 64, 6, 6])
     await again.dispose()

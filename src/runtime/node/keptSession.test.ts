@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -48,7 +48,7 @@ describe.each([0, 2])('a session that persists, on %i workers', (workers) => {
     await expect(third.run(input())).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' })
     expect(
       (await readdir(join(cacheDir, 'sessions'))).map((name) => name.replace(/^.*\./, '')).sort(),
-    ).toEqual(['bin', 'json', 'onnx'])
+    ).toEqual(['bin', 'json', 'json', 'onnx'])
   })
 })
 
@@ -87,6 +87,15 @@ describe('a kept session', () => {
     expect(await reopen(first.kept!, { workers: 0, cacheDir })).toBeUndefined()
     const again = keep(await compile(linear(weight), options))
     expect((await again.run(wide())).y).toEqual(expected)
+    for (const ending of ['bin', 'onnx', 'json']) {
+      const path = join(cacheDir, 'sessions', `${first.kept}.${ending}`)
+      const bytes = await readFile(path)
+      bytes[bytes.length >> 1]! ^= 1
+      await writeFile(path, bytes)
+      expect(await reopen(first.kept!, { workers: 0, cacheDir }), ending).toBeUndefined()
+      const anew = keep(await compile(linear(weight), options))
+      expect((await anew.run(wide())).y).toEqual(expected)
+    }
     await rm(join(cacheDir, 'sessions'), { recursive: true })
     expect(await reopen(first.kept!, { workers: 0, cacheDir })).toBeUndefined()
   })

@@ -2,6 +2,7 @@
 import { readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cacheFolder, makeFolder, writeFileAtomic } from '../../base/files/index.ts'
+import { openSealedJson, sealedJson } from './seal.ts'
 
 const pathOf = (key: string, cacheDir = cacheFolder()): string =>
   join(cacheDir, 'sessions', `${key}.note.json`)
@@ -21,7 +22,7 @@ export async function writeNote(key: string, note: unknown, cacheDir?: string): 
   const path = pathOf(key, cacheDir)
   try {
     await makeFolder(join(path, '..'), { mode: 0o700 })
-    await writeFileAtomic(path, JSON.stringify(note))
+    await writeFileAtomic(path, sealedJson(note))
   } catch {}
 }
 
@@ -29,7 +30,7 @@ export async function writeNote(key: string, note: unknown, cacheDir?: string): 
 export async function readNote(key: string, cacheDir?: string): Promise<unknown> {
   const path = pathOf(key, cacheDir)
   try {
-    const note: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const note = openSealedJson(await readFile(path, 'utf8'))
     const now = new Date()
     utimes(path, now, now).catch(() => {})
     return note

@@ -1,7 +1,8 @@
 // Makes the plan that a session is opened from: the encoded graph, and the files of its weights.
 import { dirname, resolve } from 'node:path'
 import { cacheFolder } from '../../base/files/index.ts'
-import { encodeOnnx, type Graph } from '../../graph/index.ts'
+import { PipiloError } from '../../base/index.ts'
+import { constantBytes, encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { lower } from '../lower/index.ts'
 import type { CompileOptions } from '../types.ts'
@@ -16,6 +17,7 @@ export async function planOf(
   options: CompileOptions,
 ): Promise<{ plan: Plan; files: ReadonlySet<string> }> {
   const { device = 'cpu' } = options
+  checkConstants(graph)
   const lowered = options.lower === false ? { graph, halves: new Set<string>() } : lower(graph, device)
   const { graph: placed, folder } = await placeWeights(lowered, resolve(options.cacheDir ?? cacheFolder()))
   const files = new Set<string>()
@@ -27,15 +29,31 @@ export async function planOf(
       return { location: path.slice(folder.length).replace(/^[\\/]/, ''), offset, length }
     },
   })
-  const { profile } = options
+  const { profile, isolate } = options
   const plan: Plan = {
     model,
     threads,
     ...(folder && { folder }),
+    ...(isolate && { isolate }),
     ...(profile && { profile }),
     ...(device !== 'cpu' && { device }),
   }
   return { plan, files }
+}
+
+/** Bytes that a graph may make of its constants, beside a multiple of those that it stores (weights of 4 bits become floats). */
+const MOST_COMPUTED = 2 ** 30
+const TIMES = 16
+
+/** @throws PipiloError `GRAPH_INVALID` for a graph that would fill the memory before it has run */
+function checkConstants(graph: Graph): void {
+  const { stored, computed } = constantBytes(graph)
+  if (computed <= MOST_COMPUTED + TIMES * stored) return
+  throw new PipiloError(
+    'GRAPH_INVALID',
+    `The graph makes ${computed} bytes of constants out of ${stored}, more than a session may take.`,
+    { hint: 'Such a file is broken, or made to do harm.' },
+  )
 }
 
 // Operators whose second input is a weight that the library packs, float16 and bfloat16 as float32.

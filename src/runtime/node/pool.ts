@@ -3,11 +3,14 @@ import { abortError, PipiloError } from '../../base/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import type { Plan } from './engine.ts'
 import { messageOf } from './failures.ts'
+import { type Holder, ProcessEnded } from './holder.ts'
 import { movable } from './protocol.ts'
-import { type Thread, ThreadEnded, takeThread } from './thread.ts'
+import { ThreadEnded, takeThread } from './thread.ts'
 
 /** Sentence of the error of an aborted run. */
 export const ABORTED = 'The run was aborted.'
+
+const OPENING_ABORTED = 'The opening of the session was aborted.'
 
 type Tensors = Readonly<Record<string, Tensor>>
 
@@ -16,6 +19,8 @@ interface Call {
   readonly outputs: readonly string[]
   readonly resolve: (outputs: Record<string, Tensor>) => void
   readonly reject: (error: PipiloError) => void
+  /** The one that runs it. */
+  holder?: Holder
 }
 
 /**
@@ -28,8 +33,8 @@ export class Pool {
   #plan: Plan
   #size: number
   /** Threads whose sessions are not optimised. */
-  readonly #early = new Set<Thread>()
-  readonly #idle: Thread[] = []
+  readonly #early = new Set<Holder>()
+  readonly #idle: Holder[] = []
   readonly #queue: Call[] = []
   #threads = 0
   #opening = 0
@@ -43,10 +48,10 @@ export class Pool {
   }
 
   /** Opens the first session, so that a graph that the runtime refuses fails here and not at the first call. */
-  static async open(plan: Plan, size: number): Promise<Pool> {
+  static async open(plan: Plan, size: number, signal?: AbortSignal): Promise<Pool> {
     const pool = new Pool(plan, size)
     pool.#threads = 1
-    pool.#idle.push(await pool.#openThread())
+    pool.#idle.push(await pool.#openThread(plan, signal))
     // The kept form is written once, by the first session.
     pool.#plan = { ...plan, writeTo: undefined }
     return pool
@@ -58,8 +63,12 @@ export class Pool {
    *
    * @returns the pool as `runner`, and whether the optimised session came to be: otherwise the first ones stay
    */
-  static async openEarly(plan: Plan, size: number): Promise<{ runner: Pool; optimised: Promise<boolean> }> {
-    const pool = await Pool.open({ ...plan, writeTo: undefined, early: true }, size)
+  static async openEarly(
+    plan: Plan,
+    size: number,
+    signal?: AbortSignal,
+  ): Promise<{ runner: Pool; optimised: Promise<boolean> }> {
+    const pool = await Pool.open({ ...plan, writeTo: undefined, early: true }, size, signal)
     return { runner: pool, optimised: pool.#optimise(plan) }
   }
 
@@ -70,6 +79,7 @@ export class Pool {
       const abort = () => {
         const place = this.#queue.indexOf(call)
         if (place >= 0) this.#queue.splice(place, 1)
+        else call.holder?.kill?.()
         call.reject(abortError(signal, ABORTED))
         this.#settleDispose()
       }
@@ -97,7 +107,7 @@ export class Pool {
 
   #next(): void {
     while (this.#queue.length > 0 && this.#idle.length > 0) {
-      const thread = this.#idle.pop() as Thread
+      const thread = this.#idle.pop() as Holder
       if (thread.alive) void this.#serve(thread, this.#queue.shift() as Call)
       else this.#threads -= 1
     }
@@ -105,7 +115,8 @@ export class Pool {
     this.#settleDispose()
   }
 
-  async #serve(thread: Thread, call: Call): Promise<void> {
+  async #serve(thread: Holder, call: Call): Promise<void> {
+    call.holder = thread
     try {
       const { tensors, moved } = movable(call.feeds)
       const reply = await thread.request({ kind: 'run', feeds: tensors, outputs: call.outputs }, moved)
@@ -119,7 +130,7 @@ export class Pool {
   }
 
   /** A thread that has nothing to do: it waits for the next call, unless its session has become stale. */
-  #rest(thread: Thread): void {
+  #rest(thread: Holder): void {
     const stale = this.#early.has(thread) && !this.#plan.early
     if (thread.alive && !stale) this.#idle.push(thread)
     else this.#threads -= 1
@@ -159,12 +170,21 @@ export class Pool {
     }
   }
 
-  async #openThread(plan = this.#plan): Promise<Thread> {
-    const thread = takeThread()
-    const reply = await thread.request({ kind: 'open', plan }).catch((error) => {
-      throw crashed(error)
-    })
+  async #openThread(plan = this.#plan, signal?: AbortSignal): Promise<Holder> {
+    const thread = await takeHolder(plan)
+    const abort = () => thread.kill?.()
+    signal?.addEventListener('abort', abort, { once: true })
+    const reply = await thread
+      .request({ kind: 'open', plan })
+      .catch((error) => {
+        throw signal?.aborted ? abortError(signal, OPENING_ABORTED) : crashed(error)
+      })
+      .finally(() => signal?.removeEventListener('abort', abort))
     if (plan.early) this.#early.add(thread)
+    if (signal?.aborted) {
+      await thread.close()
+      throw abortError(signal, OPENING_ABORTED)
+    }
     if (reply.kind === 'done') return thread
     await thread.close()
     throw PipiloError.fromJSON(reply.error)
@@ -181,8 +201,21 @@ export class Pool {
   }
 }
 
+/** One that has no session yet, as a plan asks for it. */
+async function takeHolder({ isolate }: Plan): Promise<Holder> {
+  if (!isolate) return takeThread()
+  const { ChildHolder } = await import('./childHolder.ts')
+  return new ChildHolder()
+}
+
 function crashed(error: unknown): PipiloError {
   if (!(error instanceof ThreadEnded)) return unsendable(error)
+  if (error instanceof ProcessEnded) {
+    return new PipiloError('RUNTIME_DIED', `The process that ran the model ended: ${error.message}.`, {
+      hint: 'A graph can end ONNX Runtime, or take all memory. The next call starts a new process.',
+      cause: error,
+    })
+  }
   return new PipiloError('WORKER_CRASHED', `The worker that ran the model ended: ${error.message}.`, {
     hint: 'The next call starts a new one. If it keeps happening, memory may be short: use fewer workers or smaller batches.',
     cause: error,

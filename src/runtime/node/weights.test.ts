@@ -1,4 +1,14 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +45,8 @@ async function product(graph: Graph, cacheDir: string): Promise<Tensor> {
   return y as Tensor
 }
 
-const cacheFiles = (cache: string) => readdirSync(join(cache, 'weights'))
+const cacheFiles = (cache: string) =>
+  readdirSync(join(cache, 'weights')).filter((name) => !name.endsWith('.seal.json'))
 
 describe('weights', () => {
   it('give the same numbers from a file, from a converted file and from memory', async () => {
@@ -106,6 +117,16 @@ describe('the file of converted weights', () => {
     expect(await product(linear(weight), cache)).toEqual(expected)
     writeFileSync(path, new Uint8Array(size))
     expect(await product(linear(weight), cache)).toEqual(expected)
+    const bytes = readFileSync(path)
+    bytes[5]! ^= 1
+    writeFileSync(path, bytes)
+    expect(await product(linear(weight), cache)).toEqual(expected)
+    // One that was copied is as good as before.
+    writeFileSync(`${path}.copy`, readFileSync(path))
+    renameSync(`${path}.copy`, path)
+    const { ino } = statSync(path)
+    expect(await product(linear(weight), cache)).toEqual(expected)
+    expect(statSync(path).ino).toBe(ino)
     utimesSync(weight.file.path, 1, 1)
     expect(await product(linear(weight), cache)).toEqual(expected)
     expect(cacheFiles(cache)).toHaveLength(2)
@@ -131,7 +152,7 @@ describe('the file of converted weights', () => {
     const cache = join(folder, 'cache-old')
     await product(linear(filed('old.half', 'float16')), cache)
     const [old = ''] = cacheFiles(cache)
-    utimesSync(join(cache, 'weights', old), 1, 1)
+    for (const name of [old, `${old}.seal.json`]) utimesSync(join(cache, 'weights', name), 1, 1)
     await product(linear(filed('new.half', 'float16')), cache)
     expect(cacheFiles(cache)).toHaveLength(1)
     expect(cacheFiles(cache)).not.toContain(old)

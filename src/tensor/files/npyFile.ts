@@ -1,6 +1,6 @@
 // NumPy's `.npy` files, read and written.
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { fileError, fill, temporaryName, writeFileAtomic } from '../../base/files/index.ts'
+import { fileError, fill, openTemporary, writeFileAtomic } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { byteLength, bytesOf, elementCount, typedArray } from '../dtypes.ts'
 import { expectNpyLength, npyChunks, npyElements, npyHeader, parseNpyHeader } from '../npy.ts'
@@ -101,9 +101,8 @@ export class NpyWriter {
   static async create(path: string, options: NpyWriterOptions): Promise<NpyWriter> {
     const { columns, dtype = 'float32' } = options
     const space = npyHeader(dtype, [0, columns], STREAM_HEADER)
-    const temporary = temporaryName(path)
     try {
-      const file = await open(temporary, 'wx')
+      const { temporary, file } = await openTemporary(path)
       const writer = new NpyWriter(path, temporary, file, columns, dtype)
       await writer.#attempt(() => file.appendFile(space))
       return writer

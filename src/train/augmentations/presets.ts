@@ -1,5 +1,12 @@
 /** Augmentations of well-known recipes. */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import type { AugmentationSpec, AugmentationStep, Normalize } from './steps.ts'
+
+const viewsTypes: OptionTable<ContrastiveOptions> = {
+  strength: is.numeric(0),
+  minimumScale: is.numeric(0, 1),
+  normalize: is.either(is.flag, is.record),
+}
 
 /** Statistics of ImageNet's pictures. */
 export const IMAGENET: Normalize = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
@@ -34,6 +41,7 @@ export function simClrAugmentation(
   size: number,
   options: ContrastiveOptions = {},
 ): readonly AugmentationStep[] {
+  checkOptions('simClrAugmentation', options, viewsTypes)
   const { strength = 1 } = options
   return contrastive(size, options, {
     jitter: [0.8, 0.8, 0.8, 0.2].map((most) => most * strength),
@@ -52,6 +60,7 @@ export function simClrAugmentation(
  * @remarks From https://arxiv.org/abs/2006.07733, appendix B.
  */
 export function byolAugmentation(size: number, options: ContrastiveOptions = {}): AugmentationSpec {
+  checkOptions('byolAugmentation', options, viewsTypes)
   const { strength = 1 } = options
   const jitter = [0.4, 0.4, 0.2, 0.1].map((most) => most * strength)
   return {

@@ -171,7 +171,7 @@ describe('batches', () => {
     const wrong = async (dataset: Dataset, options: object, message: string) =>
       expect(collect(dataset, options)).rejects.toThrow(message)
     await wrong(birds, {}, 'batch is undefined')
-    await wrong(birds, { batch: 2, sampler: 'distnct' }, "Did you mean 'distinct'?")
+    await wrong(birds, { batch: 2, sampler: 'distnct' }, 'Did you mean distinct?')
     await wrong(birds, { batch: 2, startAt: 9 }, 'an epoch has 6 batches')
     await wrong(birds, { batch: 2, sampler: { classes: 2, samples: 3 } }, '2 classes × 3 samples are 6')
     await wrong(texts, { sampler: { classes: 2, samples: 3 } }, 'has no labels')

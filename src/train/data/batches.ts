@@ -1,5 +1,15 @@
 // Batches of a data set for training, read and decoded ahead of the one who takes them.
-import { checkCount, closest, PipiloError, Queue, throwIfAborted } from '../../base/index.ts'
+
+import {
+  checkOptions as check,
+  checkCount,
+  closest,
+  is,
+  type OptionTable,
+  PipiloError,
+  Queue,
+  throwIfAborted,
+} from '../../base/index.ts'
 import type { Dataset, DatasetRow, DatasetStream } from '../../embed/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 import { type ClassOptions, classSampler } from './classSampler.ts'
@@ -13,6 +23,20 @@ import {
   pictureTensor,
 } from './pictures.ts'
 import { plainSampler, type Sampler } from './sampler.ts'
+
+const batchesTypes: OptionTable<BatchOptions> = {
+  batch: is.count(1),
+  seed: is.integer,
+  epoch: is.count(0),
+  shuffle: is.flag,
+  dropLast: is.flag,
+  startAt: is.count(0),
+  sampler: is.either(is.oneOf(['plain', 'distinct']), is.instance('a sampler')),
+  pictures: is.instance('options of pictures, or their decoder'),
+  onError: is.oneOf(['throw', 'skip']),
+  ahead: is.count(0),
+  signal: is.abortSignal,
+}
 
 /** Options of {@link batches}. */
 export interface BatchOptions {
@@ -82,6 +106,7 @@ export async function* batches(
   dataset: Dataset | DatasetStream,
   options: BatchOptions,
 ): AsyncGenerator<Batch> {
+  check('batches', options, batchesTypes)
   checkOptions(options)
   const { ahead = 2, signal } = options
   const queue = new Queue<Batch>(ahead)

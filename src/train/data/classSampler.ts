@@ -1,7 +1,15 @@
 // The sampler of P classes with K samples each, for triplet and supervised contrastive losses.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
 import { checkSeed, type Sampler } from './sampler.ts'
+
+const classSamplerTypes: OptionTable<ClassOptions> = {
+  classes: is.count(1),
+  samples: is.count(1),
+  seed: is.integer,
+  few: is.oneOf(['throw', 'drop', 'repeat']),
+}
 
 /** Options of the sampler by class. */
 export interface ClassOptions {
@@ -39,6 +47,7 @@ interface ClassSamples {
  * @see https://arxiv.org/abs/1703.07737
  */
 export function classSampler(labels: ArrayLike<number>, options: ClassOptions): Sampler {
+  checkOptions('classSampler', options, classSamplerTypes)
   const { classes, samples, seed = 0 } = options
   checkCount('classes', classes, 2)
   checkCount('samples', samples, 1)

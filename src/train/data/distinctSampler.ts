@@ -1,7 +1,8 @@
 // The sampler whose batches repeat neither a text nor a class, for losses that take the others in a batch for negatives.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
-import { checkFull, checkSeed, type PlainOptions, type Sampler } from './sampler.ts'
+import { checkFull, checkSeed, type PlainOptions, plainSamplerTypes, type Sampler } from './sampler.ts'
 
 /** A key a column for each sample; samples that share one never come into one batch. */
 export interface SampleKeys {
@@ -28,6 +29,7 @@ export interface SampleKeys {
  * @see https://sbert.net/docs/package_reference/sentence_transformer/sampler.html
  */
 export function distinctSampler(samples: SampleKeys, options: PlainOptions): Sampler {
+  checkOptions('distinctSampler', options, plainSamplerTypes)
   const { batch, seed = 0, shuffle = true, dropLast = false } = options
   checkCount('batch', batch, 1)
   checkSeed(seed)

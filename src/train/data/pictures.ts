@@ -1,8 +1,20 @@
 // Decodes the pictures of batches to tensors, and keeps the bytes of small data sets.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { type Dataset, decodeImage, type Input, type RawImage } from '../../embed/index.ts'
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
+
+const picturesTypes: OptionTable<PictureOptions> = {
+  crop: is.any,
+  cropRatio: is.any,
+  resize: is.any,
+  interpolation: is.any,
+  background: is.any,
+  size: is.either(is.count(1), is.listOf(is.count(1), 2, 2)),
+  channels: is.oneOf([1, 3]),
+  cache: is.count(0),
+}
 
 /** How pictures become tensors. */
 export interface PictureOptions
@@ -56,6 +68,7 @@ export interface DecodedPicture {
  * @throws PipiloError `OPTION_INVALID`
  */
 export function pictureDecoder(options: PictureOptions = {}): PictureDecoder {
+  checkOptions('pictureDecoder', options, picturesTypes)
   const { channels = 3, cache = 256 * 2 ** 20 } = options
   if (channels !== 1 && channels !== 3) {
     throw new PipiloError(

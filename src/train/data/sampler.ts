@@ -1,6 +1,14 @@
 // Types of samplers, the check of their numbers, and the plain one: every sample once an epoch.
-import { checkCount, PipiloError } from '../../base/index.ts'
+
+import { checkCount, checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { permutation } from './permutation.ts'
+
+export const plainSamplerTypes: OptionTable<PlainOptions> = {
+  batch: is.count(1),
+  seed: is.integer,
+  shuffle: is.flag,
+  dropLast: is.flag,
+}
 
 /** Says which samples make which batch. */
 export interface Sampler {
@@ -38,6 +46,7 @@ export interface PlainOptions {
  * @throws PipiloError `OPTION_INVALID`
  */
 export function plainSampler(length: number, options: PlainOptions): Sampler {
+  checkOptions('plainSampler', options, plainSamplerTypes)
   const { batch, seed = 0, shuffle = true, dropLast = false } = options
   checkCount('batch', batch, 1)
   checkSeed(seed)

@@ -1,9 +1,21 @@
 // Parts of data sets: chosen rows, and a split into training and validation.
+
 import { createHash } from 'node:crypto'
-import { PipiloError } from '../../base/index.ts'
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import type { Dataset, DatasetRow } from '../../embed/index.ts'
 import { permutation } from './permutation.ts'
 import { checkSeed } from './sampler.ts'
+
+const splitDatasetTypes: OptionTable<SplitOptions> = {
+  validation: is.numeric(0, 1),
+  seed: is.integer,
+  stratify: is.flag,
+}
+
+const splitLabelsTypes: OptionTable<Omit<SplitOptions, 'stratify'>> = {
+  validation: is.numeric(0, 1),
+  seed: is.integer,
+}
 
 /**
  * Some rows of a data set, in the order of the indices, as a data set.
@@ -92,8 +104,10 @@ export interface SplitOptions {
  */
 export function splitDataset(
   dataset: Dataset,
-  { validation = 0.1, seed = 0, stratify = dataset.labels !== undefined }: SplitOptions = {},
+  given: SplitOptions = {},
 ): { train: Dataset; validation: Dataset } {
+  checkOptions('splitDataset', given, splitDatasetTypes)
+  const { validation = 0.1, seed = 0, stratify = dataset.labels !== undefined } = given
   if (stratify && !dataset.labels) {
     throw new PipiloError('OPTION_INVALID', `${dataset.name} has no labels to split by.`, {
       input: 'stratify',
@@ -118,8 +132,10 @@ export function splitDataset(
  */
 export function splitLabels(
   labels: ArrayLike<number>,
-  { validation = 0.1, seed = 0 }: Omit<SplitOptions, 'stratify'> = {},
+  given: Omit<SplitOptions, 'stratify'> = {},
 ): { train: number[]; validation: number[] } {
+  checkOptions('splitLabels', given, splitLabelsTypes)
+  const { validation = 0.1, seed = 0 } = given
   checkSeed(seed)
   if (!(validation > 0 && validation < 1)) {
     throw new PipiloError('OPTION_INVALID', `validation is ${validation}; it has to lie between 0 and 1.`, {

@@ -1,8 +1,21 @@
 /** BYOL: a network predicts what its own moving average makes of another view (https://arxiv.org/abs/2006.07733). */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import { byolHead } from '../../nn/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
 import { negativeCosineSimilarity } from '../objectives/negativeCosineSimilarity.ts'
+
+const byolTypes: OptionTable<ByolOptions> = {
+  hidden: is.count(1),
+  out: is.count(1),
+  teacher: is.parts<TeacherOptions>({
+    momentum: is.numeric(0, 1),
+    finalMomentum: is.numeric(0, 1),
+    schedule: is.oneOf(['cosine', 'linear']),
+    steps: is.count(1),
+    mode: is.oneOf(['training', 'inference']),
+  }),
+}
 
 /** Options of {@link byol}. */
 export interface ByolOptions {
@@ -24,11 +37,9 @@ export interface ByolOptions {
  *
  * @remarks The data has the column `image`. The embedding is what stands before the projection head.
  */
-export function byol({
-  hidden = 1024,
-  out = 256,
-  teacher = { momentum: 0.996, finalMomentum: 1 },
-}: ByolOptions = {}): Objective {
+export function byol(options: ByolOptions = {}): Objective {
+  checkOptions('byol', options, byolTypes)
+  const { hidden = 1024, out = 256, teacher = { momentum: 0.996, finalMomentum: 1 } } = options
   return {
     name: 'byol',
     views: 2,

@@ -1,8 +1,16 @@
 /** Classification: a network with a head, trained by cross-entropy. */
-import { PipiloError } from '../../base/index.ts'
+
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import type { Objective, Scope } from '../objective.ts'
 import { type CrossEntropyOptions, crossEntropy } from '../objectives/crossEntropy.ts'
+
+const classificationTypes: OptionTable<ClassificationOptions> = {
+  labelSmoothing: is.numeric(0, 1),
+  weight: is.instance('weights'),
+  ignoreIndex: is.numeric(),
+  logits: is.name,
+}
 
 /** Options of {@link classification}. */
 export interface ClassificationOptions extends CrossEntropyOptions {
@@ -24,10 +32,9 @@ export interface ClassificationOptions extends CrossEntropyOptions {
  *
  * @throws `INPUT_INVALID` for data of one class, or of more classes than there are logits
  */
-export function classification({
-  logits: output = 'logits',
-  ...options
-}: ClassificationOptions = {}): Objective {
+export function classification(given: ClassificationOptions = {}): Objective {
+  checkOptions('classification', given, classificationTypes)
+  const { logits: output = 'logits', ...options } = given
   return {
     name: 'classification',
     build(scope) {

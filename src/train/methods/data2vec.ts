@@ -1,8 +1,23 @@
 /** data2vec: a network with masked patches predicts what its moving average makes of the whole picture (https://arxiv.org/abs/2202.03555). */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { blockMask } from '../augmentations/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
 import { data2vecLoss, data2vecTarget } from '../objectives/data2vec.ts'
+
+const data2vecTypes: OptionTable<Data2VecOptions> = {
+  grid: is.listOf(is.count(1), 2, 2),
+  layers: is.listOf(is.name, 1),
+  ratio: is.numeric(0, 1),
+  beta: is.numeric(0),
+  teacher: is.parts<TeacherOptions>({
+    momentum: is.numeric(0, 1),
+    finalMomentum: is.numeric(0, 1),
+    schedule: is.oneOf(['cosine', 'linear']),
+    steps: is.count(1),
+    mode: is.oneOf(['training', 'inference']),
+  }),
+}
 
 /** Options of {@link data2vec}. */
 export interface Data2VecOptions {
@@ -31,6 +46,7 @@ export interface Data2VecOptions {
  * @remarks The data has the column `image`.
  */
 export function data2vec(options: Data2VecOptions): Objective {
+  checkOptions('data2vec', options, data2vecTypes)
   const { grid, layers, ratio = 0.6, beta = 2, teacher = { momentum: 0.999, mode: 'inference' } } = options
   const patches = grid[0] * grid[1]
   return {

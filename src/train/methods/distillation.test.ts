@@ -151,7 +151,7 @@ describe('distillation of pictures', () => {
 
 describe('distillation refuses', () => {
   it.each([
-    ['a loss that is none', { loss: 'embeddings' }, /loss is "embeddings"/],
+    ['a loss that is none', { loss: 'embeddings' }, /loss is 'embeddings'/],
     [
       'a column of pictures for a teacher of texts',
       { column: 'image' },

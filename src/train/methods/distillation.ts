@@ -1,5 +1,6 @@
 /** Distillation: a network learns the embeddings of a larger embedder. */
-import { PipiloError } from '../../base/index.ts'
+
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import {
   type AnyInput,
   type ColumnName,
@@ -20,6 +21,16 @@ import {
   type SimilarityDistillationOptions,
   similarityDistillation,
 } from '../objectives/distillation.ts'
+
+const distillationTypes: OptionTable<DistillationOptions> = {
+  teacher: is.either(is.name, is.instance('an embedder', 'embed', 'recipe')),
+  column: is.name,
+  loss: is.oneOf(['embedding', 'similarity']),
+  distanceMetric: is.oneOf(['mse', 'l2', 'cosine']),
+  divergence: is.oneOf(['mse', 'kl']),
+  similarity: is.any,
+  temperature: is.numeric(0),
+}
 
 /** Options of {@link distillation}. */
 export interface DistillationOptions extends EmbeddingDistillationOptions, SimilarityDistillationOptions {
@@ -56,6 +67,7 @@ const COLUMN = 'teacher_embedding'
  * @throws `OPTION_INVALID` for a teacher that gives no single vector of a known width, or a column that it cannot read; what `embedder` throws
  */
 export async function distillation(options: DistillationOptions): Promise<Objective> {
+  checkOptions('distillation', options, distillationTypes)
   const { teacher, loss = 'embedding' } = options
   checkChoice('loss', loss, ['embedding', 'similarity'])
   const recipe = typeof teacher === 'string' ? await resolveRecipe(teacher) : teacher.recipe

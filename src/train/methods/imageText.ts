@@ -1,7 +1,10 @@
 /** Pictures and their texts in one space: CLIP's way and SigLIP's. */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import type { Objective } from '../objective.ts'
 import { clipLoss, MAX_LOGIT_SCALE, sigLipLoss } from '../objectives/imageText.ts'
+
+const imageTextTypes: OptionTable<ImageTextOptions> = { loss: is.oneOf(['clip', 'siglip']) }
 
 /** Options of {@link imageText}. */
 export interface ImageTextOptions {
@@ -21,7 +24,9 @@ export interface ImageTextOptions {
  *
  * @remarks The data has the columns `image` and `text`.
  */
-export function imageText({ loss = 'clip' }: ImageTextOptions = {}): Objective {
+export function imageText(given: ImageTextOptions = {}): Objective {
+  checkOptions('imageText', given, imageTextTypes)
+  const { loss = 'clip' } = given
   return {
     name: loss,
     leastBatch: 2,

@@ -1,4 +1,5 @@
 /** Embeddings from labels: pairs, triplets and supervised contrast. */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { l2Normalize } from '../../nn/index.ts'
 import { tensor } from '../../tensor/index.ts'
@@ -9,6 +10,19 @@ import {
   type SupervisedContrastiveOptions,
   supervisedContrastive,
 } from '../objectives/supervisedContrastive.ts'
+
+const classPairsTypes: OptionTable<ContrastiveOptions> = { margin: is.numeric(), distance: is.any }
+
+const supervisedContrastTypes: OptionTable<SupervisedContrastiveOptions> = {
+  temperature: is.numeric(0),
+  rescale: is.flag,
+}
+
+const tripletsTypes: OptionTable<TripletsOptions> = {
+  mining: is.oneOf(['all', 'hard', 'semi-hard']),
+  margin: is.numeric(),
+  normalize: is.flag,
+}
 
 /** Options of {@link triplets}. */
 export interface TripletsOptions {
@@ -30,11 +44,9 @@ export interface TripletsOptions {
  *
  * @remarks The data has the columns `image` and `label`, with two classes at least; batches have several rows of several classes.
  */
-export function triplets({
-  mining = 'hard',
-  margin = 0.3,
-  normalize = true,
-}: TripletsOptions = {}): Objective {
+export function triplets(given: TripletsOptions = {}): Objective {
+  checkOptions('triplets', given, tripletsTypes)
+  const { mining = 'hard', margin = 0.3, normalize = true } = given
   const losses = { all: batchAllTriplet, hard: batchHardTriplet, 'semi-hard': batchSemiHardTriplet }
   return {
     name: 'triplets',
@@ -57,6 +69,7 @@ export function triplets({
  * The data has the columns `image` and `label`, with two classes at least. Pairs of texts that are labelled themselves are {@link labelledPairs}.
  */
 export function classPairs(options: ContrastiveOptions = {}): Objective {
+  checkOptions('classPairs', options, classPairsTypes)
   return {
     name: 'class pairs',
     leastBatch: 4,
@@ -89,6 +102,7 @@ export function classPairs(options: ContrastiveOptions = {}): Objective {
  * ```
  */
 export function supervisedContrast(options: SupervisedContrastiveOptions = {}): Objective {
+  checkOptions('supervisedContrast', options, supervisedContrastTypes)
   return {
     name: 'supervised contrast',
     leastBatch: 4,

@@ -1,9 +1,16 @@
 /** MAE: an encoder that sees a quarter of the patches, and a decoder that paints the rest (https://arxiv.org/abs/2111.06377). */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { patchify } from '../../nn/index.ts'
 import { patchMask } from '../augmentations/index.ts'
 import type { Objective } from '../objective.ts'
 import { maskedReconstruction } from '../objectives/maskedReconstruction.ts'
+
+const maeTypes: OptionTable<MaeOptions> = {
+  patchSize: is.count(1),
+  ratio: is.numeric(0, 1),
+  normPixLoss: is.flag,
+}
 
 /** Options of {@link mae}. */
 export interface MaeOptions {
@@ -26,7 +33,9 @@ export interface MaeOptions {
  *
  * @remarks The data has the column `image`.
  */
-export function mae({ patchSize, ratio = 0.75, normPixLoss = true }: MaeOptions): Objective {
+export function mae(given: MaeOptions): Objective {
+  checkOptions('mae', given, maeTypes)
+  const { patchSize, ratio = 0.75, normPixLoss = true } = given
   return {
     name: 'mae',
     build(scope) {

@@ -1,9 +1,17 @@
 /** Masked language modelling: a text model predicts the words that are hidden from it (https://arxiv.org/abs/1810.04805). */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { maskedLanguageHead } from '../../nn/index.ts'
 import { refuse } from '../augmentations/checks.ts'
 import type { MaskedTextsOptions, Objective } from '../objective.ts'
 import { crossEntropy } from '../objectives/crossEntropy.ts'
+
+const maskedLanguageModelTypes: OptionTable<MaskedLanguageModelOptions> = {
+  column: is.name,
+  ratio: is.numeric(0, 1),
+  masked: is.numeric(0, 1),
+  random: is.numeric(0, 1),
+}
 
 /** Options of {@link maskedLanguageModel}. */
 export interface MaskedLanguageModelOptions extends MaskedTextsOptions {
@@ -27,10 +35,9 @@ export interface MaskedLanguageModelOptions extends MaskedTextsOptions {
  *
  * @throws `MODEL_INVALID` for a network without such a token, `OPTION_INVALID`
  */
-export function maskedLanguageModel({
-  column = 'text',
-  ...options
-}: MaskedLanguageModelOptions = {}): Objective {
+export function maskedLanguageModel(given: MaskedLanguageModelOptions = {}): Objective {
+  checkOptions('maskedLanguageModel', given, maskedLanguageModelTypes)
+  const { column = 'text', ...options } = given
   if (options.ratio === 0) refuse('ratio', 0, 'above 0, for something to be hidden')
   return {
     name: 'masked language model',

@@ -1,8 +1,14 @@
 /** Reconstruction: an autoencoder, which may be given noisy pictures. */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { op } from '../../graph/index.ts'
 import { seeded } from '../../nn/index.ts'
 import type { Objective } from '../objective.ts'
 import { meanSquaredError, smoothL1 } from '../objectives/regression.ts'
+
+const reconstructionTypes: OptionTable<ReconstructionOptions> = {
+  loss: is.oneOf(['mse', 'smooth-l1']),
+  noise: is.numeric(0),
+}
 
 /** Options of {@link reconstruction}. */
 export interface ReconstructionOptions {
@@ -23,7 +29,9 @@ export interface ReconstructionOptions {
  *
  * @remarks The data has the column `image`.
  */
-export function reconstruction({ loss = 'mse', noise = 0 }: ReconstructionOptions = {}): Objective {
+export function reconstruction(given: ReconstructionOptions = {}): Objective {
+  checkOptions('reconstruction', given, reconstructionTypes)
+  const { loss = 'mse', noise = 0 } = given
   return {
     name: noise > 0 ? 'denoising' : 'reconstruction',
     build(scope) {

@@ -123,7 +123,7 @@ describe('several widths', () => {
     ['single texts', singleTexts, things.map((text) => ({ text }))],
   ] as const)('of %s are trained as one', async (_, objective, given) => {
     const data = await rows(given)
-    const run = (dims?: readonly number[]) =>
+    const run = async (dims?: readonly number[]) =>
       train({
         network,
         objective: objective({ ...(dims && { dims }) }),

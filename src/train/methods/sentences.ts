@@ -1,5 +1,6 @@
 /** Sentence embeddings: from scored or labelled pairs, from pairs and triplets that belong together, or from single texts. */
-import { PipiloError } from '../../base/index.ts'
+
+import { checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { op, type Value } from '../../graph/index.ts'
 import type { Objective, Scope } from '../objective.ts'
 import { type ContrastiveOptions, contrastive } from '../objectives/contrastive.ts'
@@ -7,6 +8,35 @@ import { matryoshka } from '../objectives/matryoshka.ts'
 import { multipleNegativesRanking, simCse } from '../objectives/multipleNegatives.ts'
 import { coSent, cosineSimilarityLoss } from '../objectives/similarityScores.ts'
 import { type TripletOptions, tripletLoss } from '../objectives/triplet.ts'
+
+const labelledPairsTypes: OptionTable<LabelledPairsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  margin: is.numeric(),
+  distance: is.any,
+}
+
+const rankedPairsTypes: OptionTable<RankedPairsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  negatives: is.flag,
+  scale: is.numeric(),
+}
+
+const scoredPairsTypes: OptionTable<ScoredPairsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  loss: is.oneOf(['cosine', 'cosent']),
+  scale: is.numeric(),
+}
+
+const singleTextsTypes: OptionTable<SingleTextsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  temperature: is.numeric(0),
+}
+
+const textTripletsTypes: OptionTable<TextTripletsOptions> = {
+  dims: is.listOf(is.count(1), 1),
+  margin: is.numeric(),
+  distance: is.any,
+}
 
 /** Options of the objectives of sentences. */
 export interface SentencesOptions {
@@ -33,7 +63,9 @@ export interface ScoredPairsOptions extends SentencesOptions {
  *
  * @remarks The data has the columns `sentence1`, `sentence2` and `score`.
  */
-export function scoredPairs({ loss = 'cosine', scale = 1, dims }: ScoredPairsOptions = {}): Objective {
+export function scoredPairs(given: ScoredPairsOptions = {}): Objective {
+  checkOptions('scoredPairs', given, scoredPairsTypes)
+  const { loss = 'cosine', scale = 1, dims } = given
   return {
     name: `scored pairs (${loss})`,
     build(scope) {
@@ -62,7 +94,9 @@ export interface LabelledPairsOptions extends SentencesOptions, ContrastiveOptio
  *
  * @throws `INPUT_INVALID` for other classes
  */
-export function labelledPairs({ dims, ...options }: LabelledPairsOptions = {}): Objective {
+export function labelledPairs(given: LabelledPairsOptions = {}): Objective {
+  checkOptions('labelledPairs', given, labelledPairsTypes)
+  const { dims, ...options } = given
   return {
     name: 'labelled pairs',
     build(scope) {
@@ -101,7 +135,9 @@ export interface RankedPairsOptions extends SentencesOptions {
  *
  * @remarks The data has the columns `anchor` and `positive` (and `negative`). No batch holds a text twice.
  */
-export function rankedPairs({ negatives = false, scale = 20, dims }: RankedPairsOptions = {}): Objective {
+export function rankedPairs(given: RankedPairsOptions = {}): Objective {
+  checkOptions('rankedPairs', given, rankedPairsTypes)
+  const { negatives = false, scale = 20, dims } = given
   return {
     name: 'ranked pairs',
     leastBatch: 2,
@@ -132,7 +168,9 @@ export interface TextTripletsOptions extends SentencesOptions, TripletOptions {}
  * The data has the columns `anchor`, `positive` and `negative`. {@link rankedPairs} with `negatives: true` mostly learns more from the same data, as
  * it tells each anchor from the whole batch.
  */
-export function textTriplets({ dims, ...options }: TextTripletsOptions = {}): Objective {
+export function textTriplets(given: TextTripletsOptions = {}): Objective {
+  checkOptions('textTriplets', given, textTripletsTypes)
+  const { dims, ...options } = given
   return {
     name: 'text triplets',
     build(scope) {
@@ -160,7 +198,9 @@ export interface SingleTextsOptions extends SentencesOptions {
  *
  * @remarks The data has the column `text`. The network needs dropout.
  */
-export function singleTexts({ temperature = 0.05, dims }: SingleTextsOptions = {}): Objective {
+export function singleTexts(given: SingleTextsOptions = {}): Objective {
+  checkOptions('singleTexts', given, singleTextsTypes)
+  const { temperature = 0.05, dims } = given
   return {
     name: 'simcse',
     leastBatch: 2,

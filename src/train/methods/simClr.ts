@@ -1,7 +1,14 @@
 /** SimCLR: two views of each picture attract each other (https://arxiv.org/abs/2002.05709). */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { simClrHead } from '../../nn/index.ts'
 import type { Objective } from '../objective.ts'
 import { ntXent } from '../objectives/ntXent.ts'
+
+const simClrTypes: OptionTable<SimClrOptions> = {
+  temperature: is.numeric(0),
+  hidden: is.count(1),
+  out: is.count(1),
+}
 
 /** Options of {@link simClr}. */
 export interface SimClrOptions {
@@ -23,7 +30,9 @@ export interface SimClrOptions {
  *
  * @remarks The data has the column `image`.
  */
-export function simClr({ temperature = 0.5, ...head }: SimClrOptions = {}): Objective {
+export function simClr(given: SimClrOptions = {}): Objective {
+  checkOptions('simClr', given, simClrTypes)
+  const { temperature = 0.5, ...head } = given
   return {
     name: 'simclr',
     views: 2,

@@ -1,4 +1,7 @@
 /** A curve drawn with the characters of a terminal. */
+import { checkOptions, is, type OptionTable } from '../../base/index.ts'
+
+const terminalCurveTypes: OptionTable<TerminalCurveOptions> = { width: is.count(1), height: is.count(1) }
 
 /** Options of {@link terminalCurve}. */
 export interface TerminalCurveOptions {
@@ -21,10 +24,9 @@ const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
  *
  * @remarks Of more numbers than columns, each column is the mean of its share. Numbers that are not finite are left out.
  */
-export function terminalCurve(
-  values: readonly number[],
-  { width = 60, height = 8 }: TerminalCurveOptions = {},
-): string {
+export function terminalCurve(values: readonly number[], options: TerminalCurveOptions = {}): string {
+  checkOptions('terminalCurve', options, terminalCurveTypes)
+  const { width = 60, height = 8 } = options
   const finite = values.filter(Number.isFinite)
   if (finite.length === 0) return ''
   const columns = Array.from({ length: Math.min(width, finite.length) }, (_, column) => {

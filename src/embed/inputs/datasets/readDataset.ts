@@ -2,7 +2,13 @@
 import { readdir, stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { fileError } from '../../../base/files/index.ts'
-import { closest, PipiloError, throwIfAborted } from '../../../base/index.ts'
+import {
+  checkOptions as check,
+  is,
+  type OptionTable,
+  PipiloError,
+  throwIfAborted,
+} from '../../../base/index.ts'
 import { findInPackage } from '../../../models/index.ts'
 import { filePath } from '../../pictures/imageSource.ts'
 import { displayPath } from '../inputFiles.ts'
@@ -21,11 +27,17 @@ const endings: Readonly<Record<string, DatasetFormat>> = {
   '.ndjson': 'jsonl',
 }
 
-const choices = {
-  format: ['csv', 'tsv', 'jsonl', 'images', 'idx', 'beir'],
-  onError: ['throw', 'skip'],
-  labels: ['integers', 'names'],
-} as const
+const types: OptionTable<ReadDatasetOptions> = {
+  format: is.oneOf(['csv', 'tsv', 'jsonl', 'images', 'idx', 'beir'] satisfies DatasetFormat[]),
+  columns: is.recordOf(is.name),
+  requires: is.listOf(is.name),
+  classes: is.listOf(is.text),
+  labels: is.oneOf(['integers', 'names']),
+  onError: is.oneOf(['throw', 'skip']),
+  split: is.name,
+  cwd: is.text,
+  signal: is.abortSignal,
+}
 
 /** Options that mean something for a folder of a form. */
 const folderOptions: Partial<Readonly<Record<DatasetFormat, readonly string[]>>> = {
@@ -152,19 +164,7 @@ async function formatOf(path: string, name: string): Promise<DatasetFormat> {
 }
 
 function checkOptions(options: ReadDatasetOptions): void {
-  for (const [name, known] of Object.entries(choices)) {
-    const value: unknown = options[name as keyof typeof choices]
-    if (value === undefined || known.some((each) => each === value)) continue
-    const [like] = closest(String(value), known, 1)
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `${name} is '${String(value)}'; it has to be one of ${known.join(', ')}.`,
-      {
-        input: name,
-        ...(like && { hint: `Did you mean ${like}?` }),
-      },
-    )
-  }
+  check<ReadDatasetOptions>('readDataset', options, types)
 }
 
 function checkFolderOptions(format: DatasetFormat, options: ReadDatasetOptions): void {

@@ -1,5 +1,5 @@
 // Reads the records of CSV, tab-separated and JSON lines files, each with its place.
-import { PipiloError } from '../../../base/index.ts'
+import { PipiloError, parseJson } from '../../../base/index.ts'
 import { type ByteLine, decodeText, readByteLines } from '../inputLines.ts'
 import type { RawRow } from './columns.ts'
 import { csvFields, csvRecords, type Fields, tabFields } from './csv.ts'
@@ -37,33 +37,64 @@ export async function readRecords(
   format: RecordFormat,
   source: string,
 ): Promise<Records> {
-  const lines = readByteLines(chunks)
-  const records = format === 'csv' ? csvRecords(lines, COMMA) : lines
+  const { lines, separator } = await separated(readByteLines(chunks), format, source)
+  const records = format === 'csv' ? csvRecords(lines, separator.charCodeAt(0)) : lines
   const iterator = withoutEmpty(records)[Symbol.asyncIterator]()
   const first = await iterator.next()
   if (first.done) throw new PipiloError('FILE_EMPTY', `${source} holds no rows.`, { input: source })
   const head = first.value
   if (format === 'jsonl') {
-    const values = parseJson(head.bytes, head.line === 1)
+    const values = jsonOf(head.bytes, head.line === 1)
     if ('problem' in values) throw noColumns(source, head.line, values.problem)
     const all = follow(iterator, jsonRow, placed(head, head.bytes!.length, values.row))
     return { names: Object.keys(values.object), parse: jsonRow, all }
   }
-  const names = namesOf(fieldsOf(format, head.bytes, head.line === 1), source, head.line)
-  const parse: ParseRecord = (bytes) => tableRow(names, fieldsOf(format, bytes))
+  const names = namesOf(fieldsOf(format, separator, head.bytes, head.line === 1), source, head.line)
+  const parse: ParseRecord = (bytes) => tableRow(names, fieldsOf(format, separator, bytes))
   return { names, parse, all: follow(iterator, parse) }
 }
 
-const COMMA = 0x2c
+/**
+ * The lines, and what stands between the fields of CSV: a comma, or a semicolon where the line of names has no comma, as spreadsheets write it where
+ * commas are decimal.
+ */
+async function separated(
+  lines: AsyncIterable<ByteLine>,
+  format: RecordFormat,
+  source: string,
+): Promise<{ lines: AsyncIterable<ByteLine>; separator: ',' | ';' }> {
+  if (format !== 'csv') return { lines, separator: ',' }
+  const iterator = lines[Symbol.asyncIterator]()
+  let first = await iterator.next()
+  while (!first.done && isEmpty(first.value)) first = await iterator.next()
+  const all = (async function* () {
+    if (!first.done) yield first.value
+    yield* { [Symbol.asyncIterator]: () => iterator }
+  })()
+  const bytes = first.done ? undefined : first.value.bytes
+  const fieldsBy = (separator: string) => {
+    const found = csvFields(bytes, separator, true)
+    return 'problem' in found ? 1 : found.fields.length
+  }
+  if (!bytes || fieldsBy(',') > 1) return { lines: all, separator: ',' }
+  if (fieldsBy(';') > 1) return { lines: all, separator: ';' }
+  if (fieldsBy('\t') > 1) {
+    throw new PipiloError('FORMAT_INVALID', `${source} has tabs between its fields, not commas.`, {
+      input: source,
+      hint: 'Name it .tsv.',
+    })
+  }
+  return { lines: all, separator: ',' }
+}
+
 const RETURN = 0x0d
 
 async function* withoutEmpty(lines: AsyncIterable<ByteLine>): AsyncGenerator<ByteLine> {
-  for await (const line of lines) {
-    const { bytes } = line
-    const isEmpty = bytes && (bytes.length === 0 || (bytes.length === 1 && bytes[0] === RETURN))
-    if (!isEmpty) yield line
-  }
+  for await (const line of lines) if (!isEmpty(line)) yield line
 }
+
+const isEmpty = ({ bytes }: ByteLine): boolean =>
+  bytes !== undefined && (bytes.length === 0 || (bytes.length === 1 && bytes[0] === RETURN))
 
 async function* follow(
   iterator: AsyncIterator<ByteLine, void>,
@@ -84,8 +115,13 @@ const placed = ({ line, offset }: ByteLine, length: number, values: FileRecord['
   values,
 })
 
-function fieldsOf(format: RecordFormat, bytes: Uint8Array | undefined, first = false): Fields {
-  return format === 'csv' ? csvFields(bytes, ',', first) : tabFields(bytes, first)
+function fieldsOf(
+  format: RecordFormat,
+  separator: string,
+  bytes: Uint8Array | undefined,
+  first = false,
+): Fields {
+  return format === 'csv' ? csvFields(bytes, separator, first) : tabFields(bytes, first)
 }
 
 function namesOf(fields: Fields, source: string, line: number): string[] {
@@ -114,12 +150,12 @@ function tableRow(names: readonly string[], fields: Fields): ReturnType<ParseRec
 
 type JsonRow = { readonly object: object; readonly row: RawRow } | { readonly problem: string }
 
-function parseJson(bytes: Uint8Array | undefined, first = false): JsonRow {
+function jsonOf(bytes: Uint8Array | undefined, first = false): JsonRow {
   const decoded = decodeText(bytes, first)
   if ('problem' in decoded) return decoded
   let object: unknown
   try {
-    object = JSON.parse(decoded.text)
+    object = parseJson(decoded.text)
   } catch {
     return { problem: 'is not JSON' }
   }
@@ -132,6 +168,6 @@ function parseJson(bytes: Uint8Array | undefined, first = false): JsonRow {
 
 /** A first line may begin with a mark (BOM) when it is read again, too. */
 function jsonRow(bytes: Uint8Array): ReturnType<ParseRecord> {
-  const values = parseJson(bytes, true)
+  const values = jsonOf(bytes, true)
   return 'problem' in values ? values : values.row
 }

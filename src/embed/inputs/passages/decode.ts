@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { PipiloError } from '../../../base/index.ts'
+import { decoderOf, knownEncoding, unmarkedUtf16, webEncoding } from './decoders.ts'
 
 /** A text file to be decoded. */
 export interface TextFile {
@@ -19,13 +20,35 @@ export interface DecodeOptions {
 }
 
 /** The bytes of a file, decompressed. */
-export function bytesOf({ path, gzip }: TextFile): AsyncIterable<Uint8Array> {
+export function bytesOf({ path, id, gzip }: TextFile): AsyncIterable<Uint8Array> {
   const file = createReadStream(path, { highWaterMark: 1 << 18 })
   if (!gzip) return file
   const plain = createGunzip({ chunkSize: 1 << 18 })
   // A reader that leaves, or an error, closes both.
   pipeline(file, plain, () => {})
-  return plain
+  return bounded(plain, { path, id }, () => file.bytesRead)
+}
+
+/** Bytes that a compressed file may have, and how many times its own size beyond that: text is some ten times smaller, and a bomb a thousand times. */
+const PLAIN = 2 ** 26
+const TIMES = 200
+
+async function* bounded(
+  plain: AsyncIterable<Uint8Array>,
+  { id }: TextFile,
+  read: () => number,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  for await (const chunk of plain) {
+    bytes += chunk.length
+    if (bytes > PLAIN && bytes > TIMES * read()) {
+      throw new PipiloError('FORMAT_UNSUPPORTED', `${id} unpacks to more than ${TIMES} times its size.`, {
+        input: id,
+        hint: 'Unpack it first, if it is meant to be.',
+      })
+    }
+    yield chunk
+  }
 }
 
 /** The first bytes of a file, decompressed. */
@@ -46,7 +69,7 @@ export async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uin
  * @throws PipiloError `TEXT_INVALID`
  */
 export async function* textOf(file: TextFile, options: DecodeOptions = {}): AsyncGenerator<string> {
-  const decoder = new TextDecoder(await encodingOf(file, options), { fatal: true })
+  const decoder = decoderOf(await encodingOf(file, options))
   let carried = ''
   try {
     for await (const chunk of bytesOf(file)) {
@@ -64,6 +87,9 @@ export async function* textOf(file: TextFile, options: DecodeOptions = {}): Asyn
   }
 }
 
+/** Bytes by which UTF-16 without a mark is told. */
+const HEAD = 4096
+
 /** Bytes in which a file may say what it is encoded in. */
 const SAYING = 1024
 
@@ -77,6 +103,8 @@ async function encodingOf(file: TextFile, { encoding }: DecodeOptions): Promise<
         const mark = Buffer.from(chunk.subarray(0, 2)).toString('latin1')
         if (mark === '\xff\xfe') return 'utf-16le'
         if (mark === '\xfe\xff') return 'utf-16be'
+        const unmarked = unmarkedUtf16(chunk.subarray(0, HEAD))
+        if (unmarked) return unmarked
         if (encoding !== undefined && /^utf-?16/i.test(encoding)) return checkEncoding(encoding)
       }
       strict.decode(chunk, { stream: true })
@@ -87,7 +115,8 @@ async function encodingOf(file: TextFile, { encoding }: DecodeOptions): Promise<
     if (!(error instanceof TypeError)) throw error
     if (encoding !== undefined) return checkEncoding(encoding)
     const own = saidIn(Buffer.from(head!.subarray(0, SAYING)).toString('latin1'))
-    const known = own === undefined ? undefined : knownEncoding(own)
+    const isWeb = /<meta|<\?xml/i.test(Buffer.from(head!.subarray(0, SAYING)).toString('latin1'))
+    const known = own === undefined ? undefined : isWeb ? webEncoding(own) : knownEncoding(own)
     if (known !== undefined) return known
     throw invalid(file, own ?? 'utf-8')
   }
@@ -113,15 +142,6 @@ export function checkEncoding(encoding: string): string {
     input: encoding,
     hint: 'Say for example latin1, windows-1251, shift_jis, gb18030, utf-16le.',
   })
-}
-
-function knownEncoding(encoding: string): string | undefined {
-  try {
-    // Python writes latin-1.
-    return new TextDecoder(encoding.replace(/^latin-(?=\d$)/i, 'latin')).encoding
-  } catch {
-    return undefined
-  }
 }
 
 function invalid({ id }: TextFile, encoding: string): PipiloError {

@@ -1,5 +1,5 @@
 // Rows of CSV, tab-separated text, JSON lines and Parquet as blocks.
-import { PipiloError } from '../../../base/index.ts'
+import { PipiloError, parseJson } from '../../../base/index.ts'
 import { readRecords } from '../datasets/records.ts'
 import { readLines } from '../inputLines.ts'
 import { type DecodeOptions, encoded, type TextFile, textOf } from './decode.ts'
@@ -56,7 +56,7 @@ export async function* jsonBlocks(
 /** A text or an object of a line; undefined for anything else. */
 function parsed(text: string): string | Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = parseJson(text)
     if (typeof value === 'string') return value
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)

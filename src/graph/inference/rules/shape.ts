@@ -2,7 +2,7 @@
 import { dtypeOf } from '../../onnx/schema.ts'
 import type { Dimension, Shape } from '../../types.ts'
 import { add, divideCeil, divideExact, divideFloor, elements, multiply, subtract } from '../dimension.ts'
-import { type Call, factOf, type Rule, tensor } from '../rule.ts'
+import { type Call, CONTENT_LIMIT, factOf, MOST_AXES, type Rule, tensor } from '../rule.ts'
 import { slice } from './slice.ts'
 
 const reshape: Rule = (call) => {
@@ -172,6 +172,7 @@ const expand: Rule = (call) => {
   const targetRank = target?.length ?? call.shape(1)?.[0]
   if (!shape || typeof targetRank !== 'number') return [tensor(dtype)]
   const rank = Math.max(shape.length, targetRank)
+  if (rank > MOST_AXES) throw call.error(`${rank} axes`)
   if (!target) return [tensor(dtype, call.freshShape(0, rank))]
   const result = Array.from({ length: rank }, (_, i) => {
     const from = shape[i - rank + shape.length] ?? 1
@@ -183,7 +184,8 @@ const expand: Rule = (call) => {
   })
   const length = result.length === 1 && typeof result[0] === 'number' ? result[0] : undefined
   const source = call.content(0)
-  const content = length !== undefined && source?.length === 1 ? Array(length).fill(source[0]) : undefined
+  const isFew = length !== undefined && length <= CONTENT_LIMIT
+  const content = isFew && source?.length === 1 ? Array(length).fill(source[0]) : undefined
   return [tensor(dtype, result, content)]
 }
 
@@ -241,7 +243,7 @@ const constantOfShape: Rule = (call) => {
     tensor(
       dtype,
       shape.map((dimension, i) => (dimension === '' ? call.fresh(0, i) : dimension)),
-      typeof count === 'number' && count <= 1024
+      typeof count === 'number' && count >= 0 && count <= CONTENT_LIMIT && Number.isInteger(count)
         ? Array(count).fill(content?.[0] ?? (value ? '' : 0))
         : undefined,
     ),

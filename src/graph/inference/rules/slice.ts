@@ -1,7 +1,7 @@
 /** `Slice`. */
 import type { Dimension } from '../../types.ts'
 import { add, divideCeil, extreme, subtract } from '../dimension.ts'
-import { type Call, type Rule, tensor } from '../rule.ts'
+import { type Call, MOST_AXES, type Rule, tensor } from '../rule.ts'
 
 /** The length of `start:end:step` on an axis of `dimension`. */
 function sliced(dimension: Dimension, start: Dimension, end: Dimension, step: number): Dimension {
@@ -72,7 +72,9 @@ export const slice: Rule = (call) => {
 }
 
 function firstAxes(count: Dimension | undefined): number[] | undefined {
-  return typeof count === 'number' ? Array.from({ length: count }, (_, i) => i) : undefined
+  return typeof count === 'number' && count <= MOST_AXES
+    ? Array.from({ length: count }, (_, i) => i)
+    : undefined
 }
 
 function sliceContent(

@@ -104,7 +104,11 @@ const FUNCTIONS: Readonly<Record<string, (args: readonly unknown[]) => unknown>>
   'torch._utils._rebuild_parameter_with_state': ([data]) => data,
   // A tensor that was given attributes of its own. Other classes may mean other numbers.
   'torch._tensor._rebuild_from_type_v2': ([make, type, args]) =>
-    make instanceof Known && type instanceof Opaque && TENSOR_TYPES.has(type.name) && Array.isArray(args)
+    make instanceof Known &&
+    make.name.startsWith('torch._utils._rebuild') &&
+    type instanceof Opaque &&
+    TENSOR_TYPES.has(type.name) &&
+    Array.isArray(args)
       ? make.call?.(args)
       : new Opaque(
           `torch._tensor._rebuild_from_type_v2 of ${type instanceof Opaque ? type.name : 'no class'}`,

@@ -1,9 +1,11 @@
 // Downloads files: resumed, checked, renamed when whole.
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { constants, createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { fileError } from '../../../base/files/index.ts'
 import { PipiloError } from '../../../base/index.ts'
+import { isCompressed, mostBytes, retryAfter, tooMuch } from './bounded.ts'
+import { isLink } from './insideCache.ts'
 import { PassingError, type RequestContext, request, stalling, withRetries } from './request.ts'
 
 /** Address, size and checksum of a file that a server states before it is fetched. */
@@ -35,12 +37,12 @@ export async function download(
   context: DownloadContext,
 ): Promise<void> {
   const resumed = (await sizeOf(partial)) > 0
-  await transfer(file, partial, context)
+  await transferOrRemove(file, partial, context)
   let complaint = await verify(partial, file)
   if (complaint && resumed) {
     // The earlier part may have been of another content: once more from the start.
     await rm(partial, { force: true })
-    await transfer(file, partial, context)
+    await transferOrRemove(file, partial, context)
     complaint = await verify(partial, file)
   }
   if (complaint) {
@@ -57,6 +59,16 @@ export async function download(
   await rename(partial, target).catch((error: unknown) => {
     throw fileError(error, target, 'write')
   })
+}
+
+/** Leaves nothing of a file that is longer than it may be. */
+async function transferOrRemove(file: RemoteFile, partial: string, context: DownloadContext): Promise<void> {
+  try {
+    await transfer(file, partial, context)
+  } catch (error) {
+    if (error instanceof PipiloError && error.code === 'CHECKSUM_MISMATCH') await rm(partial, { force: true })
+    throw error
+  }
 }
 
 async function transfer(file: RemoteFile, partial: string, context: DownloadContext): Promise<void> {
@@ -80,6 +92,8 @@ async function transferOnce(
   context: DownloadContext,
   onLoaded: (bytes: number) => void,
 ): Promise<void> {
+  // A link that somebody has put there would have what it leads to overwritten.
+  if (await isLink(partial)) await rm(partial)
   const start = await sizeOf(partial)
   if (start > 0 && start === file.size) return
   const { response } = await request(file.url, 'GET', context, {
@@ -97,7 +111,9 @@ async function transferOnce(
   const cannotWrite = (error: unknown): never => {
     throw fileError(error, partial, 'write')
   }
-  const handle = await open(partial, continues ? 'a' : 'w').catch(cannotWrite)
+  const handle = await open(partial, flagsOf(continues), 0o666).catch(cannotWrite)
+  const announced = file.size ?? announcedBy(response, continues ? start : 0)
+  const most = mostBytes(announced, response)
   let loaded = continues ? start : 0
   try {
     await stalling(context.signal, async (signal, heard) => {
@@ -108,6 +124,10 @@ async function transferOnce(
       try {
         for (let piece = await reader?.read(); piece && !piece.done; piece = await reader?.read()) {
           heard()
+          if (loaded + piece.value.length > most) {
+            stop()
+            throw tooMuch(file.url, most)
+          }
           await handle.writeFile(piece.value).catch(cannotWrite)
           loaded += piece.value.length
           onLoaded(loaded)
@@ -126,12 +146,24 @@ async function transferOnce(
   }
 }
 
+/** Flags that follow no link. */
+const flagsOf = (continues: boolean): number => {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_TRUNC, O_WRONLY } = constants
+  return O_WRONLY | O_CREAT | O_NOFOLLOW | (continues ? O_APPEND : O_TRUNC)
+}
+
+/** The whole file's bytes, as its answer says. */
+function announcedBy(response: Response, start: number): number | undefined {
+  const length = response.headers.get('content-length')
+  return length === null || isCompressed(response) ? undefined : start + Number(length)
+}
+
 /** Throws for a status that is no success; busy servers and gateways may do better in a moment. */
 async function expectSuccess(response: Response, url: string): Promise<void> {
   if (response.ok) return
   await response.body?.cancel()
   const says = `${new URL(url).host} answered ${response.status} for ${url}`
-  if (response.status === 429 || response.status >= 500) throw new PassingError(says)
+  if (response.status === 429 || response.status >= 500) throw new PassingError(says, retryAfter(response))
   throw new PipiloError('NETWORK', `${says}.`, { input: url, hint: 'Try again later.' })
 }
 

@@ -2,9 +2,11 @@
 import { copyFile, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileError, makeFolder, withLock, writeFileAtomic } from '../../../base/files/index.ts'
-import { PipiloError } from '../../../base/index.ts'
+import { is, type OptionTable, PipiloError } from '../../../base/index.ts'
 import { kindOf } from '../files.ts'
+import { boundedJson, isCompressed, retryAfter } from './bounded.ts'
 import { download, type RemoteFile } from './download.ts'
+import { insideCache, isLink } from './insideCache.ts'
 import {
   type Answer,
   isNetworkFailure,
@@ -43,6 +45,15 @@ export interface Repository {
   lacks(file: string): Promise<boolean>
 }
 
+/** Types of {@link RepositoryOptions}. */
+export const repositoryOptionTypes: OptionTable<RepositoryOptions> = {
+  revision: is.name,
+  offline: is.flag,
+  signal: is.abortSignal,
+  onProgress: is.callback,
+  backoff: is.numeric(0),
+}
+
 /** See `openRepository` in ../onDemand.ts. */
 export async function openRepository(name: string, options: RepositoryOptions = {}): Promise<Repository> {
   const revision = options.revision ?? 'main'
@@ -56,7 +67,7 @@ export async function openRepository(name: string, options: RepositoryOptions = 
     backoff: options.backoff,
   }
   if (options.offline ?? settings.offline) {
-    const cached = await cachedRepository(folder, name, revision)
+    const cached = await cachedRepository(folder, name, revision, settings.cache)
     if (cached) return cached
     throw new PipiloError('OFFLINE', `${name} at '${revision}' is not in the cache ${settings.cache}.`, {
       input: name,
@@ -68,7 +79,7 @@ export async function openRepository(name: string, options: RepositoryOptions = 
     info = await repositoryInfo(name, revision, settings, context)
   } catch (error) {
     if (!isNetworkFailure(error)) throw error
-    const cached = await cachedRepository(folder, name, revision)
+    const cached = await cachedRepository(folder, name, revision, settings.cache)
     if (cached) return cached
     throw unreachable(settings.endpoint, name, error)
   }
@@ -82,7 +93,7 @@ export async function openRepository(name: string, options: RepositoryOptions = 
       if ((await kindOf(pointer)) !== 'file') {
         await fetchToCache({ name, commit: info.commit, file, folder, pointer, settings, context, options })
       }
-      return pointer
+      return insideCache(pointer, settings.cache)
     },
     async lacks(file) {
       if (info.files.includes(file)) return false
@@ -117,7 +128,7 @@ async function repositoryInfo(
       withRetries(context, async () => {
         const answer = await request(String(input), 'GET', context)
         await expectHub(answer, name, revision)
-        return answer.response
+        return boundedJson(answer.response, String(input))
       }),
   }).catch((error: unknown) => {
     throw error instanceof SyntaxError ? noHub(settings, name, error) : error
@@ -146,11 +157,20 @@ async function cachedRepository(
   folder: string,
   name: string,
   revision: string,
+  cache: string,
 ): Promise<Repository | undefined> {
-  const known = await readFile(join(folder, 'refs', revision), 'utf8').catch(() => revision)
-  const commit = known.trim()
+  const note = join(folder, 'refs', revision)
+  const known = await readFile(note, 'utf8').catch(() => undefined)
+  const commit = known === undefined ? revision : known.trim()
+  if (known !== undefined && !/^\w+$/.test(commit)) {
+    throw new PipiloError('FORMAT_INVALID', `${note} names no commit.`, {
+      input: note,
+      hint: 'Delete it, and open the model with a network.',
+    })
+  }
   const snapshot = join(folder, 'snapshots', commit)
   if ((await kindOf(snapshot)) !== 'folder') return undefined
+  await insideCache(snapshot, cache)
   const entries = await readdir(snapshot, { recursive: true })
   return {
     name,
@@ -158,7 +178,7 @@ async function cachedRepository(
     files: entries.map((entry) => entry.replaceAll('\\', '/')),
     async get(file) {
       const pointer = pointerPath(folder, commit, file)
-      if ((await kindOf(pointer)) === 'file') return pointer
+      if ((await kindOf(pointer)) === 'file') return insideCache(pointer, cache)
       throw new PipiloError('OFFLINE', `${file} of ${name} is not in the cache, and the hub was not asked.`, {
         input: file,
         hint: 'Open the model once with a network and without HF_HUB_OFFLINE.',
@@ -185,6 +205,7 @@ async function fetchToCache(wanted: Wanted): Promise<void> {
     const { remote, etag } = await fileInfo(wanted)
     const blob = join(folder, 'blobs', etag)
     await makeFolder(dirname(blob))
+    await insideCache(dirname(blob), settings.cache)
     const lock = join(
       settings.cache,
       '.locks',
@@ -192,12 +213,15 @@ async function fetchToCache(wanted: Wanted): Promise<void> {
       `${etag}.pipilo.lock`,
     )
     await withLock(lock, context.signal, async () => {
+      if (await isLink(blob)) await insideCache(blob, settings.cache)
       if ((await kindOf(blob)) === 'file') return
       await download(remote, `${blob}.pipilo.incomplete`, blob, {
         ...context,
         onProgress: (event) => options.onProgress?.({ file, ...event }),
       })
     })
+    await makeFolder(dirname(pointer))
+    await insideCache(dirname(pointer), settings.cache)
     await linkTo(blob, pointer)
   } catch (error) {
     if (isNetworkFailure(error)) throw unreachable(settings.endpoint, name, error)
@@ -229,7 +253,7 @@ async function fileInfo({
   }
   const length =
     answer.headers.get('x-linked-size') ??
-    (answer.response.ok ? answer.headers.get('content-length') : undefined)
+    (answer.response.ok && !isCompressed(answer.response) ? answer.headers.get('content-length') : undefined)
   const remote = {
     url,
     // The hub names large files by their SHA-256 and small ones by git's SHA-1; a mirror's other ETags say nothing.
@@ -253,7 +277,8 @@ async function expectHub(
   const code = headers.get('x-error-code')
   const message = headers.get('x-error-message') ?? ''
   const { status } = response
-  if (status === 429 || status >= 500) throw new PassingError(`${new URL(url).host} answered ${status}`)
+  if (status === 429 || status >= 500)
+    throw new PassingError(`${new URL(url).host} answered ${status}`, retryAfter(response))
   if (code === 'GatedRepo') {
     throw new PipiloError('HUB_DENIED', `${name} is gated: its owner wants its terms to be accepted.`, {
       input: name,
@@ -296,7 +321,6 @@ function unreachable(endpoint: string, name: string, error: unknown): PipiloErro
 
 /** A link as Python's client makes it, relative; a copy where links are not allowed. */
 async function linkTo(blob: string, pointer: string): Promise<void> {
-  await makeFolder(dirname(pointer))
   if ((await kindOf(pointer)) === undefined) await rm(pointer, { force: true }) // A link to a blob that was deleted.
   try {
     await symlink(relative(dirname(pointer), blob), pointer)

@@ -23,6 +23,8 @@ export interface Answer {
 const patience = 10_000
 const maxRetries = 5
 const maxRedirects = 10
+/** Milliseconds that a server may ask to wait for. */
+const MOST_WAITING = 120_000
 /** Sentence of the error of an aborted download. */
 export const ABORTED = 'The download was aborted.'
 
@@ -75,11 +77,20 @@ export async function request(
     if (new URL(current).protocol === 'https:' && next.protocol !== 'https:') {
       throw new PipiloError('NETWORK', `${current} redirects to ${next.href}, which is not encrypted.`)
     }
+    if (new URL(current).protocol === 'http:' && next.protocol === 'http:' && !isSameHost(current, next)) {
+      throw new PipiloError(
+        'NETWORK',
+        `${current} redirects to ${next.href}: without encryption nobody can tell who said so.`,
+        { input: url, hint: 'Use https:.' },
+      )
+    }
     await response.body?.cancel()
     current = next.href
   }
   throw new PipiloError('NETWORK', `${url} redirects more than ${maxRedirects} times.`)
 }
+
+const isSameHost = (url: string, { hostname }: URL): boolean => new URL(url).hostname === hostname
 
 /**
  * Repeats an attempt that failed for a passing reason: a cut connection, a timeout, a busy server. The pause doubles each
@@ -99,7 +110,18 @@ export async function withRetries<T>(
       if (context.signal?.aborted) throw abortError(context.signal, ABORTED)
       failures = progressed() ? 1 : failures + 1
       if (!isPassing(error) || failures > maxRetries) throw error
-      await sleep((context.backoff ?? 500) * 2 ** (failures - 1), undefined, {
+      const after = error instanceof PassingError ? (error.after ?? 0) : 0
+      if (after > MOST_WAITING) {
+        throw new PipiloError(
+          'NETWORK',
+          `${(error as Error).message}, and asks to come back in ${Math.ceil(after / 1000)} s.`,
+          {
+            cause: error,
+            hint: 'Try again then.',
+          },
+        )
+      }
+      await sleep(Math.max(after, (context.backoff ?? 500) * 2 ** (failures - 1)), undefined, {
         ...(context.signal ? { signal: context.signal } : {}),
       }).catch(() => {
         throw abortError(context.signal, ABORTED)
@@ -109,7 +131,15 @@ export async function withRetries<T>(
 }
 
 /** A failure that may pass when tried again. */
-export class PassingError extends Error {}
+export class PassingError extends Error {
+  /** Milliseconds after which the server wants to be asked again. */
+  readonly after: number | undefined
+
+  constructor(message: string, after?: number) {
+    super(message)
+    this.after = after
+  }
+}
 
 /** Runs `work` with a signal that aborts when nothing was heard for a while; `work` may call `heard`. */
 export async function stalling<T>(

@@ -42,6 +42,14 @@ function endpoint(url: string): string {
   if (!/^https?:/.test(url) || !URL.canParse(url)) {
     throw new PipiloError('OPTION_INVALID', `HF_ENDPOINT is not a URL: '${url}'.`, { input: url })
   }
+  const { username, password } = new URL(url)
+  if (username || password) {
+    const without = url.replace(/\/\/[^/?#]*@/, '//')
+    throw new PipiloError('OPTION_INVALID', `HF_ENDPOINT has a user or a password in it: '${without}'.`, {
+      input: without,
+      hint: 'Set HF_TOKEN for the hub.',
+    })
+  }
   return url.replace(/\/+$/, '')
 }
 

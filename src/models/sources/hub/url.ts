@@ -6,9 +6,11 @@ import { cacheFolder, makeFolder, withLock, writeFileAtomic } from '../../../bas
 import { PipiloError } from '../../../base/index.ts'
 import { isObject } from '../../files.ts'
 import { kindOf } from '../files.ts'
+import { unescaped } from '../unescaped.ts'
+import { isCompressed, retryAfter } from './bounded.ts'
 import { download } from './download.ts'
 import type { RepositoryOptions } from './repository.ts'
-import { isNetworkFailure, reasonOf, request, withRetries } from './request.ts'
+import { isNetworkFailure, PassingError, reasonOf, request, withRetries } from './request.ts'
 import { hubSettings } from './settings.ts'
 
 /**
@@ -21,12 +23,19 @@ import { hubSettings } from './settings.ts'
  * @throws PipiloError `NETWORK`, `OFFLINE`, `FILE_NOT_FOUND`, `INPUT_INVALID`, `WRITE_FAILED`, `ABORTED`
  */
 export async function fetchUrl(url: string, options: RepositoryOptions = {}): Promise<string> {
-  const { protocol, hostname, pathname } = parse(url)
+  const { protocol, hostname, pathname, username, password } = parse(url)
+  if (username || password) {
+    const without = url.replace(/\/\/[^/?#]*@/, '//')
+    throw new PipiloError('INPUT_INVALID', `${without} has a user or a password in its address.`, {
+      input: without,
+      hint: 'Fetch it yourself, and open the file.',
+    })
+  }
   if (protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
     throw new PipiloError('INPUT_INVALID', `${url} is not encrypted.`, { input: url, hint: 'Use https:.' })
   }
   const folder = join(cacheFolder(), 'downloads', createHash('sha256').update(url).digest('hex').slice(0, 32))
-  const target = join(folder, decodeURIComponent(basename(pathname)).replace(/[^\w.-]/g, '_') || 'file')
+  const target = join(folder, unescaped(basename(pathname), url).replace(/[^\w.-]/g, '_') || 'file')
   const record = join(folder, 'source.json')
   const cached = (await kindOf(target)) === 'file'
   if (options.offline ?? (await hubSettings()).offline) {
@@ -67,7 +76,13 @@ async function stateOf(
   url: string,
   context: { signal: AbortSignal | undefined; backoff: number | undefined },
 ): Promise<{ version: string; etag: string | undefined; size: number | undefined }> {
-  const { response } = await withRetries(context, () => request(url, 'HEAD', context))
+  const response = await withRetries(context, async () => {
+    const { response } = await request(url, 'HEAD', context)
+    const { status } = response
+    if (status === 429 || status === 503)
+      throw new PassingError(`${new URL(url).host} answered ${status}`, retryAfter(response))
+    return response
+  })
   const { status, headers } = response
   if (status === 404 || status === 410) {
     throw new PipiloError('FILE_NOT_FOUND', `${url} does not exist (${status}).`, { input: url })
@@ -82,7 +97,7 @@ async function stateOf(
   return {
     version: etag ?? `${headers.get('last-modified') ?? ''} ${length ?? ''}`,
     etag: etag?.startsWith('"') ? etag : undefined,
-    size: length ? Number(length) : undefined,
+    size: length && !isCompressed(response) ? Number(length) : undefined,
   }
 }
 

@@ -1,4 +1,4 @@
-// Makes elements of the page. Texts are texts: nothing that a map holds becomes HTML.
+// Makes elements of the pages. Texts are texts: nothing that a collection holds becomes HTML.
 
 /** Attributes and listeners of an element. */
 interface Parts {

@@ -1,0 +1,117 @@
+// Child processes that hold a session each: what ends the library ends them, and not the caller.
+import { type ChildProcess, fork } from 'node:child_process'
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type Holder, ProcessEnded } from './holder.ts'
+import type { Reply, Request } from './protocol.ts'
+import { withoutTelemetry } from './telemetry.ts'
+
+/** Milliseconds that a child is given to free its session. */
+const PATIENCE = 5_000
+
+/** Characters kept of what the library prints as it dies. */
+const LAST_WORDS = 400
+
+/**
+ * A child process that answers one request at a time. It keeps the caller's process alive only while a request is under way, and ends with it,
+ * however that ends: its pipe to it closes.
+ */
+export class ChildHolder implements Holder {
+  readonly #child: ChildProcess
+  #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined
+  #ended: ProcessEnded | undefined
+  #words = ''
+  readonly #end: Promise<void>
+
+  constructor() {
+    this.#child = startChild()
+    this.#end = new Promise((resolve) => {
+      const ended = (why: string, cause?: unknown) => {
+        this.#ended ??= new ProcessEnded(why, { cause })
+        this.#settle()?.reject(this.#ended)
+        resolve()
+      }
+      this.#child.on('message', (reply: Reply | { readonly kind: 'ended'; readonly why: string }) => {
+        if (reply.kind !== 'ended') return this.#settle()?.resolve(reply)
+        ended(reply.why)
+        this.kill()
+      })
+      this.#child.on('error', (error) => ended(error.message, error))
+      this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        this.#words = (this.#words + text).slice(-LAST_WORDS)
+      })
+      // `close` comes behind the last of its output, which may say why.
+      this.#child.on('close', (code, signal) => ended(this.#why(code, signal)))
+    })
+    this.#idle(true)
+  }
+
+  get alive(): boolean {
+    return this.#ended === undefined
+  }
+
+  request(request: Request): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended)
+      this.#waiting = { resolve, reject }
+      this.#idle(false)
+      // A request that cannot be sent as the child has ended is told by its end.
+      this.#child.send(request, (error) => {
+        if (error && !/EPIPE|channel closed|ECONNRESET/i.test(error.message)) this.#settle()?.reject(error)
+      })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended) return
+    this.#idle(false)
+    const late = setTimeout(() => this.kill(), PATIENCE)
+    this.#child.send({ kind: 'close' } satisfies Request, () => {})
+    await this.#end
+    clearTimeout(late)
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  #why(code: number | null, signal: NodeJS.Signals | null): string {
+    const words = this.#words.trim().split('\n').at(-1)
+    return `${signal ? `it was ended by ${signal}` : `exit code ${code}`}${words ? ` (${words})` : ''}`
+  }
+
+  #settle() {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    this.#idle(true)
+    return waiting
+  }
+
+  /** An idle child does not keep the caller's process alive. */
+  #idle(isIdle: boolean): void {
+    const how = isIdle ? 'unref' : 'ref'
+    this.#child[how]()
+    this.#child.channel?.[how]()
+    ;(this.#child.stderr as Socket | null)?.[how]()
+  }
+}
+
+function startChild(): ChildProcess {
+  withoutTelemetry()
+  const source = import.meta.url.endsWith('.ts')
+  const entry = fileURLToPath(new URL(source ? './child.ts' : './child.js', import.meta.url))
+  return fork(entry, [], {
+    // Flags of the caller's own program (`--inspect`, `--test`) are not for it.
+    execArgv: source && !(process.features as { typescript?: unknown }).typescript ? loader() : [],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+}
+
+/** Flags that make Node 20 read TypeScript. */
+function loader(): string[] {
+  const folder = dirname(createRequire(import.meta.url).resolve('tsx/package.json'))
+  return ['--import', pathToFileURL(join(folder, 'dist/loader.mjs')).href]
+}

@@ -1,0 +1,66 @@
+// Indexing of uploaded files as a job, by the collection's own model and in turns with all other requests.
+import { join } from 'node:path'
+import type { Embedder } from '../../embed/index.ts'
+import { type Collection, indexFiles } from '../../store/index.ts'
+import type { JobProgress } from '../jobs/jobs.ts'
+import type { Embedding } from '../models/embedding.ts'
+import type { Opened } from '../models/modelTable.ts'
+
+/** Reasons of skipped files that a report lists. */
+const LISTED = 100
+
+/** Embeds files and keeps their rows. @param paths absolute, below `folder` */
+export async function indexUploads(
+  collection: Collection,
+  paths: readonly string[],
+  folder: string,
+  embedding: Embedding,
+  {
+    id,
+    signal,
+    report,
+    by,
+  }: {
+    id: string
+    signal: AbortSignal
+    report: (progress: JobProgress) => void
+    by?: 'passage' | 'line' | undefined
+  },
+): Promise<unknown> {
+  const { recipe } = collection
+  return embedding.table.useRecipe(recipe!, async (opened) => {
+    const { skipped, skippedCount, ...found } = await indexFiles(paths, {
+      cwd: folder,
+      collection,
+      embedder: inTurns(opened, embedding, id, signal),
+      onError: 'skip',
+      signal,
+      ...(by && { by }),
+      onProgress: ({ done, total, indexed, unchanged, skipped: left }) =>
+        report({ done, total, indexed, unchanged, skipped: left }),
+    })
+    return withoutFolder(folder, {
+      ...found,
+      skippedCount,
+      skipped: skipped.slice(0, LISTED).map(({ id: file, reason }) => ({ id: file, reason })),
+    })
+  })
+}
+
+/** The embedder, whose calls wait for their turns as those of a client do. */
+function inTurns(opened: Opened, embedding: Embedding, id: string, stop: AbortSignal) {
+  const { embedder } = opened
+  const { name, modality, recipe, dimensions, card } = embedder
+  const embed: Embedder['embed'] = (inputs, options = {}) =>
+    embedding.run(opened, inputs, {
+      ...options,
+      client: `job ${id}`,
+      signal: options.signal ?? stop,
+      patient: true,
+    }) as ReturnType<Embedder['embed']>
+  return { name, modality, recipe, dimensions, card, model: embedder.model, embed }
+}
+
+/** A report that names files as clients know them. */
+const withoutFolder = (folder: string, report: unknown): unknown =>
+  JSON.parse(JSON.stringify(report).replaceAll(JSON.stringify(join(folder, '/')).slice(1, -1), ''))

@@ -1,0 +1,130 @@
+// Reads the bodies of requests: within a limit of bytes and of time, as JSON or as a form.
+import type { IncomingMessage } from 'node:http'
+import { Refusal } from './refusal.ts'
+
+/** Bounds of one body. */
+export interface BodyLimits {
+  readonly bytes: number
+  /** Milliseconds until it has to be there: who sends slowly holds nobody up, but is not waited for without end either. */
+  readonly patience: number
+}
+
+/** Files of a form, as bytes, and its other fields. */
+export type Fields = Record<string, unknown>
+
+/**
+ * The bytes of a body. What its head says is too long is refused before a byte of it is read, and else when it becomes so.
+ *
+ * @throws Refusal 413, 408, 400
+ */
+export async function readBody(incoming: IncomingMessage, { bytes, patience }: BodyLimits): Promise<Buffer> {
+  const tooLong = () =>
+    new Refusal(
+      413,
+      'body_too_large',
+      `The request's body is longer than ${bytes.toLocaleString('en')} bytes.`,
+      {
+        closes: true,
+      },
+    )
+  if (declaredLength(incoming) > bytes) throw tooLong()
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const timer = setTimeout(() => {
+      end(
+        new Refusal(408, 'body_too_slow', `The request's body did not come within ${patience / 1000} s.`, {
+          closes: true,
+        }),
+      )
+    }, patience)
+    const take = (chunk: Buffer) => {
+      size += chunk.length
+      if (size > bytes) end(tooLong())
+      else chunks.push(chunk)
+    }
+    const done = () => end()
+    const gone = () =>
+      end(new Refusal(400, 'body_cut_off', 'The request ended before its body did.', { closes: true }))
+    const end = (refusal?: Refusal) => {
+      clearTimeout(timer)
+      incoming.off('data', take).off('end', done).off('close', gone).off('error', gone)
+      if (!refusal) {
+        resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
+        return
+      }
+      incoming.pause()
+      reject(refusal)
+    }
+    incoming.on('data', take).on('end', done).on('close', gone).on('error', gone)
+  })
+}
+
+/** Bytes that the head of a request announces; 0 where it does not say. */
+export function declaredLength(incoming: IncomingMessage): number {
+  const length = Number(incoming.headers['content-length'] ?? 0)
+  return Number.isFinite(length) ? length : 0
+}
+
+/** @throws Refusal 400 for what is no JSON, 415 for another type of content */
+export async function parseBody(body: Buffer, headers: IncomingMessage['headers']): Promise<unknown> {
+  if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
+    throw new Refusal(415, 'encoding_unsupported', 'Bodies are read as they are: without a content-encoding.')
+  }
+  const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
+  if (type === 'multipart/form-data') return formOf(body, headers['content-type']!)
+  // Pages of other origins can send text and forms without asking; JSON they cannot.
+  if (type !== 'application/json' && !type.endsWith('+json')) {
+    throw new Refusal(
+      415,
+      'content_type_unsupported',
+      `The body's content-type is ${type === '' ? 'missing' : JSON.stringify(type)}; it has to be application/json or multipart/form-data.`,
+    )
+  }
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    throw new Refusal(400, 'json_invalid', 'The body is not valid JSON.')
+  }
+}
+
+/** Fields that hold lists also where a form has one of them, and those that are no text. */
+const lists = ['input', 'inputs', 'texts', 'images', 'embedding_types', 'files']
+const plain = /^(?:-?\d+(?:\.\d+)?|true|false|null|[[{].*[\]}])$/s
+
+/** A form's fields: files as bytes, `json` as further fields, and numbers, truths and JSON where a field holds no text. */
+async function formOf(body: Buffer, type: string): Promise<Fields> {
+  const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } })
+    .formData()
+    .catch(() => {
+      throw new Refusal(400, 'form_invalid', 'The body is not a valid form (multipart/form-data).')
+    })
+  // Without a prototype: a field may have any name.
+  const fields: Fields = Object.create(null)
+  for (const [name, value] of form.entries()) {
+    if (typeof value === 'string') {
+      if (name === 'json') {
+        Object.assign(fields, parsed(value))
+        continue
+      }
+      add(fields, name, lists.includes(name) || !plain.test(value) ? value : parsed(value))
+    } else add(fields, name, { name: value.name, bytes: new Uint8Array(await value.arrayBuffer()) })
+  }
+  return fields
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new Refusal(400, 'json_invalid', 'A field of the form is not valid JSON.')
+  }
+}
+
+function add(fields: Fields, name: string, value: unknown): void {
+  if (lists.includes(name)) {
+    const list = fields[name]
+    if (Array.isArray(list)) list.push(value)
+    else fields[name] = [value]
+  } else fields[name] = value
+}

@@ -1,0 +1,50 @@
+// Inputs of requests, counted and made into items.
+
+import { Refusal } from '../http/refusal.ts'
+import type { Item } from '../models/items.ts'
+import type { Services } from '../services.ts'
+import type { PictureField } from './fields.ts'
+
+/** A text or a picture, as the interfaces write it. */
+export type InputField =
+  | string
+  | { readonly text: string }
+  | { readonly image: PictureField }
+  | Exclude<PictureField, string>
+
+/**
+ * Items of a request's inputs.
+ *
+ * @param field that the inputs stand in, for errors
+ * @throws Refusal 400 for none, for too many, for empty texts, and for pictures that cannot be had
+ */
+export async function itemsOf(
+  inputs: readonly InputField[],
+  field: string,
+  { limits, picture }: Pick<Services, 'limits' | 'picture'>,
+  signal: AbortSignal,
+): Promise<Item[]> {
+  checkNumber(inputs.length, field, limits.inputs)
+  return Promise.all(
+    inputs.map(async (input, i): Promise<Item> => {
+      const text = typeof input === 'string' ? input : 'text' in input ? input.text : undefined
+      if (text === '') throw new Refusal(400, 'invalid_request', `Input ${i} is an empty text.`, { field })
+      if (text !== undefined) return { text }
+      const given = input as Exclude<InputField, string | { readonly text: string }>
+      return { image: await picture('image' in given ? given.image : given, `Input ${i}`, signal) }
+    }),
+  )
+}
+
+/** @throws Refusal 400 for no input, and for more than are taken at a time */
+export function checkNumber(count: number, field: string, most: number): void {
+  if (count === 0)
+    throw new Refusal(400, 'invalid_request', `${field} is empty: there is nothing to embed.`, { field })
+  if (count <= most) return
+  throw new Refusal(
+    400,
+    'invalid_request',
+    `${field} has ${count} entries; ${most.toLocaleString('en')} are taken at a time.`,
+    { field },
+  )
+}
