@@ -110,6 +110,23 @@ const changed = (change: Readonly<Record<string, unknown>>) => ({
 })
 const ofBytes = pictures.map(means)
 
+it("takes timm's preparation from preprocessor_config.json where only that says it", async () => {
+  const graph = network(FIXED, (x) => ({ out: op.reduceMean(x, [2, 3]) }))
+  const pretrained_cfg = {
+    input_size: [3, SIZE, SIZE],
+    mean: [0.1, 0.1, 0.1],
+    std: [0.3, 0.3, 0.3],
+    interpolation: 'bilinear',
+    crop_pct: 1,
+  }
+  const config = { image_processor_type: 'TimmWrapperImageProcessor', pretrained_cfg }
+  expectRows(
+    await embed(await model(graph, { 'preprocessor_config.json': config })),
+    ofBytes.map((row) => normalised(row, 0.1, 0.3)),
+    2,
+  )
+})
+
 describe('the type and layout of the input (a-10, a-29)', () => {
   it.each<[string, DType, boolean]>([
     ['float16', 'float16', false],

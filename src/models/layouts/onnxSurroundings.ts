@@ -1,5 +1,5 @@
 // Reads the files around an ONNX file that say how it is used.
-import { type ModelFiles, readJsonObject } from '../files.ts'
+import { isObject, type ModelFiles, readJsonObject } from '../files.ts'
 import { findPreprocessor, type PreprocessorFile } from './preprocessor.ts'
 import { firstPresent } from './textLayout.ts'
 
@@ -20,5 +20,21 @@ export async function surroundings(files: ModelFiles, file: string): Promise<Sur
     files,
     folders.map((folder) => `${folder}config.json`),
   )
-  return { config: path === undefined ? {} : await readJsonObject(files, path), preprocessor }
+  const config = path === undefined ? {} : await readJsonObject(files, path)
+  if (preprocessor || isObject(config['pretrained_cfg'])) return { config, preprocessor }
+  return { config: { ...config, ...(await timmWrapper(files, folders)) }, preprocessor }
+}
+
+/** The `pretrained_cfg` of a `preprocessor_config.json` of timm's models in transformers; usually it stands in `config.json`. */
+async function timmWrapper(
+  files: ModelFiles,
+  folders: readonly string[],
+): Promise<{ readonly pretrained_cfg?: unknown }> {
+  const path = await firstPresent(
+    files,
+    folders.map((folder) => `${folder}preprocessor_config.json`),
+  )
+  if (path === undefined) return {}
+  const { image_processor_type: type, pretrained_cfg } = await readJsonObject(files, path)
+  return type === 'TimmWrapperImageProcessor' && isObject(pretrained_cfg) ? { pretrained_cfg } : {}
 }
