@@ -76,7 +76,9 @@ export async function passageLength(
   }
 }
 
-async function tokenizerOf({ model }: Measured): Promise<string | undefined> {
+async function tokenizerOf({ model, recipe }: Measured): Promise<string | undefined> {
+  // The tokenizer of a model behind HTTP is not here.
+  if (recipe.source.remote) return undefined
   const opened: Model | undefined = await model?.()
   return opened?.towers?.text.tokenizer ?? opened?.tokenizer
 }
