@@ -52,6 +52,8 @@ const runtimeWords: Meanings = {
   signal: [[undefined, new AbortController().signal]],
   strict: [[undefined, true, false]],
   revision: [[undefined]],
+  isolate: [[undefined, false, true]],
+  allow: [[undefined, { hosts: [] }]],
 }
 
 const textMeanings: Meanings = {
