@@ -50,7 +50,7 @@ it('opens a kept session in the next process, until a file of the model changes'
     readdirSync(join(cache, 'sessions'))
       .map((name) => name.replace(/^[0-9a-f]+\./, ''))
       .sort(),
-  ).toEqual(['bin', 'json', 'note.json', 'onnx'])
+  ).toEqual(['bin', 'bin.seal.json', 'json', 'note.json', 'onnx'])
   expect(await run()).toEqual(first)
   // What the note leads to has gone: all is read again.
   for (const name of readdirSync(join(cache, 'sessions'))) {
