@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { embedder } from '../../embed/index.ts'
+import { connect, indexFiles } from '../../store/index.ts'
 import { type TestServer, testServer } from '../testing/server.ts'
 import { safePath } from './uploads.ts'
 
@@ -206,6 +208,21 @@ describe('uploaded files', () => {
     expect(JSON.stringify(data)).not.toContain(server.folder)
     const [best] = (await search('docs', { text: 'birdsong' })).body.hits
     expect(best.metadata).toMatchObject({ path: 'outside.md', text: expect.stringContaining('towhee') })
+  })
+
+  it("do not go into a collection of the server's own files: their ids would say where it keeps them", async () => {
+    const own = join(server.folder, 'own')
+    mkdirSync(own)
+    writeFileSync(join(own, 'notes.txt'), 'A towhee sings.')
+    const store = await connect(join(server.folder, 'db'))
+    const e = await embedder('all-MiniLM-L6-v2', { runtime: { workers: 0 } })
+    const collection = await store.collection('own', { embedder: e })
+    await indexFiles(['notes.txt'], { embedder: e, collection, cwd: own })
+    await store.close()
+    await e.dispose()
+    const { status, body } = await upload('own', { 'more.txt': 'An owl hunts.' })
+    expect([status, JSON.stringify(body).includes(server.folder)]).toEqual([409, false])
+    expect((await server.get('/v1/collections/own/count')).body.count).toBe(1)
   })
 
   it('stop being indexed when the job is stopped', async () => {

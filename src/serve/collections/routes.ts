@@ -1,6 +1,6 @@
 // Routes of collections: rows in and out, search, uploads, thumbnails.
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import * as z from 'zod'
 import { PipiloError } from '../../base/index.ts'
 import { thumbnail } from '../../embed/index.ts'
@@ -391,7 +391,15 @@ export function collectionRoutes(
             'input_invalid',
             `The collection ${own} does not say which model its vectors are of.`,
           )
-        const folder = join(uploads, own)
+        const folder = resolve(uploads, own)
+        const memory = await collection.filesMemory()
+        // Ids of files are paths from one folder: those of another would say where the server keeps them.
+        if (memory && resolve(memory.root) !== folder)
+          throw new Refusal(
+            409,
+            'collection_mismatch',
+            `The collection ${own} was made of the server's own files: upload into another.`,
+          )
         const paths = await keepFiles(folder, body.files)
         note({ collection: own, files: paths.length })
         return jobs.start(own, (job) =>
