@@ -33,6 +33,7 @@ beforeAll(() => {
   for (const name of photographs.slice(0, 4)) cpSync(join(pictures, name), join(folder, 'photos', name))
   cpSync(join(pictures, photographs[0]!), join(folder, 'towhee.jpg'))
   cpSync(join(pictures, photographs[1]!), join(folder, 'owl.jpg'))
+  writeFileSync(join(folder, 'notes.md'), '# Notes\n\nA model may stand behind an address.\n')
   for (const { name, code } of snippets) writeFileSync(join(folder, name), code)
 })
 
