@@ -4,17 +4,12 @@ import { op, type Value } from '../../graph/index.ts'
 import { byolHead } from '../../nn/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
 import { negativeCosineSimilarity } from '../objectives/negativeCosineSimilarity.ts'
+import { teacherType } from './teacherType.ts'
 
 const byolTypes: OptionTable<ByolOptions> = {
   hidden: is.count(1),
   out: is.count(1),
-  teacher: is.parts<TeacherOptions>({
-    momentum: is.numeric(0, 1),
-    finalMomentum: is.numeric(0, 1),
-    schedule: is.oneOf(['cosine', 'linear']),
-    steps: is.count(1),
-    mode: is.oneOf(['training', 'inference']),
-  }),
+  teacher: teacherType,
 }
 
 /** Options of {@link byol}. */

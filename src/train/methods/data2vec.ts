@@ -4,19 +4,14 @@ import { tensor } from '../../tensor/index.ts'
 import { blockMask } from '../augmentations/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
 import { data2vecLoss, data2vecTarget } from '../objectives/data2vec.ts'
+import { teacherType } from './teacherType.ts'
 
 const data2vecTypes: OptionTable<Data2VecOptions> = {
   grid: is.listOf(is.count(1), 2, 2),
   layers: is.listOf(is.name, 1),
   ratio: is.numeric(0, 1),
   beta: is.numeric(0),
-  teacher: is.parts<TeacherOptions>({
-    momentum: is.numeric(0, 1),
-    finalMomentum: is.numeric(0, 1),
-    schedule: is.oneOf(['cosine', 'linear']),
-    steps: is.count(1),
-    mode: is.oneOf(['training', 'inference']),
-  }),
+  teacher: teacherType,
 }
 
 /** Options of {@link data2vec}. */
