@@ -25,4 +25,5 @@ export {
 export * as is from './optionTypes.ts'
 export * from './plainCopy.ts'
 export { type FileRange, giveRangeReader, rangeReader } from './rangeReader.ts'
+export * from './retryAfter.ts'
 export * from './sha256.ts'

@@ -7,6 +7,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { TextTokenizer } from '../../../src/embed/text/tokenizer.ts'
 import { PipiloError } from '../../../src/index.ts'
+import { differing } from './differing.ts'
 
 interface Drawn {
   readonly file: Record<string, unknown>
@@ -41,25 +42,15 @@ for await (const line of createInterface({
     refused.set(reason, (refused.get(reason) ?? 0) + 1)
     continue
   }
-  const differing = texts.flatMap((text, i) => {
-    let own: number[] | null = null
-    try {
-      own = tokenizer.encode(text, limit ?? undefined).ids
-    } catch (error) {
-      if (!(error instanceof PipiloError)) throw error
-    }
-    const right = ids[i] ?? null
-    // A text without right ids has to be an error.
-    return own?.join() === right?.join() ? [] : [{ text, own, right }]
-  })
-  if (differing.length === 0) agreed++
+  const differ = differing(tokenizer, texts, ids, limit ?? undefined)
+  if (differ.length === 0) agreed++
   else {
     wrong++
     if (wrong > 20) continue
     const { model, added_tokens, ...steps } = file
-    const first = differing.sort((a, b) => a.text.length - b.text.length)[0]!
+    const first = differ.sort((a, b) => a.text.length - b.text.length)[0]!
     console.log(
-      `\n${number}: ${differing.length} texts differ, model ${shown({ ...(model as object), vocab: 0, merges: 0 })}`,
+      `\n${number}: ${differ.length} texts differ, model ${shown({ ...(model as object), vocab: 0, merges: 0 })}`,
     )
     console.log(shown(steps), '\n', shown(added_tokens))
     console.log(

@@ -10,6 +10,7 @@ import { TextTokenizer } from '../../../src/embed/text/tokenizer.ts'
 import { PipiloError } from '../../../src/index.ts'
 import type { ModelFiles } from '../../../src/models/files.ts'
 import { tokenizerPath } from '../../../src/models/tokenizers/index.ts'
+import { differing } from './differing.ts'
 
 interface Drawn {
   readonly kind: string
@@ -93,22 +94,13 @@ for await (const line of createInterface({
     if (only !== undefined || lenient <= 3) console.log(`${number} ${name}: Python refuses: ${cls}`)
     continue
   }
-  const differing = head.texts.flatMap((text, i) => {
-    let own: number[] | null = null
-    try {
-      own = tokenizer.encode(text).ids
-    } catch (error) {
-      if (!(error instanceof PipiloError)) throw error
-    }
-    const right = ids[i] ?? null
-    return own?.join() === right?.join() ? [] : [{ text, own, right }]
-  })
-  if (differing.length === 0) agreed++
+  const differ = differing(tokenizer, head.texts, ids)
+  if (differ.length === 0) agreed++
   else {
     wrong++
     if (wrong > 8) continue
     const { vocab: _, merges: __, ...rest } = JSON.parse(made).model
-    console.log(`\n${number} ${name} as ${cls}: ${differing.length} texts differ`, differing[0])
+    console.log(`\n${number} ${name} as ${cls}: ${differ.length} texts differ`, differ[0])
     const { 'tokenizer.json': ___, ...others } = files
     console.log('  beside', shown(others))
     if (only !== undefined) console.log('  file  ', shown({ ...whole, decoder: undefined }))

@@ -3,10 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { text as bodyOf } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { encodeBase64, PipiloError } from '../../base/index.ts'
+import { encodeBase64, PipiloError, retryAfter } from '../../base/index.ts'
 import { embedder, remote } from '../onDemand.ts'
 import type { Embedder } from '../types.ts'
-import { pauseOf } from './request.ts'
 import type { RemoteOptions } from './types.ts'
 
 interface Asked {
@@ -296,8 +295,10 @@ describe('remote', () => {
   })
 
   it('reads Retry-After in seconds and as a date', () => {
-    expect([pauseOf(null), pauseOf('1.5'), pauseOf('soon')]).toEqual([undefined, 1500, undefined])
-    expect(pauseOf('Wed, 21 Oct 2015 07:28:10 GMT', Date.parse('Wed, 21 Oct 2015 07:28:00 GMT'))).toBe(10_000)
-    expect(pauseOf('Wed, 21 Oct 2015 07:28:00 GMT')).toBe(0)
+    expect([retryAfter(null), retryAfter('1.5'), retryAfter('soon')]).toEqual([undefined, 1500, undefined])
+    expect(retryAfter('Wed, 21 Oct 2015 07:28:10 GMT', Date.parse('Wed, 21 Oct 2015 07:28:00 GMT'))).toBe(
+      10_000,
+    )
+    expect(retryAfter('Wed, 21 Oct 2015 07:28:00 GMT')).toBe(0)
   })
 })

@@ -1,6 +1,6 @@
 // Posts JSON to a server, again where it was busy, and reads no more of the answer than there can be.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { abortError, onAbort, PipiloError } from '../../base/index.ts'
+import { abortError, onAbort, PipiloError, retryAfter } from '../../base/index.ts'
 
 /** Settings of all requests to a server. */
 export interface Connection {
@@ -129,15 +129,10 @@ function refuse(response: Response, says: string, url: URL): Attempt {
     })
   }
   const code = status === 429 || status === 503 ? 'BUSY' : 'NETWORK'
-  return { error: new PipiloError(code, `${answered}.`), after: pauseOf(response.headers.get('retry-after')) }
-}
-
-/** Milliseconds of a `Retry-After`: seconds, or a date. See RFC 9110, 10.2.3. */
-export function pauseOf(value: string | null, now = Date.now()): number | undefined {
-  if (value === null) return undefined
-  if (/^\s*\d+(\.\d+)?\s*$/.test(value)) return 1000 * Number(value)
-  const date = Date.parse(value)
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+  return {
+    error: new PipiloError(code, `${answered}.`),
+    after: retryAfter(response.headers.get('retry-after')),
+  }
 }
 
 async function textOf(response: Response, most: number): Promise<string> {

@@ -38,12 +38,3 @@ export const tooMuch = (url: string, most: number): PipiloError =>
     input: url,
     hint: 'Nothing was kept. The server or a proxy in between does not send the file that was announced.',
   })
-
-/** Milliseconds after which a server wants to be asked again; undefined where it does not say. @see RFC 9110, 10.2.3 */
-export function retryAfter({ headers }: Response): number | undefined {
-  const said = headers.get('retry-after')?.trim()
-  if (!said) return undefined
-  if (/^\d+$/.test(said)) return 1000 * Number(said)
-  const date = Date.parse(said)
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
-}

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { constants, createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { fileError } from '../../../base/files/index.ts'
-import { PipiloError } from '../../../base/index.ts'
-import { isCompressed, mostBytes, retryAfter, tooMuch } from './bounded.ts'
+import { PipiloError, retryAfter } from '../../../base/index.ts'
+import { isCompressed, mostBytes, tooMuch } from './bounded.ts'
 import { isLink } from './insideCache.ts'
 import { PassingError, type RequestContext, request, stalling, withRetries } from './request.ts'
 
@@ -163,7 +163,8 @@ async function expectSuccess(response: Response, url: string): Promise<void> {
   if (response.ok) return
   await response.body?.cancel()
   const says = `${new URL(url).host} answered ${response.status} for ${url}`
-  if (response.status === 429 || response.status >= 500) throw new PassingError(says, retryAfter(response))
+  if (response.status === 429 || response.status >= 500)
+    throw new PassingError(says, retryAfter(response.headers.get('retry-after')))
   throw new PipiloError('NETWORK', `${says}.`, { input: url, hint: 'Try again later.' })
 }
 

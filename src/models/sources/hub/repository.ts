@@ -2,9 +2,9 @@
 import { copyFile, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, posix, relative } from 'node:path'
 import { fileError, makeFolder, withLock, writeFileAtomic } from '../../../base/files/index.ts'
-import { is, type OptionTable, PipiloError } from '../../../base/index.ts'
+import { is, type OptionTable, PipiloError, retryAfter } from '../../../base/index.ts'
 import { kindOf } from '../files.ts'
-import { boundedJson, isCompressed, retryAfter } from './bounded.ts'
+import { boundedJson, isCompressed } from './bounded.ts'
 import { download, type RemoteFile } from './download.ts'
 import { insideCache, isLink } from './insideCache.ts'
 import {
@@ -278,7 +278,10 @@ async function expectHub(
   const message = headers.get('x-error-message') ?? ''
   const { status } = response
   if (status === 429 || status >= 500)
-    throw new PassingError(`${new URL(url).host} answered ${status}`, retryAfter(response))
+    throw new PassingError(
+      `${new URL(url).host} answered ${status}`,
+      retryAfter(response.headers.get('retry-after')),
+    )
   if (code === 'GatedRepo') {
     throw new PipiloError('HUB_DENIED', `${name} is gated: its owner wants its terms to be accepted.`, {
       input: name,

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { cacheFolder, makeFolder, withLock, writeFileAtomic } from '../../../base/files/index.ts'
-import { PipiloError } from '../../../base/index.ts'
+import { PipiloError, retryAfter } from '../../../base/index.ts'
 import { isObject } from '../../files.ts'
 import { kindOf } from '../files.ts'
 import { unescaped } from '../unescaped.ts'
-import { isCompressed, retryAfter } from './bounded.ts'
+import { isCompressed } from './bounded.ts'
 import { download } from './download.ts'
 import type { RepositoryOptions } from './repository.ts'
 import { isNetworkFailure, PassingError, reasonOf, request, withRetries } from './request.ts'
@@ -80,7 +80,10 @@ async function stateOf(
     const { response } = await request(url, 'HEAD', context)
     const { status } = response
     if (status === 429 || status === 503)
-      throw new PassingError(`${new URL(url).host} answered ${status}`, retryAfter(response))
+      throw new PassingError(
+        `${new URL(url).host} answered ${status}`,
+        retryAfter(response.headers.get('retry-after')),
+      )
     return response
   })
   const { status, headers } = response
