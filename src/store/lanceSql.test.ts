@@ -94,7 +94,6 @@ describe('filters in LanceDB', () => {
     'id',
     'vector',
     '鳥',
-    '',
     'a b',
     '_distance',
   )

@@ -150,7 +150,10 @@ export class Adding {
       this.#showFresh()
       this.#offerName()
     })
-    this.#model.addEventListener('change', () => this.#offerName())
+    this.#model.addEventListener('change', () => {
+      this.#tap.value = ''
+      this.#offerName()
+    })
     dialog.addEventListener('drop', (event) => {
       event.preventDefault()
       event.stopPropagation()
@@ -181,16 +184,14 @@ export class Adding {
       )
       this.#tell('')
       this.#left.replaceChildren()
-      this.#showFresh()
-      this.#offerName()
-      this.#showSummary()
+      this.#suit()
     }
     if (!this.#dialog.open) this.#dialog.showModal()
   }
 
   /** Takes the collections that there are; files go into one of them, or into a new one. */
   know(listed: readonly Listed[], preferred = this.#target.value): void {
-    this.#listed = listed.filter(({ model }) => model !== null)
+    this.#listed = listed.filter(({ uploads }) => uploads)
     this.#target.replaceChildren(
       ...this.#listed.map(({ name, model }) =>
         element('option', { value: name, selected: name === preferred, text: `${name} (${model})` }),
@@ -207,14 +208,24 @@ export class Adding {
     this.#tell('')
     this.#left.replaceChildren()
     this.#bar.hidden = true
-    const pictures = files.filter(({ file }) => file.type.startsWith('image/')).length
-    const kind = pictures > files.length / 2 ? 'image' : 'text'
-    const model = this.#models.find(({ modality }) => modality === kind)
-    if (model) this.#model.value = model.id
-    const taking = this.#listed.find(({ name }) => name === this.#target.value)
-    // A collection of the other kind takes none of them.
-    if (taking && taking.modality !== 'text-image' && taking.modality !== kind)
-      this.#target.value = this.#listed.find(({ modality }) => modality === kind)?.name ?? ''
+    this.#suit()
+  }
+
+  /** Offers what suits the files that were chosen: a model, a collection, a name. */
+  #suit(): void {
+    if (this.#files.length > 0) {
+      const pictures = this.#files.filter(({ file }) => file.type.startsWith('image/')).length
+      const kind = pictures > this.#files.length / 2 ? 'image' : 'text'
+      const model = this.#models.find(({ modality }) => modality === kind)
+      if (model) this.#model.value = model.id
+      const taking = this.#listed.find(({ name }) => name === this.#target.value)
+      // A collection of the other kind takes none of them.
+      if (taking && taking.modality !== 'text-image' && taking.modality !== kind)
+        this.#target.value = this.#listed.find(({ modality }) => modality === kind)?.name ?? ''
+    }
+    // A layer is one of its model.
+    this.#tap.value = ''
+    this.#pool.value = ''
     this.#showFresh()
     this.#offerName()
     this.#showSummary()

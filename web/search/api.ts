@@ -11,6 +11,8 @@ export interface Listed {
   readonly modality: 'text' | 'image' | 'text-image' | 'tensor' | null
   readonly tap: readonly string[]
   readonly pool: string | null
+  /** True: files can be uploaded into it. */
+  readonly uploads: boolean
 }
 
 /** A model as the server lists it. */

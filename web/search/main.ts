@@ -296,7 +296,16 @@ class Page {
   #columns: Column[] = []
 
   #column(name: string): Column {
-    const unknown = { name, rows: 0, dimensions: 0, model: null, modality: null, tap: [], pool: null }
+    const unknown = {
+      name,
+      rows: 0,
+      dimensions: 0,
+      model: null,
+      modality: null,
+      tap: [],
+      pool: null,
+      uploads: false,
+    }
     return new Column(this.#listed.find((listed) => listed.name === name) ?? unknown, {
       like: (id) => {
         this.#go({ words: '', like: id, picture: undefined })

@@ -220,9 +220,11 @@ describe('uploaded files', () => {
     await indexFiles(['notes.txt'], { embedder: e, collection, cwd: own })
     await store.close()
     await e.dispose()
+    expect((await server.get('/v1/collections/own')).body.uploads).toBe(false)
     const { status, body } = await upload('own', { 'more.txt': 'An owl hunts.' })
     expect([status, JSON.stringify(body).includes(server.folder)]).toEqual([409, false])
     expect((await server.get('/v1/collections/own/count')).body.count).toBe(1)
+    expect((await server.get('/v1/collections/docs')).body.uploads).toBe(true)
   })
 
   it('stop being indexed when the job is stopped', async () => {

@@ -88,6 +88,7 @@ const about = z.object({
   modality: z.string().nullable(),
   tap: z.array(z.string()),
   pool: z.string().nullable(),
+  uploads: z.boolean().describe('Files can be uploaded into it'),
 })
 
 /** Settings of the routes. */
@@ -113,6 +114,12 @@ export function collectionRoutes(
 ): Route[] {
   const { limits, embedding, table } = services
   const open = ({ params }: Named<unknown, unknown>) => collections.get(params['name']!)
+  const folderOf = (collection: string) => resolve(uploads, collection)
+  // Ids of files are paths from one folder: those of another would say where the server keeps them.
+  const isOfOwnFiles = async (collection: Collection): Promise<boolean> => {
+    const memory = await collection.filesMemory()
+    return memory !== undefined && resolve(memory.root) !== folderOf(collection.name)
+  }
   const describe = async (collection: Collection): Promise<z.infer<typeof about>> => {
     const { recipe } = collection
     return {
@@ -123,6 +130,7 @@ export function collectionRoutes(
       modality: recipe?.modality ?? null,
       tap: [...(recipe?.taps ?? [])],
       pool: recipe?.pool ?? null,
+      uploads: recipe !== undefined && !(await isOfOwnFiles(collection)),
     }
   }
   return [
@@ -186,7 +194,7 @@ export function collectionRoutes(
       async run({ params }) {
         await collections.drop(params['name']!)
         // A name that the database had is a name of a folder.
-        await rm(join(uploads, params['name']!), { recursive: true, force: true })
+        await rm(folderOf(params['name']!), { recursive: true, force: true })
         return { deleted: params['name'] }
       },
     }),
@@ -391,15 +399,13 @@ export function collectionRoutes(
             'input_invalid',
             `The collection ${own} does not say which model its vectors are of.`,
           )
-        const folder = resolve(uploads, own)
-        const memory = await collection.filesMemory()
-        // Ids of files are paths from one folder: those of another would say where the server keeps them.
-        if (memory && resolve(memory.root) !== folder)
+        if (await isOfOwnFiles(collection))
           throw new Refusal(
             409,
             'collection_mismatch',
             `The collection ${own} was made of the server's own files: upload into another.`,
           )
+        const folder = folderOf(own)
         const paths = await keepFiles(folder, body.files)
         note({ collection: own, files: paths.length })
         return jobs.start(own, (job) =>
