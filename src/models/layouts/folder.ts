@@ -12,7 +12,7 @@ import { checkClasses, explained } from './contradictions.ts'
 import { timmNames } from './efficientNetNames.ts'
 import type { FolderContents, FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
-import { readModules } from './modules.ts'
+import { readModules, refuseModules } from './modules.ts'
 import { findNetwork, type Network } from './network.ts'
 import { findOnnx, findOnnxTowers } from './onnxFiles.ts'
 import { readOnnxModel, readTowerFiles } from './onnxModel.ts'
@@ -81,10 +81,14 @@ export async function readFolder(
       : buildImage(files, network, checkpoint, options)
   }
   const exported = await findOnnxTowers(files, options.dtype)
-  if (exported) return readTowerFiles(files, exported, options)
+  if (exported) {
+    refuseModules(files, network.modules, 'two towers')
+    return readTowerFiles(files, exported, options)
+  }
   const onnx = await findOnnx(files, folder, names, options.dtype)
   if (onnx !== undefined) {
     const isText = network.of === 'transformers' && architecture?.modality !== 'image'
+    if (!isText) refuseModules(files, network.modules, network.name)
     return readOnnxModel(
       files,
       onnx,
@@ -180,6 +184,7 @@ async function buildImage(
   checkpoint: Checkpoint,
   options: ReadOptions,
 ): Promise<FoundModel> {
+  refuseModules(files, network.modules, network.name)
   const { image, licence, notes } = await imageUse(files, network, options)
   const inside = network.of === 'timm' ? unwrapped(timmNames(checkpoint.tensors), files.label) : checkpoint
   const built = buildForSize(

@@ -180,3 +180,18 @@ export function unsupported(files: ModelFiles, complaint: string): PipiloError {
     hint: 'Export the whole model to ONNX and open that file.',
   })
 }
+
+/** Refuses modules behind a network whose vectors are finished: CLIP's, or a picture model's. */
+export function refuseModules(
+  files: ModelFiles,
+  layout: { readonly modules: readonly SentenceModule[] } | undefined,
+  network: string,
+): void {
+  if (layout && layout.modules.length > 0) {
+    const kinds = layout.modules.map(({ kind }) => kind).join(', ')
+    throw unsupported(
+      files,
+      `has ${kinds} behind ${network} (modules.json, config_sentence_transformers.json)`,
+    )
+  }
+}

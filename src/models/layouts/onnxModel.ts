@@ -11,6 +11,7 @@ import { cardKey, tokenizerKey } from '../model/savedKeys.ts'
 import { tokenizerPath } from '../tokenizers/index.ts'
 import type { ImagePreprocessing, Modality, TowerModality } from '../types.ts'
 import type { FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
+import { refuseModules } from './modules.ts'
 import { flatUse, isFlat } from './onnxFlat.ts'
 import { idsInput, plainName, withoutOddSizes } from './onnxInputs.ts'
 import { pictureUse } from './onnxPictures.ts'
@@ -44,6 +45,7 @@ export async function readOnnxModel(
   const whole = await files.graph(file)
   const saved = savedCard(whole, files)
   if (!saved && isBoth(whole, options)) {
+    refuseModules(files, layout, 'two towers')
     return readOnnxTowers(files, (modality) => readOnnxModel(files, file, { ...options, modality }, layout))
   }
   const lifted = constantsToInitializers(saved ? whole : withoutOddSizes(whole))

@@ -3,6 +3,7 @@ import { Builder, cut, type Graph, op, type Value, type ValueInfo } from '../../
 import type { ModelFiles } from '../files.ts'
 import type { TextPreprocessing } from '../types.ts'
 import type { FoundCard } from './foundModel.ts'
+import type { SentenceModule } from './modules.ts'
 import { plainName, withTextInputs } from './onnxInputs.ts'
 import { belowHead, lastSize, shapeOf, shapesOf } from './onnxOutputs.ts'
 import { withLayout } from './sentence.ts'
@@ -36,8 +37,9 @@ export async function textUse(
   const layout = given ?? (hasConfig ? await readTextLayout(files) : undefined)
   const fed = withTextInputs(read, layout?.config ?? {})
   const { graph, ...found } = inOrder(fed, textTap(fed, layout))
-  const { graph: whole, tap } =
-    layout && !found.isFinished ? withLayout(graph, found.tap, layout) : { graph, tap: found.tap }
+  const { graph: whole, tap } = layout
+    ? withLayout(graph, found.tap, found.isFinished ? { modules: behindFinished(layout) } : layout)
+    : { graph, tap: found.tap }
   const { penultimate = belowHead(graph) } = found
   const length = shapeOf(graph.inputs.find(({ name }) => name === 'input_ids'))?.[1]
   const text = await preparation(files, layout)
@@ -64,6 +66,12 @@ export async function textUse(
       (layout ? 'As its folder says.' : 'The file says nothing of its use: mean pooling, 512 tokens.'),
   }
   return { graph: whole, card }
+}
+
+/** A finished output has all modules behind it but the cut to `truncate_dim`, which is no part of a network, and may lack the norm before. */
+function behindFinished({ modules }: TextLayout): readonly SentenceModule[] {
+  if (modules.at(-1)?.kind !== 'Truncate') return []
+  return modules.slice(modules.at(-2)?.kind === 'Normalize' ? -2 : -1)
 }
 
 /** How texts are prepared: those of CLIP and SigLIP as the family does. */

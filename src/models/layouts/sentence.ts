@@ -13,9 +13,6 @@ import {
 import { attentionMask } from '../model/embedding.ts'
 import type { PoolingMode, SentenceModule } from './modules.ts'
 
-/** The output that {@link withModules} adds. */
-const sentenceEmbedding = 'sentence_embedding'
-
 /** PyTorch's activations by their classes. */
 const activations: Readonly<Record<string, (x: Value) => Value>> = {
   Identity: (x) => x,
@@ -36,25 +33,27 @@ export function withLayout(
   layout: { readonly modules: readonly SentenceModule[] },
 ): { graph: Graph; tap: string } {
   if (layout.modules.length === 0) return { graph, tap: tokens }
-  return { graph: withModules(graph, tokens, layout.modules), tap: sentenceEmbedding }
+  const isTaken = graph.outputs.some(({ name }) => name === 'sentence_embedding')
+  const tap = isTaken ? 'sentence_embedding.whole' : 'sentence_embedding'
+  return { graph: withModules(graph, tokens, layout.modules, tap), tap }
 }
 
 /**
- * The graph with sentence-transformers' modules behind its tokens, and their result [batch, features] as the further output
- * `sentence_embedding`. Layers are called as the folders of the modules (`2_Dense`).
+ * The graph with sentence-transformers' modules behind its tokens, and their result [batch, features] as a further output.
+ * Layers are called as the folders of the modules (`2_Dense`).
  *
  * @param tokens output [batch, sequence, features] that the modules read
  * @throws PipiloError `OPERATOR_UNSUPPORTED` for an activation that is not known, `PARAMETER_MISSING`, `SHAPE_MISMATCH`,
  * `PARAMETER_UNUSED`
  */
-function withModules(graph: Graph, tokens: string, modules: readonly SentenceModule[]): Graph {
+function withModules(graph: Graph, tokens: string, modules: readonly SentenceModule[], name: string): Graph {
   const builder = Builder.from(graph)
   let value = builder.value(tokens)
   for (const module of modules) {
     const scope = module.path.replace(/\/$/, '').replaceAll('/', '.') || module.kind
     value = builder.scope(scope, { kind: module.kind }, () => add(builder, module, value))
   }
-  builder.output(sentenceEmbedding, value)
+  builder.output(name, value)
   return builder.build()
 }
 

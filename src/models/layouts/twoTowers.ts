@@ -8,7 +8,7 @@ import { tokenizerPath } from '../tokenizers/index.ts'
 import type { ImagePreprocessing, TextPreprocessing } from '../types.ts'
 import type { FolderContents, FoundCard, FoundModel, ReadOptions } from './foundModel.ts'
 import { readLicence } from './licence.ts'
-import { unsupported } from './modules.ts'
+import { refuseModules } from './modules.ts'
 import { lastSize } from './onnxOutputs.ts'
 import { openAiConfig } from './openAiClip.ts'
 import { isComplete, readPreprocessor } from './preprocessor.ts'
@@ -63,14 +63,11 @@ export async function findTowers(
   if (found === undefined) return undefined
   const weights = file ?? path + found
   const common = { path, weights, normalize: modules?.normalize ?? true }
+  refuseModules(files, modules, type ?? 'open_clip')
   if (open && (/open_clip/.test(weights) || config === undefined)) {
     return { ...common, type: 'open_clip', config: open }
   }
-  if (config && type) {
-    if (modules && modules.modules.length > 0) throw unsupported(files, `has modules behind ${type}`)
-    return { ...common, type, config }
-  }
-  if (config) return undefined
+  if (config) return type && { ...common, type, config }
   const { tensors } = await readTensors(weights)
   const shapes = openAiConfig(tensors)
   return shapes && { ...common, type: 'open_clip', config: shapes }
