@@ -11,10 +11,9 @@ import { join } from 'node:path'
 import { measure, median } from '../child.ts'
 import { closedLoop, openLoop, quantile } from './client.ts'
 import { startServer, stopServer } from './start.ts'
+import { text } from './text.ts'
 
 const [seconds = 8, rounds = 3] = process.argv.slice(2).map(Number)
-const text =
-  'A small brown towhee sings in the brush below the old oak while two other birds look for seeds between the fallen leaves of last autumn, and nobody sees.'
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-load-'))
 /** Tokens that the server lets wait: about two seconds' work. */
 const queue = 16_384

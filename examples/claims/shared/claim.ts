@@ -1,6 +1,6 @@
 /** The frame of a claim: seeds, `--quick`, results that are kept, a table with the spread, and what the figures say of the claim. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeFileAtomic } from '../../../src/base/files/index.ts'
@@ -65,6 +65,9 @@ const RESULT = 'result.json'
 /** Folder of all runs, out of git. */
 export const RUNS = fileURLToPath(new URL('../../../runs/claims', import.meta.url))
 
+/** Folder of the results of whole runs, in git: the tables are made of them, and of newer ones in {@link RUNS}. */
+const RESULTS = fileURLToPath(new URL('../results', import.meta.url))
+
 /**
  * Runs a claim by the words of the command line: `--quick`, `--seeds 3`, `--json`, `--out FOLDER`. `--kept` runs nothing: it prints `null`, or the
  * result of those seeds that have run.
@@ -79,13 +82,17 @@ export async function claim(definition: Claim): Promise<void> {
       out: { type: 'string', default: RUNS },
     },
   })
-  const { quick, json, out } = values
+  const { quick, out } = values
   const count = Number(values.seeds ?? (quick ? 1 : 3))
   if (!Number.isInteger(count) || count < 1)
     throw new Error(`--seeds is ${values.seeds}; it is a number from 1.`)
   const folderOf = (seed: number) => join(out, `${definition.number}${quick ? '-quick' : ''}`, `seed-${seed}`)
+  const isWhole = !quick && out === RUNS
+  const inGit = (seed: number) => join(RESULTS, `${definition.number}`, `seed-${seed}.json`)
+  const keptOf = (seed: number) =>
+    [join(folderOf(seed), RESULT), ...(isWhole ? [inGit(seed)] : [])].find((file) => existsSync(file))
   const seeds = Array.from({ length: count }, (_, seed) => seed).filter(
-    (seed) => !values.kept || existsSync(join(folderOf(seed), RESULT)),
+    (seed) => !values.kept || keptOf(seed) !== undefined,
   )
   if (seeds.length === 0) {
     console.log('null')
@@ -93,10 +100,18 @@ export async function claim(definition: Claim): Promise<void> {
   }
   const results: SeedResult[] = []
   for (const seed of seeds) {
-    results.push(await resultOf(definition, { seed, quick, folder: folderOf(seed), say }))
+    const kept = values.kept ? keptOf(seed) : undefined
+    const found = kept
+      ? (JSON.parse(readFileSync(kept, 'utf8')) as SeedResult)
+      : await resultOf(definition, { seed, quick, folder: folderOf(seed), say })
+    results.push(found)
+    if (!values.kept && isWhole) {
+      mkdirSync(dirname(inGit(seed)), { recursive: true })
+      await writeFileAtomic(inGit(seed), json(found))
+    }
   }
   const result = summary(definition, quick, seeds, results)
-  console.log(json ? JSON.stringify(result) : report(result))
+  console.log(values.json ? JSON.stringify(result) : report(result))
 }
 
 /** Ends the process without a result, which is no failure: something that the claim needs is not on this machine. */
@@ -120,9 +135,11 @@ async function resultOf(definition: Claim, run: ClaimRun): Promise<SeedResult> {
   const { user, system } = process.cpuUsage(usage)
   const seconds = (performance.now() - start) / 1000
   const result: SeedResult = { figures, seconds, cpuSeconds: (user + system) / 1e6 }
-  await writeFileAtomic(file, `${JSON.stringify(result, null, 2)}\n`)
+  await writeFileAtomic(file, json(result))
   return result
 }
+
+const json = (result: SeedResult): string => `${JSON.stringify(result, null, 2)}\n`
 
 function summary(
   { number, statement, checks, decimals = 1 }: Claim,

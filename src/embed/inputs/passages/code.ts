@@ -2,6 +2,7 @@
 import type { Parser, SyntaxNode } from '@lezer/common'
 import { lineCounter } from './markdown.ts'
 import { plainBlocks } from './plain.ts'
+import { treeOf } from './tree.ts'
 import type { Block, PassageLength } from './types.ts'
 
 const javascript = (dialect: string) => async () =>
@@ -41,14 +42,18 @@ const others = new Set(
 /** True for a file of code, by its ending. */
 export const isCode = (ending: string): boolean => Object.hasOwn(parsers, ending) || others.has(ending)
 
-/** Blocks of code: a function or class each, and statements between them. Of what is no valid code, as much as the parser makes of it. */
+/** Blocks of code: a function or class each, and statements between them. Of what is no valid code, as much as the parser makes of it. @throws PipiloError those of {@link treeOf} */
 export async function* codeBlocks(
   text: string,
   ending: string,
   length: PassageLength,
+  id = 'The text',
 ): AsyncGenerator<Block> {
   const load = Object.hasOwn(parsers, ending) ? parsers[ending] : undefined
-  if (load) yield* new CodeReader(text, length).blocks((await load()).parse(text).topNode, [])
+  if (load) {
+    const tree = treeOf((await load()).startParse(text), text, id)
+    yield* new CodeReader(text, length).blocks(tree.topNode, [])
+  }
   else yield* plainBlocks(text, {}, true)
 }
 
@@ -61,6 +66,9 @@ const wrapper =
 
 /** Nodes that hold the members of a definition. */
 const body = /(?:Body|DeclarationList|CompoundStatement)$/
+
+/** Definitions in each other that have passages of their own. */
+const DEEPEST = 100
 
 const functionValue = /^(?:ArrowFunction|FunctionExpression|ClassExpression)$/
 
@@ -122,7 +130,7 @@ class CodeReader {
     const path = [...sections, title]
     const inner = bodyOf(defined)
     const whole = this.#text.slice(from, node.to)
-    if (inner && this.#length.count(whole) > this.#length.tokens && hasDefinitions(inner)) {
+    if (inner && sections.length < DEEPEST && this.#length.count(whole) > this.#length.tokens && hasDefinitions(inner)) {
       // Members have their own passages; the head of the definition stands before them.
       yield* this.blocks(inner, path, from, node.to, true)
       return
@@ -179,7 +187,7 @@ function hasDefinitions(node: SyntaxNode): boolean {
 function titleOf(text: string): string {
   const line = text.split('\n').find((each) => /\w/.test(each) && !/^\s*(?:@|\/\/|\/?\*|#)/.test(each)) ?? ''
   return line
-    .replace(/\s*(?:\{.*|=>.*|:\s*)$/, '')
+    .replace(/(?:\{|=>).*|:\s*$/, '')
     .trim()
     .slice(0, 100)
 }

@@ -118,7 +118,7 @@ export async function* docxBlocks(path: string, id: string): AsyncGenerator<Bloc
     })
   }
   let line = 0
-  for (const block of htmlBlocks(html)) {
+  for (const block of htmlBlocks(html, { id })) {
     line++
     yield { ...block, line, endLine: line }
   }

@@ -1,5 +1,6 @@
 // Elements of HTML as blocks of text, by htmlparser2.
 import { Parser } from 'htmlparser2'
+import { PipiloError } from '../../../base/index.ts'
 import type { Place } from './plain.ts'
 import type { Block } from './types.ts'
 
@@ -14,14 +15,35 @@ const breaks = new Set(
   ).split(' '),
 )
 
-/** Blocks of HTML: paragraphs, headings, items, rows of tables, without tags. The title stands above all. */
-export function* htmlBlocks(text: string, { line = 1, sections: above = [] }: Place = {}): Generator<Block> {
+/** Elements in each other: the parser's time grows with the square of their depth. Old pages leave thousands open. */
+const DEEPEST = 10_000
+
+/**
+ * Blocks of HTML: paragraphs, headings, items, rows of tables, without tags. The title stands above all.
+ *
+ * @throws PipiloError `TEXT_INVALID` for elements nested more than 10,000 deep
+ */
+export function* htmlBlocks(
+  text: string,
+  { line = 1, sections: above = [], id = 'The text' }: Place & { readonly id?: string } = {},
+): Generator<Block> {
   // The parser calls back; its blocks are few enough to be held.
   const reader = new Reader(text, line, above)
+  let depth = 0
   const parser = new Parser(
     {
-      onopentag: (name, attributes) => reader.open(name, attributes, parser.startIndex),
-      onclosetag: (name) => reader.close(name),
+      onopentag(name, attributes) {
+        if (++depth > DEEPEST) {
+          throw new PipiloError('TEXT_INVALID', `${id} has elements nested more than ${DEEPEST} deep.`, {
+            input: id,
+          })
+        }
+        reader.open(name, attributes, parser.startIndex)
+      },
+      onclosetag(name) {
+        depth--
+        reader.close(name)
+      },
       ontext: (words) => reader.words(words, parser.startIndex),
     },
     { decodeEntities: true },
@@ -113,10 +135,10 @@ class Reader {
 
   #break(): void {
     const text = this.#pre
-      ? this.#text.replace(/^\n+|\s+$/g, '')
+      ? this.#text.trimEnd().replace(/^\n+/, '')
       : this.#text
-          .replace(/ *\n */g, '\n')
           .replace(/ {2,}/g, ' ')
+          .replace(/ ?\n ?/g, '\n')
           .trim()
     this.#text = ''
     if (text.trim() === '') return

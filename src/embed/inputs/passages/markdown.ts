@@ -1,9 +1,27 @@
 // Headings, paragraphs, lists and tables of Markdown, by Lezer's parser.
-import { GFM, parser } from '@lezer/markdown'
+import type { Tree } from '@lezer/common'
+import { type BlockContext, GFM, type MarkdownParser, parser } from '@lezer/markdown'
 import { htmlBlocks } from './html.ts'
+import { nestedTooDeep, treeOf } from './tree.ts'
 import type { Block } from './types.ts'
 
 const markdown = parser.configure([GFM])
+
+/** UTF-16 units of a paragraph in which marks are found: the time for that grows with the square of its length. */
+const LONGEST_INLINE = 16_384
+
+/** Quotes and lists around a block: the time for them grows with the square of their depth. */
+const DEEPEST = 100
+
+/** So many marks of quotes and lists at the start of a line, of which the parser makes as many blocks at once. */
+const tooDeep = new RegExp(String.raw`^[ \t]*(?:(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))[ \t]*){${DEEPEST + 1}}`, 'm')
+
+const bounded: MarkdownParser = Object.create(markdown, {
+  parseInline: {
+    value: (text: string, offset: number) =>
+      text.length > LONGEST_INLINE ? [] : markdown.parseInline(text, offset),
+  },
+})
 
 /** Marks that are not read, and addresses; of a table the bars. */
 const marks = new Set([
@@ -26,8 +44,13 @@ const marks = new Set([
 /** Blocks that say nothing by themselves. */
 const silent = new Set(['HorizontalRule', 'LinkReference', 'CommentBlock', 'ProcessingInstructionBlock'])
 
-/** Blocks of Markdown, without its marks. A front matter (YAML between `---`) is read as text. */
-export function* markdownBlocks(text: string): Generator<Block> {
+/**
+ * Blocks of Markdown, without its marks. A front matter (YAML between `---`) is read as text. Marks in a paragraph of more than 16,384 characters
+ * stay.
+ *
+ * @throws PipiloError `TEXT_INVALID` for quotes and lists in each other more than 100 deep; those of {@link treeOf}
+ */
+export function* markdownBlocks(text: string, id = 'The text'): Generator<Block> {
   const sections: { level: number; title: string }[] = []
   const path = () => sections.map(({ title }) => title)
   const lineAt = lineCounter(text)
@@ -37,13 +60,13 @@ export function* markdownBlocks(text: string): Generator<Block> {
     const words = front.replace(/^(?:---|\.\.\.)$/gm, '').trimEnd()
     yield { text: words, line: 1, endLine: lineAt(words.length), sections: [], exact: true, byLine: true }
   }
-  const tree = markdown.parse(body)
+  const tree = parsed(body, id)
   for (let node = tree.topNode.firstChild; node; node = node.nextSibling) {
     const { name, from, to } = node
     if (silent.has(name)) continue
     const line = lineAt(from)
     if (name === 'HTMLBlock') {
-      for (const block of htmlBlocks(body.slice(from, to), { line, sections: path() })) {
+      for (const block of htmlBlocks(body.slice(from, to), { line, sections: path(), id })) {
         yield block
         // A heading as HTML, as READMEs have it above a logo.
         if (block.opens) enter(1, block.sections.at(-1)!)
@@ -73,6 +96,14 @@ export function* markdownBlocks(text: string): Generator<Block> {
     while ((sections.at(-1)?.level ?? 0) >= level) sections.pop()
     sections.push({ level, title })
   }
+}
+
+function parsed(text: string, id: string): Tree {
+  if (tooDeep.test(text)) throw nestedTooDeep(id)
+  const parse = bounded.startParse(text) as BlockContext
+  return treeOf(parse, text, id, () => {
+    if (parse.depth > DEEPEST) throw nestedTooDeep(id)
+  })
 }
 
 type Node = NonNullable<ReturnType<typeof markdown.parse>['topNode']['firstChild']>

@@ -96,9 +96,9 @@ async function* textBlocks(file: TextFile, ending: string, options: PassageOptio
     text = text.slice(end)
   }
   if (text.startsWith('\ufeff')) text = text.slice(1)
-  if (kind === 'html') yield* htmlBlocks(text)
-  else if (kind === 'markdown') yield* markdownBlocks(text)
-  else if (kind === 'code') yield* codeBlocks(text, ending, options.length)
+  if (kind === 'html') yield* htmlBlocks(text, { id: file.id })
+  else if (kind === 'markdown') yield* markdownBlocks(text, file.id)
+  else if (kind === 'code') yield* codeBlocks(text, ending, options.length, file.id)
   else yield* plainBlocks(text, { line })
 }
 
@@ -115,7 +115,7 @@ function lastParagraph(text: string): number {
 function kindOf(ending: string, text: string): 'html' | 'markdown' | 'code' | 'plain' {
   if (
     /^(?:html?|xhtml)$/.test(ending) ||
-    /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[\s\S]*?-->\s*)*<(?:!doctype html|html)\b/i.test(text)
+    /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\s\S])*-->\s*)*<(?:!doctype html|html)\b/i.test(text)
   )
     return 'html'
   if (/^(?:md|markdown|mdx|mkd)$/.test(ending)) return 'markdown'
