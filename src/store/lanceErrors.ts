@@ -25,7 +25,7 @@ export function lanceError(error: unknown, sentence: string, hint?: string): Pip
   // all of that stays in `cause`.
   const reason = message(error)
     .replace(/^.*?(?:GenericFailure, )?lance error: (?:LanceError\(\w+\): )?/i, '')
-    .split(/, (?:\/usr\/local|\/rustc|\/root|\/home|rust\/)|\s+Caused by|\n/)[0]!
+    .split(/, (?:\/usr\/local|\/rustc|\/root|\/home|rust\/)|(?<!\s)\s+Caused by|\n/)[0]!
     .trim()
     .replace(/\.?$/, '.')
   if (

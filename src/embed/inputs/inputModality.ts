@@ -49,7 +49,8 @@ export function contentOfBytes(head: Uint8Array): Content {
 const hasControls = /[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]/
 
 /** An `<svg` element after nothing but a declaration, comments and a document type. */
-const svg = /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\s\S])*-->\s*|<!DOCTYPE[^>[]*(?:\[[^\]]*\])?\s*>\s*)*<svg[\s/>]/i
+const svg =
+  /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->)[\s\S])*-->\s*|<!DOCTYPE[^>[]*(?:\[[^\]]*\])?\s*>\s*)*<svg[\s/>]/i
 
 /** The magic numbers of the formats, as their specifications give them. */
 const signatures = [

@@ -201,7 +201,7 @@ export function elements(shape: readonly Dimension[]): Dimension {
 
 /** A text that reads as one symbol inside an expression. */
 export function symbol(text: string): string {
-  const cleaned = text.replace(/[^\w.]+/g, '_').replace(/^_+|_+$/g, '')
+  const cleaned = text.replace(/[^\w.]+/g, '_').replace(/^_+|(?<!_)_+$/g, '')
   return /^[A-Za-z_]/.test(cleaned) ? cleaned : `_${cleaned}`
 }
 
@@ -215,7 +215,7 @@ class Parser {
   #at = 0
 
   constructor(text: string) {
-    this.#tokens = text.match(/\s*(?:[A-Za-z_][\w.]*|\d+|.)/gu)?.map((token) => token.trim()) ?? []
+    this.#tokens = text.match(/[A-Za-z_][\w.]*|\d+|\S/gu) ?? []
   }
 
   parse(): Polynomial | undefined {

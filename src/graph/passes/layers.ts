@@ -170,9 +170,13 @@ function ownPart({ name, op }: Node): string {
   if (!name.includes(';')) return name
   const parts = name.split(';')
   const product = /^(Conv|ConvTranspose|MatMul|Gemm)$/.test(op)
-  return (
-    (product ? parts.find((part) => /\/(\w*conv\w*|MatMul)(_\d+)?$/i.test(part)) : undefined) ?? parts[0]!
-  )
+  return (product ? parts.find(namesProduct) : undefined) ?? parts[0]!
+}
+
+function namesProduct(part: string): boolean {
+  const slash = part.lastIndexOf('/')
+  const last = part.slice(slash + 1)
+  return slash >= 0 && /^\w+$/.test(last) && (/conv/i.test(last) || /^MatMul(_\d+)?$/i.test(last))
 }
 
 /** `['', 'layer1', 'layer1.0', 'conv1']` is `layer1.0.conv1`: PyTorch repeats the container's name before an index. */
@@ -203,7 +207,7 @@ function exportedScopes(node: Node): { scopes: string[]; kinds: string[] } | und
 
 function pythonList(text: string | undefined): string[] | undefined {
   if (!text?.startsWith('[')) return undefined
-  return [...text.matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/g)].map(
+  return [...text.matchAll(/'((?:[^'\\]|\\[\s\S]?)*)(?:'|$)|"((?:[^"\\]|\\[\s\S]?)*)(?:"|$)/g)].map(
     (match) => match[1] ?? match[2] ?? '',
   )
 }

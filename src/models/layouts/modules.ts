@@ -120,7 +120,7 @@ async function listed(files: ModelFiles): Promise<{ readonly kind: string; reado
     if (typeof type !== 'string' || typeof path !== 'string') {
       throw broken(files, 'has a module without type or path')
     }
-    return { kind: type.split('.').at(-1)!, path: path === '' ? '' : `${path.replace(/\/+$/, '')}/` }
+    return { kind: type.split('.').at(-1)!, path: path === '' ? '' : `${path.replace(/(?<!\/)\/+$/, '')}/` }
   })
 }
 

@@ -55,7 +55,10 @@ export function sentence(message: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
+/** Characters of a message that are read: it repeats names of the file, and patterns are looked for in it. */
+const LONGEST = 10_000
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return (error instanceof Error ? error.message : String(error)).slice(0, LONGEST)
 }

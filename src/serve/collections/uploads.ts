@@ -28,7 +28,7 @@ export function safePath(name: string): string {
       part
         .replaceAll(/[\p{Cc}\p{Cf}*?[\]{}!()<>:|"'`$]/gu, '_')
         .replace(/^[.\-\s]+/, '')
-        .replace(/[.\s]+$/, ''),
+        .replace(/(?<![.\s])[.\s]+$/, ''),
     )
     .filter((part) => part !== '')
     .map((part) => (/^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i.test(part) ? `_${part}` : part))

@@ -20,7 +20,7 @@ export class Keys {
    * much of a key was right.
    */
   find(authorization: string | undefined): number | undefined {
-    const given = digest(/^Bearer +(.+)$/i.exec(authorization ?? '')?.[1]?.trim() ?? '')
+    const given = digest(/^Bearer +(\S.*)$/i.exec(authorization ?? '')?.[1]?.trim() ?? '')
     let found: number | undefined
     for (const [place, known] of this.#digests.entries()) if (timingSafeEqual(given, known)) found = place
     return found

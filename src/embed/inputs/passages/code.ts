@@ -53,8 +53,7 @@ export async function* codeBlocks(
   if (load) {
     const tree = treeOf((await load()).startParse(text), text, id)
     yield* new CodeReader(text, length).blocks(tree.topNode, [])
-  }
-  else yield* plainBlocks(text, {}, true)
+  } else yield* plainBlocks(text, {}, true)
 }
 
 const definition =
@@ -130,7 +129,12 @@ class CodeReader {
     const path = [...sections, title]
     const inner = bodyOf(defined)
     const whole = this.#text.slice(from, node.to)
-    if (inner && sections.length < DEEPEST && this.#length.count(whole) > this.#length.tokens && hasDefinitions(inner)) {
+    if (
+      inner &&
+      sections.length < DEEPEST &&
+      this.#length.count(whole) > this.#length.tokens &&
+      hasDefinitions(inner)
+    ) {
       // Members have their own passages; the head of the definition stands before them.
       yield* this.blocks(inner, path, from, node.to, true)
       return

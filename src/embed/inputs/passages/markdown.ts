@@ -14,7 +14,10 @@ const LONGEST_INLINE = 16_384
 const DEEPEST = 100
 
 /** So many marks of quotes and lists at the start of a line, of which the parser makes as many blocks at once. */
-const tooDeep = new RegExp(String.raw`^[ \t]*(?:(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))[ \t]*){${DEEPEST + 1}}`, 'm')
+const tooDeep = new RegExp(
+  String.raw`^[ \t]*(?:(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))[ \t]*){${DEEPEST + 1}}`,
+  'm',
+)
 
 const bounded: MarkdownParser = Object.create(markdown, {
   parseInline: {
@@ -119,7 +122,7 @@ function withoutMarks(text: string, node: Node): string {
   node.cursor().iterate(({ name, from, to, node: each }) => {
     if (from < at) return
     if (name === 'TableDelimiter') drop(from, to, ' ')
-    else if (name === 'LinkTitle') drop(from - /\s*$/.exec(text.slice(at, from))![0].length, to)
+    else if (name === 'LinkTitle') drop(at + text.slice(at, from).trimEnd().length, to)
     // An address that stands for itself is read.
     else if (name === 'URL' ? each.parent?.name === 'Link' || each.parent?.name === 'Image' : marks.has(name))
       drop(from, to)

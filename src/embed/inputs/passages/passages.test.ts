@@ -395,3 +395,33 @@ describe('what is not read', () => {
     expect(all.map(({ id, modality }) => [id, modality])).toEqual([['mixed/a.md', 'text']])
   })
 })
+
+// Each took minutes, or for ever, before its bound.
+describe('texts that are made to take long', () => {
+  it.each([
+    ['quotes.md', `${'>'.repeat(100_000)}x`, /nested too deep/],
+    ['items.md', `${'- '.repeat(100_000)}x`, /nested too deep/],
+    [
+      'lists.md',
+      Array.from({ length: 1000 }, (_, i) => `${' '.repeat(2 * i)}- x`).join('\n'),
+      /nested too deep/,
+    ],
+    ['elements.html', '<div>'.repeat(100_000), /nested more than 10000 deep/],
+    ['elements.md', '<div>'.repeat(100_000), /nested more than 10000 deep/],
+  ])('%s is refused', async (name, content, said) => {
+    expect(await passages(name, content)).toEqual([['', expect.stringMatching(said)]])
+  })
+
+  it.each([
+    ['brackets.md', `a towhee ${'[a]('.repeat(25_000)}`],
+    ['code.md', `a towhee ${Array.from({ length: 500 }, (_, i) => '`'.repeat(i + 1)).join(' ')}`],
+    ['blanks.txt', `a towhee${' '.repeat(1e6)}sings`],
+    ['blanks.html', `<pre>a towhee${' '.repeat(1e6)}sings</pre>`],
+    ['spaces.html', `a towhee${'<b> </b>'.repeat(1e5)}sings`],
+    ['comments', `${'<!---->'.repeat(1000)}a towhee`],
+    ['classes.ts', `${'class A { towhee() {} '.repeat(3000)}`],
+  ])('%s is read', async (name, content) => {
+    const found = await passages(name, content)
+    expect(found.some(([, text]) => String(text).includes('towhee'))).toBe(true)
+  })
+})

@@ -50,7 +50,7 @@ function endpoint(url: string): string {
       hint: 'Set HF_TOKEN for the hub.',
     })
   }
-  return url.replace(/\/+$/, '')
+  return url.replace(/(?<!\/)\/+$/, '')
 }
 
 async function readToken(environment: NodeJS.ProcessEnv, home: string): Promise<string | undefined> {
