@@ -1,7 +1,7 @@
 # Pipilo as a server. Its default models come along, so that it works without a network.
 #
 #     docker build -t pipilo .
-#     docker run -p 8315:8315 -e PIPILO_KEYS=a-long-secret -v pipilo:/data pipilo
+#     docker run -p 8315:8315 -e PIPILO_KEYS=a-secret-that-is-long -v pipilo:/data pipilo
 #
 # scripts/checkImage.ts runs these commands in an empty folder.
 FROM node:22-slim AS build

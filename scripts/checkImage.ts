@@ -38,7 +38,7 @@ const steps = last
 const env: Record<string, string> = {
   PATH: process.env.PATH!,
   HOME: root,
-  PIPILO_KEYS: 'a-long-secret',
+  PIPILO_KEYS: 'a-secret-that-is-long',
   HF_HUB_OFFLINE: '1',
 }
 const started: { entry: string[]; command: string[]; cwd: string } = { entry: [], command: [], cwd: root }
@@ -81,7 +81,7 @@ try {
     child.stdout.once('data', () => resolve())
     child.once('exit', (status) => reject(new Error(`The server ended with ${status}.`)))
   })
-  const ask = (path: string, body?: unknown, key = 'a-long-secret') =>
+  const ask = (path: string, body?: unknown, key = 'a-secret-that-is-long') =>
     fetch(`http://127.0.0.1:${port}${path}`, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },

@@ -83,13 +83,21 @@ export function parseArguments(definition: Command, raw: readonly string[]): Par
     if (repeatable.includes(flag) || definition.repeats?.includes(flag))
       repeated.set(flag, [...(repeated.get(flag) ?? []), value ?? raw[i]!])
   }
+  let parsed: ParsedArgs
   try {
-    const parsed: ParsedArgs = parse([...raw], definition.args)
-    for (const [flag, values] of repeated) Object.assign(parsed, { [flag.slice(2)]: values.join(',') })
-    return parsed
+    parsed = parse([...raw], definition.args)
   } catch (error) {
     throw usageError(error instanceof Error ? error.message : String(error))
   }
+  for (const [flag, values] of repeated) Object.assign(parsed, { [flag.slice(2)]: values.join(',') })
+  const [stray] = parsed._
+  if (stray !== undefined && !Object.values(definition.args).some(({ type }) => type === 'positional')) {
+    throw usageError(
+      `pipilo ${definition.name} takes no argument ${JSON.stringify(stray)}.`,
+      `See pipilo ${definition.name} --help.`,
+    )
+  }
+  return parsed
 }
 
 /** Resolves when the command is to stop. */

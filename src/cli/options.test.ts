@@ -83,6 +83,7 @@ beforeAll(async () => {
   writeFileSync('notes.txt', 'a towhee sings in the brush\nstock markets fell again\ngone tomorrow\n')
   mkdirSync('old')
   writeFileSync('old/old.txt', 'of a folder that will be gone\n')
+  writeFileSync('keys.txt', 'a-key-of-these-tests\n')
   writeFileSync('twice.txt', 'a towhee sings\na towhee sings\n')
   await run('index', ['twice.txt', '--model', 't', '--collection', 'twice'])
   writeFileSync('bad.txt', Buffer.from('fine\nb\xe4d\n', 'latin1'))
@@ -642,9 +643,9 @@ const runs: Record<string, Record<string, Runs>> = {
     threads: [checkServe, ['--threads', '1']],
     db: [checkServe, ['--db', 'elsewhere']],
     files: [checkServe, ['--files', 'photos']],
-    host: [checkServe, ['--host', '0.0.0.0']],
+    host: [checkServe, ['--host', 'localhost']],
     port: [checkServe, ['--port', '0']],
-    'key-file': [checkServe, ['--key-file', 'notes.txt']],
+    'key-file': [checkServe, ['--key-file', 'keys.txt']],
     anyone: [checkServe, ['--anyone']],
     cors: [checkServe, ['--cors', '*']],
     'fetch-from': [checkServe, ['--fetch-from', 'a.example', '--fetch-from', 'b.example']],

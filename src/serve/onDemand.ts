@@ -24,7 +24,20 @@ import { lazily } from '../base/index.ts'
  * Calls that come together run in one batch. Clients take turns; past the limit of what waits a request gets 429 with `Retry-After`. A client that leaves
  * frees its place. A string of a request is never a path, and a URL is fetched only where `fetchFrom` says so, never from private addresses.
  *
- * @throws `PORT_IN_USE`; `OPTION_INVALID` for limits that make no sense, and for another address than the loopback one without keys;
+ * @throws `PORT_IN_USE`; `OPTION_INVALID` for options that cannot work, and for another address than the loopback one without keys;
  *   `MODEL_UNKNOWN` and what else resolving a model throws
  */
 export const serve = lazily(async () => (await import('./serve.ts')).serve)
+
+/**
+ * The settings that {@link serve} would run with: its options, checked as it checks them, and the defaults of the others. Nothing is opened.
+ *
+ * @example
+ * ```ts
+ * const { limits } = await serveSettings({ limits: { hits: 100 } })
+ * limits.body   // 33554432
+ * ```
+ *
+ * @throws `OPTION_INVALID`
+ */
+export const serveSettings = lazily(async () => (await import('./settings.ts')).serveSettings)

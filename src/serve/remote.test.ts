@@ -16,8 +16,8 @@ let local: Embedder
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pipilo-remote-'))
-  server = await testServer({ models: ['all-MiniLM-L6-v2', 'emoji-clip'], keys: ['a-key-for-tests'] })
-  e = await remote({ url: `${server.url}/v1`, model: 'all-MiniLM-L6-v2', key: 'a-key-for-tests' })
+  server = await testServer({ models: ['all-MiniLM-L6-v2', 'emoji-clip'], keys: ['a-long-key-for-tests'] })
+  e = await remote({ url: `${server.url}/v1`, model: 'all-MiniLM-L6-v2', key: 'a-long-key-for-tests' })
   local = await embedder('all-MiniLM-L6-v2', { runtime: { workers: 0 } })
 })
 afterAll(async () => {
@@ -29,7 +29,7 @@ afterAll(async () => {
 it('gives the vectors that the model gives here, through each interface', async () => {
   const texts = ['football', 'soccer', 'a towhee sings in the brush']
   const expected = (await local.embed(texts)).vectors
-  const options = { model: 'all-MiniLM-L6-v2', key: 'a-key-for-tests' }
+  const options = { model: 'all-MiniLM-L6-v2', key: 'a-long-key-for-tests' }
   for (const found of [
     e,
     await remote({ url: server.url, api: 'cohere', ...options }),
@@ -63,7 +63,7 @@ it('fills a collection that is searched by texts with the embedder given again',
   })
   const [hit] = await notes.search({ text: 'birdsong' })
   expect(hit!.id).toContain('birds.txt')
-  expect(JSON.stringify(notes.recipe)).not.toContain('a-key-for-tests')
+  expect(JSON.stringify(notes.recipe)).not.toContain('a-long-key-for-tests')
   await notes.close()
 
   const again = await store.collection('notes')
@@ -79,7 +79,7 @@ it('embeds pictures and texts in one space, and is measured', async () => {
   const both = await remote({
     url: `${server.url}/v1`,
     model: 'emoji-clip',
-    key: 'a-key-for-tests',
+    key: 'a-long-key-for-tests',
     modality: 'text-image',
   })
   const red = { width: 32, height: 32, channels: 3, data: new Uint8Array(32 * 32 * 3).fill(200) } as const

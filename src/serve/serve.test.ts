@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { serve } from './serve.ts'
+import { serveSettings } from './settings.ts'
 import { type TestServer, testServer } from './testing/server.ts'
 
 const model = 'all-MiniLM-L6-v2'
@@ -215,7 +216,7 @@ describe('a page', () => {
     mkdirSync(join(folder, 'parts'))
     writeFileSync(join(folder, 'index.html'), '<title>birds</title>')
     writeFileSync(join(folder, 'parts/a.js'), 'let a')
-    const paged = await testServer({ models: [model], keys: ['one'], page: folder })
+    const paged = await testServer({ models: [model], keys: ['the-key-of-the-page'], page: folder })
     try {
       const { body, headers } = await paged.get('/')
       expect([body, headers.get('content-type')]).toEqual([
@@ -238,12 +239,17 @@ describe('a page', () => {
 
 describe('keys', () => {
   it('are asked for, but for health, readiness and the description', async () => {
-    const locked = await testServer({ models: [model], keys: ['first', 'second'] })
+    const locked = await testServer({
+      models: [model],
+      keys: ['the-first-of-two-keys', 'the-second-of-two-keys'],
+    })
     try {
       expect((await locked.get('/health')).status).toBe(200)
       expect((await locked.get('/v1/models')).status).toBe(401)
-      expect((await locked.get('/v1/models', { authorization: 'Bearer firs' })).status).toBe(401)
-      const { status } = await locked.get('/v1/models', { authorization: 'Bearer second' })
+      expect((await locked.get('/v1/models', { authorization: 'Bearer the-first-of-two-key' })).status).toBe(
+        401,
+      )
+      const { status } = await locked.get('/v1/models', { authorization: 'Bearer the-second-of-two-keys' })
       expect([status, locked.lines.at(-1)]).toMatchObject([200, { key: 2 }])
       expect((await locked.get('/openapi.json')).body.paths['/v1/models'].get.security).toEqual([{ key: [] }])
     } finally {
@@ -254,6 +260,61 @@ describe('keys', () => {
   it('are needed where others reach the server', async () => {
     const other = serve({ models: [model], host: '0.0.0.0', port: 0 })
     await expect(other).rejects.toMatchObject({ code: 'OPTION_INVALID', input: 'keys' })
+  })
+})
+
+describe('options', () => {
+  const refuses = (options: unknown, found: object) =>
+    expect(serve(options as Parameters<typeof serve>[0])).rejects.toMatchObject({
+      name: 'PipiloError',
+      code: 'OPTION_INVALID',
+      ...found,
+    })
+
+  it('that a server does not have, or that are of another type, are refused by name', async () => {
+    await refuses({ modles: [model] }, { input: 'modles', hint: 'Did you mean models?' })
+    await refuses(
+      { models: model },
+      { input: 'models', message: expect.stringMatching(/has to be an array/) },
+    )
+    await refuses({ models: { model } }, { input: 'models' })
+    await refuses({ models: [{ model, dtyp: 'int8' }] }, { input: 'models', hint: 'Did you mean dtype?' })
+    await refuses({ limits: { bodys: 1 } }, { input: 'limits', hint: 'Did you mean body?' })
+    await refuses({ port: 99_999 }, { input: 'port' })
+    await refuses({ cache: {} }, { input: 'cache' })
+    await refuses('x', { input: 'options' })
+  })
+
+  it('that cannot work are refused before anything is opened', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pipilo-options-'))
+    const file = join(folder, 'file')
+    writeFileSync(file, '')
+    try {
+      await refuses({ db: join(file, 'db') }, { input: 'db' })
+      await refuses({ db: file }, { input: 'db' })
+      await refuses({ cache: { folder: join(file, 'kept') } }, { input: 'cache' })
+      await refuses({ files: file }, { input: 'files' })
+      await refuses({ files: join(folder, 'none') }, { input: 'files' })
+      await refuses({ cors: ['app.example'] }, { hint: 'Did you mean https://app.example?' })
+      await refuses({ cors: ['https://app.example/'] }, { hint: 'Did you mean https://app.example?' })
+      await refuses({ fetchFrom: ['https://a.example/b'] }, { hint: 'Did you mean a.example?' })
+      await refuses({ fetchFrom: ['*'] }, { input: 'fetchFrom' })
+      await refuses(
+        { keys: ['short-and-clear'] },
+        { input: 'keys', message: expect.not.stringContaining('clear') },
+      )
+      const { limits, cors, idle } = await serveSettings({
+        db: join(folder, 'db'),
+        limits: { hits: 5 },
+        cors: ['*', 'http://localhost:3000', 'chrome-extension://abc'],
+        fetchFrom: ['*.example', '10.0.0.1', '[::1]', '::1'],
+      })
+      expect([limits.hits, limits.inputs, cors.length, idle]).toEqual([5, 2048, 3, 900])
+      // Nothing was made.
+      expect(readdirSync(folder)).toEqual(['file'])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })
 

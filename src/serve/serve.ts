@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { cacheFolder } from '../base/files/index.ts'
-import { checkCount, PipiloError, plainCopy, throwIfAborted } from '../base/index.ts'
+import { PipiloError, throwIfAborted } from '../base/index.ts'
 import { VectorCache } from './cache/vectorCache.ts'
 import { Collections } from './collections/collections.ts'
 import { collectionRoutes } from './collections/routes.ts'
@@ -21,7 +21,7 @@ import { upkeepRoutes } from './interfaces/upkeep.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { jobRoutes } from './jobs/routes.ts'
 import { Embedding } from './models/embedding.ts'
-import { ModelTable, offeredModels, usualMemory } from './models/modelTable.ts'
+import { ModelTable, offeredModels } from './models/modelTable.ts'
 import { WorkQueue } from './queue/workQueue.ts'
 import { fetcherFrom } from './safety/fetchFrom.ts'
 import { Keys } from './safety/keys.ts'
@@ -30,54 +30,20 @@ import { pictureBytes } from './safety/pictures.ts'
 import { Metrics } from './seen/metrics.ts'
 import { tracing } from './seen/traces.ts'
 import type { Services } from './services.ts'
-import type { ServeLimits, ServeOptions, Server } from './types.ts'
+import { serveSettings } from './settings.ts'
+import type { ServeOptions, Server } from './types.ts'
 import { version } from './version.ts'
 
-/** Bounds where the options give none. */
-const usualLimits: Required<ServeLimits> = {
-  body: 2 ** 25,
-  inputs: 2048,
-  pixels: 2 ** 26,
-  waitingTokens: 2 ** 15,
-  waitingPixels: 256 * 224 * 224,
-  seconds: 60,
-  hits: 1000,
-  open: 8,
-  jobs: 16,
-}
-
-/** Bytes of the cache. */
-const CACHE = 2 ** 28
 /** Bytes and milliseconds of a picture that is fetched. */
 const FETCHED = { bytes: 2 ** 25, patience: 10_000 }
 
 /** See `serve` in onDemand.ts. */
-export async function serve(given: ServeOptions = {}): Promise<Server> {
-  const options = plainCopy(given)
-  const {
-    host = '127.0.0.1',
-    port = 8315,
-    keys = [],
-    cors = [],
-    signal,
-    idle = 900,
-    memory = usualMemory(),
-  } = options
+export async function serve(given?: ServeOptions): Promise<Server> {
+  const options = await serveSettings(given)
+  const { host, port, keys, cors, signal, idle, memory, limits, db } = options
   throwIfAborted(signal)
-  const limits = checkedLimits(options.limits)
-  checkCount('port', port, 0)
-  if (port > 65_535)
-    throw new PipiloError('OPTION_INVALID', `port is ${port}; ports end at 65535.`, { input: 'port' })
-  if (keys.some((key) => key.trim() === ''))
-    throw new PipiloError('OPTION_INVALID', 'A key is empty.', { input: 'keys' })
   const local = isLoopback(host)
-  if (!local && keys.length === 0 && !options.anyone) {
-    throw new PipiloError('OPTION_INVALID', `Others reach ${host}, and there is no key.`, {
-      input: 'keys',
-      hint: 'Give keys (--key-file, or PIPILO_KEYS), or say that anyone may ask (--anyone).',
-    })
-  }
-  const traces = await tracing(options.traces === true)
+  const traces = await tracing(options.traces)
   const offered = (await offeredModels(options.models)).map((each) => ({
     ...each,
     options: { ...each.options, maxPixels: each.options.maxPixels ?? limits.pixels },
@@ -94,23 +60,22 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   const onError = options.onError ?? ((error, request) => console.error(`pipilo serve: ${request}:`, error))
   const cache =
     options.cache &&
-    new VectorCache(options.cache.folder, options.cache.bytes ?? CACHE, (error) => onError(error, 'cache'))
+    new VectorCache(options.cache.folder, options.cache.bytes, (error) => onError(error, 'cache'))
   if (cache) {
     metrics.gauge('pipilo_cache_hits_total', 'Vectors that the cache gave.', () => cache.hits, 'counter')
     metrics.gauge('pipilo_cache_misses_total', 'Vectors that it did not have.', () => cache.misses, 'counter')
   }
   const embedding = new Embedding(table, queue, metrics, cache)
-  const fetcher = fetcherFrom({ hosts: options.fetchFrom ?? [], ...FETCHED })
+  const fetcher = fetcherFrom({ hosts: options.fetchFrom, ...FETCHED })
   const services: Services = {
     embedding,
     table,
     limits,
-    tokenIds: options.tokenIds === true,
+    tokenIds: options.tokenIds,
     created: Math.floor(Date.now() / 1000),
     version: version(),
     picture: (picture, label, gone) => pictureBytes(picture, label, { fetcher, signal: gone }),
   }
-  const { db = './.pipilo' } = options
   const collections = new Collections(db, embedding)
   const jobs = new Jobs(limits.jobs, onError)
   metrics.gauge('pipilo_jobs', 'Jobs that run or wait.', () => jobs.count)
@@ -189,21 +154,6 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   const at = (http.address() as AddressInfo).port
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' || host === '::1' ? '[::1]' : host
   return { url: `http://${name}:${at}`, port: at, close, [Symbol.asyncDispose]: () => close() }
-}
-
-function checkedLimits(given: ServeLimits = {}): Required<ServeLimits> {
-  const limits = { ...usualLimits }
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue
-    if (!Object.hasOwn(usualLimits, name)) {
-      throw new PipiloError('OPTION_INVALID', `There is no limit ${JSON.stringify(name)}.`, {
-        input: 'limits',
-      })
-    }
-    checkCount(`limits.${name}`, value, 1)
-    limits[name as keyof ServeLimits] = value
-  }
-  return limits
 }
 
 function listen(http: HttpServer, host: string, port: number): Promise<void> {

@@ -43,7 +43,7 @@ export interface ServeOptions {
   readonly host?: string
   /** Default 8315; 0 takes any that is free. */
   readonly port?: number
-  /** Keys of which requests must bear one (`Authorization: Bearer …`). Default: none is asked for, which only the loopback address allows. */
+  /** Keys of 16 characters and more, of which requests must bear one (`Authorization: Bearer …`). Default: none is asked for, which only the loopback address allows. */
   readonly keys?: readonly string[]
   /** Lets anyone who reaches another address than the loopback one in without a key. Default `false`. */
   readonly anyone?: boolean
@@ -78,6 +78,24 @@ export interface ServeOptions {
   readonly traces?: boolean
   readonly runtime?: CompileOptions
   readonly signal?: AbortSignal
+}
+
+/** What `serve` makes of its options: checked, with the defaults. */
+export interface ServeSettings extends ServeOptions {
+  readonly db: string
+  readonly host: string
+  readonly port: number
+  readonly keys: readonly string[]
+  readonly anyone: boolean
+  readonly cors: readonly string[]
+  readonly tokenIds: boolean
+  readonly fetchFrom: readonly string[]
+  readonly limits: Required<ServeLimits>
+  readonly cache?: { readonly folder: string; readonly bytes: number }
+  readonly idle: number
+  readonly memory: number
+  readonly warm: boolean
+  readonly traces: boolean
 }
 
 /** A running server. */

@@ -192,15 +192,18 @@ export async function indexFiles(
 
   let total: number | undefined
   const counting = new AbortController()
-  if (onProgress && Array.isArray(specs) && !specs.includes('-') && !(await haveSpecial(specs, cwd))) {
-    count(of(options.only, readInputs(specs, { ...reading, signal: counting.signal }))).then(
-      (inputs) => {
-        total = inputs
-      },
-      () => {}, // Without a total there is still progress; what is wrong with the inputs shows when they are read.
-    )
-  }
   const report = () => onProgress?.({ ...run.counts(), total: total && Math.max(total, run.counts().done) })
+  let isOver = false
+  if (onProgress && Array.isArray(specs) && !specs.includes('-') && !(await haveSpecial(specs, cwd))) {
+    count(of(options.only, readInputs(specs, { ...reading, signal: counting.signal })))
+      .then((inputs) => {
+        if (isOver) return
+        total = inputs
+        // Told before the first batch is stored, which takes the longest.
+        if (run.counts().done === 0) report()
+      })
+      .catch(() => {}) // Without a total there is still progress; what is wrong with the inputs shows when they are read.
+  }
 
   async function* remembered() {
     for await (const spec of specs) {
@@ -222,12 +225,14 @@ export async function indexFiles(
       commit.catch(() => {}) // Thrown where it is awaited.
     }
     await commit
+    isOver = true
     total = run.counts().done
     report()
   } catch (error) {
     if (!signal?.aborted || error instanceof PipiloError) throw error
     throw abortError(signal, 'Indexing was stopped; what was committed stays.')
   } finally {
+    isOver = true
     counting.abort()
     await commit.catch(() => {})
   }

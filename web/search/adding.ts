@@ -5,6 +5,7 @@ import {
   follow,
   type Job,
   type Listed,
+  layers,
   type Model,
   models,
   Problem,
@@ -36,7 +37,9 @@ export class Adding {
   readonly #dialog: HTMLDialogElement
   readonly #onAdded: (collection: string) => void
   #files: readonly Found[] = []
+  /** Collections that files can be uploaded into. */
   #listed: readonly Listed[] = []
+  #all: readonly Listed[] = []
   #models: readonly Model[] = []
   #stop: AbortController | undefined
   readonly #summary = element('p', { class: 'summary', role: 'status' })
@@ -53,7 +56,11 @@ export class Adding {
     id: 'adding-tap',
     placeholder: 'as the model is served',
     spellcheck: false,
+    list: 'adding-layers',
+    on: { focus: () => void this.#offerLayers() },
   })
+  readonly #layers = element('datalist', { id: 'adding-layers' })
+  #layersOf = ''
   readonly #pool = element('select', { id: 'adding-pool' })
   readonly #fresh: HTMLElement
   readonly #go = element('button', { type: 'submit', class: 'main', text: 'Add' })
@@ -84,7 +91,8 @@ export class Adding {
       { class: 'fresh' },
       field('Name', this.#name),
       field('Model', this.#model),
-      field('Layer', this.#tap, 'Any layer that “pipilo inspect” lists can be the embedding.'),
+      field('Layer', this.#tap, 'Any layer of the model can be the embedding.'),
+      this.#layers,
       field('Pooling', this.#pool),
     )
     this.#pool.append(
@@ -191,6 +199,7 @@ export class Adding {
 
   /** Takes the collections that there are; files go into one of them, or into a new one. */
   know(listed: readonly Listed[], preferred = this.#target.value): void {
+    this.#all = listed
     this.#listed = listed.filter(({ uploads }) => uploads)
     this.#target.replaceChildren(
       ...this.#listed.map(({ name, model }) =>
@@ -250,10 +259,36 @@ export class Adding {
   #offerName(): void {
     const modality = this.#models.find(({ id }) => id === this.#model.value)?.modality ?? 'text'
     const base = modality === 'image' ? 'pictures' : modality === 'text' ? 'texts' : 'files'
-    const taken = new Set(this.#listed.map(({ name }) => name))
+    const taken = new Set(this.#all.map(({ name }) => name))
     let name = base
     for (let i = 2; taken.has(name); i++) name = `${base}-${i}`
     this.#name.value = name
+  }
+
+  /** The layers of the model, to choose from. */
+  async #offerLayers(): Promise<void> {
+    const model = this.#model.value
+    if (this.#layersOf === model) return
+    this.#layersOf = model
+    this.#layers.replaceChildren()
+    let found: Awaited<ReturnType<typeof layers>>
+    try {
+      found = await layers(model)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      // Names can still be typed, and the next time it may answer.
+      this.#layersOf = ''
+      return
+    }
+    if (this.#layersOf !== model) return
+    this.#layers.replaceChildren(
+      ...found.map(({ name, kind, shape }) =>
+        element('option', {
+          value: name,
+          label: `${name} · ${kind} ${shape.map((side) => side ?? '?').join(' × ')}`,
+        }),
+      ),
+    )
   }
 
   #tell(text: string, isProblem = false): void {
@@ -273,6 +308,13 @@ export class Adding {
           ...(this.#pool.value !== '' && { pool: this.#pool.value }),
         }
       : { collection: this.#target.value }
+    const { collection, model } = target
+    const there = isFresh ? this.#all.find(({ name }) => name === collection) : undefined
+    if (there && (!there.uploads || there.model !== model)) {
+      this.#tell(taken(collection), true)
+      this.#name.focus()
+      return
+    }
     const stop = new AbortController()
     this.#stop = stop
     this.#busy(true)
@@ -283,26 +325,22 @@ export class Adding {
     } catch (error) {
       const isStopped = stop.signal.aborted
       if (!isStopped && !(error instanceof Problem)) throw error
-      this.#tell(
-        `${isStopped ? 'Stopped' : (error as Problem).message} What was stored stays: ${said(tally)}.`,
-      )
+      const isTaken = error instanceof Problem && error.code === 'collection_mismatch'
+      const why = isStopped ? 'Stopped.' : isTaken ? taken(collection) : (error as Problem).message
+      const hasSome = tally.indexed + tally.unchanged + tally.skippedCount > 0
+      this.#tell(`${why}${hasSome ? ` What was stored stays: ${said(tally)}.` : ''}`, !isStopped)
     } finally {
       this.#stop = undefined
       this.#busy(false)
       this.#left.replaceChildren(
-        ...tally.skipped
+        ...leftOut(tally)
           .slice(0, LISTED)
-          .map(({ id, reason }) =>
-            element(
-              'li',
-              {},
-              element('b', { text: id }),
-              element('span', { text: ` ${reason.replace(`${id}: `, '')}` }),
-            ),
+          .map(([id, reason]) =>
+            element('li', {}, element('b', { text: id }), element('span', { text: ` ${reason}` })),
           ),
       )
     }
-    if (tally.files > 0) this.#onAdded(target.collection)
+    if (tally.files + tally.indexed > 0) this.#onAdded(collection)
   }
 
   /** Sends files together, or in halves where that is too much at a time. */
@@ -314,8 +352,9 @@ export class Adding {
       this.#bar.max = this.#files.length
       this.#bar.value = before.files + share * files.length
       const rows = before.indexed + before.unchanged + (progress ? progress.indexed + progress.unchanged : 0)
-      const now = progress ? `${counted(rows, 'row')} stored` : 'sending'
-      this.#tell(`${before.files.toLocaleString('en')} of ${counted(this.#files.length, 'file')}; ${now} …`)
+      const dealt = Math.floor(this.#bar.value).toLocaleString('en')
+      const now = !progress ? 'sending' : done === 0 ? 'reading' : `${counted(rows, 'row')} stored`
+      this.#tell(`${dealt} of ${counted(this.#files.length, 'file')}; ${now} …`)
     }
     show()
     let job: Job
@@ -335,8 +374,17 @@ export class Adding {
     }
     const halt = () => void cancel(job.id).catch(() => {})
     signal.addEventListener('abort', halt, { once: true })
+    let last: Job['progress'] | undefined = job.progress
     try {
-      const { report, error, progress } = await follow(job.id, (state) => show(state.progress), signal)
+      const { report, error, progress } = await follow(
+        job.id,
+        (state) => {
+          last = state.progress
+          show(last)
+        },
+        signal,
+      )
+      last = undefined
       if (error) throw new Problem(500, error.code, error.message)
       tally.files += files.length
       tally.indexed += report?.indexed ?? progress.indexed
@@ -345,6 +393,10 @@ export class Adding {
       tally.skipped.push(...(report?.skipped ?? []))
     } finally {
       signal.removeEventListener('abort', halt)
+      // Of a job that was left before its end.
+      tally.indexed += last?.indexed ?? 0
+      tally.unchanged += last?.unchanged ?? 0
+      tally.skippedCount += last?.skipped ?? 0
     }
   }
 
@@ -380,6 +432,22 @@ function* parts(files: readonly Found[]): Generator<Found[]> {
     bytes += found.file.size
   }
   if (part.length > 0) yield part
+}
+
+const taken = (name: string): string => `There is another collection called ${name}: choose another name.`
+
+/** Files that were left out, each once, with the first reason. */
+function leftOut({ skipped }: Tally): [id: string, reason: string][] {
+  const reasons = new Map<string, string>()
+  for (const { id, reason } of skipped) {
+    const file = id.replace(/(?:#.*|:\d+)$/, '')
+    if (!reasons.has(file)) reasons.set(file, reason)
+  }
+  return [...reasons].map(([file, reason]) => [
+    file,
+    // Reasons begin with the name, too.
+    reason.startsWith(file) ? reason.slice(reason.indexOf(': ') + 2) : reason,
+  ])
 }
 
 function said({ indexed, unchanged, skippedCount }: Tally): string {

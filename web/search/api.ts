@@ -137,6 +137,23 @@ export const search = async (
 ): Promise<readonly Hit[]> =>
   (await post<{ hits: readonly Hit[] }>(`${of(collection)}/search`, { query, ...options }, signal)).hits
 
+/** True of a row that a collection has. */
+export const has = async (collection: string, id: string, signal: AbortSignal): Promise<boolean> =>
+  (await post<{ rows: readonly unknown[] }>(`${of(collection)}/get`, { ids: [id] }, signal)).rows[0] !== null
+
+/** Deletes a collection. */
+export const remove = (collection: string): Promise<Response> => ask(of(collection), { method: 'DELETE' })
+
+/** A layer of a model. */
+export interface Layer {
+  readonly name: string
+  readonly kind: string
+  readonly shape: readonly (number | string | null)[]
+}
+
+export const layers = async (model: string): Promise<readonly Layer[]> =>
+  (await get<{ layers: readonly Layer[] }>(`v1/layers?${new URLSearchParams({ model })}`)).layers
+
 /** Address of a row's thumbnail. With a key, which an address cannot carry, it is fetched first. */
 export async function thumbnail(collection: string, id: string): Promise<string> {
   const path = `${of(collection)}/thumbnail?${new URLSearchParams({ id, size: '320' })}`

@@ -1,6 +1,6 @@
 // Draws what was found: passages with their place, and pictures.
 import { counted, element } from '../dom.ts'
-import { type Hit, type Listed, type Problem, thumbnail } from './api.ts'
+import { type Hit, type Listed, thumbnail } from './api.ts'
 import { marked } from './marks.ts'
 import type { Where } from './state.ts'
 
@@ -9,6 +9,8 @@ export interface Deeds {
   /** Looks for what is like it. */
   like(id: string): void
   filter(where: Where): void
+  /** Deletes the collection, if the reader confirms it; undefined for one that is not there. */
+  remove?: (() => void) | undefined
 }
 
 /** Fields that indexing writes, and that are shown by their own means. */
@@ -27,6 +29,7 @@ export class Column {
   readonly #collection: Listed
   readonly #deeds: Deeds
   readonly #count = element('span', { class: 'count' })
+  readonly #map: HTMLAnchorElement
   readonly #body = element('div')
 
   constructor(collection: Listed, deeds: Deeds) {
@@ -34,11 +37,11 @@ export class Column {
     this.#collection = collection
     this.#deeds = deeds
     const title = `column-${name}`
-    const map = new URLSearchParams({ in: name })
+    this.#map = element('a', { text: 'Map', 'aria-label': `Map of ${name}` })
     this.element = element(
       'section',
       {
-        class: collection.modality === 'image' ? 'column pictures' : 'column',
+        class: `column ${columnClass[collection.modality ?? 'tensor']}`,
         'aria-labelledby': title,
         'data-collection': name,
       },
@@ -47,7 +50,15 @@ export class Column {
         {},
         element('h2', { id: title, text: name }),
         this.#count,
-        element('a', { href: `map.html?${map}`, text: 'Map', 'aria-label': `Map of ${name}` }),
+        this.#map,
+        deeds.remove &&
+          element('button', {
+            type: 'button',
+            class: 'quiet remove',
+            text: 'Delete …',
+            'aria-label': `Delete ${name} …`,
+            on: { click: deeds.remove },
+          }),
         element('p', {
           class: 'model',
           text: [model ?? 'vectors of your own', ...tap, pool].filter(Boolean).join(' · '),
@@ -59,6 +70,8 @@ export class Column {
 
   wait(): void {
     this.element.setAttribute('aria-busy', 'true')
+    // The map leads back to the search as it is now.
+    this.#map.href = `map.html?${new URLSearchParams({ in: this.#collection.name, back: location.search })}`
     if (!this.#body.hasChildNodes()) this.#note('Searching …')
   }
 
@@ -81,9 +94,10 @@ export class Column {
     )
   }
 
-  fail({ message }: Problem): void {
+  /** Says in one line why there are no hits. */
+  say(why: string): void {
     this.clear()
-    this.#note(message)
+    this.#note(why)
   }
 
   #note(text: string): void {
@@ -166,6 +180,9 @@ export class Column {
     )
   }
 }
+
+/** Classes by the kind of a collection's rows: texts alone stand beside each other where there is room. */
+const columnClass = { image: 'pictures', text: 'texts', 'text-image': 'mixed', tensor: 'texts' } as const
 
 const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 59)}…` : text)
 

@@ -5,6 +5,7 @@ import {
   collections,
   type Field,
   fields,
+  has,
   key,
   type Listed,
   Problem,
@@ -12,8 +13,10 @@ import {
   search,
   thumbnail,
 } from './api.ts'
+import { lacking, namesFields, seesPictures, unfit } from './askable.ts'
 import { isPicture, readDropped } from './dropped.ts'
 import { Column } from './hits.ts'
+import { askToRemove } from './removing.ts'
 import { options, picker } from './settings.ts'
 import { filterOf, readState, type State, writeState } from './state.ts'
 
@@ -25,6 +28,9 @@ const byId = <E extends HTMLElement>(id: string): E => document.getElementById(i
 /** A picture that is searched by: its data URL. */
 type Picture = { readonly name: string; readonly url: string }
 
+/** Place in the tab's memory of the picture that was searched by last, with its key: the way back from a map finds it there. */
+const PICTURE = 'pipilo-picture'
+
 class Page {
   readonly #form = byId<HTMLFormElement>('search')
   readonly #words = byId<HTMLInputElement>('words')
@@ -32,9 +38,12 @@ class Page {
   readonly #settings = byId('settings')
   readonly #status = byId('status')
   readonly #problem = byId('problem')
+  readonly #notice = byId('notice')
   readonly #results = byId('results')
   readonly #adding = new Adding(byId<HTMLDialogElement>('adding'), (name) => void this.#added(name))
-  readonly #pictures = new Map<string, Picture>()
+  readonly #pictures = new Map<string, Picture>(
+    JSON.parse(sessionStorage.getItem(PICTURE) ?? '[]') as [string, Picture][],
+  )
   #state: State = readState(location.search)
   #listed: readonly Listed[] = []
   readonly #fields = new Map<string, readonly Field[]>()
@@ -77,7 +86,8 @@ class Page {
   }
 
   /** Goes to another state: an entry of the history, unless it only completes the one before. */
-  #go(change: Partial<State>, { replace = false, typed = false } = {}): void {
+  #go(change: Partial<State>, { replace = false, typed = false, notice = '' } = {}): void {
+    this.#notice.textContent = notice
     this.#state = { ...this.#state, ...change }
     const address = writeState(this.#state)
     if (replace) history.replaceState(null, '', address)
@@ -112,6 +122,7 @@ class Page {
       clearTimeout(this.#timer)
       this.#state = readState(location.search)
       this.#isTyping = false
+      this.#notice.textContent = ''
       void this.#show()
     })
     document.addEventListener('paste', (event) => {
@@ -199,8 +210,25 @@ class Page {
       reader.readAsDataURL(file)
     })
     const name = crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)
-    this.#pictures.set(name, { name: file.name, url })
-    this.#go({ words: '', like: undefined, picture: name })
+    const picture = { name: file.name, url }
+    this.#pictures.set(name, picture)
+    try {
+      sessionStorage.setItem(PICTURE, JSON.stringify([[name, picture]]))
+    } catch {
+      // One that is too large for the tab's memory is known to this page alone.
+    }
+    // Collections of texts alone cannot be asked.
+    const from = this.#from
+    const isBlind = !this.#listed.some((listed) => seesPictures(listed) && from.includes(listed.name))
+    const largest = this.#listed
+      .filter((listed) => isBlind && seesPictures(listed) && listed.rows > 0)
+      .sort((a, b) => b.rows - a.rows)[0]
+    this.#go(
+      { words: '', like: undefined, picture: name, ...(largest && { from: [largest.name] }) },
+      largest && {
+        notice: `${from.join(', ')} cannot be searched by a picture, so it is looked for in ${largest.name}.`,
+      },
+    )
   }
 
   async #open(): Promise<void> {
@@ -218,6 +246,17 @@ class Page {
     }
     await this.#load()
     this.#adding.know(this.#listed, name)
+  }
+
+  /** A collection as it was listed last. */
+  #known = (listed: Listed): Listed => this.#listed.find(({ name }) => name === listed.name) ?? listed
+
+  async #removed(name: string): Promise<void> {
+    this.#state = { ...this.#state, from: this.#state.from.filter((other) => other !== name) }
+    history.replaceState(null, '', writeState(this.#state))
+    await this.#load()
+    this.#notice.textContent = `${name} was deleted.`
+    this.#results.focus({ preventScroll: true })
   }
 
   /** Draws the state: the form, the settings and, when they are there, the hits. */
@@ -265,7 +304,14 @@ class Page {
       this.#columns.map(async (column, i) => {
         const name = from[i]!
         const distinct = single && { distinct: 'path' }
+        const none = (why: string) => {
+          column.say(why)
+          return `${name}: ${why.replace(/\.$/, '')}`
+        }
         try {
+          const why = await this.#whyNot(name, query, signal)
+          if (signal.aborted) return ''
+          if (why !== undefined) return none(why)
           const hits = await search(
             name,
             query,
@@ -282,8 +328,7 @@ class Page {
             column.clear()
             return ''
           }
-          column.fail(error)
-          return `${name}: ${error.message.replace(/\.$/, '')}`
+          return none(error.message)
         }
       }),
     )
@@ -291,6 +336,22 @@ class Page {
     if (found.every((told) => told !== '')) this.#problem.replaceChildren()
     this.#status.textContent = `${found.filter(Boolean).join('; ')}${found.every(Boolean) ? '.' : ''}`
     await this.#loadFields(signal)
+  }
+
+  /** Why a collection cannot be asked; undefined where it can, and for one that the server tells of itself. */
+  async #whyNot(name: string, query: Query, signal: AbortSignal): Promise<string | undefined> {
+    const listed = this.#listed.find((each) => each.name === name)
+    if (!listed) return undefined
+    const why = unfit(listed, query)
+    if (why !== undefined) return why
+    if ('id' in query && !(await has(name, query.id, signal))) return 'This row is of another collection.'
+    return namesFields(this.#state) ? lacking(await this.#fieldsOf(name), query, this.#state) : undefined
+  }
+
+  async #fieldsOf(name: string): Promise<readonly Field[]> {
+    const known = this.#fields.get(name) ?? (await fields(name))
+    this.#fields.set(name, known)
+    return known
   }
 
   #columns: Column[] = []
@@ -306,7 +367,16 @@ class Page {
       pool: null,
       uploads: false,
     }
-    return new Column(this.#listed.find((listed) => listed.name === name) ?? unknown, {
+    const listed = this.#listed.find((each) => each.name === name)
+    return new Column(listed ?? unknown, {
+      remove:
+        listed &&
+        (() =>
+          askToRemove(
+            byId<HTMLDialogElement>('removing'),
+            this.#known(listed),
+            () => void this.#removed(name),
+          )),
       like: (id) => {
         this.#go({ words: '', like: id, picture: undefined })
         this.#results.focus({ preventScroll: true })
@@ -397,7 +467,7 @@ class Page {
     const missing = this.#from.filter((name) => !this.#fields.has(name))
     if (missing.length === 0 || !this.#settings.querySelector('details')?.open) return
     try {
-      for (const name of missing) this.#fields.set(name, await fields(name))
+      for (const name of missing) await this.#fieldsOf(name)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       return

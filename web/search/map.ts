@@ -4,9 +4,12 @@ import { drawAtlas } from '../atlas/atlas.ts'
 import { mapOf, Problem } from './api.ts'
 
 const told = document.getElementById('told')!
-const name = new URLSearchParams(location.search).get('in') ?? ''
+const given = new URLSearchParams(location.search)
+const name = given.get('in') ?? ''
 document.title = `Map of ${name} · Pipilo`
-document.querySelector<HTMLAnchorElement>('#back')!.href = `./?${new URLSearchParams({ in: name })}`
+// Whatever it says is a query of the page of search, and leads nowhere else.
+const back = new URLSearchParams(given.get('back') ?? { in: name })
+document.querySelector<HTMLAnchorElement>('#back')!.href = `./?${back}`
 
 mapOf<PageData>(name).then(
   (data) => {

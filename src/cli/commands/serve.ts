@@ -4,7 +4,14 @@ import { readFile } from 'node:fs/promises'
 import type { Writable } from 'node:stream'
 import { fileError } from '../../base/files/index.ts'
 import { resolveRecipe } from '../../embed/index.ts'
-import { type ServedModel, type ServeOptions, serve } from '../../serve/index.ts'
+import {
+  type ServedModel,
+  type ServeLimits,
+  type ServeOptions,
+  type ServeSettings,
+  serve,
+  serveSettings,
+} from '../../serve/index.ts'
 import { aborted, command, numberOption, usageError } from '../command.ts'
 import { database, deviceArgs, embedderOptions, openArgs } from '../modelOptions.ts'
 import { table } from '../table.ts'
@@ -47,7 +54,7 @@ export const serveCommand = command({
     port: { type: 'string', description: 'Port; 0 for any that is free', valueHint: 'n', default: '8315' },
     'key-file': {
       type: 'string',
-      description: `File of keys, one a line, of which requests must bear one (also: ${KEYS})`,
+      description: `File of keys of 16 characters and more, one a line, of which requests must bear one (also: ${KEYS})`,
       valueHint: 'file',
     },
     anyone: {
@@ -68,7 +75,7 @@ export const serveCommand = command({
     'token-ids': { type: 'boolean', description: 'Take arrays of numbers for the model’s own token ids' },
     queue: {
       type: 'string',
-      description: 'Tokens that may wait; past it, requests get 429 (default: 32768)',
+      description: 'Tokens that may wait for a model; past it, requests get 429 (default: 32768)',
       valueHint: 'tokens',
     },
     timeout: { type: 'string', description: 'Seconds for a request (default: 60)', valueHint: 's' },
@@ -106,6 +113,10 @@ export const serveCommand = command({
       description: 'Print { "url", "models" }, or with --check all settings, as JSON',
     },
   },
+  list: {
+    title: 'LIMITS (--queue is waitingTokens, --timeout is seconds; the library sets all: serve({ limits }))',
+    rows: () => limitsInWords.map(([name, meaning]) => [name, meaning]),
+  },
   async run(args, terminal) {
     const options = await optionsOf(args)
     const models = await Promise.all(
@@ -115,17 +126,15 @@ export const serveCommand = command({
         return { name: name ?? model, model, modality, dimensions, dtype }
       }),
     )
+    // Also without --check: what is refused is refused before the log is opened.
+    const settings = await serveSettings(options)
     if (args.check) {
-      const { keys, models: _, ...settings } = options
-      const plain = { ...settings, keys: keys?.length ?? 0, models, log: args.log ?? null }
-      const rows = Object.entries(plain).map(([name, value]) => [
-        name,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ])
+      const { keys, cache = null, files = null, page = true, ...rest } = settings
+      const plain = { ...rest, keys: keys.length, cache, files, page, models, log: args.log ?? null }
       return terminal.out(
         args.json
           ? `${JSON.stringify(plain, null, 2)}\n`
-          : `${table([{ heading: 'setting' }, { heading: 'value' }], rows)}\n`,
+          : `${table([{ heading: 'setting' }, { heading: 'value', limit: 200 }], legible(settings, models, args.log))}\n`,
       )
     }
     const log = args.log === undefined ? undefined : await logTo(args.log)
@@ -138,17 +147,74 @@ export const serveCommand = command({
         ),
     })
     const names = models.map(({ name }) => name)
-    await terminal.out(
-      args.json
-        ? `${JSON.stringify({ url: server.url, models })}\n`
-        : `Serving ${names.join(', ')} at ${server.url}\n`,
-    )
+    // Who was stopped while it started serves nothing that one could tell of.
+    if (!terminal.signal.aborted)
+      await terminal.out(
+        args.json
+          ? `${JSON.stringify({ url: server.url, models })}\n`
+          : `Serving ${names.join(', ')} at ${server.url}\n`,
+      )
     await aborted(terminal.signal)
     if (terminal.interactive) terminal.err('stopping; once more to stop at once\n')
     await server.close()
     if (log && log !== process.stdout) await new Promise<void>((resolve) => log.end(resolve))
   },
 })
+
+/** Limits, what they bound, and in which unit. */
+const limitsInWords = [
+  ['body', 'bytes of a request’s body', 'bytes'],
+  ['inputs', 'texts and pictures in a request, and rows', ''],
+  ['pixels', 'width × height above which a picture is refused', 'pixels'],
+  ['hits', 'hits of a search', ''],
+  ['waitingTokens', 'tokens that may wait for a model', 'tokens'],
+  ['waitingPixels', 'pixels that may wait for a model', 'pixels'],
+  ['seconds', 'from a request’s head to its answer', 's'],
+  ['open', 'models, and layers of them, that are open at a time', ''],
+  ['jobs', 'jobs of indexing that run or wait', ''],
+] as const satisfies readonly (readonly [keyof ServeLimits, string, string])[]
+
+/** Rows of a table that --check prints. */
+function legible(
+  { limits, cache, ...settings }: ServeSettings,
+  models: readonly { name: string; model: string; modality: string; dimensions: number; dtype?: unknown }[],
+  log: string | undefined,
+): [name: string, value: string][] {
+  const number = (value: number, unit = '') => `${value.toLocaleString('en')} ${unit}`.trimEnd()
+  const list = (values: readonly string[], none: string) => values.join(', ') || none
+  const yes = (value: boolean) => (value ? 'yes' : 'no')
+  const megabytes = (bytes: number) => number(Math.round(bytes / 1e6), 'MB')
+  const { keys, anyone } = settings
+  return [
+    ...models.map(({ name, model, modality, dimensions, dtype }): [string, string] => [
+      'model',
+      `${name === model ? name : `${name} = ${model}`} (${[modality, `${dimensions} dimensions`, dtype].filter(Boolean).join(', ')})`,
+    ]),
+    ['host', settings.host],
+    ['port', settings.port === 0 ? 'any that is free' : `${settings.port}`],
+    [
+      'keys',
+      keys.length > 0 ? number(keys.length) : anyone ? 'none: anyone may ask' : 'none: this machine alone',
+    ],
+    ['db', settings.db],
+    ['files', settings.files ?? 'none: uploaded pictures alone have thumbnails'],
+    ['cors', list(settings.cors, 'none: its own page alone')],
+    ['fetch-from', list(settings.fetchFrom, 'none: no picture is fetched')],
+    ['cache', cache ? `${cache.folder}, ${megabytes(cache.bytes)}` : 'none'],
+    ['idle', number(settings.idle, 's')],
+    ['memory', megabytes(settings.memory)],
+    ...(settings.runtime ? [['runtime', JSON.stringify(settings.runtime)] as [string, string]] : []),
+    ['warm', yes(settings.warm)],
+    ['page', yes(settings.page !== false)],
+    ['token-ids', yes(settings.tokenIds)],
+    ['traces', yes(settings.traces)],
+    ['log', log ?? 'none'],
+    ...limitsInWords.map(([name, , unit]): [string, string] => [
+      `limits.${name}`,
+      number(limits[name], unit),
+    ]),
+  ]
+}
 
 /** Values as written. */
 interface Values {

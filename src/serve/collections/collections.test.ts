@@ -240,6 +240,34 @@ describe('uploaded files', () => {
     expect((await server.get('/v1/jobs/none')).status).toBe(404)
   })
 
+  it('say early how much there is, and go on in small steps', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 150 }, (_, i) => [`${i}.txt`, `The ${i}th towhee sings in the brush.`]),
+    )
+    const { body } = await upload('steps', files)
+    const told = (await follow(body.id)).map(
+      ({ data }) => data['progress'] as { done: number; total?: number },
+    )
+    expect([...new Set(told.map(({ done }) => done))]).toEqual([0, 64, 128, 150])
+    // Known as soon as all files have been counted, which goes on beside the first batches.
+    expect(told.find(({ done, total }) => done < 150 && total !== undefined)).toMatchObject({ total: 150 })
+    await fetch(`${server.url}/v1/collections/steps`, { method: 'DELETE' })
+  })
+
+  it('leave no collection behind where the job that made it is stopped before anything was stored', async () => {
+    const lines = Array(3000).fill('A towhee sings in the brush of the garden.').join('\n')
+    const long = await upload('long', { 'many.txt': lines }, { by: 'line' })
+    // Both wait for the long one.
+    await server.post('/v1/collections/made', { model })
+    const waiting = [await upload('fresh', { 'a.txt': 'owls' }), await upload('made', { 'a.txt': 'owls' })]
+    for (const { body } of [...waiting, long])
+      await fetch(`${server.url}/v1/jobs/${body.id}`, { method: 'DELETE' })
+    for (const { body } of [...waiting, long])
+      expect((await follow(body.id)).at(-1)!.data['state']).toBe('cancelled')
+    expect((await server.get('/v1/collections/fresh')).status).toBe(404)
+    expect((await server.get('/v1/collections/made/count')).body).toEqual({ count: 0 })
+  })
+
   it('are served from below their folders alone', async () => {
     const folder = join(server.folder, 'db/.uploads/photos')
     writeFileSync(join(server.folder, 'secret.jpg'), bytesOf('bricks.jpg'))

@@ -89,6 +89,13 @@ export class Collections {
     await store.drop(name)
   }
 
+  /** Drops a collection that holds nothing. @returns true if it did */
+  async dropEmpty(name: string): Promise<boolean> {
+    if (!(await this.has(name)) || (await (await this.get(name)).count()) > 0) return false
+    await this.drop(name)
+    return true
+  }
+
   /** Answers a query; texts and pictures are embedded in their turn. */
   async search(
     collection: Collection,

@@ -9,6 +9,9 @@ import type { Opened } from '../models/modelTable.ts'
 /** Reasons of skipped files that a report lists. */
 const LISTED = 100
 
+/** Inputs that are stored together: so few that progress is seen, and so many that writing them costs little. */
+const BATCH = 64
+
 /** Embeds files and keeps their rows. @param paths absolute, below `folder` */
 export async function indexUploads(
   collection: Collection,
@@ -28,16 +31,20 @@ export async function indexUploads(
   },
 ): Promise<unknown> {
   const { recipe } = collection
+  // A file of pictures is one input. How many passages texts have is known when they have been read.
+  const files = recipe!.modality === 'image' ? paths.length : undefined
+  report({ done: 0, total: files, indexed: 0, unchanged: 0, skipped: 0 })
   return embedding.table.useRecipe(recipe!, async (opened) => {
     const { skipped, skippedCount, ...found } = await indexFiles(paths, {
       cwd: folder,
       collection,
       embedder: inTurns(opened, embedding, id, signal),
       onError: 'skip',
+      batch: BATCH,
       signal,
       ...(by && { by }),
       onProgress: ({ done, total, indexed, unchanged, skipped: left }) =>
-        report({ done, total, indexed, unchanged, skipped: left }),
+        report({ done, total: total ?? files, indexed, unchanged, skipped: left }),
     })
     return withoutFolder(folder, {
       ...found,

@@ -392,6 +392,7 @@ export function collectionRoutes(
             { field: 'files' },
           )
         const isPicture = /\.(?:jpe?g|png|webp|avif|gif|svg|tiff?|bmp)$/i.test(body.files[0]!.name)
+        const isNew = !(await collections.has(own))
         const collection = await target(own, body, undefined, isPicture ? 'image' : 'text')
         if (!collection.recipe)
           throw new Refusal(
@@ -408,8 +409,14 @@ export function collectionRoutes(
         const folder = folderOf(own)
         const paths = await keepFiles(folder, body.files)
         note({ collection: own, files: paths.length })
-        return jobs.start(own, (job) =>
-          indexUploads(collection, paths, folder, embedding, { ...job, by: body.by }),
+        return jobs.start(
+          own,
+          (job) => indexUploads(collection, paths, folder, embedding, { ...job, by: body.by }),
+          // Whoever stops a job before anything was stored leaves no collection behind that only it made.
+          async () => {
+            if (!isNew || jobs.isFilling(own) || !(await collections.dropEmpty(own))) return
+            await rm(folder, { recursive: true, force: true })
+          },
         )
       },
     }),

@@ -58,6 +58,7 @@ export class Jobs {
   /**
    * Begins a job when those before it have ended.
    *
+   * @param onCancelled tidies up after a job that was stopped, before anyone is told of its end
    * @throws Refusal 429
    */
   start(
@@ -67,6 +68,7 @@ export class Jobs {
       signal: AbortSignal
       report: (progress: JobProgress) => void
     }) => Promise<unknown>,
+    onCancelled?: () => Promise<void>,
   ): JobState {
     if (this.#running.size >= this.#most) {
       throw new Refusal(
@@ -96,8 +98,10 @@ export class Jobs {
     const ended = run
       .then(
         (report) => change(job, { state: 'done', report, ended: new Date().toISOString() }),
-        (error: unknown) => {
+        async (error: unknown) => {
           const cancelled = signal.aborted && isAborted(error)
+          if (cancelled)
+            await onCancelled?.().catch((failure: unknown) => this.#onError(failure, `job ${id}`))
           const { code, message, status } = refusalOf(error)
           if (!cancelled && status === 500) this.#onError(error, `job ${id}`)
           // Of an input that it could not read a job tells more than a request: the files are the client's own.
@@ -115,6 +119,14 @@ export class Jobs {
       .finally(() => this.#running.delete(ended))
     this.#running.add(ended)
     return job.state
+  }
+
+  /** True while a job of a collection, other than those that are stopped, runs or waits. */
+  isFilling(collection: string): boolean {
+    return [...this.#jobs.values()].some(
+      ({ state, stop }) =>
+        state.collection === collection && state.ended === undefined && !stop.signal.aborted,
+    )
   }
 
   /** All jobs that are remembered, the newest first. */
