@@ -1,8 +1,9 @@
 /**
  * A chat's retrieval step with the Vercel AI SDK: the model asks for passages with a tool, and answers from them. Any model of
- * the SDK will do; here one behind an OpenAI-compatible address.
+ * the SDK will do; run as it stands, this asks one behind the SDK's own gateway (https://ai-gateway.vercel.sh), which needs a key
+ * and is sent the question and the passages that are found for it.
  *
- *     MODEL=provider/name npx tsx chatRetrieval.ts 'Why does my stream stop?'      # by the SDK's gateway, which needs its key
+ *     AI_GATEWAY_API_KEY=… MODEL=provider/name npx tsx chatRetrieval.ts 'Why does my stream stop?'      # in examples/, after npm ci
  */
 import { pathToFileURL } from 'node:url'
 import { generateText, type LanguageModel, stepCountIs, tool } from 'ai'
@@ -41,8 +42,18 @@ export async function chat(
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
   const [question = 'Why does my stream stop after the deployment?'] = process.argv.slice(2)
+  if (!process.env.AI_GATEWAY_API_KEY) {
+    console.error("The model is behind the AI SDK's gateway: set AI_GATEWAY_API_KEY to a key of it.")
+    process.exit(1)
+  }
   const { ask, close } = await answers(documents)
-  const { text, passages } = await chat(process.env.MODEL ?? 'openai/gpt-5-mini', question, ask)
-  console.log(`${text}\n\nRead: ${passages.map(({ place }) => place).join(', ')}`)
-  await close()
+  try {
+    const { text, passages } = await chat(process.env.MODEL ?? 'openai/gpt-5-mini', question, ask)
+    console.log(`${text}\n\nRead: ${passages.map(({ place }) => place).join(', ')}`)
+  } catch (error) {
+    console.error(`The model gave no answer: ${error instanceof Error ? error.message : error}`)
+    process.exitCode = 1
+  } finally {
+    await close()
+  }
 }

@@ -1,9 +1,11 @@
 /** Each example on real data, as its functions are called. They need `npm ci` in this folder, and `npm run build` in the one above. */
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { MockLanguageModelV3 } from 'ai/test'
 import { cosineSimilarity } from 'pipilo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -19,6 +21,20 @@ import { searchEmoji, searchFolder } from './reverseImageSearch.ts'
 function sameness(list: readonly Recommendation[]): number {
   const pairs = list.flatMap((a, i) => list.slice(i + 1).map((b) => cosineSimilarity(a.vector, b.vector)))
   return pairs.reduce((sum, cosine) => sum + cosine, 0) / pairs.length
+}
+
+/** An example as it is run from the command line, in a folder of its own. */
+function run(example: string, ...args: string[]): Promise<{ code: number; out: string; errors: string }> {
+  const script = fileURLToPath(new URL(`${example}.ts`, import.meta.url))
+  const { AI_GATEWAY_API_KEY: _, ...env } = process.env
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['--import', import.meta.resolve('tsx'), script, ...args],
+      { cwd: folder, env },
+      (error, out, errors) => resolve({ code: error ? Number(error.code) : 0, out, errors }),
+    )
+  })
 }
 
 let folder: string
@@ -48,6 +64,38 @@ describe('reverse image search', () => {
       'guitar.png',
       expect.stringMatching(/\.png$/),
       expect.stringMatching(/\.png$/),
+    ])
+  })
+})
+
+describe('on the command line', () => {
+  it('reverse image search says in one line which picture is missing', async () => {
+    const { code, out, errors } = await run('reverseImageSearch', folder, 'no-such.jpg')
+    expect([code, out, errors.trim().split('\n')]).toEqual([1, '', [expect.stringContaining('no-such.jpg')]])
+  })
+
+  it('recommendation says that nothing was found', async () => {
+    const { code, out, errors } = await run('recommendation', 'nonsenseword')
+    expect([code, errors]).toEqual([0, 'There is no emoji called nonsenseword.\n'])
+    expect(out).toMatch(/^Nothing was found/)
+  })
+
+  it('the chat says that it needs a key', async () => {
+    const { code, out, errors } = await run('chatRetrieval')
+    expect([code, out, errors.trim().split('\n')]).toEqual([
+      1,
+      '',
+      [expect.stringContaining('AI_GATEWAY_API_KEY')],
+    ])
+  })
+
+  it('near-duplicates counts one group and one picture', async () => {
+    const [drawn] = await copies(emoji('noto').find(({ name }) => name === 'fox')!.svg)
+    for (const name of ['one.png', 'two.png']) writeFileSync(join(folder, name), drawn!)
+    const { code, out } = await run('nearDuplicates', join(folder, 'one.png'), join(folder, 'two.png'))
+    expect([code, out.split('\n')[0]]).toEqual([
+      0,
+      expect.stringMatching(/^1 group at a cosine of [\d.]+; 1 picture could go\.$/),
     ])
   })
 })
@@ -151,6 +199,7 @@ describe('search in a hono app', () => {
     expect(found[0]).toMatchObject({ id: 'a', text: 'apples and pears' })
     expect((await app.request('/search')).status).toBe(400)
     expect((await add({ id: 1 })).status).toBe(400)
+    expect((await app.request('/notes', { method: 'POST', body: 'apples' })).status).toBe(400)
     await close()
   })
 

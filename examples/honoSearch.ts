@@ -1,7 +1,10 @@
 /**
- * Semantic search in a hono app: `GET /search?q=…` answers with what means the same, `POST /notes` adds.
+ * Semantic search in a hono app: `POST /notes` adds a note, `{ "id": …, "text": … }`, and `GET /search?q=…` answers with those that
+ * mean the same. There is nothing to find before something was added:
  *
- *     npx tsx honoSearch.ts      # in examples/, after npm ci; then: curl 'localhost:8787/search?q=fruit'
+ *     npx tsx honoSearch.ts      # in examples/, after npm ci; then, elsewhere:
+ *     curl localhost:8787/notes -d '{ "id": "a", "text": "apples and pears" }'
+ *     curl 'localhost:8787/search?q=fruit'
  */
 import { createServer } from 'node:http'
 import { pathToFileURL } from 'node:url'
@@ -24,9 +27,9 @@ export async function searchApp(db = '.pipilo') {
   })
 
   app.post('/notes', async (c) => {
-    const { id, text } = await c.req.json<{ id?: unknown; text?: unknown }>()
+    const { id, text } = (await c.req.json<{ id?: unknown; text?: unknown } | null>().catch(() => null)) ?? {}
     if (typeof id !== 'string' || typeof text !== 'string')
-      return c.json({ error: 'Send { id, text }.' }, 400)
+      return c.json({ error: 'Send JSON: { "id": "a", "text": "apples and pears" }' }, 400)
     const { vectors, truncated } = await e.embed([text])
     await notes.upsert([{ id, vector: vectors[0]!, metadata: { text } }])
     return c.json({ id, truncated: truncated.length > 0 }, 201)
@@ -51,5 +54,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
     const body = request.method === 'POST' ? Buffer.concat(await request.toArray()) : null
     const answer = await app.request(request.url!, { method: request.method!, body })
     response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text())
-  }).listen(8787, '127.0.0.1', () => console.log('http://localhost:8787/search?q=fruit'))
+  }).listen(8787, '127.0.0.1', () =>
+    console.log(`Add a note, then search:
+  curl localhost:8787/notes -d '{ "id": "a", "text": "apples and pears" }'
+  curl 'localhost:8787/search?q=fruit'`),
+  )
 }

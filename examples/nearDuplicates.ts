@@ -39,6 +39,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
   const drawn = emoji('noto').filter(({ name }) => ['fox', 'sunflower', 'guitar', 'avocado'].includes(name))
   const pictures = files.length > 0 ? files : (await Promise.all(drawn.map(({ svg }) => copies(svg)))).flat()
   const { groups, threshold, redundant } = await groupsOf(pictures)
-  console.log(`${groups.length} groups at a cosine of ${threshold}; ${redundant} pictures could go.`)
+  const counted = (count: number, one: string) => `${count} ${count === 1 ? one : `${one}s`}`
+  console.log(
+    `${counted(groups.length, 'group')} at a cosine of ${threshold}; ${counted(redundant, 'picture')} could go.`,
+  )
   for (const group of groups) console.log(group.map((index) => files[index] ?? `picture ${index}`).join('  '))
 }

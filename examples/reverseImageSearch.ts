@@ -5,7 +5,7 @@
  *     npx tsx reverseImageSearch.ts [FOLDER PICTURE]      # in examples/, after npm ci
  */
 import { pathToFileURL } from 'node:url'
-import { connect, embedder, type Hit, type Input, indexFiles } from 'pipilo'
+import { connect, embedder, type Hit, type Input, indexFiles, PipiloError } from 'pipilo'
 import { emoji } from './emoji.ts'
 
 /** Search of a folder of pictures: a second run embeds only what is new. */
@@ -37,6 +37,17 @@ export async function searchEmoji(drawn: string, among: number, db = '.pipilo'):
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
   const [folder, picture] = process.argv.slice(2)
-  const hits = folder && picture ? await searchFolder(folder, picture) : await searchEmoji('avocado', 400)
-  for (const { id, score } of hits) console.log(score.toFixed(3), id)
+  if (folder && !picture) {
+    console.error('Name a folder of pictures, and the picture to look for.')
+    process.exit(2)
+  }
+  try {
+    const hits = folder ? await searchFolder(folder, picture!) : await searchEmoji('avocado', 400)
+    for (const { id, score } of hits) console.log(score.toFixed(3), id)
+  } catch (error) {
+    // Its message says which file is missing, or is no picture, and what to do.
+    if (!(error instanceof PipiloError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
 }

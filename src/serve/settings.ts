@@ -74,7 +74,7 @@ const types: OptionTable<ServeOptions> = {
 /** See `serveSettings` in onDemand.ts. */
 export async function serveSettings(given?: ServeOptions): Promise<ServeSettings> {
   checkOptions<ServeOptions>('serve', given, types)
-  const options = plainCopy(given ?? {})
+  const { cache, ...options } = plainCopy(given ?? {})
   const {
     host = '127.0.0.1',
     port = 8315,
@@ -83,7 +83,6 @@ export async function serveSettings(given?: ServeOptions): Promise<ServeSettings
     fetchFrom = [],
     db = './.pipilo',
     files,
-    cache,
   } = options
   if (port > 65_535) throw refused(`port is ${port}; ports end at 65535.`, 'port')
   for (const key of keys) checkKey(key)

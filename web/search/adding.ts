@@ -285,7 +285,7 @@ export class Adding {
       ...found.map(({ name, kind, shape }) =>
         element('option', {
           value: name,
-          label: `${name} · ${kind} ${shape.map((side) => side ?? '?').join(' × ')}`,
+          label: `${name} · ${kind} ${shape?.join(' × ') ?? ''}`,
         }),
       ),
     )
@@ -335,9 +335,7 @@ export class Adding {
       this.#left.replaceChildren(
         ...leftOut(tally)
           .slice(0, LISTED)
-          .map(([id, reason]) =>
-            element('li', {}, element('b', { text: id }), element('span', { text: ` ${reason}` })),
-          ),
+          .map(([file, reason]) => leftLine(file, reason)),
       )
     }
     if (tally.files + tally.indexed > 0) this.#onAdded(collection)
@@ -443,11 +441,20 @@ function leftOut({ skipped }: Tally): [id: string, reason: string][] {
     const file = id.replace(/(?:#.*|:\d+)$/, '')
     if (!reasons.has(file)) reasons.set(file, reason)
   }
-  return [...reasons].map(([file, reason]) => [
-    file,
-    // Reasons begin with the name, too.
-    reason.startsWith(file) ? reason.slice(reason.indexOf(': ') + 2) : reason,
-  ])
+  return [...reasons]
+}
+
+/** A line of what was left out: the reason, which names the file in most cases. */
+function leftLine(file: string, reason: string): HTMLElement {
+  const at = reason.indexOf(file)
+  const [before, after] = at < 0 ? ['', ` ${reason}`] : [reason.slice(0, at), reason.slice(at + file.length)]
+  return element(
+    'li',
+    {},
+    element('span', { text: before }),
+    element('b', { text: file }),
+    element('span', { text: after }),
+  )
 }
 
 function said({ indexed, unchanged, skippedCount }: Tally): string {

@@ -148,7 +148,7 @@ export const remove = (collection: string): Promise<Response> => ask(of(collecti
 export interface Layer {
   readonly name: string
   readonly kind: string
-  readonly shape: readonly (number | string | null)[]
+  readonly shape: readonly (number | string)[] | null
 }
 
 export const layers = async (model: string): Promise<readonly Layer[]> =>

@@ -254,8 +254,8 @@ class Page {
   async #removed(name: string): Promise<void> {
     this.#state = { ...this.#state, from: this.#state.from.filter((other) => other !== name) }
     history.replaceState(null, '', writeState(this.#state))
-    await this.#load()
     this.#notice.textContent = `${name} was deleted.`
+    await this.#load()
     this.#results.focus({ preventScroll: true })
   }
 
