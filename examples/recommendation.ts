@@ -39,12 +39,16 @@ export function things(): string[] {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
-  const liked = process.argv.slice(2)
+  const named = process.argv.slice(2)
   const items = things()
-  const unknown = liked.filter((item) => !items.includes(item))
-  if (unknown.length > 0) console.error(`There is no emoji called ${unknown.join(', or ')}.`)
-  const recommend = await recommender(items)
-  const found = recommend(liked.length > 0 ? liked : ['guitar', 'microphone', 'violin'])
-  if (found.length === 0) console.log('Nothing was found: name things such as guitar, violin, red apple.')
-  for (const { item, score } of found) console.log(score.toFixed(3), item)
+  const liked = (named.length > 0 ? named : ['guitar', 'microphone', 'violin']).filter((item) => {
+    const isThere = items.includes(item)
+    if (!isThere) console.error(`There is no emoji called ${item}.`)
+    return isThere
+  })
+  if (liked.length === 0) console.log('Nothing was found: name things such as guitar, violin, red apple.')
+  else {
+    const recommend = await recommender(items)
+    for (const { item, score } of recommend(liked)) console.log(score.toFixed(3), item)
+  }
 }

@@ -114,7 +114,8 @@ export const serveCommand = command({
     },
   },
   list: {
-    title: 'LIMITS (--queue is waitingTokens, --timeout is seconds; the library sets all: serve({ limits }))',
+    title:
+      'LIMITS (--check shows them; --queue sets waitingTokens, --timeout seconds, the library all: serve({ limits }))',
     rows: () => limitsInWords.map(([name, meaning]) => [name, meaning]),
   },
   async run(args, terminal) {

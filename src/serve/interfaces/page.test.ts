@@ -499,6 +499,7 @@ describe.skipIf(executablePath === undefined)(
     }
 
     it('shows hostile texts and names as the texts that they are', async () => {
+      await page.goto(`${server.url}/?in=docs`)
       await type('a heron in the reeds')
       const first = page.locator('.hit').first()
       expect(await first.locator('.like').textContent()).toBe(`${HOSTILE}.txt`)
