@@ -205,6 +205,7 @@ export function collectionRoutes(
       summary:
         'Inserts or replaces rows by their ids; texts and pictures are embedded by the collection’s model',
       works: true,
+      vectors: true,
       body: upsertRequest,
       answer: z.object({ upserted: z.int() }),
       async run({ body, params, client, signal, note }) {
