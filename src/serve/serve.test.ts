@@ -310,6 +310,21 @@ describe('a server', () => {
     expect(stopping.errors).toEqual([])
   })
 
+  it('waits for no connection that has asked for nothing when it is stopped', async () => {
+    const stopping = await testServer({ models: [model] })
+    const sockets = ['', 'GET /health HTTP/1.1\r\n'].map((begun) => {
+      const socket = connectSocket(stopping.port, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.write(begun)
+      return socket
+    })
+    expect((await stopping.get('/health')).status).toBe(200)
+    const begun = performance.now()
+    await stopping.close()
+    expect(performance.now() - begun).toBeLessThan(5000)
+    for (const socket of sockets) socket.destroy()
+  })
+
   it('gives up work whose time is over, and bodies that do not come', async () => {
     const hasty = await testServer({ models: [model], limits: { seconds: 1 } })
     try {
