@@ -11,6 +11,10 @@ const MOST_OUTLINE = 6e6
 const LONGEST_TEXT = 2 ** 16
 /** Pixels of all that has an opacity or a clip of its own: each has a picture of its own while it is drawn. */
 const MOST_LAYERS = 2 ** 25
+/** Characters for which a number counts that has a digit more than the drawing's size, and twice as many where it has two: curves to there and back are long. */
+const FAR = 100
+/** Characters of one outline from which its parts cost more, as they cross each other. */
+const LONG = 2 ** 13
 /** How much transforms may enlarge, all of them together. */
 const MOST_SCALE = 4
 
@@ -133,7 +137,9 @@ export function isPlain(bytes: Uint8Array, making: Making): boolean {
         uses = /^#(.+)$/.exec(given.get('href') ?? '')?.[1]
         if (uses === undefined) return false
       }
-      shape = { length: at - start, isIn: isClip ? 'clip' : 'picture', uses }
+      const far = frame.farOf(given.get('d') ?? given.get('points') ?? '')
+      const length = (at - start) * Math.max(1, (at - start) / LONG)
+      shape = { length: length + far, isIn: isClip ? 'clip' : 'picture', uses }
       shapes.push(shape)
     }
     const id = given.get('id')
@@ -174,6 +180,8 @@ function lengthOf(shape: Shape, named: ReadonlyMap<string, Shape | undefined>): 
 /** An SVG's own size, and bounds of what is in it. */
 interface Frame {
   readonly isPlain: (key: string, value: string) => boolean
+  /** What its far points add to the length of an outline. */
+  readonly farOf: (outline: string) => number
   readonly drawn: (making: Making) => { readonly width: number; readonly height: number }
 }
 
@@ -190,9 +198,10 @@ function frameOf(given: ReadonlyMap<string, string>): Frame | undefined {
   if (across < 1 || down < 1 || Math.max(across / down, down / across, width / height, height / width) > 8) {
     return undefined
   }
-  // Up to a hundred to a thousand times the drawing's own size: a curve's cost grows with its root.
-  const digits = String(Math.floor(Math.max(across, down))).length + 2
-  const great = new RegExp(`(?<![.\\d])\\d{${digits + 1}}|[\\d.][eE][-+\\d]`)
+  // By their digits, as reading each number would take long.
+  const digits = String(Math.floor(Math.max(across, down))).length
+  const great = new RegExp(`(?<![.\\d])\\d{${digits + 3}}|[\\d.][eE][-+\\d]`)
+  const far = new RegExp(`(?<![.\\d])\\d{${digits + 1},}`, 'g')
   return {
     isPlain(key, value) {
       if (key === 'd' || key === 'points') return !great.test(value) && !/[tT]/.test(value)
@@ -204,6 +213,11 @@ function frameOf(given: ReadonlyMap<string, string>): Frame | undefined {
       )
         return true
       return !great.test(value)
+    },
+    farOf(outline) {
+      let length = 0
+      for (const [number] of outline.matchAll(far)) length += number.length > digits + 1 ? 2 * FAR : FAR
+      return length
     },
     drawn(making) {
       const own = { width, height }

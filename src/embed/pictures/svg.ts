@@ -7,8 +7,8 @@ import { capital, firstBytes, type ImageSource } from './imageSource.ts'
 const LARGEST_SVG = 2 ** 21
 
 const HEAD = 4096
-/** Starts of what librsvg reads: a tag behind any number of spaces, also compressed or in UTF-16. */
-const START = /^(?:(?:\xef\xbb\xbf)?\s*(?:<|$)|\x1f\x8b|\xff\xfe|\xfe\xff|\0<)/
+/** Starts of what librsvg reads, but for compressed ones: a tag behind any number of spaces, also in UTF-16. */
+const START = /^(?:(?:\xef\xbb\xbf)?\s*(?:<|$)|\xff\xfe|\xfe\xff|\0<)/
 /** The tag that libvips looks for, wherever it stands: in a comment, too. */
 const TAG = /<\0?s\0?v\0?g/i
 
@@ -22,9 +22,10 @@ export async function svgOf({ name, data }: ImageSource): Promise<Uint8Array | u
   if (typeof data !== 'string' && !(data instanceof Uint8Array)) return undefined
   // A file that cannot be read shows when it is decoded.
   const head = await firstBytes({ name, data }, HEAD).catch(() => undefined)
-  if (!head || !START.test(latin(head))) return undefined
+  if (!head) return undefined
+  const isGzip = head[0] === 0x1f && head[1] === 0x8b
+  if (!isGzip && !START.test(latin(head))) return undefined
   const size = typeof data === 'string' ? ((await stat(data).catch(() => undefined))?.size ?? 0) : data.length
-  const isGzip = head[0] === 0x1f
   if (size <= LARGEST_SVG) {
     const bytes = typeof data === 'string' ? await readFile(data) : data
     return isGzip || TAG.test(latin(bytes)) ? bytes : undefined

@@ -139,7 +139,8 @@ export class SvgProcess {
     try {
       child = forkFile(import.meta.url, 'svgChild')
     } catch (error) {
-      throw cannot((error as PipiloError).message, error)
+      const { message, hint = '' } = error as PipiloError
+      throw cannot(message.replace(` ${hint}`, ''), error)
     }
     this.#words = ''
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
