@@ -16,7 +16,8 @@ export function forkFile(beside: string, name: string): ChildProcess {
   const source = beside.endsWith('.ts')
   const entry = fileURLToPath(new URL(`./${name}.${source ? 'ts' : 'js'}`, beside))
   // Another program (Electron, a single binary) would start itself again.
-  if (!/^node/i.test(basename(process.execPath)) || 'pkg' in process) throw cannotStart('it is not Node')
+  if (!/^node(?:js)?[\d.-]*(?:\.exe)?$/i.test(basename(process.execPath)) || 'pkg' in process)
+    throw cannotStart('it is not Node')
   try {
     return fork(entry, [], {
       // Flags of the caller's own program (`--inspect`, `--test`) are not for it.

@@ -180,7 +180,7 @@ function lengthOf(shape: Shape, named: ReadonlyMap<string, Shape | undefined>): 
 /** An SVG's own size, and bounds of what is in it. */
 interface Frame {
   readonly isPlain: (key: string, value: string) => boolean
-  /** What its far points add to the length of an outline. */
+  /** The length that far points add to an outline. */
   readonly farOf: (outline: string) => number
   readonly drawn: (making: Making) => { readonly width: number; readonly height: number }
 }

@@ -16,7 +16,7 @@ export interface SvgOrder {
   readonly memory: number
 }
 
-/** What the child says: `ready` once; to an order `made` and its parts, `failed` (the picture is at fault), `broken`, or `memory`. */
+/** The child's messages: `ready` once; to an order `made` and its parts, `failed` (the picture is at fault), `broken`, or `memory`. */
 export type FromSvgChild =
   | { readonly kind: 'ready' | 'memory' }
   | { readonly kind: 'made'; readonly length: number; readonly shape?: Omit<RawImage, 'data'> }
@@ -123,7 +123,7 @@ export class SvgProcess {
         )
       },
     )
-    // What cannot be sent as the child has ended is told by its end.
+    // An order that cannot be sent as the child has ended is told by its end.
     child.send(order, () => {})
     return reply
   }
