@@ -41,7 +41,7 @@ describe('SQL of a filter', () => {
       ],
       columns,
     )
-    expect(sql).toBe("(s_name IN ('O''Hara\\')) AND n_year >= 2.02e+3")
+    expect(sql).toBe("s_name IN ('O''Hara\\') AND n_year >= 2.02e+3")
   })
 
   it('is decided without the database where no column exists', () => {
@@ -178,5 +178,34 @@ describe('filters in LanceDB', () => {
       }),
       { numRuns: 400 },
     )
+  })
+
+  it('have as many conditions as a caller likes', async () => {
+    const many = Array.from({ length: 5000 }, (_, i) => ({ a: i }))
+    for (const conditions of [{ or: many }, { not: { or: many } }] as Filter[]) {
+      const hits = await collection.search([1, 1], { k: rows.length, filter: conditions })
+      const expected = rows.flatMap((metadata, i) => (matches(conditions, metadata) ? [`${i}`] : []))
+      expect(hits.map((hit) => hit.id).sort()).toEqual(expected.sort())
+    }
+  })
+
+  it('lie as deep within each other as the parser of SQL takes, and are else refused', async () => {
+    const deep = (wrap: (inner: object) => object): Filter => {
+      let inner: object = { a: 1 }
+      for (let i = 0; i < 32; i++) inner = wrap(inner)
+      return inner as Filter
+    }
+    for (const conditions of [deep((or) => ({ or: [or, { a: 5 }] })), deep((not) => ({ not }))]) {
+      const hits = await collection.search([1, 1], { k: rows.length, filter: conditions })
+      expect(hits.length).toBe(rows.filter((metadata) => matches(conditions, metadata)).length)
+    }
+    const both = deep((or) => ({ or: [{ or: [or], a: 5 }, { a: 1 }] }))
+    const search = collection.search([1, 1], { filter: { not: { or: [both, both] } } })
+    await expect(search).rejects.toMatchObject({ code: 'OPTION_INVALID' })
+    const mixed = deep((or) => ({ a: 5, or: [or, { a: 1 }] }))
+    await expect(collection.search([1, 1], { filter: mixed })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+    })
+    await expect(collection.delete(mixed)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
   })
 })

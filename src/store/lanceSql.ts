@@ -1,4 +1,5 @@
 // SQL conditions of LanceDB for filters and ids.
+import { PipiloError } from '../base/index.ts'
 import type { Predicate } from './filter.ts'
 import type { MetadataValue } from './types.ts'
 
@@ -56,25 +57,71 @@ const operator = { gt: '>', gte: '>=', lt: '<', lte: '<=' } as const
 /**
  * A filter as SQL over the columns that exist, with the meaning of `matches`; `true` or `false` when no row's columns
  * need to be looked at.
+ *
+ * @throws `OPTION_INVALID` for more filters within each other than the SQL parser takes
  */
 export function toSql(predicates: readonly Predicate[], columns: ReadonlySet<string>): string | boolean {
+  const terms = termsOf(predicates, columns)
+  if (typeof terms === 'boolean') return terms
+  const sql = joined(terms, 'AND')
+  if (nesting(sql) <= NESTED) return sql
+  throw new PipiloError('OPTION_INVALID', 'A filter has too many filters within each other.', {
+    hint: 'Write fewer "or" and "not" within each other; { in: [...] } stands for many values of a field.',
+  })
+}
+
+/** Terms that stand beside each other without parentheses, and parentheses within each other that LanceDB's parser takes: it has 45. */
+const BESIDE = 4
+const NESTED = 44
+
+/**
+ * Terms joined by an operator, as a tree of few levels. A chain of as many terms as a caller likes is as deep for an SQL engine, which walks down
+ * it until the stack, and with it the process, ends: 800 terms are enough.
+ */
+function joined(terms: readonly string[], word: 'AND' | 'OR'): string {
+  if (terms.length <= BESIDE) return terms.join(` ${word} `)
+  let size = 1
+  while (size * BESIDE < terms.length) size *= BESIDE
+  const groups = Array.from({ length: Math.ceil(terms.length / size) }, (_, i) =>
+    grouped(terms.slice(i * size, (i + 1) * size), word),
+  )
+  return groups.join(` ${word} `)
+}
+
+const grouped = (terms: readonly string[], word: 'AND' | 'OR'): string =>
+  terms.length === 1 ? terms[0]! : `(${joined(terms, word)})`
+
+/** The most parentheses of SQL that are open at a place, but for those of strings. */
+function nesting(sql: string): number {
+  let [open, most, isString] = [0, 0, false]
+  for (const character of sql) {
+    if (character === "'") isString = !isString
+    else if (isString) continue
+    else if (character === '(') most = Math.max(most, ++open)
+    else if (character === ')') open--
+  }
+  return most
+}
+
+/** Terms of which all have to hold. Each can stand between AND and OR as it is. */
+function termsOf(predicates: readonly Predicate[], columns: ReadonlySet<string>): string[] | boolean {
   const terms: string[] = []
   for (const predicate of predicates) {
     const term = translate(predicate, columns)
     if (term === false) return false
     if (term !== true) terms.push(term)
   }
-  return terms.length === 0 || terms.join(' AND ')
+  return terms.length === 0 || terms
 }
 
 function translate(predicate: Predicate, columns: ReadonlySet<string>): string | boolean {
-  if (predicate.op === 'or') return either(predicate.any.map((all) => toSql(all, columns)))
-  if (predicate.op === 'not') return negation(toSql(predicate.all, columns))
+  if (predicate.op === 'or') return either(predicate.any.map((all) => termsOf(all, columns)))
+  if (predicate.op === 'not') return negation(termsOf(predicate.all, columns))
   const { key } = predicate
   if (predicate.op === 'in') return isIn(key, predicate.values, columns)
   if (predicate.op === 'eq' || predicate.op === 'ne') {
     const equal = isIn(key, [predicate.value], columns)
-    return predicate.op === 'eq' ? equal : negation(equal)
+    return predicate.op === 'eq' ? equal : negation(typeof equal === 'string' ? [equal] : equal)
   }
   const column = columnName(kindOf(predicate.value), key)
   if (!columns.has(column)) return false
@@ -83,15 +130,15 @@ function translate(predicate: Predicate, columns: ReadonlySet<string>): string |
   return `${column} ${operator[predicate.op]} ${literal(predicate.value)}`
 }
 
-function either(terms: readonly (string | boolean)[]): string | boolean {
-  if (terms.includes(true)) return true
-  const open = terms.filter((term) => term !== false)
-  return open.length > 0 && `(${open.map((term) => `(${term})`).join(' OR ')})`
+function either(all: readonly (string[] | boolean)[]): string | boolean {
+  if (all.includes(true)) return true
+  const open = all.filter((terms) => typeof terms !== 'boolean').map((terms) => grouped(terms, 'AND'))
+  return open.length > 0 && grouped(open, 'OR')
 }
 
 /** A comparison with null is neither true nor false for SQL; for us it does not hold, so that its negation does. */
-const negation = (term: string | boolean): string | boolean =>
-  typeof term === 'boolean' ? !term : `(${term}) IS NOT TRUE`
+const negation = (terms: readonly string[] | boolean): string | boolean =>
+  typeof terms === 'boolean' ? !terms : `(${joined(terms, 'AND')}) IS NOT TRUE`
 
 function isIn(key: string, values: readonly MetadataValue[], columns: ReadonlySet<string>): string | boolean {
   const terms: string[] = []
@@ -104,7 +151,12 @@ function isIn(key: string, values: readonly MetadataValue[], columns: ReadonlySe
   if (values.includes(null)) {
     const present = withValues.map((kind) => columnName(kind, key)).filter((c) => columns.has(c))
     if (present.length === 0) return true
-    terms.push(`(${present.map((column) => `${column} IS NULL`).join(' AND ')})`)
+    terms.push(
+      grouped(
+        present.map((column) => `${column} IS NULL`),
+        'AND',
+      ),
+    )
   }
-  return terms.length > 0 && `(${terms.join(' OR ')})`
+  return terms.length > 0 && grouped(terms, 'OR')
 }
