@@ -80,7 +80,7 @@ export interface ServeOptions {
   readonly signal?: AbortSignal
 }
 
-/** What `serve` makes of its options: checked, with the defaults. */
+/** Settings that `serve` makes of its options: checked, with the defaults. */
 export interface ServeSettings extends ServeOptions {
   readonly db: string
   readonly host: string

@@ -1,4 +1,4 @@
-// Which collections can be asked what: a query that one cannot answer is not sent to it.
+// Collections and what they can be asked: a query that one cannot answer is not sent to it.
 import type { Field, Listed, Query } from './api.ts'
 import type { State } from './state.ts'
 

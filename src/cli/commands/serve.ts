@@ -148,7 +148,7 @@ export const serveCommand = command({
         ),
     })
     const names = models.map(({ name }) => name)
-    // Who was stopped while it started serves nothing that one could tell of.
+    // A server that was stopped while it started is at no address.
     if (!terminal.signal.aborted)
       await terminal.out(
         args.json
