@@ -105,8 +105,7 @@ it('Reading takes no longer than the text is long', () => {
     `<svg viewBox="0 0 9 9"><g transform="${'a('.repeat(30_000)}"/></svg>`,
     `<svg viewBox="0 0 9 9"><g style="${'a:'.repeat(30_000)}"/></svg>`,
   ]) {
-    const start = performance.now()
-    is(text)
-    expect(performance.now() - start).toBeLessThan(1000)
+    // In quadratic time each would take minutes.
+    expect(is(text)).toBe(false)
   }
 })
