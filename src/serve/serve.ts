@@ -74,7 +74,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
   if (!local && keys.length === 0 && !options.anyone) {
     throw new PipiloError('OPTION_INVALID', `Others reach ${host}, and there is no key.`, {
       input: 'keys',
-      hint: 'Give keys (--key-file, or PIPILO_KEYS), or say that anyone may ask (--anyone).',
+      hint: 'Give keys, or say that anyone may ask (anyone).',
     })
   }
   const traces = await tracing(options.traces === true)
