@@ -24,7 +24,7 @@ const foreign =
   /(?:^|\s)--?\w|\w\(|=>|\b(?:maxPixels|onError|chunk|embedder|Float32Array|Uint8Array|npm|import|cwd|tokenizer beside|pipilo \w+)\b/
 
 /** The error's sentence with its hint as a client of HTTP can follow it, or without. */
-export function wordsForHttp({ message, hint }: PipiloError): string {
+export function wordsForHttp({ message, hint }: Pick<PipiloError, 'message' | 'hint'>): string {
   if (hint === undefined || !message.endsWith(hint)) return message
   const sentence = message.slice(0, message.length - hint.length).trimEnd()
   let told = hint
