@@ -101,6 +101,35 @@ describe('what is refused', () => {
     expect(await raw(server.port, endless())).toMatch(/^HTTP\/1.1 413 /)
   })
 
+  it('are bodies of so many values, or parts, that each would become something larger', async () => {
+    for (const body of [
+      `{"rows":[${'{},'.repeat(300_000)}{}]}`,
+      `{"model":"${model}","input":[${'1,'.repeat(300_000)}1]}`,
+    ]) {
+      const { status, body: answer } = await server.post('/v1/embeddings', body)
+      expect([status, answer.error.code]).toEqual([413, 'body_too_large'])
+    }
+    const form = (parts: string) =>
+      fetch(`${server.url}/v1/embeddings`, {
+        method: 'POST',
+        headers: { 'content-type': 'multipart/form-data; boundary=x' },
+        body: `${parts}--x--\r\n`,
+      })
+    const part = (name: string, value: string) =>
+      `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+    expect((await form(part('a', '').repeat(11_000))).status).toBe(413)
+    const begun = performance.now()
+    for (const json of [`"${'a'.repeat(900_000)}"`, '[1, 2]', 'null', '5'])
+      expect((await form(part('json', json))).status).toBe(400)
+    expect(performance.now() - begun).toBeLessThan(1000)
+    expect((await form(part('json', JSON.stringify({ model, input: 'owl' })))).status).toBe(200)
+  })
+
+  it('are names of layers without end, which would be kept', async () => {
+    const { status, body } = await server.post('/v1/embeddings', { model, input: 'a', tap: 'x'.repeat(600) })
+    expect([status, body.error.param]).toEqual([400, 'tap'])
+  })
+
   it('is a picture of 60,000 × 60,000, before it is decoded', async () => {
     const { status, body } = await server.post('/v1/embeddings', {
       model: 'mobilenet-v2-whitened',
@@ -284,6 +313,21 @@ describe('a server', () => {
     expect(stopping.errors).toEqual([])
   })
 
+  it('waits for no connection that has asked for nothing when it is stopped', async () => {
+    const stopping = await testServer({ models: [model] })
+    const sockets = ['', 'GET /health HTTP/1.1\r\n'].map((begun) => {
+      const socket = connectSocket(stopping.port, '127.0.0.1')
+      socket.on('error', () => {})
+      socket.write(begun)
+      return socket
+    })
+    expect((await stopping.get('/health')).status).toBe(200)
+    const begun = performance.now()
+    await stopping.close()
+    expect(performance.now() - begun).toBeLessThan(5000)
+    for (const socket of sockets) socket.destroy()
+  })
+
   it('gives up work whose time is over, and bodies that do not come', async () => {
     const hasty = await testServer({ models: [model], limits: { seconds: 1 } })
     try {
@@ -319,6 +363,12 @@ describe('a server', () => {
       truncate: true,
     })
     expect([status, body.code]).toEqual([413, 'answer_too_large'])
+    // Words before every text are read with each.
+    const prompted = await server.post('/embed_all', {
+      inputs: Array(1000).fill('owl'),
+      prompt: 'A towhee sings in the brush. '.repeat(20),
+    })
+    expect([prompted.status, prompted.body.code]).toEqual([413, 'answer_too_large'])
   })
 
   it('traces requests by what OpenTelemetry’s interface is given', async () => {

@@ -1,7 +1,7 @@
 // Starts a server and stops it.
 
-import type { Server as HttpServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createAdaptorServer } from '@hono/node-server'
 import { cacheFolder } from '../base/files/index.ts'
@@ -164,6 +164,13 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
       maxHeaderSize: 16_384,
     },
   }) as HttpServer
+  // Connections that have asked for nothing: browsers make some ahead, and node does not count them as idle.
+  const silent = new Set<Socket>()
+  http.on('connection', (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
+  http.on('request', ({ socket }: IncomingMessage) => silent.delete(socket))
   // A client that reads nothing of an answer for so long has left.
   http.setTimeout(Math.max(60_000, 2 * limits.seconds * 1000))
   try {
@@ -178,7 +185,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     closed ??= (async () => {
       closing = true
       await jobs.close()
-      await drain(http, seconds * 1000)
+      await drain(http, silent, seconds * 1000)
       await collections.close()
       await table.close()
       await cache?.close()
@@ -232,9 +239,10 @@ function listen(http: HttpServer, host: string, port: number): Promise<void> {
 }
 
 /** Waits for the answers under way; connections that are left after the time are cut. */
-async function drain(http: HttpServer, milliseconds: number): Promise<void> {
+async function drain(http: HttpServer, silent: Iterable<Socket>, milliseconds: number): Promise<void> {
   const ended = new Promise<void>((resolve) => http.close(() => resolve()))
   http.closeIdleConnections()
+  for (const socket of silent) socket.destroy()
   const late = setTimeout(() => http.closeAllConnections(), milliseconds)
   await ended
   clearTimeout(late)

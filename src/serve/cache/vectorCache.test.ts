@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { AnyInput, EmbedResult } from '../../embed/index.ts'
 import type { Opened } from '../models/modelTable.ts'
 import { VectorCache } from './vectorCache.ts'
@@ -95,5 +95,27 @@ describe('the cache', () => {
     const sizes = readdirSync(folder).map((name) => statSync(join(folder, name)).size)
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(8192 + 1024)
     expect(sizes.length).toBeGreaterThan(5)
+  })
+
+  it('leaves vectors of different lengths to the embedder', async () => {
+    const cache = cacheOf()
+    const refusal = new Error('different lengths')
+    const embed = async (texts: readonly AnyInput[]): Promise<EmbedResult> => {
+      const lengths = (texts as string[]).map((text) => text.length)
+      if (new Set(lengths).size > 1) throw refusal
+      const data = new Float32Array(lengths.length * lengths[0]!).fill(1)
+      const vectors = lengths.map((length, i) => data.subarray(i * length, (i + 1) * length))
+      return { vectors, data, dimensions: lengths[0]!, truncated: [], tokens: lengths, errors: [] }
+    }
+    const through = (texts: string[]) => cache.through(opened('flat'), texts, {}, embed)
+    await through(['owl'])
+    await vi.waitFor(async () => {
+      await through(['owl'])
+      expect(cache.hits).toBeGreaterThan(0)
+    })
+    await expect(through(['owl', 'heron'])).rejects.toBe(refusal)
+    await expect(through(['owl', 'it'])).rejects.toBe(refusal)
+    expect((await through(['heron'])).vectors[0]).toHaveLength(5)
+    await cache.close()
   })
 })

@@ -84,6 +84,8 @@ export class VectorCache {
     this.misses += missing.length
     const made = missing.length > 0 ? await embed(missing.map((i) => inputs[i]!)) : undefined
     const dimensions = made?.dimensions ?? found.find((kept) => kept)?.vector.length ?? embedder.dimensions
+    // Flattened texts are as long as they have tokens: the embedder says what of it.
+    if (found.some((kept) => kept && kept.vector.length !== dimensions)) return embed(inputs)
     const all = keys.map((key, i): Kept => {
       const kept = found[i]
       if (kept) return kept

@@ -66,6 +66,7 @@ describe('rows', () => {
     })
     expect([other.status, other.body.error.code]).toEqual([409, 'collection_mismatch'])
     expect((await upsert({ rows: [{ id: 'a', text: 'a' }], tap: 'hidden_states.3' })).status).toBe(409)
+    expect((await upsert({ rows: [{ id: 'a', text: 'a' }], normalize: false })).status).toBe(409)
     const short = await upsert({ rows: [{ id: 'a', vector: [1, 2] }] })
     expect([short.status, short.body.error.code]).toEqual([400, 'dimension_mismatch'])
     expect((await upsert({ rows: [{ id: 'a', image: dataUrl('bricks.jpg') }] })).status).toBe(400)
@@ -282,6 +283,17 @@ describe('uploaded files', () => {
     expect(JSON.stringify(data)).not.toContain(server.folder)
     const [best] = (await search('docs', { text: 'birdsong' })).body.hits
     expect(best.metadata).toMatchObject({ path: 'outside.md', text: expect.stringContaining('towhee') })
+  })
+
+  it('are refused where the name of one is that of a folder', async () => {
+    for (const files of [
+      { 'clash/a.txt': 'an owl', clash: 'a wren' },
+      { other: 'a wren', 'other/b.txt': 'an owl' },
+    ]) {
+      const { status, body } = await upload('clashes', files)
+      expect([status, body.error.code]).toEqual([409, 'name_invalid'])
+      expect(body.error.message).not.toContain(server.folder)
+    }
   })
 
   it("do not go into a collection of the server's own files: their ids would say where it keeps them", async () => {

@@ -9,7 +9,7 @@ import { isAborted, Refusal } from '../http/refusal.ts'
 import { type Call, type Route, route } from '../http/route.ts'
 import { fields, file, oneOrMore } from '../http/schema.ts'
 import { beyond, dimensions, picture, promptOf, readingOf } from '../interfaces/fields.ts'
-import { checkText } from '../interfaces/inputs.ts'
+import { checkText, picturesOf } from '../interfaces/inputs.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Services } from '../services.ts'
 import type { Collections, ServedQuery } from './collections.ts'
@@ -207,6 +207,7 @@ export function collectionRoutes(
       summary:
         'Inserts or replaces rows by their ids; texts and pictures are embedded by the collection’s model',
       works: true,
+      vectors: true,
       body: upsertRequest,
       answer: z.object({ upserted: z.int() }),
       async run({ body, params, client, signal, note }) {
@@ -257,14 +258,13 @@ export function collectionRoutes(
         async function vectorsOf(found: Collection): Promise<(Float32Array | number[])[]> {
           const all: (Float32Array | number[])[] = rows.map((row) => row.vector ?? [])
           const prompt = promptOf(body)
+          const picture = picturesOf(services, signal)
           for (const kind of ['text', 'image'] as const) {
             const places = rows.flatMap((row, i) => (row[kind] === undefined ? [] : [i]))
             if (places.length === 0) continue
             const inputs = await Promise.all(
               places.map((i) =>
-                kind === 'text'
-                  ? rows[i]!.text!
-                  : services.picture(rows[i]!.image!, `The picture of row ${i}`, signal),
+                kind === 'text' ? rows[i]!.text! : picture(rows[i]!.image!, `The picture of row ${i}`),
               ),
             )
             const embedded = await collections.embed(found, inputs, kind, { client, signal }, { prompt })
@@ -409,6 +409,7 @@ export function collectionRoutes(
               `The collection ${own} was made of the server's own files: upload into another.`,
             )
           const folder = folderOf(own)
+          jobs.check()
           const paths = await keepFiles(folder, body.files)
           note({ collection: own, files: paths.length })
           return jobs.start(own, (job) =>
@@ -459,7 +460,7 @@ export function collectionRoutes(
     length: number | undefined,
     takes: 'text' | 'image',
   ): Promise<Collection> {
-    const named = body.model !== undefined || body.tap !== undefined || body.pool !== undefined
+    const named = [body.model, body.tap, body.pool, body.normalize].some((given) => given !== undefined)
     if (!named && (await collections.has(own))) return collections.get(own)
     if (!named && length !== undefined) return collections.ofLength(own, length)
     return collections.of(own, table.find(body.model, takes), readingOf(body))

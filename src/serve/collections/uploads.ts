@@ -1,8 +1,11 @@
 // Files that clients have uploaded, below a folder of the server's own and under names that lead nowhere else.
-import { realpath, rename, writeFile } from 'node:fs/promises'
+import { realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve, sep } from 'node:path'
 import { fileError, makeFolder, temporaryName } from '../../base/files/index.ts'
 import { Refusal } from '../http/refusal.ts'
+
+/** Codes of the system for a folder where a file should be, and the other way round. */
+const clashes = ['ENOTDIR', 'EISDIR', 'EEXIST', 'ENOTEMPTY']
 
 /** A file of a form. */
 export interface Uploaded {
@@ -49,17 +52,31 @@ export function safePath(name: string): string {
   return path
 }
 
-/** Writes files, each under a temporary name first. @returns their paths, absolute */
+/**
+ * Writes files, each under a temporary name first.
+ *
+ * @returns their paths, absolute
+ * @throws Refusal 409 where a name is that of a folder, or below that of a file
+ */
 export async function keepFiles(folder: string, files: readonly Uploaded[]): Promise<string[]> {
   const paths: string[] = []
   for (const { name, bytes } of files) {
     const path = join(folder, safePath(name))
-    await makeFolder(dirname(path))
     const temporary = temporaryName(path)
     try {
+      await makeFolder(dirname(path))
       await writeFile(temporary, bytes, { flag: 'wx' })
       await rename(temporary, path)
     } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {})
+      const { code, cause } = error as NodeJS.ErrnoException
+      if (clashes.includes(code ?? '') || clashes.includes((cause as NodeJS.ErrnoException)?.code ?? ''))
+        throw new Refusal(
+          409,
+          'name_invalid',
+          `A file cannot be called ${JSON.stringify(name.slice(0, 80))}: a folder has this name, or a file that of its folder.`,
+          { field: 'files' },
+        )
       throw fileError(error, path, 'write')
     }
     paths.push(path)

@@ -144,7 +144,12 @@ async function answer(
             route.body,
             await bodyOf(
               incoming,
-              { bytes, patience: options.patience / 2, most: BODIES * options.bytes },
+              {
+                bytes,
+                patience: options.patience / 2,
+                most: BODIES * options.bytes,
+                vectors: route.vectors ?? false,
+              },
               held,
             ),
             'body',
@@ -245,21 +250,25 @@ const clientOf = ({ socket }: IncomingMessage, key: number | undefined): string 
 
 async function bodyOf(
   incoming: IncomingMessage,
-  { most, ...limits }: { bytes: number; patience: number; most: number },
+  { most, vectors, ...limits }: { bytes: number; patience: number; most: number; vectors: boolean },
   held: { bytes: number },
 ): Promise<unknown> {
-  const announced = declaredLength(incoming) || Math.min(limits.bytes, 2 ** 20)
-  if (held.bytes > 0 && held.bytes + announced > most) {
-    throw new Refusal(429, 'rate_limit_exceeded', 'Too many bodies are being read.', {
-      retryAfter: 1,
-      closes: true,
-    })
+  let own = 0
+  // Each part counts when it comes: a body may not say how long it is, and one that only says it keeps nobody else out.
+  const hold = (bytes: number) => {
+    if (held.bytes > own && held.bytes + bytes - own > most) {
+      throw new Refusal(429, 'rate_limit_exceeded', 'Too many bodies are being read.', {
+        retryAfter: 1,
+        closes: true,
+      })
+    }
+    held.bytes += bytes - own
+    own = bytes
   }
-  held.bytes += announced
   try {
-    return await parseBody(await readBody(incoming, limits), incoming.headers)
+    return await parseBody(await readBody(incoming, { ...limits, hold }), incoming.headers, vectors)
   } finally {
-    held.bytes -= announced
+    held.bytes -= own
   }
 }
 

@@ -1,12 +1,15 @@
 // Reads the bodies of requests: within a limit of bytes and of time, as JSON or as a form.
 import type { IncomingMessage } from 'node:http'
 import { Refusal } from './refusal.ts'
+import { hasMoreValues } from './values.ts'
 
 /** Bounds of one body. */
 export interface BodyLimits {
   readonly bytes: number
   /** Milliseconds until it has to be there: who sends slowly holds nobody up, but is not waited for without end either. */
   readonly patience: number
+  /** Told of the bytes that have come so far. @throws Refusal when there is no room for them beside those of others */
+  readonly hold: (bytes: number) => void
 }
 
 /** Files of a form, as bytes, and its other fields. */
@@ -17,7 +20,10 @@ export type Fields = Record<string, unknown>
  *
  * @throws Refusal 413, 408, 400
  */
-export async function readBody(incoming: IncomingMessage, { bytes, patience }: BodyLimits): Promise<Buffer> {
+export async function readBody(
+  incoming: IncomingMessage,
+  { bytes, patience, hold }: BodyLimits,
+): Promise<Buffer> {
   const tooLong = () =>
     new Refusal(
       413,
@@ -40,8 +46,13 @@ export async function readBody(incoming: IncomingMessage, { bytes, patience }: B
     }, patience)
     const take = (chunk: Buffer) => {
       size += chunk.length
-      if (size > bytes) end(tooLong())
-      else chunks.push(chunk)
+      if (size > bytes) return end(tooLong())
+      try {
+        hold(size)
+      } catch (error) {
+        return end(error as Refusal)
+      }
+      chunks.push(chunk)
     }
     const done = () => end()
     const gone = () =>
@@ -66,13 +77,24 @@ export function declaredLength(incoming: IncomingMessage): number {
   return Number.isFinite(length) ? length : 0
 }
 
-/** @throws Refusal 400 for what is no JSON, 415 for another type of content */
-export async function parseBody(body: Buffer, headers: IncomingMessage['headers']): Promise<unknown> {
+/** Values of a body, keys among them, and parts of a form. */
+const VALUES = 2 ** 18
+const PARTS = 10_000
+
+/**
+ * @param vectors the body may hold many numbers
+ * @throws Refusal 400 for what is no JSON, 413 for more values than are taken at a time, 415 for another type of content
+ */
+export async function parseBody(
+  body: Buffer,
+  headers: IncomingMessage['headers'],
+  vectors: boolean,
+): Promise<unknown> {
   if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity') {
     throw new Refusal(415, 'encoding_unsupported', 'Bodies are read as they are: without a content-encoding.')
   }
   const type = (headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
-  if (type === 'multipart/form-data') return formOf(body, headers['content-type']!)
+  if (type === 'multipart/form-data') return formOf(body, headers['content-type']!, vectors)
   // Pages of other origins can send text and forms without asking; JSON they cannot.
   if (type !== 'application/json' && !type.endsWith('+json')) {
     throw new Refusal(
@@ -81,11 +103,7 @@ export async function parseBody(body: Buffer, headers: IncomingMessage['headers'
       `The body's content-type is ${type === '' ? 'missing' : JSON.stringify(type)}; it has to be application/json or multipart/form-data.`,
     )
   }
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    throw new Refusal(400, 'json_invalid', 'The body is not valid JSON.')
-  }
+  return parsed(body, vectors, 'The body')
 }
 
 /** Fields that hold lists also where a form has one of them. */
@@ -109,7 +127,8 @@ export const forms = [
 ].join(' ')
 
 /** A form's fields: files as bytes, `json` as further fields, and numbers, truths and JSON where a field holds no text. */
-async function formOf(body: Buffer, type: string): Promise<Fields> {
+async function formOf(body: Buffer, type: string, vectors: boolean): Promise<Fields> {
+  checkParts(body, type)
   const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } })
     .formData()
     .catch(() => {
@@ -121,28 +140,50 @@ async function formOf(body: Buffer, type: string): Promise<Fields> {
   const entries = [...form.entries()].sort(([a], [b]) => Number(a.includes('.')) - Number(b.includes('.')))
   for (const [path, value] of entries) {
     const name = path.replaceAll(/\.\d+(?=\.|$)/g, '')
-    if (path === 'json' && typeof value === 'string') Object.assign(fields, parsed(value))
-    else if (typeof value === 'string') add(fields, path, name, read(name, value))
+    if (path === 'json' && typeof value === 'string') {
+      const more = parsed(Buffer.from(value), vectors, 'The form’s field json')
+      // A text is an object of letters: each would become a field.
+      if (typeof more !== 'object' || more === null || Array.isArray(more))
+        throw new Refusal(400, 'invalid_request', 'json: a form’s field json holds an object of fields', {
+          field: 'json',
+        })
+      Object.assign(fields, more)
+    } else if (typeof value === 'string') add(fields, path, name, read(name, value, vectors))
     else add(fields, path, name, { name: value.name, bytes: new Uint8Array(await value.arrayBuffer()) })
   }
   return fields
 }
 
 /** The value that a field's text stands for. */
-function read(name: string, text: string): unknown {
+function read(name: string, text: string, vectors: boolean): unknown {
+  const json = () => parsed(Buffer.from(text), vectors, 'A field of the form')
   // Of one interface a query is a text, of another an object.
   if (texts.has(name) || (name === 'query' && !/^\{.*\}$/s.test(text))) return text
-  if (lettered.has(name)) return /^\[.*\]$/s.test(text) ? parsed(text) : text
-  return plain.test(text) ? parsed(text) : text
+  if (lettered.has(name)) return /^\[.*\]$/s.test(text) ? json() : text
+  return plain.test(text) ? json() : text
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Refusal(400, 'json_invalid', 'A field of the form is not valid JSON.')
+/** Refuses a form of more parts than are taken, before each becomes an object. */
+function checkParts(body: Buffer, type: string): void {
+  const [, quoted, plainly] = /boundary=(?:"([^"]+)"|([^\s;]+))/i.exec(type) ?? []
+  const boundary = `--${quoted ?? plainly ?? ''}`
+  let count = 0
+  for (let at = body.indexOf(boundary); at >= 0; at = body.indexOf(boundary, at + boundary.length)) {
+    if (++count > PARTS + 1) throw tooMany('The form', PARTS, 'parts')
   }
 }
+
+function parsed(json: Buffer, vectors: boolean, what: string): unknown {
+  if (hasMoreValues(json, VALUES, vectors)) throw tooMany(what, VALUES, 'values')
+  try {
+    return JSON.parse(json.toString('utf8'))
+  } catch {
+    throw new Refusal(400, 'json_invalid', `${what} is not valid JSON.`)
+  }
+}
+
+const tooMany = (what: string, most: number, things: string) =>
+  new Refusal(413, 'body_too_large', `${what} holds more than ${most.toLocaleString('en')} ${things}.`)
 
 /** @param name the path without its numbers */
 function add(fields: Fields, path: string, name: string, value: unknown): void {

@@ -17,10 +17,13 @@ export type PictureField = z.infer<typeof picture>
 
 const poolings = ['cls', 'mean', 'max', 'last', 'none', 'flatten'] as const
 
+/** Names of layers are kept with what came of them, also of those that do not exist. */
+const layer = z.string().min(1).max(512)
+
 /** Fields beyond an interface's own. */
 export const beyond = {
   tap: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(8)])
+    .union([layer, z.array(layer).min(1).max(8)])
     .optional()
     .meta({
       description: 'Layer, or layers, whose values are the embedding. Default: as the model is served',

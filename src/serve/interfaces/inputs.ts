@@ -1,5 +1,6 @@
 // Inputs of requests, counted and made into items.
 
+import { Turns } from '../../base/index.ts'
 import { Refusal } from '../http/refusal.ts'
 import type { Item } from '../models/items.ts'
 import type { Services } from '../services.ts'
@@ -12,6 +13,39 @@ export type InputField =
   | { readonly image: PictureField }
   | Exclude<PictureField, string>
 
+/** Pictures of a request that are fetched at a time. */
+const AT_A_TIME = 8
+
+/**
+ * Gives the pictures of one request: some at a time, and together no more bytes than a body may have. URLs are short, and each may stand for a
+ * large file.
+ *
+ * @throws Refusal 400 for those that cannot be had, 413 past the limit
+ */
+export function picturesOf(
+  { limits, picture }: Pick<Services, 'limits' | 'picture'>,
+  signal: AbortSignal,
+): (given: PictureField, label: string) => Promise<Uint8Array> {
+  const turns = new Turns(AT_A_TIME)
+  let bytes = 0
+  const check = () => {
+    if (bytes <= limits.body) return
+    throw new Refusal(
+      413,
+      'body_too_large',
+      `The request's pictures have more than ${limits.body.toLocaleString('en')} bytes together.`,
+    )
+  }
+  return (given, label) =>
+    turns.run(async () => {
+      check()
+      const found = await picture(given, label, signal)
+      bytes += found.length
+      check()
+      return found
+    })
+}
+
 /**
  * Items of a request's inputs.
  *
@@ -22,11 +56,12 @@ export type InputField =
 export async function itemsOf(
   inputs: readonly InputField[],
   field: string,
-  { limits, picture }: Pick<Services, 'limits' | 'picture'>,
+  services: Pick<Services, 'limits' | 'picture'>,
   signal: AbortSignal,
   asPicture = usualPicture,
 ): Promise<Item[]> {
-  checkNumber(inputs.length, field, limits.inputs)
+  checkNumber(inputs.length, field, services.limits.inputs)
+  const picture = picturesOf(services, signal)
   return Promise.all(
     inputs.map(async (input, i): Promise<Item> => {
       const text = typeof input === 'string' ? input : 'text' in input ? input.text : undefined
@@ -36,7 +71,7 @@ export async function itemsOf(
         return { text }
       }
       const given = input as Exclude<InputField, string | { readonly text: string }>
-      return { image: await picture('image' in given ? given.image : given, `Input ${i}`, signal) }
+      return { image: await picture('image' in given ? given.image : given, `Input ${i}`) }
     }),
   )
 }
@@ -49,7 +84,7 @@ const usualPicture = '{ "image": "data:image/…" }'
  * @throws Refusal 400
  */
 export function checkText(text: string, label: string, field: string, asPicture = usualPicture): void {
-  if (!/^\s*data:image\/[\w.+-]+(?:\s*;[\w.+=-]*)*,/i.test(text)) return
+  if (!/^\s*data:image\/[\w.+-]+(?:\s*;[\w.+=-]*)*,/i.test(text.slice(0, 256))) return
   throw new Refusal(
     400,
     'invalid_request',

@@ -58,5 +58,6 @@ describe('jobs', () => {
     first.end()
     await jobs.close()
     expect(jobs.get(first.id)).toMatchObject({ state: 'done', report: 'all' })
+    expect(() => jobs.start('notes', async () => {})).toThrow('being stopped')
   })
 })

@@ -43,6 +43,7 @@ export class Jobs {
   readonly #turns = new Turns(1)
   readonly #jobs = new Map<string, Job>()
   readonly #running = new Set<Promise<void>>()
+  #closed = false
 
   /** @param most that run or wait */
   constructor(most: number, onError: (error: unknown, request: string) => void) {
@@ -55,10 +56,19 @@ export class Jobs {
     return this.#running.size
   }
 
+  /** @throws Refusal 429 where no more are taken, 503 when the server is being stopped */
+  check(): void {
+    if (this.#closed) throw new Refusal(503, 'closing', 'The server is being stopped.', { retryAfter: 5 })
+    if (this.#running.size < this.#most) return
+    throw new Refusal(429, 'rate_limit_exceeded', `${this.#most} jobs run or wait, and no more are taken.`, {
+      retryAfter: 10,
+    })
+  }
+
   /**
    * Begins a job when those before it have ended.
    *
-   * @throws Refusal 429
+   * @throws Refusal 429, 503
    */
   start(
     collection: string,
@@ -68,14 +78,7 @@ export class Jobs {
       report: (progress: JobProgress) => void
     }) => Promise<unknown>,
   ): JobState {
-    if (this.#running.size >= this.#most) {
-      throw new Refusal(
-        429,
-        'rate_limit_exceeded',
-        `${this.#most} jobs run or wait, and no more are taken.`,
-        { retryAfter: 10 },
-      )
-    }
+    this.check()
     const id = randomUUID()
     const progress = { done: 0, indexed: 0, unchanged: 0, skipped: 0 }
     const job: Job = {
@@ -141,8 +144,9 @@ export class Jobs {
     return () => void listeners.delete(listener)
   }
 
-  /** Stops all, and waits for their ends. */
+  /** Stops all, and waits for their ends. Requests under way begin no more. */
   async close(): Promise<void> {
+    this.#closed = true
     for (const { stop } of this.#jobs.values()) stop.abort()
     await Promise.all(this.#running)
   }

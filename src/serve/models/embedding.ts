@@ -57,7 +57,7 @@ export class Embedding {
       const inputs = ids
         ? await tensorsOf(this.table, offered, opened, items)
         : items.map((item, i) => inputOf(opened, item, i))
-      checkSize(opened, inputs)
+      checkSize(opened, inputs, prompt)
       return this.run(opened, inputs, {
         client,
         signal,
@@ -112,7 +112,7 @@ export class Embedding {
     const { embedder } = opened
     const { onProgress: _, ...rest } = options
     const embed = async (some: readonly AnyInput[]) => {
-      const work = workOf(embedder, some)
+      const work = workOf(embedder, some, options.prompt)
       const asked = performance.now()
       return this.#queue.run(embedder, work, { client, signal, patient }, async () => {
         const begun = performance.now()
@@ -151,10 +151,10 @@ const NUMBERS = 2 ** 23
 const PICTURES = 32
 
 /** Refuses what would give more numbers than an answer holds. @throws Refusal 413 */
-function checkSize({ embedder }: Opened, inputs: readonly AnyInput[]): void {
+function checkSize({ embedder }: Opened, inputs: readonly AnyInput[], prompt: Prompt | undefined): void {
   const { pool, dimensions } = embedder
   if (pool !== 'none' && pool !== 'flatten') return
-  const { tokens, pixels } = workOf(embedder, inputs)
+  const { tokens, pixels } = workOf(embedder, inputs, prompt)
   if (tokens * dimensions <= NUMBERS && (pixels === 0 || inputs.length <= PICTURES)) return
   throw new Refusal(
     413,
@@ -173,8 +173,13 @@ const LETTERS = 4
 export function workOf(
   { recipe, modality }: Embedder<Float32Array | Matrix>,
   inputs: readonly AnyInput[],
+  prompt?: Prompt,
 ): Work {
   const { text, image } = recipe
+  // A name of a prompt that does not exist is refused later.
+  const before =
+    typeof prompt === 'object' ? prompt.text : prompt === undefined ? text?.prompt : text?.prompts[prompt]
+  const letters = before?.length ?? 0
   const most = text?.chunk ? Number.POSITIVE_INFINITY : (text?.maxLength ?? 512)
   const [height, width] = image?.size ?? [224, 224]
   let tokens = 0
@@ -182,7 +187,7 @@ export function workOf(
   for (const input of inputs) {
     const words =
       modality === 'text' ? input : typeof input === 'object' && 'text' in input ? input.text : undefined
-    if (typeof words === 'string') tokens += Math.min(most, Math.ceil(words.length / LETTERS) + 2)
+    if (typeof words === 'string') tokens += Math.min(most, Math.ceil((letters + words.length) / LETTERS) + 2)
     else if (modality === 'tensor') tokens += tensorLength(input)
     else pixels += height * width
   }

@@ -81,8 +81,8 @@ const PLAIN: Readonly<Record<string, () => (text: string) => string>> = {
 
 const ASCII = /^[\0-\x7f]*$/
 const SIGMA = /Σ/g
-/** A capital sigma at a word's end. */
-const FINAL_SIGMA = /(?<=\p{Cased}\p{Case_Ignorable}*)Σ(?!\p{Case_Ignorable}*\p{Cased})/gu
+const CASED = /\p{Cased}/u
+const CASE_IGNORABLE = /\p{Case_Ignorable}/u
 
 /** Lower case, letter by letter: a sigma at a word's end becomes σ, not ς. */
 function lower(text: string): string {
@@ -90,17 +90,50 @@ function lower(text: string): string {
 }
 
 function lowerWords(text: string): string {
-  return lower(text.replace(FINAL_SIGMA, 'ς'))
+  return lower(text.replace(SIGMA, (sigma, at: number) => (isFinal(text, at) ? 'ς' : sigma)))
 }
 
-/** A normal form, with the characters left as they are that the reference does not know. */
+/** True of a capital sigma at a word's end. Walked from each sigma: a pattern that looks behind does so from every character. */
+function isFinal(text: string, at: number): boolean {
+  let before = at
+  let letter: string
+  do {
+    if (before === 0) return false
+    // The code point that ends there: two units, where the last is the second half of a pair.
+    const pair = before > 1 ? text.codePointAt(before - 2)! : 0
+    before -= pair > 0xffff ? 2 : 1
+    letter = String.fromCodePoint(text.codePointAt(before)!)
+  } while (CASE_IGNORABLE.test(letter))
+  if (!CASED.test(letter)) return false
+  let after = at + 1
+  while (after < text.length) {
+    letter = String.fromCodePoint(text.codePointAt(after)!)
+    if (!CASE_IGNORABLE.test(letter)) return !CASED.test(letter)
+    after += letter.length
+  }
+  return true
+}
+
+/**
+ * A normal form, with the characters left as they are that the reference does not know. Those are looked for, not the runs between them: a
+ * pattern that takes millions of characters at once runs out of stack.
+ */
 function form(name: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): (text: string) => string {
-  const stable = new RegExp(`[^${classOf(UNSTABLE)}]+`, 'gu')
-  return (text) => (ASCII.test(text) ? text : text.replace(stable, (part) => part.normalize(name)))
+  const unstable = new RegExp(`[${classOf(UNSTABLE)}]`, 'gu')
+  return (text) => {
+    if (ASCII.test(text)) return text
+    let result = ''
+    let from = 0
+    for (const { 0: character, index } of text.matchAll(unstable)) {
+      result += text.slice(from, index).normalize(name) + character
+      from = index + character.length
+    }
+    return result + text.slice(from).normalize(name)
+  }
 }
 
 function without(packed: string): (text: string) => string {
-  const characters = new RegExp(`[${classOf(packed)}]+`, 'gu')
+  const characters = new RegExp(`[${classOf(packed)}]{1,1000}`, 'gu')
   return (text) => (ASCII.test(text) ? text : text.replace(characters, ''))
 }
 

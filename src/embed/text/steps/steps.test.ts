@@ -29,6 +29,21 @@ describe('the steps of a tokenizer (a-01 to a-04)', () => {
       expect(tokenizer.encode(text, limit).ids, text).toEqual(ids[i])
   })
 
+  it('normalize texts of millions of marks, and of as many apostrophes before a sigma', () => {
+    const bert = { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, lowercase: true }
+    const long = new TextTokenizer({ model, normalizer: bert })
+    expect(long.encode(`a${'\u0301'.repeat(4e6)} ${'e\u0301'.repeat(4e6)}`, 2).ids.length).toBeGreaterThan(0)
+    const words = new TextTokenizer({
+      model: { ...model, vocab: { ...vocab, "a''ς": 5, "a''σb": 6, ας: 7 } },
+      normalizer: { type: 'Lowercase', final_sigma: true },
+      pre_tokenizer: { type: 'WhitespaceSplit' },
+    })
+    expect(words.encode("A''Σ A''ΣB ΑΣ").ids).toEqual([5, 6, 7])
+    const begun = performance.now()
+    words.encode(`a${"'".repeat(3e5)}Σ ${"'".repeat(3e5)}`)
+    expect(performance.now() - begun).toBeLessThan(2000)
+  })
+
   it.each<[string, File]>([
     ["normalizer 'Backwards' is not known", { model, normalizer: { type: 'Backwards' } }],
     ["pre_tokenizer 'Backwards' is not known", { model, pre_tokenizer: { type: 'Backwards' } }],
