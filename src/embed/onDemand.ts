@@ -199,7 +199,7 @@ export const loadTokenizer = lazily(async () => {
  * `data:`), bytes, a Blob, or pixels.
  *
  * Pixels are those of Pillow's `convert('RGB')`, and are resized and cropped as timm, torchvision and transformers do it with
- * Pillow (see fitImage.ts), but for what Pillow leaves out: a picture is turned upright by its EXIF orientation, its colours
+ * Pillow (see fitImage.ts), but for what Pillow leaves out: a picture is turned upright by its orientation in EXIF, or else in XMP, its colours
  * are converted to sRGB by its ICC profile (CMYK by a usual one where it has none), transparent parts show the background,
  * grey of 16 bits is scaled to 8.
  *

@@ -13,6 +13,7 @@ import { fileBelow } from './collections/uploads.ts'
 import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
 import { cohereRoutes } from './interfaces/cohere.ts'
+import { layersRoute } from './interfaces/layers.ts'
 import { mapRoute } from './interfaces/map.ts'
 import { openAiRoutes } from './interfaces/openai.ts'
 import { pageRoutes } from './interfaces/page.ts'
@@ -123,6 +124,7 @@ export async function serve(given: ServeOptions = {}): Promise<Server> {
     ...upkeepRoutes(services, metrics, keys.length > 0, () => routes),
     ...openAiRoutes(services),
     ...cohereRoutes(services),
+    layersRoute(services),
     ...teiRoutes(services),
     ...collectionRoutes(services, { collections, jobs, uploads, files: options.files }),
     ...jobRoutes(jobs),

@@ -260,6 +260,31 @@ describe('a hybrid search', () => {
     expect(await first({ words: '"; drop (table) *' })).toBe('7')
   })
 
+  it('gives no rank to rows that share only frequent words with the query', async () => {
+    const kinds = [
+      'telescope',
+      'sparrow',
+      'nurse',
+      'market',
+      'train',
+      'river',
+      'lamp',
+      'stone',
+      'ball',
+      'song',
+    ]
+    const texts = Array.from({ length: 40 }, (_, i) => `a ${kinds[i % 10]} in a place of number ${i}`)
+    const collection = await birds(turning(texts.map((text) => ({ text }))))
+    const hits = await collection.search([1, 0], { k: 40, hybrid: { words: 'a ball in a game' } })
+    const ranked = hits.filter(({ score, metadata }) => {
+      const place = texts.indexOf(metadata['text'] as string)
+      return score > 1 / (61 + place) + 1e-9
+    })
+    expect(ranked.map(({ metadata }) => metadata['text']).sort()).toEqual(
+      texts.filter((text) => text.includes('ball')).sort(),
+    )
+  })
+
   it('finds what was written, replaced and deleted after the index was built', async () => {
     const collection = await birds(rows)
     const found = async (words: string) => {

@@ -53,7 +53,7 @@ export async function searchWith(
     const depth = Math.max(limit, DEEP)
     return joined([
       await table.search(vector, { ...nearest, k: depth }),
-      await table.searchText(words, field, { ...nearest, k: depth }),
+      worthRanking(await table.searchText(words, field, { ...nearest, k: depth })),
     ])
   }
   if (!options.distinct && self === undefined) return (await find(k)).slice(0, k)
@@ -134,6 +134,15 @@ async function storedVector(table: BackendTable, id: string): Promise<Float32Arr
     input: String(id),
     hint: 'The id of a query is one of a stored row.',
   })
+}
+
+/** Part of the best hit's BM25 that a hit by words has to have. */
+const WORTH = 0.2
+
+/** Hits by words without those that share with the query but words that most rows have: by its rank alone such a hit would count as much as any. */
+function worthRanking(hits: readonly Hit[]): Hit[] {
+  const best = hits[0]?.score ?? 0
+  return hits.filter(({ score }) => score >= WORTH * best)
 }
 
 /** Lists joined by the sums of reciprocal ranks; of equal sums that of the first list comes first. */

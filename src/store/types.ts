@@ -81,8 +81,8 @@ export interface SearchOptions {
   /**
    * Searches words beside the vectors, in the metadata field `field` (default `text`), by BM25, and joins both lists by reciprocal ranks: a hit's
    * score is the sum of 1 / (60 + its rank) over the lists that it is in (Cormack, Clarke and Büttcher, SIGIR 2009). `true` searches the words
-   * of the query `{ text }`; another query needs `words`. Words are compared as they are, but for case and accents: none is left out, and none
-   * stemmed. The first such search builds an index of the words.
+   * of the query `{ text }`; another query needs `words`. Words are compared as they are, but for case and accents, and none is stemmed. A
+   * hit by words whose BM25 is less than a fifth of the best one's is none: it shares but words that most rows have. The first such search builds an index of the words.
    */
   readonly hybrid?: boolean | { readonly words?: string; readonly field?: string }
   /** Compares with every row, also where there is an index, which may miss some. Default `false`. */

@@ -4,7 +4,8 @@
 export function nameOfBytes(head: Uint8Array): string | undefined {
   const latin = Buffer.from(head).toString('latin1')
   // A picture that is read.
-  if (/^[\s\S]{4}ftypavi[fs]/.test(latin)) return undefined
+  if (latin.startsWith('ftypavif', 4)) return undefined
+  if (/^#define \w+_width \d+\s/.test(latin)) return 'an X bitmap (XBM)'
   return kinds.find(([signature, , place = 0]) => latin.startsWith(signature, place))?.[1]
 }
 
@@ -35,6 +36,22 @@ const kinds: readonly (readonly [signature: string, name: string, place?: number
   ['\x01\xda\x01', 'an SGI picture'],
   ['\x59\xa6\x6a\x95', 'a Sun raster picture'],
   ['farbfeld', 'a farbfeld picture'],
+  ['BLP1', 'a Blizzard texture (BLP)'],
+  ['BLP2', 'a Blizzard texture (BLP)'],
+  ['FTEX', 'a texture (FTEX)'],
+  ['\x11\xaf', 'an animation (FLI)', 4],
+  ['\x12\xaf', 'an animation (FLC)', 4],
+  ['/* XPM */', 'an X pixmap (XPM)'],
+  ['Image type: ', 'an IM picture'],
+  ['\xb1\x68\xde\x3a', 'a DCX picture'],
+  ['DanM', 'a Microsoft Paint picture (MSP)'],
+  ['LinS', 'a Microsoft Paint picture (MSP)'],
+  ['P7 332', 'an XV thumbnail'],
+  ['GIMP', 'a GIMP brush', 20],
+  ['\x80\xe8\0\0', 'a PIXAR picture'],
+  ['\0\0\0\0\0\0\0\x04', 'a McIDAS picture'],
+  ['\x28\0\0\0', 'a bitmap without the head of its file (DIB)'],
+  ['ftypavis', 'an AVIF sequence', 4],
   ['ftyphei', 'a HEIC picture', 4],
   ['ftyphev', 'a HEIC picture', 4],
   ['ftypmif1', 'a HEIC picture', 4],

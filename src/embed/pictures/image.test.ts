@@ -298,7 +298,17 @@ describe('bad input', () => {
     const heic = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic'), Buffer.alloc(64)])
     expect((await failure(heic)).message).toContain('is a HEIC picture, which is not read')
     expect((await failure(Buffer.from('%PDF-1.7 …'))).code).toBe('FORMAT_UNSUPPORTED')
-    expect((await failure(Buffer.from([1, 2, 3, 4, 0, 255]))).message).toContain('data of an unknown kind')
+    for (const [head, name] of [
+      ['#define bird_width 16\n#define bird_height 16\n', 'an X bitmap (XBM)'],
+      ['/* XPM */\nstatic char *bird[] = {', 'an X pixmap (XPM)'],
+      ['BLP2\x01\0\0\0', 'a Blizzard texture (BLP)'],
+      ['\0\0\0\x30ftypavis\0\0\0\0', 'an AVIF sequence'],
+      ['\xa0\x25\0\0\x11\xaf\x05\0', 'an animation (FLI)'],
+    ] as const)
+      expect((await failure(Buffer.from(head, 'latin1'))).message).toContain(`is ${name}, which is not read`)
+    expect((await failure(Buffer.from([1, 2, 3, 4, 0, 255]))).message).toContain(
+      'is of no kind of picture that is known',
+    )
   })
 
   it('checks pixels and types', async () => {

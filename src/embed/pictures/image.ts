@@ -10,6 +10,7 @@ import type { Allow, Input, RawImage } from '../types.ts'
 import { allowType } from './allow.ts'
 import { background, fitImage, pixels } from './fitImage.ts'
 import { isRarer } from './formats/signatures.ts'
+import { upright, xmpOrientation } from './formats/xmpOrientation.ts'
 import { capital, firstBytes, type ImageSource, imageSource } from './imageSource.ts'
 
 export interface DecodeOptions {
@@ -127,12 +128,14 @@ async function decodeAs<T>(
   const decode = async () => {
     try {
       await checkSvg(source)
-      const size = await memoryOf(open(source.data), source)
+      const { bytes: size, orientation } = await headOf(open(source.data), source)
+      const seen = async (image: Sharp) =>
+        make(orientation === 1 ? image : open(await pixels(upright(image, orientation))))
       if (await isTiff(source)) await checkSamples(open(source.data), source)
       try {
         return await (size < LARGE
-          ? make(open(source.data))
-          : decodingLarge.run(() => make(open(source.data)), signal && { line: signal, signal }))
+          ? seen(open(source.data))
+          : decodingLarge.run(() => seen(open(source.data)), signal && { line: signal, signal }))
       } catch (error) {
         if (!isOfPicture(error)) throw error
         const pixels = await rarer(source, maxPixels)
@@ -145,7 +148,7 @@ async function decodeAs<T>(
           throw error
         const head = await firstBytes(source, HEAD).catch(() => undefined)
         if (!head || contentOfBytes(head) !== 'image' || nameOfBytes(head)) throw error
-        return await make(open(await readFile(source.data)))
+        return await seen(open(await readFile(source.data)))
       }
     } catch (error) {
       if (!isOfPicture(error)) throw error
@@ -156,19 +159,25 @@ async function decodeAs<T>(
 }
 
 /**
- * Bytes of a picture's pixels, by what its head claims; 0 where that is not known.
+ * Bytes of a picture's pixels, by what its head claims, 0 where that is not known; and how it is turned by XMP alone: sharp itself follows EXIF.
  * @throws PipiloError `IMAGE_TOO_LARGE` for what would have to be held whole, and for rows without end
  */
-async function memoryOf(image: Sharp, { name, data }: ImageSource): Promise<number> {
+async function headOf(
+  image: Sharp,
+  { name, data }: ImageSource,
+): Promise<{ readonly bytes: number; readonly orientation: number }> {
+  const unknown = { bytes: 0, orientation: 1 }
   // Pixels that are there already, or a file that cannot be read: then decoding says why.
-  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return 0
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return unknown
   const found = await image.metadata().catch(() => undefined)
-  if (!found?.width || !found.height) return 0
+  if (!found?.width || !found.height) return unknown
   const { width, height, channels = 4, depth, isProgressive } = found
+  const orientation = found.orientation === undefined ? xmpOrientation(found.xmp) : 1
   const bytes = width * height * channels * (depth === 'uchar' ? 1 : depth === 'ushort' ? 2 : 8)
   // Coefficients of a JPEG have two bytes.
   const whole = isProgressive ? bytes * (found.format === 'jpeg' ? 2 : 1) : 0
-  if (whole <= LARGEST && Math.max(width, height) <= LONGEST_SIDE) return Math.max(bytes, whole)
+  if (whole <= LARGEST && Math.max(width, height) <= LONGEST_SIDE)
+    return { bytes: Math.max(bytes, whole), orientation }
   throw new PipiloError(
     'IMAGE_TOO_LARGE',
     `${capital(name)} is ${width} × ${height}${whole > LARGEST ? `, interlaced, and takes ${whole} bytes to decode` : ''}.`,
@@ -257,27 +266,22 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
     })
   }
   const isOfKind = TIFF.test(Buffer.from(head.subarray(0, 4)).toString('latin1'))
-  if (isOfKind && /bad labq|not (?:supported|configured|implemented)/i.test(error.message)) {
-    const kind = /labq/.test(error.message)
-      ? 'in Lab colours'
-      : `of a kind that is not read (${error.message.trim()})`
+  // libvips says the same of every strip.
+  const said = [...new Set(error.message.trim().split('\n'))].join('; ')
+  if (isOfKind && /bad labq|not (?:supported|configured|implemented|a whole number)/i.test(said)) {
+    const kind = /labq/.test(said) ? 'in Lab colours' : `of a kind that is not read (${said})`
     return new PipiloError('FORMAT_UNSUPPORTED', `${capital(name)} is a TIFF picture ${kind}.`, {
       ...options,
       hint: 'Convert it to RGB, or to PNG.',
     })
   }
   if (/unsupported image format/i.test(error.message)) {
-    return new PipiloError(
-      'IMAGE_INVALID',
-      `${capital(name)} is not a picture: it holds ${content(head)}.`,
-      options,
-    )
+    const isText = contentOfBytes(head) === 'text'
+    const fault = isText ? 'is not a picture: it holds text' : 'is of no kind of picture that is known'
+    // No word of what is in it: who may name a file may not read it by that.
+    return new PipiloError('IMAGE_INVALID', `${capital(name)} ${fault}.`, options)
   }
-  return new PipiloError(
-    'IMAGE_INVALID',
-    `${capital(name)} is damaged or cut off: ${error.message.trim()}.`,
-    options,
-  )
+  return new PipiloError('IMAGE_INVALID', `${capital(name)} is damaged or cut off: ${said}.`, options)
 }
 
 /** Names of formats whose samples are always whole numbers from 0 to 255 or 65,535: there is nothing to look for. */
@@ -325,9 +329,4 @@ async function rarer({ name, data }: ImageSource, maxPixels: number) {
   if (!isTga && !isRarer(head) && typeof data === 'string') return undefined
   const { decodeRarer } = await import('./formats/rarer.ts')
   return decodeRarer(typeof data === 'string' ? await readFile(data) : data, { maxPixels, isTga })
-}
-
-/** No word of what is in it: who may name a file may not read it by that. */
-function content(head: Uint8Array): string {
-  return contentOfBytes(head) === 'text' ? 'text' : 'data of an unknown kind'
 }

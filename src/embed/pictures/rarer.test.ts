@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readInputs } from '../inputs/inputs.ts'
 import { decodeImage } from './image.ts'
 
-/** Files written by Pillow and by hand, and their pixels as Pillow reads them: ../testdata/rarer.py. */
+/** Files written by Pillow and by hand, some turned by XMP alone, and their pixels as Pillow reads them: ../testdata/rarer.py. */
 const { read: expected, refused } = JSON.parse(
   readFileSync(new URL('../testdata/rarer.json', import.meta.url), 'utf8'),
 ) as {

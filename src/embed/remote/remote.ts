@@ -68,7 +68,7 @@ export async function remote(options: RemoteOptions): Promise<Embedder> {
     .catch((error) => {
       throw error instanceof Refused
         ? new PipiloError('OPTION_INVALID', error.message, {
-            hint: 'Check model, dimensions and api.',
+            hint: `Check model, dimensions and api${modality === 'text' ? "; a model of pictures needs modality: 'image'" : ''}.`,
             cause: error,
           })
         : error

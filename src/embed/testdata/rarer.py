@@ -2,7 +2,8 @@
 
 import base64, hashlib, io, json, struct, sys
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 rng = np.random.default_rng(3)
 rgb = rng.integers(0, 256, (13, 19, 3), dtype=np.uint8)
@@ -54,6 +55,37 @@ files["rle8.bmp"] = bmp(8, b"\x03\x05\x01\x07\x00\x00\x00\x03\x01\x02\x03\x00\x0
 files["rle4.bmp"] = bmp(4, b"\x03\x56\x01\x70\x00\x00\x00\x04\x12\x34\x00\x00\x00\x01", 2, colours=colours)
 files["old.bmp"] = b"BM" + struct.pack("<IHHI", 0, 0, 0, 26 + 6) + struct.pack("<IHHHH", 12, 4, 2, 1, 1) + b"\x10\x20\x30\xf0\xe0\xd0" + b"\xa0\0\0\0\x50\0\0\0"
 
+
+
+def tga(kind, bits, data, flags=0x28, extension=b""):
+    head = struct.pack("<BBBHHBHHHHBB", 0, 0, kind, 0, 0, 0, 0, 0, 4, 2, bits, flags)
+    tail = extension and extension + struct.pack("<II", len(head) + len(data), 0) + b"TRUEVISION-XFILE.\0"
+    return head + data + tail
+
+
+# Whole or no opacity, so that what shows through is exact.
+opacity = rng.choice([0, 255], 8).astype(np.uint8)
+veiled = np.stack([rng.integers(0, 256, 8, dtype=np.uint8), opacity], 1)
+files["grey-alpha.tga"] = tga(3, 16, veiled.tobytes())
+files["grey-alpha-rle.tga"] = tga(11, 16, b"\x83" + veiled[0].tobytes() + b"\x03" + veiled[1:5].tobytes())
+files["5-5-5-1.tga"] = tga(2, 16, words.tobytes())
+four = np.concatenate([rng.integers(0, 256, (8, 3), dtype=np.uint8), opacity[:, None]], 1)
+files["alpha.tga"] = tga(2, 32, four.tobytes())
+# Version 2, whose extension says at its end that there is no alpha.
+files["no-alpha.tga"] = tga(2, 32, four.tobytes(), extension=bytes(495))
+
+# Turned by XMP alone.
+for orientation in range(1, 9):
+    said = PngInfo()
+    attribute = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/"'
+    said.add_itxt(
+        "XML:com.adobe.xmp",
+        attribute
+        + (f' tiff:Orientation="{orientation}"/>' if orientation % 2 else f"><tiff:Orientation>{orientation}</tiff:Orientation></rdf:Description>")
+        + "</rdf:RDF></x:xmpmeta>",
+    )
+    put(f"xmp-{orientation}.png", picture, format="PNG", pnginfo=said)
+
 # TIFFs whose samples have no known range, or colours that are not read.
 refused = {}
 for name, image in {
@@ -72,6 +104,10 @@ for name, data in files.items():
             pixels = np.asarray(image, dtype=np.int64)
             out = np.repeat(np.round(pixels * 255 / 65535).astype(np.uint8)[..., None], 3, 2)
         else:
+            image = ImageOps.exif_transpose(image)
+            if "A" in image.getbands():
+                image = image.convert("RGBA")
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             out = np.asarray(image.convert("RGB"))
     expected[name] = {
         "file": base64.b64encode(data).decode(),

@@ -75,6 +75,19 @@ describe('/v1/embeddings, by OpenAI’s own client', () => {
     expect(matrix.body.data[0].embedding).toHaveLength(3)
   })
 
+  it('reads any layer that the server lists', async () => {
+    const { body } = await server.get(`/v1/layers?model=${model}`)
+    expect([body.model, body.tap]).toEqual([model, ['last_hidden_state']])
+    const layer = body.layers.find(({ name }: { name: string }) => name === 'encoder.layer.3')
+    expect(layer).toMatchObject({ kind: 'BertLayer', parameters: 1_774_464 })
+    expect(layer.shape.at(-1)).toBe(384)
+    const input = 'football'
+    const { data } = await client.embeddings.create({ model, input, ...{ tap: layer.name } })
+    expect(cosineSimilarity(data[0]!.embedding, expected[0]!)).toBeLessThan(0.9)
+    const unknown = await server.get('/v1/layers?model=all-MiniLM')
+    expect([unknown.status, unknown.body.error.code]).toEqual([404, 'model_not_found'])
+  })
+
   it('has the error classes of OpenAI for what is wrong', async () => {
     const create = (body: object) => client.embeddings.create({ model, input: 'a', ...body } as never)
     await expect(create({ model: 'all-MiniLM-L6' })).rejects.toMatchObject({

@@ -314,6 +314,30 @@ describe.skipIf(executablePath === undefined)(
       await eventually(() => first.evaluate((image) => image['naturalWidth'] as number)).toBeGreaterThan(50)
     })
 
+    it('takes a folder that is dropped, with all that is in it but hidden files', async () => {
+      const birds = join(folder, 'to drop/birds')
+      mkdirSync(join(birds, 'of prey'), { recursive: true })
+      // More than a hundred: the browser hands on the entries of a folder in parts.
+      for (let i = 0; i < 120; i++) writeFileSync(join(birds, `${i}.txt`), `Note ${i} about towhees.\n`)
+      writeFileSync(join(birds, 'of prey/kite.txt'), 'A kite circles above the field.\n')
+      writeFileSync(join(birds, '.hidden.txt'), 'Nobody reads this.\n')
+      // A drop as the browser itself makes it: scripts cannot make entries of folders.
+      const session = await page.context().newCDPSession(page)
+      const data = { items: [], files: [birds], dragOperationsMask: 1 }
+      for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+        await session.send('Input.dispatchDragEvent', { type, x: 300, y: 300, data })
+        // Chromium drops where it knows that the page took the move before.
+        await new Promise((resolve) => setTimeout(resolve, 300))
+      }
+      await eventually(() => page.locator('.summary').textContent()).toMatch(/^121 files, /)
+      await page.fill('#adding-name', 'birds')
+      await page.getByRole('button', { name: 'Add', exact: true }).click()
+      await eventually(() => page.locator('.told').textContent()).toBe('Done: 121 rows added.')
+      await page.keyboard.press('Escape')
+      await page.goto(`${server.url}/?in=birds&q=kite`)
+      await eventually(() => page.locator('.place').first().textContent()).toMatch(/^birds\/of prey\//)
+    })
+
     it('is worked by the keyboard alone', async () => {
       const focused = () =>
         page.evaluate(

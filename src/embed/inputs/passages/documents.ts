@@ -7,6 +7,7 @@ import { PipiloError } from '../../../base/index.ts'
 import { htmlBlocks } from './html.ts'
 import { plainBlocks } from './plain.ts'
 import type { Block } from './types.ts'
+import { checkPdf, checkZip } from './unpacked.ts'
 
 /** A library that is not installed, as the error that says so. */
 async function optional<T>(name: string, install: string, what: string, load: () => Promise<T>): Promise<T> {
@@ -31,8 +32,10 @@ async function optional<T>(name: string, install: string, what: string, load: ()
 export async function* pdfBlocks(path: string, id: string): AsyncGenerator<Block> {
   const { getDocument, VerbosityLevel } = await optional('pdfjs-dist', 'pdfjs-dist@5', 'PDF', loadPdf)
   const folder = dirname(createRequire(import.meta.url).resolve('pdfjs-dist/package.json'))
+  const bytes = await readFile(path)
+  await checkPdf(bytes, id)
   const task = getDocument({
-    data: new Uint8Array(await readFile(path)),
+    data: new Uint8Array(bytes),
     verbosity: VerbosityLevel.ERRORS,
     isEvalSupported: false,
     useSystemFonts: false,
@@ -104,9 +107,11 @@ function pageText(items: readonly TextItem[]): string {
 export async function* docxBlocks(path: string, id: string): AsyncGenerator<Block> {
   const { default: mammoth } = await optional('mammoth', 'mammoth', 'DOCX', () => import('mammoth'))
   let html: string
+  const buffer = await readFile(path)
+  await checkZip(buffer, id)
   try {
     ;({ value: html } = await mammoth.convertToHtml(
-      { buffer: await readFile(path) },
+      { buffer },
       // Pictures are no text.
       { convertImage: mammoth.images.imgElement(async () => ({ src: '' })) },
     ))

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -423,5 +423,37 @@ describe('texts that are made to take long', () => {
   ])('%s is read', async (name, content) => {
     const found = await passages(name, content)
     expect(found.some(([, text]) => String(text).includes('towhee'))).toBe(true)
+  })
+})
+
+// 300 MB in 300 kB, which their readers would unpack whole.
+describe('documents that unpack to more than they are for', () => {
+  const words = Buffer.alloc(300 << 20, ' ')
+
+  it('of PDF', async () => {
+    const packed = deflateSync(words)
+    const twice = deflateSync(packed)
+    for (const [filter, stream] of [
+      ['/FlateDecode', packed],
+      ['[/FlateDecode /FlateDecode]', twice],
+    ] as const) {
+      const head = `%PDF-1.4\n1 0 obj<</Filter${filter}/Length ${stream.length}>>stream\n`
+      const found = await passages(
+        'large.pdf',
+        Buffer.concat([latin(head), stream, latin('\nendstream endobj')]),
+      )
+      expect(found).toEqual([['', expect.stringContaining('unpacks to more than 256 MB')]])
+    }
+  })
+
+  it('of DOCX', async () => {
+    const packed = deflateRawSync(words)
+    const head = Buffer.alloc(30)
+    head.write('PK\x03\x04', 'latin1')
+    head.writeUInt16LE(8, 8)
+    head.writeUInt16LE(17, 26)
+    const file = Buffer.concat([head, latin('word/document.xml'), packed])
+    const found = await passages('large.docx', file)
+    expect(found).toEqual([['', expect.stringContaining('unpacks to more than 256 MB')]])
   })
 })

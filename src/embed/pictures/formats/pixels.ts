@@ -16,7 +16,7 @@ export interface DecodeLimits {
 export function blank(
   width: number,
   height: number,
-  channels: 1 | 3 | 4,
+  channels: 1 | 2 | 3 | 4,
   { maxPixels }: DecodeLimits,
 ): RawImage & { readonly data: Uint8Array } {
   if (!(width > 0 && height > 0)) throw new Error(`its size is ${width} × ${height}`)

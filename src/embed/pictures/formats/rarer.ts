@@ -5,7 +5,7 @@ import { decodeIco } from './ico.ts'
 import type { DecodeLimits } from './pixels.ts'
 import { decodePnm } from './pnm.ts'
 import { decodeQoi } from './qoi.ts'
-import { decodeTga } from './tga.ts'
+import { decodeTga, endsAsTga } from './tga.ts'
 
 /**
  * The pixels of a picture, or the bytes of the PNG that an icon holds; undefined for other formats.
@@ -22,6 +22,5 @@ export function decodeRarer(
   // biome-ignore lint/suspicious/noControlCharactersInRegex: part of the magic number.
   if (/^\0\0[\x01\x02]\0[\x01-\xff]\0/.test(head)) return decodeIco(bytes, limits)
   // Without a signature, TGA is known by its end or its name.
-  const ends = Buffer.from(bytes.subarray(-18)).toString('latin1') === 'TRUEVISION-XFILE.\0'
-  return ends || isTga ? decodeTga(bytes, limits) : undefined
+  return endsAsTga(bytes) || isTga ? decodeTga(bytes, limits) : undefined
 }

@@ -2,7 +2,8 @@
 import { blank, type Decoder, need } from './pixels.ts'
 
 /**
- * Truevision's format: colours by a map, true colours and grey, plain or in run lengths.
+ * Truevision's format: colours by a map, true colours and grey, plain or in run lengths. Of 16 bits of colour the first, where it is set, makes a
+ * pixel transparent, as Pillow has it; and what the file's extension calls no alpha is none.
  * @see https://www.dca.fee.unicamp.br/~martino/disciplinas/ia369/trabalhos/t2g3/tga.pdf
  */
 export const decodeTga: Decoder = (bytes, limits) => {
@@ -17,13 +18,15 @@ export const decodeTga: Decoder = (bytes, limits) => {
       ? bits === 8 && [15, 16, 24, 32].includes(mapBits)
       : kind === 2
         ? [15, 16, 24, 32].includes(bits)
-        : kind === 3 && bits === 8
+        : kind === 3 && (bits === 8 || bits === 16)
   if (!known || bytes[2]! > 11) throw new Error(`its kind (${bytes[2]}, of ${bits} bits) is not known`)
   const deep = kind === 1 ? mapBits : bits
+  const isOpaque = kind !== 1 && saysNoAlpha(bytes, view)
+  const hasAlpha = (deep === 32 || deep === 16) && !isOpaque
   const image = blank(
     view.getUint16(12, true),
     view.getUint16(14, true),
-    kind === 3 ? 1 : deep === 32 ? 4 : 3,
+    kind === 3 ? (hasAlpha ? 2 : 1) : hasAlpha ? 4 : 3,
     limits,
   )
   const { width, height, channels, data } = image
@@ -40,8 +43,10 @@ export const decodeTga: Decoder = (bytes, limits) => {
   }
   const put = (i: number, from: number) => {
     const to = place(i)
-    if (kind === 3) data[to] = bytes[from]!
-    else if (kind === 1) {
+    if (kind === 3) {
+      data[to] = bytes[from]!
+      if (hasAlpha) data[to + 1] = bytes[from + 1]!
+    } else if (kind === 1) {
       const index = bytes[from]! - first
       if (index < 0 || index >= mapped)
         throw new Error(`a pixel has colour ${bytes[from]}, which the map does not have`)
@@ -52,9 +57,10 @@ export const decodeTga: Decoder = (bytes, limits) => {
     if (deep <= 16) {
       const value = view.getUint16(from, true)
       for (let c = 0; c < 3; c++) data[to + c] = Math.floor((((value >> (10 - 5 * c)) & 31) * 255) / 31)
+      if (hasAlpha) data[to + 3] = value >> 15 ? 0 : 255
     } else {
       for (let c = 0; c < 3; c++) data[to + c] = bytes[from + 2 - c]!
-      if (channels === 4) data[to + 3] = bytes[from + 3]!
+      if (hasAlpha) data[to + 3] = bytes[from + 3]!
     }
   }
   const count = width * height
@@ -73,4 +79,19 @@ export const decodeTga: Decoder = (bytes, limits) => {
     at += (repeated ? 1 : length) * step
   }
   return image
+}
+
+/** Place of the kind of alpha in the extension of version 2. */
+const ATTRIBUTES = 494
+
+/** True where the extension of version 2, which the file's last bytes point to, says that there is no alpha. */
+function saysNoAlpha(bytes: Uint8Array, view: DataView): boolean {
+  if (bytes.length < 26 || !endsAsTga(bytes)) return false
+  const extension = view.getUint32(bytes.length - 26, true)
+  return extension > 0 && bytes[extension + ATTRIBUTES] === 0
+}
+
+/** True of a file that ends as those of version 2 do. */
+export function endsAsTga(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(-18)).toString('latin1') === 'TRUEVISION-XFILE.\0'
 }
