@@ -72,14 +72,19 @@ execFileSync(process.execPath, types, { cwd: project, stdio: 'inherit' })
 const rooms = readdirSync(src, { withFileTypes: true }).filter((entry) => entry.isDirectory())
 /** Entries besides a room's door: what starts on its own, and doors to what touches files. */
 const more: Record<string, string[]> = { cli: ['main.ts'] }
+/** Files that threads and child processes start on. */
+const started: Record<string, string[]> = {
+  runtime: ['node/worker.ts', 'node/child.ts'],
+  embed: ['pictures/svgChild.ts'],
+}
 for (const [room = '', ...wing] of sideDoors.map((door) => door.split('/'))) {
   more[room] = [...(more[room] ?? []), `${wing.join('/')}/index.ts`]
 }
 await bundle('', ['index.ts'])
 for (const { name } of rooms) {
   await bundle(name, ['index.ts', ...(more[name] ?? [])])
-  // Apart from the door, which would otherwise lie in pieces that both share: a thread starts on one file.
-  if (name === 'runtime') await bundle(name, ['node/worker.ts'])
+  // Apart from the door, which would otherwise lie in pieces that both share: a thread or process starts on one file.
+  for (const entry of started[name] ?? []) await bundle(name, [entry])
   if (existsSync(join(src, name, 'public.ts'))) await bundlePublic(name)
 }
 chmodSync(join(dist, 'cli/main.js'), 0o755)

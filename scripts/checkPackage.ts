@@ -29,6 +29,12 @@ const embedding = `
   const [words, picture] = [await both.text('black square'), await both.image({ width: 8, height: 8, channels: 3, data: new Uint8Array(192) })]
   await both.dispose()
   if (!Number.isFinite(cosineSimilarity(words, picture))) throw new Error('wrong vectors of texts and pictures')
+  const { decodeImage } = await import('pipilo/embed')
+  const blurred = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><filter id="f"><feGaussianBlur stdDeviation="1"/></filter><path filter="url(#f)" d="M0 0h9v9"/></svg>'
+  if ((await decodeImage(Buffer.from(blurred))).width !== 9) throw new Error('wrong drawing')
+  const isolated = await embedder('all-MiniLM-L6-v2', { isolate: true })
+  if ((await isolated.embed(['football'])).dimensions !== 384) throw new Error('wrong vectors of a child process')
+  await isolated.dispose()
 `
 const files = {
   'package.json': JSON.stringify({ name: 'consumer', private: true }),

@@ -658,6 +658,16 @@ const pictures: Record<string, () => Promise<Uint8Array | string> | Uint8Array |
     svgOf(
       `<defs>${Array.from({ length: 12 }, (_, i) => `<pattern id="p${i}" width="0.01" height="0.01"><rect width="9" height="9" fill="${i ? `url(#p${i - 1})` : '#000'}"/></pattern>`).join('')}</defs><rect width="40" height="30" fill="url(#p11)"/>`,
     ),
+  'j.svg of turbulence': () =>
+    svgOf(
+      `<filter id="f">${'<feTurbulence numOctaves="100" baseFrequency=".1"/>'.repeat(50)}</filter><rect width="999" height="999" filter="url(#f)"/>`,
+      'width="1000" height="1000"',
+    ),
+  'k.svg of results that are kept': () =>
+    svgOf(
+      `<filter id="f">${Array.from({ length: 500 }, (_, i) => `<feFlood flood-color="red" result="r${i}"/>`).join('')}</filter><rect width="9999" height="9999" filter="url(#f)"/>`,
+      'width="9999" height="9999"',
+    ),
   'a.gif of 65,535 × 65,535': () =>
     Buffer.from(
       'GIF89a\xff\xff\xff\xff\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;',

@@ -203,9 +203,11 @@ export const loadTokenizer = lazily(async () => {
  * are converted to sRGB by its ICC profile (CMYK by a usual one where it has none), transparent parts show the background,
  * grey of 16 bits is scaled to 8.
  *
+ * An SVG that is not plainly cheap is drawn in a child process: 20 seconds and 1.5 GB at most.
+ *
  * @returns `channels` is 3
- * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE`,
- *   `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
+ * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE` (also an SVG
+ *   that takes too long to draw), `RUNTIME` (no child process can be started for one), `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
 export const decodeImage = lazily(async () => {
   const { decodeImage, decodeOptions } = await import('./pictures/image.ts')

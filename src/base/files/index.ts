@@ -1,6 +1,7 @@
-// Door of base/files/: atomic writing, locks between processes.
+// Door of base/files/: atomic writing, locks between processes, child processes.
 export * from './atomic.ts'
 export * from './cacheFolder.ts'
+export * from './childProcess.ts'
 export * from './folder.ts'
 export * from './lock.ts'
 export * from './ranges.ts'

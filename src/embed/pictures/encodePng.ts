@@ -1,6 +1,6 @@
 // Writes pixels as PNG files.
 import type { RawImage } from '../types.ts'
-import { loadSharp } from './image.ts'
+import { loadSharp } from './decode.ts'
 import { checkRaw } from './imageSource.ts'
 
 /** See `encodePng` in onDemand.ts. */

@@ -13,9 +13,11 @@ import {
 import type { Card, Model } from '../../models/index.ts'
 import { l2Normalize } from '../../tensor/index.ts'
 import { checkCall, promptType } from '../checkOptions.ts'
-import { loadSharp } from '../pictures/image.ts'
+import { loadSharp } from '../pictures/decode.ts'
+import { decodeSource } from '../pictures/image.ts'
 import { imageSource } from '../pictures/imageSource.ts'
 import { isRawImage } from '../pictures/rawImage.ts'
+import { svgOf } from '../pictures/svg.ts'
 import { promptsFor, promptWords } from '../prompt.ts'
 import type { PromptsFor, Recipe } from '../recipe/types.ts'
 import type { AnyInput, Embedder, EmbedOptions, EmbedResult, Input, StreamResult } from '../types.ts'
@@ -428,7 +430,12 @@ interface Call extends EmbedOptions {
 
 /** A picture as a data URL: as it is where every server reads it, else as PNG. */
 async function dataUrlOf(input: Input, label: string, signal: AbortSignal): Promise<string> {
-  const { name, data } = await imageSource(input, label, { signal })
+  const source = await imageSource(input, label, { signal })
+  const { name, data } = source
+  if (await svgOf(source)) {
+    const png = (await decodeSource(source, { kind: 'png' }, { signal })) as Uint8Array
+    return `data:image/png;base64,${Buffer.from(png).toString('base64')}`
+  }
   const sharp = await loadSharp()
   const picture = isRawImage(data)
     ? sharp(data.data, { raw: { width: data.width, height: data.height, channels: data.channels } })

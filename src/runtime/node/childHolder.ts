@@ -1,9 +1,6 @@
 // Child processes that hold a session each: what ends the library ends them, and not the caller.
-import { type ChildProcess, fork } from 'node:child_process'
-import { createRequire } from 'node:module'
-import type { Socket } from 'node:net'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
+import { forkFile, keepAlive } from '../../base/files/index.ts'
 import { type Holder, ProcessEnded } from './holder.ts'
 import type { Reply, Request } from './protocol.ts'
 import { withoutTelemetry } from './telemetry.ts'
@@ -91,27 +88,11 @@ export class ChildHolder implements Holder {
 
   /** An idle child does not keep the caller's process alive. */
   #idle(isIdle: boolean): void {
-    const how = isIdle ? 'unref' : 'ref'
-    this.#child[how]()
-    this.#child.channel?.[how]()
-    ;(this.#child.stderr as Socket | null)?.[how]()
+    keepAlive(this.#child, isIdle ? 'unref' : 'ref')
   }
 }
 
 function startChild(): ChildProcess {
   withoutTelemetry()
-  const source = import.meta.url.endsWith('.ts')
-  const entry = fileURLToPath(new URL(source ? './child.ts' : './child.js', import.meta.url))
-  return fork(entry, [], {
-    // Flags of the caller's own program (`--inspect`, `--test`) are not for it.
-    execArgv: source && !(process.features as { typescript?: unknown }).typescript ? loader() : [],
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  })
-}
-
-/** Flags that make Node 20 read TypeScript. */
-function loader(): string[] {
-  const folder = dirname(createRequire(import.meta.url).resolve('tsx/package.json'))
-  return ['--import', pathToFileURL(join(folder, 'dist/loader.mjs')).href]
+  return forkFile(import.meta.url, 'child')
 }

@@ -39,9 +39,8 @@ describe('the steps of a tokenizer (a-01 to a-04)', () => {
       pre_tokenizer: { type: 'WhitespaceSplit' },
     })
     expect(words.encode("A''Σ A''ΣB ΑΣ").ids).toEqual([5, 6, 7])
-    const begun = performance.now()
-    words.encode(`a${"'".repeat(3e5)}Σ ${"'".repeat(3e5)}`)
-    expect(performance.now() - begun).toBeLessThan(2000)
+    // In quadratic time this outlasts the test.
+    expect(words.encode(`a${"'".repeat(1e6)}Σ ${"'".repeat(1e6)}`).ids).toHaveLength(2)
   })
 
   it.each<[string, File]>([

@@ -1,0 +1,52 @@
+// Starting a file of Pipilo's as a child process, from source under any tool and from the built package.
+import { type ChildProcess, fork } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { PipiloError } from '../errors.ts'
+
+/**
+ * Forks a file that lies beside another. Its standard error is piped, messages are serialized as between threads.
+ *
+ * @param beside `import.meta.url` of the other
+ * @param name the file's, without its ending
+ * @throws PipiloError `RUNTIME` where no child can be started: the program is not Node itself, or may not start any
+ */
+export function forkFile(beside: string, name: string): ChildProcess {
+  const source = beside.endsWith('.ts')
+  const entry = fileURLToPath(new URL(`./${name}.${source ? 'ts' : 'js'}`, beside))
+  // Another program (Electron, a single binary) would start itself again.
+  if (!/^node(?:js)?[\d.-]*(?:\.exe)?$/i.test(basename(process.execPath)) || 'pkg' in process)
+    throw cannotStart('it is not Node')
+  try {
+    return fork(entry, [], {
+      // Flags of the caller's own program (`--inspect`, `--test`) are not for it.
+      execArgv: source && !(process.features as { typescript?: unknown }).typescript ? loader() : [],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+  } catch (error) {
+    throw cannotStart((error as Error).message, error)
+  }
+}
+
+/** Lets a child keep the caller's process alive, or not. */
+export function keepAlive(child: ChildProcess, how: 'ref' | 'unref'): void {
+  child[how]()
+  child.channel?.[how]()
+  ;(child.stderr as (NodeJS.ReadableStream & { ref(): void; unref(): void }) | null)?.[how]()
+}
+
+function cannotStart(why: string, cause?: unknown): PipiloError {
+  const name = basename(process.execPath)
+  return new PipiloError('RUNTIME', `${name} could not start a child process: ${why}.`, {
+    hint: 'Run it under Node, with leave to start processes.',
+    cause,
+  })
+}
+
+/** Flags that make Node 20 read TypeScript. */
+function loader(): string[] {
+  const folder = dirname(createRequire(import.meta.url).resolve('tsx/package.json'))
+  return ['--import', pathToFileURL(join(folder, 'dist/loader.mjs')).href]
+}

@@ -1,0 +1,49 @@
+// The entry of the child process that draws SVGs, one after another. Its own thread stays free while sharp's draw, so that it sees to its memory and its parent.
+import { writeFileSync } from 'node:fs'
+import { PipiloError } from '../../base/index.ts'
+import { decodeHere } from './decode.ts'
+import type { FromSvgChild, SvgOrder } from './svgProcess.ts'
+
+/** Bytes of a result that are sent at a time: a message is copied several times. */
+const PART = 2 ** 20
+
+/** Milliseconds between two looks at its memory. */
+const OFTEN = 20
+
+if (!process.send) throw new Error('svgChild.ts is the entry of a child process.')
+
+// Its parent has ended, was killed, or has let it go: nothing may go on for nobody, whatever the library is doing.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+// Ctrl+C is for the parent, which may finish what it does.
+process.on('SIGINT', () => {})
+try {
+  // Linux, where memory runs out, ends this process and not its parent.
+  writeFileSync('/proc/self/oom_score_adj', '1000')
+} catch {
+  // Other systems choose for themselves.
+}
+
+const send = (message: FromSvgChild) =>
+  new Promise<void>((resolve) => process.send?.(message, () => resolve()))
+
+process.on('message', async ({ memory, name, data, making, maxPixels }: SvgOrder) => {
+  const watch = setInterval(() => {
+    if (process.memoryUsage.rss() <= memory) return
+    clearInterval(watch)
+    void send({ kind: 'memory' })
+  }, OFTEN)
+  try {
+    const made = await decodeHere({ name, data }, making, { maxPixels })
+    const { data: bytes, ...shape } = made instanceof Uint8Array ? { data: made } : made
+    await send({ kind: 'made', length: bytes.length, ...('width' in shape && { shape }) })
+    for (let at = 0; at < bytes.length; at += PART)
+      await send({ kind: 'part', data: bytes.subarray(at, at + PART) })
+  } catch (error) {
+    if (error instanceof PipiloError) await send({ kind: 'failed', error: error.toJSON() })
+    else await send({ kind: 'broken', why: String(error) })
+  } finally {
+    clearInterval(watch)
+  }
+})
+
+void send({ kind: 'ready' })
