@@ -75,6 +75,46 @@ it('fills a collection that is searched by texts with the embedder given again',
   await store.close()
 })
 
+it('has collections that a server gives out by vectors alone, without a word on the address behind them', async () => {
+  const db = join(folder, 'served')
+  const store = await connect(db)
+  const notes = await store.collection('notes', { embedder: e })
+  const { vectors } = await e.embed(['a towhee sings'])
+  await notes.upsert([{ id: 'a', vector: vectors[0]!, metadata: { text: 'a towhee sings' } }])
+  await store.close()
+  const other = await testServer({ models: ['all-MiniLM-L6-v2'], db })
+  try {
+    const path = '/v1/collections/notes'
+    const form = new FormData()
+    form.append('files', new Blob(['a towhee']), 'a.txt')
+    const refused = [
+      await other.post(`${path}/search`, { query: { text: 'birdsong' } }),
+      await other.post(`${path}/search`, { query: { text: 'a' }, hybrid: true }),
+      await other.post(`${path}/upsert`, { rows: [{ id: 'b', text: 'b' }] }),
+      await other.post(`${path}/upsert`, { rows: [{ id: 'b', text: 'b' }], tap: 'hidden_states.3' }),
+      await other.post(`${path}/files`, form),
+    ]
+    expect(refused.map(({ status }) => status)).toEqual([400, 400, 400, 409, 400])
+    expect(refused[0]!.body.error.message).toBe(
+      'The collection "notes" is of a model of another server, which this one does not ask. Bring vectors.',
+    )
+    const found = await other.post(`${path}/search`, { query: { vector: Array.from(vectors[0]!) } })
+    expect(found.body.hits[0].id).toBe('a')
+    const about = await other.get(path)
+    expect(about.body.uploads).toBe(false)
+    for (const { body } of [
+      ...refused,
+      about,
+      await other.get('/v1/collections'),
+      await other.get(`${path}/map`),
+    ])
+      expect(JSON.stringify(body)).not.toContain(new URL(server.url).host)
+    expect(other.errors).toEqual([])
+  } finally {
+    await other.close()
+  }
+})
+
 it('embeds pictures and texts in one space, and is measured', async () => {
   const both = await remote({
     url: `${server.url}/v1`,

@@ -273,9 +273,10 @@ describe('keys', () => {
     try {
       expect((await locked.get('/health')).status).toBe(200)
       expect((await locked.get('/v1/models')).status).toBe(401)
-      expect((await locked.get('/v1/models', { authorization: 'Bearer the-first-of-two-key' })).status).toBe(
-        401,
-      )
+      const missing = await locked.get('/v1/models')
+      expect(missing.body.error.message).toBe('A key is needed: Authorization: Bearer KEY.')
+      const wrong = await locked.get('/v1/models', { authorization: 'Bearer the-first-of-two-key' })
+      expect([wrong.status, wrong.body.error.message]).toEqual([401, expect.stringContaining('not right')])
       const { status } = await locked.get('/v1/models', { authorization: 'Bearer the-second-of-two-keys' })
       expect([status, locked.lines.at(-1)]).toMatchObject([200, { key: 2 }])
       expect((await locked.get('/openapi.json')).body.paths['/v1/models'].get.security).toEqual([{ key: [] }])

@@ -90,7 +90,7 @@ export async function serveSettings(given?: ServeOptions): Promise<ServeSettings
     throw refused(
       `Others reach ${host}, and there is no key.`,
       'keys',
-      'Give keys (--key-file, or PIPILO_KEYS), or say that anyone may ask (--anyone).',
+      'Give keys (keys; --key-file or PIPILO_KEYS), or say that anyone may ask (anyone; --anyone).',
     )
   }
   for (const origin of cors) checkOrigin(origin)

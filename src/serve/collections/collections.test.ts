@@ -98,6 +98,80 @@ describe('rows', () => {
     ).toEqual(['notes'])
   })
 
+  it('that are refused leave no collection behind, and take none that others fill', async () => {
+    const upsert = (name: string, body: object) => server.post(`/v1/collections/${name}/upsert`, body)
+    const names = async () =>
+      (await server.get('/v1/collections')).body.collections.map(({ name }: { name: string }) => name)
+    const bad = { id: 'a', vector: [0, 0] }
+    for (const body of [
+      { rows: [{ id: 'a', text: 'a' }], prompt_name: 'none' },
+      { rows: [{ id: 'a', image: 'data:image/png;base64,AAAA' }], model: 'mobilenet-v2-whitened' },
+      { rows: [bad] },
+      {
+        rows: [
+          { id: 'a', vector: [1, 0] },
+          { id: 'b', vector: [1] },
+        ],
+      },
+    ]) {
+      expect((await upsert('fresh', body)).status).toBe(400)
+      expect(await names()).not.toContain('fresh')
+    }
+    const form = new FormData()
+    form.append('files', new Blob(['a']), '../..')
+    expect((await server.post('/v1/collections/fresh/files', form)).status).toBe(400)
+    expect(await names()).not.toContain('fresh')
+    const all = await Promise.all(
+      Array.from({ length: 12 }, (_, i) =>
+        upsert('fresh', { rows: [i % 3 === 0 ? { id: `${i}`, vector: [1, i] } : bad] }),
+      ),
+    )
+    expect(all.map(({ status }) => status)).toEqual(all.map((_, i) => (i % 3 === 0 ? 200 : 400)))
+    expect((await server.get('/v1/collections/fresh/count')).body).toEqual({ count: 4 })
+    await upsert('fresh', { rows: [bad] })
+    expect(await names()).toContain('fresh')
+    await fetch(`${server.url}/v1/collections/fresh`, { method: 'DELETE' })
+    // A collection that was made by itself stays.
+    await server.post('/v1/collections/fresh', { dimensions: 2 })
+    expect((await upsert('fresh', { rows: [bad] })).status).toBe(400)
+    expect(await names()).toContain('fresh')
+    await fetch(`${server.url}/v1/collections/fresh`, { method: 'DELETE' })
+  })
+
+  it('of one id, or of two texts, are refused', async () => {
+    const upsert = (...all: object[]) => server.post('/v1/collections/notes/upsert', { rows: all })
+    const twice = await upsert({ id: 'a', text: 'a' }, { id: 'b', text: 'b' }, { id: 'a', text: 'c' })
+    expect([twice.status, twice.body.error]).toEqual([
+      400,
+      { code: 'invalid_request', message: 'Rows 0 and 2 have the same id, "a".', field: 'rows.2.id' },
+    ])
+    const other = await upsert({ id: 'a', text: 'a', metadata: { text: 'b' } })
+    expect([other.status, other.body.error.field]).toEqual([400, 'rows.0.metadata.text'])
+    expect((await server.get('/v1/collections/notes/count')).body).toEqual({ count: 2 })
+  })
+
+  it('are found by filters whose values are of the fields’ types', async () => {
+    const find = (filter: object) => search('notes', { text: 'birdsong' }, { filter })
+    for (const filter of [
+      { year: '2022' },
+      { year: { gte: '2020' } },
+      { year: { in: ['2020', '2022'] } },
+      { year: { contains: '20' } },
+      { or: [{ draft: true }, { not: { year: { ne: '2022' } } }] },
+    ]) {
+      const { status, body } = await find(filter)
+      expect([status, body.error.message]).toEqual([
+        400,
+        expect.stringMatching(/"year" compares with a text, .*; the field holds numbers\.$/),
+      ])
+    }
+    expect((await server.post('/v1/collections/notes/delete', { filter: { year: '2022' } })).status).toBe(400)
+    expect((await find({ draft: 'yes' })).body.error.message).toContain('truths')
+    expect(ids(await find({ year: { in: ['x', 2022] } }))).toEqual(['2'])
+    expect(ids(await find({ year: null }))).toEqual([])
+    expect(ids(await find({ year: { ne: null } })).sort()).toEqual(['0', '2'])
+  })
+
   it('that are malformed get a 4xx', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -1,6 +1,13 @@
 // Collections of a server's database, each open once, and the vectors that their queries and rows get.
 import { PipiloError } from '../../base/index.ts'
-import { type Embedder, inputFor, type Prompt, queryPrompt, refuseModality } from '../../embed/index.ts'
+import {
+  type Embedder,
+  inputFor,
+  type Prompt,
+  queryPrompt,
+  type Recipe,
+  refuseModality,
+} from '../../embed/index.ts'
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Hit, type SearchOptions, type Store } from '../../store/index.ts'
 import { Refusal } from '../http/refusal.ts'
@@ -26,6 +33,9 @@ export class Collections {
   readonly #embedding: Embedding
   #store: Promise<Store> | undefined
   readonly #open = new Map<string, Promise<Collection>>()
+  /** Requests that fill a collection, by its name. */
+  readonly #filling = new Map<string, { users: number; failed: boolean; readonly isNew: Promise<boolean> }>()
+  readonly #clearing = new Map<string, Promise<void>>()
 
   constructor(db: string, embedding: Embedding) {
     this.#db = db
@@ -132,16 +142,7 @@ export class Collections {
     asking: Asking,
     { prompt, isQuery = false }: { prompt?: Prompt | undefined; isQuery?: boolean } = {},
   ): Promise<Float32Array[]> {
-    const { recipe, name } = collection
-    if (!recipe) {
-      throw new PipiloError(
-        'INPUT_INVALID',
-        `The collection ${JSON.stringify(name)} does not say which model its vectors are of.`,
-        {
-          hint: 'Bring vectors.',
-        },
-      )
-    }
+    const recipe = this.checkEmbeds(collection)
     const refused = refuseModality(
       { name: recipe.source.name, modality: recipe.modality },
       { id: isQuery ? 'The query' : 'A row', modality },
@@ -157,6 +158,63 @@ export class Collections {
         }),
       }),
       asking,
+    )
+  }
+
+  /**
+   * The recipe of a collection whose inputs can be embedded here.
+   *
+   * @throws `INPUT_INVALID` without a model, or with one of another server, whose address is nobody's business
+   */
+  checkEmbeds({ recipe, name }: Pick<Collection, 'recipe' | 'name'>): Recipe {
+    if (recipe && !recipe.source.remote) return recipe
+    throw new PipiloError(
+      'INPUT_INVALID',
+      recipe
+        ? `The collection ${JSON.stringify(name)} is of a model of another server, which this one does not ask.`
+        : `The collection ${JSON.stringify(name)} does not say which model its vectors are of.`,
+      { hint: 'Bring vectors.' },
+    )
+  }
+
+  /** Runs what fills a collection: one that was made for it, and stays empty because it failed, goes again. */
+  async filling<T>(name: string, fill: () => Promise<T>): Promise<T> {
+    await this.#clearing.get(name)
+    const filling = this.#filling.get(name) ?? { users: 0, failed: false, isNew: this.#isNew(name) }
+    this.#filling.set(name, filling)
+    filling.users++
+    try {
+      // Before the task can make it.
+      await filling.isNew
+      return await fill()
+    } catch (error) {
+      filling.failed = true
+      throw error
+    } finally {
+      filling.users--
+      if (filling.users === 0) {
+        this.#filling.delete(name)
+        if (filling.failed && (await filling.isNew)) await this.#clear(name)
+      }
+    }
+  }
+
+  /** Deletes the collection if it is empty; who fills it meanwhile waits. */
+  async #clear(name: string): Promise<void> {
+    const clearing = this.dropEmpty(name).then(
+      () => {},
+      () => {},
+    )
+    this.#clearing.set(name, clearing)
+    await clearing
+    this.#clearing.delete(name)
+  }
+
+  /** True if it is not there. What cannot be read is told by the task. */
+  #isNew(name: string): Promise<boolean> {
+    return this.has(name).then(
+      (isThere) => !isThere,
+      () => false,
     )
   }
 

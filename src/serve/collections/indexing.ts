@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Embedder } from '../../embed/index.ts'
 import { type Collection, indexFiles } from '../../store/index.ts'
+import { wordsForHttp } from '../http/hints.ts'
 import type { JobProgress } from '../jobs/jobs.ts'
 import type { Embedding } from '../models/embedding.ts'
 import type { Opened } from '../models/modelTable.ts'
@@ -35,7 +36,7 @@ export async function indexUploads(
   const files = recipe!.modality === 'image' ? paths.length : undefined
   report({ done: 0, total: files, indexed: 0, unchanged: 0, skipped: 0 })
   return embedding.table.useRecipe(recipe!, async (opened) => {
-    const { skipped, skippedCount, ...found } = await indexFiles(paths, {
+    const { skipped, skippedCount, skippedKinds, ...found } = await indexFiles(paths, {
       cwd: folder,
       collection,
       embedder: inTurns(opened, embedding, id, signal),
@@ -49,7 +50,16 @@ export async function indexUploads(
     return withoutFolder(folder, {
       ...found,
       skippedCount,
-      skipped: skipped.slice(0, LISTED).map(({ id: file, reason }) => ({ id: file, reason })),
+      skipped: skipped
+        .slice(0, LISTED)
+        .map(({ id: file, error }) => ({ id: file, reason: wordsForHttp(error) })),
+      skippedKinds: skippedKinds.map((kind) => {
+        const hint = skipped.find(({ reason }) => reason === kind.message)?.error.hint
+        const [reason, message] = [kind.reason, kind.message].map((words) =>
+          wordsForHttp({ message: words, hint }),
+        )
+        return { ...kind, reason, message }
+      }),
     })
   })
 }

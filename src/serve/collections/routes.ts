@@ -7,11 +7,13 @@ import { thumbnail } from '../../embed/index.ts'
 import type { Collection, Filter, Row, SearchOptions } from '../../store/index.ts'
 import { isAborted, Refusal } from '../http/refusal.ts'
 import { type Call, type Route, route } from '../http/route.ts'
+import { fields, file, oneOrMore } from '../http/schema.ts'
 import { beyond, dimensions, picture, promptOf, readingOf } from '../interfaces/fields.ts'
-import { picturesOf } from '../interfaces/inputs.ts'
+import { checkText, picturesOf } from '../interfaces/inputs.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Services } from '../services.ts'
 import type { Collections, ServedQuery } from './collections.ts'
+import { checkTypes } from './filterTypes.ts'
 import { indexUploads } from './indexing.ts'
 import { fileBelow, keepFiles } from './uploads.ts'
 
@@ -23,7 +25,7 @@ const value = z.union([z.string(), z.number(), z.boolean(), z.null()], {
 const metadata = z.record(z.string().min(1).max(256), value)
 const filter = z.record(z.string(), z.unknown()).meta({
   description:
-    'Conditions on metadata: {"year":{"gte":2020},"or":[{"kind":"bird"},{"title":{"contains":"wing"}}],"not":{"draft":true}}',
+    'Conditions on metadata, which all have to hold: {"year":{"gte":2020},"or":[{"kind":"bird"},{"title":{"contains":"wing"}}],"not":{"draft":true}}. A value alone means equal; comparisons are eq, ne, gt, gte, lt, lte (numbers, or texts by code point), in (a list of values), contains and startsWith (texts). null is equal to a field that is missing or null, {"ne":null} to one that has a value. A field that no row has, and a value of a type that the field has nowhere, are errors.',
 })
 
 const model = {
@@ -38,10 +40,10 @@ const model = {
   normalize: beyond.normalize,
 }
 
-const upsertRequest = z.object({
+const upsertRequest = fields({
   rows: z
     .array(
-      z.object({
+      fields({
         id,
         text: z.string().min(1).optional(),
         image: picture.optional(),
@@ -49,29 +51,28 @@ const upsertRequest = z.object({
         metadata: metadata.optional(),
       }),
     )
-    .meta({ description: 'Each with one of text, image and vector; a text is kept as metadata.text' }),
+    .meta({
+      limit: 'inputs',
+      description:
+        'Each with an id of its own and one of text, image and vector; a text is kept as metadata.text',
+    }),
   prompt_name: beyond.prompt_name,
   prompt: beyond.prompt,
   ...model,
 })
 
 const query = z.union(
-  [
-    z.strictObject({ text: z.string().min(1) }),
-    z.strictObject({ image: picture }),
-    z.strictObject({ vector }),
-    z.strictObject({ id }),
-  ],
+  [fields({ text: z.string().min(1) }), fields({ image: picture }), fields({ vector }), fields({ id })],
   { error: 'query is one of { "text" }, { "image" }, { "vector" } and { "id" }' },
 )
 
-const searchRequest = z.object({
+const searchRequest = fields({
   query,
-  k: z.int().min(1).default(10),
+  k: z.int().min(1).default(10).meta({ limit: 'hits' }),
   filter: filter.optional(),
   distinct: z.union([z.boolean(), z.string().max(256)]).optional(),
   hybrid: z
-    .union([z.boolean(), z.object({ words: z.string().optional(), field: z.string().max(256).optional() })])
+    .union([z.boolean(), fields({ words: z.string().optional(), field: z.string().max(256).optional() })])
     .optional(),
   exact: z.boolean().optional(),
   probes: z.int().min(1).optional(),
@@ -131,7 +132,7 @@ export function collectionRoutes(
       modality: recipe?.modality ?? null,
       tap: [...(recipe?.taps ?? [])],
       pool: recipe?.pool ?? null,
-      uploads: recipe !== undefined && !(await isOfOwnFiles(collection)),
+      uploads: recipe !== undefined && !recipe.source.remote && !(await isOfOwnFiles(collection)),
     }
   }
   return [
@@ -168,7 +169,7 @@ export function collectionRoutes(
       method: 'post',
       path: base,
       summary: 'Makes a collection: for the vectors of a model, or for vectors of so many dimensions',
-      body: z.object({ ...model, dimensions }),
+      body: fields({ ...model, dimensions }),
       answer: about,
       async run({ body, params }) {
         const own = params['name']!
@@ -229,25 +230,28 @@ export function collectionRoutes(
             `Row ${wrong} has to have one of text, image and vector.`,
             { field: `rows.${wrong}` },
           )
+        checkRows(rows)
         const first = rows[0]!
         const own = params['name']!
-        const collection = await target(
-          own,
-          body,
-          first.vector?.length,
-          first.image === undefined ? 'text' : 'image',
-        )
-        const vectors = await vectorsOf(collection)
-        await collection.upsert(
-          rows.map(
-            (row, i): Row => ({
-              id: row.id,
-              vector: vectors[i]!,
-              metadata: { ...(row.text !== undefined && { text: row.text }), ...row.metadata },
-            }),
-          ),
-          { signal },
-        )
+        await collections.filling(own, async () => {
+          const collection = await target(
+            own,
+            body,
+            first.vector?.length,
+            first.image === undefined ? 'text' : 'image',
+          )
+          const vectors = await vectorsOf(collection)
+          await collection.upsert(
+            rows.map(
+              (row, i): Row => ({
+                id: row.id,
+                vector: vectors[i]!,
+                metadata: { ...(row.text !== undefined && { text: row.text }), ...row.metadata },
+              }),
+            ),
+            { signal },
+          )
+        })
         note({ collection: own, rows: rows.length })
         return { upserted: rows.length }
 
@@ -287,7 +291,9 @@ export function collectionRoutes(
             `k is ${body.k}; ${limits.hits} hits are given at most.`,
             { field: 'k' },
           )
+        if ('text' in body.query) checkText(body.query.text, 'The query', 'query.text')
         const collection = await open(call)
+        if (body.filter) checkTypes(body.filter, await collection.fields())
         const { k, distinct, hybrid, exact, probes } = body
         const options: SearchOptions = {
           k,
@@ -317,7 +323,7 @@ export function collectionRoutes(
       method: 'post',
       path: `${base}/get`,
       summary: 'Rows by their ids; null for those that are not there',
-      body: z.object({ ids: z.array(id), vectors: z.boolean().default(false) }),
+      body: fields({ ids: oneOrMore(id, 'hits'), vectors: z.boolean().default(false) }),
       answer: z.object({
         rows: z.array(z.object({ id: z.string(), metadata, vector: vector.optional() }).nullable()),
       }),
@@ -341,13 +347,14 @@ export function collectionRoutes(
       method: 'post',
       path: `${base}/delete`,
       summary: 'Deletes rows by their ids, or all that a filter finds',
-      body: z.object({ ids: z.array(id).optional(), filter: filter.optional() }),
+      body: fields({ ids: oneOrMore(id).optional(), filter: filter.optional() }),
       answer: z.object({ deleted: z.int() }),
       async run(call) {
         const { ids, filter: which } = call.body
         if ((ids === undefined) === (which === undefined))
           throw new Refusal(400, 'invalid_request', 'One of ids and filter is to be given.')
         const collection = await open(call)
+        if (which) checkTypes(which, await collection.fields())
         return { deleted: await collection.delete(ids ?? (which as Filter), { signal: call.signal }) }
       },
     }),
@@ -373,12 +380,11 @@ export function collectionRoutes(
       path: `${base}/files`,
       summary:
         'Indexes uploaded files (fields called files, each with a name): a job, which tells how far it is',
-      body: z.object({
+      body: fields({
         files: z
-          .array(z.object({ name: z.string(), bytes: z.instanceof(Uint8Array) }), {
-            error: 'files are those of a form',
-          })
-          .min(1),
+          .array(file, { error: 'files are those of a form (multipart/form-data)' })
+          .min(1)
+          .meta({ limit: 'inputs' }),
         by: z.enum(['passage', 'line']).optional(),
         ...model,
       }),
@@ -393,33 +399,30 @@ export function collectionRoutes(
             { field: 'files' },
           )
         const isPicture = /\.(?:jpe?g|png|webp|avif|gif|svg|tiff?|bmp)$/i.test(body.files[0]!.name)
-        const isNew = !(await collections.has(own))
-        const collection = await target(own, body, undefined, isPicture ? 'image' : 'text')
-        if (!collection.recipe)
-          throw new Refusal(
-            400,
-            'input_invalid',
-            `The collection ${own} does not say which model its vectors are of.`,
+        return collections.filling(own, async () => {
+          const isNew = !(await collections.has(own))
+          const collection = await target(own, body, undefined, isPicture ? 'image' : 'text')
+          collections.checkEmbeds(collection)
+          if (await isOfOwnFiles(collection))
+            throw new Refusal(
+              409,
+              'collection_mismatch',
+              `The collection ${own} was made of the server's own files: upload into another.`,
+            )
+          const folder = folderOf(own)
+          jobs.check()
+          const paths = await keepFiles(folder, body.files)
+          note({ collection: own, files: paths.length })
+          return jobs.start(
+            own,
+            (job) => indexUploads(collection, paths, folder, embedding, { ...job, by: body.by }),
+            // Whoever stops a job before anything was stored leaves no collection behind that only it made.
+            async () => {
+              if (!isNew || jobs.isFilling(own) || !(await collections.dropEmpty(own))) return
+              await rm(folder, { recursive: true, force: true })
+            },
           )
-        if (await isOfOwnFiles(collection))
-          throw new Refusal(
-            409,
-            'collection_mismatch',
-            `The collection ${own} was made of the server's own files: upload into another.`,
-          )
-        const folder = folderOf(own)
-        jobs.check()
-        const paths = await keepFiles(folder, body.files)
-        note({ collection: own, files: paths.length })
-        return jobs.start(
-          own,
-          (job) => indexUploads(collection, paths, folder, embedding, { ...job, by: body.by }),
-          // Whoever stops a job before anything was stored leaves no collection behind that only it made.
-          async () => {
-            if (!isNew || jobs.isFilling(own) || !(await collections.dropEmpty(own))) return
-            await rm(folder, { recursive: true, force: true })
-          },
-        )
+        })
       },
     }),
     route({
@@ -468,5 +471,25 @@ export function collectionRoutes(
     if (!named && (await collections.has(own))) return collections.get(own)
     if (!named && length !== undefined) return collections.ofLength(own, length)
     return collections.of(own, table.find(body.model, takes), readingOf(body))
+  }
+}
+
+/** @throws Refusal 400 for an id that is there twice, for a text that differs from the one beside it, and for a picture sent as a text */
+function checkRows(rows: z.infer<typeof upsertRequest>['rows']): void {
+  const places = new Map<string, number>()
+  for (const [i, { id: own, text, metadata: { text: other } = {} }] of rows.entries()) {
+    const refused = (sentence: string, name: string) =>
+      new Refusal(400, 'invalid_request', sentence, { field: `rows.${i}.${name}` })
+    const before = places.get(own)
+    if (before !== undefined)
+      throw refused(`Rows ${before} and ${i} have the same id, ${JSON.stringify(own)}.`, 'id')
+    places.set(own, i)
+    if (text === undefined) continue
+    checkText(text, `Row ${i}`, `rows.${i}.text`)
+    if (other !== undefined && other !== text)
+      throw refused(
+        `Row ${i} has a text, which is kept as metadata.text, and another metadata.text.`,
+        'metadata.text',
+      )
   }
 }

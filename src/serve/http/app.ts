@@ -14,6 +14,7 @@ import type { Tracing } from '../seen/traces.ts'
 import { declaredLength, parseBody, readBody } from './body.ts'
 import { type Dialect, isAborted, Refusal, refusalBody, refusalOf } from './refusal.ts'
 import type { Route } from './route.ts'
+import { complaintOf } from './schema.ts'
 
 /** Settings of an application. */
 export interface AppOptions {
@@ -52,6 +53,23 @@ export function appOf(routes: readonly Route[], options: AppOptions): Hono<Env> 
     app.on(route.method.toUpperCase(), route.path, (context) => answer(context, route, options, held))
   }
   app.options('*', (context) => preflight(context, options))
+  const beside = (context: Context<Env>, refusal: Refusal, dialect: Dialect) => {
+    const response = refuse(refusal, dialect, idOf(context.env.incoming))
+    for (const [name, value] of corsHeaders(context.env.incoming, options)) response.headers.set(name, value)
+    return response
+  }
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const known = routes.filter((route) => route.path === path)
+    const methods = known.map(({ method }) => method.toUpperCase())
+    const allowed = (methods.includes('GET') ? [...methods, 'HEAD'] : methods).join(', ')
+    app.all(path, (context) => {
+      const sentence = `${context.req.path.slice(0, 200)} is asked by ${allowed}, not by ${context.req.method}.`
+      const wrong = new Refusal(405, 'method_not_allowed', sentence)
+      const response = beside(context, wrong, known[0]!.dialect)
+      response.headers.set('allow', allowed)
+      return response
+    })
+  }
   app.notFound((context) => {
     const path = context.req.path
     const missing = new Refusal(
@@ -59,18 +77,29 @@ export function appOf(routes: readonly Route[], options: AppOptions): Hono<Env> 
       'not_found',
       `There is nothing at ${context.req.method} ${path.slice(0, 200)}; /openapi.json lists what there is.`,
     )
-    return refuse(missing, path.startsWith('/v1/') ? 'openai' : 'pipilo')
+    return beside(context, missing, dialectOf(path))
   })
-  app.onError((error) => {
+  app.onError((error, context) => {
     options.onError(error, 'outside of routes')
-    return refuse(refusalOf(error), 'pipilo')
+    return beside(context, refusalOf(error), 'pipilo')
   })
   return app
 }
 
-function refuse(refusal: Refusal, dialect: Dialect, id?: string): Response {
-  const headers = new Headers({ 'content-type': 'application/json' })
-  if (id) headers.set('x-request-id', id)
+/** Paths of Cohere's first interface, which are not served. */
+const cohereOnly = /^\/(?:v2\/|v1\/(?:embed|rerank|embed-jobs|tokenize|detokenize|classify|chat)$)/
+
+/** The form of errors that who asks for such a path understands. */
+const dialectOf = (path: string): Dialect =>
+  cohereOnly.test(path) ? 'cohere' : path.startsWith('/v1/') ? 'openai' : 'pipilo'
+
+/** The client's own name of a request, if it can stand in a log and a header; else a new one. */
+function idOf({ headers: { 'x-request-id': given } }: IncomingMessage): string {
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID()
+}
+
+function refuse(refusal: Refusal, dialect: Dialect, id: string): Response {
+  const headers = new Headers({ 'content-type': 'application/json', 'x-request-id': id })
   if (refusal.retryAfter !== undefined) headers.set('retry-after', String(refusal.retryAfter))
   if (refusal.status === 401) headers.set('www-authenticate', 'Bearer')
   if (refusal.closes) headers.set('connection', 'close')
@@ -87,7 +116,7 @@ async function answer(
 ): Promise<Response> {
   const started = performance.now()
   const { incoming, outgoing } = context.env
-  const id = randomUUID()
+  const id = idOf(incoming)
   const facts: Record<string, string | number> = {}
   const stop = new AbortController()
   const late = setTimeout(() => {
@@ -155,6 +184,7 @@ async function answer(
     clearTimeout(late)
   }
   for (const [name, value] of cors) response.headers.set(name, value)
+  response.headers.set('x-request-id', id)
   if (options.isClosing()) response.headers.set('connection', 'close')
   const milliseconds = performance.now() - started
   options.metrics.answered(route.path, response.status, milliseconds)
@@ -195,7 +225,11 @@ function admit(incoming: IncomingMessage, route: Route, options: AppOptions): nu
   }
   const key = options.keys.size > 0 ? options.keys.find(authorization) : undefined
   if (options.keys.size > 0 && key === undefined && !route.open) {
-    throw new Refusal(401, 'invalid_api_key', 'A key is needed: Authorization: Bearer KEY.', { closes: true })
+    const sentence =
+      authorization === undefined
+        ? 'A key is needed: Authorization: Bearer KEY.'
+        : 'The key is not right. It goes as Authorization: Bearer KEY.'
+    throw new Refusal(401, 'invalid_api_key', sentence, { closes: true })
   }
   if (options.isClosing())
     throw new Refusal(503, 'closing', 'The server is being stopped.', { retryAfter: 5, closes: true })
@@ -243,8 +277,7 @@ function checked(schema: z.ZodType | undefined, data: unknown, what: string): un
   if (!schema) return undefined
   const { success, data: found, error } = schema.safeParse(data)
   if (success) return found
-  const { path, message } = error.issues[0]!
-  const field = path.map(String).join('.')
+  const { field, message } = complaintOf(error)
   throw new Refusal(400, 'invalid_request', `${field === '' ? `The ${what}` : field}: ${message}`, {
     ...(field !== '' && { field }),
   })
@@ -257,7 +290,7 @@ function corsHeaders(
   if (origin === undefined || cors.length === 0 || !allowsOrigin(origin, host, cors)) return []
   return [
     ['access-control-allow-origin', cors.includes('*') ? '*' : origin],
-    ['access-control-expose-headers', 'retry-after, x-request-id'],
+    ['access-control-expose-headers', 'retry-after, x-request-id, x-scores'],
     ['vary', 'origin'],
   ]
 }
@@ -268,8 +301,10 @@ function preflight(context: Context<Env>, options: AppOptions): Response {
     return refuse(
       new Refusal(403, 'origin_refused', 'Pages of this origin may not call this server.'),
       'pipilo',
+      idOf(context.env.incoming),
     )
   const headers = new Headers(allowed)
+  headers.set('x-request-id', idOf(context.env.incoming))
   headers.set('access-control-allow-methods', 'GET, POST, PUT, DELETE')
   headers.set(
     'access-control-allow-headers',

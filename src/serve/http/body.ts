@@ -106,9 +106,25 @@ export async function parseBody(
   return parsed(body, vectors, 'The body')
 }
 
-/** Fields that hold lists also where a form has one of them, and those that are no text. */
-const lists = ['input', 'inputs', 'texts', 'images', 'embedding_types', 'files']
+/** Fields that hold lists also where a form has one of them. */
+const lists = new Set('input inputs texts images embedding_types files ids tap inputs.sentences'.split(' '))
+/** Those whose entries are names, so that a JSON array cannot be meant as one of them. */
+const lettered = new Set('embedding_types ids tap'.split(' '))
+/** Fields of texts, which stay as they are. */
+const texts = new Set(
+  'input inputs texts images inputs.sentences inputs.source_sentence model prompt prompt_name user query.text query.id rows.id rows.text rows.metadata.text hybrid.words hybrid.field'.split(
+    ' ',
+  ),
+)
 const plain = /^(?:-?\d+(?:\.\d+)?|true|false|null|[[{].*[\]}])$/s
+
+/** How forms are written, for the description. */
+export const forms = [
+  'A form (multipart/form-data) has the same fields, and pictures as files.',
+  'A list is a field that is repeated, as in input=bird and input=cat; one is a list of one. A text stays what it is, also one in brackets; lists of names (embedding_types, ids, tap) may be JSON arrays.',
+  'A dot leads into an object or, with a number from 0, into a list: query.image=@bird.jpg; rows=[{"id":"a"}] and rows.0.image=@bird.jpg.',
+  'Other fields are numbers, true, false, null and JSON where they look like it. A field called json holds further fields as a JSON object.',
+].join(' ')
 
 /** A form's fields: files as bytes, `json` as further fields, and numbers, truths and JSON where a field holds no text. */
 async function formOf(body: Buffer, type: string, vectors: boolean): Promise<Fields> {
@@ -120,28 +136,31 @@ async function formOf(body: Buffer, type: string, vectors: boolean): Promise<Fie
     })
   // Without a prototype: a field may have any name.
   const fields: Fields = Object.create(null)
-  for (const [name, value] of form.entries()) {
-    if (typeof value === 'string') {
-      if (name === 'json') {
-        const more = parsed(Buffer.from(value), vectors, 'The form’s field json')
-        // A text is an object of letters: each would become a field.
-        if (typeof more !== 'object' || more === null || Array.isArray(more))
-          throw new Refusal(400, 'invalid_request', 'json: a form’s field json holds an object of fields', {
-            field: 'json',
-          })
-        Object.assign(fields, more)
-        continue
-      }
-      add(
-        fields,
-        name,
-        lists.includes(name) || !plain.test(value)
-          ? value
-          : parsed(Buffer.from(value), vectors, 'A field of the form'),
-      )
-    } else add(fields, name, { name: value.name, bytes: new Uint8Array(await value.arrayBuffer()) })
+  // A list as JSON comes before what is put into it.
+  const entries = [...form.entries()].sort(([a], [b]) => Number(a.includes('.')) - Number(b.includes('.')))
+  for (const [path, value] of entries) {
+    const name = path.replaceAll(/\.\d+(?=\.|$)/g, '')
+    if (path === 'json' && typeof value === 'string') {
+      const more = parsed(Buffer.from(value), vectors, 'The form’s field json')
+      // A text is an object of letters: each would become a field.
+      if (typeof more !== 'object' || more === null || Array.isArray(more))
+        throw new Refusal(400, 'invalid_request', 'json: a form’s field json holds an object of fields', {
+          field: 'json',
+        })
+      Object.assign(fields, more)
+    } else if (typeof value === 'string') add(fields, path, name, read(name, value, vectors))
+    else add(fields, path, name, { name: value.name, bytes: new Uint8Array(await value.arrayBuffer()) })
   }
   return fields
+}
+
+/** The value that a field's text stands for. */
+function read(name: string, text: string, vectors: boolean): unknown {
+  const json = () => parsed(Buffer.from(text), vectors, 'A field of the form')
+  // Of one interface a query is a text, of another an object.
+  if (texts.has(name) || (name === 'query' && !/^\{.*\}$/s.test(text))) return text
+  if (lettered.has(name)) return /^\[.*\]$/s.test(text) ? json() : text
+  return plain.test(text) ? json() : text
 }
 
 /** Refuses a form of more parts than are taken, before each becomes an object. */
@@ -166,10 +185,39 @@ function parsed(json: Buffer, vectors: boolean, what: string): unknown {
 const tooMany = (what: string, most: number, things: string) =>
   new Refusal(413, 'body_too_large', `${what} holds more than ${most.toLocaleString('en')} ${things}.`)
 
-function add(fields: Fields, name: string, value: unknown): void {
-  if (lists.includes(name)) {
-    const list = fields[name]
-    if (Array.isArray(list)) list.push(value)
-    else fields[name] = [value]
-  } else fields[name] = value
+/** @param name the path without its numbers */
+function add(fields: Fields, path: string, name: string, value: unknown): void {
+  const parts = path.split('.')
+  const last = parts.pop()!
+  let at = fields
+  for (const [i, part] of parts.entries()) {
+    check(at, part, path)
+    if (!Object.hasOwn(at, part))
+      at[part] = /^\d+$/.test(parts[i + 1] ?? last) ? [] : (Object.create(null) as Fields)
+    const next = at[part]
+    if (typeof next !== 'object' || next === null) throw misplaced(path)
+    at = next as Fields
+  }
+  check(at, last, path)
+  const before = at[last]
+  if (!lists.has(name)) at[last] = value
+  else if (!Array.isArray(before)) at[last] = [value].flat()
+  else for (const each of [value].flat()) before.push(each)
 }
+
+/** Deeper than any request goes. */
+const DEEPEST = 8
+
+/** @throws Refusal 400 for a place that is none: a list has no names, and no gaps */
+function check(at: Fields, part: string, path: string): void {
+  const isPlace = !Array.isArray(at) || (/^\d{1,6}$/.test(part) && Number(part) <= at.length)
+  if (part === '__proto__' || !isPlace || path.split('.', DEEPEST + 1).length > DEEPEST) throw misplaced(path)
+}
+
+const misplaced = (path: string) =>
+  new Refusal(
+    400,
+    'form_invalid',
+    `The form's field ${JSON.stringify(path.slice(0, 80))} leads nowhere: a dot leads into an object or, with a number from 0 on, into a list.`,
+    { field: path.slice(0, 80) },
+  )

@@ -1,5 +1,6 @@
 // Refusals of requests: the status, the code and the sentence that a client gets, in the words of the interface that it speaks.
 import { type ErrorCode, PipiloError } from '../../base/index.ts'
+import { wordsForHttp } from './hints.ts'
 
 /** An interface whose form errors have. */
 export type Dialect = 'openai' | 'cohere' | 'tei' | 'pipilo'
@@ -61,7 +62,7 @@ export function refusalOf(error: unknown): Refusal {
     if (status !== undefined) {
       const field =
         typeof error.input === 'string' && error.code === 'OPTION_INVALID' ? error.input : undefined
-      return new Refusal(status, error.code.toLowerCase(), error.message, {
+      return new Refusal(status, error.code.toLowerCase(), wordsForHttp(error), {
         field,
         cause: error,
         ...(status === 429 && { retryAfter: 1 }),

@@ -34,7 +34,7 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly works?: boolean
   /** Largest body in bytes, where it is another than usual. */
   readonly bytes?: number
-  /** Its body holds vectors: many numbers are no sign of ill will. */
+  /** Its body holds vectors or token ids: many numbers are no sign of ill will. */
   readonly vectors?: boolean
   readonly body?: z.ZodType<Body>
   readonly query?: z.ZodType<Query>

@@ -27,7 +27,7 @@ export function hasMoreValues(json: Buffer, most: number, vectors: boolean): boo
       let hasExponent = false
       for (; i + 1 < json.length && isOfNumber(json[i + 1]!); i++)
         if (json[i + 1] === E || json[i + 1] === SMALL_E) hasExponent = true
-      // What is too large for a double is no number, and said of each.
+      // A number too large for a double is none, and said of each.
       count += vectors && !hasExponent ? 1 / NUMBERS : 1
     }
     if (count > most) return true

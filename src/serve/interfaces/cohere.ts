@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { l2Normalize } from '../../tensor/index.ts'
 import { Refusal } from '../http/refusal.ts'
 import { type Route, route } from '../http/route.ts'
+import { fields, oneOrMore } from '../http/schema.ts'
 import { vectorsOf } from '../models/embedding.ts'
 import type { Item } from '../models/items.ts'
 import type { Offered } from '../models/modelTable.ts'
@@ -16,18 +17,25 @@ type EmbeddingType = (typeof types)[number]
 
 const content = z.union(
   [
-    z.object({ type: z.literal('text'), text: z.string() }),
-    z.object({ type: z.literal('image_url'), image_url: z.object({ url: z.string() }) }),
+    fields({ type: z.literal('text'), text: z.string() }),
+    fields({
+      type: z.literal('image_url'),
+      image_url: fields({
+        url: z.string(),
+        detail: z.string().optional().meta({ description: 'Accepted, and not used' }),
+      }),
+    }),
   ],
   { error: 'content is { "type": "text", "text": … } or { "type": "image_url", "image_url": { "url": … } }' },
 )
 
-const request = z.object({
+const request = fields({
   model: z.string({ error: 'model is the name of a model; /v1/models lists them' }).min(1).max(512),
-  texts: z.array(z.string()).optional(),
-  images: z.array(picture).optional(),
+  texts: oneOrMore(z.string(), 'inputs').optional(),
+  images: oneOrMore(picture, 'inputs').optional(),
   inputs: z
-    .array(z.object({ content: z.array(content).min(1).max(16) }))
+    .array(fields({ content: z.array(content).min(1).max(16) }))
+    .meta({ limit: 'inputs' })
     .optional()
     .meta({
       description:
@@ -36,12 +44,21 @@ const request = z.object({
   input_type: z
     .enum(['search_document', 'search_query', 'classification', 'clustering', 'image'])
     .optional()
-    .meta({ description: 'search_query and search_document: the prompts that the model has for them' }),
-  embedding_types: z.array(z.enum(types)).min(1).default(['float']),
+    .meta({
+      description:
+        'search_query and search_document: the prompts that the model has for them; the others are accepted, and not used',
+    }),
+  embedding_types: oneOrMore(z.enum(types))
+    .refine((given) => given.length > 0, { error: 'embedding_types is empty' })
+    .default(['float']),
   output_dimension: dimensions,
-  max_tokens: z.int().min(1).optional(),
+  max_tokens: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'Not below what the model reads, which is an error' }),
   truncate: z.enum(['NONE', 'START', 'END']).default('END'),
-  priority: z.int().optional(),
+  priority: z.int().optional().meta({ description: 'Accepted, and not used' }),
   ...beyond,
 })
 
@@ -63,6 +80,8 @@ const answer = z.object({
     billed_units: z.object({ input_tokens: z.int(), images: z.int() }),
   }),
 })
+
+const asPicture = 'images, or as { "type": "image_url", … } in inputs,'
 
 const cuts = { NONE: 'error', START: 'start', END: 'end' } as const
 
@@ -98,7 +117,8 @@ export function cohereRoutes(services: Services): Route[] {
           images?.map((image) => ({ image })) ??
           inputs!.flatMap((input) => input.content.map(partOf))
         if (inputs) checkNumber(inputs.length, 'inputs', services.limits.inputs)
-        const items = await itemsOf(given, texts ? 'texts' : images ? 'images' : 'inputs', services, signal)
+        const field = texts ? 'texts' : images ? 'images' : 'inputs'
+        const items = await itemsOf(given, field, services, signal, asPicture)
         const embedded = await services.embedding.embed({
           model: body.model,
           items,

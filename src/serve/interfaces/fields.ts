@@ -1,10 +1,8 @@
 // Fields that the interfaces share: readings, cuts, prompts, pictures.
 import * as z from 'zod'
 import type { Prompt } from '../../embed/index.ts'
+import { file } from '../http/schema.ts'
 import type { Reading } from '../models/modelTable.ts'
-
-/** A file of a form. */
-const file = z.object({ name: z.string(), bytes: z.instanceof(Uint8Array) })
 
 /** A picture as a request brings it: a data URL, a URL of an allowed host, or a file of a form. */
 export const picture = z

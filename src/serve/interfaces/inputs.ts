@@ -50,13 +50,15 @@ export function picturesOf(
  * Items of a request's inputs.
  *
  * @param field that the inputs stand in, for errors
- * @throws Refusal 400 for none, for too many, for empty texts, and for pictures that cannot be had
+ * @param asPicture how the interface sends pictures, for errors
+ * @throws Refusal 400 for none, for too many, for empty texts, for pictures sent as texts, and for those that cannot be had
  */
 export async function itemsOf(
   inputs: readonly InputField[],
   field: string,
   services: Pick<Services, 'limits' | 'picture'>,
   signal: AbortSignal,
+  asPicture = usualPicture,
 ): Promise<Item[]> {
   checkNumber(inputs.length, field, services.limits.inputs)
   const picture = picturesOf(services, signal)
@@ -64,10 +66,30 @@ export async function itemsOf(
     inputs.map(async (input, i): Promise<Item> => {
       const text = typeof input === 'string' ? input : 'text' in input ? input.text : undefined
       if (text === '') throw new Refusal(400, 'invalid_request', `Input ${i} is an empty text.`, { field })
-      if (text !== undefined) return { text }
+      if (text !== undefined) {
+        checkText(text, `Input ${i}`, field, asPicture)
+        return { text }
+      }
       const given = input as Exclude<InputField, string | { readonly text: string }>
       return { image: await picture('image' in given ? given.image : given, `Input ${i}`) }
     }),
+  )
+}
+
+const usualPicture = '{ "image": "data:image/…" }'
+
+/**
+ * A picture as a data URL has a vector also where it is read letter by letter, which nobody wants.
+ *
+ * @throws Refusal 400
+ */
+export function checkText(text: string, label: string, field: string, asPicture = usualPicture): void {
+  if (!/^\s*data:image\/[\w.+-]+(?:\s*;[\w.+=-]*)*,/i.test(text.slice(0, 256))) return
+  throw new Refusal(
+    400,
+    'invalid_request',
+    `${label} is a picture (a data: URL), sent as a text. Send it as ${asPicture} to a model that takes pictures.`,
+    { field },
   )
 }
 

@@ -98,7 +98,7 @@ describe('/v1/embeddings, by OpenAI’s own client', () => {
     })
     await expect(create({ input: [1, 2, 3] })).rejects.toMatchObject({
       status: 400,
-      message: expect.stringContaining('--token-ids'),
+      message: expect.stringContaining('not started to take ids'),
     })
     await expect(create({ input: '' })).rejects.toMatchObject({ status: 400, param: 'input' })
     await expect(create({ input: [] })).rejects.toMatchObject({ status: 400, param: 'input' })

@@ -3,33 +3,27 @@ import * as z from 'zod'
 import type { Matrix } from '../../tensor/index.ts'
 import { Refusal } from '../http/refusal.ts'
 import { type Route, route } from '../http/route.ts'
+import { fields, file } from '../http/schema.ts'
 import type { Item } from '../models/items.ts'
 import type { Services } from '../services.ts'
 import { beyond, dimensions, picture, promptOf, readingOf, truncate } from './fields.ts'
 import { checkNumber, type InputField, itemsOf } from './inputs.ts'
 
 const ids = z.array(z.int())
-const part = z.union(
-  [
-    z.string(),
-    ids,
-    z.strictObject({ text: z.string() }),
-    z.strictObject({ image: picture }),
-    z.object({ name: z.string(), bytes: z.instanceof(Uint8Array) }),
-  ],
-  { error: 'an input is a text, { "text": … } or { "image": … }' },
-)
+const part = z.union([z.string(), ids, fields({ text: z.string() }), fields({ image: picture }), file], {
+  error: 'an input is a text, { "text": … } or { "image": … }',
+})
 
-const request = z.object({
+const request = fields({
   model: z.string({ error: 'model is the name of a model; /v1/models lists them' }).min(1).max(512),
   input: z
     .union(
       [
         z.string(),
         z.array(z.int()).min(1),
-        z.array(part),
-        z.strictObject({ text: z.string() }),
-        z.strictObject({ image: picture }),
+        z.array(part).meta({ limit: 'inputs' }),
+        fields({ text: z.string() }),
+        fields({ image: picture }),
       ],
       {
         error: 'input is a text or an array of texts; { "image": … } stands for a picture',
@@ -38,7 +32,7 @@ const request = z.object({
     .meta({ description: 'A text, or an array of texts, of { "text" } and of { "image" }' }),
   dimensions,
   encoding_format: z.enum(['float', 'base64']).default('float'),
-  user: z.string().optional(),
+  user: z.string().optional().meta({ description: 'Accepted, and not used' }),
   truncate,
   ...beyond,
 })
@@ -98,11 +92,13 @@ export function openAiRoutes(services: Services): Route[] {
       group: 'OpenAI',
       summary: 'Vectors of texts and pictures',
       works: true,
+      vectors: tokenIds,
       body: request,
       answer,
       async run({ body, client, signal, note }) {
         const { input, model: name, encoding_format: format } = body
-        table.find(name)
+        const { recipe } = table.find(name)
+        if (format === 'base64' && (body.pool ?? recipe.pool) === 'none') throw noMatrices()
         const given = isIds(input) || !Array.isArray(input) ? [input] : input
         checkNumber(given.length, 'input', limits.inputs)
         const items =
@@ -161,7 +157,7 @@ const isIds = (input: unknown): input is number[] =>
 function noIds(input: z.infer<typeof part>, i: number): InputField {
   if (!Array.isArray(input)) return input
   throw invalid(
-    `Input ${i} is an array of numbers: token ids belong to one model's tokenizer. Send the text, or start the server with --token-ids and send this model's own ids.`,
+    `Input ${i} is an array of numbers: token ids belong to one model's tokenizer. Send the text; this server was not started to take ids.`,
   )
 }
 
@@ -178,15 +174,22 @@ export function written(
   format: 'float' | 'base64',
 ): string | number[] | number[][] {
   if (!(vector instanceof Float32Array)) {
+    if (format === 'base64') throw noMatrices()
     const { rows, columns, data } = vector
-    return Array.from(
-      { length: rows },
-      (_, i) => written(data.subarray(i * columns, (i + 1) * columns), format) as number[],
-    )
+    return Array.from({ length: rows }, (_, i) => Array.from(data.subarray(i * columns, (i + 1) * columns)))
   }
   if (format === 'base64')
     return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
   return Array.from(vector)
 }
+
+/** Base64 of a matrix would not say how long its rows are, and clients decode one vector. */
+const noMatrices = () =>
+  new Refusal(
+    400,
+    'option_invalid',
+    'pool none gives a matrix an input, which base64 cannot say. Ask for it with encoding_format "float".',
+    { field: 'encoding_format' },
+  )
 
 const invalid = (sentence: string) => new Refusal(400, 'invalid_request', sentence, { field: 'input' })

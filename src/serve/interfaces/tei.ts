@@ -6,6 +6,7 @@ import { placedTokens } from '../../embed/index.ts'
 import { cosineSimilarity } from '../../tensor/index.ts'
 import { Refusal } from '../http/refusal.ts'
 import { type Route, route } from '../http/route.ts'
+import { fields, file, oneOrMore } from '../http/schema.ts'
 import { vectorsOf } from '../models/embedding.ts'
 import { tokenizerOf } from '../models/tokenIds.ts'
 import type { Services } from '../services.ts'
@@ -13,21 +14,17 @@ import { beyond, dimensions, picture, promptOf, readingOf } from './fields.ts'
 import { checkNumber, type InputField, itemsOf } from './inputs.ts'
 import { written } from './openai.ts'
 
-const input = z.union(
-  [z.string(), z.strictObject({ text: z.string() }), z.strictObject({ image: picture })],
-  {
-    error: 'an input is a text, { "text": … } or { "image": … }',
-  },
-)
-const inputs = z.union(
-  [input, z.array(z.union([input, z.object({ name: z.string(), bytes: z.instanceof(Uint8Array) })]))],
-  {
-    error: 'inputs is a text or an array of texts; { "image": … } stands for a picture',
-  },
-)
+const input = z.union([z.string(), fields({ text: z.string() }), fields({ image: picture })], {
+  error: 'an input is a text, { "text": … } or { "image": … }',
+})
+const inputs = z.union([input, z.array(z.union([input, file])).meta({ limit: 'inputs' })], {
+  error: 'inputs is a text or an array of texts; { "image": … } stands for a picture',
+})
+
+const { pool, ...unpooled } = beyond
 
 /** The model, which text-embeddings-inference has but one of, and how long texts are cut. */
-const common = {
+const plain = {
   model: z
     .string()
     .min(1)
@@ -36,30 +33,34 @@ const common = {
     .meta({ description: 'Default: the first that takes such inputs' }),
   truncate: z.boolean().nullish().meta({ description: 'Cut what is too long, which else is an error' }),
   truncation_direction: z.enum(['left', 'right', 'Left', 'Right']).default('right'),
-  ...beyond,
+  ...unpooled,
 }
+const common = { ...plain, pool }
 
-const embedRequest = z.object({ inputs, ...common, dimensions })
-const rerankRequest = z.object({
+const embedRequest = fields({ inputs, ...common, dimensions })
+const rerankRequest = fields({
   query: input,
-  texts: z.array(input),
-  raw_scores: z.boolean().default(false),
+  texts: oneOrMore(input, 'inputs'),
+  raw_scores: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Accepted, and not used: scores are cosines either way' }),
   return_text: z.boolean().default(false),
   ...common,
 })
-const similarityRequest = z.object({
-  inputs: z.object({ source_sentence: input, sentences: z.array(input) }),
-  parameters: z
-    .object({
-      truncate: z.boolean().nullish(),
-      truncation_direction: common.truncation_direction,
-      prompt_name: beyond.prompt_name,
-    })
-    .optional(),
+const similarityRequest = fields({
+  inputs: fields({ source_sentence: input, sentences: oneOrMore(input, 'inputs') }),
+  parameters: fields({
+    truncate: z.boolean().nullish(),
+    truncation_direction: common.truncation_direction,
+    prompt_name: beyond.prompt_name,
+  }).optional(),
   model: common.model,
 })
-const tokenizeRequest = z.object({
-  inputs: z.union([z.string(), z.array(z.string())], { error: 'inputs is a text or an array of texts' }),
+const tokenizeRequest = fields({
+  inputs: z.union([z.string(), z.array(z.string()).meta({ limit: 'inputs' })], {
+    error: 'inputs is a text or an array of texts',
+  }),
   add_special_tokens: z.boolean().default(true),
   model: common.model,
 })
@@ -104,7 +105,7 @@ export function teiRoutes(services: Services): Route[] {
       ...usual,
       path: '/embed_all',
       summary: 'A vector for each token of each input, without pooling',
-      body: embedRequest.omit({ pool: true, dimensions: true }),
+      body: fields({ inputs, ...plain }),
       answer: z.array(z.array(z.array(z.number()))),
       async run({ body, client, signal }) {
         const items = await itemsOf(listOf(body.inputs), 'inputs', services, signal)

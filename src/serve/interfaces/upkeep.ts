@@ -82,7 +82,7 @@ export function upkeepRoutes(
       summary: 'This description, as OpenAPI 3.1',
       open: true,
       run: () => {
-        document ??= openApi(routes(), services.version, hasKeys)
+        document ??= openApi(routes(), services.version, hasKeys, services.limits)
         return document
       },
     }),
