@@ -334,7 +334,10 @@ describe('uploaded files', () => {
     const told = (await follow(body.id)).map(
       ({ data }) => data['progress'] as { done: number; total?: number },
     )
-    expect([...new Set(told.map(({ done }) => done))]).toEqual([0, 64, 128, 150])
+    // A state is told ten times a second at most, so that a step may be passed over.
+    const steps = [...new Set(told.map(({ done }) => done))]
+    expect([0, 64, 128, 150]).toEqual(expect.arrayContaining(steps))
+    expect([steps.at(-1), steps.some((done) => done === 64 || done === 128)]).toEqual([150, true])
     // Known as soon as all files have been counted, which goes on beside the first batches.
     expect(told.find(({ done, total }) => done < 150 && total !== undefined)).toMatchObject({ total: 150 })
     await fetch(`${server.url}/v1/collections/steps`, { method: 'DELETE' })
