@@ -58,10 +58,22 @@ function runQuick(): void {
 async function writeResults(): Promise<void> {
   const results = claims.map((name) => [name, resultOf(name)] as const)
   const path = join(here, 'README.md')
-  const [before, , after] = readFileSync(path, 'utf8').split(/<!-- (?:results|end of results) -->\n/)
+  const [before, old = '', after] = readFileSync(path, 'utf8').split(/<!-- (?:results|end of results) -->\n/)
   if (after === undefined) throw new Error(`${path} has no marks for the results.`)
-  const text = [summary(results), ...results.map(([name, result]) => section(name, result))].join('\n\n')
+  // A claim that has not run here keeps what stands there of it.
+  const sections = results.map(
+    ([name, result]) => (result ? undefined : sectionIn(old, name)) ?? section(name, result),
+  )
+  const text = [summary(results, old), ...sections].join('\n\n')
   await writeFileAtomic(path, `${before}<!-- results -->\n\n${text}\n\n<!-- end of results -->\n${after}`)
+}
+
+/** The section of a claim among others: it names the command. */
+function sectionIn(old: string, name: string): string | undefined {
+  return old
+    .split(/^(?=### )/m)
+    .find((part) => part.startsWith('### ') && part.includes(`examples/claims/${name} `))
+    ?.trim()
 }
 
 /** What has run of a claim. */
@@ -70,14 +82,23 @@ function resultOf(name: string): ClaimResult | undefined {
   return text.startsWith('{') ? (JSON.parse(text) as ClaimResult) : undefined
 }
 
-function summary(results: readonly (readonly [string, ClaimResult | undefined])[]): string {
-  const rows = results.map(([name, result]) => [
-    `[${name.replace('.ts', '')}](${name})`,
-    result?.statement ?? '',
-    result?.verdict ?? 'not yet run',
-    result ? `${result.seeds.length}` : '',
-    result ? minutes(result) : '',
-  ])
+function summary(results: readonly (readonly [string, ClaimResult | undefined])[], old: string): string {
+  const rowIn = (name: string) =>
+    old
+      .split('\n')
+      .find((line) => line.startsWith('| [') && line.includes(`](${name})`))
+      ?.slice(2, -2)
+      .split(' | ')
+  const rows = results.map(
+    ([name, result]) =>
+      (result ? undefined : rowIn(name)) ?? [
+        `[${name.replace('.ts', '')}](${name})`,
+        result?.statement ?? '',
+        result?.verdict ?? 'not yet run',
+        result ? `${result.seeds.length}` : '',
+        result ? minutes(result) : '',
+      ],
+  )
   return markdown(['file', 'claim', 'outcome', 'seeds', 'processor minutes a seed'], rows)
 }
 

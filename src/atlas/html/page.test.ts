@@ -129,7 +129,8 @@ describe.skipIf(executablePath === undefined)(
       await expect.poll(listed).toEqual([...chosen.neighbours.subarray(35, 40)])
       const cosines = await page.locator('.list li small').allTextContents()
       expect(cosines).toEqual([...chosen.similarities.subarray(35, 40)].map((value) => value.toFixed(3)))
-      expect(await page.locator('.drawn circle').count()).toBe(1)
+      // Drawn with the next frame.
+      await expect.poll(() => page.locator('.drawn circle').count()).toBe(1)
       // In the other view they are others.
       await page.selectOption('select', { label: 'second' })
       await expect.poll(listed).toEqual([...map.views[1]!.neighbours.subarray(35, 40)])
