@@ -1,5 +1,6 @@
 // Starting a file of Pipilo's as a child process, from source under any tool and from the built package.
 import { type ChildProcess, fork } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -35,6 +36,25 @@ export function keepAlive(child: ChildProcess, how: 'ref' | 'unref'): void {
   child[how]()
   child.channel?.[how]()
   ;(child.stderr as (NodeJS.ReadableStream & { ref(): void; unref(): void }) | null)?.[how]()
+}
+
+/**
+ * Makes this process one that {@link forkFile} started: it ends with its parent, and before it.
+ *
+ * @param name of the file, which is no entry of another process
+ */
+export function serveParent(name: string): void {
+  if (!process.send) throw new Error(`${name} is the entry of a child process.`)
+  // Its parent has ended, was killed, or has let it go: nothing may go on for nobody, whatever the library is doing.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  // Ctrl+C is for the parent, which may finish what it does.
+  process.on('SIGINT', () => {})
+  try {
+    // Linux, where memory runs out, ends this process and not its parent.
+    writeFileSync('/proc/self/oom_score_adj', '1000')
+  } catch {
+    // Other systems choose for themselves.
+  }
 }
 
 function cannotStart(why: string, cause?: unknown): PipiloError {

@@ -1,5 +1,5 @@
 // The entry of the child process that draws SVGs, one after another. Its own thread stays free while sharp's draw, so that it sees to its memory and its parent.
-import { writeFileSync } from 'node:fs'
+import { serveParent } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { decodeHere } from './decode.ts'
 import type { FromSvgChild, SvgOrder } from './svgProcess.ts'
@@ -10,18 +10,7 @@ const PART = 2 ** 20
 /** Milliseconds between two looks at its memory. */
 const OFTEN = 20
 
-if (!process.send) throw new Error('svgChild.ts is the entry of a child process.')
-
-// Its parent has ended, was killed, or has let it go: nothing may go on for nobody, whatever the library is doing.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
-// Ctrl+C is for the parent, which may finish what it does.
-process.on('SIGINT', () => {})
-try {
-  // Linux, where memory runs out, ends this process and not its parent.
-  writeFileSync('/proc/self/oom_score_adj', '1000')
-} catch {
-  // Other systems choose for themselves.
-}
+serveParent('svgChild.ts')
 
 const send = (message: FromSvgChild) =>
   new Promise<void>((resolve) => process.send?.(message, () => resolve()))

@@ -1,20 +1,9 @@
 // The entry of a child process: hands what it is sent to a worker thread of its own, so that it notices at any time when its parent is gone.
-import { writeFileSync } from 'node:fs'
+import { serveParent } from '../../base/files/index.ts'
 import { movable, type Request } from './protocol.ts'
 import { Thread, ThreadEnded } from './thread.ts'
 
-if (!process.send) throw new Error('child.ts is the entry of a child process.')
-
-// Its parent has ended, was killed, or has let it go: nothing may go on for nobody, whatever the library is doing.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
-// Ctrl+C is for the parent, which may finish what it does.
-process.on('SIGINT', () => {})
-try {
-  // Linux, where memory runs out, ends this process and not its parent.
-  writeFileSync('/proc/self/oom_score_adj', '1000')
-} catch {
-  // Other systems choose for themselves.
-}
+serveParent('child.ts')
 
 const thread = new Thread()
 

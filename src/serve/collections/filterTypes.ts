@@ -1,4 +1,5 @@
 // Types of what a filter compares: a text is never equal to a number, and a filter that finds nothing for that says nothing.
+import { isPlainObject } from '../../base/index.ts'
 import type { Field } from '../../store/index.ts'
 import { Refusal } from '../http/refusal.ts'
 
@@ -6,9 +7,6 @@ type Type = Field['types'][number]
 
 const plural: Readonly<Record<Type, string>> = { number: 'numbers', string: 'texts', boolean: 'truths' }
 const single: Readonly<Record<Type, string>> = { number: 'a number', string: 'a text', boolean: 'a truth' }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
  * Refuses comparisons with a type that no row has in that field. All other faults of a filter are the store's to name.
@@ -20,7 +18,7 @@ export function checkTypes(filter: unknown, fields: readonly Field[]): void {
   // A list, as filters may lie within each other deeper than calls can.
   const filters: unknown[] = [filter]
   for (let one = filters.pop(); one !== undefined; one = filters.pop()) {
-    if (!isObject(one)) continue
+    if (!isPlainObject(one)) continue
     for (const [name, condition] of Object.entries(one)) {
       if (name === 'or') for (const each of [condition].flat()) filters.push(each)
       else if (name === 'not') filters.push(condition)
@@ -32,7 +30,7 @@ export function checkTypes(filter: unknown, fields: readonly Field[]): void {
 function checkField(name: string, condition: unknown, has: readonly Type[]): void {
   // Of a field that was always null nothing is known.
   if (has.length === 0) return
-  const compared = isObject(condition) ? Object.values(condition) : [condition]
+  const compared = isPlainObject(condition) ? Object.values(condition) : [condition]
   for (const value of compared) {
     const values = [value].flat().filter((each) => ['string', 'number', 'boolean'].includes(typeof each))
     if (values.length === 0 || values.some((each) => has.includes(typeof each as Type))) continue

@@ -47,7 +47,7 @@ export async function* codeBlocks(
   text: string,
   ending: string,
   length: PassageLength,
-  id = 'The text',
+  id: string,
 ): AsyncGenerator<Block> {
   const load = Object.hasOwn(parsers, ending) ? parsers[ending] : undefined
   if (load) {

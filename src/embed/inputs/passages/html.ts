@@ -25,7 +25,7 @@ const DEEPEST = 10_000
  */
 export function* htmlBlocks(
   text: string,
-  { line = 1, sections: above = [], id = 'The text' }: Place & { readonly id?: string } = {},
+  { line = 1, sections: above = [], id }: Place & { readonly id: string },
 ): Generator<Block> {
   // The parser calls back; its blocks are few enough to be held.
   const reader = new Reader(text, line, above)

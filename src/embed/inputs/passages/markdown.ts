@@ -53,7 +53,7 @@ const silent = new Set(['HorizontalRule', 'LinkReference', 'CommentBlock', 'Proc
  *
  * @throws PipiloError `TEXT_INVALID` for quotes and lists in each other more than 100 deep; those of {@link treeOf}
  */
-export function* markdownBlocks(text: string, id = 'The text'): Generator<Block> {
+export function* markdownBlocks(text: string, id: string): Generator<Block> {
   const sections: { level: number; title: string }[] = []
   const path = () => sections.map(({ title }) => title)
   const lineAt = lineCounter(text)
