@@ -327,9 +327,9 @@ describe('uploaded files', () => {
   })
 
   it('say early how much there is, and go on in small steps', async () => {
-    const files = Object.fromEntries(
-      Array.from({ length: 150 }, (_, i) => [`${i}.txt`, `The ${i}th towhee sings in the brush.`]),
-    )
+    // So long that a batch is embedded for longer than all files are counted, also beside other work.
+    const words = 'The towhee sings in the brush of the garden. '.repeat(9)
+    const files = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`${i}.txt`, `${i}: ${words}`]))
     const { body } = await upload('steps', files)
     const told = (await follow(body.id)).map(
       ({ data }) => data['progress'] as { done: number; total?: number },
