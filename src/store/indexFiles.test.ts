@@ -126,6 +126,23 @@ describe('indexFiles', () => {
     expect(hits.map(({ id }) => id)).toEqual(['notes/a.txt:1', 'notes/a.txt:3'])
   })
 
+  it('embeds the same content once, in a batch and in later ones', async () => {
+    const lines = 'a licence\nof many words\nunspeakable\n'
+    write('a.txt', lines)
+    write('b.txt', `${lines}a licence\nmore\n`)
+    const report = await run(['.'], { batch: 2, by: 'line', onError: 'skip' })
+    expect(report).toMatchObject({ indexed: 6, skippedCount: 2 })
+    expect(report.skipped.map(({ id }) => id)).toEqual(['a.txt:3', 'b.txt:3'])
+    // Failures are tried again: they may have been the system's.
+    expect(embedder.embedded).toEqual(['a licence', 'of many words', 'unspeakable', 'unspeakable', 'more'])
+    const [first, ...others] = await collection.get(['a.txt:1', 'b.txt:1', 'b.txt:4'])
+    const [made] = (await letters().embed(['a licence'])).vectors
+    expect([...first!.vector]).toEqual([...made!])
+    for (const other of others) expect([...other!.vector]).toEqual([...made!])
+    const [own] = await collection.metadata(['b.txt:4'])
+    expect(own).toMatchObject({ path: 'b.txt', line: 4 })
+  })
+
   it('embeds again only what has changed', async () => {
     write('a.txt', 'one\ntwo\nthree\n')
     await run(['a.txt'])
@@ -566,6 +583,8 @@ describe('indexFiles by passage', () => {
     const lines = await store.collection('lines', { embedder: plain })
     const byLine = { embedder: plain, collection: lines, by: 'line' } as const
     expect(await passages('a.txt', byLine)).toMatchObject({ indexed: 1, truncated: 1 })
+    write('b.txt', 'a towhee sings in the brush and an owl hoots and a wren sings\n'.repeat(2))
+    expect(await passages('b.txt', byLine)).toMatchObject({ indexed: 2, truncated: 2 })
     await e.dispose()
     await plain.dispose()
   })

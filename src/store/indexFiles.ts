@@ -26,6 +26,7 @@ import { checkVector } from './collection.ts'
 import { isSame, isUnchanged, metadataBy, metadataOf, sha256Of } from './fileMetadata.ts'
 import { filesMemory } from './filesMemory.ts'
 import { type KeptRows, prune, type ReadSpec, replace, SeenIds } from './prune.ts'
+import { type Made, RecentVectors } from './recentVectors.ts'
 import { checkSameKind } from './sameKind.ts'
 import type { Collection, Metadata, Row } from './types.ts'
 
@@ -268,6 +269,9 @@ interface Fresh extends ReadInput {
   readonly metadata: Metadata
 }
 
+/** What decides an input's vector within a run: the content, and whether that is a text or a file. */
+const contentOf = ({ line, metadata }: Fresh): string => `${line === undefined} ${metadata['sha256']}`
+
 interface Batch {
   readonly fresh: readonly Fresh[]
   /** Unchanged, but with other metadata of the caller's. */
@@ -286,6 +290,7 @@ class Run {
   /** Ids and paths of what was left out: because of what is in it, and because it could not be looked into. */
   readonly left = { unfit: new SeenIds(), unread: new SeenIds() }
   readonly #metadata: (input: ReadInput) => Promise<Metadata>
+  readonly #recent: RecentVectors
   #skippedCount = 0
   #truncated = 0
   #indexed = 0
@@ -295,6 +300,7 @@ class Run {
     this.#options = options
     this.#reading = readingOf(options)
     this.#metadata = metadataBy(options.metadata)
+    this.#recent = new RecentVectors(options.collection.dimensions)
     this.batch = options.batch ?? batchSizes[options.embedder.modality]
   }
 
@@ -359,34 +365,57 @@ class Run {
   }
 
   async #embed({ fresh }: Batch): Promise<Row[]> {
-    if (fresh.length === 0) return []
-    const { embedder, collection, prompt, signal } = this.#options
+    const made = await this.#make(fresh)
+    const rows: Row[] = []
+    for (const input of fresh) {
+      const { id, metadata } = input
+      const found = made.get(contentOf(input))!
+      try {
+        if (found instanceof Error) throw found
+        const vector = checkVector(found.vector, this.#options.collection.dimensions, id, id)
+        rows.push({ id, vector, metadata })
+        if (found.isTruncated) this.#truncated++
+      } catch (error) {
+        // Words of which a model knows none have no direction.
+        this.#fail(input, error, !(found instanceof Error) && found.vector.every((value) => value === 0))
+      }
+    }
+    return rows
+  }
+
+  /** What each content is made into, once; or why it cannot be. */
+  async #make(fresh: readonly Fresh[]): Promise<Map<string, Made | PipiloError>> {
+    const made = new Map<string, Made | PipiloError>()
+    const inputs = new Map<string, Fresh>()
+    for (const input of fresh) {
+      const content = contentOf(input)
+      const known = this.#recent.get(content)
+      if (known) made.set(content, known)
+      else if (!inputs.has(content)) inputs.set(content, input)
+    }
+    if (inputs.size === 0) return made
+    const { embedder, prompt, signal } = this.#options
     const { vectors, errors, chunks, truncated } = await embedder.embed(
-      fresh.map((found) => inputFor(embedder, found)),
-      // An error is thrown below, unless it is of a file that was found.
+      [...inputs.values()].map((found) => inputFor(embedder, found)),
+      // An error is thrown by the caller, unless it is of a file that was found.
       { onError: 'skip', ...(prompt !== undefined && { prompt }), ...(signal && { signal }) },
     )
-    this.#truncated += truncated.length
-    const several = chunks && (chunks.length !== fresh.length || chunks.some(({ input }, i) => input !== i))
+    const several = chunks && (chunks.length !== inputs.size || chunks.some(({ input }, i) => input !== i))
     if (several || !(vectors[0] instanceof Float32Array)) {
       throw new PipiloError('OPTION_INVALID', 'An index needs one vector for each input.', {
         hint: "Choose another pooling than 'none', and chunk: { pool: 'mean' }.",
       })
     }
     const failed = new Map(errors.map(({ index, error }) => [index, error]))
-    const rows: Row[] = []
-    for (const [index, input] of fresh.entries()) {
-      const { id, metadata } = input
-      try {
-        const error = failed.get(index)
-        if (error) throw error
-        rows.push({ id, vector: checkVector(vectors[index]!, collection.dimensions, id, id), metadata })
-      } catch (error) {
-        // Words of which a model knows none have no direction.
-        this.#fail(input, error, !failed.has(index) && vectors[index]!.every((value) => value === 0))
-      }
+    const cut = new Set(truncated)
+    for (const [index, content] of [...inputs.keys()].entries()) {
+      const error = failed.get(index)
+      const one = error ?? { vector: vectors[index] as Float32Array, isTruncated: cut.has(index) }
+      made.set(content, one)
+      // A copy: vectors are parts of their whole batch, which would stay with the last of them.
+      if (!(one instanceof Error)) this.#recent.keep(content, { ...one, vector: one.vector.slice() })
     }
-    return rows
+    return made
   }
 
   stored(batch: Batch, rows: number): void {
