@@ -36,13 +36,13 @@ export const connect = lazily(async () => (await import('./store.ts')).connect)
  * round), and found files that cannot be read, are listed as skipped and counted by reason; named one by one they are errors. A model of texts and pictures takes
  * both into one collection, where pictures are those with the filter `{ line: null }`.
  *
- * Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is, unless it was read with another
+ * The same content is embedded once, if its copies are not too far from each other (128 MB of vectors are remembered). Run again, it embeds only what has changed: a row whose id is stored with the same SHA-256 stays as it is, unless it was read with another
  * prompt, limit or chunks. So a run
  * that was interrupted, in whatever way, goes on after its last committed batch. Rows of a file's passages that are not there any more are removed at
  * the end of a run. Metadata of a row: `path`, `sha256`,
  * `size`, `modified` (ISO 8601), for passages `by: 'passage'`, `line`, `endLine`, `text`, where there is one `heading` and `page`, for lines `line` and `text`
  * (clipped to 500 characters), and `reading`, a mark of how texts are read where that is not what the collection was made with; and what `metadata` gives. Memory does not grow with
- * the number of files, but for 8 bytes an input and the ids of rows to remove.
+ * the number of files, but for these vectors, 8 bytes an input and the ids of rows to remove.
  *
  * @throws `COLLECTION_MISMATCH` when the collection's vectors came from another embedder; with `onError: 'throw'` the
  * first input's error, after all before its batch has been committed; `ABORTED`
