@@ -63,7 +63,7 @@ export async function openjpeg(
   })
   worker.unref()
   if (answer.data) return new Uint8Array(answer.data.buffer)
-  // What went wrong may have left its memory in any state.
+  // A failure may leave its memory in any state.
   thread = undefined
   await worker.terminate()
   if (answer.other)
