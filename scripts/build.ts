@@ -75,7 +75,7 @@ const more: Record<string, string[]> = { cli: ['main.ts'] }
 /** Files that threads and child processes start on. */
 const started: Record<string, string[]> = {
   runtime: ['node/worker.ts', 'node/child.ts'],
-  embed: ['pictures/svgChild.ts'],
+  embed: ['pictures/decodingChild.ts'],
 }
 for (const [room = '', ...wing] of sideDoors.map((door) => door.split('/'))) {
   more[room] = [...(more[room] ?? []), `${wing.join('/')}/index.ts`]

@@ -32,6 +32,9 @@ const embedding = `
   const { decodeImage } = await import('pipilo/embed')
   const blurred = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><filter id="f"><feGaussianBlur stdDeviation="1"/></filter><path filter="url(#f)" d="M0 0h9v9"/></svg>'
   if ((await decodeImage(Buffer.from(blurred))).width !== 9) throw new Error('wrong drawing')
+  const codestream = Buffer.from('ff4fff510029' + '0000' + '00000008'.repeat(2) + '00000000'.repeat(2) + '00000008'.repeat(2) + '00000000'.repeat(2) + '0001070101', 'hex')
+  const missing = await decodeImage(codestream).catch((error) => error)
+  if (missing.code !== 'FORMAT_UNSUPPORTED' || missing.hint !== 'npm install pdfjs-dist@5.6') throw new Error('no word of what is to be installed: ' + missing)
   const isolated = await embedder('all-MiniLM-L6-v2', { isolate: true })
   if ((await isolated.embed(['football'])).dimensions !== 384) throw new Error('wrong vectors of a child process')
   await isolated.dispose()

@@ -186,6 +186,15 @@ const pictureFormats: Format[] = [
       use: decodeAll,
     }),
   ),
+  {
+    name: 'jpeg2000',
+    async make(folder) {
+      const { read } = JSON.parse(await readFile(source('embed/pictures/testdata/jpeg2000.json'), 'utf8'))
+      for (const [name, { file }] of Object.entries(read as Record<string, { file: string }>))
+        await writeFile(join(folder, name), Buffer.from(file, 'base64'))
+    },
+    use: decodeAll,
+  },
 ]
 
 const html = `<!doctype html><html lang="en"><head><title>Birds</title><style>p{}</style></head><body><h1>Owls &amp; wrens</h1><p>An owl flies.<br>At night.</p><ul><li>one<li>two</ul><table><tr><td>a<td>b</table><pre>code\n  here</pre><!-- no --></body></html>`

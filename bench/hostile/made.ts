@@ -707,6 +707,10 @@ const pictures: Record<string, () => Promise<Uint8Array | string> | Uint8Array |
   'b.tga of 16,000 × 16,000': () => Buffer.concat([tga(16_000, 16_000, 10), Buffer.alloc(100, 0xff)]),
   'a.qoi of 60,000 × 60,000': () => qoi(60_000, 60_000),
   'b.qoi of 16,000 × 16,000': () => qoi(16_000, 16_000),
+  'a.j2k of 60,000 × 60,000': () => jpeg2000(60_000, 60_000),
+  'b.j2k of 9,000 × 9,000': () => jpeg2000(9000, 9000),
+  'c.j2k of 65,025 tiles': () => jpeg2000(2550, 2550, 10),
+  'd.j2k of 10,000 × 10,000 tiles': () => jpeg2000(10_000, 10_000, 1),
   'a.ppm of 60,000 × 60,000': () => 'P6 60000 60000 255\nabc',
   'b.ppm of 16,000 × 16,000': () => 'P6 16000 16000 255\nabc',
   'c.ppm in digits': () => `P3 16000 16000 255\n${'1 '.repeat(1000)}`,
@@ -815,6 +819,17 @@ function qoi(width: number, height: number): Uint8Array {
   out.writeUInt32BE(width, 4)
   out.writeUInt32BE(height, 8)
   out.set([3, 0], 12)
+  return out
+}
+
+/** The picture of 22 × 18 that Pillow wrote, of another size and other tiles. */
+async function jpeg2000(width: number, height: number, tile = width): Promise<Uint8Array> {
+  const { read } = JSON.parse(
+    await readFile(new URL('../../src/embed/pictures/testdata/jpeg2000.json', import.meta.url), 'utf8'),
+  )
+  const out = Buffer.from(read['rgb.j2k'].file, 'base64')
+  for (const [i, word] of [width, height, 0, 0, tile, tile, 0, 0].entries())
+    out.writeUInt32BE(word, 8 + 4 * i)
   return out
 }
 

@@ -195,7 +195,7 @@ export const loadTokenizer = lazily(async () => {
  * ```
  *
  * @remarks
- * JPEG, PNG, WebP, AVIF, SVG, TIFF, BMP, ICO and CUR (the largest picture), PPM, PGM, PBM, QOI, TGA, and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
+ * JPEG, PNG, WebP, AVIF, SVG, TIFF, BMP, ICO and CUR (the largest picture), PPM, PGM, PBM, QOI, TGA, JPEG 2000 (with `pdfjs-dist@5.6` installed), and the first frame of a GIF; from a path, a URL (`file:`, `http:`, `https:`,
  * `data:`), bytes, a Blob, or pixels.
  *
  * Pixels are those of Pillow's `convert('RGB')`, and are resized and cropped as timm, torchvision and transformers do it with
@@ -203,11 +203,13 @@ export const loadTokenizer = lazily(async () => {
  * are converted to sRGB by its ICC profile (CMYK by a usual one where it has none), transparent parts show the background,
  * grey of 16 bits is scaled to 8.
  *
- * An SVG that is not plainly cheap is drawn in a child process: 20 seconds and 1.5 GB at most.
+ * An SVG that is not plainly cheap is drawn in a child process: 20 seconds and 1.5 GB at most. So is JPEG 2000 decoded: 20 seconds and one more for
+ * each million samples. It is read in grey, sRGB, sYCC (chroma at half the columns, or half the columns and rows), by a palette or an ICC profile of grey or RGB, up to 16 bits a sample, with
+ * opacity as the last channel; other colours (CMYK, CIELab) are refused by name. Samples of less than 8 bits are stretched to 0 to 255, where Pillow fills with zeros.
  *
  * @returns `channels` is 3
  * @throws `FILE_NOT_FOUND`, `NOT_A_FILE`, `FILE_EMPTY`, `FORMAT_UNSUPPORTED`, `IMAGE_INVALID`, `IMAGE_TOO_LARGE` (also an SVG
- *   that takes too long to draw), `RUNTIME` (no child process can be started for one), `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
+ *   that takes too long to draw, and JPEG 2000), `RUNTIME` (no child process can be started for one), `INPUT_INVALID`, `OPTION_INVALID` (a preprocessing that cannot be followed), `NETWORK`, `ABORTED`
  */
 export const decodeImage = lazily(async () => {
   const { decodeImage, decodeOptions } = await import('./pictures/image.ts')

@@ -27,8 +27,6 @@ const kinds: readonly (readonly [signature: string, name: string, place?: number
   ['\xabKTX', 'a KTX texture'],
   ['\xff\x0a', 'a JPEG XL picture'],
   ['\0\0\0\x0cJXL ', 'a JPEG XL picture'],
-  ['\0\0\0\x0cjP  ', 'a JPEG 2000 picture'],
-  ['\xff\x4f\xff\x51', 'a JPEG 2000 picture'],
   ['II\xbc\x01', 'a JPEG XR picture'],
   ['\x0a\x05\x01', 'a PCX picture'],
   ['AT&TFORM', 'a DjVu document'],

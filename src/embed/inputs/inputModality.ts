@@ -13,7 +13,7 @@ export function hasPictureName(path: string): boolean {
 }
 
 const pictureEndings = new Set(
-  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2 .ico .cur .ppm .pgm .pbm .pnm .qoi .tga'.split(
+  '.jpg .jpeg .jpe .png .apng .webp .avif .gif .svg .tif .tiff .bmp .heic .heif .jxl .jp2 .j2k .j2c .jpc .jpf .jpx .ico .cur .ppm .pgm .pbm .pnm .qoi .tga'.split(
     ' ',
   ),
 )
@@ -62,5 +62,5 @@ const signatures = [
   /^(?:II\x2a\0|MM\0\x2a)/, // TIFF
   ...rarerSignatures,
   // biome-ignore lint/suspicious/noControlCharactersInRegex: part of the magic number.
-  /^\0\0\0\x0c(?:JXL |jP {2})\r\n/,
+  /^\0\0\0\x0cJXL \r\n/,
 ]

@@ -1,5 +1,5 @@
 // Decodes bytes, a file or pixels with sharp, in the process that asks.
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import type { Sharp, SharpConstructor } from 'sharp'
 import { PipiloError, Turns } from '../../base/index.ts'
 import type { ImagePreprocessing } from '../../models/index.ts'
@@ -7,7 +7,7 @@ import { nameOfBytes } from '../inputs/fileKinds.ts'
 import { contentOfBytes, HEAD } from '../inputs/inputModality.ts'
 import type { RawImage } from '../types.ts'
 import { background, fitImage, pixels } from './fitImage.ts'
-import { isRarer } from './formats/signatures.ts'
+import { isJpeg2000, isRarer } from './formats/signatures.ts'
 import { upright, xmpOrientation } from './formats/xmpOrientation.ts'
 import { capital, firstBytes, type ImageSource } from './imageSource.ts'
 import { svgOf } from './svg.ts'
@@ -65,6 +65,13 @@ export async function decodeHere(
     })
   }
   try {
+    if (source.data instanceof Uint8Array && isJpeg2000(source.data.subarray(0, HEAD))) {
+      const { decodeJpeg2000 } = await import('./formats/jpeg2000.ts')
+      const { picture, xmp } = await decodeJpeg2000(source.data, { name: source.name, maxPixels })
+      const orientation = xmpOrientation(xmp)
+      const seen = orientation === 1 ? open(picture) : open(await pixels(upright(open(picture), orientation)))
+      return await make(seen, making)
+    }
     const { bytes: size, orientation } = await headOf(open(source.data), source)
     const seen = async (image: Sharp) =>
       make(orientation === 1 ? image : open(await pixels(upright(image, orientation))), making)
@@ -109,6 +116,42 @@ async function make(image: Sharp, making: Making): Promise<Made> {
     }
     case 'png':
       return image.png().toBuffer()
+  }
+}
+
+/** Bytes of the largest JPEG 2000 file: it is read whole. */
+const LARGEST_JPEG_2000 = 2 ** 28
+
+/**
+ * The bytes of a JPEG 2000 picture, and how many samples its head says that it has; undefined for others. Nothing is decoded.
+ * @throws PipiloError for one that is too large, damaged, or not read
+ */
+export async function planned(
+  source: ImageSource,
+  maxPixels: number,
+): Promise<{ readonly bytes: Uint8Array; readonly samples: number } | undefined> {
+  const { name, data } = source
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) return undefined
+  // A file that cannot be read shows when it is decoded.
+  const head = await firstBytes(source, 16).catch(() => undefined)
+  if (!head || !isJpeg2000(head)) return undefined
+  const size = typeof data === 'string' ? (await stat(data)).size : data.length
+  if (size > LARGEST_JPEG_2000)
+    throw new PipiloError(
+      'IMAGE_TOO_LARGE',
+      `${capital(name)} has ${size} bytes, more than ${LARGEST_JPEG_2000}.`,
+      {
+        input: name,
+        hint: 'Make it smaller.',
+      },
+    )
+  const bytes = typeof data === 'string' ? await readFile(data) : data
+  try {
+    const { planJpeg2000 } = await import('./formats/jpeg2000.ts')
+    return { bytes, samples: planJpeg2000(bytes, { name, maxPixels }).samples }
+  } catch (error) {
+    if (!isOfPicture(error)) throw error
+    throw await explain(error, source, maxPixels)
   }
 }
 

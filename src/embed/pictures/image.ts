@@ -4,11 +4,11 @@ import { is, type OptionTable, Turns, throwIfAborted } from '../../base/index.ts
 import { checkImagePreprocessing, type ImagePreprocessing } from '../../models/index.ts'
 import type { Allow, Input, RawImage } from '../types.ts'
 import { allowType } from './allow.ts'
-import { decodeHere, empty, type Made, type Making } from './decode.ts'
+import { decodeHere, empty, type Made, type Making, planned } from './decode.ts'
+import { jpeg2000Process, svgProcess } from './decodingProcess.ts'
 import { type ImageSource, imageSource } from './imageSource.ts'
 import { isPlain } from './plainSvg.ts'
 import { svgOf } from './svg.ts'
-import { svgProcess } from './svgProcess.ts'
 
 export interface DecodeOptions {
   /** Width × height above which a picture is refused before it is decoded. Default 268,402,689 (16,383²). */
@@ -74,7 +74,10 @@ async function decodeInput(input: Input, making: Making, options: DecodeOptions)
   return decodeSource(await imageSource(input, label, { signal, allow }), making, options)
 }
 
-/** An upright picture, made into something; drawings in a process of their own, unless they are plain. */
+/** Samples of JPEG 2000 that a slow machine decodes in a second. */
+const SLOWEST = 1_000_000
+
+/** An upright picture, made into something; drawings, unless they are plain, and JPEG 2000 in processes of their own. */
 export async function decodeSource(
   source: ImageSource,
   making: Making,
@@ -83,7 +86,13 @@ export async function decodeSource(
   if (source.data instanceof Uint8Array && source.data.length === 0) throw empty(source)
   const svg = await svgOf(source)
   if (svg && !isPlain(svg, making)) {
-    return svgProcess.draw({ name: source.name, data: svg, making, maxPixels }, signal)
+    return svgProcess.decode({ name: source.name, data: svg, making, maxPixels }, signal)
+  }
+  const jpeg2000 = await planned(source, maxPixels)
+  if (jpeg2000) {
+    const { bytes, samples } = jpeg2000
+    const order = { name: source.name, data: bytes, making, maxPixels }
+    return jpeg2000Process.decode(order, signal, Math.round(samples / SLOWEST) * 1000)
   }
   const data = svg ?? source.data
   const decode = () => decodeHere({ ...source, data }, making, { maxPixels, signal })

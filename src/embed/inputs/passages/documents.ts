@@ -4,33 +4,15 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 import { PipiloError } from '../../../base/index.ts'
+import { optional } from '../../optional.ts'
 import { htmlBlocks } from './html.ts'
 import { plainBlocks } from './plain.ts'
 import type { Block } from './types.ts'
 import { checkPdf, checkZip } from './unpacked.ts'
 
-/** A library that is not installed, as the error that says so. */
-async function optional<T>(name: string, install: string, what: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load()
-  } catch (cause) {
-    const { code } = cause as { code?: string }
-    if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND') throw cause
-    throw new PipiloError(
-      'FORMAT_UNSUPPORTED',
-      `${what} files are read by ${name}, which is not installed.`,
-      {
-        input: name,
-        hint: `npm install ${install}`,
-        cause,
-      },
-    )
-  }
-}
-
 /** Text of a PDF, page by page: lines as they stand on it, paragraphs where there is space between them. */
 export async function* pdfBlocks(path: string, id: string): AsyncGenerator<Block> {
-  const { getDocument, VerbosityLevel } = await optional('pdfjs-dist', 'pdfjs-dist@5', 'PDF', loadPdf)
+  const { getDocument, VerbosityLevel } = await optional('pdfjs-dist', 'pdfjs-dist@5', 'PDF files', loadPdf)
   const folder = dirname(createRequire(import.meta.url).resolve('pdfjs-dist/package.json'))
   const bytes = await readFile(path)
   await checkPdf(bytes, id)
@@ -105,7 +87,7 @@ function pageText(items: readonly TextItem[]): string {
 
 /** Paragraphs, headings, items and rows of tables of a DOCX file. Their numbers stand in place of lines. */
 export async function* docxBlocks(path: string, id: string): AsyncGenerator<Block> {
-  const { default: mammoth } = await optional('mammoth', 'mammoth', 'DOCX', () => import('mammoth'))
+  const { default: mammoth } = await optional('mammoth', 'mammoth', 'DOCX files', () => import('mammoth'))
   let html: string
   const buffer = await readFile(path)
   await checkZip(buffer, id)

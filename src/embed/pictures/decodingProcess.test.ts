@@ -8,8 +8,8 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import type { ImagePreprocessing } from '../../models/index.ts'
 import { childrenOf } from '../../runtime/testdata/isolatedParent.ts'
 import { decodeHere, type Making } from './decode.ts'
+import { DecodingProcess, svgProcess } from './decodingProcess.ts'
 import { decodeImage, thumbnail } from './image.ts'
-import { SvgProcess, svgProcess } from './svgProcess.ts'
 import { blurred, copies, endless, floods } from './testdata/hostileSvg.ts'
 
 const isLinux = process.platform === 'linux'
@@ -50,7 +50,7 @@ describe('a drawing in the child', patient, () => {
   ])('is what it is in this process, %s', async (_, making) => {
     const order = { name: 'it', data: blurred(), making, maxPixels: 1e6 }
     const here = await decodeHere(order, making, { maxPixels: 1e6 })
-    expect(await svgProcess.draw(order)).toEqual(
+    expect(await svgProcess.decode(order)).toEqual(
       here instanceof Uint8Array ? new Uint8Array(here) : plain(here),
     )
   })
@@ -162,9 +162,10 @@ describe('the child', patient, () => {
   it('is not started by a program that is not Node: nothing is drawn then', async () => {
     const path = process.execPath
     const order = { name: 'birds.svg', data: blurred(), making: { kind: 'pixels' } as const, maxPixels: 1e6 }
+    const kind = { name: 'an SVG', verb: ['draw', 'drawn'], hint: '' } as const
     process.execPath = '/opt/some/electron'
     try {
-      await expect(new SvgProcess().draw(order)).rejects.toMatchObject({
+      await expect(new DecodingProcess(kind).decode(order)).rejects.toMatchObject({
         code: 'RUNTIME',
         input: 'birds.svg',
         message: expect.stringContaining('electron could not start a child process'),

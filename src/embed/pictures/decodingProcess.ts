@@ -1,4 +1,4 @@
-// Has SVGs drawn in a child process, which is ended when one takes too long: librsvg cannot be stopped otherwise.
+// Has pictures decoded in a child process, which is ended when one takes too long: librsvg cannot be stopped otherwise, nor can OpenJPEG.
 import type { ChildProcess } from 'node:child_process'
 import { forkFile, keepAlive } from '../../base/files/index.ts'
 import { abortError, onAbort, PipiloError, type PipiloErrorJSON, Turns } from '../../base/index.ts'
@@ -6,8 +6,8 @@ import type { RawImage } from '../types.ts'
 import type { Made, Making } from './decode.ts'
 import { capital } from './imageSource.ts'
 
-/** One drawing, and what is made of it. */
-export interface SvgOrder {
+/** One picture, and what is made of it. */
+export interface DecodingOrder {
   readonly name: string
   readonly data: Uint8Array
   readonly making: Making
@@ -17,7 +17,7 @@ export interface SvgOrder {
 }
 
 /** The child's messages: `ready` once; to an order `made` and its parts, `failed` (the picture is at fault), `broken`, or `memory`. */
-export type FromSvgChild =
+export type FromDecodingChild =
   | { readonly kind: 'ready' | 'memory' }
   | { readonly kind: 'made'; readonly length: number; readonly shape?: Omit<RawImage, 'data'> }
   | { readonly kind: 'part'; readonly data: Uint8Array }
@@ -27,41 +27,57 @@ export type FromSvgChild =
 /** Milliseconds that a child may take to start, on a machine that has much else to do. */
 const PATIENCE = 60_000
 
-const HINT = 'Convert it to PNG, or make it simpler: filters, masks and copies of copies take most.'
+/** How errors speak of pictures of one kind. */
+interface Kind {
+  /** With its article. */
+  readonly name: string
+  readonly verb: readonly [present: string, past: string]
+  readonly hint: string
+}
 
 /** Characters kept of what a library prints as it dies. */
 const LAST_WORDS = 400
 
 /**
- * A child process that draws one SVG at a time. It is started when first needed, does not keep this process alive, and ends with it, or when it has had
+ * A child process that decodes one picture at a time, all of one kind. It is started when first needed, does not keep this process alive, and ends with it, or when it has had
  * nothing to do for a while.
  */
-export class SvgProcess {
-  /** Milliseconds of one drawing, from its start; bytes of the child's memory; milliseconds after which an idle child is ended. */
+export class DecodingProcess {
+  /** Milliseconds of one picture, from its start; bytes of the child's memory; milliseconds after which an idle child is ended. */
   limits = { time: 20_000, memory: 3 * 2 ** 29, idle: 10_000 }
+  readonly #kind: Kind
   readonly #turns = new Turns(1)
   #child: ChildProcess | undefined
   #idle: NodeJS.Timeout | undefined
   #words = ''
 
-  /**
-   * Draws when its turn has come; those of one signal are one caller's, and wait in a line.
-   *
-   * @throws PipiloError `IMAGE_TOO_LARGE` for what takes too long or too much memory; `IMAGE_INVALID` for what ends the process that draws it;
-   *   `RUNTIME` where none can be started; `ABORTED`; what `decodeHere` throws
-   */
-  draw(order: Omit<SvgOrder, 'memory'>, signal?: AbortSignal): Promise<Made> {
-    return this.#turns.run(() => this.#draw(order, signal), signal && { line: signal, signal })
+  constructor(kind: Kind) {
+    this.#kind = kind
   }
 
-  async #draw(order: Omit<SvgOrder, 'memory'>, signal: AbortSignal | undefined): Promise<Made> {
+  /**
+   * Decodes when its turn has come; those of one signal are one caller's, and wait in a line.
+   *
+   * @param more milliseconds that this one may take besides
+   * @throws PipiloError `IMAGE_TOO_LARGE` for what takes too long or too much memory; `IMAGE_INVALID` for what ends the process that decodes it;
+   *   `RUNTIME` where none can be started; `ABORTED`; what `decodeHere` throws
+   */
+  decode(order: Omit<DecodingOrder, 'memory'>, signal?: AbortSignal, more = 0): Promise<Made> {
+    return this.#turns.run(() => this.#decode(order, signal, more), signal && { line: signal, signal })
+  }
+
+  async #decode(
+    order: Omit<DecodingOrder, 'memory'>,
+    signal: AbortSignal | undefined,
+    more: number,
+  ): Promise<Made> {
     const { time, memory, idle } = this.limits
     clearTimeout(this.#idle)
     const child = this.#child ?? (await this.#start(order.name, signal))
     this.#child = child
     keepAlive(child, 'ref')
     try {
-      const made = await this.#ask(child, { ...order, memory }, time, signal)
+      const made = await this.#ask(child, { ...order, memory }, time + more, signal)
       if (made instanceof PipiloError) throw made
       return made
     } finally {
@@ -72,23 +88,24 @@ export class SvgProcess {
     }
   }
 
-  /** A result, or the error of a picture that cannot be drawn, after which the child goes on. */
+  /** A result, or the error of a picture that cannot be decoded, after which the child goes on. */
   async #ask(
     child: ChildProcess,
-    order: SvgOrder,
+    order: DecodingOrder,
     time: number,
     signal: AbortSignal | undefined,
   ): Promise<Made | PipiloError> {
-    const subject = capital(order.name)
+    const { name, verb, hint } = this.#kind
+    const subject = `${capital(order.name)} is ${name}`
     const tooLarge = (what: string) =>
-      new PipiloError('IMAGE_TOO_LARGE', `${subject} is an SVG that takes more than ${what} to draw.`, {
+      new PipiloError('IMAGE_TOO_LARGE', `${subject} that takes more than ${what} to ${verb[0]}.`, {
         input: order.name,
-        hint: HINT,
+        hint,
       })
     let data = new Uint8Array()
     let shape: Omit<RawImage, 'data'> | undefined
     let filled = 0
-    const heed = (message: FromSvgChild): Made | PipiloError | undefined => {
+    const heed = (message: FromDecodingChild): Made | PipiloError | undefined => {
       switch (message.kind) {
         case 'made':
           data = new Uint8Array(message.length)
@@ -114,10 +131,10 @@ export class SvgProcess {
       (why, cause) => {
         return new PipiloError(
           'IMAGE_INVALID',
-          `${subject} is an SVG that cannot be drawn: its process ended: ${why}.`,
+          `${subject} that cannot be ${verb[1]}: its process ended: ${why}.`,
           {
             input: order.name,
-            hint: HINT,
+            hint,
             cause,
           },
         )
@@ -129,15 +146,20 @@ export class SvgProcess {
   }
 
   async #start(name: string, signal: AbortSignal | undefined): Promise<ChildProcess> {
+    const kind = this.#kind
     const cannot = (why: string, cause?: unknown) =>
-      new PipiloError('RUNTIME', `${capital(name)} is an SVG that is drawn in a process of its own: ${why}`, {
-        input: name,
-        hint: 'Convert it to PNG, or run Node with leave to start processes.',
-        cause,
-      })
+      new PipiloError(
+        'RUNTIME',
+        `${capital(name)} is ${kind.name} that is ${kind.verb[1]} in a process of its own: ${why}`,
+        {
+          input: name,
+          hint: 'Convert it to PNG, or run Node with leave to start processes.',
+          cause,
+        },
+      )
     let child: ChildProcess
     try {
-      child = forkFile(import.meta.url, 'svgChild')
+      child = forkFile(import.meta.url, 'decodingChild')
     } catch (error) {
       const { message, hint = '' } = error as PipiloError
       throw cannot(message.replace(` ${hint}`, ''), error)
@@ -151,7 +173,7 @@ export class SvgProcess {
       if (this.#child === child) this.#child = undefined
     })
     const late = () => cannot(`it was not ready after ${PATIENCE / 1000} s.`)
-    const isReady = ({ kind }: FromSvgChild) => kind === 'ready' || undefined
+    const isReady = ({ kind }: FromDecodingChild) => kind === 'ready' || undefined
     await this.#attend(child, isReady, { time: PATIENCE, late, signal }, (why, cause) =>
       cannot(`it ended: ${why}.`, cause),
     )
@@ -163,7 +185,7 @@ export class SvgProcess {
    */
   #attend<T>(
     child: ChildProcess,
-    heed: (message: FromSvgChild) => T | undefined,
+    heed: (message: FromDecodingChild) => T | undefined,
     { time, late, signal }: { time: number; late: () => PipiloError; signal: AbortSignal | undefined },
     dead: (why: string, cause?: unknown) => PipiloError,
   ): Promise<T> {
@@ -180,7 +202,7 @@ export class SvgProcess {
       }
       const hear = (message: unknown) => {
         try {
-          const answer = heed(message as FromSvgChild)
+          const answer = heed(message as FromDecodingChild)
           if (answer === undefined) return
           settle()
           resolve(answer)
@@ -206,5 +228,16 @@ export class SvgProcess {
   }
 }
 
-/** The one of this thread. */
-export const svgProcess = new SvgProcess()
+/** The one of this thread for SVGs. */
+export const svgProcess = new DecodingProcess({
+  name: 'an SVG',
+  verb: ['draw', 'drawn'],
+  hint: 'Convert it to PNG, or make it simpler: filters, masks and copies of copies take most.',
+})
+
+/** The one of this thread for JPEG 2000. */
+export const jpeg2000Process = new DecodingProcess({
+  name: 'a JPEG 2000 picture',
+  verb: ['decode', 'decoded'],
+  hint: 'Convert it to PNG, or make it smaller.',
+})

@@ -1,8 +1,8 @@
-// The entry of the child process that draws SVGs, one after another. Its own thread stays free while sharp's draw, so that it sees to its memory and its parent.
+// The entry of the child process that decodes pictures, one after another. Its own thread stays free while others decode, so that it sees to its memory and its parent.
 import { serveParent } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { decodeHere } from './decode.ts'
-import type { FromSvgChild, SvgOrder } from './svgProcess.ts'
+import type { DecodingOrder, FromDecodingChild } from './decodingProcess.ts'
 
 /** Bytes of a result that are sent at a time: a message is copied several times. */
 const PART = 2 ** 20
@@ -10,12 +10,12 @@ const PART = 2 ** 20
 /** Milliseconds between two looks at its memory. */
 const OFTEN = 20
 
-serveParent('svgChild.ts')
+serveParent('decodingChild.ts')
 
-const send = (message: FromSvgChild) =>
+const send = (message: FromDecodingChild) =>
   new Promise<void>((resolve) => process.send?.(message, () => resolve()))
 
-process.on('message', async ({ memory, name, data, making, maxPixels }: SvgOrder) => {
+process.on('message', async ({ memory, name, data, making, maxPixels }: DecodingOrder) => {
   const watch = setInterval(() => {
     if (process.memoryUsage.rss() <= memory) return
     clearInterval(watch)
