@@ -177,16 +177,19 @@ export class Collections {
     )
   }
 
-  /** Runs what fills a collection: one that was made for it, and stays empty because it failed, goes again. */
-  async filling<T>(name: string, fill: () => Promise<T>): Promise<T> {
+  /**
+   * Runs what fills a collection: one that was made for it, and stays empty because it failed, goes again.
+   *
+   * @param fill gets true where the collection was not there when the first that fill it together began
+   */
+  async filling<T>(name: string, fill: (isNew: boolean) => Promise<T>): Promise<T> {
     await this.#clearing.get(name)
     const filling = this.#filling.get(name) ?? { users: 0, failed: false, isNew: this.#isNew(name) }
     this.#filling.set(name, filling)
     filling.users++
     try {
       // Before the task can make it.
-      await filling.isNew
-      return await fill()
+      return await fill(await filling.isNew)
     } catch (error) {
       filling.failed = true
       throw error

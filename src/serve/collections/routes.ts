@@ -399,8 +399,7 @@ export function collectionRoutes(
             { field: 'files' },
           )
         const isPicture = /\.(?:jpe?g|png|webp|avif|gif|svg|tiff?|bmp)$/i.test(body.files[0]!.name)
-        return collections.filling(own, async () => {
-          const isNew = !(await collections.has(own))
+        return collections.filling(own, async (isNew) => {
           const collection = await target(own, body, undefined, isPicture ? 'image' : 'text')
           collections.checkEmbeds(collection)
           if (await isOfOwnFiles(collection))
