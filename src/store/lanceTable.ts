@@ -4,6 +4,7 @@ import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-ar
 import { abortError, canonicalJson, PipiloError } from '../base/index.ts'
 import type { BackendTable, CollectionInfo, Nearest, StoredRow } from './backend.ts'
 import { checkFields, keysOf, type Predicate } from './filter.ts'
+import { checkTypes } from './filterTypes.ts'
 import {
   aboutOf,
   arrow,
@@ -215,10 +216,12 @@ export class LanceTable implements BackendTable {
   async #where(predicates: readonly Predicate[]): Promise<string | boolean> {
     if (predicates.length === 0) return true
     const columns = columnsOf(await this.#schema())
-    const names = [...fieldsOf(columns).keys()]
+    const fields = fieldsIn(columns)
     // Of a collection that is empty nothing is known yet, and nothing is found.
-    const known = names.length > 0 || (await this.#table.countRows()) > 0
+    const known = fields.length > 0 || (await this.#table.countRows()) > 0
+    const names = fields.map(({ name }) => name)
     if (known) checkFields(keysOf(predicates), names, this.#table.name)
+    checkTypes(predicates, fields)
     return toSql(predicates, columns)
   }
 
@@ -237,14 +240,8 @@ export class LanceTable implements BackendTable {
   }
 
   async fields(): Promise<Field[]> {
-    const types = { n: 'number', s: 'string', b: 'boolean' } as const
     return this.#read('read', async () =>
-      [...fieldsOf(columnsOf(await this.#schema()))]
-        .map(([name, kinds]) => ({
-          name,
-          types: kinds.flatMap((kind) => (kind === 'z' ? [] : [types[kind]])),
-        }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      fieldsIn(columnsOf(await this.#schema())).sort((a, b) => (a.name < b.name ? -1 : 1)),
     )
   }
 
@@ -358,6 +355,14 @@ function abortOf(signal: AbortSignal, begun: Promise<void>): Promise<never> {
     else signal.addEventListener('abort', stop, { once: true })
   })
 }
+
+const types = { n: 'number', s: 'string', b: 'boolean' } as const
+
+const fieldsIn = (columns: Iterable<string>): Field[] =>
+  Array.from(fieldsOf(columns), ([name, kinds]) => ({
+    name,
+    types: kinds.flatMap((kind) => (kind === 'z' ? [] : [types[kind]])),
+  }))
 
 const isOneOf = (ids: readonly string[]): string => `id IN (${ids.map(sqlString).join(', ')})`
 

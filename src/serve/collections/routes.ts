@@ -13,7 +13,6 @@ import { checkText, picturesOf } from '../interfaces/inputs.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Services } from '../services.ts'
 import type { Collections, ServedQuery } from './collections.ts'
-import { checkTypes } from './filterTypes.ts'
 import { indexUploads } from './indexing.ts'
 import { fileBelow, keepFiles } from './uploads.ts'
 
@@ -293,7 +292,6 @@ export function collectionRoutes(
           )
         if ('text' in body.query) checkText(body.query.text, 'The query', 'query.text')
         const collection = await open(call)
-        if (body.filter) checkTypes(body.filter, await collection.fields())
         const { k, distinct, hybrid, exact, probes } = body
         const options: SearchOptions = {
           k,
@@ -354,7 +352,6 @@ export function collectionRoutes(
         if ((ids === undefined) === (which === undefined))
           throw new Refusal(400, 'invalid_request', 'One of ids and filter is to be given.')
         const collection = await open(call)
-        if (which) checkTypes(which, await collection.fields())
         return { deleted: await collection.delete(ids ?? (which as Filter), { signal: call.signal }) }
       },
     }),
