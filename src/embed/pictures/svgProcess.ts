@@ -1,6 +1,6 @@
 // Has SVGs drawn in a child process, which is ended when one takes too long: librsvg cannot be stopped otherwise.
 import type { ChildProcess } from 'node:child_process'
-import { forkFile, keepAlive } from '../../base/files/index.ts'
+import { forkFile, hearLastWords, keepAlive } from '../../base/files/index.ts'
 import { abortError, onAbort, PipiloError, type PipiloErrorJSON, Turns } from '../../base/index.ts'
 import type { RawImage } from '../types.ts'
 import type { Made, Making } from './decode.ts'
@@ -29,9 +29,6 @@ const PATIENCE = 60_000
 
 const HINT = 'Convert it to PNG, or make it simpler: filters, masks and copies of copies take most.'
 
-/** Characters kept of what a library prints as it dies. */
-const LAST_WORDS = 400
-
 /**
  * A child process that draws one SVG at a time. It is started when first needed, does not keep this process alive, and ends with it, or when it has had
  * nothing to do for a while.
@@ -42,7 +39,7 @@ export class SvgProcess {
   readonly #turns = new Turns(1)
   #child: ChildProcess | undefined
   #idle: NodeJS.Timeout | undefined
-  #words = ''
+  #lastWords = () => ''
 
   /**
    * Draws when its turn has come; those of one signal are one caller's, and wait in a line.
@@ -142,10 +139,7 @@ export class SvgProcess {
       const { message, hint = '' } = error as PipiloError
       throw cannot(message.replace(` ${hint}`, ''), error)
     }
-    this.#words = ''
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#words = (this.#words + text).slice(-LAST_WORDS)
-    })
+    this.#lastWords = hearLastWords(child)
     child.on('error', () => {})
     child.on('close', () => {
       if (this.#child === child) this.#child = undefined
@@ -189,8 +183,7 @@ export class SvgProcess {
         }
       }
       const close = (code: number | null, by: NodeJS.Signals | null) => {
-        const words = this.#words.trim().split('\n').at(-1)
-        fail(dead(`${by ?? `exit code ${code}`}${words ? ` (${words})` : ''}`))
+        fail(dead(`${by ?? `exit code ${code}`}${this.#lastWords()}`))
       }
       const timer = setTimeout(() => fail(late()), time)
       const stop = onAbort(signal, () => fail(abortError(signal)))
