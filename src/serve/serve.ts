@@ -92,9 +92,11 @@ export async function serve(given?: ServeOptions): Promise<Server> {
     ...cohereRoutes(services),
     layersRoute(services),
     ...teiRoutes(services),
-    ...collectionRoutes(services, { collections, jobs, uploads, pictureOf }),
+    ...[
+      ...collectionRoutes(services, { collections, jobs, uploads, pictureOf }),
+      mapRoute({ collections, maxPixels: limits.pixels, pictureOf }),
+    ].map((route) => collections.minding(route)),
     ...jobRoutes(jobs),
-    mapRoute({ collections, maxPixels: limits.pixels, pictureOf }),
     ...(options.page === false ? [] : await pageRoutes(options.page)),
   )
   let closing = false

@@ -41,6 +41,7 @@ export class LanceTable implements BackendTable {
   readonly folder: string | undefined
   readonly #table: Table
   readonly #sharing: Sharing
+  readonly #isThere: () => Promise<boolean>
   readonly #upkeep: Upkeep
   /** The text by which the table says {@link info}, as it was last seen. */
   #about: string | undefined
@@ -50,9 +51,15 @@ export class LanceTable implements BackendTable {
     table: Table,
     info: CollectionInfo,
     sharing: Sharing,
-    options: { readonly indexAt?: number; readonly folder?: string | undefined } = {},
+    options: {
+      readonly indexAt?: number
+      readonly folder?: string | undefined
+      /** False once the collection has been deleted. Default: it never is. */
+      readonly isThere?: () => Promise<boolean>
+    } = {},
   ) {
     this.folder = options.folder
+    this.#isThere = options.isThere ?? (async () => true)
     this.#table = table
     this.info = info
     this.#sharing = sharing
@@ -159,7 +166,7 @@ export class LanceTable implements BackendTable {
         const rows = await retrying(work)
         await this.#upkeep.written(rows)
       } catch (error) {
-        throw lanceError(error, `${failure} ${where}`)
+        throw await this.#failure(error, `${failure} ${where}`)
       }
     }, signal)
   }
@@ -196,7 +203,11 @@ export class LanceTable implements BackendTable {
       await this.#upkeep.fullText(name)
     } catch (error) {
       const what = `The words of the field ${JSON.stringify(field)} could not be indexed`
-      throw lanceError(error, what, 'The first search of words needs to write an index beside the rows.')
+      throw await this.#failure(
+        error,
+        what,
+        'The first search of words needs to write an index beside the rows.',
+      )
     }
     return this.#read('searched', async () => {
       const where = await this.#where(predicates)
@@ -277,7 +288,7 @@ export class LanceTable implements BackendTable {
     try {
       for await (const batch of this.#table.query().select(['id', 'metadata'])) yield* read(batch)
     } catch (error) {
-      throw this.#unreadable('read', error)
+      throw await this.#unreadable('read', error)
     } finally {
       await release()
     }
@@ -335,12 +346,27 @@ export class LanceTable implements BackendTable {
     try {
       return await retrying(work, READS, isVanished)
     } catch (error) {
-      throw this.#unreadable(verb, error)
+      throw await this.#unreadable(verb, error)
     }
   }
 
-  #unreadable(verb: string, error: unknown): Error {
-    return lanceError(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
+  #unreadable(verb: string, error: unknown): Promise<Error> {
+    return this.#failure(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
+  }
+
+  async #failure(error: unknown, sentence: string, hint?: string): Promise<PipiloError> {
+    const { name } = this.#table
+    if (error instanceof PipiloError || (await this.#isThere().catch(() => true)))
+      return lanceError(error, sentence, hint)
+    return new PipiloError(
+      'COLLECTION_UNKNOWN',
+      `The collection "${name}" was deleted since it was opened.`,
+      {
+        input: name,
+        hint: 'Make it again with store.collection().',
+        cause: error,
+      },
+    )
   }
 }
 

@@ -124,6 +124,10 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
 }
 
+/**
+ * A collection of vectors, open. Once it is deleted, by whomever, all that it is asked is `COLLECTION_UNKNOWN`; made again for vectors of another kind,
+ * `COLLECTION_MISMATCH`.
+ */
 export interface Collection {
   readonly name: string
   readonly dimensions: number
