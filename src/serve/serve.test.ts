@@ -86,6 +86,21 @@ describe('upkeep', () => {
     expect(schema.required).toEqual(['model', 'input'])
     expect(Object.keys(schema.properties)).toContain('prompt_name')
   })
+
+  it('looks once for all who ask at a time whether it is ready, also where the first of them leaves', async () => {
+    const asked = await testServer({ models: [model] })
+    try {
+      const gone = new AbortController()
+      const first = fetch(`${asked.url}/ready`, { signal: gone.signal })
+      const others = Array.from({ length: 20 }, () => asked.get('/ready'))
+      gone.abort()
+      await expect(first).rejects.toThrow()
+      for (const { status } of await Promise.all(others)) expect(status).toBe(200)
+      expect((await asked.get('/metrics')).body).toMatch(/^pipilo_inputs_total 1$/m)
+    } finally {
+      await asked.close()
+    }
+  })
 })
 
 describe('what is refused', () => {
