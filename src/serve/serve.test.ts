@@ -101,6 +101,22 @@ describe('upkeep', () => {
       await asked.close()
     }
   })
+
+  it('takes no more texts apart than may wait', async () => {
+    const asked = await testServer({ models: [model], limits: { waitingTokens: 2048 } })
+    const inputs = Array.from({ length: 200 }, (_, i) => `${i} towhees sing in the brush. `.repeat(30))
+    try {
+      expect((await asked.post('/tokenize', { inputs })).body).toHaveLength(inputs.length)
+      const all = await Promise.all(Array.from({ length: 16 }, () => asked.post('/tokenize', { inputs })))
+      const statuses = all.map(({ status }) => status)
+      expect([...new Set(statuses)].sort()).toEqual([200, 429])
+      expect(all.find(({ status }) => status === 429)!.headers.get('retry-after')).toMatch(/^\d+$/)
+      expect((await asked.post('/tokenize', { inputs: 'Towhees' })).status).toBe(200)
+      expect(asked.errors).toEqual([])
+    } finally {
+      await asked.close()
+    }
+  })
 })
 
 describe('what is refused', () => {
