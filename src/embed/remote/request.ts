@@ -1,6 +1,6 @@
 // Posts JSON to a server, again where it was busy, and reads no more of the answer than there can be.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { abortError, onAbort, PipiloError, retryAfter } from '../../base/index.ts'
+import { abortError, onAbort, PipiloError, readUpTo, retryAfter } from '../../base/index.ts'
 
 /** Settings of all requests to a server. */
 export interface Connection {
@@ -137,18 +137,11 @@ function refuse(response: Response, { says, code: why }: Reason, url: URL): Atte
 }
 
 async function textOf(response: Response, most: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > most) {
-      throw new PipiloError('RESULT_INVALID', `The server's answer is larger than ${most} bytes.`, {
-        hint: 'Check url and api.',
-      })
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  const tooLarge = () =>
+    new PipiloError('RESULT_INVALID', `The server's answer is larger than ${most} bytes.`, {
+      hint: 'Check url and api.',
+    })
+  return Buffer.from((await readUpTo(response.body ?? [], most, tooLarge)).buffer).toString('utf8')
 }
 
 function parsed(text: string, url: URL): unknown {
