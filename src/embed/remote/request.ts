@@ -155,7 +155,7 @@ function parsed(text: string, url: URL): unknown {
   }
 }
 
-/** What a server says of a request that it does not answer, as one line, and its word for programs. */
+/** The reason that a server gives for a refusal, as one line, and its word for programs. */
 interface Reason {
   readonly says: string
   readonly code: unknown
