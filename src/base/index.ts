@@ -2,7 +2,7 @@
 
 export * from './abort.ts'
 export { decodeBase64, encodeBase64 } from './base64.ts'
-export { concatenate } from './bytes.ts'
+export { concatenate, readUpTo } from './bytes.ts'
 export * from './canonicalJson.ts'
 export { checkCount } from './checkCount.ts'
 export * from './closest.ts'

@@ -74,7 +74,7 @@ export const embedder = (async (model: string, given: EmbedderOptions = {}) => {
  * 'error'` has Cohere, text-embeddings-inference and Pipilo refuse. The key is sent to `url` alone and stands in no recipe; a redirect is an error.
  *
  * @returns an embedder without a graph: `model()` throws `MODEL_INVALID`
- * @throws `OPTION_INVALID`; `NETWORK`, `BUSY`, `REMOTE_DENIED` (the key), `RESULT_INVALID` (an answer of another form, or numbers that are not
+ * @throws `OPTION_INVALID`; `MODEL_UNKNOWN` (the server has no such model), `NETWORK`, `BUSY`, `REMOTE_DENIED` (the key), `RESULT_INVALID` (an answer of another form, or numbers that are not
  *   finite), `DIMENSION_MISMATCH`, `ABORTED`; calls: these and `INPUT_INVALID` with the index of an input that was refused
  */
 export const remote = async (options: RemoteOptions): Promise<Embedder> =>

@@ -86,6 +86,37 @@ describe('upkeep', () => {
     expect(schema.required).toEqual(['model', 'input'])
     expect(Object.keys(schema.properties)).toContain('prompt_name')
   })
+
+  it('looks once for all who ask at a time whether it is ready, also where the first of them leaves', async () => {
+    const asked = await testServer({ models: [model] })
+    try {
+      const gone = new AbortController()
+      const first = fetch(`${asked.url}/ready`, { signal: gone.signal })
+      const others = Array.from({ length: 20 }, () => asked.get('/ready'))
+      gone.abort()
+      await expect(first).rejects.toThrow()
+      for (const { status } of await Promise.all(others)) expect(status).toBe(200)
+      expect((await asked.get('/metrics')).body).toMatch(/^pipilo_inputs_total 1$/m)
+    } finally {
+      await asked.close()
+    }
+  })
+
+  it('takes no more texts apart than may wait', async () => {
+    const asked = await testServer({ models: [model], limits: { waitingTokens: 2048 } })
+    const inputs = Array.from({ length: 200 }, (_, i) => `${i} towhees sing in the brush. `.repeat(30))
+    try {
+      expect((await asked.post('/tokenize', { inputs })).body).toHaveLength(inputs.length)
+      const all = await Promise.all(Array.from({ length: 16 }, () => asked.post('/tokenize', { inputs })))
+      const statuses = all.map(({ status }) => status)
+      expect([...new Set(statuses)].sort()).toEqual([200, 429])
+      expect(all.find(({ status }) => status === 429)!.headers.get('retry-after')).toMatch(/^\d+$/)
+      expect((await asked.post('/tokenize', { inputs: 'Towhees' })).status).toBe(200)
+      expect(asked.errors).toEqual([])
+    } finally {
+      await asked.close()
+    }
+  })
 })
 
 describe('what is refused', () => {

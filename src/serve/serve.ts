@@ -8,8 +8,8 @@ import { cacheFolder } from '../base/files/index.ts'
 import { PipiloError, throwIfAborted } from '../base/index.ts'
 import { VectorCache } from './cache/vectorCache.ts'
 import { Collections } from './collections/collections.ts'
+import { picturesBelow } from './collections/pictureOf.ts'
 import { collectionRoutes } from './collections/routes.ts'
-import { fileBelow } from './collections/uploads.ts'
 import { appOf } from './http/app.ts'
 import type { Route } from './http/route.ts'
 import { cohereRoutes } from './interfaces/cohere.ts'
@@ -84,6 +84,7 @@ export async function serve(given?: ServeOptions): Promise<Server> {
   const uploads = /^[a-z][a-z0-9+.-]+:\/\//i.test(db)
     ? join(cacheFolder(), 'uploads')
     : resolve(db, '.uploads')
+  const pictureOf = picturesBelow(uploads, options.files)
   const routes: Route[] = []
   routes.push(
     ...upkeepRoutes(services, metrics, keys.length > 0, () => routes),
@@ -91,18 +92,11 @@ export async function serve(given?: ServeOptions): Promise<Server> {
     ...cohereRoutes(services),
     layersRoute(services),
     ...teiRoutes(services),
-    ...collectionRoutes(services, { collections, jobs, uploads, files: options.files }),
+    ...[
+      ...collectionRoutes(services, { collections, jobs, uploads, pictureOf }),
+      mapRoute({ collections, maxPixels: limits.pixels, pictureOf }),
+    ].map((route) => collections.minding(route)),
     ...jobRoutes(jobs),
-    mapRoute({
-      collections,
-      maxPixels: limits.pixels,
-      pictureOf: async (collection, path) =>
-        fileBelow(
-          [join(uploads, collection.name), ...(options.files === undefined ? [] : [options.files])],
-          path,
-          (await collection.filesMemory())?.root,
-        ),
-    }),
     ...(options.page === false ? [] : await pageRoutes(options.page)),
   )
   let closing = false

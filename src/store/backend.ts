@@ -44,7 +44,7 @@ export interface BackendTable {
   changeNote(change: (before: string | undefined) => string): Promise<void>
   /** Inserts or replaces by id; ids are distinct. Rows are committed when it resolves. Calls may overlap. */
   upsert(rows: readonly StoredRow[], options: WriteOptions): Promise<void>
-  /** By cosine, which is the score. Throws `OPTION_INVALID` for predicates on fields that no row ever had. */
+  /** By cosine, which is the score. Throws `OPTION_INVALID` for predicates on fields that no row ever had, or with types that none had there. */
   search(vector: Float32Array, nearest: Nearest): Promise<Hit[]>
   /** By the words of a metadata field, best first, with the backend's own score. */
   searchText(words: string, field: string, nearest: Nearest): Promise<Hit[]>

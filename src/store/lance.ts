@@ -96,7 +96,12 @@ export class LanceBackend implements Backend {
         },
       )
     }
-    return new LanceTable(table, info, this.#sharing(name), { ...this.#options, folder: this.#folder })
+    return this.#opened(name, table, info)
+  }
+
+  #opened(name: string, table: Table, info: CollectionInfo, sharing = this.#sharing(name)): BackendTable {
+    const isThere = async () => (await this.list()).includes(name)
+    return new LanceTable(table, info, sharing, { ...this.#options, folder: this.#folder, isThere })
   }
 
   async create(name: string, info: CollectionInfo): Promise<BackendTable> {
@@ -105,7 +110,7 @@ export class LanceBackend implements Backend {
     return sharing.exclusive(async () => {
       try {
         const table = await connection.createEmptyTable(name, schemaOf(info))
-        return new LanceTable(table, info, sharing, { ...this.#options, folder: this.#folder })
+        return this.#opened(name, table, info, sharing)
       } catch (error) {
         // Another process may have been faster by a moment.
         const table = await this.open(name).catch(() => undefined)

@@ -4,6 +4,7 @@ import type { Table as ArrowTable, RecordBatch, Schema, Vector } from 'apache-ar
 import { abortError, canonicalJson, PipiloError } from '../base/index.ts'
 import type { BackendTable, CollectionInfo, Nearest, StoredRow } from './backend.ts'
 import { checkFields, keysOf, type Predicate } from './filter.ts'
+import { checkTypes } from './filterTypes.ts'
 import {
   aboutOf,
   arrow,
@@ -40,6 +41,7 @@ export class LanceTable implements BackendTable {
   readonly folder: string | undefined
   readonly #table: Table
   readonly #sharing: Sharing
+  readonly #isThere: () => Promise<boolean>
   readonly #upkeep: Upkeep
   /** The text by which the table says {@link info}, as it was last seen. */
   #about: string | undefined
@@ -49,9 +51,15 @@ export class LanceTable implements BackendTable {
     table: Table,
     info: CollectionInfo,
     sharing: Sharing,
-    options: { readonly indexAt?: number; readonly folder?: string | undefined } = {},
+    options: {
+      readonly indexAt?: number
+      readonly folder?: string | undefined
+      /** False once the collection has been deleted. Default: it never is. */
+      readonly isThere?: () => Promise<boolean>
+    } = {},
   ) {
     this.folder = options.folder
+    this.#isThere = options.isThere ?? (async () => true)
     this.#table = table
     this.info = info
     this.#sharing = sharing
@@ -158,7 +166,7 @@ export class LanceTable implements BackendTable {
         const rows = await retrying(work)
         await this.#upkeep.written(rows)
       } catch (error) {
-        throw lanceError(error, `${failure} ${where}`)
+        throw await this.#failure(error, `${failure} ${where}`)
       }
     }, signal)
   }
@@ -195,7 +203,11 @@ export class LanceTable implements BackendTable {
       await this.#upkeep.fullText(name)
     } catch (error) {
       const what = `The words of the field ${JSON.stringify(field)} could not be indexed`
-      throw lanceError(error, what, 'The first search of words needs to write an index beside the rows.')
+      throw await this.#failure(
+        error,
+        what,
+        'The first search of words needs to write an index beside the rows.',
+      )
     }
     return this.#read('searched', async () => {
       const where = await this.#where(predicates)
@@ -215,10 +227,12 @@ export class LanceTable implements BackendTable {
   async #where(predicates: readonly Predicate[]): Promise<string | boolean> {
     if (predicates.length === 0) return true
     const columns = columnsOf(await this.#schema())
-    const names = [...fieldsOf(columns).keys()]
+    const fields = fieldsIn(columns)
     // Of a collection that is empty nothing is known yet, and nothing is found.
-    const known = names.length > 0 || (await this.#table.countRows()) > 0
+    const known = fields.length > 0 || (await this.#table.countRows()) > 0
+    const names = fields.map(({ name }) => name)
     if (known) checkFields(keysOf(predicates), names, this.#table.name)
+    checkTypes(predicates, fields)
     return toSql(predicates, columns)
   }
 
@@ -237,14 +251,8 @@ export class LanceTable implements BackendTable {
   }
 
   async fields(): Promise<Field[]> {
-    const types = { n: 'number', s: 'string', b: 'boolean' } as const
     return this.#read('read', async () =>
-      [...fieldsOf(columnsOf(await this.#schema()))]
-        .map(([name, kinds]) => ({
-          name,
-          types: kinds.flatMap((kind) => (kind === 'z' ? [] : [types[kind]])),
-        }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      fieldsIn(columnsOf(await this.#schema())).sort((a, b) => (a.name < b.name ? -1 : 1)),
     )
   }
 
@@ -280,7 +288,7 @@ export class LanceTable implements BackendTable {
     try {
       for await (const batch of this.#table.query().select(['id', 'metadata'])) yield* read(batch)
     } catch (error) {
-      throw this.#unreadable('read', error)
+      throw await this.#unreadable('read', error)
     } finally {
       await release()
     }
@@ -338,12 +346,27 @@ export class LanceTable implements BackendTable {
     try {
       return await retrying(work, READS, isVanished)
     } catch (error) {
-      throw this.#unreadable(verb, error)
+      throw await this.#unreadable(verb, error)
     }
   }
 
-  #unreadable(verb: string, error: unknown): Error {
-    return lanceError(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
+  #unreadable(verb: string, error: unknown): Promise<Error> {
+    return this.#failure(error, `The collection "${this.#table.name}" could not be ${verb}`, damaged)
+  }
+
+  async #failure(error: unknown, sentence: string, hint?: string): Promise<PipiloError> {
+    const { name } = this.#table
+    if (error instanceof PipiloError || (await this.#isThere().catch(() => true)))
+      return lanceError(error, sentence, hint)
+    return new PipiloError(
+      'COLLECTION_UNKNOWN',
+      `The collection "${name}" was deleted since it was opened.`,
+      {
+        input: name,
+        hint: 'Make it again with store.collection().',
+        cause: error,
+      },
+    )
   }
 }
 
@@ -358,6 +381,14 @@ function abortOf(signal: AbortSignal, begun: Promise<void>): Promise<never> {
     else signal.addEventListener('abort', stop, { once: true })
   })
 }
+
+const types = { n: 'number', s: 'string', b: 'boolean' } as const
+
+const fieldsIn = (columns: Iterable<string>): Field[] =>
+  Array.from(fieldsOf(columns), ([name, kinds]) => ({
+    name,
+    types: kinds.flatMap((kind) => (kind === 'z' ? [] : [types[kind]])),
+  }))
 
 const isOneOf = (ids: readonly string[]): string => `id IN (${ids.map(sqlString).join(', ')})`
 

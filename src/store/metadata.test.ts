@@ -29,7 +29,8 @@ async function expectAlike(collection: Collection, model: ReadonlyMap<string, Me
     found.set(id, metadata)
   }
   expect(found).toEqual(new Map(JSON.parse(JSON.stringify([...model]))))
-  if (!(await collection.fields()).some(({ name }) => name === 'f')) {
+  const field = (await collection.fields()).find(({ name }) => name === 'f')
+  if (!field) {
     // No row has ever had it.
     expect([...model.values()].every(({ f }) => f === undefined)).toBe(true)
     const asked = collection.search(vector, { filter: { f: 1 } })
@@ -39,8 +40,15 @@ async function expectAlike(collection: Collection, model: ReadonlyMap<string, Me
   const values = [...model.values()].flatMap(({ f }) => (f === undefined ? [] : [f]))
   for (const value of new Set<MetadataValue>([...values, null, true, false])) {
     for (const f of [{ eq: value }, { ne: value }]) {
+      const asked = collection.search(vector, { k: 1000, filter: { f } })
+      const isOfType = value === null || field.types.includes(typeof value as 'string')
+      if (field.types.length > 0 && !isOfType) {
+        expect(values).not.toContain(value)
+        await expect(asked).rejects.toMatchObject({ code: 'OPTION_INVALID', input: 'f' })
+        continue
+      }
       const expected = [...model].filter(([, metadata]) => matches({ f }, metadata)).map(([id]) => id)
-      const hits = await collection.search(vector, { k: 1000, filter: { f } })
+      const hits = await asked
       expect(hits.map(({ id }) => id).sort()).toEqual(expected.sort())
     }
   }

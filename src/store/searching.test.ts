@@ -77,6 +77,52 @@ describe('a filter', () => {
     ])
   })
 
+  it('with a type that no row has in the field is an error with both', async () => {
+    const collection = await birds(
+      turning([
+        { year: 2020, kind: 'owl', tame: true, none: null, mixed: 1 },
+        { mixed: 'one' },
+        { year: 2022 },
+      ]),
+    )
+    const found = async (filter: Filter) => ids(await collection.search([1, 0], { filter }))
+    for (const filter of [
+      { year: '2022' },
+      { year: { ne: '2022' } },
+      { year: { gte: '2020' } },
+      { year: { gte: new Date(2020, 0) } },
+      { year: { in: ['2020', true] } },
+      { year: { startsWith: '20' } },
+      { or: [{ kind: 'owl' }, { not: { year: '2022' } }] },
+    ] as Filter[]) {
+      const error = {
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/"year" compares with a text, ".*"; the field holds numbers\.$/),
+        input: 'year',
+      }
+      await expect(found(filter)).rejects.toMatchObject(error)
+      await expect(
+        collection.search([1, 0], { filter, hybrid: { words: 'owl', field: 'kind' } }),
+      ).rejects.toMatchObject(error)
+      await expect(collection.delete(filter)).rejects.toMatchObject(error)
+    }
+    await expect(found({ kind: 5 })).rejects.toThrow('compares with a number, 5; the field holds texts.')
+    await expect(found({ tame: 'yes' })).rejects.toThrow('the field holds truths.')
+    await expect(found({ mixed: false })).rejects.toThrow('the field holds numbers and texts.')
+    // Types that some row has, that are not known, and that are of any field.
+    expect(await found({ or: [{ mixed: 1 }, { mixed: 'one' }] })).toEqual(['0', '1'])
+    expect(await found({ year: { in: ['x', 2022] } })).toEqual(['2'])
+    expect(await found({ year: { in: ['x', null] } })).toEqual(['1'])
+    expect(await found({ year: { in: [] } })).toEqual([])
+    expect(await found({ year: { ne: null } })).toEqual(['0', '2'])
+    expect(await found({ none: { ne: 'x' } })).toEqual(['0', '1', '2'])
+    // Once a row has had the type, it may be asked for.
+    await collection.upsert([{ id: 'b', vector: [1, 1], metadata: { year: 'unknown' } }])
+    expect(await found({ year: { startsWith: 'un' } })).toEqual(['b'])
+    await collection.delete(['b'])
+    expect(await found({ year: 'unknown' })).toEqual([])
+  })
+
   it('finds nothing in an empty collection, whatever it asks', async () => {
     const collection = await birds()
     expect(await collection.search([1, 0], { filter: { year: 2020 } })).toEqual([])

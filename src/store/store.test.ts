@@ -350,8 +350,20 @@ describe('a database', () => {
     const old = await store.collection('birds', { dimensions: 2 })
     await old.upsert([{ id: 'a', vector: [1, 0] }])
     await other.drop('birds')
-    await expect(old.upsert([{ id: 'b', vector: [1, 0] }])).rejects.toMatchObject({ code: 'STORE_FAILED' })
-    await expect(old.search([1, 0])).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    const deleted = { code: 'COLLECTION_UNKNOWN', input: 'birds' }
+    await expect(old.upsert([{ id: 'b', vector: [1, 0] }])).rejects.toMatchObject(deleted)
+    for (const read of [
+      () => old.search([1, 0]),
+      () => old.search([1, 0], { filter: { kind: 'owl' } }),
+      () => old.get(['a']),
+      () => old.count(),
+      () => old.fields(),
+      () => old.delete(['a']),
+      async () => {
+        for await (const _ of old.rows());
+      },
+    ])
+      await expect(read()).rejects.toMatchObject(deleted)
     expect(await other.list()).toEqual([])
     // Of the same length, but by a model.
     const again = await other.collection('birds', { embedder: { recipe, dimensions: 2 } })

@@ -51,7 +51,8 @@ export type Condition =
  * ```
  *
  * @remarks
- * A field that no row of the collection has or had is an error (`OPTION_INVALID`), which names the closest one.
+ * A field that no row of the collection has or had is an error (`OPTION_INVALID`), which names the closest one. So is a comparison of a field with a
+ * value of a type that no row has or had there (`year: '2020'`, where all years are numbers), which would find nothing whatever it meant.
  */
 export interface Filter {
   readonly or?: readonly Filter[]
@@ -123,6 +124,10 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
 }
 
+/**
+ * A collection of vectors, open. Once it is deleted, by whomever, all that it is asked is `COLLECTION_UNKNOWN`; made again for vectors of another kind,
+ * `COLLECTION_MISMATCH`.
+ */
 export interface Collection {
   readonly name: string
   readonly dimensions: number
@@ -159,7 +164,7 @@ export interface Collection {
    * A text or a picture is embedded by the collection's own model, which is opened by its recipe with the first such query and kept until the
    * collection is closed.
    *
-   * @throws `OPTION_INVALID` for a filter on an unknown field; `INPUT_INVALID` for a query that the collection cannot take, or an id that is not
+   * @throws `OPTION_INVALID` for a filter on an unknown field, or with a type that no row has there; `INPUT_INVALID` for a query that the collection cannot take, or an id that is not
    * stored; `DIMENSION_MISMATCH`
    */
   search(query: Query, options?: SearchOptions): Promise<Hit[]>
@@ -170,7 +175,7 @@ export interface Collection {
   /**
    * Deletes rows by their ids, or all that match a filter; resolves to how many there were.
    *
-   * @throws `OPTION_INVALID` for a filter on an unknown field, or one without any condition: `store.drop` deletes a whole collection
+   * @throws `OPTION_INVALID` for a filter on an unknown field, with a type that no row has there, or without any condition: `store.drop` deletes a whole collection
    */
   delete(which: readonly string[] | Filter, options?: WriteOptions): Promise<number>
   /** The metadata alone, without reading vectors; in the order of `ids`. */

@@ -31,6 +31,31 @@ export function forkFile(beside: string, name: string): ChildProcess {
   }
 }
 
+/** Characters kept of what a library prints as it dies. */
+const LAST_WORDS = 400
+
+/**
+ * Listens to a child's standard error, and tells the last line of it: ` (…)` to stand behind why it ended, or nothing.
+ *
+ * @example
+ * ```ts
+ * const lastWords = hearLastWords(child)
+ * child.on('close', (code) => report(`exit code ${code}${lastWords()}`))   // 'exit code 134 (terminate called)'
+ * ```
+ *
+ * @remarks `close` comes behind the last of its output, `exit` does not.
+ */
+export function hearLastWords(child: ChildProcess): () => string {
+  let words = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-LAST_WORDS)
+  })
+  return () => {
+    const line = words.trim().split('\n').at(-1)
+    return line ? ` (${line})` : ''
+  }
+}
+
 /** Lets a child keep the caller's process alive, or not. */
 export function keepAlive(child: ChildProcess, how: 'ref' | 'unref'): void {
   child[how]()

@@ -75,7 +75,6 @@ export async function decodeHere(
     const { bytes: size, orientation } = await headOf(open(source.data), source)
     const seen = async (image: Sharp) =>
       make(orientation === 1 ? image : open(await pixels(upright(image, orientation))), making)
-    if (await isTiff(source)) await checkSamples(open(source.data), source)
     try {
       return await (size < LARGE
         ? seen(open(source.data))
@@ -157,7 +156,7 @@ export async function planned(
 
 /**
  * Bytes of a picture's pixels, by what its head claims, 0 where that is not known; and how it is turned by XMP alone: sharp itself follows EXIF.
- * @throws PipiloError `IMAGE_TOO_LARGE` for what would have to be held whole, and for rows without end
+ * @throws PipiloError `IMAGE_TOO_LARGE` for what would have to be held whole, and for rows without end; see {@link checkSamples}
  */
 async function headOf(
   image: Sharp,
@@ -173,8 +172,10 @@ async function headOf(
   const bytes = width * height * channels * (depth === 'uchar' ? 1 : depth === 'ushort' ? 2 : 8)
   // Coefficients of a JPEG have two bytes.
   const whole = isProgressive ? bytes * (found.format === 'jpeg' ? 2 : 1) : 0
-  if (whole <= LARGEST && Math.max(width, height) <= LONGEST_SIDE)
+  if (whole <= LARGEST && Math.max(width, height) <= LONGEST_SIDE) {
+    if (found.format === 'tiff') checkSamples(depth, name)
     return { bytes: Math.max(bytes, whole), orientation }
+  }
   throw new PipiloError(
     'IMAGE_TOO_LARGE',
     `${capital(name)} is ${width} × ${height}${whole > LARGEST ? `, interlaced, and takes ${whole} bytes to decode` : ''}.`,
@@ -246,17 +247,6 @@ async function explain(error: Error, source: ImageSource, maxPixels: number): Pr
   return new PipiloError('IMAGE_INVALID', `${capital(name)} is damaged or cut off: ${said}.`, options)
 }
 
-/** Names of formats whose samples are always whole numbers from 0 to 255 or 65,535: there is nothing to look for. */
-const ORDINARY = /\.(?:jpe?g|png|webp|gif|avif|svg)$/i
-
-/** True for a TIFF, whatever it is called. */
-async function isTiff(source: ImageSource): Promise<boolean> {
-  const { data } = source
-  if (typeof data === 'string' ? ORDINARY.test(data) : !(data instanceof Uint8Array)) return false
-  const head = await firstBytes(source, 4).catch(() => new Uint8Array())
-  return TIFF.test(Buffer.from(head).toString('latin1'))
-}
-
 /** The magic numbers of TIFF and BigTIFF. */
 const TIFF = /^(?:II[\x2a\x2b]\0|MM\0[\x2a\x2b])/
 
@@ -271,10 +261,8 @@ const samples: Readonly<Record<string, string>> = {
   dpcomplex: 'complex',
 }
 
-/** @throws PipiloError for samples of which no one knows what is black and what is white */
-async function checkSamples(image: Sharp, { name }: ImageSource): Promise<void> {
-  // A file that cannot be read at all shows when it is decoded.
-  const { depth } = await image.metadata().catch(() => ({ depth: 'uchar' as const }))
+/** @throws PipiloError `FORMAT_UNSUPPORTED` for samples of a TIFF of which no one knows what is black and what is white */
+function checkSamples(depth: string | undefined, name: string): void {
   if (depth === undefined || depth === 'uchar' || depth === 'ushort') return
   throw new PipiloError(
     'FORMAT_UNSUPPORTED',

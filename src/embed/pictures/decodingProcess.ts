@@ -1,6 +1,6 @@
 // Has pictures decoded in a child process, which is ended when one takes too long: librsvg cannot be stopped otherwise, nor can OpenJPEG.
 import type { ChildProcess } from 'node:child_process'
-import { forkFile, keepAlive } from '../../base/files/index.ts'
+import { forkFile, hearLastWords, keepAlive } from '../../base/files/index.ts'
 import { abortError, onAbort, PipiloError, type PipiloErrorJSON, Turns } from '../../base/index.ts'
 import type { RawImage } from '../types.ts'
 import type { Made, Making } from './decode.ts'
@@ -35,9 +35,6 @@ interface Kind {
   readonly hint: string
 }
 
-/** Characters kept of what a library prints as it dies. */
-const LAST_WORDS = 400
-
 /**
  * A child process that decodes one picture at a time, all of one kind. It is started when first needed, does not keep this process alive, and ends with it, or when it has had
  * nothing to do for a while.
@@ -49,7 +46,7 @@ export class DecodingProcess {
   readonly #turns = new Turns(1)
   #child: ChildProcess | undefined
   #idle: NodeJS.Timeout | undefined
-  #words = ''
+  #lastWords = () => ''
 
   constructor(kind: Kind) {
     this.#kind = kind
@@ -164,10 +161,7 @@ export class DecodingProcess {
       const { message, hint = '' } = error as PipiloError
       throw cannot(message.replace(` ${hint}`, ''), error)
     }
-    this.#words = ''
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#words = (this.#words + text).slice(-LAST_WORDS)
-    })
+    this.#lastWords = hearLastWords(child)
     child.on('error', () => {})
     child.on('close', () => {
       if (this.#child === child) this.#child = undefined
@@ -211,8 +205,7 @@ export class DecodingProcess {
         }
       }
       const close = (code: number | null, by: NodeJS.Signals | null) => {
-        const words = this.#words.trim().split('\n').at(-1)
-        fail(dead(`${by ?? `exit code ${code}`}${words ? ` (${words})` : ''}`))
+        fail(dead(`${by ?? `exit code ${code}`}${this.#lastWords()}`))
       }
       const timer = setTimeout(() => fail(late()), time)
       const stop = onAbort(signal, () => fail(abortError(signal)))

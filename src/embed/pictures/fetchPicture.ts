@@ -1,5 +1,5 @@
 // Fetches pictures, within limits of size and time.
-import { abortError, PipiloError } from '../../base/index.ts'
+import { abortError, PipiloError, readUpTo } from '../../base/index.ts'
 import type { Allow } from '../types.ts'
 import { checkHost } from './allow.ts'
 
@@ -74,16 +74,11 @@ export async function fetchPicture(
       if (!response.ok)
         throw failure(`the server answered ${response.status} ${response.statusText}`.trimEnd())
       if (Number(response.headers.get('content-length')) > most) throw failure(tooLarge(most))
-      const chunks: Uint8Array[] = []
-      let size = 0
-      for await (const chunk of response.body ?? []) {
+      const heard = () => {
         clearTimeout(waiting)
         waiting = setTimeout(late(patience), patience)
-        size += chunk.length
-        if (size > most) throw failure(tooLarge(most))
-        chunks.push(chunk)
       }
-      return Buffer.concat(chunks)
+      return await readUpTo(response.body ?? [], most, () => failure(tooLarge(most)), heard)
     }
     throw failure(`it redirects more than ${MOST_REDIRECTS} times`)
   } catch (error) {

@@ -71,10 +71,15 @@ describe('pictures of formats that sharp does not read (a-31)', () => {
       name
     ]
     const bytes = Buffer.from(file, 'base64')
-    await expect(decodeImage(bytes)).rejects.toMatchObject({
-      code: 'FORMAT_UNSUPPORTED',
-      message: expect.stringContaining(`is a TIFF picture ${name === 'lab' ? '' : 'of '}${is}`),
-    })
+    const path = join(folder, 'named.jpg')
+    writeFileSync(path, bytes)
+    for (const picture of [bytes, path]) {
+      await expect(decodeImage(picture)).rejects.toMatchObject({
+        code: 'FORMAT_UNSUPPORTED',
+        message: expect.stringContaining(`is a TIFF picture ${name === 'lab' ? '' : 'of '}${is}`),
+      })
+    }
+    rmSync(path)
   })
 
   it('do not take prose for pictures', async () => {

@@ -1,4 +1,4 @@
-// Embedders over HTTP: batches, turns, bad inputs found, results checked.
+// Embedders over HTTP: batches, and bad inputs found in them.
 import {
   abortError,
   checkOptions,
@@ -7,22 +7,17 @@ import {
   onAbort,
   PipiloError,
   sha256,
-  Turns,
   throwIfAborted,
 } from '../../base/index.ts'
 import type { Card, Model } from '../../models/index.ts'
-import { l2Normalize } from '../../tensor/index.ts'
 import { checkCall, promptType } from '../checkOptions.ts'
-import { loadSharp } from '../pictures/decode.ts'
-import { decodeSource } from '../pictures/image.ts'
-import { imageSource } from '../pictures/imageSource.ts'
-import { isRawImage } from '../pictures/rawImage.ts'
-import { svgOf } from '../pictures/svg.ts'
 import { promptsFor, promptWords } from '../prompt.ts'
 import type { PromptsFor, Recipe } from '../recipe/types.ts'
 import type { AnyInput, Embedder, EmbedOptions, EmbedResult, Input, StreamResult } from '../types.ts'
-import { type Api, type Asked, apis, type Sent, strange } from './apis.ts'
-import { type Connection, post, Refused } from './request.ts'
+import { apis, type Sent } from './apis.ts'
+import { Asking } from './asking.ts'
+import { dataUrlOf, onePixel } from './dataUrl.ts'
+import { Refused } from './request.ts'
 import type { RemoteOptions } from './types.ts'
 
 const optionTypes: OptionTable<RemoteOptions> = {
@@ -44,9 +39,6 @@ const optionTypes: OptionTable<RemoteOptions> = {
   signal: is.abortSignal,
 }
 
-/** Bytes that an answer has at most: a number takes less than 32 characters. */
-const bytesOf = (count: number, dimensions: number | undefined) =>
-  2 ** 16 + count * (dimensions ?? 65_536) * 32
 /** Most tokens that a text is sent with is for the server to say. */
 const UNLIMITED = Number.MAX_SAFE_INTEGER
 
@@ -97,68 +89,6 @@ function addressOf(given: string | URL): URL {
   }
   if (!url.pathname.endsWith('/')) url.pathname += '/'
   return url
-}
-
-/** Requests to one server, of all calls by turns. */
-class Asking {
-  readonly #api: Api
-  readonly #options: RemoteOptions
-  readonly #connection: Connection
-  readonly #turns: Turns
-
-  constructor(url: URL, options: RemoteOptions) {
-    const { api = 'openai', key, headers, timeout = 60_000, retries = 5, patience = 60_000 } = options
-    this.#api = apis[api]
-    this.#options = options
-    this.#connection = {
-      url: new URL(this.#api.path, url),
-      headers: { ...(key !== undefined && { authorization: `Bearer ${key}` }), ...headers },
-      timeout,
-      retries,
-      patience,
-    }
-    this.#turns = new Turns(options.concurrency ?? 4)
-  }
-
-  /**
-   * Vectors of one request, all of one length.
-   * @throws {@link Refused}, and what {@link post} throws
-   */
-  async vectors(
-    inputs: readonly Sent[],
-    {
-      query,
-      truncate,
-      signal,
-      line = inputs,
-      length,
-    }: Omit<Asked, 'model' | 'inputs' | 'dimensions'> & {
-      readonly signal: AbortSignal | undefined
-      readonly line?: object
-      /** That all answers have. */
-      readonly length?: number
-    },
-  ): Promise<{ vectors: Float32Array[]; tokens?: number }> {
-    const { model, dimensions, normalize = true } = this.#options
-    const body = this.#api.body({ model, inputs, dimensions, truncate, query })
-    const most = bytesOf(inputs.length, length)
-    const answer = await this.#turns.run(() => post(this.#connection, body, { most, signal }), { line })
-    const { vectors, ...rest } = this.#api.read(answer)
-    if (vectors.length !== inputs.length)
-      throw strange(`it has ${vectors.length} vectors for ${inputs.length} inputs`)
-    const wanted = length ?? dimensions ?? vectors[0]!.length
-    for (const vector of vectors) {
-      if (vector.length !== wanted) {
-        throw new PipiloError(
-          'DIMENSION_MISMATCH',
-          `${model} gave a vector of ${vector.length} numbers in place of ${wanted}.`,
-          { hint: 'The server may not heed dimensions, or has another model under that name now.' },
-        )
-      }
-      if (!vector.every(Number.isFinite)) throw strange('a vector has numbers that are not finite')
-    }
-    return { vectors: normalize ? vectors.map((vector) => l2Normalize(vector)) : [...vectors], ...rest }
-  }
 }
 
 interface Item {
@@ -427,41 +357,3 @@ interface Call extends EmbedOptions {
   readonly words: string
   readonly stop: AbortSignal
 }
-
-/** A picture as a data URL: as it is where every server reads it, else as PNG. */
-async function dataUrlOf(input: Input, label: string, signal: AbortSignal): Promise<string> {
-  const source = await imageSource(input, label, { signal })
-  const { name, data } = source
-  if (await svgOf(source)) {
-    const png = (await decodeSource(source, { kind: 'png' }, { signal })) as Uint8Array
-    return `data:image/png;base64,${Buffer.from(png).toString('base64')}`
-  }
-  const sharp = await loadSharp()
-  const picture = isRawImage(data)
-    ? sharp(data.data, { raw: { width: data.width, height: data.height, channels: data.channels } })
-    : sharp(data)
-  try {
-    const { format } = await picture.metadata()
-    const known = !isRawImage(data) && ['jpeg', 'png', 'webp', 'gif'].includes(format)
-    const bytes = known ? await bytesIn(data) : await picture.png().toBuffer()
-    return `data:image/${known ? format : 'png'};base64,${Buffer.from(bytes).toString('base64')}`
-  } catch (cause) {
-    throw new PipiloError('IMAGE_INVALID', `${name} is not a picture that can be read.`, {
-      input: name,
-      cause,
-    })
-  }
-}
-
-async function bytesIn(data: string | Uint8Array): Promise<Uint8Array> {
-  if (typeof data !== 'string') return data
-  const { readFile } = await import('node:fs/promises')
-  return readFile(data)
-}
-
-const onePixel = () =>
-  dataUrlOf(
-    { width: 1, height: 1, channels: 3, data: new Uint8Array(3) },
-    'the probe',
-    new AbortController().signal,
-  )

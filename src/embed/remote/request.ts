@@ -1,6 +1,6 @@
 // Posts JSON to a server, again where it was busy, and reads no more of the answer than there can be.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { abortError, onAbort, PipiloError, retryAfter } from '../../base/index.ts'
+import { abortError, onAbort, PipiloError, readUpTo, retryAfter } from '../../base/index.ts'
 
 /** Settings of all requests to a server. */
 export interface Connection {
@@ -32,7 +32,7 @@ const PAUSE = 250
  * The answer to a request.
  *
  * @param most bytes that an answer may have
- * @throws {@link Refused}; PipiloError `NETWORK`, `BUSY`, `REMOTE_DENIED`, `ABORTED`, `RESULT_INVALID` for what is no JSON
+ * @throws {@link Refused}; PipiloError `MODEL_UNKNOWN`, `NETWORK`, `BUSY`, `REMOTE_DENIED`, `ABORTED`, `RESULT_INVALID` for what is no JSON
  */
 export async function post(
   connection: Connection,
@@ -87,8 +87,7 @@ async function once(
       signal: stop.signal,
     })
     if (response.ok) return { json: parsed(await textOf(response, most), url) }
-    const says = reasonIn(await textOf(response, 2 ** 16))
-    return refuse(response, says, url)
+    return refuse(response, reasonIn(await textOf(response, 2 ** 16)), url)
   } catch (error) {
     if (signal?.aborted) throw abortError(signal)
     if (stop.signal.aborted) return { error: stop.signal.reason as PipiloError, after: undefined }
@@ -112,7 +111,7 @@ async function once(
   }
 }
 
-function refuse(response: Response, says: string, url: URL): Attempt {
+function refuse(response: Response, { says, code: why }: Reason, url: URL): Attempt {
   const { status } = response
   const answered = `${url.origin} answered ${status}${says && `: ${says}`}`
   if (status >= 300 && status < 400) {
@@ -122,6 +121,8 @@ function refuse(response: Response, says: string, url: URL): Attempt {
   if (status === 401 || status === 403)
     throw new PipiloError('REMOTE_DENIED', `${answered}.`, { hint: 'Check key, and what it is allowed.' })
   if (faults.has(status)) throw new Refused(status, `${answered}.`)
+  if (status === 404 && why === 'model_not_found')
+    throw new PipiloError('MODEL_UNKNOWN', `${answered}.`, { hint: 'Check model.' })
   if (!passing.has(status)) {
     throw new PipiloError('NETWORK', `${answered}.`, {
       hint:
@@ -136,18 +137,11 @@ function refuse(response: Response, says: string, url: URL): Attempt {
 }
 
 async function textOf(response: Response, most: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > most) {
-      throw new PipiloError('RESULT_INVALID', `The server's answer is larger than ${most} bytes.`, {
-        hint: 'Check url and api.',
-      })
-    }
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
+  const tooLarge = () =>
+    new PipiloError('RESULT_INVALID', `The server's answer is larger than ${most} bytes.`, {
+      hint: 'Check url and api.',
+    })
+  return Buffer.from((await readUpTo(response.body ?? [], most, tooLarge)).buffer).toString('utf8')
 }
 
 function parsed(text: string, url: URL): unknown {
@@ -161,15 +155,23 @@ function parsed(text: string, url: URL): unknown {
   }
 }
 
-/** The reason in an error's body, as one line: OpenAI's `error.message`, Cohere's `message`, text-embeddings-inference's `error`. */
-function reasonIn(text: string): string {
+/** The reason that a server gives for a refusal, as one line, and its word for programs. */
+interface Reason {
+  readonly says: string
+  readonly code: unknown
+}
+
+/** The reason in an error's body: OpenAI's `error.message`, Cohere's `message`, text-embeddings-inference's `error`. */
+function reasonIn(text: string): Reason {
   let said: unknown = text
+  let code: unknown
   try {
-    const { error, message, detail } = JSON.parse(text)
+    const { error, message, detail, code: own } = JSON.parse(text)
     said = error?.message ?? message ?? error ?? detail ?? text
+    code = error?.code ?? own
   } catch {
     // Not JSON: as it is.
   }
   const line = (typeof said === 'string' ? said : JSON.stringify(said)).replace(/\s+/g, ' ').trim()
-  return line.replace(/\.$/, '').slice(0, 300)
+  return { says: line.replace(/\.$/, '').slice(0, 300), code }
 }

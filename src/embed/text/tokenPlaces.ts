@@ -39,8 +39,9 @@ type Place = { readonly start: number; readonly end: number } | undefined
 
 function placesOf(tokenizer: TextTokenizer, text: string, content: readonly number[]): Place[] {
   const places: Place[] = []
-  for (const { start, ids } of partsOf(tokenizer, text, content)) {
-    const letters = folded(text.slice(start))
+  const all = folded(text)
+  for (const { start, end, ids } of partsOf(tokenizer, text, content)) {
+    const letters = all.slice(start, end)
     let at = 0
     for (const id of ids) {
       const piece = folded(bare(tokenizer.token(id)))
@@ -54,24 +55,28 @@ function placesOf(tokenizer: TextTokenizer, text: string, content: readonly numb
   return places
 }
 
+/** A stretch of a text, and its tokens. */
+interface Part {
+  readonly start: number
+  readonly end: number
+  readonly ids: readonly number[]
+}
+
 /** Parts of a text between its cuts with their tokens; the whole text, where its parts have other tokens than it has. */
-function partsOf(
-  tokenizer: TextTokenizer,
-  text: string,
-  content: readonly number[],
-): { start: number; ids: readonly number[] }[] {
-  const parts: { start: number; ids: number[] }[] = []
+function partsOf(tokenizer: TextTokenizer, text: string, content: readonly number[]): Part[] {
+  const whole = [{ start: 0, end: text.length, ids: content }]
+  const parts: Part[] = []
   let count = 0
   const ends = tokenizer.divisible ? [...tokenizer.cuts(text), text.length] : []
   for (const [i, end] of ends.entries()) {
     if (count >= content.length) break
     const start = i === 0 ? 0 : ends[i - 1]!
     const ids = tokenizer.content(text.slice(start, end)).slice(0, content.length - count)
-    if (ids.some((id, k) => id !== content[count + k])) return [{ start: 0, ids: content }]
-    parts.push({ start, ids })
+    if (ids.some((id, k) => id !== content[count + k])) return whole
+    parts.push({ start, end, ids })
     count += ids.length
   }
-  return count === content.length ? parts : [{ start: 0, ids: content }]
+  return count === content.length ? parts : whole
 }
 
 /** A token without the marks of word pieces: BERT's `##`, SentencePiece's `▁`, GPT-2's `Ġ`, CLIP's `</w>`. */

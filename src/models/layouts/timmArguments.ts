@@ -8,6 +8,9 @@ type Config = Readonly<Record<string, unknown>>
 const harmless =
   /^(?:pretrained|scriptable|exportable|no_jit|num_classes|in_chans|img_size|weight_init|fix_init|zero_init_last|init_std|dynamic_img_(?:size|pad)|strict_img_size|always_partition|.*drop.*_rate|drop_block.*)$/
 
+/** Characters of a name, which the pattern takes time for: timm's are far shorter. */
+const LONGEST = 100
+
 /** Arguments that the architectures in `nn/` take by the same name. */
 const taken = new Set(
   (
@@ -68,7 +71,7 @@ export function timmArguments(label: string, config: Config): Config {
       const change = renamed[name]!(value)
       if (!change) throw unknownArgument(label, name, value)
       Object.assign(changes, change)
-    } else if (!harmless.test(name.slice(0, 100))) throw unknownArgument(label, name, value)
+    } else if (name.length > LONGEST || !harmless.test(name)) throw unknownArgument(label, name, value)
   }
   return changes
 }
@@ -84,7 +87,7 @@ function unknownArgument(label: string, name: string, value: unknown): PipiloErr
   const near = closest(name, [...taken, ...Object.keys(renamed)])
   return new PipiloError(
     'FORMAT_UNSUPPORTED',
-    `The model_args of ${label} (config.json) set ${name} to ${JSON.stringify(value)}, which is not known here.`,
+    `The model_args of ${label} (config.json) set ${name.slice(0, LONGEST)} to ${JSON.stringify(value)}, which is not known here.`,
     {
       input: label,
       hint: `${near.length ? `Closest: ${near.join(', ')}. ` : ''}Export it to ONNX and open that.`,

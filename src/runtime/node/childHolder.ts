@@ -1,15 +1,12 @@
 // Child processes that hold a session each: what ends the library ends them, and not the caller.
 import type { ChildProcess } from 'node:child_process'
-import { forkFile, keepAlive } from '../../base/files/index.ts'
+import { forkFile, hearLastWords, keepAlive } from '../../base/files/index.ts'
 import { type Holder, ProcessEnded } from './holder.ts'
 import type { Reply, Request } from './protocol.ts'
 import { withoutTelemetry } from './telemetry.ts'
 
 /** Milliseconds that a child is given to free its session. */
 const PATIENCE = 5_000
-
-/** Characters kept of what the library prints as it dies. */
-const LAST_WORDS = 400
 
 /**
  * A child process that answers one request at a time. It keeps the caller's process alive only while a request is under way, and ends with it,
@@ -19,7 +16,6 @@ export class ChildHolder implements Holder {
   readonly #child: ChildProcess
   #waiting: { resolve: (reply: Reply) => void; reject: (error: Error) => void } | undefined
   #ended: ProcessEnded | undefined
-  #words = ''
   readonly #end: Promise<void>
 
   constructor() {
@@ -36,11 +32,11 @@ export class ChildHolder implements Holder {
         this.kill()
       })
       this.#child.on('error', (error) => ended(error.message, error))
-      this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-        this.#words = (this.#words + text).slice(-LAST_WORDS)
-      })
+      const lastWords = hearLastWords(this.#child)
       // `close` comes behind the last of its output, which may say why.
-      this.#child.on('close', (code, signal) => ended(this.#why(code, signal)))
+      this.#child.on('close', (code, signal) =>
+        ended(`${signal ? `it was ended by ${signal}` : `exit code ${code}`}${lastWords()}`),
+      )
     })
     this.#idle(true)
   }
@@ -72,11 +68,6 @@ export class ChildHolder implements Holder {
 
   kill(): void {
     this.#child.kill('SIGKILL')
-  }
-
-  #why(code: number | null, signal: NodeJS.Signals | null): string {
-    const words = this.#words.trim().split('\n').at(-1)
-    return `${signal ? `it was ended by ${signal}` : `exit code ${code}`}${words ? ` (${words})` : ''}`
   }
 
   #settle() {

@@ -224,6 +224,60 @@ const mutated = fc
       'null',
   )
 
+describe('a collection that another server of the database', () => {
+  const drop = (from: TestServer, name: string) =>
+    fetch(`${from.url}/v1/collections/${name}`, { method: 'DELETE' })
+  const row = { id: 'a', vector: [1, 0], metadata: { year: 2020 } }
+  const withOther = async (work: (other: TestServer) => Promise<void>) => {
+    const other = await testServer({ models: [model], db: join(server.folder, 'db') })
+    try {
+      await work(other)
+      expect(other.errors).toEqual([])
+    } finally {
+      await other.close()
+    }
+  }
+
+  it('deletes is one that is not there', () =>
+    withOther(async (other) => {
+      await server.post('/v1/collections/shared/upsert', { rows: [row] })
+      const path = '/v1/collections/shared'
+      const asked = [
+        () => other.post(`${path}/search`, { query: { vector: [1, 0] } }),
+        () => other.post(`${path}/search`, { query: { vector: [1, 0] }, filter: { year: 2020 } }),
+        () => other.post(`${path}/get`, { ids: ['a'] }),
+        () => other.post(`${path}/delete`, { ids: ['a'] }),
+        () => other.get(path),
+        () => other.get(`${path}/count`),
+        () => other.get(`${path}/fields`),
+        () => other.get(`${path}/map`),
+      ]
+      for (const ask of asked) {
+        await server.post(`${path}/upsert`, { rows: [row] })
+        expect((await other.get(`${path}/count`)).body).toEqual({ count: 1 })
+        await drop(server, 'shared')
+        for (const answer of [await ask(), await ask()])
+          expect([answer.status, answer.body.error.code]).toEqual([404, 'collection_unknown'])
+      }
+    }))
+
+  it('makes again for other vectors is the new one', () =>
+    withOther(async (other) => {
+      const path = '/v1/collections/shared'
+      await server.post(`${path}/upsert`, { rows: [row] })
+      expect((await other.get(`${path}/count`)).body).toEqual({ count: 1 })
+      await drop(server, 'shared')
+      await server.post(`${path}/upsert`, { rows: [{ id: 'b', vector: [1, 0, 0] }] })
+      const query = { vector: [1, 0, 0] }
+      await other.post(`${path}/search`, { query: { vector: [1, 0] } })
+      expect(ids(await other.post(`${path}/search`, { query }))).toEqual(['b'])
+      // A collection that has not changed stays open, and refuses other vectors.
+      expect((await other.post(`${path}/upsert`, { rows: [{ id: 'c', text: 'c' }], model })).status).toBe(409)
+      expect(ids(await other.post(`${path}/search`, { query }))).toEqual(['b'])
+      await drop(other, 'shared')
+    }))
+})
+
 describe('uploaded files', () => {
   /** The states of a job, as events. */
   async function follow(id: string): Promise<{ event: string; data: Record<string, unknown> }[]> {

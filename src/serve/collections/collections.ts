@@ -11,6 +11,7 @@ import {
 import type { InputModality } from '../../models/index.ts'
 import { type Collection, connect, type Hit, type SearchOptions, type Store } from '../../store/index.ts'
 import { Refusal } from '../http/refusal.ts'
+import type { Route } from '../http/route.ts'
 import type { Embedding } from '../models/embedding.ts'
 import type { Offered, Reading } from '../models/modelTable.ts'
 
@@ -26,6 +27,9 @@ export interface Asking {
   readonly client: string
   readonly signal: AbortSignal
 }
+
+const isOfCollection = (error: unknown): boolean =>
+  error instanceof PipiloError && ['COLLECTION_UNKNOWN', 'COLLECTION_MISMATCH'].includes(error.code)
 
 /** Collections that are open. */
 export class Collections {
@@ -52,6 +56,33 @@ export class Collections {
     this.#open.set(name, found)
     found.catch(() => this.#open.delete(name))
     return found
+  }
+
+  /**
+   * The route, which forgets a collection that was deleted elsewhere, or made again for other vectors: whoever asks next opens the one that is there.
+   */
+  minding(route: Route): Route {
+    return {
+      ...route,
+      run: async (call) => {
+        try {
+          return await route.run(call)
+        } catch (error) {
+          const name = call.params['name']
+          if (name !== undefined && isOfCollection(error)) await this.#forgetIfGone(name)
+          throw error
+        }
+      },
+    }
+  }
+
+  async #forgetIfGone(name: string): Promise<void> {
+    const open = this.#open.get(name)
+    const collection = await open?.catch(() => undefined)
+    const isGone = await collection?.fields().then(() => false, isOfCollection)
+    if (!isGone || this.#open.get(name) !== open) return
+    this.#open.delete(name)
+    await collection!.close().catch(() => {})
   }
 
   /** True if it is there. */
@@ -177,16 +208,19 @@ export class Collections {
     )
   }
 
-  /** Runs what fills a collection: one that was made for it, and stays empty because it failed, goes again. */
-  async filling<T>(name: string, fill: () => Promise<T>): Promise<T> {
+  /**
+   * Runs what fills a collection: one that was made for it, and stays empty because it failed, goes again.
+   *
+   * @param fill gets true where the collection was not there when the first that fill it together began
+   */
+  async filling<T>(name: string, fill: (isNew: boolean) => Promise<T>): Promise<T> {
     await this.#clearing.get(name)
     const filling = this.#filling.get(name) ?? { users: 0, failed: false, isNew: this.#isNew(name) }
     this.#filling.set(name, filling)
     filling.users++
     try {
       // Before the task can make it.
-      await filling.isNew
-      return await fill()
+      return await fill(await filling.isNew)
     } catch (error) {
       filling.failed = true
       throw error

@@ -1,6 +1,6 @@
 // Routes of collections: rows in and out, search, uploads, thumbnails.
 import { rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import * as z from 'zod'
 import { PipiloError } from '../../base/index.ts'
 import { thumbnail } from '../../embed/index.ts'
@@ -13,9 +13,9 @@ import { checkText, picturesOf } from '../interfaces/inputs.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Services } from '../services.ts'
 import type { Collections, ServedQuery } from './collections.ts'
-import { checkTypes } from './filterTypes.ts'
 import { indexUploads } from './indexing.ts'
-import { fileBelow, keepFiles } from './uploads.ts'
+import type { PictureOf } from './pictureOf.ts'
+import { keepFiles } from './uploads.ts'
 
 const id = z.string().min(1).max(1024)
 const vector = z.array(z.number()).min(1).max(100_000)
@@ -99,8 +99,7 @@ export interface CollectionOptions {
   readonly jobs: Jobs
   /** Folder of what is uploaded, a folder a collection. */
   readonly uploads: string
-  /** Folder that the paths of rows which were indexed elsewhere are relative to. */
-  readonly files: string | undefined
+  readonly pictureOf: PictureOf
 }
 
 type Named<Body, Query> = Pick<Call<Body, Query>, 'params'>
@@ -112,7 +111,7 @@ const base = '/v1/collections/:name'
 /** Routes of collections. */
 export function collectionRoutes(
   services: Services,
-  { collections, jobs, uploads, files }: CollectionOptions,
+  { collections, jobs, uploads, pictureOf }: CollectionOptions,
 ): Route[] {
   const { limits, embedding, table } = services
   const open = ({ params }: Named<unknown, unknown>) => collections.get(params['name']!)
@@ -293,7 +292,6 @@ export function collectionRoutes(
           )
         if ('text' in body.query) checkText(body.query.text, 'The query', 'query.text')
         const collection = await open(call)
-        if (body.filter) checkTypes(body.filter, await collection.fields())
         const { k, distinct, hybrid, exact, probes } = body
         const options: SearchOptions = {
           k,
@@ -354,7 +352,6 @@ export function collectionRoutes(
         if ((ids === undefined) === (which === undefined))
           throw new Refusal(400, 'invalid_request', 'One of ids and filter is to be given.')
         const collection = await open(call)
-        if (which) checkTypes(which, await collection.fields())
         return { deleted: await collection.delete(ids ?? (which as Filter), { signal: call.signal }) }
       },
     }),
@@ -399,8 +396,7 @@ export function collectionRoutes(
             { field: 'files' },
           )
         const isPicture = /\.(?:jpe?g|png|webp|avif|gif|svg|tiff?|bmp)$/i.test(body.files[0]!.name)
-        return collections.filling(own, async () => {
-          const isNew = !(await collections.has(own))
+        return collections.filling(own, async (isNew) => {
           const collection = await target(own, body, undefined, isPicture ? 'image' : 'text')
           collections.checkEmbeds(collection)
           if (await isOfOwnFiles(collection))
@@ -438,13 +434,7 @@ export function collectionRoutes(
         const [found] = await collection.metadata([row])
         const path = found?.['path']
         const file =
-          typeof path === 'string' && !('line' in found!)
-            ? await fileBelow(
-                [join(uploads, collection.name), ...(files === undefined ? [] : [files])],
-                path,
-                (await collection.filesMemory())?.root,
-              )
-            : undefined
+          typeof path === 'string' && !('line' in found!) ? await pictureOf(collection, path) : undefined
         const missing = new Refusal(404, 'not_found', 'The row has no picture here.')
         if (file === undefined) throw missing
         const bytes = await thumbnail(file, size, { maxPixels: limits.pixels, signal: call.signal }).catch(

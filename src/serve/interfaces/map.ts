@@ -4,6 +4,7 @@ import { embeddingMap, type MapItem, type PageData, pageData, thumbnailsOf } fro
 import { PipiloError, Turns } from '../../base/index.ts'
 import { type Collection, collectionItems } from '../../store/index.ts'
 import type { Collections } from '../collections/collections.ts'
+import type { PictureOf } from '../collections/pictureOf.ts'
 import { type Route, route } from '../http/route.ts'
 
 /** Rows on a map: it is made while somebody waits for it. */
@@ -19,8 +20,7 @@ const KEPT = { maps: 8, time: 60_000 }
 export interface MapRouteOptions {
   readonly collections: Collections
   readonly maxPixels: number
-  /** The file of a row's picture that a stored path names, where it may be shown. */
-  pictureOf(collection: Collection, path: string): Promise<string | undefined>
+  readonly pictureOf: PictureOf
 }
 
 /** The route of maps. One is made at a time, and kept for those who ask again soon, unless its collection has changed. */

@@ -1,7 +1,7 @@
 // The interface of text-embeddings-inference: /embed, /embed_all, /rerank, /similarity, /tokenize, /info.
 // See https://huggingface.github.io/text-embeddings-inference/.
 import * as z from 'zod'
-import { breathe } from '../../base/index.ts'
+import { breathe, throwIfAborted } from '../../base/index.ts'
 import { placedTokens } from '../../embed/index.ts'
 import { cosineSimilarity } from '../../tensor/index.ts'
 import { Refusal } from '../http/refusal.ts'
@@ -71,7 +71,7 @@ const cutOf = ({ truncate, truncation_direction: side }: Cut) =>
 
 const score = z.object({ index: z.int(), score: z.number(), text: z.string().optional() })
 
-/** Letters that are taken apart in one request: what is only looked at is no work for the queue. */
+/** Letters that are taken apart in one request. */
 const LETTERS = 2 ** 20
 
 /** Routes of text-embeddings-inference's interface. */
@@ -171,7 +171,7 @@ export function teiRoutes(services: Services): Route[] {
           }),
         ),
       ),
-      async run({ body }) {
+      async run({ body, client, signal }) {
         const texts = [body.inputs].flat()
         checkNumber(texts.length, 'inputs', limits.inputs)
         const letters = texts.reduce((sum, text) => sum + text.length, 0)
@@ -184,20 +184,25 @@ export function teiRoutes(services: Services): Route[] {
           )
         }
         const tokenizer = await tokenizerOf(table, table.find(body.model))
-        const all: unknown[] = []
-        for (const text of texts) {
-          await breathe()
-          const { ids } = tokenizer.encode(text)
-          const tokens = placedTokens(tokenizer, text, ids).map(({ text: word, special, start, end }, i) => ({
-            id: ids[i]!,
-            text: word,
-            special,
-            start: start ?? null,
-            stop: end ?? null,
-          }))
-          all.push(body.add_special_tokens ? tokens : tokens.filter(({ special }) => !special))
-        }
-        return all
+        return embedding.takingApart(tokenizer, letters, { client, signal }, async () => {
+          const all: unknown[] = []
+          for (const text of texts) {
+            await breathe()
+            throwIfAborted(signal)
+            const { ids } = tokenizer.encode(text)
+            const tokens = placedTokens(tokenizer, text, ids).map(
+              ({ text: word, special, start, end }, i) => ({
+                id: ids[i]!,
+                text: word,
+                special,
+                start: start ?? null,
+                stop: end ?? null,
+              }),
+            )
+            all.push(body.add_special_tokens ? tokens : tokens.filter(({ special }) => !special))
+          }
+          return all
+        })
       },
     }),
     route({

@@ -18,8 +18,34 @@ export function upkeepRoutes(
   routes: () => readonly Route[],
 ): Route[] {
   const golden = new Golden()
-  let ready: { until: number; models: string[] } | undefined
+  let ready: { readonly until: number; readonly models: string[] } | undefined
+  /** Of all who ask meanwhile. */
+  let probing: Promise<string[]> | undefined
   let document: unknown
+
+  /** Names of the models that gave the right vector. @throws Refusal 503 */
+  async function probe(): Promise<string[]> {
+    const { table, embedding } = services
+    // Of models that were closed for lack of use nobody is to open them again every few seconds.
+    const open = table.offered.filter(({ name }) => table.isOpen(name))
+    const probed = open.length > 0 ? open : table.offered.slice(0, 1)
+    for (const offered of probed) {
+      await table.use(offered, {}, async (opened) => {
+        const { vectors } = await embedding.run(opened, [probeOf(opened.embedder)], {
+          client: 'ready',
+          // Not to be refused when the queue is full: it is ready all the same.
+          patient: true,
+          // Others may wait for it when the one who asked first has gone.
+          signal: new AbortController().signal,
+        })
+        const wrong = golden.compare(offered, opened, vectors[0]!)
+        if (wrong !== undefined)
+          throw new Refusal(503, 'not_ready', `Not ready: ${wrong}.`, { retryAfter: 5 })
+      })
+    }
+    return probed.map(({ name }) => name)
+  }
+
   return [
     route({
       method: 'get',
@@ -39,26 +65,13 @@ export function upkeepRoutes(
       summary: 'Answers 200 when the models give the vectors that they should, else 503',
       open: true,
       answer: z.object({ status: z.literal('ready'), models: z.array(z.string()) }),
-      async run({ signal }) {
-        if (ready && ready.until > performance.now()) return { status: 'ready', models: ready.models }
-        const { table, embedding } = services
-        // Of models that were closed for lack of use nobody is to open them again every few seconds.
-        const open = table.offered.filter(({ name }) => table.isOpen(name))
-        const probed = open.length > 0 ? open : table.offered.slice(0, 1)
-        for (const offered of probed) {
-          await table.use(offered, {}, async (opened) => {
-            const { vectors } = await embedding.run(opened, [probeOf(opened.embedder)], {
-              client: 'ready',
-              // Not to be refused when the queue is full: it is ready all the same.
-              patient: true,
-              signal,
-            })
-            const wrong = golden.compare(offered, opened, vectors[0]!)
-            if (wrong !== undefined)
-              throw new Refusal(503, 'not_ready', `Not ready: ${wrong}.`, { retryAfter: 5 })
+      async run() {
+        if (!ready || ready.until < performance.now()) {
+          probing ??= probe().finally(() => {
+            probing = undefined
           })
+          ready = { models: await probing, until: performance.now() + FRESH }
         }
-        ready = { until: performance.now() + FRESH, models: probed.map(({ name }) => name) }
         return { status: 'ready', models: ready.models }
       },
     }),

@@ -1,6 +1,14 @@
 // Embeds what requests ask for: finds the model, takes a turn in the queue, asks the cache, and cuts vectors to their length.
 import { performance } from 'node:perf_hooks'
-import type { AnyInput, Embedder, EmbedOptions, EmbedResult, Prompt, Recipe } from '../../embed/index.ts'
+import type {
+  AnyInput,
+  Embedder,
+  EmbedOptions,
+  EmbedResult,
+  Prompt,
+  Recipe,
+  TextTokenizer,
+} from '../../embed/index.ts'
 import { l2Normalize, type Matrix } from '../../tensor/index.ts'
 import type { VectorCache } from '../cache/vectorCache.ts'
 import { Refusal } from '../http/refusal.ts'
@@ -98,6 +106,21 @@ export class Embedding {
     })
   }
 
+  /**
+   * Takes texts apart in their turn, which is one among those who ask for this, and not among those who embed.
+   *
+   * @throws Refusal 429
+   */
+  takingApart<T>(
+    tokenizer: TextTokenizer,
+    letters: number,
+    who: Pick<Wish, 'client' | 'signal'>,
+    task: () => Promise<T>,
+  ): Promise<T> {
+    const tokens = letters / (LETTERS * TOKENS_A_STEP)
+    return this.#queue.run(tokenizer, { tokens, pixels: 0 }, who, task)
+  }
+
   /** Embeds inputs that are trusted, in their turn. */
   async run(
     opened: Opened,
@@ -168,6 +191,9 @@ function checkSize({ embedder }: Opened, inputs: readonly AnyInput[], prompt: Pr
 
 /** Letters of a token, roughly: before texts are tokenised nobody knows better. */
 const LETTERS = 4
+
+/** Tokens that are found in the time in which one is embedded, roughly: by what share of a batch's time MiniLM's takes. */
+const TOKENS_A_STEP = 40
 
 /** Work of some inputs, as far as one sees before they are prepared. */
 export function workOf(

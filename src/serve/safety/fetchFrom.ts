@@ -3,6 +3,7 @@ import { lookup as systemLookup } from 'node:dns/promises'
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
+import { readUpTo } from '../../base/index.ts'
 import { Refusal } from '../http/refusal.ts'
 import { isPublicAddress } from './addresses.ts'
 import type { Fetcher } from './pictures.ts'
@@ -107,26 +108,15 @@ export function fetcherFrom({
       asked.on('error', reject)
       asked.on('response', (response: IncomingMessage) => {
         const { statusCode = 0, headers } = response
-        const end = (answer: Uint8Array | string | Refusal) => {
-          if (answer instanceof Refusal) reject(answer)
-          else resolve(answer)
-          asked.destroy()
+        const answer = async () => {
+          if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined) return headers.location
+          if (statusCode !== 200) throw refused(`Its host answered ${statusCode}.`)
+          if (Number(headers['content-length'] ?? 0) > bytes) throw tooLong()
+          return readUpTo(response, bytes, tooLong)
         }
-        if (statusCode >= 300 && statusCode < 400 && headers.location !== undefined)
-          return end(headers.location)
-        if (statusCode !== 200) return end(refused(`Its host answered ${statusCode}.`))
-        if (Number(headers['content-length'] ?? 0) > bytes) return end(tooLong())
-        const chunks: Buffer[] = []
-        let size = 0
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length
-          if (size > bytes) end(tooLong())
-          else chunks.push(chunk)
-        })
-        response.on('end', () => end(Buffer.concat(chunks)))
-        response.on('error', reject)
-        // A connection that is cut off ends without an end.
-        response.on('close', () => reject(new Error('cut off')))
+        answer()
+          .then(resolve, reject)
+          .finally(() => asked.destroy())
       })
       asked.end()
     })
