@@ -269,7 +269,7 @@ interface Fresh extends ReadInput {
   readonly metadata: Metadata
 }
 
-/** What decides an input's vector within a run: the content, and whether that is a text or a file. */
+/** The key of an input's vector within a run: its content, and whether that is a text or a file. */
 const contentOf = ({ line, metadata }: Fresh): string => `${line === undefined} ${metadata['sha256']}`
 
 interface Batch {
@@ -383,7 +383,7 @@ class Run {
     return rows
   }
 
-  /** What each content is made into, once; or why it cannot be. */
+  /** Vectors by content, each made once, or the error of one that cannot be. */
   async #make(fresh: readonly Fresh[]): Promise<Map<string, Made | PipiloError>> {
     const made = new Map<string, Made | PipiloError>()
     const inputs = new Map<string, Fresh>()

@@ -1,7 +1,9 @@
+// Remembers the vectors of contents that were embedded not long ago.
+
 /** Bytes of vectors that are remembered. */
 const BYTES = 128 * 2 ** 20
 
-/** What was made of an input. */
+/** A vector, and if the model read all of its input. */
 export interface Made {
   readonly vector: Float32Array
   readonly isTruncated: boolean
