@@ -59,7 +59,8 @@ export async function passageLength(
   const plan = planChunks({ ...said, tokens }, tokenizer, limit)
   const words =
     prompt === undefined || !card ? recipe.text.prompt : promptWords({ name, modality, card }, prompt)
-  const room = plan.room - tokenizer.content(words).length
+  const before = tokenizer.content(words).length
+  const room = plan.room - before
   if (room < 1) {
     throw new PipiloError(
       'OPTION_INVALID',
@@ -71,6 +72,7 @@ export async function passageLength(
   }
   return {
     tokens: room,
+    most: limit - tokenizer.specials - before,
     overlap: Math.min(plan.overlap, room - 1),
     count: (text) => tokenizer.content(text).length,
   }

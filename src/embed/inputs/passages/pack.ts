@@ -1,7 +1,7 @@
 // Packs the blocks of a file into passages of a bounded length, and cuts those that are longer.
 import type { Block, Passage, PassageLength } from './types.ts'
 
-/** Share of a passage that the headings above it may take. */
+/** How many times the headings above a passage fit into it. */
 const HEADING_SHARE = 4
 
 /** Share of a passage below which a section is too short for one of its own. */
@@ -29,12 +29,12 @@ class Packer {
   #held: Block[] = []
   #tokens = 0
 
-  constructor({ tokens, overlap, count }: PassageLength) {
-    const most = tokens * MOST_CHARACTERS
+  constructor(length: PassageLength) {
+    const longest = length.tokens * MOST_CHARACTERS
     // Of what is far too long nobody needs to know by how much.
-    const bounded = (text: string) =>
-      text.length > most ? Math.ceil(text.length / MOST_CHARACTERS) : count(text)
-    this.#length = { tokens, overlap, count: bounded }
+    const count = (text: string) =>
+      text.length > longest ? Math.ceil(text.length / MOST_CHARACTERS) : length.count(text)
+    this.#length = { ...length, count }
   }
 
   *add(given: Block): Generator<Passage> {
@@ -95,11 +95,17 @@ class Packer {
     return isNext && this.#tokens < this.#length.tokens / SHORT_SHARE
   }
 
-  /** The nearest heading above a passage that does not begin with its own; none that is long. */
-  #lead({ opens, sections }: Block, inside = false): string {
-    const nearest = opens && !inside ? undefined : sections.at(-1)
-    if (nearest === undefined || this.#length.count(nearest) > this.#length.tokens / HEADING_SHARE) return ''
-    return nearest
+  /** Headings above a passage that its text does not begin with: as many of the nearest as are not long together. */
+  #lead(block: Block, inside = false): string {
+    const above = inside ? block.sections : aboveOf(block)
+    const most = this.#length.tokens / HEADING_SHARE
+    let lead = ''
+    for (let i = above.length - 1; i >= 0; i--) {
+      const longer = lead ? `${above[i]} > ${lead}` : above[i]!
+      if (this.#length.count(longer) > most) break
+      lead = longer
+    }
+    return lead
   }
 
   #passage(block: Block, text: string, line: number, endLine: number, inside = false): Passage {
@@ -122,8 +128,9 @@ class Packer {
   }
 
   #room([first]: readonly Block[], inside = false): number {
+    const { tokens, most = Number.POSITIVE_INFINITY, count } = this.#length
     const lead = this.#lead(first!, inside)
-    return this.#length.tokens - (lead ? this.#length.count(lead) : 0)
+    return Math.min(tokens, lead ? most - count(lead) : most)
   }
 
   *#cut(block: Block): Generator<Passage> {
