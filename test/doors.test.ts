@@ -51,6 +51,7 @@ const inner: Record<string, string[]> = {
     'checkImagePreprocessing',
     'checkModel',
     'checkModelName',
+    'embeddingOptionsOf',
     'findInPackage',
     'inPrecision',
     'modalities',

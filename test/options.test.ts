@@ -9,11 +9,13 @@ import * as embed from '../src/embed/index.ts'
 import * as evaluate from '../src/evaluate/index.ts'
 import {
   connect,
+  cosineSimilarity,
   dc,
   embedder,
   fileChanges,
   glob,
   indexFiles,
+  marginalRelevance,
   open,
   openRecipe,
   ops,
@@ -22,6 +24,8 @@ import {
   pipeline,
   rerank,
   resolveRecipe,
+  similarityMatrix,
+  topK,
   zeroShot,
 } from '../src/index.ts'
 import { openRepository } from '../src/models/index.ts'
@@ -45,12 +49,14 @@ const labelled = { vectors, labels: [0, 1, 0, 1] }
 const map = { items: [], views: [] } as Anything
 
 let e: Anything
+let opened: Anything
 let folder: string
 let store: Anything
 let collection: Anything
 
 beforeAll(async () => {
   e = await embedder(model, { runtime: { workers: 0 } })
+  opened = await open(model)
   folder = mkdtempSync(join(tmpdir(), 'pipilo-doors-'))
   store = await connect(folder)
   collection = await store.collection('c', { dimensions: 2 })
@@ -96,6 +102,10 @@ const doors: Record<string, (options: Anything) => unknown> = {
   'textImageEmbedding.clip': (o) => ops.textImageEmbedding.clip(o),
   imageDecode: (o) => ops.imageDecode(o),
   glob: (o) => glob('*.md', o),
+  embedding: (o) => opened.embedding(o),
+  save: (o) => opened.save(join(folder, 'x.onnx'), o),
+  export: (o) => opened.export(join(folder, 'x.onnx'), o),
+  marginalRelevance: (o) => marginalRelevance([1, 0], vectors, o),
   passages: (o) => dc(['a']).passages(o),
   window: (o) => dc(['a']).window(2, 1, o),
   'window of a pipe': (o) => pipe.input('a').window(2, 1, o),
@@ -248,6 +258,11 @@ it.each([
   ['embedder', { inputs: 3 }, 'inputs'],
   ['embedder', { maxPixels: 0.5 }, 'maxPixels'],
   ['embedder', { calibration: 'x.png' }, 'calibration'],
+  ['embedding', { pool: 'avg' }, 'pool', 'one of cls, mean'],
+  ['embedding', { tap: 3 }, 'tap'],
+  ['embedding', { pol: 'mean' }, 'pol', 'Did you mean pool?'],
+  ['save', { preproces: true }, 'preproces', 'Did you mean preprocess?'],
+  ['export', { dimensions: 0.5 }, 'dimensions'],
   ['embed', { signal: 3 }, 'signal'],
   ['embed', { onProgress: true }, 'onProgress'],
   ['embed', { prompt: 3 }, 'prompt'],
@@ -304,6 +319,36 @@ it('What is no model has no embedder', async () => {
   expect(await refusal(() => any(pipeline)('constructor'))).toMatchObject({ code: 'OPTION_INVALID' })
   for (const none of [3, null, {}, 'x'])
     expect(await refusal(() => any(openRecipe)(none))).toMatchObject({ code: 'OPTION_INVALID' })
+})
+
+it('What is no layer is not read, cut or fed', async () => {
+  for (const none of [undefined, null, 3, {}, ['encoder']]) {
+    for (const door of ['cut', 'tap', 'feed', 'resolve'])
+      expect(await refusal(() => opened[door](none)), door).toMatchObject({ code: 'LAYER_UNKNOWN' })
+  }
+})
+
+it('What is no vector has no similarity, and what embeds nothing no pictures', async () => {
+  for (const none of [undefined, null, 3, 'ab', {}]) {
+    const calls: (() => unknown)[] = [
+      () => cosineSimilarity(any(none), [1, 0]),
+      () => cosineSimilarity([1, 0], any(none)),
+      () => topK(any(none), vectors, 1),
+      () => topK([1, 0], any(none), 1),
+      () => topK([1, 0], any([none]), 1),
+      () => similarityMatrix(any(none), vectors),
+      () => similarityMatrix(any([none])),
+      () => marginalRelevance(any(none), vectors),
+    ]
+    // Left out, the columns are the rows.
+    if (none !== undefined) calls.push(() => similarityMatrix(vectors, any(none)))
+    for (const call of calls)
+      expect(await refusal(call), String(call)).toMatchObject({ code: 'INPUT_INVALID' })
+    for (const door of [rerank, zeroShot] as Anything[])
+      expect(await refusal(() => door(none))).toMatchObject({ code: 'OPTION_INVALID', input: 'embedder' })
+  }
+  for (const k of [undefined, '1', -1, 1.5])
+    expect(await refusal(() => topK([1, 0], vectors, any(k)))).toMatchObject({ input: 'k' })
 })
 
 it('A store refuses rows, ids, names and queries that are none', async () => {

@@ -1,6 +1,6 @@
 // Running a model on a device, once one input has shown that the device computes what the CPU does.
 import { PipiloError } from '../base/index.ts'
-import type { Model, Opened } from '../models/index.ts'
+import { embeddingOptionsOf, type Model, type Opened } from '../models/index.ts'
 import { type CompileOptions, type Placement, placement, type Session } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
 import type { Preparation } from './batching/preparation.ts'
@@ -67,7 +67,7 @@ export async function placementOf(model: Model, options: EmbedderOptions = {}): 
       },
     )
   }
-  const graph = one.embedding(options)
+  const graph = one.embedding(embeddingOptionsOf(options))
   const prepare = await preparer(one, options)
   const preparation = prepare({ inputs: graph.inputs, outputs: graph.outputs, concurrency: 1 })
   const modality = one.modality === 'image' ? 'image' : 'text'

@@ -509,6 +509,17 @@ describe('ends', () => {
     expect(turns / batches).toBeGreaterThan(50)
   })
 
+  it('lets the calls of embed under way end when it is disposed, with all their batches', async () => {
+    const e = await embedder(await text.model())
+    const calls = [e.embed(texts(300)), e.embed(['a']), e.embed([3] as never)]
+    const refused = expect(calls[2]).rejects.toMatchObject({ name: 'PipiloError' })
+    await e.dispose()
+    await refused
+    expect((await calls[0]!).vectors).toHaveLength(300)
+    expect((await calls[1]!).vectors).toHaveLength(1)
+    await expect(e.embed(['a'])).rejects.toMatchObject({ code: 'DISPOSED' })
+  })
+
   it('refuses work after it was disposed', async () => {
     const e = await embedder(await text.model())
     await e[Symbol.asyncDispose]()

@@ -70,6 +70,8 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
   readonly #prompt: Prompt | undefined
   readonly #work: Work
   readonly #chunks: 'mean' | 'keep' | undefined
+  /** Calls of `embed` under way. */
+  readonly #calls = new Set<Promise<unknown>>()
   #disposed = false
 
   constructor({ recipe, known, model }: Resolution, options: EmbedderOptions, work: Work) {
@@ -122,6 +124,15 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
         hint: 'For one input write embed([input]); for an iterable use stream.',
       })
     }
+    const call = this.#embed(inputs, options)
+    this.#calls.add(call)
+    return call.finally(() => this.#calls.delete(call))
+  }
+
+  async #embed(
+    inputs: readonly AnyInput[],
+    options: EmbedOptions,
+  ): Promise<EmbedResult<Float32Array | Matrix>> {
     let done = 0
     const onDone = (count: number) => {
       done += count
@@ -192,6 +203,8 @@ class ModelEmbedder implements Embedder<Float32Array | Matrix> {
 
   async dispose(): Promise<void> {
     this.#disposed = true
+    // A stream is not waited for: nobody may ask for its next row.
+    await Promise.allSettled(this.#calls)
     await this.#work.dispose()
   }
 

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { fileError } from '../base/files/index.ts'
 import { PipiloError } from '../base/index.ts'
 import type { Graph } from '../graph/index.ts'
-import { asTensors, type Model, type TowerModality } from '../models/index.ts'
+import { asTensors, embeddingOptionsOf, type Model, type TowerModality } from '../models/index.ts'
 import { compile, reopen, type Session } from '../runtime/index.ts'
 import type { Preparation } from './batching/preparation.ts'
 import { Runner, type Work } from './batching/run.ts'
@@ -38,7 +38,7 @@ export async function resolveWork(model: string | Model, given: EmbedderOptions)
     const opening = openModel(model, given)
     return options.modality === 'tensor' && name === undefined ? opening.then(asTensors) : opening
   })
-  const graph = once(async () => (await whole()).embedding(options))
+  const graph = once(async () => (await whole()).embedding(embeddingOptionsOf(options)))
   const read = once(async () => {
     const found = await whole()
     return knownOf(found, options, found.towers ? undefined : await graph())

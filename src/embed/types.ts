@@ -231,6 +231,10 @@ export interface Embedder<V extends Float32Array | Matrix = Float32Array, In ext
     inputs: AsyncIterable<I> | Iterable<I>,
     options?: Omit<EmbedOptions, 'onProgress'>,
   ): AsyncGenerator<StreamResult<I, V>>
+  /**
+   * Frees the model's session. Calls of `embed` under way end as they would, a `stream` before its next batch with `DISPOSED`; later calls are refused.
+   * A call that shall not go on is aborted by its `signal`.
+   */
   dispose(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }

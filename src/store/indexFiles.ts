@@ -58,7 +58,7 @@ export interface IndexFilesOptions {
    * file that was read in the other way are replaced.
    */
   readonly by?: ReadBy
-  /** Length of passages and what neighbours share where a paragraph is cut, in tokens. Default: the embedder's `chunk`, else at most 128, and 32. */
+  /** Length of passages and what neighbours share where a paragraph is cut, in tokens. Default: the embedder's `chunk`, else at most 128, of code what the model reads, and 32. */
   readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
   /**
    * Columns of CSV, JSON lines and Parquet files, and the encoding of files that are not UTF-8: see `readInputs`. Default of these, and of `chunk`:

@@ -1,5 +1,5 @@
 // A choice of vectors near a query that differ among themselves.
-import { checkCount, PipiloError } from '../base/index.ts'
+import { checkOptions, is } from '../base/index.ts'
 import { listOf } from './listOf.ts'
 import { cosineSimilarity, type Neighbor, topK, type Vector } from './similarity.ts'
 import type { Matrix } from './tensor.ts'
@@ -30,18 +30,13 @@ export interface MarginalRelevanceOptions {
 export function marginalRelevance(
   query: Vector,
   vectors: readonly Vector[] | Matrix,
-  { k = 10, lambda = 0.5 }: MarginalRelevanceOptions = {},
+  options: MarginalRelevanceOptions = {},
 ): Neighbor[] {
-  checkCount('k', k, 1)
-  if (!(typeof lambda === 'number' && lambda >= 0 && lambda <= 1)) {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `lambda is ${String(lambda)}; it has to be a number from 0 to 1.`,
-      {
-        input: 'lambda',
-      },
-    )
-  }
+  checkOptions<MarginalRelevanceOptions>('marginalRelevance', options, {
+    k: is.count(1),
+    lambda: is.numeric(0, 1),
+  })
+  const { k = 10, lambda = 0.5 } = options
   const list = listOf(vectors)
   // Best first, so that the first of equal ones is the one to take.
   const waiting = topK(query, list, list.length).map((neighbor) => ({ neighbor, nearest: 0 }))

@@ -1,6 +1,6 @@
 // Cosine similarity of vectors, of lists and of matrices.
-import { PipiloError } from '../base/index.ts'
-import { listOf } from './listOf.ts'
+import { checkCount, PipiloError } from '../base/index.ts'
+import { checkVector, listOf } from './listOf.ts'
 import type { Matrix } from './tensor.ts'
 
 /** Numbers in a row: a Float32Array or a plain array. */
@@ -17,9 +17,11 @@ export type Vector = ArrayLike<number>
  * @remarks
  * The vectors need not be normalised. 0 if one of them is all zeros.
  *
- * @throws `DIMENSION_MISMATCH`
+ * @throws `DIMENSION_MISMATCH`; `INPUT_INVALID` for what is no array of numbers
  */
 export function cosineSimilarity(a: Vector, b: Vector): number {
+  checkVector(a)
+  checkVector(b)
   expectDimensions(a.length, b.length)
   return cosine(a, b, norm(a), norm(b))
 }
@@ -54,7 +56,7 @@ function expectDimensions(wanted: number, got: number): void {
  * ```
  *
  * @param columns default: the rows themselves
- * @throws `DIMENSION_MISMATCH`
+ * @throws `DIMENSION_MISMATCH`; `INPUT_INVALID` for what are no vectors
  */
 export function similarityMatrix(
   rows: readonly Vector[] | Matrix,
@@ -62,6 +64,8 @@ export function similarityMatrix(
 ): Matrix {
   const left = listOf(rows)
   const right = listOf(columns)
+  for (const vector of left) checkVector(vector)
+  for (const vector of right) checkVector(vector)
   const leftNorms = left.map(norm)
   const rightNorms = right.map(norm)
   const data = new Float32Array(left.length * right.length)
@@ -91,12 +95,15 @@ export interface Neighbor {
  * @remarks
  * Of equal scores the lower index comes first. Vectors with NaN (inputs that were skipped) are never among the results.
  *
- * @throws `DIMENSION_MISMATCH`
+ * @throws `DIMENSION_MISMATCH`; `INPUT_INVALID` for what are no vectors; `OPTION_INVALID` for a `k` that is no whole number
  */
 export function topK(query: Vector, vectors: readonly Vector[] | Matrix, k: number): Neighbor[] {
+  checkVector(query)
+  checkCount('k', k, 0)
   const heap: Neighbor[] = []
   const queryNorm = norm(query)
   for (const [index, vector] of listOf(vectors).entries()) {
+    checkVector(vector)
     expectDimensions(query.length, vector.length)
     const score = cosine(query, vector, queryNorm, norm(vector))
     if (Number.isNaN(score)) continue
@@ -146,8 +153,9 @@ function replaceWorst(heap: Neighbor[], added: Neighbor): void {
  */
 export function l2Normalize(
   vector: Vector,
-  out: Float32Array = new Float32Array(vector.length),
+  out: Float32Array = new Float32Array(vector?.length ?? 0),
 ): Float32Array {
+  checkVector(vector)
   const length = norm(vector)
   for (let i = 0; i < vector.length; i++) out[i] = length === 0 ? 0 : vector[i]! / length
   return out

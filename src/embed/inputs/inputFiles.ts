@@ -1,6 +1,6 @@
 // Finds the files that a path, folder or glob stands for.
 import { readdir, stat } from 'node:fs/promises'
-import { join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { fileError } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { filePath } from '../pictures/imageSource.ts'
@@ -73,7 +73,8 @@ async function* match(pattern: string, cwd: string): AsyncGenerator<FoundFile> {
       const about = await stat(path)
       yield found(resolve(path), about)
     } catch (error) {
-      yield { path: resolve(path), found: true, error: fileError(error, path, 'read') }
+      if (path.includes('\ufffd')) yield unnamed(dirname(path), basename(path))
+      else yield { path: resolve(path), found: true, error: fileError(error, path, 'read') }
     }
   }
 }

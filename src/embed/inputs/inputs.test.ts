@@ -190,3 +190,16 @@ describe('rootOf', () => {
     expect(await rootOf(spec, '/w')).toBe(root)
   })
 })
+
+// Other systems have no such names.
+it.runIf(process.platform === 'linux')(
+  'a name that is not UTF-8 is said to be that, in a folder and by a glob',
+  async () => {
+    mkdirSync(join(cwd, 'names'))
+    writeFileSync(Buffer.concat([Buffer.from(join(cwd, 'names/caf')), latin('\xe9.txt')]), 'one')
+    for (const spec of ['names', 'names/*.txt']) {
+      const [only] = await inputs(spec)
+      expect(only!.error!.message, spec).toContain('has a name that is not UTF-8')
+    }
+  },
+)

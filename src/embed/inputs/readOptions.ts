@@ -18,7 +18,7 @@ export interface ReadInputsOptions {
   readonly by?: ReadBy
   /** The embedder that the inputs are for: passages are as long as it reads, by its tokenizer. Default: 3 bytes count as a token. */
   readonly embedder?: Measured
-  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 128, and 32. */
+  /** Tokens of a passage, and those that neighbours share where a paragraph is cut. Default: the embedder's `chunk`, else the model's limit, but no more than 128, of code all of it, and 32. */
   readonly chunk?: Pick<ChunkOptions, 'tokens' | 'overlap'>
   /** Prompt that will stand before each passage and takes of its length. Default: the embedder's. */
   readonly prompt?: Prompt

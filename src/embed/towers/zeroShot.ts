@@ -1,5 +1,5 @@
 // Zero-shot classification and reranking of pictures with models of texts and pictures.
-import { is, type OptionTable, PipiloError } from '../../base/index.ts'
+import { checkOption, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { cosineSimilarity, l2Normalize } from '../../tensor/index.ts'
 import { promptType } from '../checkOptions.ts'
 import type { Embedder, Input, Prompt, TextImageInput } from '../types.ts'
@@ -83,6 +83,7 @@ export async function zeroShot(
   { prompts = ['a photo of a {}.'], signal }: ZeroShotOptions = {},
 ): Promise<LabelScore[] | LabelScore[][]> {
   const probabilities = probabilitiesOf(embedder)
+  checkOption('labels', labels, is.listOf(is.text))
   if (labels.length === 0) {
     throw new PipiloError('INPUT_INVALID', 'There are no labels to choose from.', {
       hint: "Give some: ['cat', 'dog'].",
@@ -123,9 +124,10 @@ export async function rerank<I extends Picture>(
   embedder: TextImageEmbedder,
   text: string,
   images: readonly I[],
-  { k = images.length, prompt, signal }: RerankOptions = {},
+  { k, prompt, signal }: RerankOptions = {},
 ): Promise<Reranked<I>[]> {
   const probabilities = probabilitiesOf(embedder)
+  checkOption('images', images, is.listOf(is.any))
   if (images.length === 0) return []
   const { texts, pictures } = await embedBoth(embedder, [{ text }], images, { prompt, signal })
   const scores = pictures.map((picture) => cosineSimilarity(picture, texts[0]!))
@@ -133,7 +135,7 @@ export async function rerank<I extends Picture>(
   return images
     .map((image, index) => ({ index, image, score: scores[index]!, probability: chances[index]! }))
     .sort((a, b) => b.score - a.score)
-    .slice(0, k)
+    .slice(0, k ?? images.length)
 }
 
 /** Vectors of texts and pictures, in one call; vectors stay as they are. */
@@ -156,11 +158,9 @@ async function embedBoth(
 }
 
 /** From cosines to probabilities, with the checkpoint's temperature: softmax for CLIP, sigmoid with a bias for SigLIP. */
-function probabilitiesOf({
-  name,
-  modality,
-  card,
-}: TextImageEmbedder): (scores: readonly number[]) => number[] {
+function probabilitiesOf(embedder: TextImageEmbedder): (scores: readonly number[]) => number[] {
+  checkOption('embedder', embedder, is.instance('an embedder', 'name', 'modality', 'card', 'embed'))
+  const { name, modality, card } = embedder
   const { logitScale, logitBias } = card
   if (modality === 'text-image' && logitScale === undefined) {
     throw new PipiloError('OPTION_INVALID', `${name} does not say how its cosines become probabilities.`, {

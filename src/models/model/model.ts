@@ -1,13 +1,19 @@
 // Model over its graph, card and places: layers, cuts, embeddings, saving.
 import { readFile } from 'node:fs/promises'
 import { fileError } from '../../base/files/index.ts'
-import { PipiloError } from '../../base/index.ts'
+import { checkOptions, PipiloError } from '../../base/index.ts'
 import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
 import { cut, feed, type Graph, layers, roleOf, tap, type ValueInfo } from '../../graph/index.ts'
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 import { type EmbeddedModel, embeddingGraph, resolveEmbedding } from './embedding.ts'
+import {
+  checkLayerName,
+  embeddingOptionTypes,
+  exportOptionTypes,
+  saveOptionTypes,
+} from './modelOptionTypes.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { withPreprocessing } from './preprocessing.ts'
 import { Running, withDefaults } from './running.ts'
@@ -45,11 +51,17 @@ export function createModel(parts: ModelParts): Model {
       opened: { ...parts.opened, changed: true },
     })
 
-  const embedding = (options: EmbeddingOptions = {}): Graph =>
-    embeddingGraph(
+  const embedding = (options: EmbeddingOptions = {}): Graph => {
+    checkOptions<EmbeddingOptions>('embedding', options, embeddingOptionTypes)
+    return embeddingGraph(
       { ...whole, graph: withDefaults(graph, defaults, Object.keys(options.inputs ?? {})) },
       resolveEmbedding(card, options),
     )
+  }
+  const resolve = (layer: string): string => {
+    checkLayerName(layer)
+    return resolvePlace(whole, layer)
+  }
   const running = new Running(card.name, graph, defaults, parts.opened.isolate)
 
   return {
@@ -69,9 +81,9 @@ export function createModel(parts: ModelParts): Model {
     dispose: () => running.dispose(),
     [Symbol.asyncDispose]: () => running.dispose(),
     placeNames: () => namedPlaces(whole),
-    resolve: (layer) => resolvePlace(whole, layer),
+    resolve,
     cut(layer) {
-      const name = resolvePlace(whole, layer)
+      const name = resolve(layer)
       const next = cut(graph, name)
       const { penultimate, ...rest } = card
       const kept =
@@ -80,19 +92,22 @@ export function createModel(parts: ModelParts): Model {
       return derived(`cut ${name}`, next, { ...rest, ...kept, tap: name, dimensions })
     },
     tap(...names) {
-      const resolved = names.map((name) => resolvePlace(whole, name))
+      const resolved = names.map(resolve)
       return derived(`tap ${resolved.join(' ')}`, tap(graph, ...resolved))
     },
-    feed(layer, input = inputName(layer)) {
-      const name = resolvePlace(whole, layer)
-      return derived(`feed ${name} ${input}`, feed(graph, { [name]: input }))
+    feed(layer, input) {
+      const name = resolve(layer)
+      const fed = input ?? inputName(layer)
+      return derived(`feed ${name} ${fed}`, feed(graph, { [name]: fed }))
     },
     embedding,
     async save(path, options = {}) {
+      checkOptions<SaveOptions>('save', options, saveOptionTypes)
       const { graph: saved, card: savedCard } = savedParts(whole, options)
       await write(path, saved, savedCard, tokenizer, options)
     },
     async export(path, options = {}) {
+      checkOptions<EmbeddingOptions & WriteOptions>('export', options, exportOptionTypes)
       const wanted = resolveEmbedding(card, options)
       const exported = embeddingGraph(whole, wanted)
       const exportedCard = embeddedCard(exported, card, wanted.pool, wanted.normalize)

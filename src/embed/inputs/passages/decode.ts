@@ -33,6 +33,21 @@ export function bytesOf({ path, id, gzip }: TextFile): AsyncIterable<Uint8Array>
 const PLAIN = 2 ** 26
 const TIMES = 200
 
+/**
+ * Refuses a file that has more in it than texts have.
+ *
+ * @param bytes that it unpacked to
+ * @param packed bytes of it that were read
+ * @throws PipiloError `FORMAT_UNSUPPORTED`
+ */
+export function checkUnpacked(bytes: number, packed: number, id: string): void {
+  if (bytes <= PLAIN || bytes <= TIMES * packed) return
+  throw new PipiloError('FORMAT_UNSUPPORTED', `${id} unpacks to more than ${TIMES} times its size.`, {
+    input: id,
+    hint: 'Unpack it first, if it is meant to be.',
+  })
+}
+
 async function* bounded(
   plain: AsyncIterable<Uint8Array>,
   { id }: TextFile,
@@ -41,12 +56,7 @@ async function* bounded(
   let bytes = 0
   for await (const chunk of plain) {
     bytes += chunk.length
-    if (bytes > PLAIN && bytes > TIMES * read()) {
-      throw new PipiloError('FORMAT_UNSUPPORTED', `${id} unpacks to more than ${TIMES} times its size.`, {
-        input: id,
-        hint: 'Unpack it first, if it is meant to be.',
-      })
-    }
+    checkUnpacked(bytes, read(), id)
     yield chunk
   }
 }
@@ -101,6 +111,9 @@ async function encodingOf(file: TextFile, { encoding }: DecodeOptions): Promise<
       if (!head) {
         head = chunk
         const mark = Buffer.from(chunk.subarray(0, 2)).toString('latin1')
+        // Its mark begins like that of UTF-16, as which it would be letters with NUL between.
+        const longMark = Buffer.from(chunk.subarray(0, 4)).toString('latin1')
+        if (longMark === '\xff\xfe\0\0' || longMark === '\0\0\xfe\xff') throw utf32(file)
         if (mark === '\xff\xfe') return 'utf-16le'
         if (mark === '\xfe\xff') return 'utf-16be'
         const unmarked = unmarkedUtf16(chunk.subarray(0, HEAD))
@@ -141,6 +154,13 @@ export function checkEncoding(encoding: string): string {
   throw new PipiloError('OPTION_INVALID', `'${encoding}' is no encoding that is known.`, {
     input: encoding,
     hint: 'Say for example latin1, windows-1251, shift_jis, gb18030, utf-16le.',
+  })
+}
+
+function utf32({ id }: TextFile): PipiloError {
+  return new PipiloError('TEXT_INVALID', `${id} is UTF-32, which is not read.`, {
+    input: id,
+    hint: 'Convert it to UTF-8: iconv -f UTF-32 -t UTF-8.',
   })
 }
 

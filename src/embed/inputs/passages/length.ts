@@ -59,7 +59,8 @@ export async function passageLength(
   const plan = planChunks({ ...said, tokens }, tokenizer, limit)
   const words =
     prompt === undefined || !card ? recipe.text.prompt : promptWords({ name, modality, card }, prompt)
-  const room = plan.room - tokenizer.content(words).length
+  const before = tokenizer.content(words).length
+  const room = plan.room - before
   if (room < 1) {
     throw new PipiloError(
       'OPTION_INVALID',
@@ -69,8 +70,12 @@ export async function passageLength(
       },
     )
   }
+  const most = limit - tokenizer.specials - before
   return {
     tokens: room,
+    most,
+    // Half an example answers less than a long one.
+    ...(said.tokens === undefined && { whole: most }),
     overlap: Math.min(plan.overlap, room - 1),
     count: (text) => tokenizer.content(text).length,
   }

@@ -1,7 +1,7 @@
 // Packs the blocks of a file into passages of a bounded length, and cuts those that are longer.
 import type { Block, Passage, PassageLength } from './types.ts'
 
-/** Share of a passage that the headings above it may take. */
+/** How many times the headings above a passage fit into it. */
 const HEADING_SHARE = 4
 
 /** Share of a passage below which a section is too short for one of its own. */
@@ -29,19 +29,21 @@ class Packer {
   #held: Block[] = []
   #tokens = 0
 
-  constructor({ tokens, overlap, count }: PassageLength) {
-    const most = tokens * MOST_CHARACTERS
+  constructor(length: PassageLength) {
+    const longest = length.tokens * MOST_CHARACTERS
     // Of what is far too long nobody needs to know by how much.
-    const bounded = (text: string) =>
-      text.length > most ? Math.ceil(text.length / MOST_CHARACTERS) : count(text)
-    this.#length = { tokens, overlap, count: bounded }
+    const count = (text: string) =>
+      text.length > longest ? Math.ceil(text.length / MOST_CHARACTERS) : length.count(text)
+    this.#length = { ...length, count }
   }
 
   *add(given: Block): Generator<Passage> {
     let block = given
     if (!/[\p{L}\p{N}]/u.test(block.text)) return
     const onlyHeadings = this.#held.length > 0 && this.#held.every(({ opens, alone }) => opens && !alone)
-    const goesOn = onlyHeadings ? isBelow(this.#held.at(-1)!, block) : this.#joins(block)
+    const goesOn = onlyHeadings
+      ? isBelow(this.#held.at(-1)!, block) || isBeside(this.#held.at(-1)!, block)
+      : this.#joins(block)
     if (!goesOn) yield* this.flush()
     const { count } = this.#length
     const size = count(block.text)
@@ -51,7 +53,8 @@ class Packer {
         block = glued([...this.#held, block])
         this.#held = []
         this.#tokens = 0
-        yield* this.#cut(block)
+        if (this.#isWhole(block)) yield this.#passage(block, block.text, block.line, block.endLine)
+        else yield* this.#cut(block)
         return
       }
       // "As follows:" stays with what follows.
@@ -67,7 +70,8 @@ class Packer {
       }
     }
     if (count(block.text) > this.#room([block])) {
-      yield* this.#cut(block)
+      if (this.#isWhole(block)) yield this.#passage(block, block.text, block.line, block.endLine)
+      else yield* this.#cut(block)
       return
     }
     this.#held.push(block)
@@ -95,11 +99,17 @@ class Packer {
     return isNext && this.#tokens < this.#length.tokens / SHORT_SHARE
   }
 
-  /** The nearest heading above a passage that does not begin with its own; none that is long. */
-  #lead({ opens, sections }: Block, inside = false): string {
-    const nearest = opens && !inside ? undefined : sections.at(-1)
-    if (nearest === undefined || this.#length.count(nearest) > this.#length.tokens / HEADING_SHARE) return ''
-    return nearest
+  /** Headings above a passage that its text does not begin with: as many of the nearest as are not long together. */
+  #lead(block: Block, inside = false): string {
+    const above = inside ? block.sections : aboveOf(block)
+    const most = this.#length.tokens / HEADING_SHARE
+    let lead = ''
+    for (let i = above.length - 1; i >= 0; i--) {
+      const longer = lead ? `${above[i]} > ${lead}` : above[i]!
+      if (this.#length.count(longer) > most) break
+      lead = longer
+    }
+    return lead
   }
 
   #passage(block: Block, text: string, line: number, endLine: number, inside = false): Passage {
@@ -122,8 +132,15 @@ class Packer {
   }
 
   #room([first]: readonly Block[], inside = false): number {
+    const { tokens, most = Number.POSITIVE_INFINITY, count } = this.#length
     const lead = this.#lead(first!, inside)
-    return this.#length.tokens - (lead ? this.#length.count(lead) : 0)
+    return Math.min(tokens, lead ? most - count(lead) : most)
+  }
+
+  /** True for code that is longer than other passages and not to be cut. */
+  #isWhole(block: Block): boolean {
+    const { whole = 0, count } = this.#length
+    return block.byLine === true && count(block.text) + count(this.#lead(block)) <= whole
   }
 
   *#cut(block: Block): Generator<Passage> {
@@ -135,9 +152,17 @@ class Packer {
     // Counted on from one part to the next.
     let counted = 0
     let line = block.line
+    let rest = units.reduce((sum, { tokens }) => sum + tokens, 0)
     while (first < units.length) {
+      // Parts of about the same length: of a short last one the vector would be that of its headings.
+      const parts = Math.max(1, Math.ceil((rest - overlap) / (room - overlap)))
+      const even = (rest + (parts - 1) * overlap) / parts
       let last = first
-      for (let sum = 0; last < units.length && (last === first || sum + units[last]!.tokens <= room); last++)
+      for (
+        let sum = 0;
+        last < units.length && (last === first || (sum < even && sum + units[last]!.tokens <= room));
+        last++
+      )
         sum += units[last]!.tokens
       const text = () => block.text.slice(units[first]!.start, units[last - 1]!.end)
       while (last - first > 1 && count(text()) > room) last--
@@ -155,7 +180,7 @@ class Packer {
         sum += units[next - 1]!.tokens
         if (sum > overlap || sum + units[last]!.tokens > room) break
       }
-      first = next
+      for (; first < next; first++) rest -= units[first]!.tokens
     }
   }
 }
@@ -163,6 +188,13 @@ class Packer {
 /** Headings that stand above a block. */
 const aboveOf = ({ above, opens, sections }: Block & { readonly above?: readonly string[] }) =>
   above ?? (opens ? sections.slice(0, -1) : sections)
+
+/** True for a heading right behind one of the same section: two names of what follows. */
+const isBeside = (heading: Block, block: Block): boolean =>
+  block.opens === true &&
+  !block.alone &&
+  heading.page === block.page &&
+  samePath(aboveOf(heading), aboveOf(block))
 
 const samePath = (one: readonly string[], other: readonly string[]): boolean =>
   one.length === other.length && one.every((each, i) => each === other[i])

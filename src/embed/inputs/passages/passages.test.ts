@@ -84,11 +84,26 @@ They sing[^1].
     ])
   })
 
-  it('carry the heading above into what is embedded, where they do not begin with one', async () => {
+  it('carry the headings above into what is embedded', async () => {
     const [, , feeding, song] = await read('a.md', { chunk: { tokens: 24 } })
     expect(feeding).toMatchObject({ heading: 'Towhees > Food', line: 19, endLine: 23 })
-    expect(feeding!.input).toBe(`Food\n${feeding!.text}`)
-    expect(song).toMatchObject({ heading: 'Towhees', input: song!.text })
+    expect(feeding!.input).toBe(`Towhees > Food\n${feeding!.text}`)
+    // Its own heading it begins with.
+    expect(song).toMatchObject({ heading: 'Towhees', input: `Towhees\n${song!.text}` })
+  })
+
+  it('carry as many of the nearest headings as take a quarter of a passage, within what the model reads', async () => {
+    const long = 'of birds that live in the brush and sing from bushes in the morning'
+    write('deep.md', `# All ${long}\n\n## Song\n\n### Calls\n\n${'They call at dawn. '.repeat(40)}\n`)
+    const rough = await read('deep.md', { chunk: { tokens: 24 } })
+    expect(rough.at(-1)!.heading).toBe(`All ${long} > Song > Calls`)
+    expect(rough.at(-1)!.input).toBe(`Song > Calls\n${rough.at(-1)!.text}`)
+    const e = await embedder(model)
+    const all = await read('deep.md', { embedder: e })
+    expect(all.length).toBeGreaterThan(1)
+    const { truncated } = await e.embed(all.map(({ input }) => input))
+    expect(truncated).toEqual([])
+    await e.dispose()
   })
 
   it('leave out no word of a long text, and overlap where a paragraph is cut', async () => {
@@ -108,6 +123,36 @@ They sing[^1].
       expect(each.heading).toBe('Birds')
     }
     expect(new Set(all.map(({ id }) => id)).size).toBe(all.length)
+  })
+
+  it('are about as long as each other where something is cut', async () => {
+    const lines = Array.from({ length: 23 }, (_, i) => `feed(bird${i}, 'seeds and ${i} berries')`)
+    write('code.md', `# Feeding\n\n\`\`\`js\n${lines.join('\n')}\n\`\`\`\n`)
+    const all = await read('code.md', { chunk: { tokens: 200, overlap: 0 } })
+    const counts = all.map(({ text }) => text!.match(/feed/g)!.length)
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(23)
+    expect(counts.length).toBeGreaterThan(1)
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+  })
+
+  it('hold code whole that the model reads, unless a length is said', async () => {
+    const e = await embedder('all-MiniLM-L6-v2')
+    const code = Array.from({ length: 14 }, (_, i) => `feed(bird${i}, 'seeds and berries')`).join('\n')
+    const prose = 'The towhee sings in the brush of the garden. '.repeat(20)
+    write('whole.md', `# Towhees\n\n## Feeding\n\n\`\`\`js\n${code}\n\`\`\`\n\n## Song\n\n${prose}\n`)
+    const [example, ...song] = await read('whole.md', { embedder: e })
+    expect(example!.text).toBe(`Towhees\n\nFeeding\n\n${code}`)
+    expect(song.length).toBeGreaterThan(1)
+    const { truncated, tokens } = await e.embed([example!.input])
+    expect([truncated, tokens[0]! > 128]).toEqual([[], true])
+    expect((await read('whole.md', { embedder: e, chunk: { tokens: 128 } })).length).toBeGreaterThan(3)
+    await e.dispose()
+  })
+
+  it('begin with all headings that stand above a paragraph without words between them', async () => {
+    expect(
+      await passages('two.md', '# Errors\n\n### Abort(message)\n### Abort(error)\n\nStops it.\n'),
+    ).toEqual([['#L1-L6', 'Errors\n\nAbort(message)\nAbort(error)\n\nStops it.']])
   })
 })
 
@@ -249,6 +294,32 @@ describe('passages of tables', () => {
     const [[, message]] = (await passages('cut.parquet', bytes.subarray(0, 40))) as [[string, string]]
     expect(message).toContain('cut.parquet is no Parquet file that can be read')
   })
+
+  it('of Parquet are no more than 200 times the file, as where one value stands for all rows', async () => {
+    const data = new Array<string>(80_000).fill('towhee '.repeat(125))
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'text', data }] }))
+    expect(bytes.length).toBeLessThan(2 ** 18)
+    write('bomb.parquet', bytes)
+    const all = await read('bomb.parquet', { chunk: { tokens: 1000 } })
+    expect(all.length).toBeLessThan(data.length)
+    expect(all.at(-1)!.error).toMatchObject({ code: 'FORMAT_UNSUPPORTED' })
+    // One long value is refused before it is unpacked.
+    const long = parquetWriteBuffer({
+      columnData: [{ name: 'text', data: ['a'.repeat(2 ** 26 + 1)] }],
+      codec: 'GZIP',
+      compressors: { GZIP: (plain) => new Uint8Array(gzipSync(plain)) },
+    })
+    expect((await passages('long.parquet', new Uint8Array(long)))[0]![1]).toContain('more than 200 times')
+  })
+})
+
+it('UTF-32 is no UTF-16, though its mark begins alike', async () => {
+  const text = [0xfe_ff, ...Array.from('An owl hunts', (letter) => letter.charCodeAt(0))]
+  const little = new Uint8Array(Uint32Array.from(text).buffer)
+  const big = Uint8Array.from(little, (_, i) => little[i - (i % 4) + 3 - (i % 4)]!)
+  for (const bytes of [little, big])
+    expect((await passages('long.txt', bytes))[0]![1]).toMatch(/UTF-32|neither text nor/)
+  expect((await passages('long.txt', little))[0]![1]).toContain('UTF-32')
 })
 
 describe('passages of documents', () => {

@@ -2,7 +2,7 @@
 import { PipiloError, parseJson } from '../../../base/index.ts'
 import { readRecords } from '../datasets/records.ts'
 import { readLines } from '../inputLines.ts'
-import { type DecodeOptions, encoded, type TextFile, textOf } from './decode.ts'
+import { checkUnpacked, type DecodeOptions, encoded, type TextFile, textOf } from './decode.ts'
 import type { Block } from './types.ts'
 
 /** Columns that are embedded where there are such and no others are asked for. */
@@ -102,7 +102,15 @@ export async function* parquetBlocks(
   const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => Promise.reject(failure(cause)))
   const names = parquetSchema(metadata).children.map(({ element }) => element.name)
   const chosen = chooseColumns(names, columns, id)
+  for (const { columns: chunks } of metadata.row_groups) {
+    // A chunk is unpacked whole.
+    for (const { meta_data: chunk } of chunks) {
+      if (chunk && chosen.names.includes(chunk.path_in_schema[0]!))
+        checkUnpacked(Number(chunk.total_uncompressed_size), Number(chunk.total_compressed_size), id)
+    }
+  }
   const count = Number(metadata.num_rows)
+  let length = 0
   for (let rowStart = 0; rowStart < count; rowStart += ROWS) {
     const rowEnd = Math.min(count, rowStart + ROWS)
     const rows = await parquetReadObjects({
@@ -113,7 +121,15 @@ export async function* parquetBlocks(
       rowEnd,
       ...(compressors && { compressors }),
     }).catch((cause: unknown) => Promise.reject(failure(cause)))
-    for (const [i, row] of rows.entries()) yield rowBlock(chosen, (name) => row[name], rowStart + i + 1)
+    for (const [i, row] of rows.entries()) {
+      const block = rowBlock(chosen, (name) => row[name], rowStart + i + 1)
+      // One value may stand for millions of rows.
+      length += block.text.length + 1
+      checkUnpacked(length, file.byteLength, id)
+      yield block
+    }
+    // Rows that are only claimed.
+    length += ROWS - rows.length
   }
 }
 

@@ -6,7 +6,7 @@ export interface Passage {
   readonly text: string
   /** Headings above it that its text does not begin with, joined by ` > `; for code the signatures around it. */
   readonly heading?: string
-  /** The nearest of them, which is embedded before the text, where the passage does not begin with a heading itself. */
+  /** The nearest of them, as many as are not long together, joined likewise: they are embedded before the text. */
   readonly lead?: string
   /** First and last line, from 1: of a DOCX its paragraphs, of a Parquet file its row, of a PDF those of its page. */
   readonly line: number
@@ -37,6 +37,10 @@ export interface Block {
 export interface PassageLength {
   /** Tokens that a passage has at most, without prompt and special tokens. */
   readonly tokens: number
+  /** Tokens that it has at most with the headings before it, which are no part of its own length. Default: any number. */
+  readonly most?: number
+  /** Tokens up to which code and tables stay whole, with the headings before them. Default: `tokens`. */
+  readonly whole?: number
   /** Tokens that neighbours share at most, where a paragraph is cut. */
   readonly overlap: number
   /** Tokens of a text. */
