@@ -57,7 +57,7 @@ export interface Engine {
   close(): Promise<void>
 }
 
-/** What a run of {@link Standing} gives the library. */
+/** A {@link Standing} in the library's own tensors. */
 interface Prepared {
   readonly feeds: Readonly<Record<string, OrtTensor>>
   readonly fetches: Readonly<Record<string, OrtTensor>>
