@@ -3,9 +3,10 @@
 // Imported by worker.ts: it must lean on the engine alone, so that a worker starts quickly.
 import type { Shape } from '../../graph/index.ts'
 import type { DType, Tensor, TypedArray } from '../../tensor/index.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, Standing } from './engine.ts'
 
 type Tensors = Readonly<Record<string, Tensor>>
+type Held = ReadonlyMap<string, Tensor>
 
 /** How a graph's outputs come back as its inputs. */
 export interface Wiring {
@@ -17,6 +18,17 @@ export interface Wiring {
   readonly known: Readonly<Record<string, { readonly dtype: DType; readonly shape: readonly number[] }>>
 }
 
+/** A step from certain tensors that keeps certain ones: made once, because a small network computes no longer than this takes. */
+interface Round extends Standing {
+  readonly keep: readonly string[]
+  /** Outputs to keep that the library allocates. */
+  readonly allocated: readonly string[]
+  /** The names of what is kept, by output. */
+  readonly names: ReadonlyMap<string, string>
+  /** The tensors after the step, but for those that the library allocates. */
+  readonly after: Held
+}
+
 /** Tensors kept under the name of the input that takes them; each comes from one of the graph's outputs. */
 export class HeldState {
   readonly #engine: Engine
@@ -24,11 +36,12 @@ export class HeldState {
   readonly #open: Wiring['open']
   readonly #known: Wiring['known']
   /** Tensors that the next step is fed. */
-  readonly #current = new Map<string, Tensor>()
-  /** Buffers that the next step writes into; the library never sees one array as a feed and a fetch of one run. */
-  readonly #spare = new Map<string, Tensor>()
-  /** The values that the last step replaced; undefined when nothing can be taken back. */
-  #before: ReadonlyMap<string, Tensor> | undefined
+  #current: Held = new Map()
+  /** The tensors before the last step; undefined when nothing can be taken back. */
+  #before: Held | undefined
+  /** Of two tensors that take turns the other one; the library never sees one array as a feed and a fetch of one run. */
+  readonly #others = new WeakMap<Tensor, Tensor>()
+  readonly #rounds = new WeakMap<Held, Round>()
 
   constructor(engine: Engine, { next, open, known }: Wiring) {
     this.#engine = engine
@@ -39,18 +52,14 @@ export class HeldState {
 
   /** Takes tensors as the state's values; their arrays are this object's from now on. */
   write(tensors: Tensors): void {
-    for (const [name, tensor] of Object.entries(tensors)) this.#current.set(name, tensor)
+    this.#current = new Map([...this.#current, ...Object.entries(tensors)])
     this.#before = undefined
   }
 
   /** Puts the values before the last step back; false when there is no such step. */
   undo(): boolean {
-    const before = this.#before
-    if (!before) return false
-    for (const [name, value] of before) {
-      if (this.#spare.get(name) === value) this.#spare.set(name, this.#current.get(name)!)
-      this.#current.set(name, value)
-    }
+    if (!this.#before) return false
+    this.#current = this.#before
     this.#before = undefined
     return true
   }
@@ -69,40 +78,69 @@ export class HeldState {
     keep: readonly string[],
     fetch: readonly string[],
   ): Promise<Record<string, Tensor>> {
+    const round = this.#roundOf(keep)
+    const { into, allocated, names } = round
     // The run writes into the buffers that hold these values.
     this.#before = undefined
+    const asked = [...new Set([...fetch, ...allocated])].filter((name) => !into[name])
+    // The engine copies no result if each has its place beforehand.
+    const places = this.#places(asked)
+    const results = Object.assign(await this.#engine.run(feeds, asked, round, places), places)
+    let { after } = round
+    if (allocated.length > 0) {
+      const added = new Map(after)
+      for (const output of allocated) {
+        const name = names.get(output)!
+        const value = results[output]!
+        if (this.#open[name]) await checkNext(name, value.shape, this.#open[name])
+        added.set(name, value)
+      }
+      after = added
+    }
+    this.#before = this.#current
+    this.#current = after
+    // Tensors that are kept stay here: whoever fetches them as well gets copies.
+    return Object.fromEntries(
+      fetch.map((output) => {
+        const name = names.get(output)
+        return [output, name === undefined ? results[output]! : copy(after.get(name)!)]
+      }),
+    )
+  }
+
+  #roundOf(keep: readonly string[]): Round {
+    const known = this.#rounds.get(this.#current)
+    if (known && known.keep.length === keep.length && known.keep.every((name, i) => name === keep[i]))
+      return known
     const into: Record<string, Tensor> = {}
     const allocated: string[] = []
+    let after = new Map(this.#current)
     for (const name of keep) {
       const current = this.#current.get(name)!
       const output = this.#next[name]!
       if (this.#open[name] || Array.isArray(current.data)) allocated.push(output)
-      else into[output] = this.#spare.get(name) ?? alike(current)
+      else {
+        into[output] = this.#other(current)
+        after.set(name, into[output])
+      }
     }
-    const asked = [...new Set([...fetch, ...allocated])].filter((name) => !into[name])
-    // The engine copies no result if each has its place beforehand.
-    const places = this.#places(asked)
-    const given = await this.#engine.run(feeds, asked, Object.assign(into, places), this.#current)
-    const results = Object.assign(given, places)
-    for (const name of keep) {
-      const value = results[this.#next[name]!]
-      if (value && this.#open[name]) await checkNext(name, value.shape, this.#open[name])
-    }
-    this.#before = new Map(keep.map((name) => [name, this.#current.get(name)!]))
-    for (const name of keep) {
-      const output = this.#next[name]!
-      const value = into[output] ?? results[output]!
-      if (into[output]) this.#spare.set(name, this.#current.get(name)!)
-      this.#current.set(name, value)
-    }
-    // Tensors that are kept stay here: whoever fetches them as well gets copies.
-    const kept = new Map(keep.map((name) => [this.#next[name]!, this.#current.get(name)!]))
-    return Object.fromEntries(
-      fetch.map((output) => {
-        const value = kept.get(output)
-        return [output, value ? copy(value) : results[output]!]
-      }),
-    )
+    const before = this.#before
+    // Two steps lead back to the same tensors.
+    if (before && [...after].every(([name, value]) => before.get(name) === value))
+      after = before as typeof after
+    const names = new Map(keep.map((name) => [this.#next[name]!, name]))
+    const round = { keep: [...keep], held: this.#current, into, allocated, names, after }
+    this.#rounds.set(this.#current, round)
+    return round
+  }
+
+  #other(tensor: Tensor): Tensor {
+    const known = this.#others.get(tensor)
+    if (known) return known
+    const other = alike(tensor)
+    this.#others.set(tensor, other)
+    this.#others.set(other, tensor)
+    return other
   }
 
   /** New tensors for outputs, if all are known. */

@@ -164,6 +164,61 @@ describe.each([0, 1] as const)('a session that holds state, on %i workers', (wor
     await expect(session.undo()).rejects.toMatchObject({ code: 'INPUT_INVALID' })
   })
 
+  it('holds the right numbers whatever is kept, written and taken back', async () => {
+    const builder = new Builder()
+    const by = builder.input('by', 'float32', [2])
+    for (const name of ['a', 'b', 'c'])
+      builder.output(`${name}.next`, op.add(builder.input(name, 'float32', [2]), by))
+    const session = await open(builder.build(), { workers, state: { a: 'a.next', b: 'b.next', c: 'c.next' } })
+    const two = (value: number) => tensor('float32', [2], [value, value])
+    let [held, before]: [Record<string, number>, Record<string, number> | undefined] = [
+      { a: 0, b: 0, c: 0 },
+      undefined,
+    ]
+    await session.write({ a: two(0), b: two(0), c: two(0) })
+    for (let i = 0; i < 80; i++) {
+      const keep = [['a', 'b', 'c'], ['a', 'b', 'c'], ['b'], ['a', 'c'], []][(i * i + (i >> 3)) % 5]!
+      if (i % 7 === 3 && before) {
+        await session.undo()
+        ;[held, before] = [before, undefined]
+      } else if (i % 11 === 5) {
+        await session.write({ b: two(i) })
+        ;[held, before] = [{ ...held, b: i }, undefined]
+      } else {
+        const results = await session.step({ feeds: { by: two(i) }, keep, fetch: ['a.next'] })
+        expect(results['a.next']).toEqual(two(held['a']! + i))
+        before = held
+        held = { ...held, ...Object.fromEntries(keep.map((name) => [name, held[name]! + i])) }
+      }
+      expect(await session.read()).toEqual({ a: two(held['a']!), b: two(held['b']!), c: two(held['c']!) })
+    }
+  })
+
+  it('takes inner values whose sizes change between steps of the same shapes', async () => {
+    const builder = new Builder()
+    const [x, sum] = [builder.input('x', 'float32', [64]), builder.input('sum', 'float32', [1])]
+    const places = op.reshape(op.nonZero(x), [-1])
+    const found = op.gather(x, places)
+    const pairs = op.mul(op.unsqueeze(found, [0]), op.unsqueeze(found, [1]))
+    builder.output('sum.next', op.add(sum, op.reshape(op.reduceSum(pairs), [1])))
+    const session = await open(builder.build(), { workers, state: { sum: 'sum.next' } })
+    await session.write({ sum: one(0) })
+    let expected = 0
+    for (const count of [3, 40, 1, 64, 0, 64, 7]) {
+      await session.step({
+        feeds: {
+          x: tensor(
+            'float32',
+            [64],
+            Float32Array.from({ length: 64 }, (_, i) => Number(i < count)),
+          ),
+        },
+      })
+      expected += count * count
+      expect(await session.read()).toEqual({ sum: one(expected) })
+    }
+  })
+
   it('lets state grow where the graph names its size, and only there', async () => {
     const builder = new Builder()
     const seen = builder.input('seen', 'float32', ['n', 2])

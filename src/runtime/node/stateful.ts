@@ -59,7 +59,11 @@ async function planOfState(graph: Graph, threads: number, options: StatefulOptio
   const ending: ValueInfo = { name: unreadable, type: { kind: 'sequence', element } }
   const ended = { ...graph, nodes: [...graph.nodes, node], outputs: [ending, ...graph.outputs] }
   const { plan } = await planOf(ended, threads, options)
-  return { ...plan, unreadable }
+  return { ...plan, unreadable, fixed: graph.inputs.every(hasFixedShape) }
+}
+
+function hasFixedShape({ type }: ValueInfo): boolean {
+  return type?.kind === 'tensor' && type.shape?.every((size) => typeof size === 'number') === true
 }
 
 /** The requests that concern state. */
