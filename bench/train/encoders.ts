@@ -200,18 +200,24 @@ async function sameEmoji(path: string): Promise<number> {
   return mean(right)
 }
 
+const wholesFound = new Map<string, Promise<FoundWholes>>()
+
 /** From a masked view to the whole picture, by data2vec's network. */
-const wholes =
-  (by: keyof FoundWholes) =>
-  async (path: string): Promise<number> => {
-    const { prepare, defaults } = trainingRecipe('data2vec')
-    const { network } = await prepare({ ...defaults, data: await readDataset(await digitFiles()), seed })
-    const pictures = (await heldDigits()).slice(0, 500).map(({ image }) => image)
-    const layers = network.inference.outputs
-      .map(({ name }) => name)
-      .filter((name) => /^hidden_state_/.test(name))
-    return (await wholesFromParts({ network, folder: path, grid: [8, 8], layers }, pictures))[by]
-  }
+const wholes = (by: keyof FoundWholes) => async (path: string) => {
+  const found = wholesFound.get(path) ?? findWholes(path)
+  wholesFound.set(path, found)
+  return (await found)[by]
+}
+
+async function findWholes(folder: string): Promise<FoundWholes> {
+  const { prepare, defaults } = trainingRecipe('data2vec')
+  const { network } = await prepare({ ...defaults, data: await readDataset(await digitFiles()), seed })
+  const pictures = (await heldDigits()).slice(0, 500).map(({ image }) => image)
+  const layers = network.inference.outputs
+    .map(({ name }) => name)
+    .filter((name) => /^hidden_state_/.test(name))
+  return wholesFromParts({ network, folder, grid: [8, 8], layers }, pictures)
+}
 
 /** The augmented views of held-out pictures, two of each. */
 const viewsOfHeld = once(async (): Promise<readonly (readonly RawImage[])[]> => {
