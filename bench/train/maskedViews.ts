@@ -32,7 +32,8 @@ export interface FoundWholes {
 
 /**
  * How well a masked view tells its whole picture from the others. All vectors are less their mean over pictures, and those of patches less
- * that of their place: a network that has collapsed, to one vector or to one a place, finds none, however small its loss.
+ * that of their place: a network that has collapsed, to one vector or to one a place, finds none, however small its loss. Parts and wholes go
+ * through the same weights. A prediction with its first weights is one by chance.
  */
 export async function wholesFromParts(
   from: MaskedNetwork,
@@ -69,7 +70,10 @@ export async function wholesFromParts(
   }
 }
 
-/** The network with the folder's weights. Mask and prediction are no parts of a written encoder: they are in the run's checkpoint. */
+/**
+ * The network with the folder's weights. Mask and prediction are no parts of a written encoder: they are in the run's checkpoint. Only of an
+ * encoder with the network's first weights they are the first ones.
+ */
 async function weighted({ network, folder }: MaskedNetwork): Promise<Graph> {
   const initializers = new Map(network.inference.initializers)
   const kept = (await latestCheckpoint(folder))?.tensors ?? {}
@@ -78,7 +82,10 @@ async function weighted({ network, folder }: MaskedNetwork): Promise<Graph> {
   const { tensors } = await readSafetensors(join(folder, 'model.safetensors'))
   for (const [name, tensor] of tensors) {
     if (!initializers.has(name)) throw new Error(`${folder} has ${name}, which is not the network's.`)
-    initializers.set(name, await loadTensor(tensor))
+    const [given, first] = [await loadTensor(tensor), await loadTensor(initializers.get(name)!)]
+    if (!('mask_token' in kept) && (given.data as Float32Array).some((x, i) => x !== first.data[i]))
+      throw new Error(`${folder} is trained and has no checkpoint, so its mask and prediction are not known.`)
+    initializers.set(name, given)
   }
   return { ...network.inference, initializers }
 }
