@@ -84,6 +84,8 @@ interface Trial {
   readonly better: 'more' | 'less'
   /** Value by guessing. */
   readonly chance?: number
+  /** Below it a gain may be chance, and does not count. */
+  readonly least?: number
 }
 
 // Measures
@@ -418,6 +420,7 @@ const trials: readonly Trial[] = [
     measure: wholes('byPrediction'),
     better: 'more',
     chance: 1 / 500,
+    least: 10 / 500,
     further: [{ task: 'whole, mean', measure: wholes('byMean') }, ofDigits],
   },
   {
@@ -495,7 +498,8 @@ for (const trial of trials) {
   ])
   for (const { task, measure } of further ?? [])
     line(['', task, number(await measure(before!)), number(await measure(after!)), '', '', ''])
-  if (!(better === 'more' ? trained > untrained : trained < untrained)) worse.push(name)
+  const hasGained = better === 'more' ? trained > untrained : trained < untrained
+  if (!hasGained || trained < (trial.least ?? Number.NEGATIVE_INFINITY)) worse.push(name)
 }
 if (!values.keep) rmSync(folder, { recursive: true, force: true })
 if (worse.length > 0) {
