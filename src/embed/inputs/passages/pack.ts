@@ -30,7 +30,7 @@ class Packer {
   #tokens = 0
 
   constructor(length: PassageLength) {
-    const longest = length.tokens * MOST_CHARACTERS
+    const longest = Math.max(length.tokens, length.whole ?? 0) * MOST_CHARACTERS
     // Of what is far too long nobody needs to know by how much.
     const count = (text: string) =>
       text.length > longest ? Math.ceil(text.length / MOST_CHARACTERS) : length.count(text)

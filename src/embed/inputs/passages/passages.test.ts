@@ -146,6 +146,15 @@ They sing[^1].
     const { truncated, tokens } = await e.embed([example!.input])
     expect([truncated, tokens[0]! > 128]).toEqual([[], true])
     expect((await read('whole.md', { embedder: e, chunk: { tokens: 128 } })).length).toBeGreaterThan(3)
+    for (const times of [3, 5, 10, 30]) {
+      const longer = Array.from({ length: Math.round(14 * times) }, (_, i) => code.split('\n')[i % 14]).join(
+        '\n',
+      )
+      write('longer.md', `# Towhees\n\n\`\`\`js\n${longer}\n\`\`\`\n`)
+      const all = await read('longer.md', { embedder: e })
+      expect(all.length).toBeGreaterThan(1)
+      expect((await e.embed(all.map(({ input }) => input))).truncated).toEqual([])
+    }
     await e.dispose()
   })
 
