@@ -150,7 +150,8 @@ export const readArgs = {
   },
   chunk: {
     type: 'string',
-    description: 'Tokens of a passage at most (default: what the model reads, but no more than 128, of code all of it)',
+    description:
+      'Tokens of a passage at most (default: what the model reads, but no more than 128, of code all of it)',
     valueHint: 'n',
   },
   overlap: {
