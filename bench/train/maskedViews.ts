@@ -1,4 +1,4 @@
-// What data2vec is trained for: to say, from the part of a picture that it sees, what it would make of the whole.
+// Measures data2vec by its own task: to say, from the part of a picture that it sees, what it would make of the whole.
 import { join } from 'node:path'
 import { readDataset } from '../../src/embed/index.ts'
 import { type Graph, loadTensor, tap } from '../../src/graph/index.ts'

@@ -81,7 +81,7 @@ export async function resolveWork(model: string | Model, given: EmbedderOptions)
       if (kept) return kept
       const { towers } = await whole()
       const { embedding } = towers![tower]
-      return compiled(embedding(rest), one, rest, name, (address) => keep(address, tower))
+      return compiled(embedding(embeddingOptionsOf(rest)), one, rest, name, (address) => keep(address, tower))
     })
   }
 }

@@ -8,7 +8,7 @@ const written: OptionTable<WriteOptions> = { externalData: is.either(is.flag, is
 
 /** Types of {@link EmbeddingOptions}. */
 export const embeddingOptionTypes: OptionTable<EmbeddingOptions> = {
-  tap: is.either(is.name, is.listOf(is.name, 1)),
+  tap: is.either(is.name, is.listOf(is.name)),
   pool: is.oneOf(poolings),
   normalize: is.flag,
   dimensions: is.count(1),
