@@ -23,7 +23,7 @@ it('Importing the package loads neither graphs, architectures nor native librari
   expect(modules.some((url) => url.endsWith('/dist/index.js'))).toBe(true)
   expect(modules.filter((url) => /\/dist\/(graph|nn|cli)\/|\/node_modules\//.test(url))).toEqual([])
   // Each takes a third of a millisecond of every program's start.
-  expect(modules.length).toBeLessThan(37)
+  expect(modules.length).toBeLessThan(36)
 })
 
 it('Importing the server loads nothing that serves: that comes with the first call.', async () => {

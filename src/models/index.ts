@@ -3,7 +3,12 @@
 export { modalities, poolings } from './cards/choices.ts'
 export { checkImagePreprocessing } from './cards/imagePreprocessing.ts'
 export { asTensors } from './model/asTensors.ts'
-export { embeddingOptionsOf } from './model/modelOptionTypes.ts'
 export { available, findInPackage, inPrecision, openForTraining, withGraph } from './onDemand.ts'
-export { checkModel, checkModelName, openOptionsOf, openOptionTypes } from './openOptions.ts'
+export {
+  checkModel,
+  checkModelName,
+  embeddingOptionsOf,
+  openOptionsOf,
+  openOptionTypes,
+} from './openOptions.ts'
 export * from './public.ts'

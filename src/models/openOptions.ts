@@ -1,10 +1,10 @@
-// Types of the options that open models, and the check of what is to be opened.
+// Types of the options that open models and read their layers, and the check of what is to be opened.
 import { checkOptions, is, type OptionTable, PipiloError, shownValue } from '../base/index.ts'
 import { cardOverrides } from './cards/cardOverrides.ts'
 import { cardsHint } from './cards/cards.ts'
-import { modalities } from './cards/choices.ts'
+import { modalities, poolings } from './cards/choices.ts'
 import { fileWords, precisions } from './model/precisions.ts'
-import type { Model, OpenOptions } from './types.ts'
+import type { EmbeddingOptions, Model, OpenOptions } from './types.ts'
 
 const side = is.count(1)
 
@@ -55,4 +55,21 @@ export function checkModel(model: unknown): asserts model is string | Model {
     model !== null &&
     ['graph', 'card', 'embedding', 'opened'].every((part) => part in model)
   if (!isModel) checkModelName(model)
+}
+
+/** Types of {@link EmbeddingOptions}. */
+export const embeddingOptionTypes: OptionTable<EmbeddingOptions> = {
+  tap: is.either(is.name, is.listOf(is.name)),
+  pool: is.oneOf(poolings),
+  normalize: is.flag,
+  dimensions: is.count(1),
+  preprocess: is.flag,
+  inputs: is.record,
+}
+
+/** Those of an embedder's options that say what is read of its model. */
+export function embeddingOptionsOf(options: EmbeddingOptions): EmbeddingOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => Object.hasOwn(embeddingOptionTypes, name)),
+  )
 }

@@ -4,16 +4,12 @@ import { fileError } from '../../base/files/index.ts'
 import { checkOptions, PipiloError } from '../../base/index.ts'
 import { type WriteOptions, writeOnnx } from '../../graph/files/index.ts'
 import { cut, feed, type Graph, layers, roleOf, tap, type ValueInfo } from '../../graph/index.ts'
+import { embeddingOptionTypes } from '../openOptions.ts'
 import { writeSafetensors } from '../sources/safetensorsFile.ts'
 import type { Card, EmbeddingOptions, Model, Opened, SaveOptions } from '../types.ts'
 import { derivedFingerprint } from './derivedFingerprint.ts'
 import { type EmbeddedModel, embeddingGraph, resolveEmbedding } from './embedding.ts'
-import {
-  checkLayerName,
-  embeddingOptionTypes,
-  exportOptionTypes,
-  saveOptionTypes,
-} from './modelOptionTypes.ts'
+import { checkLayerName, exportOptionTypes, saveOptionTypes } from './modelOptionTypes.ts'
 import { findLayer, namedPlaces, placesLeft, resolvePlace } from './places.ts'
 import { withPreprocessing } from './preprocessing.ts'
 import { Running, withDefaults } from './running.ts'

@@ -2,19 +2,10 @@
 import { is, type OptionTable, PipiloError, shownValue } from '../../base/index.ts'
 import type { WriteOptions } from '../../graph/files/index.ts'
 import { poolings } from '../cards/choices.ts'
+import { embeddingOptionTypes } from '../openOptions.ts'
 import type { EmbeddingOptions, SaveOptions } from '../types.ts'
 
 const written: OptionTable<WriteOptions> = { externalData: is.either(is.flag, is.name) }
-
-/** Types of {@link EmbeddingOptions}. */
-export const embeddingOptionTypes: OptionTable<EmbeddingOptions> = {
-  tap: is.either(is.name, is.listOf(is.name)),
-  pool: is.oneOf(poolings),
-  normalize: is.flag,
-  dimensions: is.count(1),
-  preprocess: is.flag,
-  inputs: is.record,
-}
 
 /** Types of {@link SaveOptions}. */
 export const saveOptionTypes: OptionTable<SaveOptions> = {
@@ -29,13 +20,6 @@ export const saveOptionTypes: OptionTable<SaveOptions> = {
 export const exportOptionTypes: OptionTable<EmbeddingOptions & WriteOptions> = {
   ...embeddingOptionTypes,
   ...written,
-}
-
-/** Those of an embedder's options that say what is read of its model. */
-export function embeddingOptionsOf(options: EmbeddingOptions): EmbeddingOptions {
-  return Object.fromEntries(
-    Object.entries(options).filter(([name]) => Object.hasOwn(embeddingOptionTypes, name)),
-  )
 }
 
 /** Refuses what is no name of a layer. @throws PipiloError `LAYER_UNKNOWN` */
