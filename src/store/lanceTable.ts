@@ -188,10 +188,12 @@ export class LanceTable implements BackendTable {
       query = query.select(['id', 'metadata', '_distance']).limit(k)
       if (where !== true) query = query.where(where)
       const cosine = (distance: number) => Math.max(-1, Math.min(1, 1 - distance))
-      // A filter has looked at the schema already; without one, that needs no time of its own.
-      const looked = predicates.length === 0 && this.#schema()
-      const [found] = await Promise.all([query.toArrow(), looked])
-      return hitsOf(found, '_distance', cosine)
+      const found = query.toArrow()
+      found.catch(() => {})
+      // A filter has looked at the schema already; without one, that needs no time of its own. It goes first: of vectors
+      // of another length LanceDB says only that they do not fit.
+      if (predicates.length === 0) await this.#schema()
+      return hitsOf(await found, '_distance', cosine)
     })
   }
 

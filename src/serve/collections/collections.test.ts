@@ -260,6 +260,24 @@ describe('a collection that another server of the database', () => {
           expect([answer.status, answer.body.error.code]).toEqual([404, 'collection_unknown'])
       }
     }))
+
+  it('makes again for other vectors is the new one', () =>
+    withOther(async (other) => {
+      const path = '/v1/collections/shared'
+      await server.post(`${path}/upsert`, { rows: [row] })
+      expect((await other.get(`${path}/count`)).body).toEqual({ count: 1 })
+      await drop(server, 'shared')
+      // More versions than the one before has: LanceDB tells what has changed by their number alone.
+      for (let i = 0; i < 9; i++)
+        await server.post(`${path}/upsert`, { rows: [{ id: 'b', vector: [1, 0, 0] }] })
+      const query = { vector: [1, 0, 0] }
+      await other.post(`${path}/search`, { query: { vector: [1, 0] } })
+      expect(ids(await other.post(`${path}/search`, { query }))).toEqual(['b'])
+      // A collection that has not changed stays open, and refuses other vectors.
+      expect((await other.post(`${path}/upsert`, { rows: [{ id: 'c', text: 'c' }], model })).status).toBe(409)
+      expect(ids(await other.post(`${path}/search`, { query }))).toEqual(['b'])
+      await drop(other, 'shared')
+    }))
 })
 
 describe('uploaded files', () => {

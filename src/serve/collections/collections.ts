@@ -59,8 +59,7 @@ export class Collections {
   }
 
   /**
-   * The route, which forgets a collection that was deleted elsewhere, or, where the database notices it, made again for other vectors: whoever asks next opens the
-   * one that is there.
+   * The route, which forgets a collection that was deleted elsewhere, or made again for other vectors: whoever asks next opens the one that is there.
    */
   minding(route: Route): Route {
     return {

@@ -378,8 +378,10 @@ describe.skipIf(executablePath === undefined)(
         [[galaxies, join(samples, 'gravel.jpg')], 'kept'],
       ] as const) {
         await drop([...paths], 'image/jpeg')
+        await eventually(() => page.locator('#adding[open] .summary').count()).toBe(1)
         await eventually(() => page.locator('.summary').textContent()).toMatch(/^2 files, /)
-        expect(await page.inputValue('#adding-target')).toBe(offered)
+        // The collection that was made a moment ago is offered when the page has heard of it.
+        await eventually(() => page.inputValue('#adding-target')).toBe(offered)
         const targets = await page.locator('#adding-target option').allTextContents()
         expect(targets.some((text) => /^(?:pictures|docs)\b/.test(text))).toBe(false)
         if (offered === '') await page.fill('#adding-name', 'kept')
