@@ -295,6 +295,28 @@ describe('pipilo embed', () => {
 })
 
 describe('pipilo index and search', () => {
+  it('says on Ctrl-C what is stored, and goes on from there', async () => {
+    const cwd = emptyFolder()
+    const words = (from: number) => Array.from({ length: 600 }, (_, i) => `row ${from + i}`).join('\n')
+    for (const i of [0, 1, 2]) writeFileSync(join(cwd, `${i}.txt`), words(600 * i))
+    const running = start(['index', '0.txt', '1.txt', '2.txt', '--by', 'line'], { cwd, input: null })
+    const data = join(cwd, '.pipilo/texts.lance/data')
+    const stored = () => (existsSync(data) ? readdirSync(data).length : 0)
+    await expect.poll(stored, { timeout: 30_000, interval: 20 }).toBeGreaterThan(0)
+    running.kill('SIGINT')
+    const { status, stderr } = await running.ended
+    const [, rows] = /^texts: (\d+) rows in \S*\.pipilo; run it again to go on\npipilo: stopped\n$/.exec(
+      stderr,
+    )!
+    expect([Number(rows) % 512, status]).toEqual([0, 130])
+    const { stdout } = await pipilo(['index', '0.txt', '1.txt', '2.txt', '--by', 'line', '--json'], { cwd })
+    expect(JSON.parse(stdout)).toMatchObject({
+      indexed: 1800 - Number(rows),
+      unchanged: Number(rows),
+      rows: 1800,
+    })
+  })
+
   it('finds pictures by a picture, takes up changes, and prunes', async () => {
     const cwd = folderWithPictures('cat.jpg', 'cat-face.jpg', 'coffee.jpg', 'coffee-cup.jpg', 'rocket.jpg')
     const indexed = (text: string) => JSON.parse(text) as Record<string, unknown>

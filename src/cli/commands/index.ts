@@ -110,6 +110,11 @@ export const index = command({
             ...(wanted && { as: wanted }),
             ...(prompt !== undefined && { prompt }),
             onProgress: ({ done, total }) => bar.update(done, total),
+          }).catch(async (error) => {
+            bar.clear()
+            if (isAborted(error))
+              terminal.err(`${name}: ${await collection.count()} rows in ${args.db}; run it again to go on\n`)
+            throw error
           })
           bar.clear()
           const told = { ...report, pruned: report.pruned + removed }

@@ -1,6 +1,7 @@
 // Decodes JPEG 2000, by OpenJPEG as pdfjs-dist has it.
 import { PipiloError } from '../../../base/index.ts'
 import type { RawImage } from '../../types.ts'
+import { capital } from '../imageSource.ts'
 import { type Jpeg2000Head, jpeg2000Head } from './jpeg2000Head.ts'
 import { openjpeg } from './openjpeg.ts'
 import { profiledTiff } from './profiledTiff.ts'
@@ -32,7 +33,7 @@ export function planJpeg2000(
   const head = jpeg2000Head(bytes)
   const { width, height, components, palette, kinds } = head
   if (width * height > maxPixels) throw new Error('pixel limit')
-  const subject = /[/\\.:]/.test(name) ? name : name.charAt(0).toUpperCase() + name.slice(1)
+  const subject = capital(name)
   const refuse = (what: string): never => {
     throw new PipiloError('FORMAT_UNSUPPORTED', `${subject} is a JPEG 2000 picture ${what}.`, {
       input: name,
