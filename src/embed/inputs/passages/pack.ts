@@ -53,8 +53,7 @@ class Packer {
         block = glued([...this.#held, block])
         this.#held = []
         this.#tokens = 0
-        if (this.#isWhole(block)) yield this.#passage(block, block.text, block.line, block.endLine)
-        else yield* this.#cut(block)
+        yield* this.#long(block)
         return
       }
       // "As follows:" stays with what follows.
@@ -70,8 +69,7 @@ class Packer {
       }
     }
     if (count(block.text) > this.#room([block])) {
-      if (this.#isWhole(block)) yield this.#passage(block, block.text, block.line, block.endLine)
-      else yield* this.#cut(block)
+      yield* this.#long(block)
       return
     }
     this.#held.push(block)
@@ -135,6 +133,12 @@ class Packer {
     const { tokens, most = Number.POSITIVE_INFINITY, count } = this.#length
     const lead = this.#lead(first!, inside)
     return Math.min(tokens, lead ? most - count(lead) : most)
+  }
+
+  /** A block that is longer than passages are: whole where it may be, else in parts. */
+  *#long(block: Block): Generator<Passage> {
+    if (this.#isWhole(block)) yield this.#passage(block, block.text, block.line, block.endLine)
+    else yield* this.#cut(block)
   }
 
   /** True for code that is longer than other passages and not to be cut. */
