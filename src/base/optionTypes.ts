@@ -106,6 +106,9 @@ export const parts =
     return undefined
   }
 
+/** The type of a process of its own: `true`, or with a bound of its memory. */
+export const isolation: OptionType = either(flag, parts<{ memory?: number }>({ memory: count(1) }))
+
 /** An object by names of the caller's own. */
 export const recordOf =
   (of: OptionType): OptionType =>

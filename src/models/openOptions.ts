@@ -19,7 +19,7 @@ export const openOptionTypes: OptionTable<OpenOptions> = {
   strict: is.flag,
   architecture: is.name,
   prefix: is.text,
-  isolate: is.flag,
+  isolate: is.isolation,
   size: is.either(side, is.listOf(side, 2, 2)),
   dtype: is.oneOf([...precisions, ...fileWords]),
 }

@@ -2,7 +2,7 @@
 import type { WriteOptions } from '../graph/files/index.ts'
 import type { Graph, Layer, ValueInfo } from '../graph/index.ts'
 import type { BuiltModel } from '../nn/index.ts'
-import type { RunOptions } from '../runtime/index.ts'
+import type { Isolation, RunOptions } from '../runtime/index.ts'
 import type { InputValues, Tensor } from '../tensor/index.ts'
 
 /**
@@ -330,9 +330,10 @@ export interface OpenOptions {
   readonly signal?: AbortSignal
   /**
    * Run the graph in a child process, and let it end there: for files from strangers, as some graphs end the process that ONNX Runtime runs in.
-   * That is then an error, `RUNTIME_DIED`. Default `false`; what an embedder of an opened model does unless it says otherwise.
+   * That is then an error, `RUNTIME_DIED`; `{ memory: 2e9 }` bounds the child's memory (default: three quarters of the machine's). Default `false`; what
+   * an embedder of an opened model does unless it says otherwise.
    */
-  readonly isolate?: boolean
+  readonly isolate?: Isolation
   /**
    * Overrides of the card, for `.onnx` files and folders that say nothing about themselves, or the wrong thing: `{ image: { mean: [0.5, 0.5, 0.5] } }`
    * changes the mean alone.

@@ -14,6 +14,6 @@ export const compileOptionTypes: OptionTable<CompileOptions> = {
   early: is.flag,
   profile: is.name,
   persist: is.flag,
-  isolate: is.flag,
+  isolate: is.isolation,
   signal: is.abortSignal,
 }

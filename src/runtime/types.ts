@@ -8,6 +8,14 @@ import type { Tensor } from '../tensor/index.ts'
  */
 export type Device = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'directml'
 
+/** A process of its own: `true`, or with a bound of its memory. */
+export type Isolation =
+  | boolean
+  | {
+      /** Bytes of resident memory, weights and the library among them, past which the process is ended. Default: three quarters of the machine's memory, or of the container's. */
+      readonly memory?: number
+    }
+
 export interface CompileOptions {
   /**
    * Device on which the graph runs; operators that it lacks run on the CPU. Default `cpu`. A device has one worker whatever
@@ -44,10 +52,10 @@ export interface CompileOptions {
   early?: boolean
   /**
    * Run the graph in child processes, one for each of `workers` (at least 1), for files from strangers: some graphs end the process that ONNX Runtime
-   * runs in. There, that is the call's error (`RUNTIME_DIED`, which says the signal), and the next call starts a new child. Aborting a call
-   * that has begun ends its child. Inputs and outputs are copied between the processes. Default `false`.
+   * runs in. There, that is the call's error (`RUNTIME_DIED`, which says the signal), and the next call starts a new child. A child that takes too much memory ({@link Isolation}) is ended in
+   * the same way, and so is one whose call is aborted. Inputs and outputs are copied between the processes. Default `false`.
    */
-  isolate?: boolean
+  isolate?: Isolation
   /** Stops the opening, with code `ABORTED`; with `isolate` its process ends at once, whatever the graph does. */
   signal?: AbortSignal
   /** Write ONNX Runtime's profile to files with this prefix. */

@@ -2,12 +2,11 @@
 import { mkdtemp, rmdir, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
-import { fileError } from '../base/files/index.ts'
+import { fileError, usualMemory } from '../base/files/index.ts'
 import { checkOptions, is, type OptionTable, type OptionType, PipiloError, plainCopy } from '../base/index.ts'
 import { embedderOptionTypes } from '../embed/index.ts'
 import { compileOptionTypes } from '../runtime/index.ts'
 import { connect } from '../store/index.ts'
-import { usualMemory } from './models/modelTable.ts'
 import { isLoopback } from './safety/origins.ts'
 import type { ServedModel, ServeLimits, ServeOptions, ServeSettings } from './types.ts'
 

@@ -8,6 +8,7 @@ import {
   type Recipe,
   refuseModality,
 } from '../embed/index.ts'
+import type { Isolation } from '../runtime/index.ts'
 import type { Matrix } from '../tensor/index.ts'
 import type { CollectionInfo } from './backend.ts'
 import type { CollectionOptions, Query } from './types.ts'
@@ -29,7 +30,7 @@ export class QueryModel {
   readonly #given: QueryEmbedder | undefined
   #embedder: Promise<Embedder<Float32Array | Matrix>> | undefined
 
-  readonly #isolate: boolean
+  readonly #isolate: Isolation
 
   /**
    * @param name of the collection, for errors
@@ -75,7 +76,7 @@ export class QueryModel {
   }
 
   #opened(recipe: Recipe): Promise<Embedder<Float32Array | Matrix>> {
-    this.#embedder ??= openRecipe(recipe, this.#isolate ? { isolate: true } : {}).catch((error) => {
+    this.#embedder ??= openRecipe(recipe, { isolate: this.#isolate }).catch((error) => {
       this.#embedder = undefined
       throw error
     })

@@ -21,7 +21,7 @@ const connectOptionTypes: OptionTable<ConnectOptions> = {
 const collectionOptionTypes: OptionTable<CollectionOptions> = {
   embedder: is.instance('an embedder', 'recipe', 'dimensions'),
   dimensions: is.any,
-  isolate: is.flag,
+  isolate: is.isolation,
 }
 
 /** See `connect` in onDemand.ts. */

@@ -1,5 +1,6 @@
 // Types of the store: rows, hits, filters, collections.
 import type { Embedder, Input, Prompt, Recipe } from '../embed/index.ts'
+import type { Isolation } from '../runtime/index.ts'
 import type { EmbedderIdentity } from './identity.ts'
 
 export type MetadataValue = string | number | boolean | null
@@ -211,7 +212,7 @@ export interface CollectionOptions {
   /** Instead of an embedder. */
   readonly dimensions?: number
   /** Run the collection's own model, which embeds queries, in a child process; see the option of `embedder`. Default `false`. */
-  readonly isolate?: boolean
+  readonly isolate?: Isolation
 }
 
 export interface ConnectOptions {

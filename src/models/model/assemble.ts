@@ -91,7 +91,7 @@ function openedBy(name: string, options: AssembleOptions): Opened {
     dtype: fileEnding(dtype) === undefined ? 'fp32' : dtype!,
     ...(revision !== undefined && { revision }),
     ...(card && { card }),
-    ...(options.isolate && { isolate: true }),
+    ...(options.isolate && { isolate: options.isolate }),
     ...(strict === false && { strict }),
     ...(architecture !== undefined && { architecture }),
     ...(prefix !== undefined && { prefix }),

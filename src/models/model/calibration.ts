@@ -1,6 +1,6 @@
 // Feeds of pictures that calibrate int8 models, made here or given, and the memory of their results.
 import type { Run, Sample } from '../../graph/index.ts'
-import { evaluate, readNote, writeNote } from '../../runtime/index.ts'
+import { evaluate, type Isolation, readNote, writeNote } from '../../runtime/index.ts'
 import { type Tensor, tensor } from '../../tensor/index.ts'
 import type { Model } from '../types.ts'
 import { rowsAtATime } from './batch.ts'
@@ -100,7 +100,10 @@ const LEAVES = 2000
  * @param key what was run, and on what
  * @param isolate run in a child process
  */
-export async function remembered(key: string, isolate = false): Promise<{ run: Run; keep(): Promise<void> }> {
+export async function remembered(
+  key: string,
+  isolate: Isolation = false,
+): Promise<{ run: Run; keep(): Promise<void> }> {
   const known = (await readNote(key)) as Record<string, Plain>[] | undefined
   const results: Record<string, Plain>[] = []
   let next = 0

@@ -1,7 +1,7 @@
 // Running of a model's graph as it is, with a session that is made at the first run and kept.
 import { PipiloError } from '../../base/index.ts'
 import { type Graph, inferShapes, type ValueInfo } from '../../graph/index.ts'
-import { compile, type RunOptions, type Session } from '../../runtime/index.ts'
+import { compile, type Isolation, type RunOptions, type Session } from '../../runtime/index.ts'
 import type { Tensor } from '../../tensor/index.ts'
 
 type Tensors = Readonly<Record<string, Tensor>>
@@ -29,9 +29,9 @@ export class Running {
   readonly #sessions = new Map<string, Promise<Session>>()
   #disposed = false
 
-  readonly #isolate: boolean
+  readonly #isolate: Isolation
 
-  constructor(name: string, graph: Graph, defaults: readonly ValueInfo[], isolate = false) {
+  constructor(name: string, graph: Graph, defaults: readonly ValueInfo[], isolate: Isolation = false) {
     this.#name = name
     this.#graph = graph
     this.#defaults = defaults

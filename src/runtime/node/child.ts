@@ -7,11 +7,28 @@ serveParent('child.ts')
 
 const thread = new Thread()
 
+/** Milliseconds between two looks at its memory. */
+const OFTEN = 50
+
+let watch: NodeJS.Timeout | undefined
+
+/** Ends this process once it takes more bytes. */
+function bound(memory: number): void {
+  watch ??= setInterval(() => {
+    if (process.memoryUsage.rss() <= memory) return
+    clearInterval(watch)
+    const why = `it took more than ${(memory / 1e6).toLocaleString('en', { maximumFractionDigits: 0 })} MB of memory`
+    // Were the parent too busy to hear it, the memory would fill meanwhile.
+    process.send?.({ kind: 'ended', why }, () => process.kill(process.pid, 'SIGKILL'))
+  }, OFTEN)
+}
+
 process.on('message', async (request: Request) => {
   if (request.kind === 'close') {
     await thread.close()
     process.exit()
   }
+  if (request.kind === 'open' && request.plan.isolate) bound(request.plan.isolate)
   try {
     const feeds = 'feeds' in request ? movable(request.feeds) : undefined
     const reply = await thread.request(

@@ -5,7 +5,7 @@ import type { Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { compileOptionTypes } from '../compileOptions.ts'
 import type { CompileOptions, Device, Session } from '../types.ts'
-import { counts } from './counts.ts'
+import { counts, memoryOf } from './counts.ts'
 import { checkDevice } from './device.ts'
 import type { Plan } from './engine.ts'
 import { messageOf } from './failures.ts'
@@ -51,7 +51,7 @@ export async function compile(graph: Graph, options: CompileOptions = {}): Promi
   const address = await addressOf(plan, files)
   const found = await findKept(cacheDir, address, threads)
   if (found) {
-    const plan = { ...found.plan, ...(options.isolate && { isolate: true }) }
+    const plan = { ...found.plan, isolate: memoryOf(options.isolate) }
     return openSession({ ...found, plan }, workers, { address, signal })
   }
   const writeTo = await placeToWrite(cacheDir, address)
@@ -133,7 +133,7 @@ export async function reopen(
   const { workers, threads } = counts(options)
   const found = await findKept(options.cacheDir ?? cacheFolder(), kept, threads)
   if (!found) return undefined
-  const plan = { ...found.plan, ...(options.isolate && { isolate: true }) }
+  const plan = { ...found.plan, isolate: memoryOf(options.isolate) }
   return { opening: openSession({ ...found, plan }, workers, { address: kept, signal: options.signal }) }
 }
 

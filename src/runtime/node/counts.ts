@@ -1,24 +1,23 @@
 // How many workers and threads the options ask for, or the machine suggests.
 import { availableParallelism } from 'node:os'
-import { PipiloError } from '../../base/index.ts'
-import type { CompileOptions } from '../types.ts'
+import { usualMemory } from '../../base/files/index.ts'
+import { checkOption, is, PipiloError } from '../../base/index.ts'
+import type { CompileOptions, Isolation } from '../types.ts'
 import { defaults } from './defaults.ts'
 
 /** @throws `OPTION_INVALID` */
 export function counts(options: CompileOptions): { workers: number; threads: number } {
   const standard = defaults()
-  if (options.isolate !== undefined && typeof options.isolate !== 'boolean') {
-    throw new PipiloError(
-      'OPTION_INVALID',
-      `isolate is ${String(options.isolate)}; it has to be true or false.`,
-      {
-        input: 'isolate',
-      },
-    )
-  }
+  if (options.isolate !== undefined) checkOption('isolate', options.isolate, is.isolation)
   const asked = count('workers', options.workers ?? standard.workers, options.isolate ? 1 : 0)
   const workers = (options.device ?? 'cpu') === 'cpu' ? asked : Math.min(asked, 1)
   return { workers, threads: count('threads', options.threads ?? threadsFor(workers, standard), 1) }
+}
+
+/** Bytes that a process of its own may take; undefined where none is asked for. */
+export function memoryOf(isolate: Isolation | undefined): number | undefined {
+  if (!isolate) return undefined
+  return (isolate !== true && isolate.memory) || usualMemory()
 }
 
 function threadsFor(workers: number, standard: { workers: number; threads: number }): number {

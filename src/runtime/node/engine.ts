@@ -17,8 +17,8 @@ export interface Plan {
   readonly threads: number
   /** Device on which it runs, if not the CPU. */
   readonly device?: Exclude<Device, 'cpu'>
-  /** Run in a child process. */
-  readonly isolate?: boolean
+  /** Run in a child process, which may take so many bytes of memory. */
+  readonly isolate?: number | undefined
   /** Prefix of the profile's file. */
   readonly profile?: string
   /** Write the optimised graph and its packed weights: the graph's path, and the name of the weights' file beside it. */

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
+import { tensor } from '../../tensor/index.ts'
 import { compile } from '../index.ts'
 import { childrenOf } from '../testdata/isolatedParent.ts'
-import { deadlyGraph, endlessFeeds, endlessGraph } from '../testing/hostile.ts'
+import { deadlyGraph, endlessFeeds, endlessGraph, greedyGraph } from '../testing/hostile.ts'
 import type { Session } from '../types.ts'
 
 const isLinux = process.platform === 'linux'
@@ -64,6 +65,18 @@ describe('an isolated session', patient, () => {
     expect([...(await run(endlessFeeds({ rounds: 1 }))).y!.data]).toEqual([-1, -2, -3, -4])
   })
 
+  it('is ended when it takes more memory than it may', async () => {
+    session = await compile(greedyGraph(), { isolate: { memory: 600e6 }, workers: 1, threads: 1 })
+    const minusOne = (length: number) =>
+      session!.run({ x: tensor('float32', [1], [1]), length: tensor('int64', [1], [length]) })
+    expect([...(await minusOne(1000)).y!.data]).toEqual([-1])
+    await expect(minusOne(1e9)).rejects.toMatchObject({
+      code: 'RUNTIME_DIED',
+      message: expect.stringContaining('ended: it took more than 600 MB of memory.'),
+    })
+    expect([...(await minusOne(1000)).y!.data]).toEqual([-1])
+  })
+
   it.runIf(isLinux)('leaves no process when it is disposed', async () => {
     const before = childrenOf(process.pid)
     const { run, dispose } = await isolated()
@@ -96,9 +109,11 @@ describe('an isolated session', patient, () => {
       code: 'OPTION_INVALID',
       input: 'isolate',
     })
-    await expect(compile(endlessGraph(), { isolate: 1 as never })).rejects.toMatchObject({
-      input: 'isolate',
-    })
+    for (const isolate of [1, { memory: 0 }, { memory: '2 GB' }, { megabytes: 5 }])
+      await expect(compile(endlessGraph(), { isolate: isolate as never })).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/^isolate/),
+      })
   })
 })
 

@@ -6,6 +6,7 @@ import { constantBytes, encodeOnnx, type Graph } from '../../graph/index.ts'
 import { elementCount } from '../../tensor/index.ts'
 import { lower } from '../lower/index.ts'
 import type { CompileOptions } from '../types.ts'
+import { memoryOf } from './counts.ts'
 import type { Plan } from './engine.ts'
 import { isFileTensor } from './piece.ts'
 import { placeWeights } from './weights.ts'
@@ -29,12 +30,12 @@ export async function planOf(
       return { location: path.slice(folder.length).replace(/^[\\/]/, ''), offset, length }
     },
   })
-  const { profile, isolate } = options
+  const { profile } = options
   const plan: Plan = {
     model,
     threads,
     ...(folder && { folder }),
-    ...(isolate && { isolate }),
+    isolate: memoryOf(options.isolate),
     ...(profile && { profile }),
     ...(device !== 'cpu' && { device }),
   }

@@ -66,3 +66,17 @@ export const endlessFeeds = ({ rounds = 2 ** 52 } = {}) => ({
   x: tensor('float32', [1, 1, 2, 2], [1, 2, 3, 4]),
   rounds: tensor('int64', [], [rounds]),
 })
+
+/** y = -x, by way of as many numbers as `length` says. */
+export function greedyGraph(): Graph {
+  return graphOf({
+    name: 'greedy',
+    inputs: [info('x', 'float32', [1]), info('length', 'int64', [1])],
+    outputs: [info('y', 'float32', [1])],
+    nodes: [
+      node('Expand', ['x', 'length'], 'many'),
+      node('Neg', ['many'], 'z'),
+      node('ReduceMax', ['z'], 'y'),
+    ],
+  })
+}

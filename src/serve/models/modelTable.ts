@@ -1,5 +1,4 @@
 // The table of models: opened when they are asked for, kept while they are used, closed when nobody asks or memory is short.
-import { totalmem } from 'node:os'
 import { closest, PipiloError, Turns } from '../../base/index.ts'
 import {
   type Embedder,
@@ -66,12 +65,6 @@ export interface TableOptions {
   readonly memory: number
   readonly most: number
   readonly runtime: CompileOptions | undefined
-}
-
-/** Three quarters of the machine's memory, or of the container's. */
-export function usualMemory(): number {
-  const container = process.constrainedMemory?.() || Number.POSITIVE_INFINITY
-  return 0.75 * Math.min(container, totalmem())
 }
 
 /**
