@@ -1,19 +1,12 @@
 // The atlas: draws a map and answers the reader.
-import {
-  channelsOf,
-  groupColor,
-  type PageData,
-  type PageView,
-  PointGrid,
-  pointsWithin,
-  readGroups,
-  readView,
-} from '../../src/atlas/page/index.ts'
+import { channelsOf, type PageData, pointsWithin } from '../../src/atlas/page/index.ts'
 import { counted, element } from '../dom.ts'
 import { Camera } from './camera.ts'
 import { listen } from './gestures.ts'
+import { Items } from './items.ts'
 import { Overlay, shortened, type Wish } from './overlay.ts'
-import { type LegendGroup, type List, ListPanel, type ListRow, legendOf } from './panel.ts'
+import { type List, ListPanel, legendOf } from './panel.ts'
+import { MOVING, Places } from './places.ts'
 import { Points } from './points.ts'
 
 /** A map on a page. */
@@ -36,17 +29,11 @@ export interface Atlas {
   dispose(): void
 }
 
-/** Milliseconds in which points move to another view. */
-const MOVING = 700
-
 /** Pixels around the pointer in which a point is found. */
 const REACH = 10
 
 /** Points in sight up to which their texts and pictures are shown. */
 const NAMED = 400
-
-/** Points of a group that say where its name stands. */
-const SAMPLED = 2000
 
 type Lit =
   | { readonly kind: 'neighbours'; readonly index: number }
@@ -68,8 +55,8 @@ class Drawn implements Atlas {
   readonly data: PageData
   readonly #root: HTMLElement
   readonly #count: number
-  readonly #groups: Uint32Array
-  readonly #colors: readonly string[]
+  readonly #items: Items
+  readonly #places: Places
   readonly #order: Uint32Array
   readonly #camera = new Camera()
   readonly #overlay = new Overlay()
@@ -82,17 +69,7 @@ class Drawn implements Atlas {
   readonly #input: HTMLInputElement
   readonly #stop = new AbortController()
   readonly #ends: (() => void)[] = []
-  readonly #middles = new Map<number, Float32Array>()
-  /** Length of the folders that all names begin with, and none needs to say. */
-  readonly #shared: number
-  #haystack: readonly string[] | undefined
   #points: Points | undefined
-  #place: number
-  #view: PageView
-  /** Places that the points come from. */
-  #before: Float32Array
-  #movedAt = Number.NEGATIVE_INFINITY
-  #grid: PointGrid
   #hidden: ReadonlySet<number> = new Set()
   #lit: Lit | undefined
   #isAsked = false
@@ -102,15 +79,10 @@ class Drawn implements Atlas {
     this.data = data
     this.#root = root
     this.#count = data.ids.length
-    this.#groups = readGroups(data)
-    this.#colors = data.groups.names.map((_, place) => groupColor(place))
+    this.#items = new Items(data)
+    this.#places = new Places(data, this.#items.groups)
     this.#order = shuffled(this.#count)
-    this.#shared = sharedFolders(data.ids)
-    this.#place = data.first
-    this.#view = readView(data, data.first)
-    this.#before = this.#view.points
-    this.#grid = new PointGrid(this.#view.points)
-    this.#camera.frame(this.#view.points)
+    this.#camera.frame(this.#places.view.points)
     this.#lasso = element('button', {
       type: 'button',
       'aria-pressed': 'false',
@@ -146,13 +118,13 @@ class Drawn implements Atlas {
   }
 
   get isUntouched(): boolean {
-    const isLast = this.#place === this.data.first && this.#playing === undefined
+    const isLast = this.#places.place === this.data.first && this.#playing === undefined
     return isLast && !this.#lit && this.#hidden.size === 0 && this.#camera.isReset
   }
 
   placeOf(index: number): { left: number; top: number } {
     const { left, top } = this.#canvas.getBoundingClientRect()
-    const [x, y] = this.#at(index)
+    const [x, y] = this.#places.at(index)
     return { left: left + this.#camera.left(x), top: top + this.#camera.top(y) }
   }
 
@@ -166,10 +138,7 @@ class Drawn implements Atlas {
       this.#light(undefined)
       return 0
     }
-    this.#haystack ??= this.data.ids.map((id, i) =>
-      [id, this.data.texts[i], this.#groupOf(i), this.data.labels?.[i]].join('\n').toLowerCase(),
-    )
-    const indices = this.#haystack.flatMap((text, i) => (text.includes(asked) ? [i] : []))
+    const indices = this.#items.matching(asked)
     this.#light({
       kind: 'search',
       title: `${counted(indices.length, 'match', 'matches')} for “${words.trim()}”`,
@@ -179,18 +148,13 @@ class Drawn implements Atlas {
   }
 
   show(place: number): void {
-    if (place === this.#place || !this.data.views[place]) return
-    const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches
-    const from = this.#present()
-    this.#place = place
-    this.#view = readView(this.data, place)
-    this.#before = isStill ? this.#view.points : from
-    this.#movedAt = isStill ? Number.NEGATIVE_INFINITY : performance.now()
-    this.#grid = new PointGrid(this.#view.points)
-    this.#points?.move(this.#before, this.#view.points)
+    if (place === this.#places.place || !this.data.views[place]) return
+    this.#places.show(place, matchMedia('(prefers-reduced-motion: reduce)').matches)
+    const { before, view } = this.#places
+    this.#points?.move(before, view.points)
     for (const control of this.#root.querySelectorAll<HTMLSelectElement | HTMLInputElement>('[data-views]'))
       control.value = `${place}`
-    for (const name of this.#root.querySelectorAll('output[data-name]')) name.textContent = this.#view.name
+    for (const name of this.#root.querySelectorAll('output[data-name]')) name.textContent = view.name
     this.#tip.hidden = true
     // Neighbours are those of this view.
     this.#light(this.#lit, false)
@@ -220,7 +184,7 @@ class Drawn implements Atlas {
     const shown = (event: Event) => this.show(Number((event.target as HTMLInputElement).value))
     if (!epochs) {
       const options = views.map(({ name }, i) =>
-        element('option', { value: i, selected: i === this.#place, text: name }),
+        element('option', { value: i, selected: i === this.#places.place, text: name }),
       )
       return element(
         'select',
@@ -232,7 +196,7 @@ class Drawn implements Atlas {
       type: 'range',
       min: 0,
       max: views.length - 1,
-      value: this.#place,
+      value: this.#places.place,
       'data-views': true,
       'aria-label': 'Epoch',
       on: { input: shown },
@@ -242,7 +206,7 @@ class Drawn implements Atlas {
       { class: 'epochs' },
       element('button', { type: 'button', text: 'Play', on: { click: () => this.#play() } }),
       slider,
-      element('output', { 'data-name': true, text: this.#view.name }),
+      element('output', { 'data-name': true, text: this.#places.view.name }),
     )
   }
 
@@ -256,22 +220,18 @@ class Drawn implements Atlas {
       stop()
       return
     }
-    if (this.#place === this.data.views.length - 1) this.show(0)
+    const isLast = () => this.#places.place === this.data.views.length - 1
+    if (isLast()) this.show(0)
     this.#playing = setInterval(() => {
-      if (this.#place === this.data.views.length - 1) stop()
-      else this.show(this.#place + 1)
+      if (isLast()) stop()
+      else this.show(this.#places.place + 1)
     }, MOVING + 100)
   }
 
   #legend(): HTMLElement {
     const { groups, notes } = this.data
-    const counts = new Uint32Array(groups.names.length)
-    for (const group of this.#groups) counts[group]!++
-    const shown = groups.names.map(
-      (name, i): LegendGroup => ({ name, color: this.#colors[i]!, count: counts[i]! }),
-    )
     const kind = groups.kind === 'label' ? 'Labels' : 'Clusters'
-    return legendOf(`${kind} · ${counted(this.#count, 'point')}`, shown, notes, (hidden) => {
+    return legendOf(`${kind} · ${counted(this.#count, 'point')}`, this.#items.counts(), notes, (hidden) => {
       this.#hidden = hidden
       this.#tip.hidden = true
       this.#showPoints()
@@ -287,10 +247,10 @@ class Drawn implements Atlas {
       return
     }
     const colors = new Uint8Array(this.#count * 3)
-    const channels = this.#colors.map(channelsOf)
-    for (let i = 0; i < this.#count; i++) colors.set(channels[this.#groups[i]!]!, i * 3)
+    const channels = this.#items.colors.map(channelsOf)
+    for (let i = 0; i < this.#count; i++) colors.set(channels[this.#items.groups[i]!]!, i * 3)
     this.#points.paint(colors)
-    this.#points.move(this.#before, this.#view.points)
+    this.#points.move(this.#places.before, this.#places.view.points)
     this.#showPoints()
     this.#ask()
   }
@@ -361,7 +321,7 @@ class Drawn implements Atlas {
     this.#drawn.replaceChildren(...(isDone ? [] : [outline]))
     if (!isDone) return
     const polygon = line.map((value, i) => (i % 2 === 0 ? this.#camera.x(value) : this.#camera.y(value)))
-    const indices = pointsWithin(this.#view.points, polygon).filter((i) => this.#isShown(i))
+    const indices = pointsWithin(this.#places.view.points, polygon).filter((i) => this.#isShown(i))
     this.#switchLasso(false)
     this.#light({ kind: 'lasso', title: `${counted(indices.length, 'point')} within the line`, indices })
   }
@@ -369,27 +329,19 @@ class Drawn implements Atlas {
   #found(left: number, top: number): number {
     const { scale } = this.#camera
     const reach = Math.max(REACH, this.#size / 2 + 3) / scale
-    return this.#grid.nearest(this.#camera.x(left), this.#camera.y(top), reach, (i) => this.#isShown(i))
+    return this.#places.nearest(this.#camera.x(left), this.#camera.y(top), reach, (i) => this.#isShown(i))
   }
 
   #isShown(index: number): boolean {
-    return !this.#hidden.has(this.#groups[index]!)
+    return !this.#hidden.has(this.#items.groups[index]!)
   }
 
   #point(index: number): void {
     this.#map.classList.toggle('pointing', index >= 0)
     this.#tip.hidden = index < 0
     if (index < 0) return
-    const picture = this.data.thumbnails?.[index] ?? undefined
-    const text = this.#textOf(index)
-    const about = [this.#groupOf(index), this.data.labels?.[index], this.data.ids[index]!.slice(this.#shared)]
-    const others = [...new Set(about)].filter((part) => part && part !== text)
-    this.#tip.replaceChildren(
-      ...(picture === undefined ? [] : [element('img', { src: picture, alt: '' })]),
-      element('span', { text: shortened(text, 600) }),
-      element('small', { text: others.join(' · ') }),
-    )
-    const [x, y] = this.#at(index)
+    this.#tip.replaceChildren(...this.#items.tip(index))
+    const [x, y] = this.#places.at(index)
     const { width, height } = this.#camera
     const { offsetWidth, offsetHeight } = this.#tip
     const [left, top] = [this.#camera.left(x) + 14, this.#camera.top(y) + 14]
@@ -398,13 +350,9 @@ class Drawn implements Atlas {
     this.#tip.style.transform = `translate(${Math.max(0, beside)}px, ${Math.max(0, below)}px)`
   }
 
-  #groupOf(index: number): string {
-    return this.data.groups.names[this.#groups[index]!]!
-  }
-
   /** Selects an item of the list, and brings it into sight. */
   #choose(index: number): void {
-    const [x, y] = [this.#view.points[2 * index]!, this.#view.points[2 * index + 1]!]
+    const [x, y] = this.#places.at(index, 1)
     const [left, top] = [this.#camera.left(x), this.#camera.top(y)]
     const isSeen = left > 20 && top > 20 && left < this.#camera.width - 20 && top < this.#camera.height - 20
     if (!isSeen) this.#camera.center(x, y)
@@ -422,69 +370,29 @@ class Drawn implements Atlas {
 
   #listOf(lit: Lit): List {
     if (lit.kind === 'neighbours') {
-      const { near } = this.data
-      const rows = this.#near(lit.index).map((index, at) =>
-        this.#rowOf(index, this.#view.similarities[lit.index * near + at]!.toFixed(3)),
-      )
-      return { title: `Nearest to ${shortened(this.#textOf(lit.index), 60)}, by cosine`, rows }
+      const { similarities } = this.#places.view
+      const first = lit.index * this.data.near
+      const rows = this.#places
+        .near(lit.index)
+        .map((index, at) => this.#items.row(index, similarities[first + at]!.toFixed(3)))
+      return { title: `Nearest to ${shortened(this.#items.text(lit.index), 60)}, by cosine`, rows }
     }
-    const counts = new Map<number, number>()
-    for (const index of lit.indices)
-      counts.set(this.#groups[index]!, (counts.get(this.#groups[index]!) ?? 0) + 1)
-    const shares = [...counts]
-      .sort((a, b) => b[1] - a[1])
-      .map(([group, count]) => ({ name: this.data.groups.names[group]!, color: this.#colors[group]!, count }))
-    return { title: lit.title, rows: lit.indices.map((index) => this.#rowOf(index)), shares }
-  }
-
-  #rowOf(index: number, note?: string): ListRow {
-    return {
-      index,
-      text: shortened(this.#textOf(index), 120),
-      color: this.#colors[this.#groups[index]!]!,
-      picture: this.data.thumbnails?.[index] ?? undefined,
-      ...(note !== undefined && { note }),
-    }
-  }
-
-  #textOf(index: number): string {
-    return this.data.texts[index] ?? this.data.ids[index]!.slice(this.#shared)
-  }
-
-  /** Neighbours by the vectors of this view. */
-  #near(index: number): readonly number[] {
-    const { near } = this.data
-    return [...this.#view.neighbours.subarray(index * near, (index + 1) * near)]
+    const shares = this.#items
+      .counts(lit.indices)
+      .filter(({ count }) => count > 0)
+      .sort((a, b) => b.count - a.count)
+    return { title: lit.title, rows: lit.indices.map((index) => this.#items.row(index)), shares }
   }
 
   get #indices(): readonly number[] {
     const lit = this.#lit
     if (!lit) return []
-    return lit.kind === 'neighbours' ? [lit.index, ...this.#near(lit.index)] : lit.indices
+    return lit.kind === 'neighbours' ? [lit.index, ...this.#places.near(lit.index)] : lit.indices
   }
 
   #showPoints(): void {
     const shown = this.#hidden.size === 0 ? this.#order : this.#order.filter((i) => this.#isShown(i))
     this.#points?.show(shown, Uint32Array.from(this.#indices.filter((i) => this.#isShown(i))))
-  }
-
-  /** Share of the way to this view's places that is behind the points. */
-  #way(): number {
-    const share = Math.min(1, (performance.now() - this.#movedAt) / MOVING)
-    return share * share * (3 - 2 * share)
-  }
-
-  #at(index: number, way = this.#way()): [x: number, y: number] {
-    const [from, to] = [this.#before, this.#view.points]
-    const between = (at: number) => from[at]! + (to[at]! - from[at]!) * way
-    return [between(2 * index), between(2 * index + 1)]
-  }
-
-  /** Places at which the points are now. */
-  #present(): Float32Array {
-    const way = this.#way()
-    if (way === 1) return this.#view.points
-    return this.#view.points.map((to, at) => this.#before[at]! + (to - this.#before[at]!) * way)
   }
 
   /** Diameter of a point in pixels of the page: smaller the more there are, larger the nearer one looks. */
@@ -501,13 +409,13 @@ class Drawn implements Atlas {
       this.#isAsked = false
       if (this.#stop.signal.aborted) return
       this.#draw()
-      if (this.#way() < 1) this.#ask()
+      if (this.#places.way() < 1) this.#ask()
     })
   }
 
   #draw(): void {
     if (this.#camera.width * this.#camera.height === 0) return
-    const way = this.#way()
+    const way = this.#places.way()
     const dots = this.#canvas.width / this.#camera.width
     this.#points?.draw(
       {
@@ -538,7 +446,7 @@ class Drawn implements Atlas {
       return
     }
     const ring = known ?? document.createElementNS('http://www.w3.org/2000/svg', 'circle')
-    const [x, y] = this.#at(lit.index, way)
+    const [x, y] = this.#places.at(lit.index, way)
     ring.setAttribute('cx', `${this.#camera.left(x)}`)
     ring.setAttribute('cy', `${this.#camera.top(y)}`)
     ring.setAttribute('r', `${this.#size / 2 + 5}`)
@@ -549,13 +457,13 @@ class Drawn implements Atlas {
     const camera = this.#camera
     const { width, height } = camera
     const pixels = (i: number): [number, number] => {
-      const [x, y] = this.#at(i, way)
+      const [x, y] = this.#places.at(i, way)
       return [camera.left(x), camera.top(y)]
     }
     const seen: number[] = []
     const [left, right] = [camera.x(0), camera.x(width)]
     const [bottom, top] = [camera.y(height), camera.y(0)]
-    const { points } = this.#view
+    const { points } = this.#places.view
     // Beyond what is named only the names of groups are shown: no need to look on.
     for (let i = 0; i < this.#count && seen.length <= NAMED; i++) {
       const [x, y] = [points[2 * i]!, points[2 * i + 1]!]
@@ -568,10 +476,10 @@ class Drawn implements Atlas {
     const itemsOf = (indices: readonly number[], kind: 'lit' | 'item') =>
       indices.flatMap((i): Wish[] => {
         const [x, y] = pixels(i)
-        const picture = this.data.thumbnails?.[i] ?? undefined
-        const color = this.#colors[this.#groups[i]!]!
+        const picture = this.#items.picture(i)
+        const color = this.#items.color(i)
         if (picture !== undefined) return [{ key: `p${i}`, left: x, top: y, picture, color, kind: 'picture' }]
-        return [{ key: `${kind}${i}`, left: x, top: y, text: this.#textOf(i), kind }]
+        return [{ key: `${kind}${i}`, left: x, top: y, text: this.#items.text(i), kind }]
       })
     const dots = [...new Set([...(isNamed ? seen : []), ...litSet])].flatMap(pixels)
     // Names of clusters were taken from texts, and say nothing more where all texts are seen.
@@ -588,61 +496,23 @@ class Drawn implements Atlas {
   #groupWishes(way: number): Wish[] {
     const { names } = this.data.groups
     if (names.length < 2) return []
-    const after = this.#middlesOf(this.#place)
-    const before = this.#beforeMiddles(way)
+    const middles = this.#places.middles(way)
     return names.flatMap((text, group): Wish[] => {
-      if (this.#hidden.has(group) || Number.isNaN(after[2 * group]!)) return []
-      const at = (axis: 0 | 1) => {
-        const [from, to] = [before[2 * group + axis]!, after[2 * group + axis]!]
-        return from + (to - from) * way
-      }
+      const [x, y] = [middles[2 * group]!, middles[2 * group + 1]!]
+      if (this.#hidden.has(group) || Number.isNaN(x)) return []
+      const color = this.#items.colors[group]!
       return [
         {
           key: `g${group}`,
-          left: this.#camera.left(at(0)),
-          top: this.#camera.top(at(1)),
+          left: this.#camera.left(x),
+          top: this.#camera.top(y),
           text,
-          color: this.#colors[group]!,
+          color,
           kind: 'group',
         },
       ]
     })
   }
-
-  #beforeMiddles(way: number): Float32Array {
-    if (way === 1) return this.#middlesOf(this.#place)
-    return middles(this.#before, this.#groups, this.data.groups.names.length)
-  }
-
-  #middlesOf(place: number): Float32Array {
-    const known = this.#middles.get(place)
-    if (known) return known
-    const found = middles(this.#view.points, this.#groups, this.data.groups.names.length)
-    this.#middles.set(place, found)
-    return found
-  }
-}
-
-/** Medians of the places of each group: a few points far away do not draw its name to them. */
-function middles(points: Float32Array, groups: Uint32Array, count: number): Float32Array {
-  const places = Array.from({ length: count }, (): [number[], number[]] => [[], []])
-  for (let i = 0; i < groups.length; i++) {
-    const [xs, ys] = places[groups[i]!]!
-    if (xs.length >= SAMPLED) continue
-    xs.push(points[2 * i]!)
-    ys.push(points[2 * i + 1]!)
-  }
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-  return Float32Array.from(places.flatMap(([xs, ys]) => [median(xs), median(ys)]))
-}
-
-function sharedFolders(ids: readonly string[]): number {
-  const [first = ''] = ids
-  let length = first.lastIndexOf('/') + 1
-  for (const id of ids)
-    while (length > 0 && !id.startsWith(first.slice(0, length)))
-      length = first.lastIndexOf('/', length - 2) + 1
-  return length
 }
 
 /** All indices in a mixed order, always the same: a group that comes last does not cover the others. */
