@@ -46,6 +46,8 @@ class Page {
   )
   #state: State = readState(location.search)
   #listed: readonly Listed[] = []
+  /** Ends when `#listed` is what the server says. */
+  #listing: Promise<unknown> = Promise.resolve()
   readonly #fields = new Map<string, readonly Field[]>()
   #stop: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -74,15 +76,21 @@ class Page {
 
   /** Asks the server for its collections, and shows what the address says. */
   async #load(): Promise<void> {
+    this.#listing = this.#list()
+    if (await this.#listing) await this.#show()
+  }
+
+  /** Asks the server for its collections. @returns false where it did not say */
+  async #list(): Promise<boolean> {
     try {
       this.#listed = await collections()
       this.#fields.clear()
       this.#problem.replaceChildren()
+      return true
     } catch (error) {
       this.#fail(error, () => void this.#load())
-      return
+      return false
     }
-    await this.#show()
   }
 
   /** Goes to another state: an entry of the history, unless it only completes the one before. */
@@ -232,6 +240,8 @@ class Page {
   }
 
   async #open(): Promise<void> {
+    // A collection that was made a moment ago can be chosen.
+    await this.#listing
     try {
       await this.#adding.open(this.#listed, this.#from[0])
     } catch (error) {
@@ -244,8 +254,10 @@ class Page {
       this.#state = { ...this.#state, from: [...new Set([...this.#state.from, name])] }
       history.replaceState(null, '', writeState(this.#state))
     }
-    await this.#load()
+    const shown = this.#load()
+    await this.#listing
     this.#adding.know(this.#listed, name)
+    await shown
   }
 
   /** A collection as it was listed last. */
