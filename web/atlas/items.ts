@@ -44,7 +44,7 @@ export class Items {
     }
   }
 
-  /** What a tooltip shows: picture, text, and what else there is to say. */
+  /** Parts of a tooltip: picture, text, and what else there is to say. */
   tip(index: number): readonly HTMLElement[] {
     const { ids, labels } = this.#data
     const [picture, text] = [this.picture(index), this.text(index)]
