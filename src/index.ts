@@ -76,7 +76,13 @@ export type {
 export { cards, open } from './models/index.ts'
 // Whole, so that users can declare operators of their own: `declare module 'pipilo' { interface Operators … }`.
 export * from './pipeline/index.ts'
-export type { CompileOptions, Device, RunOptions as SessionRunOptions, Session } from './runtime/index.ts'
+export type {
+  CompileOptions,
+  Device,
+  Isolation,
+  RunOptions as SessionRunOptions,
+  Session,
+} from './runtime/index.ts'
 export type {
   Collection,
   CollectionOptions,
