@@ -267,9 +267,7 @@ describe('a collection that another server of the database', () => {
       await server.post(`${path}/upsert`, { rows: [row] })
       expect((await other.get(`${path}/count`)).body).toEqual({ count: 1 })
       await drop(server, 'shared')
-      // More versions than the one before has: LanceDB tells what has changed by their number alone.
-      for (let i = 0; i < 9; i++)
-        await server.post(`${path}/upsert`, { rows: [{ id: 'b', vector: [1, 0, 0] }] })
+      await server.post(`${path}/upsert`, { rows: [{ id: 'b', vector: [1, 0, 0] }] })
       const query = { vector: [1, 0, 0] }
       await other.post(`${path}/search`, { query: { vector: [1, 0] } })
       expect(ids(await other.post(`${path}/search`, { query }))).toEqual(['b'])
