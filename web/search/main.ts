@@ -28,8 +28,8 @@ const byId = <E extends HTMLElement>(id: string): E => document.getElementById(i
 /** A picture that is searched by: its data URL. */
 type Picture = { readonly name: string; readonly url: string }
 
-/** Place in the tab's memory of the picture that was searched by last, with its key: the way back from a map finds it there. */
-const PICTURE = 'pipilo-picture'
+/** Place in the tab's memory of the pictures that were searched by, with their keys: the way back from a map or from another site finds them there. */
+const PICTURES = 'pipilo-pictures'
 
 class Page {
   readonly #form = byId<HTMLFormElement>('search')
@@ -42,7 +42,7 @@ class Page {
   readonly #results = byId('results')
   readonly #adding = new Adding(byId<HTMLDialogElement>('adding'), (name) => void this.#added(name))
   readonly #pictures = new Map<string, Picture>(
-    JSON.parse(sessionStorage.getItem(PICTURE) ?? '[]') as [string, Picture][],
+    JSON.parse(sessionStorage.getItem(PICTURES) ?? '[]') as [string, Picture][],
   )
   #state: State = readState(location.search)
   #listed: readonly Listed[] = []
@@ -220,11 +220,7 @@ class Page {
     const name = crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)
     const picture = { name: file.name, url }
     this.#pictures.set(name, picture)
-    try {
-      sessionStorage.setItem(PICTURE, JSON.stringify([[name, picture]]))
-    } catch {
-      // One that is too large for the tab's memory is known to this page alone.
-    }
+    this.#remember()
     // Collections of texts alone cannot be asked.
     const from = this.#from
     const isBlind = !this.#listed.some((listed) => seesPictures(listed) && from.includes(listed.name))
@@ -237,6 +233,17 @@ class Page {
         notice: `${from.join(', ')} cannot be searched by a picture, so it is looked for in ${largest.name}.`,
       },
     )
+  }
+
+  /** Puts the pictures into the tab's memory, or as many of the last ones as it has room for. */
+  #remember(): void {
+    for (let kept = [...this.#pictures]; kept.length > 0; kept = kept.slice(1))
+      try {
+        sessionStorage.setItem(PICTURES, JSON.stringify(kept))
+        return
+      } catch {
+        // The last one alone may be too large: then this page alone knows it.
+      }
   }
 
   async #open(): Promise<void> {

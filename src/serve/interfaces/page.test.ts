@@ -178,13 +178,19 @@ describe.skipIf(executablePath === undefined)(
       await eventually(async () => (await files())[0]).toBe('rocket.jpg')
       await page.goBack()
       await eventually(async () => (await files())[0]).toBe('coffee.jpg')
-      // The tab remembers the picture. It is no part of the address: another tab does not know it.
-      await page.goBack()
-      await page.goForward()
-      await page.setInputFiles('#picture input', join(samples, 'coffee-cup.jpg'))
-      await eventually(async () => (await files())[0]).toBe('coffee.jpg')
+      // The tab remembers the pictures. They are no part of the address: another tab does not know them.
       await page.reload()
       await eventually(async () => (await files())[0]).toBe('coffee.jpg')
+      await page.goForward()
+      await eventually(async () => (await files())[0]).toBe('rocket.jpg')
+      await page.goBack()
+      await eventually(async () => (await files())[0]).toBe('coffee.jpg')
+      // As many of the last ones as there is room for, which is 5 MiB of characters for all that the tab remembers.
+      await page.evaluate("sessionStorage.setItem('of another', 'x'.repeat(5_180_000))")
+      await page.setInputFiles('#picture input', join(samples, 'cat.jpg'))
+      await eventually(async () => (await files())[0]).toBe('cat.jpg')
+      await page.reload()
+      await eventually(async () => (await files())[0]).toBe('cat.jpg')
       await open(page.url())
       await eventually(() => page.locator('.empty h2').textContent()).toBe(
         'That picture is not here any more',
