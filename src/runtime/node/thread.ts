@@ -1,7 +1,8 @@
 // Starting worker threads, from source under any tool and from the built package.
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Turns } from '../../base/index.ts'
 import { turnsOf } from './deviceTurns.ts'
@@ -117,14 +118,35 @@ function startWorker(workerData: Int32Array): Worker {
   // Flags of the caller's own program (`--input-type`, `--test`) are not for this thread.
   const options = { execArgv: [], name: 'pipilo', workerData }
   if (!source || (process.features as { typescript?: unknown }).typescript) return new Worker(entry, options)
-  // Node 20 reads no TypeScript, and a loader given by flags is not used for a worker's own entry.
-  const folder = dirname(createRequire(import.meta.url).resolve('tsx/package.json'))
-  const loader = pathToFileURL(join(folder, 'dist/esm/api/index.mjs'))
-  return new Worker(
-    `import('${loader}').then(({ register }) => { register(); return import('${entry}') })
-      .catch((error) => setImmediate(() => { throw error }))`,
-    { ...options, eval: true },
-  )
+  bundle ??= bundled(fileURLToPath(entry))
+  return new Worker(bundle, options)
+}
+
+let bundle: string | undefined
+
+/** The thread's entry from source as one file of JavaScript, as Node 20 reads no TypeScript. A loader would take longer than all else that a thread begins with. */
+function bundled(entry: string): string {
+  const require = createRequire(import.meta.url)
+  const { buildSync } = require('esbuild') as typeof import('esbuild')
+  const { outputFiles } = buildSync({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+  })
+  const { text, hash } = outputFiles[0]!
+  // Packages are found from there.
+  const folder = join(dirname(require.resolve('esbuild/package.json')), '../.cache/pipilo-sources')
+  const file = join(folder, `worker-${hash.replace(/\W/g, '')}.mjs`)
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(`${file}.${process.pid}`, text)
+    renameSync(`${file}.${process.pid}`, file)
+  }
+  return file
 }
 
 const spares: Thread[] = []
