@@ -35,6 +35,9 @@ const TAG = 'pipilo-'
  * Keeps a LanceDB table in order while it is written to: builds its index when it has grown, adds new rows to the
  * index, merges small files, deletes replaced ones. All in the background, one thing at a time, and in turns with all
  * who write, in whatever process: files of theirs that are not committed yet look like rubbish.
+ *
+ * `id` has no index, though looking for ids and merging would be fast with one: LanceDB's merges by an indexed key change nothing now and then,
+ * and say nothing (https://github.com/lancedb/lancedb/issues/3515, https://github.com/lancedb/lancedb/issues/3177).
  */
 export class Upkeep {
   readonly #table: Table
