@@ -82,6 +82,29 @@ export function serveParent(name: string): void {
   }
 }
 
+/** Milliseconds between two looks at a process's memory. */
+const OFTEN = 20
+
+/**
+ * Looks at this process's memory again and again, and says once that it has become more than `bytes`.
+ *
+ * @example
+ * ```ts
+ * const stop = watchMemory(2e9, () => process.exit(1))
+ * ```
+ *
+ * @param bytes of resident memory
+ * @returns ends it
+ */
+export function watchMemory(bytes: number, onMore: () => void): () => void {
+  const watch = setInterval(() => {
+    if (process.memoryUsage.rss() <= bytes) return
+    clearInterval(watch)
+    onMore()
+  }, OFTEN)
+  return () => clearInterval(watch)
+}
+
 function cannotStart(why: string, cause?: unknown): PipiloError {
   const name = basename(process.execPath)
   return new PipiloError('RUNTIME', `${name} could not start a child process: ${why}.`, {

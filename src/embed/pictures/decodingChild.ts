@@ -1,5 +1,5 @@
 // The entry of the child process that decodes pictures, one after another. Its own thread stays free while others decode, so that it sees to its memory and its parent.
-import { serveParent } from '../../base/files/index.ts'
+import { serveParent, watchMemory } from '../../base/files/index.ts'
 import { PipiloError } from '../../base/index.ts'
 import { decodeHere } from './decode.ts'
 import type { DecodingOrder, FromDecodingChild } from './decodingProcess.ts'
@@ -7,20 +7,13 @@ import type { DecodingOrder, FromDecodingChild } from './decodingProcess.ts'
 /** Bytes of a result that are sent at a time: a message is copied several times. */
 const PART = 2 ** 20
 
-/** Milliseconds between two looks at its memory. */
-const OFTEN = 20
-
 serveParent('decodingChild.ts')
 
 const send = (message: FromDecodingChild) =>
   new Promise<void>((resolve) => process.send?.(message, () => resolve()))
 
 process.on('message', async ({ memory, name, data, making, maxPixels }: DecodingOrder) => {
-  const watch = setInterval(() => {
-    if (process.memoryUsage.rss() <= memory) return
-    clearInterval(watch)
-    void send({ kind: 'memory' })
-  }, OFTEN)
+  const stop = watchMemory(memory, () => void send({ kind: 'memory' }))
   try {
     const made = await decodeHere({ name, data }, making, { maxPixels })
     const { data: bytes, ...shape } = made instanceof Uint8Array ? { data: made } : made
@@ -31,7 +24,7 @@ process.on('message', async ({ memory, name, data, making, maxPixels }: Decoding
     if (error instanceof PipiloError) await send({ kind: 'failed', error: error.toJSON() })
     else await send({ kind: 'broken', why: String(error) })
   } finally {
-    clearInterval(watch)
+    stop()
   }
 })
 

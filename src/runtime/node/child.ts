@@ -1,5 +1,5 @@
 // The entry of a child process: hands what it is sent to a worker thread of its own, so that it notices at any time when its parent is gone.
-import { serveParent } from '../../base/files/index.ts'
+import { serveParent, watchMemory } from '../../base/files/index.ts'
 import { movable, type Request } from './protocol.ts'
 import { Thread, ThreadEnded } from './thread.ts'
 
@@ -7,20 +7,17 @@ serveParent('child.ts')
 
 const thread = new Thread()
 
-/** Milliseconds between two looks at its memory. */
-const OFTEN = 50
-
-let watch: NodeJS.Timeout | undefined
+let isBound = false
 
 /** Ends this process once it takes more bytes. */
 function bound(memory: number): void {
-  watch ??= setInterval(() => {
-    if (process.memoryUsage.rss() <= memory) return
-    clearInterval(watch)
+  if (isBound) return
+  isBound = true
+  watchMemory(memory, () => {
     const why = `it took more than ${(memory / 1e6).toLocaleString('en', { maximumFractionDigits: 0 })} MB of memory`
     // Were the parent too busy to hear it, the memory would fill meanwhile.
     process.send?.({ kind: 'ended', why }, () => process.kill(process.pid, 'SIGKILL'))
-  }, OFTEN)
+  })
 }
 
 process.on('message', async (request: Request) => {
