@@ -53,8 +53,25 @@ describe('Gradients of convolutions', () => {
     )
   })
 
+  it('agree with finite differences for random windows a step apart, by rows and by patches', async () => {
+    const dense = attributes.map((a) => ({ ...a, channels: a.channels + 1, strides: a.strides.map(() => 1) }))
+    await fc.assert(
+      fc.asyncProperty(dense, async ({ dilations, pads, group, size, kernel, channels, outputs }) => {
+        await checkGradients(
+          ([x, w]) => op.conv(x!, w!, undefined, { dilations, pads, group }),
+          [numbers([2, channels * group, ...size]), numbers([outputs * group, channels, ...kernel], 1)],
+          linear,
+        )
+      }),
+      { numRuns: 30, seed: 9 },
+    )
+  })
+
   it('agree for what networks are made of', async () => {
     for (const [x, w, options] of [
+      [[2, 4, 9, 8], [3, 4, 7, 5], { pads: [6, 1, 3, 4] }],
+      [[2, 4, 12, 12], [3, 4, 10, 3], {}],
+      [[2, 3, 7, 7], [2, 3, 2, 2], { pads: [2, 3, 3, 2] }],
       [[2, 3, 9, 9], [4, 3, 3, 3], { strides: [2, 2], pads: [1, 1, 1, 1] }],
       [[2, 8, 6, 6], [8, 8, 3, 3], { pads: [1, 1, 1, 1] }],
       [[2, 8, 6, 6], [8, 8, 1, 1], { strides: [2, 2] }],

@@ -5,7 +5,6 @@ import {
   count,
   floats,
   isSpatialKnown,
-  places,
   transposedWindowsOf,
   type Windows,
   windowsOf,
@@ -141,50 +140,94 @@ function transposed(dy: Value, { x, weight, windows, group }: Convolution): Valu
   return op.pad(reached, op.concat([zeros, rest], 0))
 }
 
+/** Places of a window for which copies of the pictures are made: of larger windows a convolution is cheaper. */
+const MANY = 9
+
 /**
- * Of the ways measured, by shape: with stride 1 and enough channels a product for each place of the window (half the time of
- * a convolution of the pictures with the gradient); else patches by a convolution with ones, which copies faster than slices
- * with steps do; for few channels, large windows, single channels a group, and sizes that are not known, the convolution.
+ * Of the ways measured (bench/train/convolutions.ts), by shape: a product with what the windows see at each of their places, or, with stride 1,
+ * with what they see in their first row, by gradients that are shifted a row at a time, whichever copies less; for large windows and sizes that
+ * are not known the convolution of the pictures with the gradient.
  */
 function byWeight(dy: Value, convolution: Convolution): Value {
   const { x, weight, windows, group } = convolution
-  const channels = Number(weight.shape[1])
-  const taps = count(windows.kernel)
+  const { kernel, strides, extent, begin, end } = windows
   if (!isSpatialKnown(x) || !isSpatialKnown(dy)) return byExchange(dy, convolution)
-  const isDense = windows.strides.every((stride) => stride === 1)
-  if (channels >= 8 && (isDense || taps === 1)) return byPlaces(dy, convolution)
-  if (taps === 1 && group === 1) return byPlaces(dy, convolution)
-  if (taps <= 9 && (group === 1 || channels >= 8)) return byPatches(dy, convolution)
+  const taps = count(kernel)
+  const [outputs, channels] = weight.shape.map(Number) as [number, number]
+  if (taps === 1 && (group === 1 || channels >= 8)) return byPlace(dy, convolution)
+  const rows = kernel[0]!
+  const isDense = strides.every((stride) => stride === 1) && begin[0]! < extent[0]! && end[0]! < extent[0]!
+  const isLess = outputs * rows + channels * group * (taps / rows) <= channels * group * taps
+  if (isDense && isLess && channels > 1 && rows <= MANY && taps / rows <= MANY) return byRows(dy, convolution)
+  if (taps <= MANY && (group === 1 || isDense || channels >= 8)) return byPatches(dy, convolution)
   return byExchange(dy, convolution)
 }
 
-/** A product of matrices for each place of the window. */
-function byPlaces(dy: Value, { x, weight, windows, group }: Convolution): Value {
-  const { kernel, strides, dilations, begin, end } = windows
-  const axes = kernel.map((_, i) => i + 2)
+/** A product of matrices for the one place of the window. */
+function byPlace(dy: Value, { x, weight, windows, group }: Convolution): Value {
+  const { strides, begin, end } = windows
+  const axes = strides.map((_, i) => i + 2)
   const padded = [...begin, ...end].some((pad) => pad !== 0) ? op.pad(x, [0, 0, ...begin, 0, 0, ...end]) : x
-  const sizes = padded.shape.slice(2).map(Number)
-  const parts = places(kernel).map((place) => {
-    const starts = place.map((at, i) => at * dilations[i]!)
-    const ends = starts.map((start, i) => start + (Number(dy.shape[i + 2]) - 1) * strides[i]! + 1)
-    const isWhole = strides.every((stride, i) => stride === 1 && starts[i] === 0 && ends[i] === sizes[i])
-    const steps = strides.some((stride) => stride > 1) ? { steps: strides } : {}
-    const seen = isWhole ? padded : op.slice(padded, starts, ends, { axes, ...steps })
-    return op.unsqueeze(product(dy, grouped(seen, group), group), [2])
-  })
-  return op.reshape(parts.length > 1 ? op.concat(parts, 2) : parts[0]!, weight.shape.map(Number))
+  const ends = strides.map((stride, i) => (Number(dy.shape[i + 2]) - 1) * stride + 1)
+  const isWhole = strides.every((stride, i) => stride === 1 && ends[i] === Number(padded.shape[i + 2]))
+  const steps = strides.some((stride) => stride > 1) ? { steps: strides } : {}
+  const starts = axes.map(() => 0)
+  const seen = isWhole ? padded : op.slice(padded, starts, ends, { axes, ...steps })
+  return op.reshape(product(dy, seen, group), weight.shape.map(Number))
 }
 
-/** One product with all patches; a convolution with ones at one place of the window each makes them. */
+/** One product with all that the windows see. */
 function byPatches(dy: Value, { x, weight, windows, group }: Convolution): Value {
-  const [, , ...kernel] = weight.shape.map(Number)
-  const channels = Number(weight.shape[1]) * group
-  const taps = count(kernel)
-  const ones = Float32Array.from({ length: channels * taps * taps }, (_, i) =>
-    i % taps === Math.floor(i / taps) % taps ? 1 : 0,
+  return op.reshape(product(dy, seen(x, windows), group), weight.shape.map(Number))
+}
+
+/** One product of the gradient at each row of a window, as the picture meets it, with what the windows see in a row. */
+function byRows(dy: Value, { x, weight, windows, group }: Convolution): Value {
+  const { kernel, dilations, extent, begin, end } = windows
+  const [outputs = 0, channels = 0] = weight.shape.map(Number)
+  const only = (first: number, others: readonly number[], rest: number) =>
+    kernel.map((_, i) => (i === 0 ? first : (others[i] ?? rest)))
+  const ones = kernel.map(() => 1)
+  const columns = seen(x, {
+    ...windows,
+    kernel: only(1, kernel, 1),
+    begin: only(0, begin, 0),
+    end: only(0, end, 0),
+  })
+  const rows = seen(
+    dy,
+    {
+      kernel: only(kernel[0]!, [], 1),
+      strides: ones,
+      dilations: only(dilations[0]!, [], 1),
+      begin: only(extent[0]! - 1 - begin[0]!, [], 0),
+      end: only(extent[0]! - 1 - end[0]!, [], 0),
+    },
+    true,
   )
-  const patches = convolve(x, floats(x, [channels * taps, 1, ...kernel], ones), windows, channels)
-  return op.reshape(product(dy, grouped(patches, group), group), weight.shape.map(Number))
+  const sums = op.reshape(product(rows, columns, group), [outputs, kernel[0]!, channels, -1])
+  return op.reshape(op.transpose(sums, [0, 2, 1, 3]), [outputs, channels, ...kernel])
+}
+
+/**
+ * Each channel once for each place of the window, from the first, or else the last: what is seen there. A convolution with a one
+ * at that place copies faster than slices do, and on all threads.
+ */
+function seen(x: Value, windows: Omit<Windows, 'extent'>, fromLast = false): Value {
+  const { kernel, strides, dilations, begin, end } = windows
+  const [channels, taps] = [Number(x.shape[1]), count(kernel)]
+  if (taps === 1 && strides.every((stride) => stride === 1) && [...begin, ...end].every((pad) => pad === 0))
+    return x
+  const ones = Float32Array.from({ length: channels * taps * taps }, (_, i) => {
+    const [copy, place] = [Math.floor(i / taps) % taps, i % taps]
+    return place === (fromLast ? taps - 1 - copy : copy) ? 1 : 0
+  })
+  return op.conv(x, floats(x, [channels * taps, 1, ...kernel], ones), undefined, {
+    strides,
+    dilations,
+    pads: [...begin, ...end],
+    group: channels,
+  })
 }
 
 /** Channels in groups, space in one axis: [batch, channels, space], or [batch, group, channels, space]. */
@@ -193,11 +236,11 @@ function grouped(x: Value, group: number): Value {
   return withSpaceFlat(x, group === 1 ? [-1, channels] : [-1, group, channels / group])
 }
 
-/** `Σ dy · xᵀ` over the batch: [outputs, columns]. */
+/** `Σ dy · xᵀ` over the batch and space, in groups: [outputs, columns]. */
 function product(dy: Value, x: Value, group: number): Value {
   const order = group === 1 ? [0, 2, 1] : [0, 1, 3, 2]
-  const sum = op.reduceSum(op.matMul(grouped(dy, group), op.transpose(x, order)), [0])
-  return group === 1 ? sum : op.reshape(sum, [Number(dy.shape[1]), Number(x.shape[2])])
+  const sum = op.reduceSum(op.matMul(grouped(dy, group), op.transpose(grouped(x, group), order)), [0])
+  return group === 1 ? sum : op.reshape(sum, [Number(dy.shape[1]), Number(x.shape[1]) / group])
 }
 
 /** A convolution with batch and channels exchanged: the gradient is the kernel, strides and dilations change places. */
