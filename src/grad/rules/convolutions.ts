@@ -18,10 +18,12 @@ export const convolutionRules = {
     const [x, weight, dy] = [call.input(0), call.input(1), call.gradient]
     const kernel = call.sizes(weight).slice(2)
     const group = call.int('group', 1)
-    const windows = windowsOf(call, kernel, x)
+    const convolution = { x, weight, windows: windowsOf(call, kernel, x), group }
+    const way = wayByWeight(dy, convolution)
+    const rows = call.wants(1) && way === 'rows' ? shiftedRows(dy, convolution) : undefined
     return [
-      call.wants(0) ? byInput(dy, { x, weight, windows, group }) : undefined,
-      call.wants(1) ? byWeight(dy, { x, weight, windows, group }) : undefined,
+      call.wants(0) ? byInput(dy, convolution, rows) : undefined,
+      call.wants(1) ? byWeight(dy, convolution, way, rows) : undefined,
       call.wants(2) ? byBias(dy) : undefined,
     ]
   },
@@ -63,9 +65,10 @@ function convolve(x: Value, weight: Value, windows: Windows, group: number): Val
 
 /**
  * Convolution with the turned weight, or the transposed convolution, by which makes the smaller patches: measured with
- * 64 channels of 32 × 32, stride 1, the first takes half the time of the second; with 16 channels to 6 three times as much.
+ * 64 channels of 32 × 32, stride 1, the first takes half the time of the second; with 16 channels to 6 three times as much. Instead of the
+ * second, which leaves threads idle, a product with the {@link shiftedRows} that the gradient by the weight needs anyway.
  */
-function byInput(dy: Value, convolution: Convolution): Value {
+function byInput(dy: Value, convolution: Convolution, rows?: Value): Value {
   const { x, weight, windows, group } = convolution
   const { strides, extent, begin, end } = windows
   const canTurn =
@@ -74,11 +77,11 @@ function byInput(dy: Value, convolution: Convolution): Value {
   const known = isSpatialKnown(x) && isSpatialKnown(dy)
   const [before, after] = known ? [x, dy].map((value) => count(value.shape.slice(2).map(Number))) : [1, 1]
   if (canTurn && (outputs / group) * before! <= 2 * (inputs / group) * after!) return turned(dy, convolution)
-  return transposed(dy, convolution)
+  return rows && canTurn ? collected(rows, convolution) : transposed(dy, convolution)
 }
 
 function turned(dy: Value, { weight, windows, group }: Convolution): Value {
-  const { dilations, extent, begin, end } = windows
+  const { dilations, begin, end } = turnedOver(windows)
   const [outputs = 0, inputs = 0, ...kernel] = weight.shape.map(Number)
   const axes = kernel.map((_, i) => i + 2)
   const exchanged =
@@ -93,8 +96,7 @@ function turned(dy: Value, { weight, windows, group }: Convolution): Value {
           ]),
           [group * inputs, outputs / group, ...kernel],
         )
-  const pads = [begin, end].flatMap((side) => side.map((pad, i) => extent[i]! - 1 - pad))
-  return op.conv(dy, reversed(exchanged, kernel), undefined, { dilations, pads, group })
+  return op.conv(dy, reversed(exchanged, kernel), undefined, { dilations, pads: [...begin, ...end], group })
 }
 
 function reversed(weight: Value, kernel: readonly number[]): Value {
@@ -142,24 +144,41 @@ function transposed(dy: Value, { x, weight, windows, group }: Convolution): Valu
 
 /** Places of a window for which copies of the pictures are made: of larger windows a convolution is cheaper. */
 const MANY = 9
+/** With stride 1. */
+const MANY_DENSE = 25
 
 /**
- * Of the ways measured (bench/train/convolutions.ts), by shape: a product with what the windows see at each of their places, or, with stride 1,
+ * Of the ways measured, by shape: a product with what the windows see at each of their places, or, with stride 1,
  * with what they see in their first row, by gradients that are shifted a row at a time, whichever copies less; for large windows and sizes that
  * are not known the convolution of the pictures with the gradient.
  */
-function byWeight(dy: Value, convolution: Convolution): Value {
-  const { x, weight, windows, group } = convolution
+function wayByWeight(
+  dy: Value,
+  { x, weight, windows, group }: Convolution,
+): 'place' | 'rows' | 'patches' | 'exchange' {
   const { kernel, strides, extent, begin, end } = windows
-  if (!isSpatialKnown(x) || !isSpatialKnown(dy)) return byExchange(dy, convolution)
+  if (!isSpatialKnown(x) || !isSpatialKnown(dy)) return 'exchange'
   const taps = count(kernel)
   const [outputs, channels] = weight.shape.map(Number) as [number, number]
-  if (taps === 1 && (group === 1 || channels >= 8)) return byPlace(dy, convolution)
+  if (taps === 1 && (group === 1 || channels >= 8)) return 'place'
   const rows = kernel[0]!
-  const isDense = strides.every((stride) => stride === 1) && begin[0]! < extent[0]! && end[0]! < extent[0]!
+  const isDense = strides.every((stride) => stride === 1)
+  const meets = begin[0]! < extent[0]! && end[0]! < extent[0]!
   const isLess = outputs * rows + channels * group * (taps / rows) <= channels * group * taps
-  if (isDense && isLess && channels > 1 && rows <= MANY && taps / rows <= MANY) return byRows(dy, convolution)
-  if (taps <= MANY && (group === 1 || isDense || channels >= 8)) return byPatches(dy, convolution)
+  if (isDense && meets && isLess && channels > 1 && rows <= MANY && taps / rows <= MANY) return 'rows'
+  const isFew = isDense ? taps <= MANY_DENSE : taps <= MANY && (group === 1 || channels >= 8)
+  return isFew ? 'patches' : 'exchange'
+}
+
+function byWeight(
+  dy: Value,
+  convolution: Convolution,
+  way = wayByWeight(dy, convolution),
+  rows?: Value,
+): Value {
+  if (way === 'place') return byPlace(dy, convolution)
+  if (way === 'rows') return byRows(rows ?? shiftedRows(dy, convolution), convolution)
+  if (way === 'patches') return byPatches(dy, convolution)
   return byExchange(dy, convolution)
 }
 
@@ -181,59 +200,92 @@ function byPatches(dy: Value, { x, weight, windows, group }: Convolution): Value
   return op.reshape(product(dy, seen(x, windows), group), weight.shape.map(Number))
 }
 
-/** One product of the gradient at each row of a window, as the picture meets it, with what the windows see in a row. */
-function byRows(dy: Value, { x, weight, windows, group }: Convolution): Value {
-  const { kernel, dilations, extent, begin, end } = windows
+/** One product of the gradient as each row of a window meets it with what the windows see in one row. */
+function byRows(rows: Value, { x, weight, windows, group }: Convolution): Value {
+  const { kernel } = windows
   const [outputs = 0, channels = 0] = weight.shape.map(Number)
-  const only = (first: number, others: readonly number[], rest: number) =>
-    kernel.map((_, i) => (i === 0 ? first : (others[i] ?? rest)))
-  const ones = kernel.map(() => 1)
-  const columns = seen(x, {
-    ...windows,
-    kernel: only(1, kernel, 1),
-    begin: only(0, begin, 0),
-    end: only(0, end, 0),
-  })
-  const rows = seen(
-    dy,
-    {
-      kernel: only(kernel[0]!, [], 1),
-      strides: ones,
-      dilations: only(dilations[0]!, [], 1),
-      begin: only(extent[0]! - 1 - begin[0]!, [], 0),
-      end: only(extent[0]! - 1 - end[0]!, [], 0),
-    },
-    true,
-  )
-  const sums = op.reshape(product(rows, columns, group), [outputs, kernel[0]!, channels, -1])
+  const sums = op.reshape(product(rows, seen(x, behindRows(windows)), group), [
+    outputs,
+    kernel[0]!,
+    channels,
+    -1,
+  ])
   return op.reshape(op.transpose(sums, [0, 2, 1, 3]), [outputs, channels, ...kernel])
+}
+
+/** The gradient once for each row of a window, as it meets the picture there: [batch, outputs × rows, height of x, width of dy]. */
+function shiftedRows(dy: Value, { windows }: Convolution): Value {
+  return seen(dy, turnedOver(onAxes(windows, (axis) => axis === 0)), true)
+}
+
+/** The gradient by the input of its rows: a product with the weight, whose columns are then put in their places and summed. */
+function collected(rows: Value, { x, weight, windows, group }: Convolution): Value {
+  const { kernel, dilations, begin, end } = turnedOver(behindRows(windows))
+  const [outputs, channels] = [Number(weight.shape[0]) / group, Number(weight.shape[1])]
+  const [first = 1, taps] = [windows.kernel[0], count(kernel)]
+  const parts = op.transpose(op.reshape(weight, [group, outputs, channels, first, taps]), [0, 2, 4, 1, 3])
+  const each = op.matMul(
+    op.reshape(parts, [group, channels * taps, outputs * first]),
+    grouped(rows, group, true),
+  )
+  const spread = op.reshape(each, [-1, group * channels * taps, ...rows.shape.slice(2).map(Number)])
+  if (taps === 1) return spread
+  const shape = [group * channels, taps, ...kernel]
+  return op.conv(spread, floats(x, shape, onesAtPlaces(group * channels, taps, true)), undefined, {
+    dilations,
+    pads: [...begin, ...end],
+    group: group * channels,
+  })
+}
+
+/** Windows along some axes, with stride 1. */
+function onAxes(windows: Windows, has: (axis: number) => boolean): Windows {
+  const only = (sizes: readonly number[], rest: number) =>
+    sizes.map((size, axis) => (has(axis) ? size : rest))
+  const { kernel, strides, dilations, begin, end, extent } = windows
+  return {
+    kernel: only(kernel, 1),
+    strides: only(strides, 1),
+    dilations: only(dilations, 1),
+    begin: only(begin, 0),
+    end: only(end, 0),
+    extent: only(extent, 1),
+  }
+}
+
+const behindRows = (windows: Windows): Windows => onAxes(windows, (axis) => axis > 0)
+
+/** The windows by which a gradient meets the pictures: padded by what the others are not. */
+function turnedOver(windows: Windows): Windows {
+  const rest = (pads: readonly number[]) => pads.map((pad, axis) => windows.extent[axis]! - 1 - pad)
+  return { ...windows, begin: rest(windows.begin), end: rest(windows.end) }
 }
 
 /**
  * Each channel once for each place of the window, from the first, or else the last: what is seen there. A convolution with a one
  * at that place copies faster than slices do, and on all threads.
  */
-function seen(x: Value, windows: Omit<Windows, 'extent'>, fromLast = false): Value {
+function seen(x: Value, windows: Windows, fromLast = false): Value {
   const { kernel, strides, dilations, begin, end } = windows
   const [channels, taps] = [Number(x.shape[1]), count(kernel)]
   if (taps === 1 && strides.every((stride) => stride === 1) && [...begin, ...end].every((pad) => pad === 0))
     return x
-  const ones = Float32Array.from({ length: channels * taps * taps }, (_, i) => {
-    const [copy, place] = [Math.floor(i / taps) % taps, i % taps]
-    return place === (fromLast ? taps - 1 - copy : copy) ? 1 : 0
-  })
-  return op.conv(x, floats(x, [channels * taps, 1, ...kernel], ones), undefined, {
-    strides,
-    dilations,
-    pads: [...begin, ...end],
-    group: channels,
+  const ones = floats(x, [channels * taps, 1, ...kernel], onesAtPlaces(channels, taps, fromLast))
+  return op.conv(x, ones, undefined, { strides, dilations, pads: [...begin, ...end], group: channels })
+}
+
+/** For each channel and each place of a window a window with a one at that place, the first or else the last place first. */
+function onesAtPlaces(channels: number, taps: number, fromLast: boolean): Float32Array {
+  return Float32Array.from({ length: channels * taps * taps }, (_, i) => {
+    const [turn, place] = [Math.floor(i / taps) % taps, i % taps]
+    return place === (fromLast ? taps - 1 - turn : turn) ? 1 : 0
   })
 }
 
 /** Channels in groups, space in one axis: [batch, channels, space], or [batch, group, channels, space]. */
-function grouped(x: Value, group: number): Value {
+function grouped(x: Value, group: number, always = false): Value {
   const channels = Number(x.shape[1])
-  return withSpaceFlat(x, group === 1 ? [-1, channels] : [-1, group, channels / group])
+  return withSpaceFlat(x, group === 1 && !always ? [-1, channels] : [-1, group, channels / group])
 }
 
 /** `Σ dy · xᵀ` over the batch and space, in groups: [outputs, columns]. */
