@@ -148,7 +148,7 @@ const MANY = 9
 const MANY_DENSE = 25
 
 /**
- * Of the ways measured, by shape: a product with what the windows see at each of their places, or, with stride 1,
+ * Of the ways measured (bench/grad/rules.ts), by shape: a product with what the windows see at each of their places, or, with stride 1,
  * with what they see in their first row, by gradients that are shifted a row at a time, whichever copies less; for large windows and sizes that
  * are not known the convolution of the pictures with the gradient.
  */
