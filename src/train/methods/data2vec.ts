@@ -3,7 +3,7 @@ import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { tensor } from '../../tensor/index.ts'
 import { blockMask } from '../augmentations/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
-import { data2vecLoss, data2vecTarget } from '../objectives/data2vec.ts'
+import { data2vecLoss, data2vecTarget, NORMS, type TargetNorm } from '../objectives/data2vec.ts'
 import { teacherType } from './teacherType.ts'
 
 const data2vecTypes: OptionTable<Data2VecOptions> = {
@@ -11,6 +11,7 @@ const data2vecTypes: OptionTable<Data2VecOptions> = {
   layers: is.listOf(is.name, 1),
   ratio: is.numeric(0, 1),
   beta: is.numeric(0),
+  targetNorm: is.oneOf(NORMS),
   teacher: teacherType,
 }
 
@@ -24,6 +25,11 @@ export interface Data2VecOptions {
   readonly ratio?: number
   /** Difference at which squares become lines. Default 2, the paper's for pictures. */
   readonly beta?: number
+  /**
+   * Standardisation of the target. Default `none`, as the paper has it; `position` where the teacher comes to say the same of all pictures,
+   * as it does in short runs on few.
+   */
+  readonly targetNorm?: TargetNorm
   /** Default: a momentum of 0.999, without masks and dropout. */
   readonly teacher?: TeacherOptions
 }
@@ -42,7 +48,8 @@ export interface Data2VecOptions {
  */
 export function data2vec(options: Data2VecOptions): Objective {
   checkOptions('data2vec', options, data2vecTypes)
-  const { grid, layers, ratio = 0.6, beta = 2, teacher = { momentum: 0.999, mode: 'inference' } } = options
+  const { grid, layers, ratio = 0.6, beta = 2, targetNorm = 'none' } = options
+  const { teacher = { momentum: 0.999, mode: 'inference' } } = options
   const patches = grid[0] * grid[1]
   return {
     name: 'data2vec',
@@ -65,7 +72,7 @@ export function data2vec(options: Data2VecOptions): Objective {
         ),
       )
       const hidden = scope.teacher(() => scope.network({ pixel_values: pixels, mask: none }, layers))
-      const target = data2vecTarget(hidden)
+      const target = data2vecTarget(hidden, { targetNorm })
       return { loss: data2vecLoss(prediction!, target, mask, { beta }) }
     },
   }
