@@ -65,13 +65,20 @@ export const mae: TrainingRecipe = {
 export const data2vec: TrainingRecipe = {
   ...shared,
   name: 'data2vec',
+  defaults: { ...shared.defaults, lr: 2e-3 },
   summary:
     'data2vec: a small vision transformer predicts, behind masked patches, what its moving average sees',
   prepare: ({ lr, seed, model, size = 64 }) => {
     checkModel('data2vec', model)
     return {
       network: maskedVitNetwork({ ...tiny(size), top_layers: 2 }, { ...half, seed }),
-      objective: data2vecObjective({ grid: [SIDE, SIDE], layers: ['hidden_state_2', 'hidden_state_3'] }),
+      // The paper's teacher looks back over 5,000 steps of 500,000; in some hundred or thousand steps it would stay what it began as.
+      objective: data2vecObjective({
+        grid: [SIDE, SIDE],
+        layers: ['hidden_state_2', 'hidden_state_3'],
+        targetNorm: 'position',
+        teacher: { momentum: 0.99, mode: 'inference' },
+      }),
       ...settings(lr),
       augment: cropsAndFlips(size),
     }
