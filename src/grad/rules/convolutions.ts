@@ -288,11 +288,26 @@ function grouped(x: Value, group: number, always = false): Value {
   return withSpaceFlat(x, group === 1 && !always ? [-1, channels] : [-1, group, channels / group])
 }
 
-/** `Σ dy · xᵀ` over the batch and space, in groups: [outputs, columns]. */
+/**
+ * `Σ dy · xᵀ` over the batch and space, in groups: [outputs, columns]. A product for each input and their sum, or, where that sum would be of
+ * larger matrices than the inputs are, one product with batch and space in one axis, for which both are copied.
+ */
 function product(dy: Value, x: Value, group: number): Value {
+  const [outputs, columns] = [dy, x].map((value) => Number(value.shape[1]) / group) as [number, number]
+  const space = count(dy.shape.slice(2).map(Number))
+  const [rows, others] = [grouped(dy, group), grouped(x, group)]
+  if (outputs * columns > space * (outputs + columns)) {
+    const merged = (value: Value, channels: number) =>
+      group === 1
+        ? op.reshape(op.transpose(value, [1, 0, 2]), [channels, -1])
+        : op.reshape(op.transpose(value, [1, 2, 0, 3]), [group, channels, -1])
+    const right = op.transpose(merged(others, columns), group === 1 ? [1, 0] : [0, 2, 1])
+    const whole = op.matMul(merged(rows, outputs), right)
+    return group === 1 ? whole : op.reshape(whole, [group * outputs, columns])
+  }
   const order = group === 1 ? [0, 2, 1] : [0, 1, 3, 2]
-  const sum = op.reduceSum(op.matMul(grouped(dy, group), op.transpose(grouped(x, group), order)), [0])
-  return group === 1 ? sum : op.reshape(sum, [Number(dy.shape[1]), Number(x.shape[1]) / group])
+  const sum = op.reduceSum(op.matMul(rows, op.transpose(others, order)), [0])
+  return group === 1 ? sum : op.reshape(sum, [group * outputs, columns])
 }
 
 /** A convolution with batch and channels exchanged: the gradient is the kernel, strides and dilations change places. */
