@@ -104,6 +104,14 @@ export function withSpaceFlat(x: Value, front: readonly number[]): Value {
   return op.reshape(x, [...front, count(x.shape.slice(2).map(Number))])
 }
 
+/** Places inside a window, the last axis fastest. */
+export function places(kernel: readonly number[]): readonly (readonly number[])[] {
+  return kernel.reduce<readonly (readonly number[])[]>(
+    (before, size) => before.flatMap((place) => Array.from({ length: size }, (_, i) => [...place, i])),
+    [[]],
+  )
+}
+
 /** Product of sizes. */
 export function count(sizes: readonly number[]): number {
   return sizes.reduce((product, size) => product * size, 1)

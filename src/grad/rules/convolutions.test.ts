@@ -67,6 +67,22 @@ describe('Gradients of convolutions', () => {
     )
   })
 
+  it('agree with finite differences for few pixels and many channels', async () => {
+    const small = attributes.filter(({ kernel, size }) => kernel.length < 3 && size.length < 3)
+    await fc.assert(
+      fc.asyncProperty(small, async ({ dilations, strides, pads, kernel, channels }) => {
+        const size = kernel.map((length, i) => (length - 1) * dilations[i]! + 1 + (i % 2))
+        const pixels = size.reduce((product, one) => product * one, 1)
+        await checkGradients(
+          ([x, w]) => op.conv(x!, w!, undefined, { dilations, strides, pads }),
+          [numbers([3, channels, ...size]), numbers([4 * pixels + 1, channels, ...kernel], 1)],
+          linear,
+        )
+      }),
+      { numRuns: 30, seed: 10 },
+    )
+  })
+
   it('agree for what networks are made of', async () => {
     for (const [x, w, options] of [
       [[2, 4, 9, 8], [3, 4, 7, 5], { pads: [6, 1, 3, 4] }],

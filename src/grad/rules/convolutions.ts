@@ -5,6 +5,7 @@ import {
   count,
   floats,
   isSpatialKnown,
+  places,
   transposedWindowsOf,
   type Windows,
   windowsOf,
@@ -76,6 +77,7 @@ function byInput(dy: Value, convolution: Convolution, rows?: Value): Value {
   const [outputs, inputs] = [Number(weight.shape[0]), Number(weight.shape[1]) * group]
   const known = isSpatialKnown(x) && isSpatialKnown(dy)
   const [before, after] = known ? [x, dy].map((value) => count(value.shape.slice(2).map(Number))) : [1, 1]
+  if (isSmall(convolution)) return collectedAtOnce(dy, convolution)
   if (canTurn && (outputs / group) * before! <= 2 * (inputs / group) * after!) return turned(dy, convolution)
   return rows && canTurn ? collected(rows, convolution) : transposed(dy, convolution)
 }
@@ -154,13 +156,15 @@ const MANY_DENSE = 25
  */
 function wayByWeight(
   dy: Value,
-  { x, weight, windows, group }: Convolution,
-): 'place' | 'rows' | 'patches' | 'exchange' {
+  convolution: Convolution,
+): 'place' | 'small' | 'rows' | 'patches' | 'exchange' {
+  const { x, weight, windows, group } = convolution
   const { kernel, strides, extent, begin, end } = windows
   if (!isSpatialKnown(x) || !isSpatialKnown(dy)) return 'exchange'
   const taps = count(kernel)
   const [outputs, channels] = weight.shape.map(Number) as [number, number]
   if (taps === 1 && (group === 1 || channels >= 8)) return 'place'
+  if (isSmall(convolution)) return 'small'
   const rows = kernel[0]!
   const isDense = strides.every((stride) => stride === 1)
   const meets = begin[0]! < extent[0]! && end[0]! < extent[0]!
@@ -177,6 +181,7 @@ function byWeight(
   rows?: Value,
 ): Value {
   if (way === 'place') return byPlace(dy, convolution)
+  if (way === 'small') return byTable(dy, convolution)
   if (way === 'rows') return byRows(rows ?? shiftedRows(dy, convolution), convolution)
   if (way === 'patches') return byPatches(dy, convolution)
   return byExchange(dy, convolution)
@@ -193,6 +198,55 @@ function byPlace(dy: Value, { x, weight, windows, group }: Convolution): Value {
   const starts = axes.map(() => 0)
   const seen = isWhole ? padded : op.slice(padded, starts, ends, { axes, ...steps })
   return op.reshape(product(dy, seen, group), weight.shape.map(Number))
+}
+
+/** Pixels up to which a table of all of them is less work than windows that move over them. */
+const FEW_PIXELS = 64
+
+/** True for pictures of few pixels against many channels: there convolutions and copies take most of their time to begin. */
+function isSmall({ x, weight, windows, group }: Convolution): boolean {
+  if (group > 1 || !isSpatialKnown(x) || count(windows.kernel) === 1) return false
+  const pixels = count(x.shape.slice(2).map(Number))
+  return pixels <= FEW_PIXELS && 4 * pixels <= Number(weight.shape[0])
+}
+
+/** Ones where a window sees a pixel: [pixels of x, places of the window × pixels of dy]. */
+function sight(dy: Value, { x, windows }: Convolution): Value {
+  const { kernel, strides, dilations, begin } = windows
+  const [from, to] = [x, dy].map((value) => value.shape.slice(2).map(Number)) as [number[], number[]]
+  const columns = count(kernel) * count(to)
+  const table = new Float32Array(count(from) * columns)
+  for (const [k, place] of places(kernel).entries()) {
+    for (const [o, at] of places(to).entries()) {
+      const seen = at.map((one, i) => one * strides[i]! + place[i]! * dilations[i]! - begin[i]!)
+      if (seen.some((one, i) => one < 0 || one >= from[i]!)) continue
+      const pixel = seen.reduce((before, one, i) => before * from[i]! + one, 0)
+      table[pixel * columns + k * count(to) + o] = 1
+    }
+  }
+  return floats(x, [count(from), columns], table)
+}
+
+/** One product with what the windows see, which is a product of the pixels with a table. */
+function byTable(dy: Value, convolution: Convolution): Value {
+  const { x, weight } = convolution
+  const shape = weight.shape.map(Number)
+  const seen = op.matMul(withSpaceFlat(x, [-1, shape[1]!]), sight(dy, convolution))
+  const patches = op.reshape(seen, [-1, count(shape.slice(1)), ...dy.shape.slice(2).map(Number)])
+  return op.reshape(product(dy, patches, 1), shape)
+}
+
+/** The gradient by the input as one product with the weight over the batch, summed by the table of {@link byTable}. */
+function collectedAtOnce(dy: Value, convolution: Convolution): Value {
+  const { x, weight, windows } = convolution
+  const [outputs = 0, channels = 0] = weight.shape.map(Number)
+  const [taps, space] = [count(windows.kernel), count(dy.shape.slice(2).map(Number))]
+  const flat = op.reshape(op.transpose(withSpaceFlat(dy, [-1, outputs]), [0, 2, 1]), [-1, outputs])
+  const each = op.matMul(flat, op.reshape(weight, [outputs, channels * taps]))
+  const columns = op.transpose(op.reshape(each, [-1, space, channels, taps]), [0, 2, 3, 1])
+  const table = op.transpose(sight(dy, convolution), [1, 0])
+  const sums = op.matMul(op.reshape(columns, [-1, channels, taps * space]), table)
+  return op.reshape(sums, [-1, channels, ...x.shape.slice(2).map(Number)])
 }
 
 /** One product with all that the windows see. */
