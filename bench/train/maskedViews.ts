@@ -22,12 +22,14 @@ export interface MaskedNetwork {
   readonly layers: readonly string[]
 }
 
-/** Shares of pictures that are found among all of them, from a view of each in which the mask stands for 60 % of its patches. */
+/** What is known of pictures from a view of each in which the mask stands for 60 % of its patches: shares of them that are found among all. */
 export interface FoundWholes {
   /** By the mean of the patches' tokens: of the encoder alone. */
   readonly byMean: number
   /** By what is predicted behind masked patches, beside what the whole pictures give there. */
   readonly byPrediction: number
+  /** Correlation of both, over all masked patches and their features. */
+  readonly correlation: number
 }
 
 /**
@@ -64,9 +66,11 @@ export async function wholesFromParts(
   }
   await session.dispose()
   const [single, everywhere] = [1, grid[0] * grid[1]].map((n) => masks.map(() => new Uint8Array(n).fill(1)))
+  const predicted = centred(predictions!, masks)
   return {
     byMean: found(centred(parts!, single!), centred(wholes!, single!), single!),
-    byPrediction: found(centred(predictions!, masks), centred(targets!, everywhere!), masks),
+    byPrediction: found(predicted, centred(targets!, everywhere!), masks),
+    correlation: correlation(predicted, centred(targets!, masks), masks),
   }
 }
 
@@ -147,6 +151,26 @@ function centred(rows: readonly Float32Array[], marks: readonly Uint8Array[]): F
     return marked.reduce((sum, row) => sum + row[i]!, 0) / Math.max(1, marked.length)
   })
   return rows.map((row) => row.map((x, i) => x - means[i]!))
+}
+
+/** Of numbers that are less their means already, in the marked places. */
+function correlation(
+  some: readonly Float32Array[],
+  others: readonly Float32Array[],
+  marks: readonly Uint8Array[],
+): number {
+  const width = some[0]!.length / marks[0]!.length
+  let [product, squares, otherSquares] = [0, 0, 0]
+  for (const [row, mark] of marks.entries()) {
+    for (let i = 0; i < some[row]!.length; i++) {
+      if (mark[Math.floor(i / width)] === 0) continue
+      const [a, b] = [some[row]![i]!, others[row]![i]!]
+      product += a * b
+      squares += a * a
+      otherSquares += b * b
+    }
+  }
+  return product / Math.sqrt(squares * otherSquares)
 }
 
 /** Share of queries whose nearest, by the cosine over the marked places, is of the same picture. */
