@@ -22,7 +22,7 @@ export interface MaskedNetwork {
   readonly layers: readonly string[]
 }
 
-/** What is known of pictures from a view of each in which the mask stands for 60 % of its patches: shares of them that are found among all. */
+/** Knowledge of pictures from a view of each in which the mask stands for 60 % of its patches: shares of them that are found among all. */
 export interface FoundWholes {
   /** By the mean of the patches' tokens: of the encoder alone. */
   readonly byMean: number
