@@ -83,6 +83,32 @@ describe('Gradients of convolutions', () => {
     )
   })
 
+  it.each([
+    ['rows', [8, 8, 3, 3]],
+    ['patches', [9, 4, 3, 3]],
+  ] as const)('of pictures whose copies (%s) are made in parts are the sums of the parts', async (_, shape) => {
+    const [batch, side] = [5, 640]
+    const x = input([batch, shape[1], side, side])
+    const w = input(shape, 1)
+    const gradient = async (first: number, rows: number) => {
+      const b = new Builder()
+      const size = x.data.length / batch
+      const data = x.data.slice(first * size, (first + rows) * size)
+      const given = { ...x, shape: [rows, ...x.shape.slice(1)], data }
+      const y = op.conv(b.input('x', 'float32', given.shape), b.input('w', 'float32', w.shape), undefined, {
+        pads: [1, 1, 1, 1],
+      })
+      b.output('loss', op.reduceMean(op.mul(y, y)))
+      const graph = grad(b.build(), { of: 'loss', by: ['w'] })
+      return (await evaluate(graph, { x: given, w }))['w.grad']!.data as Float32Array
+    }
+    const whole = await gradient(0, batch)
+    const each = await Promise.all(Array.from({ length: batch }, (_, i) => gradient(i, 1)))
+    const scale = Math.max(...whole.map(Math.abs))
+    for (const [i, value] of whole.entries())
+      expect(Math.abs(value - each.reduce((sum, one) => sum + one[i]!, 0) / batch)).toBeLessThan(1e-4 * scale)
+  })
+
   it('agree for what networks are made of', async () => {
     for (const [x, w, options] of [
       [[2, 4, 9, 8], [3, 4, 7, 5], { pads: [6, 1, 3, 4] }],

@@ -21,7 +21,8 @@ export const convolutionRules = {
     const group = call.int('group', 1)
     const convolution = { x, weight, windows: windowsOf(call, kernel, x), group }
     const way = wayByWeight(dy, convolution)
-    const rows = call.wants(1) && way === 'rows' ? shiftedRows(dy, convolution) : undefined
+    const sharesRows = call.wants(1) && way === 'rows' && partsOf(dy, convolution, way) === 1
+    const rows = sharesRows ? shiftedRows(dy, convolution) : undefined
     return [
       call.wants(0) ? byInput(dy, convolution, rows) : undefined,
       call.wants(1) ? byWeight(dy, convolution, way, rows) : undefined,
@@ -182,9 +183,42 @@ function byWeight(
 ): Value {
   if (way === 'place') return byPlace(dy, convolution)
   if (way === 'small') return byTable(dy, convolution)
+  const parts = partsOf(dy, convolution, way)
+  if (parts > 1) return inParts(dy, convolution, parts, way)
   if (way === 'rows') return byRows(rows ?? shiftedRows(dy, convolution), convolution)
   if (way === 'patches') return byPatches(dy, convolution)
   return byExchange(dy, convolution)
+}
+
+/** Bytes of copies that are there at once, as far as the size of the batch is known. */
+const MOST_BYTES = 2 ** 28
+
+/** Parts of the batch to work through, so that copies of large pictures do not fill the memory. */
+function partsOf(dy: Value, { x, weight, windows }: Convolution, way: string): number {
+  const [batch] = x.shape
+  if ((way !== 'rows' && way !== 'patches') || typeof batch !== 'number') return 1
+  const [first = 1, ...rest] = windows.kernel
+  const floatsOf = (value: Value) => count(value.shape.slice(1).map(Number))
+  const copies =
+    way === 'rows'
+      ? floatsOf(x) * count(rest) + floatsOf(dy) * first
+      : (floatsOf(dy) / Number(weight.shape[0])) * Number(x.shape[1]) * count(windows.kernel)
+  return Math.min(batch, Math.ceil((4 * batch * copies) / MOST_BYTES))
+}
+
+function inParts(
+  dy: Value,
+  convolution: Convolution,
+  parts: number,
+  way: ReturnType<typeof wayByWeight>,
+): Value {
+  const batch = Number(convolution.x.shape[0])
+  const sums = Array.from({ length: parts }, (_, i) => {
+    const [from, to] = [i, i + 1].map((part) => Math.round((part * batch) / parts)) as [number, number]
+    const part = (value: Value) => op.slice(value, [from], [to], { axes: [0] })
+    return byWeight(part(dy), { ...convolution, x: part(convolution.x) }, way)
+  })
+  return sums.reduce((sum, one) => op.add(sum, one))
 }
 
 /** A product of matrices for the one place of the window. */
