@@ -244,42 +244,47 @@ function isSmall({ x, weight, windows, group }: Convolution): boolean {
   return pixels <= FEW_PIXELS && 4 * pixels <= Number(weight.shape[0])
 }
 
-/** Ones where a window sees a pixel: [pixels of x, places of the window × pixels of dy]. */
+/** Ones where a window sees a pixel: [places of the window × pixels of dy, pixels of x]. */
 function sight(dy: Value, { x, windows }: Convolution): Value {
   const { kernel, strides, dilations, begin } = windows
   const [from, to] = [x, dy].map((value) => value.shape.slice(2).map(Number)) as [number[], number[]]
-  const columns = count(kernel) * count(to)
-  const table = new Float32Array(count(from) * columns)
+  const [rows, pixels] = [count(kernel) * count(to), count(from)]
+  const table = new Float32Array(rows * pixels)
   for (const [k, place] of places(kernel).entries()) {
     for (const [o, at] of places(to).entries()) {
       const seen = at.map((one, i) => one * strides[i]! + place[i]! * dilations[i]! - begin[i]!)
       if (seen.some((one, i) => one < 0 || one >= from[i]!)) continue
       const pixel = seen.reduce((before, one, i) => before * from[i]! + one, 0)
-      table[pixel * columns + k * count(to) + o] = 1
+      table[(k * count(to) + o) * pixels + pixel] = 1
     }
   }
-  return floats(x, [count(from), columns], table)
+  return floats(x, [rows, pixels], table)
 }
 
-/** One product with what the windows see, which is a product of the pixels with a table. */
+/** The batch as the last axis: [channels, space, batch]. */
+function batchLast(x: Value): Value {
+  return op.transpose(withSpaceFlat(x, [-1, Number(x.shape[1])]), [1, 2, 0])
+}
+
+/** One product over the batch with what the windows see, which is a product of a table with the pixels. */
 function byTable(dy: Value, convolution: Convolution): Value {
   const { x, weight } = convolution
   const shape = weight.shape.map(Number)
-  const seen = op.matMul(withSpaceFlat(x, [-1, shape[1]!]), sight(dy, convolution))
-  const patches = op.reshape(seen, [-1, count(shape.slice(1)), ...dy.shape.slice(2).map(Number)])
-  return op.reshape(product(dy, patches, 1), shape)
+  const seen = op.reshape(op.matMul(sight(dy, convolution), batchLast(x)), [count(shape.slice(1)), -1])
+  const rows = op.reshape(batchLast(dy), [shape[0]!, -1])
+  return op.reshape(op.matMul(rows, op.transpose(seen, [1, 0])), shape)
 }
 
 /** The gradient by the input as one product with the weight over the batch, summed by the table of {@link byTable}. */
 function collectedAtOnce(dy: Value, convolution: Convolution): Value {
   const { x, weight, windows } = convolution
   const [outputs = 0, channels = 0] = weight.shape.map(Number)
-  const [taps, space] = [count(windows.kernel), count(dy.shape.slice(2).map(Number))]
-  const flat = op.reshape(op.transpose(withSpaceFlat(dy, [-1, outputs]), [0, 2, 1]), [-1, outputs])
-  const each = op.matMul(flat, op.reshape(weight, [outputs, channels * taps]))
-  const columns = op.transpose(op.reshape(each, [-1, space, channels, taps]), [0, 2, 3, 1])
-  const table = op.transpose(sight(dy, convolution), [1, 0])
-  const sums = op.matMul(op.reshape(columns, [-1, channels, taps * space]), table)
+  const taps = count(windows.kernel)
+  const space = count(dy.shape.slice(2).map(Number))
+  const rows = op.reshape(batchLast(dy), [outputs, -1])
+  const columns = op.transpose(op.reshape(weight, [outputs, channels * taps]), [1, 0])
+  const each = op.reshape(op.matMul(columns, rows), [channels, taps * space, -1])
+  const sums = op.transpose(op.matMul(op.transpose(sight(dy, convolution), [1, 0]), each), [2, 0, 1])
   return op.reshape(sums, [-1, channels, ...x.shape.slice(2).map(Number)])
 }
 
