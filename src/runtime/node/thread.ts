@@ -127,7 +127,12 @@ let bundle: string | undefined
 /** The thread's entry from source as one file of JavaScript, as Node 20 reads no TypeScript. A loader would take longer than all else that a thread begins with. */
 function bundled(entry: string): string {
   const require = createRequire(import.meta.url)
+  // In a process of its own: the thread that esbuild would start instead stays.
+  const before = process.env['ESBUILD_WORKER_THREADS']
+  process.env['ESBUILD_WORKER_THREADS'] = '0'
   const { buildSync } = require('esbuild') as typeof import('esbuild')
+  if (before === undefined) delete process.env['ESBUILD_WORKER_THREADS']
+  else process.env['ESBUILD_WORKER_THREADS'] = before
   const { outputFiles } = buildSync({
     entryPoints: [entry],
     bundle: true,
