@@ -84,7 +84,6 @@ function byInput(dy: Value, convolution: Convolution, rows?: Value): Value {
 }
 
 function turned(dy: Value, { weight, windows, group }: Convolution): Value {
-  const { dilations, begin, end } = turnedOver(windows)
   const [outputs = 0, inputs = 0, ...kernel] = weight.shape.map(Number)
   const axes = kernel.map((_, i) => i + 2)
   const exchanged =
@@ -99,7 +98,7 @@ function turned(dy: Value, { weight, windows, group }: Convolution): Value {
           ]),
           [group * inputs, outputs / group, ...kernel],
         )
-  return op.conv(dy, reversed(exchanged, kernel), undefined, { dilations, pads: [...begin, ...end], group })
+  return convolve(dy, reversed(exchanged, kernel), turnedOver(windows), group)
 }
 
 function reversed(weight: Value, kernel: readonly number[]): Value {
@@ -313,7 +312,8 @@ function shiftedRows(dy: Value, { windows }: Convolution): Value {
 
 /** The gradient by the input of its rows: a product with the weight, whose columns are then put in their places and summed. */
 function collected(rows: Value, { x, weight, windows, group }: Convolution): Value {
-  const { kernel, dilations, begin, end } = turnedOver(behindRows(windows))
+  const meeting = turnedOver(behindRows(windows))
+  const { kernel } = meeting
   const [outputs, channels] = [Number(weight.shape[0]) / group, Number(weight.shape[1])]
   const [first = 1, taps] = [windows.kernel[0], count(kernel)]
   const parts = op.transpose(op.reshape(weight, [group, outputs, channels, first, taps]), [0, 2, 4, 1, 3])
@@ -324,11 +324,8 @@ function collected(rows: Value, { x, weight, windows, group }: Convolution): Val
   const spread = op.reshape(each, [-1, group * channels * taps, ...rows.shape.slice(2).map(Number)])
   if (taps === 1) return spread
   const shape = [group * channels, taps, ...kernel]
-  return op.conv(spread, floats(x, shape, onesAtPlaces(group * channels, taps, true)), undefined, {
-    dilations,
-    pads: [...begin, ...end],
-    group: group * channels,
-  })
+  const ones = floats(x, shape, onesAtPlaces(group * channels, taps, true))
+  return convolve(spread, ones, meeting, group * channels)
 }
 
 /** Windows along some axes, with stride 1. */
@@ -359,12 +356,12 @@ function turnedOver(windows: Windows): Windows {
  * at that place copies faster than slices do, and on all threads.
  */
 function seen(x: Value, windows: Windows, fromLast = false): Value {
-  const { kernel, strides, dilations, begin, end } = windows
+  const { kernel, strides, begin, end } = windows
   const [channels, taps] = [Number(x.shape[1]), count(kernel)]
   if (taps === 1 && strides.every((stride) => stride === 1) && [...begin, ...end].every((pad) => pad === 0))
     return x
   const ones = floats(x, [channels * taps, 1, ...kernel], onesAtPlaces(channels, taps, fromLast))
-  return op.conv(x, ones, undefined, { strides, dilations, pads: [...begin, ...end], group: channels })
+  return convolve(x, ones, windows, channels)
 }
 
 /** For each channel and each place of a window a window with a one at that place, the first or else the last place first. */
