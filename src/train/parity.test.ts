@@ -190,8 +190,8 @@ const BOUNDS: Bounds = { loss: 3e-5, change: 1e-3 }
  * precision too.
  */
 const CHAOTIC: Bounds = { loss: 1e-3, change: 1e-2 }
-/** BYOL's nineteenth step is beside a kink: weights that begin 1e-7 elsewhere come out on the other side of it, 1.2e-3 away. */
-const KINKED: Bounds = { loss: 3e-3, change: 1e-2 }
+/** One step of BYOL's is beside a kink: weights that begin 1e-7 elsewhere come out on the other side of it, 1.2e-3 away; the next step is near again. */
+const KINK = { name: 'byol', step: 19, loss: 3e-3 }
 /** Steps in which errors have not grown yet. */
 const EARLY = 5
 
@@ -200,11 +200,12 @@ it.each(references.map((one) => [one.name, one] as const))('trains %s as PyTorch
   tensors,
 }) => {
   const { losses, start, end } = await runSteps(cases[name]!(), wanted.length)
-  const bounds = name === 'byol' ? KINKED : /resnet|simclr/.test(name) ? CHAOTIC : BOUNDS
+  const bounds = /resnet|simclr|byol/.test(name) ? CHAOTIC : BOUNDS
   for (const [i, loss] of losses.entries()) {
     // BYOL's loss begins near 0.
     const error = Math.abs(loss - wanted[i]!) / Math.max(0.1, Math.abs(wanted[i]!))
-    expect(error, `loss of step ${i + 1}`).toBeLessThan(i < EARLY ? BOUNDS.loss : bounds.loss)
+    const late = name === KINK.name && i + 1 === KINK.step ? KINK.loss : bounds.loss
+    expect(error, `loss of step ${i + 1}`).toBeLessThan(i < EARLY ? BOUNDS.loss : late)
   }
   for (const [tensor, [change, ...first]] of Object.entries(tensors)) {
     expect(Object.keys(end)).toContain(tensor)
