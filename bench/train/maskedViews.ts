@@ -46,7 +46,8 @@ export async function wholesFromParts(
   const session = await compile(tap(await weighted(from), representation), { workers: 0 })
   const decoder = pictureDecoder({ size: image!.size })
   const data = await readDataset(pictures.map((one) => ({ image: one })))
-  const [parts, wholes, predictions, targets]: Float32Array[][] = [[], [], [], []]
+  const [parts, wholes, predictions]: Float32Array[][] = [[], [], []]
+  const hidden = layers.map((): Tokens[] => [])
   const masks: Uint8Array[] = []
   for (let first = 0; first < pictures.length; first += AT_ONCE) {
     const places = Array.from({ length: Math.min(AT_ONCE, pictures.length - first) }, (_, i) => first + i)
@@ -59,18 +60,19 @@ export async function wholesFromParts(
     parts!.push(...rowsOf(part[representation]!).map(meanToken))
     wholes!.push(...rowsOf(whole[representation]!).map(meanToken))
     predictions!.push(...rowsOf(part.prediction!).map(({ data }) => data))
-    const standardised = layers.map((layer) => rowsOf(whole[layer]!).map(layerNormed))
-    targets!.push(...places.map((_, i) => meanOf(standardised.map((rows) => rows[i]!))))
+    for (const [i, layer] of layers.entries()) hidden[i]!.push(...rowsOf(whole[layer]!))
     const patches = grid[0] * grid[1]
     masks.push(...places.map((_, i) => (mask.data as Uint8Array).subarray(i * patches, (i + 1) * patches)))
   }
   await session.dispose()
+  const standardised = hidden.map(batchNormed)
+  const targets = pictures.map((_, i) => meanOf(standardised.map((rows) => rows[i]!)))
   const [single, everywhere] = [1, grid[0] * grid[1]].map((n) => masks.map(() => new Uint8Array(n).fill(1)))
   const predicted = centred(predictions!, masks)
   return {
     byMean: found(centred(parts!, single!), centred(wholes!, single!), single!),
-    byPrediction: found(predicted, centred(targets!, everywhere!), masks),
-    correlation: correlation(predicted, centred(targets!, masks), masks),
+    byPrediction: found(predicted, centred(targets, everywhere!), masks),
+    correlation: correlation(predicted, centred(targets, masks), masks),
   }
 }
 
@@ -126,18 +128,19 @@ function meanToken({ data, width }: Tokens): Float32Array {
   return sum.map((x) => (x * width) / data.length)
 }
 
-function layerNormed({ data, width }: Tokens): Float32Array {
-  const out = new Float32Array(data.length)
-  for (let at = 0; at < data.length; at += width) {
-    const token = data.subarray(at, at + width)
-    const mean = token.reduce((sum, x) => sum + x, 0) / width
-    const variance = token.reduce((sum, x) => sum + (x - mean) ** 2, 0) / width
-    out.set(
-      token.map((x) => (x - mean) / Math.sqrt(variance + 1e-5)),
-      at,
-    )
-  }
-  return out
+/** Each feature standardised over all tokens of all pictures, as the recipe has its targets. */
+function batchNormed(rows: readonly Tokens[]): Float32Array[] {
+  const { width } = rows[0]!
+  const count = rows.reduce((sum, { data }) => sum + data.length / width, 0)
+  const [sums, squares] = [new Float64Array(width), new Float64Array(width)]
+  for (const { data } of rows) for (const [i, x] of data.entries()) sums[i % width]! += x
+  for (const { data } of rows)
+    for (const [i, x] of data.entries()) squares[i % width]! += (x - sums[i % width]! / count) ** 2
+  return rows.map(({ data }) =>
+    data.map(
+      (x, i) => (x - sums[i % width]! / count) / Math.sqrt(squares[i % width]! / count + 1e-5),
+    ),
+  )
 }
 
 const meanOf = (rows: readonly Float32Array[]): Float32Array =>

@@ -13,6 +13,7 @@ import { patchGrid } from '../vit/visionConfig.ts'
 import { VIT_DEFAULTS } from '../vit/vit.ts'
 import { type BlockConfig, vitBlocks } from '../vit/vitBlocks.ts'
 import { normOf, patchEmbed, prependTokens } from '../vit/vitLayers.ts'
+import { drawnAsMae } from './drawing.ts'
 import { gatherTokens } from './patches.ts'
 
 export interface MaeConfig {
@@ -76,7 +77,7 @@ export const buildMae: BuildModel<Partial<MaeConfig>> = (given, checkpoint, opti
   const patches = grid[0] * grid[1]
   const builder = new Builder({ name: 'mae' })
   const parameters = parametersFrom(builder, checkpoint, options)
-  const drawn = { ...parameters, weight: drawnAsMae(parameters) }
+  const drawn = drawnAsMae(parameters)
   const pixels = builder.input('pixel_values', 'float32', ['batch', config.in_chans, ...size])
   const keep = builder.input('ids_keep', 'int64', ['batch', 'kept'])
   const restore = builder.input('ids_restore', 'int64', ['batch', patches])
@@ -101,17 +102,6 @@ function filled(size: readonly [number, number], patch: number): Grid {
     `Patches of ${patch} × ${patch} do not fill a picture of ${size.join(' × ')}.`,
     { input: 'img_size', hint: `Choose multiples of ${patch}.` },
   )
-}
-
-/** Linear maps are drawn by Glorot's uniform distribution, and so is the projection of the patches, as a linear map. */
-function drawnAsMae(parameters: Parameters): Parameters['weight'] {
-  return (name, shape, init) => {
-    const matrix = shape.length === 2 || name === 'patch_embed.proj.weight'
-    if (!matrix) return parameters.weight(name, shape, init)
-    const inputs = shape.slice(1).reduce((product, size) => product * size, 1)
-    const bound = Math.sqrt(6 / (inputs + shape[0]!))
-    return parameters.weight(name, shape, { kind: 'uniform', a: -bound, b: bound })
-  }
 }
 
 const TOKEN: Initialization = { kind: 'normal', std: 0.02 }

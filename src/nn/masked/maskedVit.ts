@@ -9,8 +9,10 @@ import { linear } from '../layers/layers.ts'
 import { built, parametersFrom } from '../layers/parameters.ts'
 import type { BuildModel } from '../model.ts'
 import type { Parameters } from '../types.ts'
-import { behind, type VitSettings, vitConfig, vitTrunk } from '../vit/vit.ts'
+import { patchGrid } from '../vit/visionConfig.ts'
+import { behind, strideOf, type VitConfig, type VitSettings, vitConfig, vitTrunk } from '../vit/vit.ts'
 import { VIT_INIT } from '../vit/vitLayers.ts'
+import { drawnAsMae } from './drawing.ts'
 
 export type MaskedVitConfig = VitSettings & {
   /** Blocks, counted from the last, whose hidden states are outputs: what a teacher's targets are averaged of. Default 0. */
@@ -38,7 +40,8 @@ export type MaskedVitConfig = VitSettings & {
  * without class token and registers). What a block's MLP gives before it is added, which data2vec can average as well, is the layer
  * `blocks.<i>.mlp` for `tap`.
  *
- * All other parameters are those of timm's vision transformer, which opens them.
+ * All other parameters are those of timm's vision transformer, which opens them. They begin as MAE's: linear maps by Glorot's uniform
+ * distribution, positions as sines and cosines (where features come in fours), which are trained here.
  *
  * @param config what differs from timm's defaults
  * @throws PipiloError `OPTION_INVALID`, `PARAMETER_MISSING`, `SHAPE_MISMATCH`
@@ -58,7 +61,7 @@ export const buildMaskedVit: BuildModel<MaskedVitConfig> = (given, checkpoint, o
     ignore: [/^head\./, ...(prediction_head === 'none' ? [/^regression_head\./] : [])],
   })
   const pixels = builder.input('pixel_values', 'float32', ['batch', config.in_chans, ...size])
-  const trunk = vitTrunk(parameters, config, pixels, {
+  const trunk = vitTrunk(withSines(drawnAsMae(parameters), config), config, pixels, {
     mode,
     checkpoint,
     stored: checkpoint?.get('pos_embed')?.shape[1],
@@ -78,6 +81,22 @@ export const buildMaskedVit: BuildModel<MaskedVitConfig> = (given, checkpoint, o
     ...(classToken ? { classToken: classToken.name } : {}),
     patchTokens: patchTokens.name,
     patchEmbeddings: entering.name,
+  }
+}
+
+/** Positions that begin as random numbers are learned only after some hundred steps, in which all masked patches look alike. */
+function withSines<P extends Parameters>(parameters: P, config: VitConfig): P {
+  const [rows, columns] = patchGrid(config.img_size, strideOf(config))
+  return {
+    ...parameters,
+    weight: (name, shape, init) =>
+      name === 'pos_embed' && config.embed_dim % 4 === 0
+        ? parameters.weight(name, shape, {
+            kind: 'sinusoidal_2d',
+            columns,
+            prefix: shape[1]! - rows * columns,
+          })
+        : parameters.weight(name, shape, init),
   }
 }
 

@@ -301,7 +301,7 @@ export function classesOf(checkpoint: Checkpoint | undefined, otherwise: number,
 }
 
 /** Pixels of the picture that a side of a patch has. */
-function strideOf({ patch_size, backbone }: VitConfig): number {
+export function strideOf({ patch_size, backbone }: VitConfig): number {
   return patch_size * (backbone ? backboneStride(backbone) : 1)
 }
 

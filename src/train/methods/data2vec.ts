@@ -1,7 +1,7 @@
 /** data2vec: a network with masked patches predicts what its moving average makes of the whole picture (https://arxiv.org/abs/2202.03555). */
 import { checkOptions, is, type OptionTable } from '../../base/index.ts'
 import { tensor } from '../../tensor/index.ts'
-import { blockMask } from '../augmentations/index.ts'
+import { blockMask, type MaskCounters, patchMask } from '../augmentations/index.ts'
 import type { Objective, TeacherOptions } from '../objective.ts'
 import { data2vecLoss, data2vecTarget, NORMS, type TargetNorm } from '../objectives/data2vec.ts'
 import { teacherType } from './teacherType.ts'
@@ -10,8 +10,9 @@ const data2vecTypes: OptionTable<Data2VecOptions> = {
   grid: is.listOf(is.count(1), 2, 2),
   layers: is.listOf(is.name, 1),
   ratio: is.numeric(0, 1),
+  masks: is.oneOf(['blocks', 'random']),
   beta: is.numeric(0),
-  targetNorm: is.oneOf(NORMS),
+  layerNorm: is.oneOf(NORMS),
   teacher: teacherType,
 }
 
@@ -23,13 +24,15 @@ export interface Data2VecOptions {
   readonly layers: readonly string[]
   /** Part of the patches that is masked. Default 0.6. */
   readonly ratio?: number
+  /** Shape of what is masked: `blocks` of patches, as in the paper, or `random` single ones, which small networks learn from sooner. Default `blocks`. */
+  readonly masks?: 'blocks' | 'random'
   /** Difference at which squares become lines. Default 2, the paper's for pictures. */
   readonly beta?: number
   /**
-   * Standardisation of the target. Default `none`, as the paper has it; `position` where the teacher comes to say the same of all pictures,
-   * as it does in short runs on few.
+   * Standardisation of each layer before the mean. Default `layer`, as in the paper; `batch` where the teacher comes to say the same of all
+   * pictures, as it does in short runs on few.
    */
-  readonly targetNorm?: TargetNorm
+  readonly layerNorm?: TargetNorm
   /** Default: a momentum of 0.999, without masks and dropout. */
   readonly teacher?: TeacherOptions
 }
@@ -48,9 +51,13 @@ export interface Data2VecOptions {
  */
 export function data2vec(options: Data2VecOptions): Objective {
   checkOptions('data2vec', options, data2vecTypes)
-  const { grid, layers, ratio = 0.6, beta = 2, targetNorm = 'none' } = options
+  const { grid, layers, ratio = 0.6, masks = 'blocks', beta = 2, layerNorm = 'layer' } = options
   const { teacher = { momentum: 0.999, mode: 'inference' } } = options
   const patches = grid[0] * grid[1]
+  const draw = (counters: MaskCounters) =>
+    masks === 'blocks'
+      ? blockMask({ grid, ratio, ...counters })
+      : patchMask({ patches, ratio, ...counters }).mask
   return {
     name: 'data2vec',
     teacher,
@@ -61,7 +68,7 @@ export function data2vec(options: Data2VecOptions): Objective {
         'mask',
         'bool',
         [count, patches],
-        ({ seed, step }) => blockMask({ grid, ratio, seed, step, count }).data as Uint8Array,
+        ({ seed, step }) => draw({ seed, step, count }).data as Uint8Array,
       )
       const [prediction] = scope.network({ pixel_values: pixels, mask }, ['prediction'])
       const none = scope.builder.constant(
@@ -72,7 +79,7 @@ export function data2vec(options: Data2VecOptions): Objective {
         ),
       )
       const hidden = scope.teacher(() => scope.network({ pixel_values: pixels, mask: none }, layers))
-      const target = data2vecTarget(hidden, { targetNorm })
+      const target = data2vecTarget(hidden, { layerNorm, averageTopKLayers: hidden.length })
       return { loss: data2vecLoss(prediction!, target, mask, { beta }) }
     },
   }

@@ -14,15 +14,12 @@ import {
 import { smoothed, squares } from './regression.ts'
 import { standardize } from './standardize.ts'
 
-/**
- * Standardisation of a teacher's tokens: `layer` of each token over its features; of each feature `instance` over an input's tokens, `batch` over
- * those of all inputs, `position` over the inputs' tokens at the same place.
- */
-export type TargetNorm = 'layer' | 'instance' | 'batch' | 'position' | 'none'
+/** Standardisation of a teacher's tokens: of each token over its features, of each feature over an input's tokens, or over the batch's. */
+export type TargetNorm = 'layer' | 'instance' | 'batch' | 'none'
 
-const AXES = { layer: [2], instance: [1], batch: [0, 1], position: [0] } as const
+const AXES = { layer: [2], instance: [1], batch: [0, 1] } as const
 /** All of {@link TargetNorm}. */
-export const NORMS: readonly TargetNorm[] = ['layer', 'instance', 'batch', 'position', 'none']
+export const NORMS: readonly TargetNorm[] = ['layer', 'instance', 'batch', 'none']
 
 /** Options of {@link data2vecTarget}. */
 export interface Data2VecTargetOptions {
@@ -30,8 +27,8 @@ export interface Data2VecTargetOptions {
   readonly averageTopKLayers?: number
   /** Standardisation of each layer before the mean. Default `layer`, as the paper has it for text and pictures; `instance` for speech. */
   readonly layerNorm?: TargetNorm
-  /** Standardisation of the mean. Default `none`; with `position` a teacher that says the same of all inputs is no target. */
-  readonly targetNorm?: TargetNorm
+  /** Standardisation of the mean. Default `none`. */
+  readonly targetNorm?: Exclude<TargetNorm, 'batch'>
 }
 
 /**
@@ -43,8 +40,7 @@ export interface Data2VecTargetOptions {
  * ```
  *
  * @remarks
- * As fairseq's data2vec: `layerNorm` is one of its `…_norm_target_layer`, `targetNorm` one of its `…_norm_targets`, epsilon 1e-5; `position` is
- * our own.
+ * As fairseq's data2vec: `layerNorm` is one of its `…_norm_target_layer`, `targetNorm` one of its `…_norm_targets`, epsilon 1e-5.
  * From https://arxiv.org/abs/2202.03555, section 3.3.
  *
  * @param layers outputs of the teacher's blocks from first to last, [N, tokens, D] each
@@ -54,7 +50,11 @@ export interface Data2VecTargetOptions {
 export function data2vecTarget(layers: readonly Value[], options: Data2VecTargetOptions = {}): Value {
   const { averageTopKLayers = Math.min(8, layers.length), layerNorm = 'layer', targetNorm = 'none' } = options
   checkChoice('layerNorm', layerNorm, NORMS)
-  checkChoice('targetNorm', targetNorm, NORMS)
+  checkChoice(
+    'targetNorm',
+    targetNorm,
+    NORMS.filter((norm) => norm !== 'batch'),
+  )
   if (layers.length === 0) throw mismatch('layers', 'layers has none; one or more are needed.')
   if (
     !Number.isSafeInteger(averageTopKLayers) ||

@@ -71,13 +71,15 @@ export const data2vec: TrainingRecipe = {
   prepare: ({ lr, seed, model, size = 64 }) => {
     checkModel('data2vec', model)
     return {
-      network: maskedVitNetwork({ ...tiny(size), top_layers: 2 }, { ...half, seed }),
+      network: maskedVitNetwork({ ...tiny(size), top_layers: 4 }, { ...half, seed }),
       // The paper's teacher looks back over 5,000 steps of 500,000; in some hundred or thousand steps it would stay what it began as.
       objective: data2vecObjective({
         grid: [SIDE, SIDE],
-        layers: ['hidden_state_2', 'hidden_state_3'],
-        targetNorm: 'position',
-        teacher: { momentum: 0.99, mode: 'inference' },
+        layers: [0, 1, 2, 3].map((block) => `hidden_state_${block}`),
+        masks: 'random',
+        ratio: 0.5,
+        layerNorm: 'batch',
+        teacher: { momentum: 0.998, mode: 'inference' },
       }),
       ...settings(lr),
       augment: cropsAndFlips(size),

@@ -303,7 +303,6 @@ def data2vec_target(layers, k, layer_norm, target_norm):
         "layer": lambda x: F.layer_norm(x, x.shape[-1:]),
         "instance": lambda x: F.instance_norm(x.transpose(1, 2)).transpose(1, 2),
         "batch": lambda x: F.batch_norm(x.transpose(1, 2), None, None, training=True).transpose(1, 2),
-        "position": lambda x: F.batch_norm(x.flatten(1), None, None, training=True).view_as(x),
     }
     return norms[target_norm](sum(norms[layer_norm](x) for x in layers[-k:]) / k)
 
@@ -319,7 +318,6 @@ for k, layer_norm, target_norm, loss_options in (
     (2, "instance", "layer", {"beta": 2}),
     (1, "batch", "instance", {"beta": 0.5, "scale": 3}),
     (2, "none", "none", {"beta": 0}),
-    (2, "layer", "position", {"beta": 2}),
 ):
     case(
         "data2vec",
