@@ -137,9 +137,7 @@ function batchNormed(rows: readonly Tokens[]): Float32Array[] {
   for (const { data } of rows)
     for (const [i, x] of data.entries()) squares[i % width]! += (x - sums[i % width]! / count) ** 2
   return rows.map(({ data }) =>
-    data.map(
-      (x, i) => (x - sums[i % width]! / count) / Math.sqrt(squares[i % width]! / count + 1e-5),
-    ),
+    data.map((x, i) => (x - sums[i % width]! / count) / Math.sqrt(squares[i % width]! / count + 1e-5)),
   )
 }
 

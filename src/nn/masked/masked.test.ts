@@ -123,6 +123,28 @@ describe('a masked autoencoder', () => {
   })
 })
 
+describe('a vision transformer with masked patches', () => {
+  const sizes = { img_size: 32, patch_size: 8, embed_dim: 24, depth: 1, num_heads: 3 }
+
+  it('begins with MAE’s positions, which it trains, and Glorot’s weights', () => {
+    const { graph } = buildMaskedVit(sizes, undefined, { seed: 4, mode: 'training' })
+    const mae = buildMae(sizes, undefined, { seed: 4 }).graph
+    expect(graph.initializers.get('pos_embed')).toEqual(mae.initializers.get('pos_embed'))
+    const roles = new Map(parametersOf(graph).map(({ name, role }) => [name, role]))
+    expect(roles.get('pos_embed')).not.toBe('buffer')
+    for (const name of ['patch_embed.proj.weight', 'blocks.0.attn.qkv.weight'])
+      expect(graph.initializers.get(name), name).toEqual(mae.initializers.get(name))
+  })
+
+  it('begins with random positions where features do not come in fours', () => {
+    const { graph } = buildMaskedVit({ ...sizes, embed_dim: 18 }, undefined, { seed: 4 })
+    const { data } = graph.initializers.get('pos_embed') as Tensor
+    const largest = (data as Float32Array).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    expect(largest).toBeGreaterThan(0)
+    expect(largest).toBeLessThan(0.1)
+  })
+})
+
 describe('a vision transformer while training', () => {
   const small = { img_size: 64, patch_size: 8, depth: 4, embed_dim: 192, num_heads: 3 }
   const masks = (graph: Graph) => graph.nodes.filter(({ op }) => op === 'GreaterOrEqual').length
