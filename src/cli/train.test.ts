@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { PipiloError } from '../base/index.ts'
 import { embedder } from '../embed/index.ts'
-import { trainingRecipes } from '../train/index.ts'
+import { freshNetwork, reconstruction, type TrainOptions, trainingRecipes } from '../train/index.ts'
 import { picture } from '../train/testing/data.ts'
 import { helpOf, parseArguments, type Terminal } from './command.ts'
 import { trainCommand } from './commands/train.ts'
+import { progress } from './progress.ts'
 
 let folder: string
 const at = (name: string) => join(folder, name)
@@ -29,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs the command here; what it printed, and how it ended. */
-async function run(argv: readonly string[], stopAt?: number) {
+async function run(argv: readonly string[], stopAt?: number, interactive = false) {
   const printed = { out: '', err: '' }
   const stop = new AbortController()
   const terminal: Terminal = {
@@ -40,8 +41,8 @@ async function run(argv: readonly string[], stopAt?: number) {
     err(text) {
       printed.err += text
     },
-    interactive: false,
-    width: 80,
+    interactive,
+    width: 120,
     signal: stop.signal,
   }
   try {
@@ -116,6 +117,100 @@ describe('pipilo train', () => {
     expect(readFileSync(join(out, 'log.jsonl'), 'utf8').match(/"kind":"epoch"/g)).toHaveLength(3)
   })
 
+  it('heeds the signal, the listener and the wish to resume of a file', async () => {
+    const out = at('heard')
+    // A file in JavaScript can load no TypeScript here: it hands on what the test has made.
+    writeFileSync(at('heard.mjs'), 'export default () => globalThis.optionsOfTest\n')
+    const given = (more: Partial<Record<keyof TrainOptions, unknown>>) =>
+      vi.stubGlobal('optionsOfTest', {
+        network: freshNetwork('mlp_autoencoder', { config: { hidden: [8], latent: 3 }, size: [16, 16] }),
+        objective: reconstruction(),
+        batch: 6,
+        epochs: 2,
+        ...more,
+      })
+    const words = [at('heard.mjs'), '--data', at('birds'), '--out', out]
+    const heard: [string, number][] = []
+    const stop = new AbortController()
+    const onProgress: TrainOptions['onProgress'] = ({ kind, step }) => {
+      heard.push([kind, step])
+      if (step === 2) stop.abort()
+    }
+    try {
+      given({ onProgress, signal: stop.signal })
+      const stopped = await run(words)
+      expect(stopped.error).toMatch(/^ABORTED/)
+      expect(stopped.err).toContain('step 2 is kept: go on with --resume')
+      expect(heard).toEqual([
+        ['step', 1],
+        ['step', 2],
+        ['checkpoint', 2],
+      ])
+
+      given({ onProgress, signal: new AbortController().signal, resume: true })
+      expect((await run([...words, '--no-resume'])).error).toMatch(/^OPTION_INVALID: .*--resume/)
+      const resumed = await run([...words, '--json'], 4)
+      expect(resumed.error).toMatch(/^ABORTED/)
+      expect(events(resumed.out)[0]).toMatchObject({ kind: 'resumed', step: 2 })
+      expect(heard.slice(3).map(([kind]) => kind)).toEqual([
+        ...['resumed', 'step', 'epoch', 'checkpoint', 'step', 'checkpoint'],
+      ])
+
+      given({ signal: 5 })
+      expect((await run(words)).error).toMatch(/^OPTION_INVALID: .*signal/)
+    } finally {
+      vi.unstubAllGlobals()
+    }
+  })
+
+  it('draws how fast it goes', async () => {
+    const words = ['autoencoder', '--data', at('birds'), '--out', at('drawn'), ...quick]
+    const { err, error } = await run(words, undefined, true)
+    expect(error).toBeUndefined()
+    expect(err).toMatch(/training ━* +3\/3 · [\d.]+\/s · epoch 1\/1 · loss \S+ · 0:00 left · \d+ samples\/s/)
+  })
+
+  it('counts its rate from the first step that it is told, and leaves out what has no room', () => {
+    const now = vi.spyOn(performance, 'now').mockReturnValue(1000)
+    try {
+      let err = ''
+      const terminal = { err: (text: string) => (err = text), interactive: true, width: 60 } as unknown as Terminal
+      const bar = progress(terminal, 'training')
+      now.mockReturnValue(9000)
+      bar.update(501, 1000, 'epoch 6/10')
+      expect(err).toMatch(/501\/1000 · epoch 6\/10$/)
+      now.mockReturnValue(11_000)
+      bar.update(541, 1000, 'epoch 6/10 · 183 samples/s · lr 0.001')
+      expect(err).toMatch(/541\/1000 · 20\/s · epoch 6\/10 · 183 samples\/s$/)
+    } finally {
+      now.mockRestore()
+    }
+  })
+
+  it('takes mnist to validate on: its test pictures', async () => {
+    for (let i = 0; i < 10; i++) {
+      mkdirSync(at(`digits/${i}`), { recursive: true })
+      await sharp(picture(i, { channels: 3 }).data, { raw: { width: 16, height: 16, channels: 3 } }).toFile(
+        at(`digits/${i}/0.png`),
+      )
+    }
+    const words = [
+      'lenet5',
+      '--validation',
+      'mnist',
+      '--out',
+      at('validated'),
+      '--size',
+      '16',
+      '--batch',
+      '5',
+    ]
+    // Stopped before it goes through all ten thousand.
+    expect((await run([...words, '--data', at('digits'), '--json'], 1)).error).toMatch(/^ABORTED/)
+    const other = await run([...words, '--data', at('birds')])
+    expect(other.error).toMatch(/^INPUT_INVALID: .*t10k-images/)
+  })
+
   it('takes a batch that fits where the recipe’s does not', async () => {
     const out = at('small')
     const words = ['lenet5', '--data', at('birds'), '--out', out, '--epochs', '1', '--size', '16']
@@ -150,12 +245,22 @@ describe('pipilo train', () => {
     [
       'a model where the recipe has its own',
       ['mae', '--data', 'birds', '--out', 'x', '--model', 'resnet18'],
-      /^OPTION_INVALID: mae trains a transformer of its own/,
+      /^OPTION_INVALID: mae trains transformers of its own/,
     ],
     [
       'a size for texts',
       ['sentences', '--data', 'birds', '--out', 'x', '--size', '8'],
       /^USAGE: --size is of no use: sentences/,
+    ],
+    [
+      'a size where a model has its own',
+      ['classifier', '--data', 'birds', '--out', 'x', '--size', '32'],
+      /^USAGE: --size is of no use: classifier does not take it\. These recipes do: lenet5, resnet, autoencoder, .*clip\.$/,
+    ],
+    [
+      'low ranks where there is nothing to fine-tune',
+      ['classifier', '--data', 'birds', '--out', 'x', '--lora', '4'],
+      /^USAGE: --lora is of no use: classifier does not take it\. Only sentences does\.$/,
     ],
     [
       'a scale of scores where there are none',

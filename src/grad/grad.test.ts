@@ -3,7 +3,7 @@ import { PipiloError } from '../base/index.ts'
 import { Builder, type Graph, op, rename, type Value } from '../graph/index.ts'
 import { evaluate } from '../runtime/index.ts'
 import type { Tensor } from '../tensor/index.ts'
-import { grad } from './grad.ts'
+import { type GradOptions, grad } from './grad.ts'
 import { checkGradients, numbers } from './testing/check.ts'
 
 /** `Σ of (name)` of a graph as a further output. */
@@ -101,6 +101,45 @@ describe('grad', () => {
     expect(code('loss', 'ids')).toBe('DTYPE_MISMATCH')
     expect(code('nothing', 'x')).toBe('LAYER_UNKNOWN')
     expect(code('loss', 'nothing')).toBe('LAYER_UNKNOWN')
+  })
+
+  describe('by something', () => {
+    const b = new Builder()
+    b.output('loss', op.reduceSum(op.mul(b.input('w', 'float32', [2]), b.input('x', 'float32', [2]))))
+    const graph = b.build()
+    /** Callers from JavaScript pass what they like. */
+    const attempt = (options: unknown) => () => grad(graph, options as GradOptions)
+    const refusal = (code: string, input: string, message: RegExp) =>
+      expect.objectContaining({ code, input, message: expect.stringMatching(message) })
+
+    it('has to be an array of names', () => {
+      for (const by of [undefined, 'w']) {
+        expect(attempt({ of: 'loss', by })).toThrow(
+          refusal(
+            'OPTION_INVALID',
+            'by',
+            /^by is .* an array of names of initializers, inputs or inner values/,
+          ),
+        )
+      }
+      expect(attempt({ of: 'loss', by: ['w', 'w'] })).toThrow(refusal('OPTION_INVALID', 'by', /each once/))
+      expect(attempt({ by: ['w'] })).toThrow(refusal('OPTION_INVALID', 'of', /^of is undefined/))
+      expect(attempt(undefined)).toThrow(refusal('OPTION_INVALID', 'of', /^of is undefined/))
+      expect(attempt({ of: 'loss', by: ['w'], recompute: 'layer' })).toThrow(
+        refusal('OPTION_INVALID', 'recompute', /an array/),
+      )
+      expect(attempt({ of: 'loss', by: [] })().outputs).toHaveLength(1)
+    })
+
+    it('that it has been differentiated by already says so, and goes under another name', () => {
+      const first = grad(graph, { of: 'loss', by: ['w'] })
+      const again = (given: Graph) => grad(given, { of: 'loss', by: ['x', 'w'] })
+      expect(() => again(first)).toThrow(
+        refusal('GRAPH_INVALID', 'w', /differentiated by w already: it has the output w\.grad/),
+      )
+      const names = again(rename(first, { 'w.grad': 'w.first' })).outputs.map(({ name }) => name)
+      expect(names).toEqual(['loss', 'w.first', 'x.grad', 'w.grad'])
+    })
   })
 
   it('leaves out what no gradient needs', () => {

@@ -1,5 +1,12 @@
 /** The walk that differentiates a graph; it knows no operator. */
-import { PipiloError } from '../base/index.ts'
+import {
+  checkOption,
+  checkOptions,
+  is,
+  type OptionTable,
+  type OptionType,
+  PipiloError,
+} from '../base/index.ts'
 import {
   Builder,
   type Graph,
@@ -31,6 +38,18 @@ export interface GradOptions {
   readonly recompute?: readonly RegExp[]
 }
 
+/** Names, each of them once. There may be none: all weights of a graph may be frozen. */
+const namesType: OptionType = (value, name, input) => {
+  if (!Array.isArray(value)) return 'an array of names of initializers, inputs or inner values'
+  return value.length > 0 ? is.names(value, name, input) : undefined
+}
+
+const gradTypes: OptionTable<GradOptions> = {
+  of: is.name,
+  by: namesType,
+  recompute: is.listOf(is.instance('a pattern (RegExp)', 'source', 'flags')),
+}
+
 /**
  * The graph with the gradients of one of its outputs as further outputs.
  *
@@ -47,9 +66,12 @@ export interface GradOptions {
  *
  * @throws `LAYER_UNKNOWN` for a name that is not there, `SHAPE_MISMATCH` for an output of more than one number, `DTYPE_MISMATCH` for names
  *   that are no floats, `OPERATOR_UNSUPPORTED` for an operator on the way that has no rule: it names the node, `OPTION_INVALID` for a
- *   pattern that matches no layer
+ *   pattern that matches no layer and for options of another type, `GRAPH_INVALID` for a graph that has the gradient by a name already
  */
-export function grad(imported: Graph, { of, by, recompute = [] }: GradOptions): Graph {
+export function grad(imported: Graph, options: GradOptions): Graph {
+  checkGradOptions(options)
+  const { of, by, recompute = [] } = options
+  checkNotYet(imported, by)
   const given = fuseGelu(upgrade(imported), by)
   const way = wayOf(given, of, by)
   const graph = optionalOutputs(given, statisticsOf(way))
@@ -161,6 +183,27 @@ function backward(
 function scopeOf({ name }: Node): string {
   const end = name.lastIndexOf('/')
   return end > 0 ? `backward.${name.slice(0, end)}` : 'backward'
+}
+
+/** Beside their types: `of` and `by` may not be left out. */
+function checkGradOptions(options: Partial<GradOptions> = {}): void {
+  checkOptions('grad', options, gradTypes)
+  checkOption('of', options.of, gradTypes.of)
+  checkOption('by', options.by, gradTypes.by)
+}
+
+/** Refuses a graph that has gradients by these names from before: both would have one name. */
+function checkNotYet({ outputs }: Graph, by: readonly string[]): void {
+  const name = by.find((one) => outputs.some((output) => output.name === `${one}.grad`))
+  if (name === undefined) return
+  throw new PipiloError(
+    'GRAPH_INVALID',
+    `The graph has been differentiated by ${name} already: it has the output ${name}.grad.`,
+    {
+      input: name,
+      hint: `Differentiate the graph from before, or first give the output another name: rename(graph, { '${name}.grad': '${name}.first' }).`,
+    },
+  )
 }
 
 function checkOutput(builder: Builder, graph: Graph, name: string): Value {

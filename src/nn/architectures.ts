@@ -28,6 +28,8 @@ export interface NamedArchitecture {
   readonly preset?: Readonly<Record<string, unknown>>
   /** True of a network that is neither timm's nor torchvision's: its `config.json` has its settings by their own names. */
   readonly isOwn?: boolean
+  /** True of a network whose configuration says the size of its pictures: timm's `img_size`. */
+  readonly isSized?: boolean
 }
 
 /**
@@ -118,6 +120,7 @@ function ofTimm(tagged: string): NamedArchitecture | undefined {
   if (vit) {
     return {
       modality: 'image',
+      isSized: true,
       build: (changes, ...rest) => {
         const isVit = vitPresets.has(name)
         const like = isVit ? examples.vit : examples.swin

@@ -115,7 +115,9 @@ export async function openBatches(options: TrainOptions): Promise<BatchSource> {
       const whole = Math.min(batch, count)
       const reading = batches(validation!, {
         batch: whole,
-        shuffle: false,
+        // Rows that lie by class would make batches of one class, which objectives that compare classes learn nothing from.
+        shuffle: objective.sampling !== undefined,
+        seed,
         ...(plainDecoder && { pictures: plainDecoder }),
         ...(signal && { signal }),
       })
@@ -205,10 +207,28 @@ function samplerFor(
       },
     )
   }
-  // A few rows of as many classes as there is room for.
-  const samples = Math.max(2, Math.min(8, Math.floor(batch / Math.min(present, 8))))
+  checkClasses(data, objective)
+  // A few rows of as many classes as there is room for; more of each where there are few classes.
+  const samples = Math.max(
+    2,
+    Math.floor(batch / present),
+    Math.min(8, Math.floor(batch / Math.min(present, 8))),
+  )
   const classes = Math.max(2, Math.min(present, Math.floor(batch / samples)))
-  return { sampler: { classes, samples }, batch: classes * samples }
+  return { sampler: { classes, samples, few: 'repeat' }, batch: classes * samples }
+}
+
+/** @throws `INPUT_INVALID` for a class of one row: nothing is like it */
+function checkClasses({ labels, classes, name }: Dataset, { name: objective }: Objective): void {
+  const counts = new Map<number, number>()
+  for (const label of labels ?? []) counts.set(label, (counts.get(label) ?? 0) + 1)
+  const lone = [...counts].find(([, count]) => count === 1)
+  if (!lone) return
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `The class ${classes?.[lone[0]] ?? lone[0]} of ${name} has one row; ${objective} needs two of a class.`,
+    { input: classes?.[lone[0]] ?? `${lone[0]}`, hint: 'Leave the class out, or add to it.' },
+  )
 }
 
 function countSteps(sampler: Awaited<ReturnType<typeof samplerOf>>, data: Dataset, batch: number): number {

@@ -63,7 +63,7 @@ function maskedNetwork<Config extends object>(
 ): Network {
   const training = build(config, checkpoint, { mode: 'training', seed })
   const inference = build(config, checkpoint, { mode: 'inference', seed })
-  const image = { ...pictureOf(training.graph, name), ...(mean && { mean }), ...(std && { std }) }
+  const image = pictureOf(training.graph, name, { ...(mean && { mean }), ...(std && { std }) })
   return {
     name,
     training: training.graph,

@@ -9,6 +9,7 @@ import {
   addLora,
   architecture,
   type BuiltModel,
+  findArchitecture,
   type LoraOptions,
   loraParameters,
   mergeLora,
@@ -65,34 +66,66 @@ export interface FreshNetworkOptions {
  */
 export function freshNetwork(name: string, options: FreshNetworkOptions = {}): Network {
   checkOptions('freshNetwork', options, freshNetworkTypes)
-  const { build, modality } = architecture(name)
+  const { build, modality, isSized } = architecture(name)
   if (modality !== 'image') {
     throw new PipiloError('OPTION_INVALID', `${name} is a text model: open one with its tokenizer.`, {
       input: name,
     })
   }
-  const { config = {}, seed = 0, size, mean, std, checkpoint } = options
+  if (!findArchitecture(name, 'timm')) {
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${name} is a type of transformers' models, of no size of its own.`,
+      {
+        input: name,
+        hint: `Choose a network by timm's name, such as vit_tiny_patch16_224, or open a model of that type.`,
+      },
+    )
+  }
+  const { config = {}, seed = 0, size, checkpoint } = options
   const at = size ? { size } : {}
   const inMode = (mode: 'inference' | 'training', weights = checkpoint): BuiltModel =>
     build(config, weights, { mode, seed, ...at })
   const [training, inference] = [inMode('training'), inMode('inference')]
-  const image: NetworkImage = {
-    ...pictureOf(training.graph, name),
-    ...(mean && { mean }),
-    ...(std && { std }),
-  }
+  const image = pictureOf(training.graph, name, options)
+  // timm builds a transformer for the size that its settings say, whatever the pictures' is.
+  const written = isSized && size ? { ...config, img_size: size } : config
   return {
     name,
     training: training.graph,
     inference: inference.graph,
     representation: training.penultimate ?? training.features ?? training.graph.outputs[0]!.name,
     image,
-    write: (folder, weights) => writeTimmFolder(folder, { name, config, image, weights }),
+    write: (folder, weights) => writeTimmFolder(folder, { name, config: written, image, weights }),
   }
 }
 
-/** Size and channels of the pictures that a graph takes. */
-export function pictureOf(graph: Graph, name: string): NetworkImage {
+/**
+ * Size, channels and statistics of the pictures that a graph takes.
+ *
+ * @throws `OPTION_INVALID` for statistics of other channels, or a deviation that is not above 0
+ */
+export function pictureOf(
+  graph: Graph,
+  name: string,
+  { mean, std }: Pick<FreshNetworkOptions, 'mean' | 'std'>,
+): NetworkImage {
+  const picture = sizeOf(graph, name)
+  for (const [input, given] of Object.entries({ mean, std })) {
+    if (given === undefined || given.length === picture.channels) continue
+    throw new PipiloError(
+      'OPTION_INVALID',
+      `${input} has ${given.length} numbers; ${name} takes pictures of ${picture.channels} channels.`,
+      { input, hint: `Give ${picture.channels === 1 ? 'one number' : 'three numbers'}.` },
+    )
+  }
+  const small = std?.find((deviation) => !(deviation > 0))
+  if (small !== undefined)
+    throw new PipiloError('OPTION_INVALID', `std has ${small}; deviations are above 0.`, { input: 'std' })
+  return { ...picture, ...(mean && { mean }), ...(std && { std }) }
+}
+
+function sizeOf(graph: Graph, name: string): Pick<NetworkImage, 'size' | 'channels'> {
   const type = graph.inputs.find((input) => input.name === 'pixel_values')?.type
   const [, channels, height, width] = type?.kind === 'tensor' ? (type.shape ?? []) : []
   if ((channels === 1 || channels === 3) && typeof height === 'number' && typeof width === 'number') {

@@ -13,7 +13,10 @@ export interface TrainOptions {
   readonly data: Dataset
   /** Data that is not trained on, or the share of `data` that is kept for that. Default: none. */
   readonly validation?: Dataset | number
-  /** Rows of a batch, at most those of the data. Default 64, or all rows where there are fewer. */
+  /**
+   * Rows of a batch, at most those of the data. Default 64, or all rows where there are fewer. Objectives that tell classes apart take as many
+   * rows of each class, so the rest is left out: 9 of 10 where there are three classes.
+   */
   readonly batch?: number
   /** Default 10. */
   readonly epochs?: number

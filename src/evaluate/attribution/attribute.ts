@@ -1,19 +1,13 @@
 // Attribution of a similarity to the pixels or tokens of an input.
 import { PipiloError, throwIfAborted } from '../../base/index.ts'
-import {
-  type AnyInput,
-  type Embedder,
-  type ModelInput,
-  modelInput,
-  type RawImage,
-} from '../../embed/index.ts'
+import { type AnyInput, type Embedder, type ModelInput, modelInput } from '../../embed/index.ts'
 import { cut, type Graph } from '../../graph/index.ts'
 import { evaluate } from '../../runtime/index.ts'
 import type { Matrix, Tensor, Vector } from '../../tensor/index.ts'
 import { blur } from './blur.ts'
 import { checkAttributeOptions, type Settings } from './checkAttributeOptions.ts'
-import { sharesAlongLine } from './line.ts'
-import { pixelPlace, wordPlace } from './places.ts'
+import { repeated, sharesAlongLine } from './line.ts'
+import { type PixelPlace, pixelPlace, wordPlace } from './places.ts'
 import { similarityGraph } from './similarityGraph.ts'
 import { checkEmbedder, checkInput, vectorOf } from './towards.ts'
 import type { AttributeOptions, Attribution, ImageAttribution, TextAttribution } from './types.ts'
@@ -38,54 +32,58 @@ export async function attribute(
 }
 
 async function ofPixels(
-  { graph, seen, model }: ModelInput,
+  { graph, feeds, seen, model }: ModelInput,
   towards: Vector,
   settings: Settings,
 ): Promise<ImageAttribution> {
   const { value, channelAxis } = pixelPlace(graph)
   const picture = seen!
   const { width, height } = picture
-  const arranged = (numbers: ArrayLike<number>) => asTensor(numbers, picture, channelAxis)
+  const input = await innerValue(graph, value, feeds)
+  const layout = { width, height, channels: input.shape[channelAxis]!, channelAxis }
   const { shares, ...found } = await sharesAlongLine(
     similarityGraph(graph, value, towards),
     {
-      input: arranged(picture.data),
-      baseline: arranged(baselinePicture(picture, settings.baseline, model)),
+      input,
+      baseline: { ...input, data: baselinePixels(input, layout, settings.baseline, model) },
       feeds: {},
       rows: fixedRows(graph),
     },
     settings,
   )
-  const [pixel, channel] = channelAxis === 1 ? [1, width * height] : [3, 1]
-  const values = Float32Array.from({ length: width * height }, (_, i) =>
-    [0, 1, 2].reduce((sum, c) => sum + shares[i * pixel + c * channel]!, 0),
-  )
+  const values = new Float32Array(width * height)
+  for (const [i, share] of shares.entries()) values[pixelOf(i, layout)]! += share
   return { kind: 'image', width, height, values, seen: picture, method: settings.method, ...found }
 }
 
-/** The picture that counts as nothing, in the order of its bytes. */
-function baselinePicture(
-  picture: RawImage,
-  kind: Settings['baseline'],
-  { card }: ModelInput['model'],
-): ArrayLike<number> {
-  const { width, height, data } = picture
-  if (kind === 'blurred') return blur(data, picture, Math.min(width, height) / 16)
-  const { mean } = card.image!
-  return Float32Array.from(data, (_, i) => (kind === 'mean' ? 255 * mean[i % 3]! : 0))
+/** How the numbers of a picture lie: a plane a channel (axis 1), or the channels of each pixel side by side (axis 3). */
+interface Layout extends Pick<PixelPlace, 'channelAxis'> {
+  readonly width: number
+  readonly height: number
+  readonly channels: number
 }
 
-/** Numbers of pixels as the graph takes them: interleaved, or a plane a channel. */
-function asTensor(numbers: ArrayLike<number>, { width, height }: RawImage, channelAxis: 1 | 3): Tensor {
-  if (channelAxis === 3) {
-    return { dtype: 'float32', shape: [1, height, width, 3], data: Float32Array.from(numbers) }
-  }
-  const plane = width * height
-  const data = Float32Array.from(
-    { length: numbers.length },
-    (_, i) => numbers[(i % plane) * 3 + Math.floor(i / plane)]!,
-  )
-  return { dtype: 'float32', shape: [1, 3, height, width], data }
+const pixelOf = (i: number, { width, height, channels, channelAxis }: Layout): number =>
+  channelAxis === 1 ? i % (width * height) : Math.floor(i / channels)
+
+const channelOf = (i: number, { width, height, channels, channelAxis }: Layout): number =>
+  channelAxis === 1 ? Math.floor(i / (width * height)) : i % channels
+
+/** The picture that counts as nothing, in the layout and the channels of the input. */
+function baselinePixels(
+  { data }: Tensor,
+  layout: Layout,
+  kind: Settings['baseline'],
+  { card }: ModelInput['model'],
+): Float32Array {
+  const pixels = data as Float32Array
+  if (kind === 'black') return new Float32Array(pixels.length)
+  const { mean } = card.image!
+  if (kind === 'mean') return pixels.map((_, i) => 255 * mean[channelOf(i, layout)]!)
+  const { width, height, channels, channelAxis } = layout
+  // Planes that lie one after the other are blurred apart, as if each were all there is.
+  const sideBySide = channelAxis === 3 ? channels : 1
+  return blur(pixels, { width, height, channels: sideBySide }, Math.min(width, height) / 16)
 }
 
 async function ofTokens(prepared: ModelInput, towards: Vector, settings: Settings): Promise<TextAttribution> {
@@ -117,17 +115,24 @@ function withoutWords({ feeds, tokens, padding }: ModelInput): Readonly<Record<s
   return { ...feeds, input_ids: { ...ids, data } }
 }
 
-/** An inner value of a graph under these feeds. */
+/** An inner value of a graph under feeds of one row: the row of it, though the graph may take several at a time. */
 async function innerValue(
   graph: Graph,
   value: string,
   feeds: Readonly<Record<string, Tensor>>,
 ): Promise<Tensor> {
   const part = cut(graph, value)
-  const needed = part.inputs.map(({ name }) => [name, feeds[name]!] as const)
+  const rows = fixedRows(graph) ?? 1
+  const needed = part.inputs.map(({ name }) => [name, repeated(feeds[name]!, rows)] as const)
   const { [value]: found } = await evaluate(part, Object.fromEntries(needed))
-  if (found) return found
+  if (found) return firstRow(found)
   throw new PipiloError('GRAPH_INVALID', `${value} has no value.`, { input: value })
+}
+
+/** The first of a batch of float32, as a batch of one. */
+function firstRow({ shape: [rows, ...shape], data }: Tensor): Tensor {
+  const length = data.length / rows!
+  return { dtype: 'float32', shape: [1, ...shape], data: (data as Float32Array).slice(0, length) }
 }
 
 /** The number of rows that a graph takes at a time, where that is fixed. */

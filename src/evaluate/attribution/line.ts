@@ -100,7 +100,7 @@ function feedsOf(
 }
 
 /** A batch of one, so many times. */
-function repeated({ dtype, shape, data }: Tensor, rows: number): Tensor {
+export function repeated({ dtype, shape, data }: Tensor, rows: number): Tensor {
   const whole = typedArray(dtype, data.length * rows)
   const bytes = new Uint8Array(whole.buffer)
   const view = data as typeof whole

@@ -9,8 +9,12 @@ export interface PixelPlace {
   readonly channelAxis: 1 | 3
 }
 
+/** What may be done to bytes as integers, of which nothing moves an axis: to make them grey, or to turn RGB to BGR. */
+const integerSteps = new Set(['Cast', 'Mul', 'ReduceSum', 'Add', 'Div', 'Gather'])
+
 /**
- * The pixels of a graph that takes `pixels`: before anything is subtracted, so that it does not matter what a model does with them.
+ * The pixels of a graph that takes `pixels`: as the floats that the bytes become, in whatever channels that is. Before them nothing has
+ * a gradient; behind them a mean is subtracted, and it does not matter what a model does with them.
  *
  * @throws PipiloError `MODEL_INVALID`
  */
@@ -19,17 +23,16 @@ export function pixelPlace(graph: Graph): PixelPlace {
   // Axes of `pixels`, in the order in which they lie: batch, height, width, channels.
   let axes = [0, 1, 2, 3]
   for (;;) {
-    const readers = graph.nodes.filter(({ inputs }) => inputs.includes(value))
-    const [reader] = readers
-    if (readers.length !== 1 || !reader) break
+    const reader = onlyReader(graph, value)
+    if (!reader) break
+    value = reader.outputs[0]!
     if (reader.op === 'Cast' && isFloat32(reader)) {
       const channelAxis = axes.indexOf(3)
-      if (channelAxis === 1 || channelAxis === 3) return { value: reader.outputs[0]!, channelAxis }
+      if (channelAxis === 1 || channelAxis === 3) return { value, channelAxis }
       break
     }
-    if (reader.op !== 'Transpose') break
-    axes = permuted(axes, reader)
-    value = reader.outputs[0]!
+    if (reader.op === 'Transpose') axes = permuted(axes, reader)
+    else if (!integerSteps.has(reader.op)) break
   }
   throw new PipiloError(
     'MODEL_INVALID',
@@ -39,6 +42,15 @@ export function pixelPlace(graph: Graph): PixelPlace {
       hint: 'Use the model that it was exported from.',
     },
   )
+}
+
+/** The node that reads a value, where it is the only one, and whatever else it reads is a constant. */
+function onlyReader({ nodes, initializers }: Graph, value: string): Node | undefined {
+  const [reader, ...others] = nodes.filter(({ inputs }) => inputs.includes(value))
+  if (!reader || others.length > 0) return undefined
+  return reader.inputs.every((name) => name === value || name === '' || initializers.has(name))
+    ? reader
+    : undefined
 }
 
 function permuted(axes: readonly number[], node: Node): number[] {

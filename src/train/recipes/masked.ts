@@ -4,7 +4,7 @@ import { maeNetwork, maskedVitNetwork } from '../maskedNetworks.ts'
 import { data2vec as data2vecObjective } from '../methods/data2vec.ts'
 import { mae as maeObjective } from '../methods/mae.ts'
 import type { TrainingRecipe } from './recipe.ts'
-import { cropsAndFlips, warmedCosine } from './settings.ts'
+import { checkOwnModel, cropsAndFlips, warmedCosine } from './settings.ts'
 
 /** Pictures are cut into 8 × 8 patches whatever their size. */
 const SIDE = 8
@@ -28,15 +28,6 @@ function tiny(size: number) {
   return { img_size: size, patch_size: size / SIDE, embed_dim: 192, depth: 4, num_heads: 3 }
 }
 
-/** These recipes build their own transformer. */
-function checkModel(recipe: string, model: string | undefined): void {
-  if (model === undefined || model === shared.defaults.model) return
-  throw new PipiloError('OPTION_INVALID', `${recipe} trains a transformer of its own, not ${model}.`, {
-    input: 'model',
-    hint: `Write options of your own: network: ${recipe === 'mae' ? 'maeNetwork' : 'maskedVitNetwork'}({ … }).`,
-  })
-}
-
 const settings = (lr: number) => ({
   optimizer: { kind: 'adamw', lr, betas: [0.9, 0.95], weightDecay: 0.05 } as const,
   schedule: warmedCosine,
@@ -49,7 +40,7 @@ export const mae: TrainingRecipe = {
   summary:
     'A masked autoencoder: a small vision transformer that paints the three quarters of a picture that it does not see',
   prepare: ({ lr, seed, model, size = 64 }) => {
-    checkModel('mae', model)
+    checkOwnModel('mae', model, shared.defaults.model, 'maeNetwork')
     return {
       network: maeNetwork(
         { ...tiny(size), decoder_embed_dim: 96, decoder_depth: 2, decoder_num_heads: 3 },
@@ -69,7 +60,7 @@ export const data2vec: TrainingRecipe = {
   summary:
     'data2vec: a small vision transformer predicts, behind masked patches, what its moving average sees',
   prepare: ({ lr, seed, model, size = 64 }) => {
-    checkModel('data2vec', model)
+    checkOwnModel('data2vec', model, shared.defaults.model, 'maskedVitNetwork')
     return {
       network: maskedVitNetwork({ ...tiny(size), top_layers: 4 }, { ...half, seed }),
       // The paper's teacher looks back over 5,000 steps of 500,000; in some hundred or thousand steps it would stay what it began as.

@@ -1,4 +1,5 @@
 /** Settings that recipes share. */
+import { PipiloError } from '../../base/index.ts'
 import type { Optimizer, Schedule, WeightGroup } from '../../grad/index.ts'
 import type { AugmentationStep } from '../augmentations/index.ts'
 
@@ -31,3 +32,18 @@ export const warmedCosine = (steps: number): Schedule => ({
 export const biasesAndNorms: readonly WeightGroup[] = [
   { names: /\.bias$|(?:bn|norm|downsample\.1)\d*\.weight$/, weightDecay: 0 },
 ]
+
+/**
+ * Refuses a model for a recipe that builds one of its own.
+ *
+ * @param own its name
+ * @param network the function that makes such a network
+ * @throws `OPTION_INVALID`
+ */
+export function checkOwnModel(recipe: string, model: string | undefined, own: string, network: string): void {
+  if (model === undefined || model === own) return
+  throw new PipiloError('OPTION_INVALID', `${recipe} trains transformers of its own, not ${model}.`, {
+    input: 'model',
+    hint: `Write options of your own: network: ${network}({ … }).`,
+  })
+}

@@ -15,11 +15,11 @@ export const sentences: TrainingRecipe = {
   columns: [],
   losses: ['ranking', 'triplet'],
   defaults: { epochs: 2, batch: 32, lr: 2e-5, loraLr: 5e-4, model: 'all-MiniLM-L6-v2', scoreScale: 1 },
-  prepare: async ({ data, lr, lora, loss, scoreScale, model = 'all-MiniLM-L6-v2' }) => ({
+  prepare: async ({ data, lr, seed, lora, loss, scoreScale, model = 'all-MiniLM-L6-v2' }) => ({
     network: await openedNetwork(model, {
       maxLength: 128,
       ...(lora !== undefined && {
-        lora: { targets: /query|value/, rank: lora, alpha: 2 * lora, dropout: 0.1 },
+        lora: { targets: /query|value/, rank: lora, alpha: 2 * lora, dropout: 0.1, seed },
       }),
     }),
     objective: await objectiveFor(data, loss, scoreScale),
