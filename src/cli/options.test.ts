@@ -152,7 +152,8 @@ async function done(name: string, argv: readonly string[]) {
   const files = readdirSync('.')
     .filter((file) => /\.(onnx|npy|jsonl|png|svg|html)$/.test(file))
     .map((file) => [file, createHash('sha256').update(readFileSync(file)).digest('hex')])
-  return { ...ended, out: withoutTimes(ended.out), files, stored: await stored(), trained: trained() }
+  const out = withoutTimes(ended.out)
+  return { ...ended, out, files, measured: measured(), stored: await stored(), trained: trained() }
 }
 
 const before = new Map<string, Awaited<ReturnType<typeof done>>>()
@@ -171,6 +172,18 @@ const withoutTimes = (text: string) =>
     /(?:\d+% waiting for data {2})?\d+ samples\/s|"(?:samplesPerSecond|secondsLeft|waiting)":[\d.e-]+|"cost":\{[^}]*\}/g,
     'so fast',
   )
+
+/** Files of MTEB, but for how long it took. */
+function measured() {
+  if (!existsSync('results')) return []
+  const names = readdirSync('results', { recursive: true, encoding: 'utf8' })
+  return names
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => {
+      const { evaluation_time: _, ...rest } = JSON.parse(readFileSync(join('results', name), 'utf8'))
+      return [name, rest]
+    })
+}
 
 /** The models that were trained, and their checkpoints. */
 function trained() {
@@ -451,6 +464,14 @@ const runs: Record<string, Record<string, Runs>> = {
     'mteb-task': [
       [...evaluatePairs.slice(0, -1), '--mteb', 'results'],
       ['--mteb-task', 'STSBenchmark'],
+    ],
+    'mteb-split': [
+      [...evaluatePairs.slice(0, -1), '--mteb', 'results'],
+      ['--mteb-split', 'dev'],
+    ],
+    'mteb-revision': [
+      [...evaluatePairs.slice(0, -1), '--mteb', 'results'],
+      ['--mteb-revision', 'abc123'],
     ],
     json: [evaluatePairs.slice(0, -1), ['--json']],
   },

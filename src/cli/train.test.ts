@@ -174,7 +174,11 @@ describe('pipilo train', () => {
     const now = vi.spyOn(performance, 'now').mockReturnValue(1000)
     try {
       let err = ''
-      const terminal = { err: (text: string) => (err = text), interactive: true, width: 60 } as unknown as Terminal
+      const terminal = {
+        err: (text: string) => (err = text),
+        interactive: true,
+        width: 60,
+      } as unknown as Terminal
       const bar = progress(terminal, 'training')
       now.mockReturnValue(9000)
       bar.update(501, 1000, 'epoch 6/10')

@@ -3,7 +3,7 @@ import { checkOptions as check, is, type OptionTable, PipiloError } from '../bas
 import { updatesOf } from '../graph/index.ts'
 import { devices } from '../runtime/index.ts'
 import { checkedSides } from './augmentations/checks.ts'
-import type { MetricsOptions, TrainOptions } from './options.ts'
+import type { EarlyStopping, MetricsOptions, TrainOptions } from './options.ts'
 import type { TrainingStep } from './step.ts'
 
 const trainTypes: OptionTable<TrainOptions> = {
@@ -31,7 +31,11 @@ const trainTypes: OptionTable<TrainOptions> = {
   signal: is.abortSignal,
   onProgress: is.callback,
   metrics: is.parts<MetricsOptions>({ every: is.count(1), compute: is.callback }),
-  earlyStopping: is.record,
+  earlyStopping: is.parts<EarlyStopping>({
+    metric: is.name,
+    mode: is.oneOf(['min', 'max']),
+    patience: is.any,
+  }),
   logEvery: is.any,
   device: is.oneOf(devices),
   threads: is.count(1),
@@ -41,13 +45,15 @@ const trainTypes: OptionTable<TrainOptions> = {
 function checkParts(options: TrainOptions): void {
   check<TrainOptions>('train', options, trainTypes)
   const isDataset = (given: unknown) => typeof given === 'object' && given !== null && 'getMany' in given
-  const { network, objective, data, validation } = options ?? {}
+  const { network, objective, data, validation, metrics } = options ?? {}
   const wrong = (name: string, hint: string) =>
     new PipiloError('OPTION_INVALID', `${name} is none that train takes.`, { input: name, hint })
   if (!network?.inference)
     throw wrong('network', "Make one: freshNetwork('resnet20_cifar'), openedNetwork('all-MiniLM-L6-v2').")
   if (typeof objective?.build !== 'function')
     throw wrong('objective', 'Choose one: classification(), simClr(), ….')
+  if (metrics && typeof metrics.compute !== 'function')
+    throw wrong('metrics', 'Give what computes them: metrics: { compute: async () => ({ name: 0.5 }) }.')
   if (!isDataset(data)) throw wrong('data', "Read it: await readDataset('folder').")
   if (validation === undefined || typeof validation === 'number' || isDataset(validation)) return
   throw wrong('validation', 'Give a share of the data, such as 0.1, or a data set.')

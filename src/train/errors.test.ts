@@ -352,6 +352,17 @@ it('refuses to choose the best of epochs by a number that is none', async () => 
   expect(error).toMatchObject({ code: 'RESULT_INVALID', message: expect.stringMatching(/mine.*NaN/) })
 })
 
+it.each([
+  ['no function', { metrics: { every: 2 } }, /metrics is none/],
+  ['a text', { metrics: { compute: async () => ({ mine: 'good' }) } }, /gave "good" for mine/],
+  ['a name of the log', { metrics: { compute: async () => ({ step: 3 }) } }, /called step/],
+  ['nothing', { metrics: { compute: async () => undefined } }, /gave undefined/],
+  ['a mistyped option', { earlyStopping: { patience: 1, metrik: 'x' } }, /metrik/],
+])('refuses metrics and early stopping with %s', async (_, more, message) => {
+  const error = await train({ ...options(), ...(more as object) }).catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
+})
+
 it('writes the model where run.json was damaged meanwhile', async () => {
   const out = join(folder, 'damaged')
   await train({

@@ -362,7 +362,7 @@ class Run {
     const { step } = this.#state
     const isTime = metrics.every === undefined ? at === 'epoch' : at === 'step' && step % metrics.every === 0
     if (!isTime) return {}
-    const numbers = await metrics.compute({ step, epoch, weights: () => this.#weights() })
+    const numbers = checkedMetrics(await metrics.compute({ step, epoch, weights: () => this.#weights() }))
     if (at === 'step') await this.#folder?.log({ kind: 'metrics', step, numbers })
     return numbers
   }
@@ -445,4 +445,22 @@ function numberOf({ numbers, epoch }: EpochEvent, { metric = 'validation_loss' }
 function isBetter(value: number, best: number, { metric = 'validation_loss', mode }: EarlyStopping): boolean {
   const isLow = (mode ?? (metric.endsWith('loss') ? 'min' : 'max')) === 'min'
   return isLow ? value < best : value > best
+}
+
+/** Names that a line of the log has for itself. */
+const LOGGED = ['kind', 'step', 'epoch', 'epochs']
+
+/** @throws `OPTION_INVALID` for values that are no numbers, which neither log nor curve could show, and for names of the log's own */
+function checkedMetrics(given: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const wrong = (what: string) =>
+    new PipiloError('OPTION_INVALID', `metrics.compute gave ${what}.`, {
+      input: 'metrics',
+      hint: 'Return numbers by their names: { accuracy: 0.9 }.',
+    })
+  if (typeof given !== 'object' || given === null) throw wrong(`${given}`)
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== 'number') throw wrong(`${JSON.stringify(value) ?? value} for ${name}`)
+    if (LOGGED.includes(name)) throw wrong(`a number called ${name}, which the log has for itself`)
+  }
+  return given
 }

@@ -1,9 +1,9 @@
 // Command `compare`: two models, layers or precisions on the same inputs.
 import { PipiloError } from '../../base/index.ts'
-import { type AnyInput, type Embedder, inputFor, readInputs } from '../../embed/index.ts'
+import { type AnyInput, type Embedder, inputFor } from '../../embed/index.ts'
 import { type Comparison, compareEmbeddings, similarityPlot } from '../../evaluate/index.ts'
-import type { InputModality } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { type ComparedItem, comparedItems } from '../comparedItems.ts'
 import { listOf } from '../lists.ts'
 import {
   cosineArgs,
@@ -19,6 +19,9 @@ import { table } from '../table.ts'
 
 /** Inputs whose cosines are drawn: more have no room for their names. */
 const DRAWN = 40
+
+/** Inputs from which cosines of pairs have a rank correlation. */
+const LEAST = 3
 
 const { model: _model, ...modelOptions } = cosineArgs
 
@@ -38,7 +41,11 @@ export const compareCommand = command({
       description: 'Two models, or one with two of --tap, --dtype, --pool',
       valueHint: 'model',
     },
-    data: { type: 'string', description: 'Files, globs or folders, with commas', valueHint: 'paths' },
+    data: {
+      type: 'string',
+      description: 'Files, globs or folders, with commas; of tables the text or image column',
+      valueHint: 'paths',
+    },
     ...modelOptions,
     tap: { ...cosineArgs.tap, description: 'Layer; two with a semicolon, one for each' },
     pool: { ...cosineArgs.pool, description: `${cosineArgs.pool.description}; two with a semicolon` },
@@ -70,10 +77,11 @@ export const compareCommand = command({
     const sides = sidesOf(args._, args)
     for (const side of sides) embedderOptions(side)
     const found = await inputsOf(listOf(args.data, ','), terminal)
+    checkEnough(found.length, k)
     const [a, b] = [await embedded(sides[0], found, terminal), await embedded(sides[1], found, terminal)]
     const comparison = await compareEmbeddings(a.vectors, b.vectors, { k, signal: terminal.signal })
-    const names = found.map(({ name }) => name)
-    const told = [a, b].map(({ dimensions, cost }, i) => ({ label: sides[i]!.label, dimensions, cost }))
+    const names = found.map(({ id }) => id)
+    const sidesTold = [a, b].map(({ dimensions, cost }, i) => ({ label: sides[i]!.label, dimensions, cost }))
     if (args.plot !== undefined) {
       const panels = {
         [`a: ${sides[0].label}`]: a.vectors.slice(0, DRAWN),
@@ -82,7 +90,9 @@ export const compareCommand = command({
       await writeText(args.plot, await similarityPlot(panels, { labels: names.slice(0, DRAWN) }))
     }
     await terminal.out(
-      args.json ? `${asJson(comparison, names, told)}\n` : written(comparison, names, told, { k, show }),
+      args.json
+        ? `${asJson(comparison, found, sidesTold)}\n`
+        : written(comparison, found, sidesTold, { k, show, width: terminal.width }),
     )
   },
 })
@@ -116,22 +126,31 @@ function sidesOf(models: readonly string[], args: ModelValues): readonly [Side, 
   )
 }
 
-interface NamedInput {
-  readonly name: string
-  readonly input: string
-  readonly modality: InputModality
-}
-
-async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<NamedInput[]> {
-  const found: NamedInput[] = []
+async function inputsOf(specs: readonly string[], terminal: Terminal): Promise<ComparedItem[]> {
+  const found: ComparedItem[] = []
   const left = new LeftOut(false)
-  for await (const each of readInputs(specs, { by: 'line', signal: terminal.signal })) {
+  for await (const each of comparedItems(specs, terminal)) {
     const { id, input, modality, error } = each
     if (error) left.add(each, error)
-    else found.push({ name: id, input: input as string, modality })
+    else found.push({ id, input, modality })
   }
   left.report(terminal)
   return found
+}
+
+/** Refuses too few inputs before a model is opened, rather than after both have embedded them. */
+function checkEnough(count: number, k: number): void {
+  if (count === 0) throw new PipiloError('INPUT_INVALID', 'There is nothing to compare.', { input: 'data' })
+  if (count < LEAST) {
+    throw new PipiloError('INPUT_INVALID', `A comparison takes ${LEAST} inputs or more, not ${count}.`, {
+      input: 'data',
+    })
+  }
+  if (count > k) return
+  throw new PipiloError('INPUT_INVALID', `${count} inputs have no ${k} neighbours each.`, {
+    input: 'k',
+    hint: `Compare fewer neighbours: -k ${count - 1} at most.`,
+  })
 }
 
 /** The vectors of a side, and what they cost. */
@@ -141,9 +160,8 @@ interface Embedded {
   readonly cost: { readonly perSecond: number; readonly bytesPerVector: number; readonly memory: number }
 }
 
-async function embedded(side: Side, inputs: readonly NamedInput[], terminal: Terminal): Promise<Embedded> {
-  const modality = inputs[0]?.modality
-  if (!modality) throw new PipiloError('INPUT_INVALID', 'There is nothing to compare.', { input: 'data' })
+async function embedded(side: Side, inputs: readonly ComparedItem[], terminal: Terminal): Promise<Embedded> {
+  const { modality } = inputs[0]!
   const embedder = (await openVectorEmbedder(side, terminal, { modality })) as Embedder<
     Float32Array,
     AnyInput
@@ -174,21 +192,35 @@ async function embedded(side: Side, inputs: readonly NamedInput[], terminal: Ter
 
 type Told = Pick<Embedded, 'dimensions' | 'cost'> & { readonly label: string }
 
-function asJson({ inputs, ...rest }: Comparison, names: readonly string[], [a, b]: readonly Told[]): string {
-  const named = (list: readonly number[]) => list.map((index) => names[index])
+function asJson(
+  { inputs, ...rest }: Comparison,
+  items: readonly ComparedItem[],
+  [a, b]: readonly Told[],
+): string {
+  const named = (list: readonly number[]) => list.map((index) => items[index]!.id)
   return JSON.stringify({
     a,
     b,
     ...rest,
-    inputs: inputs.map(({ index, kept, a, b }) => ({ id: names[index], kept, a: named(a), b: named(b) })),
+    inputs: inputs.map(({ index, kept, a, b }) => {
+      const { id, input } = items[index]!
+      return { id, input, kept, a: named(a), b: named(b) }
+    }),
   })
+}
+
+interface Shown {
+  readonly k: number
+  readonly show: number
+  /** Columns of the terminal. */
+  readonly width: number
 }
 
 function written(
   { kept, nearest, correlation, inputs }: Comparison,
-  names: readonly string[],
+  items: readonly ComparedItem[],
   sides: readonly Told[],
-  { k, show }: { readonly k: number; readonly show: number },
+  { k, show, width }: Shown,
 ): string {
   const share = (value: number) => `${(100 * value).toFixed(1)} %`
   const lines = [
@@ -198,15 +230,24 @@ function written(
     ),
     `${inputs.length} inputs: ${share(kept)} of the ${k} nearest neighbours kept, ${share(nearest)} of the nearest; rank correlation of cosines ${correlation.toFixed(4)}`,
   ]
-  const rows = inputs
-    .slice(0, show)
-    .map(({ index, kept: own, a, b }) => [share(own), names[index]!, names[a[0]!]!, names[b[0]!]!])
+  // A row for each of the three: side by side, texts would have a third of the width.
+  const rows = inputs.slice(0, show).flatMap(({ index, kept: own, a, b }) => [
+    [share(own), '', told(items[index]!)],
+    ['', 'a', told(items[a[0]!]!)],
+    ['', 'b', told(items[b[0]!]!)],
+  ])
   if (rows.length === 0) return `${lines.join('\n')}\n`
   const columns = [
     { heading: 'kept', align: 'right' as const },
-    { heading: 'input' },
-    { heading: 'nearest by a' },
-    { heading: 'nearest by b' },
+    { heading: 'by' },
+    { heading: 'input and its nearest by each', limit: Math.max(20, width - BESIDE) },
   ]
   return `${lines.join('\n')}\n\n${table(columns, rows)}\n`
 }
+
+/** Columns of the terminal that `kept` and `by` take, with the gaps: `100.0 %  by  `. */
+const BESIDE = 13
+
+/** A text with its place; a picture by its path alone, where that is its name. */
+const told = ({ id, input, modality }: ComparedItem): string =>
+  modality === 'image' && input.endsWith(id) ? id : `${id}: ${input}`

@@ -7,7 +7,6 @@ import {
   inputFor,
   isOfFile,
   readDataset,
-  readInputs,
   refuseModality,
 } from '../../embed/index.ts'
 import {
@@ -20,6 +19,7 @@ import {
 } from '../../evaluate/index.ts'
 import type { InputModality, TowerModality } from '../../models/index.ts'
 import { command, numberOption, type Terminal, usageError } from '../command.ts'
+import { type ComparedItem, comparedItems } from '../comparedItems.ts'
 import {
   as,
   cosineArgs,
@@ -141,47 +141,21 @@ export const duplicatesCommand = command({
   },
 })
 
-interface Item {
-  readonly id: string
-  readonly input: string
-  readonly modality: InputModality
-}
-
 async function itemsOf(
   specs: readonly string[],
   as: TowerModality | undefined,
   skip: boolean,
   { signal }: Terminal,
-): Promise<{ items: Item[]; skipped: Skipped[] }> {
-  const items: Item[] = []
+): Promise<{ items: ComparedItem[]; skipped: Skipped[] }> {
+  const items: ComparedItem[] = []
   const skipped: Skipped[] = []
-  for (const spec of specs) {
-    if (/\.(csv|tsv|jsonl|ndjson)$/i.test(spec)) {
-      items.push(...(await columnOf(spec, as, signal)))
-      continue
-    }
-    for await (const each of readInputs([spec], { by: 'line', ...(as && { as }), signal })) {
-      const { id, input, modality, error, found } = each
-      if (!error) items.push({ id, input, modality })
-      else if (skip || (found && isOfFile(error))) skipped.push({ id, reason: error.message })
-      else throw error
-    }
+  for await (const { id, input, modality, error, found } of comparedItems(specs, { as, signal })) {
+    if (!error) items.push({ id, input, modality })
+    else if (skip || (found && (isOfFile(error) || error.code === 'INPUT_INVALID')))
+      skipped.push({ id, reason: error.message })
+    else throw error
   }
   return { items, skipped }
-}
-
-/** The texts or pictures of a file of rows. */
-async function columnOf(path: string, as: TowerModality | undefined, signal: AbortSignal): Promise<Item[]> {
-  const data = await readDataset(path, { signal })
-  const modality = as ?? (data.columns.includes('text') ? 'text' : 'image')
-  if (!data.columns.includes(modality)) {
-    throw new PipiloError('INPUT_INVALID', `${path} has no column ${modality}.`, {
-      input: path,
-      hint: `It has ${data.columns.join(', ')}.`,
-    })
-  }
-  const rows = await data.getMany(Array.from({ length: data.length }, (_, i) => i))
-  return rows.map((row, i) => ({ id: data.nameOf(i), input: row[modality] as string, modality }))
 }
 
 /** Labelled pairs of a file; those of pictures are paths beside it. */
@@ -238,7 +212,11 @@ function written(
     show,
     chosen,
     items,
-  }: { readonly show: number; readonly chosen: Threshold | undefined; readonly items: readonly Item[] },
+  }: {
+    readonly show: number
+    readonly chosen: Threshold | undefined
+    readonly items: readonly ComparedItem[]
+  },
 ): string {
   const rows = groups.slice(0, show).flatMap((members, group) =>
     members.map(({ id, similarity, exact, index }, place) => {

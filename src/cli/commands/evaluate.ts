@@ -125,14 +125,25 @@ export const evaluateCommand = command({
     },
     mteb: { type: 'string', description: 'Folder for results as MTEB writes them', valueHint: 'folder' },
     'mteb-task': { type: 'string', description: 'Name of the task in those files', valueHint: 'name' },
+    'mteb-split': {
+      type: 'string',
+      description: 'Split that those files name (default: --split, else test)',
+      valueHint: 'name',
+    },
+    'mteb-revision': {
+      type: 'string',
+      description: 'Revision of the data that those files name (default: unknown)',
+      valueHint: 'revision',
+    },
     json: { type: 'boolean', description: 'Results as JSON lines on standard output' },
   },
   async run(args, terminal) {
     if (args._.length > 0) throw usageError(`${args._[0]} has no place.`, 'Name the data with --task.')
     const { json, mteb } = args
     if (!args.task) throw usageError('Measure on what? Name the data with --task.')
-    if (args['mteb-task'] !== undefined && mteb === undefined)
-      throw usageError('--mteb-task names files that --mteb writes.')
+    for (const name of ['mteb-task', 'mteb-split', 'mteb-revision'] as const)
+      if (args[name] !== undefined && mteb === undefined)
+        throw usageError(`--${name} is for files that --mteb writes.`)
     const options = evaluateOptions(args)
     checkPlot(args)
     checkOut(args)
@@ -168,7 +179,7 @@ export const evaluateCommand = command({
     if (args.plot !== undefined) await writeText(args.plot, await confusionOf(results[0]!))
     if (!json)
       await terminal.out(
-        `${tableOf(results)}${spaceOf(results)}${results.map(suspectsOf).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
+        `${tableOf(results)}${spaceOf(results)}${results.map((found) => suspectsOf(found, task)).join('')}${written.map((path) => `\n${path}`).join('')}\n`,
       )
   },
 })
@@ -192,6 +203,8 @@ interface Words extends ModelValues {
   readonly out?: string | undefined
   readonly mteb?: string | undefined
   readonly 'mteb-task'?: string | undefined
+  readonly 'mteb-split'?: string | undefined
+  readonly 'mteb-revision'?: string | undefined
 }
 
 function taskOptions(args: Words): ReadTaskOptions {
@@ -343,7 +356,14 @@ async function measured(
 
 async function writeMteb(folder: string, found: Evaluation, args: Words): Promise<string> {
   const task = args['mteb-task'] ?? found.task.name
-  const result = mtebResult(found, { task, ...(args.split !== undefined && { split: args.split }) })
+  // A file has no splits to choose from by --split, and may be a dev set all the same.
+  const split = args['mteb-split'] ?? args.split
+  const revision = args['mteb-revision']
+  const result = mtebResult(found, {
+    task,
+    ...(split !== undefined && { split }),
+    ...(revision !== undefined && { revision }),
+  })
   const fileName = (name: string) => name.replace(/[^\w.-]+/g, '_')
   const place = join(folder, fileName(`${found.model.name}__${found.model.tap}`))
   const path = join(place, `${fileName(task)}.json`)
@@ -408,9 +428,17 @@ function spaceOf(results: readonly Evaluation[]): string {
 /** How many suspicious labels are listed. */
 const LISTED = 50
 
-function suspectsOf({ suspects, model, task }: Evaluation): string {
+/** Labels that were looked at for doubtful ones: those of rows to test with are not. */
+function labelsLookedAt({ task: { rows }, confusion }: Evaluation, task: Task): number {
+  if (!('test' in task && task.test)) return rows
+  return rows - confusion!.counts.flat().reduce((sum, count) => sum + count, 0)
+}
+
+function suspectsOf(found: Evaluation, task: Task): string {
+  const { suspects, model } = found
   if (!suspects) return ''
-  const share = ((100 * suspects.length) / task.rows).toFixed(1)
+  const labels = labelsLookedAt(found, task)
+  const share = ((100 * suspects.length) / labels).toFixed(1)
   const rest = suspects.length > LISTED ? `\nand ${suspects.length - LISTED} more (--json has them all)` : ''
   const listed = table(
     [
@@ -430,5 +458,5 @@ function suspectsOf({ suspects, model, task }: Evaluation): string {
         row,
       ]),
   )
-  return `\n${suspects.length} of ${task.rows} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
+  return `\n${suspects.length} of ${labels} labels (${share} %) are doubtful by ${model.name} ${model.tap}\n${listed}${rest}`
 }

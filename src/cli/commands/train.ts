@@ -214,6 +214,7 @@ async function fromRecipe(
     lr,
     seed,
     model,
+    signal: terminal.signal,
     ...(size !== undefined && { size }),
     ...(given.lora !== undefined && { lora: given.lora }),
     ...(words.loss !== undefined && { loss: words.loss }),

@@ -35,6 +35,23 @@ describe('kernelPca', () => {
     }
   })
 
+  it.each(Object.keys(cases) as Kernel[])('refuses rows that are all equal: %s', async (kernel) => {
+    for (const rows of [3, 7, 50, 1000]) {
+      const row = [0.1, 0.7, -1.3].map((value) => value * Math.sqrt(rows))
+      const same = Array.from({ length: rows }, () => row)
+      await expect(kernelPca.fit(same, { kernel, components: 1 }), `${rows} rows`).rejects.toMatchObject({
+        code: 'OPTION_INVALID',
+        hint: 'All rows are equal there.',
+      })
+    }
+  })
+
+  it('takes rows far from the origin that lie close together', async () => {
+    const near = Array.from({ length: 12 }, (_, i) => [1000 + Math.sin(i), 1000 + Math.cos(i)])
+    const { eigenvalues } = await kernelPca.fit(near, { kernel: 'linear', components: 2 })
+    expect(eigenvalues[1]).toBeGreaterThan(1)
+  })
+
   it('answers bad input with an error that says what is wrong', async () => {
     await expect(kernelPca.fit(other, { components: 7 })).rejects.toThrow('components is 7; there are 6 rows')
     await expect(kernelPca.fit([[1], [1], [1]], { components: 1 })).rejects.toThrow('in 0 directions only')

@@ -67,22 +67,17 @@ export async function fitKernelPca(data: Rows, options: KernelPcaOptions = {}): 
     onProgress?.({ done: 0, total: 2 })
     const points = asDense(rows)
     const matrix = await kernelMatrix(points, points, shape, products, onPiece)
+    const noise = rounding(matrix)
     const means = columnMeans(matrix)
     const mean = means.reduce((sum, m) => sum + m, 0) / means.length
     await centre(matrix, means, mean, onPiece)
     onProgress?.({ done: 1, total: 2 })
+    // No eigenvalue is above the trace, and iterations on rounding errors alone come to no end.
+    if (!(trace(matrix) > noise)) throw tooFewDirections(0, components)
     const { values, vectors } = await largestOfMatrix(matrix, components, { products, seed })
-    const rank = values.findIndex((value) => !(value > 1e-12 * values[0]! && value > 0))
-    if (rank >= 0) {
-      throw new PipiloError(
-        'OPTION_INVALID',
-        `In the space of the kernel the data vary in ${rank} directions only, and ${components} are asked for.`,
-        {
-          input: 'components',
-          hint: rank === 0 ? 'All rows are equal there.' : `Ask for ${rank} at most.`,
-        },
-      )
-    }
+    const least = Math.max(1e-12 * values[0]!, noise)
+    const rank = values.findIndex((value) => !(value > least))
+    if (rank >= 0) throw tooFewDirections(rank, components)
     const parts: Parts = { points, shape, means, mean, values, vectors, skipped: rows.given - rows.rows }
     if (penalty === 0) return new FittedKernelPca(parts)
     const places = scaledColumns(transposed(vectors), (j) => Math.sqrt(values[j]!))
@@ -90,6 +85,26 @@ export async function fitKernelPca(data: Rows, options: KernelPcaOptions = {}): 
     onProgress?.({ done: 2, total: 2 })
     return new FittedKernelPca({ ...parts, duals })
   }, onPiece)
+}
+
+/** The least that an eigenvalue has to be above, as rounding errors of centring alone come to as much. */
+const rounding = (kernels: Dense): number => kernels.rows * Number.EPSILON * trace(kernels)
+
+function trace({ rows, columns, data }: Dense): number {
+  let sum = 0
+  for (let i = 0; i < rows; i++) sum += data[i * columns + i]!
+  return sum
+}
+
+function tooFewDirections(rank: number, components: number): PipiloError {
+  return new PipiloError(
+    'OPTION_INVALID',
+    `In the space of the kernel the data vary in ${rank} directions only, and ${components} are asked for.`,
+    {
+      input: 'components',
+      hint: rank === 0 ? 'All rows are equal there.' : `Ask for ${rank} at most.`,
+    },
+  )
 }
 
 function shapeOf({ kernel = 'rbf', gamma, degree = 3, coef0 = 1 }: KernelPcaOptions, columns: number): Shape {

@@ -16,11 +16,11 @@ export const classifier: TrainingRecipe = {
     'pictures or texts with labels: a folder of images by class, or a file with image,label or text,label',
   columns: ['label'],
   defaults: { epochs: 100, batch: 128, lr: 0.1, model: 'mobilenet-v2' },
-  prepare: async ({ data, lr, seed, model = 'mobilenet-v2' }) => {
+  prepare: async ({ data, lr, seed, signal, model = 'mobilenet-v2' }) => {
     const e = (await embedder(model)) as Embedder<Float32Array, AnyInput>
     const transformed = new Map<Dataset, Promise<Dataset>>()
     const transform = (given: Dataset): Promise<Dataset> => {
-      const known = transformed.get(given) ?? embedDataset(given, e)
+      const known = transformed.get(given) ?? embedDataset(given, e, signal ? { signal } : {})
       transformed.set(given, known)
       return known
     }

@@ -20,6 +20,8 @@ export interface RecipeChoices {
   readonly scoreScale?: number
   /** Height and width of the pictures. Default: the recipe's. */
   readonly size?: number
+  /** Ends the preparation, of recipes that run a model for it. */
+  readonly signal?: AbortSignal
 }
 
 /** The parts of {@link TrainOptions} that a recipe decides. */

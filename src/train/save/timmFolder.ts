@@ -17,7 +17,7 @@ export interface TimmFolder {
 
 /**
  * Writes `config.json` and `model.safetensors` as timm's `save_for_hf` does: `open(folder)` reads them, and so does
- * `timm.create_model('local-dir:<folder>')`.
+ * `timm.create_model('local-dir:<folder>')`, where timm has the architecture: LeNet, the small ResNets for CIFAR and the autoencoders are not its.
  *
  * @throws `WRITE_FAILED`
  * @see https://huggingface.co/docs/timm/hf_hub
