@@ -127,11 +127,12 @@ export async function heatMap(
  * | `similarity` | `spearman` of cosines and scores | `pearson` |
  * | `retrieval` | `ndcg@10` | recall, precision, MAP at each number of results; MAP, MRR |
  *
- * Intervals hold 95 % of a measure's resamples (over the rows that are asked for; the model and what it learned stay the same). Inputs that cannot be
- * read are left out and counted in `skipped`. Beside quality it tells the rate of embedding, a vector's size, and memory.
+ * Intervals hold 95 % of a measure's resamples (over the rows that are asked for; the model and what it learned stay the same); that of few shots is
+ * 1.96 standard errors over episodes to both sides. In retrieval a document that has the query's id is left out, as in BEIR, unless the query's judgements
+ * name it; of documents with the same score the higher id comes first, as in trec_eval. Inputs that cannot be read are left out and counted in `skipped`. Beside quality it tells the rate of embedding, a vector's size, and memory.
  *
  * @param embedder gives a vector an input (not `pool: 'none'`)
- * @throws `INPUT_INVALID` for data without the columns of its kind, for one class only, for fewer rows than neighbours; `OPTION_INVALID`; what `embed` throws
+ * @throws `INPUT_INVALID` for data without the columns of its kind, for one class only, for fewer rows than neighbours or than `space` needs; `OPTION_INVALID`; what `embed` throws
  */
 export async function evaluate<In extends AnyInput = AnyInput>(
   embedder: Embedder<Float32Array, In>,

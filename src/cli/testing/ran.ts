@@ -2,7 +2,7 @@
 import { commands } from '../cli.ts'
 import { parseArguments, type Terminal } from '../command.ts'
 
-/** What a command writes to standard output. */
+/** Standard output of a command. */
 export async function ran(name: string, argv: readonly string[], width = 80): Promise<string> {
   let printed = ''
   const terminal: Terminal = {

@@ -9,7 +9,7 @@ export interface PixelPlace {
   readonly channelAxis: 1 | 3
 }
 
-/** What may be done to bytes as integers, of which nothing moves an axis: to make them grey, or to turn RGB to BGR. */
+/** Operators on bytes as integers that make them grey, or turn RGB to BGR; none of them moves an axis. */
 const integerSteps = new Set(['Cast', 'Mul', 'ReduceSum', 'Add', 'Div', 'Gather'])
 
 /**

@@ -17,6 +17,16 @@ describe('confident learning', () => {
     const margins = found.ranking.map(({ margin }) => margin)
     expect(margins).toEqual(margins.toSorted((a, b) => a - b))
   })
+  it('leaves a label that is as likely as another, as cleanlab does', () => {
+    const [own, other] = [
+      [0.3, 0.7],
+      [0.7, 0.3],
+    ] as const
+    const rows = [...Array(4).fill(own), ...Array(4).fill(other), [0.5, 0.5], [0.5, 0.5]].flat()
+    const { ranking } = confidentLearning(rows, [0, 0, 0, 0, 1, 1, 1, 1, 0, 1], 2)
+    const named = ranking.filter(({ wrong }) => wrong).map(({ index }) => index)
+    expect(named).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+  })
   it.each([
     ['a label beyond the classes', [0.5, 0.5], [2], /beyond/],
     ['a number that is no probability', [0.5, Number.NaN], [0], /Element 1 of probabilities is NaN/],

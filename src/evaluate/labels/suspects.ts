@@ -74,6 +74,9 @@ async function probabilitiesOf(
   return { ...near, probabilities: near.probabilities.map((share, at) => (share + probabilities[at]!) / 2) }
 }
 
+/** Differences of probabilities up to this are ties, as in cleanlab. */
+const TIE = 1e-8
+
 /**
  * Finds labels that probabilities contradict, by confident learning.
  *
@@ -85,7 +88,7 @@ async function probabilitiesOf(
  *
  * @remarks
  * An example confidently is of a class if its probability is at least the mean that the class has over its own examples. It counts as wrong if
- * the likeliest of its confident classes, and the likeliest of all, is not its label. Northcutt, Jiang and Chuang, https://arxiv.org/abs/1911.00068; as
+ * the likeliest of its confident classes, and the likeliest of all, is not its label; where its label is as likely as another, the label stands. Northcutt, Jiang and Chuang, https://arxiv.org/abs/1911.00068; as
  * cleanlab's `find_label_issues(filter_by='confident_learning')`, ranked by `normalized_margin`.
  *
  * @param probabilities `[row × classes + class]`, of models that have not seen the row's label
@@ -130,7 +133,7 @@ export function confidentLearning(
       likelier,
       confidence: probabilities[at + likelier]!,
       margin,
-      wrong: guess !== undefined && guess !== label && first !== label,
+      wrong: guess !== undefined && guess !== label && margin < -TIE,
     }
   })
   ranking.sort((a, b) => a.margin - b.margin || a.index - b.index)

@@ -2,6 +2,7 @@
 
 import { checkCount, checkOptions, is, type OptionTable, PipiloError } from '../../base/index.ts'
 import { seeded } from '../../nn/index.ts'
+import { checkFinite } from './checks.ts'
 
 const bootstrapTypes: OptionTable<BootstrapOptions> = {
   confidence: is.numeric(0, 1),
@@ -38,7 +39,7 @@ export interface Interval {
  *
  * @param examples how many there are, or numbers whose mean is the measure
  * @param measure from the indices of a resample; resamples for which it throws or gives NaN are drawn again
- * @throws `INPUT_INVALID` for no examples, `OPTION_INVALID`
+ * @throws `INPUT_INVALID` for no examples, and for numbers of which one is NaN or infinite; `OPTION_INVALID`
  */
 export function bootstrap(
   examples: number | ArrayLike<number>,
@@ -48,6 +49,8 @@ export function bootstrap(
   checkOptions('bootstrap', options, bootstrapTypes)
   const count = typeof examples === 'number' ? examples : examples.length
   const of = measure ?? meanOf(examples as ArrayLike<number>)
+  // NaN among the numbers would only be drawn again, and the interval be that of the others.
+  if (!measure && typeof examples !== 'number') checkFinite('examples', examples)
   return bootstrapEach(count, (rows) => ({ of: of(rows) }), options)['of']!
 }
 

@@ -52,3 +52,38 @@ export function classesIn(name: string, labels: ArrayLike<number>): number {
   }
   return largest + 1
 }
+
+/** Labels that occur, and lists that name each by its place among them. */
+export interface PlacedLabels<Name extends string> {
+  /** Labels that occur in any of the lists, ascending. */
+  readonly occurring: readonly number[]
+  readonly places: Readonly<Record<Name, Uint32Array>>
+}
+
+/**
+ * Numbers the labels that occur from 0, in their order: labels such as years are few and large, and a table of all up to the largest would not fit.
+ *
+ * @throws `INPUT_INVALID` for what is no index
+ */
+export function placedLabels<Name extends string>(
+  lists: Readonly<Record<Name, ArrayLike<number>>>,
+): PlacedLabels<Name> {
+  const named = Object.entries(lists) as [Name, ArrayLike<number>][]
+  const seen = new Set<number>()
+  for (const [name, labels] of named) {
+    classesIn(name, labels)
+    for (let i = 0; i < labels.length; i++) seen.add(labels[i]!)
+  }
+  const occurring = [...seen].sort((a, b) => a - b)
+  const placeOf = new Map(occurring.map((label, place) => [label, place]))
+  const places = named.map(
+    ([name, labels]) => [name, Uint32Array.from(labels, (label) => placeOf.get(label)!)] as const,
+  )
+  return { occurring, places: Object.fromEntries(places) as Record<Name, Uint32Array> }
+}
+
+/** @throws `OPTION_INVALID` for what is no finite number above 0 */
+export function checkPositive(name: string, value: number): void {
+  if (value > 0 && Number.isFinite(value)) return
+  throw new PipiloError('OPTION_INVALID', `${name} is ${value}; it is a number above 0.`, { input: name })
+}

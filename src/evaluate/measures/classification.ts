@@ -1,5 +1,5 @@
 /** Measures of predicted classes. */
-import { checkPaired, classesIn } from './checks.ts'
+import { checkPaired, placedLabels } from './checks.ts'
 
 /** Results of {@link classificationMeasures}. */
 export interface ClassificationMeasures {
@@ -9,17 +9,22 @@ export interface ClassificationMeasures {
   readonly balancedAccuracy: number
   /** Mean of the classes' F1 scores. */
   readonly macroF1: number
-  /** `confusion[label][prediction]`: how often. */
+  /** Labels that occur in either list, ascending: the rows and columns of `confusion`. */
+  readonly classes: readonly number[]
+  /** `confusion[i][j]`: how often `classes[i]` was taken for `classes[j]`. */
   readonly confusion: readonly Uint32Array[]
 }
+
+/** Measures of predictions without the table of confusion. */
+export type ClassificationScores = Omit<ClassificationMeasures, 'classes' | 'confusion'>
 
 /**
  * Accuracy, balanced accuracy, macro F1 and the confusion matrix of predictions.
  *
  * @example
  * ```ts
- * const { accuracy, confusion } = classificationMeasures(predicted, labels)
- * confusion[3]![5] // pictures of class 3 that were taken for class 5
+ * const { accuracy, classes, confusion } = classificationMeasures(predicted, labels)
+ * confusion[3]![5] // pictures of classes[3] that were taken for classes[5]
  * ```
  *
  * @remarks As scikit-learn's `accuracy_score`, `balanced_accuracy_score`, `f1_score(average='macro')` and `confusion_matrix`. Balanced accuracy:
@@ -34,21 +39,43 @@ export function classificationMeasures(
   labels: ArrayLike<number>,
 ): ClassificationMeasures {
   checkPaired({ predictions, labels }, 1)
-  const count = Math.max(classesIn('predictions', predictions), classesIn('labels', labels))
-  const confusion = Array.from({ length: count }, () => new Uint32Array(count))
-  for (let i = 0; i < labels.length; i++) confusion[labels[i]!]![predictions[i]!]!++
-  const classes = confusion.map((row, label) => ({
-    right: row[label]!,
-    labelled: row.reduce((sum, times) => sum + times, 0),
-    predicted: confusion.reduce((sum, other) => sum + other[label]!, 0),
-  }))
-  const labelled = classes.filter((one) => one.labelled > 0)
-  const seen = classes.filter((one) => one.labelled + one.predicted > 0)
-  const sum = (numbers: readonly number[]) => numbers.reduce((total, value) => total + value, 0)
+  const { occurring, places } = placedLabels({ predictions, labels })
+  const confusion = occurring.map(() => new Uint32Array(occurring.length))
+  for (let i = 0; i < labels.length; i++) confusion[places.labels[i]!]![places.predictions[i]!]!++
   return {
-    accuracy: sum(classes.map(({ right }) => right)) / labels.length,
-    balancedAccuracy: sum(labelled.map((one) => one.right / one.labelled)) / labelled.length,
-    macroF1: sum(seen.map((one) => (2 * one.right) / (one.labelled + one.predicted))) / seen.length,
+    ...classificationScores(places.predictions, places.labels, occurring.length),
+    classes: occurring,
     confusion,
   }
+}
+
+/** Scores of predictions and labels that are below `count`: in one pass, as resamples ask for them often. */
+export function classificationScores(
+  predictions: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  count: number,
+): ClassificationScores {
+  checkPaired({ predictions, labels }, 1)
+  const [right, labelled, predicted] = [
+    new Uint32Array(count),
+    new Uint32Array(count),
+    new Uint32Array(count),
+  ]
+  for (let i = 0; i < labels.length; i++) {
+    labelled[labels[i]!]!++
+    predicted[predictions[i]!]!++
+    if (labels[i] === predictions[i]) right[labels[i]!]!++
+  }
+  let [hits, recalls, told, scores, seen] = [0, 0, 0, 0, 0]
+  for (let label = 0; label < count; label++) {
+    const both = labelled[label]! + predicted[label]!
+    if (both === 0) continue
+    hits += right[label]!
+    seen++
+    scores += (2 * right[label]!) / both
+    if (labelled[label] === 0) continue
+    told++
+    recalls += right[label]! / labelled[label]!
+  }
+  return { accuracy: hits / labels.length, balancedAccuracy: recalls / told, macroF1: scores / seen }
 }

@@ -1,5 +1,5 @@
 /** Agreement of clusters with classes. */
-import { checkPaired, classesIn } from './checks.ts'
+import { checkPaired, placedLabels } from './checks.ts'
 
 /** Results of {@link clusterMeasures}. */
 export interface ClusterMeasures {
@@ -34,15 +34,45 @@ export interface ClusterMeasures {
  */
 export function clusterMeasures(clusters: ArrayLike<number>, classes: ArrayLike<number>): ClusterMeasures {
   checkPaired({ clusters, classes }, 1)
-  const [rows, columns] = [classesIn('clusters', clusters), classesIn('classes', classes)]
-  const table = new Float64Array(rows * columns)
-  const [byCluster, byClass] = [new Float64Array(rows), new Float64Array(columns)]
+  const { occurring, places } = placedLabels({ clusters, classes })
+  return clusterAgreement(places.clusters, places.classes, occurring.length)
+}
+
+/** {@link clusterMeasures} of clusters and classes that are below `count`. */
+export function clusterAgreement(
+  clusters: ArrayLike<number>,
+  classes: ArrayLike<number>,
+  count: number,
+): ClusterMeasures {
+  checkPaired({ clusters, classes }, 1)
+  const [byCluster, byClass] = [new Float64Array(count), new Float64Array(count)]
   for (let i = 0; i < classes.length; i++) {
-    table[clusters[i]! * columns + classes[i]!]!++
     byCluster[clusters[i]!]!++
     byClass[classes[i]!]!++
   }
-  const count = classes.length
+  const table = together(clusters, classes, count)
+  return agreement(table, byCluster, byClass, classes.length)
+}
+
+/** Members of each cluster and class that have any in common, in the order of both: most of many clusters have none of most classes. */
+function together(clusters: ArrayLike<number>, classes: ArrayLike<number>, count: number): Float64Array {
+  const times = new Map<number, number>()
+  for (let i = 0; i < classes.length; i++) {
+    const cell = clusters[i]! * count + classes[i]!
+    times.set(cell, (times.get(cell) ?? 0) + 1)
+  }
+  return Float64Array.from(
+    [...times].sort(([a], [b]) => a - b),
+    ([, members]) => members,
+  )
+}
+
+function agreement(
+  table: Float64Array,
+  byCluster: Float64Array,
+  byClass: Float64Array,
+  count: number,
+): ClusterMeasures {
   const [ofClusters, ofClasses] = [entropy(byCluster, count), entropy(byClass, count)]
   const shared = ofClusters + ofClasses - entropy(table, count)
   const information = Math.max(0, shared)
@@ -74,8 +104,8 @@ function adjustedRand(
   count: number,
 ): number {
   const all = (count * (count - 1)) / 2
-  const [together, inCluster, inClass] = [pairs(table), pairs(byCluster), pairs(byClass)]
+  const [inBoth, inCluster, inClass] = [pairs(table), pairs(byCluster), pairs(byClass)]
   const expected = all === 0 ? 0 : (inCluster * inClass) / all
   const most = (inCluster + inClass) / 2
-  return most === expected ? 1 : (together - expected) / (most - expected)
+  return most === expected ? 1 : (inBoth - expected) / (most - expected)
 }

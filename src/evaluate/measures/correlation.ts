@@ -18,8 +18,27 @@ import { checkFinite, checkPaired } from './checks.ts'
  *   numbers are all the same: it correlates with nothing
  */
 export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  checkLists(a, b)
-  const [x, y] = [centred('a', a), centred('b', b)]
+  return correlations(a, b).pearson()
+}
+
+/** Names of two lists in errors. */
+type ListNames = readonly [a: string, b: string]
+
+/** Both correlations of two lists, whose errors call them by their names. */
+export function correlations(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  names: ListNames = ['numbers of a', 'numbers of b'],
+): { pearson(): number; spearman(): number } {
+  checkLists(a, b, names)
+  return {
+    pearson: () => product(a, b, names),
+    spearman: () => product(ranks(a), ranks(b), names),
+  }
+}
+
+function product(a: ArrayLike<number>, b: ArrayLike<number>, names: ListNames): number {
+  const [x, y] = [centred(names[0], a), centred(names[1], b)]
   let sum = 0
   for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!
   return Math.max(-1, Math.min(1, sum))
@@ -38,8 +57,7 @@ export function pearson(a: ArrayLike<number>, b: ArrayLike<number>): number {
  * @throws as {@link pearson}
  */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  checkLists(a, b)
-  return pearson(ranks(a), ranks(b))
+  return correlations(a, b).spearman()
 }
 
 /** Ranks from 1, equal numbers sharing the mean of theirs, as `scipy.stats.rankdata`. */
@@ -57,12 +75,12 @@ export function ranks(numbers: ArrayLike<number>): Float64Array {
   return found
 }
 
-function checkLists(a: ArrayLike<number>, b: ArrayLike<number>): void {
+function checkLists(a: ArrayLike<number>, b: ArrayLike<number>, names: ListNames): void {
   checkPaired({ a, b }, 2)
   checkFinite('a', a)
   checkFinite('b', b)
-  checkVaried('a', a)
-  checkVaried('b', b)
+  checkVaried(names[0], a)
+  checkVaried(names[1], b)
 }
 
 function checkVaried(name: string, numbers: ArrayLike<number>): void {
@@ -71,7 +89,7 @@ function checkVaried(name: string, numbers: ArrayLike<number>): void {
 }
 
 const constant = (name: string, value: number) =>
-  new PipiloError('INPUT_INVALID', `All numbers of ${name} are ${value}: it correlates with nothing.`, {
+  new PipiloError('INPUT_INVALID', `All ${name} are ${value}: nothing correlates with them.`, {
     input: name,
   })
 

@@ -37,7 +37,11 @@ export function checkMatrix(name: string, vectors: readonly Vector[] | Matrix): 
 export function checkClasses(name: string, labels: ArrayLike<number>): void {
   const seen = new Set(Array.from(labels))
   if (seen.size > 1) return
-  throw new PipiloError('INPUT_INVALID', `All of ${name} are of one class: there is nothing to tell apart.`, {
-    input: name,
-  })
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `All vectors of ${name} are of one class: there is nothing to tell apart.`,
+    {
+      input: name,
+    },
+  )
 }

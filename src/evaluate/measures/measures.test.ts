@@ -86,13 +86,23 @@ describe('rankings', () => {
     const mean = means.reduce((sum, one) => sum + one['ndcg@10']!, 0) / means.length
     expect(found.mean['ndcg@10']).toBeCloseTo(mean, 9)
   })
-  it('count a query without results as 0, and leave out one without relevant documents', () => {
+  it('of a query with grades of 0 only are 0, as by trec_eval', () => {
+    const { relevant, results, mean } = reference.unanswerable
+    const grades = Object.entries<Record<string, number>>(relevant).map(
+      ([query, judged]) => [query, new Map(Object.entries(judged))] as const,
+    )
+    const found = rankingMeasures(new Map(Object.entries<string[]>(results)), new Map(grades), { at: [10] })
+    for (const [name, value] of Object.entries<number>(mean)) expect(found.mean[name]).toBeCloseTo(value, 9)
+    expect(found.queries.get('nothing')).toMatchObject({ map: 0, mrr: 0, 'ndcg@10': 0, 'recall@10': 0 })
+  })
+  it('count a query without results as 0, and leave out one without judgements', () => {
     const relevant = new Map([
       ['a', new Map([['x', 1]])],
       ['b', new Map([['x', 0]])],
+      ['c', new Map<string, number>()],
     ])
     const { mean, queries } = rankingMeasures(new Map(), relevant, { at: [1] })
-    expect([...queries.keys()]).toEqual(['a'])
+    expect([...queries.keys()]).toEqual(['a', 'b'])
     expect(mean).toEqual({ 'recall@1': 0, 'precision@1': 0, 'ndcg@1': 0, 'map@1': 0, map: 0, mrr: 0 })
   })
   it('refuses a document twice, and judgements of nothing', () => {
@@ -111,6 +121,9 @@ it('Predicted classes are measured as by scikit-learn.', () => {
   for (const [name, value] of Object.entries(expected))
     expect(found[name as 'accuracy']).toBeCloseTo(value as number, 12)
   expect(found.confusion.map((counts) => [...counts])).toEqual(confusion)
+  const years = (list: number[]) => list.map((label) => 7 + 20_000_000 * label)
+  const far = classificationMeasures(years(predictions), years(labels))
+  expect(far).toEqual({ ...found, classes: years([...found.classes]) })
 })
 
 describe('clusters', () => {
@@ -119,6 +132,11 @@ describe('clusters', () => {
     const found = clusterMeasures(clusters, classes)
     for (const [name, value] of Object.entries(expected))
       expect(found[name as 'vMeasure']).toBeCloseTo(value as number, 12)
+  })
+  it('of large numbers are compared as those of small ones', () => {
+    const { clusters, classes } = reference.clusters
+    const large = (list: number[]) => list.map((label) => 1_000_000 * (label + 1))
+    expect(clusterMeasures(large(clusters), large(classes))).toEqual(clusterMeasures(clusters, classes))
   })
   it('that are the classes under other names agree wholly', () => {
     fc.assert(
@@ -204,6 +222,8 @@ describe('logistic regression', () => {
   it('as a probe chooses its strength by data held out', async () => {
     const found = await linearProbe({ vectors, labels: given.labels }, { strengths: [1e-6, 1] })
     expect(found.c).toBe(1)
+    const three = { vectors: [0, 1, 2].map((i) => row(vectors, i)), labels: [0, 1, 2] }
+    await expect(linearProbe(three)).rejects.toThrow(/Of 3 rows in 3 classes .* a class needs two rows/)
     await expect(
       linearProbe({ vectors, labels: vectors.data.slice(0, 60).map(() => 2) }),
     ).rejects.toMatchObject({
@@ -222,6 +242,12 @@ it('The space is described by its definitions.', async () => {
   expect(skewness).toBeCloseTo(space.skewness, 9)
   expect([orphans, largest]).toEqual([space.orphans, space.largest])
   expect(await rankMe(vectors)).toBeCloseTo(space.rankMe, 9)
+})
+
+it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('The space is not described with %s.', (number) => {
+  const refused = expect.objectContaining({ code: 'OPTION_INVALID' })
+  expect(() => alignment(vectors, vectors, { alpha: number })).toThrowError(refused)
+  expect(() => uniformity(vectors, { t: number })).toThrowError(refused)
 })
 
 describe('RankMe', () => {
@@ -261,5 +287,12 @@ describe('bootstrap', () => {
     const { low } = bootstrap(4, (rows) => spearman(rows, rows))
     expect(low).toBeCloseTo(1, 12)
     expect(() => bootstrap([])).toThrow(/no examples/)
+    expect(() => bootstrap([1, Number.NaN])).toThrowError(
+      expect.objectContaining({
+        code: 'INPUT_INVALID',
+        message: expect.stringMatching(/Element 1 of examples is NaN/),
+      }),
+    )
+    expect(bootstrap(2, ([first]) => (first === 0 ? Number.NaN : 1))).toEqual({ low: 1, high: 1 })
   })
 })

@@ -72,7 +72,7 @@ export async function nearestNeighbors(
     for (const [i, { index }] of neighbors.entries()) votes[known.labels[index]!]! += shares[i]!
     const sum = votes.reduce((total, vote) => total + vote, 0)
     for (let i = 0; i < classes; i++) votes[i]! /= sum
-    predictions[row] = votes.indexOf(Math.max(...votes))
+    predictions[row] = votes.indexOf(votes.reduce((most, vote) => Math.max(most, vote)))
   }
   return { predictions, probabilities, classes }
 }

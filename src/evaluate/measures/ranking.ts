@@ -26,7 +26,8 @@ export type RankingMeasures = Readonly<Record<string, number>>
  * @remarks
  * As trec_eval, and so `pytrec_eval`, BEIR and MTEB: a document is relevant from grade 1; what is not judged is not relevant; nDCG takes the
  * grade as the gain and `log2(rank + 1)` as the discount (https://doi.org/10.1145/582415.582418); average precision divides by all
- * relevant documents. A query that is judged and has no results counts 0. A query without any relevant document is left out of the means.
+ * relevant documents. A query that is judged counts 0 where none of its documents is relevant, as `pytrec_eval` does, and where it has no results,
+ * as `trec_eval -c` does. A query without any judgement is left out of the means.
  *
  * @param results for each query the ids of documents, best first
  * @param relevant for each query the judged documents, each with its grade
@@ -48,7 +49,7 @@ export function rankingMeasures<Query, Id>(
   }
   const queries = new Map<Query, RankingMeasures>()
   for (const [query, grades] of relevant) {
-    if (![...grades.values()].some((grade) => grade > 0)) continue
+    if (grades.size === 0) continue
     const ranked = results.get(query) ?? []
     if (new Set(ranked).size < ranked.length) {
       throw new PipiloError('INPUT_INVALID', `The results of query ${query} name a document twice.`, {
@@ -64,7 +65,8 @@ export function rankingMeasures<Query, Id>(
       ),
     )
   }
-  if (queries.size === 0) {
+  const isAnswerable = [...relevant.values()].some((grades) => [...grades.values()].some(isRelevant))
+  if (!isAnswerable) {
     throw new PipiloError('INPUT_INVALID', 'No query has a relevant document: there is nothing to measure.', {
       input: 'relevant',
     })
@@ -72,20 +74,23 @@ export function rankingMeasures<Query, Id>(
   return { mean: meanOf([...queries.values()]), queries }
 }
 
+const isRelevant = (grade: number) => grade > 0
+
 function measuresOf(
   found: readonly number[],
   judged: readonly number[],
   at: readonly number[],
 ): RankingMeasures {
-  const total = judged.filter((grade) => grade > 0).length
+  const total = judged.filter(isRelevant).length
+  const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)
   const ideal = judged.toSorted((a, b) => b - a)
-  const first = found.findIndex((grade) => grade > 0)
+  const first = found.findIndex(isRelevant)
   const measures: Record<string, number> = {}
   for (const k of at) {
-    const hits = found.slice(0, k).filter((grade) => grade > 0).length
-    measures[`recall@${k}`] = hits / total
+    const hits = found.slice(0, k).filter(isRelevant).length
+    measures[`recall@${k}`] = share(hits, total)
     measures[`precision@${k}`] = hits / k
-    measures[`ndcg@${k}`] = gain(found, k) / gain(ideal, k)
+    measures[`ndcg@${k}`] = share(gain(found, k), gain(ideal, k))
     measures[`map@${k}`] = averagePrecision(found.slice(0, k), total)
   }
   measures['map'] = averagePrecision(found, total)
@@ -101,7 +106,7 @@ function averagePrecision(found: readonly number[], total: number): number {
   let hits = 0
   let sum = 0
   for (const [i, grade] of found.entries()) if (grade > 0) sum += ++hits / (i + 1)
-  return sum / total
+  return total === 0 ? 0 : sum / total
 }
 
 function meanOf(all: readonly RankingMeasures[]): RankingMeasures {

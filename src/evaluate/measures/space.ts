@@ -2,7 +2,7 @@
 import { checkCount, PipiloError } from '../../base/index.ts'
 import { singularValues } from '../../reduce/index.ts'
 import { l2Normalize, type Matrix, row, squaredDistance, type Vector } from '../../tensor/index.ts'
-import { checkPaired } from './checks.ts'
+import { checkPaired, checkPositive } from './checks.ts'
 import { checkMatrix } from './labelled.ts'
 import { nearestOthers } from './others.ts'
 
@@ -16,13 +16,15 @@ import { nearestOthers } from './others.ts'
  *
  * @remarks On the unit sphere; https://arxiv.org/abs/2005.10242, section 4.1.
  *
- * @throws `INPUT_INVALID` for lists of unlike lengths, empty ones, vectors without direction, NaN and infinities; `DIMENSION_MISMATCH`
+ * @throws `INPUT_INVALID` for lists of unlike lengths, empty ones, vectors without direction, NaN and infinities; `DIMENSION_MISMATCH`;
+ *   `OPTION_INVALID` for an option that is no number above 0
  */
 export function alignment(
   a: readonly Vector[] | Matrix,
   b: readonly Vector[] | Matrix,
   { alpha = 2 }: { readonly alpha?: number } = {},
 ): number {
+  checkPositive('alpha', alpha)
   const [x, y] = [unit('a', a), unit('b', b)]
   checkPaired({ a: { length: x.rows }, b: { length: y.rows } }, 1)
   if (x.columns !== y.columns) {
@@ -53,6 +55,7 @@ export function uniformity(
   vectors: readonly Vector[] | Matrix,
   { t = 2 }: { readonly t?: number } = {},
 ): number {
+  checkPositive('t', t)
   const matrix = unit('vectors', vectors)
   const { rows, columns, data } = matrix
   checkPaired({ vectors: { length: rows } }, 2)

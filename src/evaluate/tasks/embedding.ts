@@ -10,13 +10,20 @@ export interface Embedded {
   readonly errors: readonly { readonly index: number; readonly error: PipiloError }[]
 }
 
+/** A vector, and the name of the input that it is of: its row of the data. */
+export interface EmbeddedVector {
+  readonly vector: Float32Array
+  readonly index: number
+  readonly nameOf: (index: number) => string
+}
+
 /** Adds up inputs and seconds over the calls of one evaluation. */
 export class Meter {
   inputs = 0
   seconds = 0
   memory = 0
   /** All that was embedded so far. */
-  readonly vectors: Float32Array[] = []
+  readonly vectors: EmbeddedVector[] = []
   readonly #total: number
   readonly #onProgress: ((event: { done: number; total: number }) => void) | undefined
 
@@ -28,7 +35,16 @@ export class Meter {
   async embed(
     embedder: Pick<Embedder<Float32Array, AnyInput>, 'embed'>,
     inputs: readonly AnyInput[],
-    { prompt, signal }: { readonly prompt?: Prompt | undefined; readonly signal?: AbortSignal | undefined },
+    {
+      prompt,
+      signal,
+      nameOf = (index) => `input ${index}`,
+    }: {
+      readonly prompt?: Prompt | undefined
+      readonly signal?: AbortSignal | undefined
+      /** Name of an input in errors. */
+      readonly nameOf?: (index: number) => string
+    },
   ): Promise<Embedded> {
     throwIfAborted(signal)
     const start = performance.now()
@@ -48,7 +64,7 @@ export class Meter {
     if (errors.length === inputs.length && errors[0]) throw errors[0].error
     const failed = new Set(errors.map(({ index }) => index))
     const kept = vectors.map((vector, i) => (failed.has(i) ? undefined : vector))
-    for (const vector of kept) if (vector) this.vectors.push(vector)
+    for (const [index, vector] of kept.entries()) if (vector) this.vectors.push({ vector, index, nameOf })
     return { vectors: kept, skipped: failed.size, errors }
   }
 }

@@ -90,8 +90,15 @@ describe('evaluate', () => {
     expect(found.intervals['spearman']).toEqual(found.main.interval)
     expect(Object.keys(found.intervals)).toEqual(['spearman', 'pearson'])
     expect(found.space).toBeUndefined()
-    const { scores: written, task_name } = mtebResult(found, { task: 'STSBenchmark', split: 'dev' })
-    expect(task_name).toBe('STSBenchmark')
+    const result = mtebResult(found, { task: 'STSBenchmark', split: 'dev', revision: 'abc123' })
+    const { scores: written, ...head } = result
+    // MTEB parses a text there as a version of its own, and fails.
+    expect(head).toMatchObject({
+      task_name: 'STSBenchmark',
+      dataset_revision: 'abc123',
+      mteb_version: null,
+    })
+    expect(Object.keys(written)).toEqual(['dev'])
     expect(written['dev']![0]).toMatchObject({
       main_score: found.main.value,
       cosine_spearman: found.main.value,
@@ -137,6 +144,62 @@ describe('evaluate', () => {
     expect(space!.rankMe).toBeCloseTo(await rankMe(vectors), 6)
   })
 
+  it('names the row of a vector of zeros, and refuses too few rows for the space before it embeds', async () => {
+    const task = await readTask(at('labelled.jsonl'), { kind: 'clustering' })
+    const embed: Embedder['embed'] = async (inputs, options) => {
+      const found = await texts.embed(inputs, options)
+      found.vectors[4]!.fill(0)
+      return found
+    }
+    const broken = new Proxy(texts, {
+      get: (whole, key) => (key === 'embed' ? embed : Reflect.get(whole, key, whole)),
+    })
+    await expect(evaluate(broken, task, { space: true, resamples: 0 })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/labelled\.jsonl.*5 is all zeros/),
+    })
+    lines(
+      'ten.jsonl',
+      [...birds, ...money.slice(2)].map((text, i) => ({ text, label: i < 6 ? 'bird' : 'money' })),
+    )
+    const ten = await readTask(at('ten.jsonl'))
+    let done = 0
+    const onProgress = () => {
+      done++
+    }
+    await expect(evaluate(texts, ten, { space: true, onProgress })).rejects.toMatchObject({
+      code: 'INPUT_INVALID',
+      message: expect.stringMatching(/gives 10 vectors; .* at least 11/),
+    })
+    expect(done).toBe(0)
+    // Of ten rows each has nine others.
+    const { suspects } = await evaluate(texts, ten, { suspects: true, resamples: 0 })
+    expect(suspects).toBeInstanceOf(Array)
+  })
+
+  it('counts only classes that occur, however large their numbers', async () => {
+    const rows = [...birds, ...money, ...birds].map((text, i) => ({ text, small: i < 6 || i > 11 ? 0 : 1 }))
+    lines(
+      'small.jsonl',
+      rows.map(({ text, small }) => ({ text, label: small })),
+    )
+    lines(
+      'large.jsonl',
+      rows.map(({ text, small }) => ({ text, label: small === 0 ? 7 : 1_000_000 })),
+    )
+    for (const kind of ['classification', 'clustering'] as const) {
+      const options = { resamples: 20, suspects: true }
+      const [small, large] = [
+        await evaluate(texts, await readTask(at('small.jsonl'), { kind }), options),
+        await evaluate(texts, await readTask(at('large.jsonl'), { kind }), options),
+      ]
+      expect(large.measures).toEqual(small.measures)
+      expect(large.intervals).toEqual(small.intervals)
+      expect(large.confusion!.counts).toEqual(small.confusion!.counts)
+      expect(large.confusion!.classes).toEqual(['7', '1000000'])
+    }
+  })
+
   it('clusters, and tells classes by few shots', async () => {
     const clusters = await evaluate(texts, await readTask(at('labelled.jsonl'), { kind: 'clustering' }), {
       resamples: 20,
@@ -148,6 +211,13 @@ describe('evaluate', () => {
     })
     expect(few.measures['classes']).toBe(2)
     expect(few.main.value).toBeGreaterThan(0)
+    expect(few.intervals['accuracy']).toEqual(few.main.interval)
+    const bare = await evaluate(texts, await readTask(at('labelled.jsonl'), { kind: 'few-shot' }), {
+      shots: 2,
+      resamples: 0,
+    })
+    expect(bare.main).toEqual({ measure: 'accuracy', value: few.main.value })
+    expect(bare.intervals).toEqual({})
   })
 
   it('finds documents, of queries that somebody judged', async () => {
@@ -159,6 +229,26 @@ describe('evaluate', () => {
     expect(measures['recall@1']).toBe(0.75)
     expect(main.measure).toBe('ndcg@10')
     expect(told.rows).toBe(14)
+  })
+
+  it('leaves out a document of the query’s id unless it is judged, and orders ties by id', async () => {
+    const beir = async (name: string, corpus: readonly string[], judged: readonly string[]) => {
+      mkdirSync(at(`${name}/qrels`), { recursive: true })
+      lines(
+        `${name}/corpus.jsonl`,
+        corpus.map((_id) => ({ _id, title: '', text: birds[0] })),
+      )
+      lines(`${name}/queries.jsonl`, [{ _id: '2', text: birds[0] }])
+      const grades = judged.map((id, i) => `2\t${id}\t${i === 0 ? 1 : 0}\n`)
+      writeFileSync(at(`${name}/qrels/test.tsv`), `query-id\tcorpus-id\tscore\n${grades.join('')}`)
+      const { measures } = await evaluate(texts, await readTask(at(name)), { at: [1, 3], resamples: 0 })
+      return measures['mrr']
+    }
+    // Of equal texts the order is 3, 2, 10, 1, however they lie in the file.
+    expect(await beir('judged', ['1', '2', '3', '10'], ['2'])).toBe(1 / 2)
+    expect(await beir('turned', ['10', '3', '2', '1'], ['2'])).toBe(1 / 2)
+    expect(await beir('own', ['1', '2', '3', '10'], ['10'])).toBe(1 / 2)
+    expect(await beir('grade0', ['1', '2', '3', '10'], ['10', '2'])).toBe(1 / 3)
   })
 
   it('leaves out pictures that cannot be read, counts them, and fails when none can', async () => {
@@ -185,12 +275,29 @@ describe('evaluate', () => {
 
   it.each([
     ['columns that say nothing', 'nothing.jsonl', [{ text: 'a' }], /nothing to measure/],
-    ['one class', 'one.jsonl', birds.map((text) => ({ text, label: 'bird' })), /one class/],
+    [
+      'one class',
+      'one.jsonl',
+      birds.map((text) => ({ text, label: 'bird' })),
+      /All rows of .*one.jsonl are of one class/,
+    ],
     [
       'fewer rows than neighbours',
       'few.jsonl',
       [...birds.slice(0, 2), ...money.slice(0, 2)].map((text, i) => ({ text, label: i < 2 ? 'a' : 'b' })),
       /neighbours|none would be/,
+    ],
+    [
+      'classes of one row',
+      'single.jsonl',
+      birds.slice(0, 3).map((text) => ({ text, label: text })),
+      /Of 3 rows in 3 classes .* needs two rows/,
+    ],
+    [
+      'sentences that are all the same',
+      'alike.jsonl',
+      pairs.map(({ score }) => ({ sentence1: birds[0], sentence2: birds[0], score })),
+      /All cosine similarities of the sentences of .*alike.jsonl are/,
     ],
     [
       'scores that are all the same',

@@ -9,21 +9,22 @@ import {
 } from '../../embed/index.ts'
 import { seeded } from '../../nn/index.ts'
 import { cosineSimilarity, l2Normalize, matrixOf } from '../../tensor/index.ts'
-import { splitLabels } from '../../train/index.ts'
 import { suspects } from '../labels/suspects.ts'
 import { bootstrapEach } from '../measures/bootstrap.ts'
-import { classificationMeasures } from '../measures/classification.ts'
-import { clusterMeasures } from '../measures/clusters.ts'
-import { pearson, spearman } from '../measures/correlation.ts'
+import { placedLabels } from '../measures/checks.ts'
+import { classificationScores } from '../measures/classification.ts'
+import { clusterAgreement } from '../measures/clusters.ts'
+import { correlations } from '../measures/correlation.ts'
 import { drawn } from '../measures/drawn.ts'
 import { fewShot } from '../measures/fewShot.ts'
+import { heldOutOf } from '../measures/heldOut.ts'
 import { kMeans } from '../measures/kMeans.ts'
 import { linearProbe } from '../measures/logisticRegression.ts'
 import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
 import { rankingMeasures } from '../measures/ranking.ts'
 import { anisotropy, hubness, rankMe, uniformity } from '../measures/space.ts'
 import { zeroShotPredictions } from '../measures/zeroShotPredictions.ts'
-import { inputOf, Meter } from './embedding.ts'
+import { type EmbeddedVector, inputOf, Meter } from './embedding.ts'
 import type { Confusion, EvaluateOptions, Evaluation, SpaceMeasures, SuspiciousRow, Task } from './types.ts'
 
 /** The part of an embedder that an evaluation needs. */
@@ -44,6 +45,7 @@ export async function evaluate(
   const start = performance.now()
   const { onProgress, signal } = options
   throwIfAborted(signal)
+  if (options.space) checkSpace(vectorsOf(task, options), task.name)
   const meter = new Meter(inputsOf(task), onProgress)
   const { rows, ...found } = await measured(embedder, task, options, meter)
   const { recipe } = embedder
@@ -57,7 +59,7 @@ export async function evaluate(
       dimensions: embedder.dimensions,
     },
     ...found,
-    ...(options.space && { space: await spaceOf(meter.vectors, options) }),
+    ...(options.space && { space: await spaceOf(meter.vectors, task.name, options) }),
     cost: {
       perSecond: meter.inputs / meter.seconds,
       seconds: (performance.now() - start) / 1000,
@@ -80,6 +82,12 @@ export function inputsOf(task: Task): number {
   if (task.kind === 'retrieval') return task.data.corpus.length + task.data.relevant.size
   if (task.kind === 'similarity') return 2 * task.data.length
   return task.data.length + ('test' in task && task.test ? task.test.length : 0)
+}
+
+/** Vectors that a task makes: those of its inputs, and of the texts for classes. */
+function vectorsOf(task: Task, { templates }: EvaluateOptions): number {
+  const classes = task.kind === 'zero-shot' ? (task.data.classes?.length ?? 0) : 0
+  return inputsOf(task) + classes * (templates?.length ?? 1)
 }
 
 interface Labelled {
@@ -105,7 +113,7 @@ async function labelled(
   }
   const rows = await allRows(data)
   const inputs = rows.map((row, i) => inputOf(embedder, row, data.nameOf(i)))
-  const { vectors, skipped } = await meter.embed(embedder, inputs, { signal })
+  const { vectors, skipped } = await meter.embed(embedder, inputs, { signal, nameOf: (i) => data.nameOf(i) })
   const kept = vectors.flatMap((vector, row) => (vector ? [{ vector, label: labels[row]!, row }] : []))
   return {
     vectors: kept.map(({ vector }) => vector),
@@ -122,34 +130,56 @@ async function classification(
   meter: Meter,
 ): Promise<Found> {
   const { neighbors = 5, probe = true, seed = 0, signal } = options
-  const all = await labelled(embedder, data, options, meter)
-  const own = test && (await labelled(embedder, sameClasses(data, test), options, meter))
+  checkSeveral(data.name, data.labels)
+  const whole = await labelled(embedder, data, options, meter)
+  checkSeveral(data.name, whole.labels)
+  const apart = test && (await labelled(embedder, sameClasses(data, test), options, meter))
+  const { all, own, names } = numbered(data, whole, apart)
   const [known, asked] = own ? [all, own] : parted(all, seed)
   const heed = signal && { signal }
   const near = await nearestNeighbors(known, asked.vectors, { k: neighbors, ...heed })
   const classifier = probe ? await linearProbe(known, { seed, ...heed }) : undefined
   const byProbe = classifier?.predict(asked.vectors)
   const of = (rows?: Uint32Array) => ({
-    ...named(asked.labels, near.predictions, 'knn_', rows),
-    ...(byProbe && named(asked.labels, byProbe, 'probe_', rows)),
+    ...named(asked.labels, near.predictions, { prefix: 'knn_', classes: names.length, rows }),
+    ...(byProbe && named(asked.labels, byProbe, { prefix: 'probe_', classes: names.length, rows })),
   })
   const found = measuredBy(probe ? 'probe_accuracy' : 'knn_accuracy', asked.labels.length, of, options)
   return {
     ...found,
     ...(classifier && { measures: { ...found.measures, probe_c: classifier.c } }),
-    confusion: confusionOf(namesOf(data), asked.labels, byProbe ?? near.predictions),
-    ...(options.suspects && { suspects: await suspiciousRows(data, all, options) }),
-    skipped: all.skipped + (own?.skipped ?? 0),
+    confusion: confusionOf(names, asked.labels, byProbe ?? near.predictions),
+    ...(options.suspects && { suspects: await suspiciousRows(data, all, names, options) }),
+    skipped: whole.skipped + (apart?.skipped ?? 0),
     rows: all.labels.length + (own?.labels.length ?? 0),
   }
 }
 
-/** Names of the classes of a data set: those that it has, or the labels' numbers. */
-function namesOf({ classes, labels = new Int32Array(0) }: Dataset): readonly string[] {
-  return (
-    classes ??
-    Array.from({ length: labels.reduce((most, one) => Math.max(most, one), 0) + 1 }, (_, i) => `${i}`)
+/** @throws `INPUT_INVALID` for labels of one class */
+function checkSeveral(name: string, labels: ArrayLike<number> | undefined): void {
+  if (!labels || new Set(Array.from(labels)).size > 1) return
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `All rows of ${name} are of one class: there is nothing to tell apart.`,
+    { input: name },
   )
+}
+
+/** Rows whose labels are numbered from 0 by the classes that occur, and these classes' names: those of the data, or the labels themselves. */
+function numbered(
+  { classes }: Dataset,
+  all: Labelled,
+  own: Labelled | undefined,
+): { readonly all: Labelled; readonly own: Labelled | undefined; readonly names: readonly string[] } {
+  const { occurring, places } = placedLabels({
+    labels: all.labels,
+    'labels to test with': own?.labels ?? [],
+  })
+  return {
+    all: { ...all, labels: Array.from(places.labels) },
+    own: own && { ...own, labels: Array.from(places['labels to test with']) },
+    names: occurring.map((label) => classes?.[label] ?? `${label}`),
+  }
 }
 
 /** @param clusters how many there are, where answers are no classes */
@@ -170,12 +200,20 @@ function confusionOf(
 function named(
   labels: ArrayLike<number>,
   predictions: ArrayLike<number>,
-  prefix: '' | 'knn_' | 'probe_',
-  rows?: Uint32Array,
+  {
+    prefix,
+    classes,
+    rows,
+  }: {
+    readonly prefix: '' | 'knn_' | 'probe_'
+    readonly classes: number
+    readonly rows: Uint32Array | undefined
+  },
 ): Record<string, number> {
-  const { accuracy, balancedAccuracy, macroF1 } = classificationMeasures(
+  const { accuracy, balancedAccuracy, macroF1 } = classificationScores(
     pick(predictions, rows),
     pick(labels, rows),
+    classes,
   )
   return {
     [`${prefix}accuracy`]: accuracy,
@@ -187,14 +225,18 @@ function named(
 const pick = (numbers: ArrayLike<number>, rows: Uint32Array | undefined): ArrayLike<number> =>
   rows ? Array.from(rows, (row) => numbers[row]!) : numbers
 
+/** Neighbours by which labels are suspected; all others where there are fewer. */
+const SUSPECTING = 10
+
 /** Rows whose label confident learning counts as wrong. */
 async function suspiciousRows(
   data: Dataset,
   { vectors, labels, rows }: Labelled,
+  names: readonly string[],
   { seed = 0, signal }: EvaluateOptions,
 ): Promise<SuspiciousRow[]> {
-  const { ranking } = await suspects({ vectors, labels }, { seed, ...(signal && { signal }) })
-  const names = namesOf(data)
+  const k = Math.min(SUSPECTING, vectors.length - 1)
+  const { ranking } = await suspects({ vectors, labels }, { k, seed, ...(signal && { signal }) })
   return ranking.flatMap(({ index, label, likelier, confidence, margin, wrong }) =>
     wrong
       ? [
@@ -213,7 +255,7 @@ async function suspiciousRows(
 
 /** A fifth of each class to ask for, the rest to know. */
 function parted({ vectors, labels, rows }: Labelled, seed: number): readonly [Labelled, Labelled] {
-  const { train, validation } = splitLabels(labels, { validation: 0.2, seed })
+  const { train, validation } = heldOutOf(labels, 0.2, seed)
   const part = (places: readonly number[]): Labelled => ({
     vectors: places.map((place) => vectors[place]!),
     labels: places.map((place) => labels[place]!),
@@ -241,30 +283,33 @@ async function ungrouped(
   options: EvaluateOptions,
   meter: Meter,
 ): Promise<Found> {
-  const { shots = 5, seed = 0, signal } = options
+  const { shots = 5, seed = 0, resamples, signal } = options
   if (test) {
     throw new PipiloError('OPTION_INVALID', `A task of ${kind} has no rows apart to test with.`, {
       input: 'test',
     })
   }
-  const all = await labelled(embedder, data, options, meter)
+  if (kind === 'few-shot') checkSeveral(data.name, data.labels)
+  const whole = await labelled(embedder, data, options, meter)
+  const { all, names } = numbered(data, whole, undefined)
   const rows = all.labels.length
   if (kind === 'few-shot') {
+    checkSeveral(data.name, all.labels)
     const { accuracy, interval, classes } = await fewShot(all, { shots, seed, ...(signal && { signal }) })
     return {
-      main: { measure: 'accuracy', value: accuracy, interval },
+      main: { measure: 'accuracy', value: accuracy, ...(resamples !== 0 && { interval }) },
       measures: { accuracy, shots, classes },
-      intervals: { accuracy: interval },
-      skipped: all.skipped,
+      intervals: resamples === 0 ? {} : { accuracy: interval },
+      skipped: whole.skipped,
       rows,
     }
   }
-  const k = new Set(all.labels).size
+  const k = names.length
   // Cosines are what embeddings are compared by: on the sphere they are distances.
   const directions = all.vectors.map((vector) => l2Normalize(vector))
   const { labels } = await kMeans(directions, { k, starts: 3, seed, ...(signal && { signal }) })
   const of = (rows?: Uint32Array) => {
-    const found = clusterMeasures(pick(labels, rows), pick(all.labels, rows))
+    const found = clusterAgreement(pick(labels, rows), pick(all.labels, rows), k)
     return {
       v_measure: found.vMeasure,
       ari: found.adjustedRand,
@@ -275,8 +320,8 @@ async function ungrouped(
   }
   return {
     ...measuredBy('v_measure', rows, of, options),
-    confusion: confusionOf(namesOf(data), all.labels, labels, k),
-    skipped: all.skipped,
+    confusion: confusionOf(names, all.labels, labels, k),
+    skipped: whole.skipped,
     rows,
   }
 }
@@ -303,15 +348,21 @@ async function similarity(
   const inputs = texts.flatMap((column) =>
     rows.map((row, i) => inputOf(embedder, { text: required(data, row, i, column) }, data.nameOf(i))),
   )
-  const { vectors } = await meter.embed(embedder, inputs, { signal })
+  const { vectors } = await meter.embed(embedder, inputs, {
+    signal,
+    nameOf: (i) => `${texts[Math.floor(i / rows.length)]} of ${data.nameOf(i % rows.length)}`,
+  })
   const pairs = rows.flatMap((row, i) => {
     const [a, b] = [vectors[i], vectors[rows.length + i]]
     return a && b ? [{ cosine: cosineSimilarity(a, b), score: required(data, row, i, 'score') }] : []
   })
   const [cosines, scores] = [pairs.map(({ cosine }) => cosine), pairs.map(({ score }) => score)]
   const of = (rows?: Uint32Array) => {
-    const [x, y] = [pick(cosines, rows), pick(scores, rows)]
-    return { spearman: spearman(x, y), pearson: pearson(x, y) }
+    const found = correlations(pick(cosines, rows), pick(scores, rows), [
+      `cosine similarities of the sentences of ${data.name}`,
+      `scores of ${data.name}`,
+    ])
+    return { spearman: found.spearman(), pearson: found.pearson() }
   }
   return {
     ...measuredBy('spearman', pairs.length, of, options),
@@ -328,22 +379,28 @@ async function retrieval(
 ): Promise<Found> {
   const { at = [1, 5, 10, 100], signal } = options
   const prompts = promptsOf(embedder, options)
-  const corpus = await allRows(data.corpus)
+  // Documents with the same score then come by id, descending, as trec_eval orders them: the search takes the first.
+  const corpus = (await allRows(data.corpus)).sort((a, b) => (a.id! < b.id! ? 1 : a.id! > b.id! ? -1 : 0))
   const asked = (await allRows(data.queries)).filter(({ id }) => data.relevant.has(id!))
   const textsOf = (rows: readonly DatasetRow[], { name }: Dataset) =>
     rows.map((row) => inputOf(embedder, row, `${name} ${row.id}`))
   const documents = await meter.embed(embedder, textsOf(corpus, data.corpus), {
     prompt: prompts.document,
     signal,
+    nameOf: (i) => `${data.corpus.name} ${corpus[i]!.id}`,
   })
-  const queries = await meter.embed(embedder, textsOf(asked, data.queries), { prompt: prompts.query, signal })
+  const queries = await meter.embed(embedder, textsOf(asked, data.queries), {
+    prompt: prompts.query,
+    signal,
+    nameOf: (i) => `${data.queries.name} ${asked[i]!.id}`,
+  })
   const kept = corpus.flatMap(({ id }, i) =>
     documents.vectors[i] ? [{ id: id!, vector: documents.vectors[i] }] : [],
   )
   const sent = asked.flatMap(({ id }, i) =>
     queries.vectors[i] ? [{ id: id!, vector: queries.vectors[i] }] : [],
   )
-  // A query's own document, as where texts are both, is no answer.
+  // A query's own document, as where texts are both, is no answer, unless somebody judged it: ids may be alike by chance.
   const found = await semanticSearch(
     sent.map(({ vector }) => vector),
     matrixOf(kept.map(({ vector }) => vector)),
@@ -351,7 +408,9 @@ async function retrieval(
   )
   const results = new Map(
     sent.map(({ id }, i) => {
-      const ranked = found[i]!.map(({ index }) => kept[index]!.id).filter((document) => document !== id)
+      const ranked = found[i]!.map(({ index }) => kept[index]!.id).filter(
+        (document) => document !== id || data.relevant.get(id)!.has(document),
+      )
       return [id, ranked.slice(0, Math.max(...at))] as const
     }),
   )
@@ -407,15 +466,21 @@ async function zeroShots(
   const texts = classes.flatMap((name) =>
     templates.map((template) => ({ text: template.replaceAll('{}', name) })),
   )
-  const described = await meter.embed(embedder, texts, { signal })
+  const described = await meter.embed(embedder, texts, { signal, nameOf: (i) => `'${texts[i]!.text}'` })
   const descriptions = classes.map((_, i) =>
     described.vectors.slice(i * templates.length, (i + 1) * templates.length).map((vector) => vector!),
   )
   const predictions = await zeroShotPredictions(all.vectors, descriptions, signal && { signal })
-  const of = (rows?: Uint32Array) => named(all.labels, predictions, '', rows)
+  const of = (rows?: Uint32Array) =>
+    named(all.labels, predictions, { prefix: '', classes: classes.length, rows })
+  const { occurring, places } = placedLabels({ labels: all.labels, predictions })
   return {
     ...measuredBy('accuracy', all.labels.length, of, options),
-    confusion: confusionOf(classes, all.labels, predictions),
+    confusion: confusionOf(
+      occurring.map((label) => classes[label]!),
+      places.labels,
+      places.predictions,
+    ),
     skipped: all.skipped,
     rows: all.labels.length,
   }
@@ -441,16 +506,39 @@ function measuredBy(
 /** Vectors whose space is measured: uniformity looks at all pairs. */
 const SPACE = 2000
 
-/** Measures that need no labels, of some vectors. @throws `INPUT_INVALID` for fewer than 11 */
+/** Neighbours among which hubs are looked for. */
+const HUBS = 10
+
+/** @throws `INPUT_INVALID` for fewer vectors than the measures of a space need */
+function checkSpace(vectors: number, name: string): void {
+  if (vectors > HUBS) return
+  throw new PipiloError(
+    'INPUT_INVALID',
+    `${name} gives ${vectors} vectors; the measures of their space need at least ${HUBS + 1}: each with ${HUBS} neighbours.`,
+    { input: 'space', hint: 'Evaluate without space, or give more rows.' },
+  )
+}
+
+/** Measures that need no labels, of some vectors. @throws `INPUT_INVALID` for fewer than 11, and for one of zeros */
 async function spaceOf(
-  vectors: readonly Float32Array[],
+  vectors: readonly EmbeddedVector[],
+  name: string,
   { seed = 0, signal }: EvaluateOptions,
 ): Promise<SpaceMeasures> {
+  // Inputs that could not be read may leave too few.
+  checkSpace(vectors.length, name)
   const heed = signal && { signal }
-  const chosen = matrixOf(
-    drawn(vectors, Math.min(SPACE, vectors.length), seeded(seed, 'space').uniform).chosen,
-  )
-  const { skewness, orphans } = await hubness(chosen, { k: 10, ...heed })
+  const sample = drawn(vectors, Math.min(SPACE, vectors.length), seeded(seed, 'space').uniform).chosen
+  const empty = sample.find(({ vector }) => vector.every((value) => value === 0))
+  if (empty) {
+    const input = empty.nameOf(empty.index)
+    throw new PipiloError('INPUT_INVALID', `The vector of ${input} is all zeros: it has no direction.`, {
+      input,
+      hint: 'Evaluate without space, or leave this row out.',
+    })
+  }
+  const chosen = matrixOf(sample.map(({ vector }) => vector))
+  const { skewness, orphans } = await hubness(chosen, { k: HUBS, ...heed })
   return {
     vectors: chosen.rows,
     anisotropy: anisotropy(chosen),

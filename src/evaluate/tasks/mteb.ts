@@ -25,7 +25,8 @@ export interface MtebOptions {
 export interface MtebResult {
   readonly dataset_revision: string
   readonly task_name: string
-  readonly mteb_version: string
+  /** MTEB did not measure it. */
+  readonly mteb_version: null
   readonly scores: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>
   /** Seconds. */
   readonly evaluation_time: number
@@ -52,8 +53,8 @@ const names: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> = {
  *
  * @remarks
  * The form of https://github.com/embeddings-benchmark/results: `scores[split][0].main_score`, with the measures under MTEB's names (`ndcg_at_10`,
- * `cosine_spearman`). `mteb_version` says that Pipilo measured it. MTEB's own classification draws 8 to 16 examples a class, ten times; ours learns
- * from the whole training part.
+ * `cosine_spearman`). `mteb_version` is null, as MTEB did not measure it and parses any text there as a version of its own. MTEB's own
+ * classification draws 8 to 16 examples a class, ten times; ours learns from the whole training part.
  */
 export function mtebResult(evaluation: Evaluation, options: MtebOptions = {}): MtebResult {
   checkOptions('mtebResult', options, mtebTypes)
@@ -66,7 +67,8 @@ export function mtebResult(evaluation: Evaluation, options: MtebOptions = {}): M
   return {
     dataset_revision: revision,
     task_name: options.task ?? task.name,
-    mteb_version: 'pipilo',
+    // `TaskResult.from_disk` parses a text with packaging.Version, which refuses a name, and allows null.
+    mteb_version: null,
     scores: {
       [split]: [{ ...Object.fromEntries(named), main_score: main.value, hf_subset: 'default', languages }],
     },

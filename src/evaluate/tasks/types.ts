@@ -48,10 +48,11 @@ export interface EvaluateOptions {
   readonly probe?: boolean
   /** Examples of each class, for few shots. Default 5. */
   readonly shots?: number
-  /** List the examples of a classification whose label their neighbours contradict. Default `false`. */
+  /** List the examples of a classification whose label their 10 nearest neighbours contradict, or all others where they are fewer. Default `false`. */
   readonly suspects?: boolean
   /**
-   * Measure the space of the embeddings as well, on 2,000 of the task's vectors at most: anisotropy, uniformity, hubness, RankMe. Default `false`.
+   * Measure the space of the embeddings as well, on 2,000 of the task's vectors at most: anisotropy, uniformity, hubness, RankMe. It takes 11 vectors or
+   * more, none of them zeros. Default `false`.
    */
   readonly space?: boolean
   /** Numbers of results that retrieval looks at. Default 1, 5, 10, 100. */
@@ -60,7 +61,7 @@ export interface EvaluateOptions {
   readonly templates?: readonly string[]
   /** Names of the prompts of queries and documents. Default: `query` and `document` or `passage`, where the model has them. */
   readonly prompts?: { readonly query?: string; readonly document?: string }
-  /** Resamples of the intervals; 0 for none. Default 1000. */
+  /** Resamples of the intervals; 0 for none. Few shots have no resamples but episodes, and with 0 no interval either. Default 1000. */
   readonly resamples?: number
   /** Decides splits, draws and first centres. Default 0. */
   readonly seed?: number
@@ -87,7 +88,7 @@ export interface Evaluation {
   readonly main: { readonly measure: string; readonly value: number; readonly interval?: Interval }
   /** All measures, the main one among them; shares from 0 to 1, correlations from -1 to 1. */
   readonly measures: Readonly<Record<string, number>>
-  /** Intervals of the measures, by name: of those that a resample of the rows has. */
+  /** Intervals of the measures, by name: of those that a resample of the rows has. That of few shots is 1.96 standard errors over episodes. */
   readonly intervals: Readonly<Record<string, Interval>>
   /** With `space`: measures that need no labels. */
   readonly space?: SpaceMeasures
@@ -111,6 +112,7 @@ export interface Evaluation {
 
 /** How often each label had each answer. */
 export interface Confusion {
+  /** Names of the classes that occur, among labels or predictions. */
   readonly classes: readonly string[]
   /** Names of the answers: the classes, or clusters. */
   readonly columns: readonly string[]

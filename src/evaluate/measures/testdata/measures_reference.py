@@ -48,6 +48,17 @@ for q in qrels:
     per_query[q] = {**one, "map": found.get("map", 0.0), "mrr": found.get("recip_rank", 0.0)}
 out["ranking"] = {"relevant": qrels, "results": ranked, "queries": per_query}
 
+# One query has relevant documents, the other grades of 0 only.
+qrels = {"some": {"a": 1, "b": 0}, "nothing": {"a": 0, "b": 0}}
+ranked = {"some": ["b", "a"], "nothing": ["a", "b"]}
+run = {q: {d: float(-i) for i, d in enumerate(order)} for q, order in ranked.items()}
+results = pytrec_eval.RelevanceEvaluator(qrels, wanted).evaluate(run)
+means = {name: float(np.mean([one[name] for one in results.values()])) for name in results["some"]}
+out["unanswerable"] = {
+    "relevant": qrels, "results": ranked,
+    "mean": {**{f"{ours}@10": means[f"{trec}10"] for ours, trec in names.items()}, "map": means["map"], "mrr": means["recip_rank"]},
+}
+
 # Classes.
 labels = rng.integers(0, 4, 60)
 predictions = np.where(rng.random(60) < 0.6, labels, rng.integers(0, 5, 60))
