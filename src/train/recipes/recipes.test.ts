@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest'
 import { readDataset } from '../../embed/index.ts'
 import { loadTensor } from '../../graph/index.ts'
-import type { Tensor } from '../../tensor/index.ts'
 import { trainingRecipe } from '../index.ts'
 import { pictures } from '../testing/data.ts'
 
