@@ -157,11 +157,16 @@ export function integerConvolution(
   const numbers = derive('quantized', 'int8', source.shape, 'weights')
   const scales = derive('scale', 'float32', [channels], 'scales')
   const axis = { axis: { type: 'int', value: 0 } } as const
-  const weights = rewriter.node(beside, 'DequantizeLinear', [numbers, scales], {
-    dtypes: ['float32'],
-    shape: source.shape,
-    attributes: axis,
-  })
+  const weights = rewriter.node(
+    beside,
+    'DequantizeLinear',
+    [numbers, scales, rewriter.zeroPoints(output, channels)],
+    {
+      dtypes: ['float32'],
+      shape: source.shape,
+      attributes: axis,
+    },
+  )
   const nodes = [weights]
   const inputs = [x, weights.outputs[0]!]
   if (hasBias) {

@@ -123,6 +123,13 @@ export class Rewriter {
     return this.#once(constantName(`${dtype}(${value})`), () => tensor(dtype, [], [value]))
   }
 
+  /** Zero points of int8 weights with a scale a channel: each has its own, as the runtime may make others of them. */
+  zeroPoints(of: string, channels: number): string {
+    return this.#once(constantName(`int8(0) of ${of}`), () =>
+      tensor('int8', [channels], new Int8Array(channels)),
+    )
+  }
+
   /** The maximum over the last axis, which stays with size 1. */
   reduceMax(
     x: string,

@@ -10,6 +10,7 @@ import { foldHalves } from './halves.ts'
 import { turnKeys } from './keys.ts'
 import { holdLayout } from './layout.ts'
 import { fuseLinear, fuseTransposedWeights } from './transposed.ts'
+import { writeZeroPoints } from './zeroPoints.ts'
 
 const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [
   foldHalves,
@@ -17,6 +18,7 @@ const PASSES: readonly ((lowered: Lowered) => Lowered)[] = [
   fuseLinear,
   turnKeys,
   holdLayout,
+  writeZeroPoints,
 ]
 
 /** Other devices have none of the CPU's own operators; what they share is that halves need not be widened by each session. */

@@ -137,6 +137,43 @@ it('Keys that are transposed back for a gradient keep their last axis.', async (
   expect(await close(graph, { x: tensor('float32', [2, 5, 3, 4], data) })).toBeLessThan(1e-5)
 })
 
+it('Weights in bytes have zero points of their own.', () => {
+  const tensors = (zero: boolean) =>
+    new Map<string, Tensor>([
+      ['w', tensor('int8', [2, 2], [1, 2, 3, 4])],
+      ['s', tensor('float32', [2], [1, 2])],
+      ...(zero ? [['z', tensor('int8', [2], [0, 0])] as const] : []),
+    ])
+  const graph = (zero: boolean): Graph => {
+    const builder = new Builder()
+    builder.output('unused', builder.input('x', 'float32', [1]))
+    const made = builder.build()
+    const node = (output: string) => ({
+      name: output,
+      op: 'DequantizeLinear',
+      domain: '',
+      inputs: ['w', 's', ...(zero ? ['z'] : [])],
+      outputs: [output],
+      attributes: { axis: { type: 'int', value: 0 } as const },
+    })
+    const value = (name: string) =>
+      ({ name, type: { kind: 'tensor', dtype: 'float32', shape: [2, 2] } }) as const
+    return {
+      ...made,
+      nodes: [node('a'), node('b')],
+      initializers: tensors(zero),
+      outputs: [value('a'), value('b')],
+    }
+  }
+  for (const zero of [false, true]) {
+    const { nodes, initializers } = lower(graph(zero)).graph
+    const names = nodes.map(({ inputs }) => inputs[2]!)
+    expect(new Set(names).size).toBe(2)
+    for (const name of names)
+      expect(initializers.get(name)).toMatchObject({ dtype: 'int8', shape: [2], data: new Int8Array(2) })
+  }
+})
+
 /** The largest difference that lowering makes to the outputs. */
 async function close(graph: Graph, feeds: Record<string, Tensor>): Promise<number> {
   const runs = await Promise.all(

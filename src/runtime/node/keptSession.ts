@@ -39,7 +39,7 @@ const require = createRequire(import.meta.url)
 export async function addressOf(plan: Plan, files: Iterable<string>): Promise<string> {
   const { version } = require('onnxruntime-node/package.json') as { version: string }
   const hash = createHash('sha256').update(
-    `pipilo session 4 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
+    `pipilo session 5 ${version} ${process.arch} ${cpus()[0]?.model}\n`,
   )
   for (const path of files) hash.update(`${await sourceIdentity(path)}\n`)
   return hash.update(plan.model).digest('hex')
