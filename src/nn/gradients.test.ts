@@ -139,7 +139,8 @@ describe.each(Object.entries(graphs))('%s', (name, build) => {
       }
       return ((await evaluate({ ...graph, initializers }, feeds))['loss']!.data as Float32Array)[0]!
     }
-    const step = 2e-3
+    // The loss bends most along this one, whose weights begin larger.
+    const step = name === 'masked vision transformer' ? 2e-4 : 2e-3
     const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step)
     expect(Math.abs(slope / norm - 1), name).toBeLessThan(0.03)
   })

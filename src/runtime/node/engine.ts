@@ -95,14 +95,14 @@ export async function primeRuntime(): Promise<void> {
 export async function smallestSession(device?: Exclude<Device, 'cpu'>): Promise<void> {
   const { InferenceSession } = await loadRuntime()
   const plan: Plan = { model: Buffer.from(SMALLEST, 'base64'), threads: 1, ...(device && { device }) }
-  const session = await InferenceSession.create(plan.model, sessionOptions(plan))
+  const session = await created(plan, InferenceSession.create)
   await session.release()
 }
 
 /** Makes a session. Throws ONNX Runtime's own error, see {@link creationError}. */
 export async function openEngine(plan: Plan): Promise<Engine> {
   const { InferenceSession, Tensor: Native } = await loadRuntime()
-  const session = await InferenceSession.create(plan.model, sessionOptions(plan))
+  const session = await created(plan, InferenceSession.create)
   const { unreadable } = plan
   let isCopyFree = unreadable !== undefined
   const wrap = (tensor: Tensor) => toNative(Native, tensor)
@@ -206,6 +206,18 @@ function handlerOf(session: InferenceSession): Runs {
 // Weights are prepacked, the library's default. Without it (`session.disable_prepacking`) MiniLM's session is made in 25 ms
 // instead of 55 and takes 42 MB less of private memory, but one sentence of 32 tokens takes 6.0 ms instead of 4.1, and
 // 16 of them 49.7 instead of 47.3. All optimisations are on as well: making a session takes as long with none.
+/** The session; of a graph whose nodes share weights in bytes the library makes none with unsigned weights. */
+async function created(plan: Plan, create: typeof InferenceSession.create): Promise<InferenceSession> {
+  const options = sessionOptions(plan)
+  try {
+    return await create(plan.model as Uint8Array, options)
+  } catch (error) {
+    if (!String(error).includes('AddInitializerWithOrtValue')) throw error
+    const session = { ...(options.extra!['session'] as Record<string, string>), x64quantprecision: '0' }
+    return create(plan.model as Uint8Array, { ...options, extra: { ...options.extra, session } })
+  }
+}
+
 function sessionOptions(plan: Plan): InferenceSession.SessionOptions {
   // Sums of two products of bytes saturate in 16 bits on processors without integer dot products (AVX2, early AVX-512). With this the library
   // takes unsigned weights there, whose products do not. Elsewhere it changes nothing.
