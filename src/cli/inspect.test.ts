@@ -5,27 +5,12 @@ import { afterAll, expect, it } from 'vitest'
 import { writeOnnx } from '../graph/files/index.ts'
 import { Builder, op } from '../graph/index.ts'
 import { tensor } from '../tensor/index.ts'
-import { commands } from './cli.ts'
-import { parseArguments, type Terminal } from './command.ts'
+import { ran } from './testing/ran.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'pipilo-inspect-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-async function inspect(...argv: string[]): Promise<string> {
-  let printed = ''
-  const terminal: Terminal = {
-    out: async (text) => {
-      printed += text
-    },
-    err: () => {},
-    interactive: false,
-    width: 80,
-    signal: new AbortController().signal,
-  }
-  const command = await commands['inspect']!()
-  await command.run(parseArguments(command, argv), terminal)
-  return printed
-}
+const inspect = (...argv: string[]) => ran('inspect', argv)
 
 it('of a foreign graph of pictures says how they are prepared and where that was read, in sizes that can be read', async () => {
   const b = new Builder()

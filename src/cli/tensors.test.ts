@@ -6,8 +6,7 @@ import { writeOnnx } from '../graph/files/index.ts'
 import { Builder, op } from '../graph/index.ts'
 import { readNpy, writeNpy } from '../tensor/files/index.ts'
 import { tensor } from '../tensor/index.ts'
-import { commands } from './cli.ts'
-import { parseArguments, type Terminal } from './command.ts'
+import { ran } from './testing/ran.ts'
 
 const home = process.cwd()
 let world: string
@@ -43,50 +42,34 @@ afterAll(async () => {
   await rm(world, { recursive: true, force: true })
 })
 
-async function run(name: string, argv: readonly string[]): Promise<string> {
-  let text = ''
-  const terminal: Terminal = {
-    out: async (more) => {
-      text += more
-    },
-    err: () => {},
-    interactive: false,
-    width: 80,
-    signal: new AbortController().signal,
-  }
-  const command = await commands[name]!()
-  await command.run(parseArguments(command, argv), terminal)
-  return text
-}
-
 const model = ['--model', 'speech.onnx', '--pool', 'mean', '--input', 'gain=2']
 
 it('embeds .npy files, and says what a graph takes and gives', async () => {
-  const lines = (await run('embed', ['low.npy', 'high.npy', ...model])).trim().split('\n')
+  const lines = (await ran('embed', ['low.npy', 'high.npy', ...model])).trim().split('\n')
   const [low, high] = lines.map((line) => JSON.parse(line))
   expect(low).toMatchObject({ id: 'low.npy', vector: expect.any(Array) })
   expect(high.vector).toHaveLength(3)
-  await run('embed', ['.', ...model, '--on-error', 'skip', '--out', 'vectors.npy'])
+  await ran('embed', ['.', ...model, '--on-error', 'skip', '--out', 'vectors.npy'])
   const { shape, data } = await readNpy('vectors.npy')
   expect(shape).toEqual([3, 3])
   for (const [i, value] of low.vector.entries()) expect(data[3 + i]).toBeCloseTo(value, 5)
   await rm('vectors.npy')
-  const shown = await run('inspect', ['speech.onnx'])
+  const shown = await ran('inspect', ['speech.onnx'])
   expect(shown).toMatch(/tensors from features/)
   expect(shown).toMatch(/input {3}audio: float32 \[batch, samples\]/)
   expect(shown).toMatch(/encoder/)
 })
 
 it('indexes .npy files, and searches with one', async () => {
-  expect(await run('index', ['low.npy', 'high.npy', 'mixed.npy', ...model])).toMatch(/^tensors: 3 indexed/)
-  const found = JSON.parse(await run('search', ['high.npy', '--collection', 'tensors', '--json', '-k', '1']))
+  expect(await ran('index', ['low.npy', 'high.npy', 'mixed.npy', ...model])).toMatch(/^tensors: 3 indexed/)
+  const found = JSON.parse(await ran('search', ['high.npy', '--collection', 'tensors', '--json', '-k', '1']))
   expect([found].flat()[0]).toMatchObject({ id: 'high.npy' })
 })
 
 it('refuses arrays without a model, and words and pictures for one of tensors', async () => {
-  await expect(run('embed', ['low.npy'])).rejects.toMatchObject({ code: 'USAGE' })
-  await expect(run('embed', ['--text', 'owl', ...model])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
-  await expect(run('embed', ['low.npy', '--model', 'all-MiniLM-L6-v2'])).rejects.toMatchObject({
+  await expect(ran('embed', ['low.npy'])).rejects.toMatchObject({ code: 'USAGE' })
+  await expect(ran('embed', ['--text', 'owl', ...model])).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  await expect(ran('embed', ['low.npy', '--model', 'all-MiniLM-L6-v2'])).rejects.toMatchObject({
     code: 'INPUT_INVALID',
     message: expect.stringContaining('an array of numbers'),
   })

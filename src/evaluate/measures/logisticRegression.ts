@@ -4,7 +4,7 @@ import { grad } from '../../grad/index.ts'
 import { Builder, type Graph, op } from '../../graph/index.ts'
 import { compileStateful, type StatefulSession } from '../../runtime/index.ts'
 import { type Matrix, matrixOf, row, type Tensor, type Vector } from '../../tensor/index.ts'
-import { heldOutOf } from './heldOut.ts'
+import { splitLabels } from '../../train/index.ts'
 import { checkClasses, checkLabelled, checkMatrix, type LabelledVectors } from './labelled.ts'
 import { minimize } from './lbfgs.ts'
 
@@ -75,7 +75,7 @@ export async function linearProbe(
     throw new PipiloError('OPTION_INVALID', 'strengths is empty.', { input: 'strengths' })
   }
   const { matrix } = checkLabelled('data', data)
-  const parts = heldOutOf(data.labels, heldOut, seed)
+  const parts = splitLabels(data.labels, { validation: heldOut, seed })
   const part = (rows: readonly number[]) => ({
     vectors: matrixOf(rows.map((i) => row(matrix, i))),
     labels: rows.map((i) => data.labels[i]!),

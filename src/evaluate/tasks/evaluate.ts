@@ -9,6 +9,7 @@ import {
 } from '../../embed/index.ts'
 import { seeded } from '../../nn/index.ts'
 import { cosineSimilarity, l2Normalize, matrixOf } from '../../tensor/index.ts'
+import { splitLabels } from '../../train/index.ts'
 import { suspects } from '../labels/suspects.ts'
 import { bootstrapEach } from '../measures/bootstrap.ts'
 import { placedLabels } from '../measures/checks.ts'
@@ -17,7 +18,6 @@ import { clusterAgreement } from '../measures/clusters.ts'
 import { correlations } from '../measures/correlation.ts'
 import { drawn } from '../measures/drawn.ts'
 import { fewShot } from '../measures/fewShot.ts'
-import { heldOutOf } from '../measures/heldOut.ts'
 import { kMeans } from '../measures/kMeans.ts'
 import { linearProbe } from '../measures/logisticRegression.ts'
 import { nearestNeighbors } from '../measures/nearestNeighbors.ts'
@@ -255,7 +255,7 @@ async function suspiciousRows(
 
 /** A fifth of each class to ask for, the rest to know. */
 function parted({ vectors, labels, rows }: Labelled, seed: number): readonly [Labelled, Labelled] {
-  const { train, validation } = heldOutOf(labels, 0.2, seed)
+  const { train, validation } = splitLabels(labels, { validation: 0.2, seed })
   const part = (places: readonly number[]): Labelled => ({
     vectors: places.map((place) => vectors[place]!),
     labels: places.map((place) => labels[place]!),

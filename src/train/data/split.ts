@@ -155,10 +155,14 @@ export function splitLabels(
   const [kept, taken]: [number[], number[]] = [[], []]
   for (const [i, isHeld] of held.entries()) (isHeld ? taken : kept).push(i)
   if (kept.length === 0 || taken.length === 0) {
-    const part = kept.length === 0 ? 'training' : 'validation'
-    throw new PipiloError('INPUT_INVALID', `Of ${labels.length} rows, none would be for ${part}.`, {
-      input: 'validation',
-    })
+    const none = `none would be for ${kept.length === 0 ? 'training' : 'validation'}`
+    throw new PipiloError(
+      'INPUT_INVALID',
+      groups.length > 1
+        ? `Of ${labels.length} rows in ${groups.length} classes ${none}: a class needs two rows, one for each part, and ${validation} of all rows has to be one at least.`
+        : `Of ${labels.length} rows, ${none}.`,
+      { input: 'validation' },
+    )
   }
   return { train: kept, validation: taken }
 }
