@@ -1,4 +1,5 @@
 // Reads what is compared item by item: pictures, lines of text, and the text or image column of tables.
+import { statSync } from 'node:fs'
 import { PipiloError } from '../base/index.ts'
 import { readDataset, readInputs } from '../embed/index.ts'
 import type { InputModality, TowerModality } from '../models/index.ts'
@@ -32,6 +33,10 @@ export async function* comparedItems(
   { as, signal }: ComparedItemsOptions,
 ): AsyncGenerator<ReadItem> {
   for (const spec of specs) {
+    if (TABLE.test(spec) && statSync(spec, { throwIfNoEntry: false })?.isFile()) {
+      yield* tableItems({ path: spec }, as, signal)
+      continue
+    }
     const tables = new Set<string>()
     for await (const each of readInputs([spec], { by: 'line', ...(as && { as }), signal })) {
       const { id, input, modality, path, found, error } = each
@@ -42,13 +47,23 @@ export async function* comparedItems(
       }
       if (tables.has(path)) continue
       tables.add(path)
-      try {
-        for await (const item of columnOf(path, as, signal)) yield { ...item, ...about }
-      } catch (error) {
-        if (!(error instanceof PipiloError) || error.code === 'ABORTED') throw error
-        yield { id: path, input: path, modality: 'text', ...about, error }
-      }
+      yield* tableItems({ ...about, path }, as, signal)
     }
+  }
+}
+
+/** The items of a table; of one that cannot be read an error in their place. */
+async function* tableItems(
+  about: { readonly path: string; readonly found?: boolean },
+  as: TowerModality | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<ReadItem> {
+  const { path } = about
+  try {
+    for await (const item of columnOf(path, as, signal)) yield { ...item, ...about }
+  } catch (error) {
+    if (!(error instanceof PipiloError) || error.code === 'ABORTED') throw error
+    yield { id: path, input: path, modality: 'text', ...about, error }
   }
 }
 

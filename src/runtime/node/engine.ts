@@ -206,7 +206,7 @@ function handlerOf(session: InferenceSession): Runs {
 // Weights are prepacked, the library's default. Without it (`session.disable_prepacking`) MiniLM's session is made in 25 ms
 // instead of 55 and takes 42 MB less of private memory, but one sentence of 32 tokens takes 6.0 ms instead of 4.1, and
 // 16 of them 49.7 instead of 47.3. All optimisations are on as well: making a session takes as long with none.
-/** The session; of a graph whose nodes share weights in bytes the library makes none with unsigned weights. */
+/** The session. Of a graph whose nodes share weights in bytes the library makes none with unsigned weights: there, sums may saturate on such processors. */
 async function created(plan: Plan, create: typeof InferenceSession.create): Promise<InferenceSession> {
   const options = sessionOptions(plan)
   try {
